@@ -1,0 +1,96 @@
+"""Results → the tables of the README. ``python -m benchmarks.tables`` rewrites them; a test fails when they drift."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.conditions import RESULTS
+
+README = Path(__file__).parent.parent / "README.md"
+_ARMS = {
+    "teacher": ("6 layers", "fine-tuned on gold"),
+    "distilled": ("3 layers", "**distilled from the store**"),
+    "direct": ("3 layers", "fine-tuned on gold"),
+    "direct-double": ("3 layers", "fine-tuned on twice the gold"),
+}
+
+
+def yelp(result: dict[str, Any]) -> str:
+    """The paper's four rows."""
+    header = "| model | procedure | sample size | training time | accuracy | rows/s |"
+    lines = [header, "|---|---|---:|---:|---:|---:|"]
+    for arm in result["arms"]:
+        size, procedure = _ARMS[arm["arm"]]
+        lines.append(
+            f"| {size}, {arm['parameters'] / 1e6:.1f}M | {procedure} | {arm['sample_size']:,} | "
+            f"{arm['training_seconds']:,.0f} s | {arm['accuracy']:.1%} | {arm['rows_per_second']:,.0f} |"
+        )
+    pair, label = result["distilled_against_direct_double"], result["label"]
+    note = (
+        f"{result['test_rows']:,} test rows. {_conditions(result)} One seed. The distilled student against the one "
+        f"with twice the gold: {pair['only_first']} rows only it gets right, {pair['only_second']} only the other, "
+        f"p = {pair['p_value']:.2g} (McNemar, exact). "
+        f"Labelling the {label['rows']:,} unlabelled rows ran at {label['rows_per_second']:,.0f} rows/s."
+    )
+    return "\n".join([*lines, "", note])
+
+
+def label_throughput(result: dict[str, Any]) -> str:
+    """Ours and each peer, with the ratio."""
+    lines = ["| how | rows/s | engine is faster by |", "|---|---:|---:|"]
+    for name, figure in result["figures"].items():
+        ratio = "" if name == "engine" else f"{figure['times_as_fast']:.2f} ×"
+        lines.append(f"| `{name}` | {figure['rows_per_second']:.1f} | {ratio} |")
+    tokens, rounds = result["tokens"], len(result["seconds"]["engine"])
+    note = (
+        f"{result['rows']} reviews, mean {tokens['mean']:.0f} and at most {tokens['max']} tokens; medians of {rounds} "
+        f"rounds in turn. {_conditions(result)}"
+    )
+    return "\n".join([*lines, "", note])
+
+
+def parity(result: dict[str, Any]) -> str:
+    """One sentence."""
+    figures = result["figures"]
+    return (
+        f"Over {figures['rows']:,} real reviews ({figures['rows_of_512_tokens']:,} of them cut at 512 tokens) the "
+        "stored fp16 logits differ from `AutoModelForSequenceClassification`, run one row at a time in fp32, by "
+        f"{figures['largest_difference']:.1e} at most; {figures['rows_out_of_bounds']} rows are outside "
+        f"1e-4 + 5e-4·|x|, and {figures['predictions_that_differ']} predictions differ."
+    )
+
+
+def _conditions(result: dict[str, Any]) -> str:
+    conditions = result["conditions"]
+    versions = conditions["versions"]
+    return (
+        f"{conditions['device'].upper()}, {conditions['threads']} threads of {conditions['processor']}, "
+        f"torch {versions['torch']}, transformers {versions['transformers']}."
+    )
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "yelp": yelp,
+    "label_throughput": label_throughput,
+    "parity": parity,
+}
+
+
+def fill(readme: str) -> str:
+    """``readme`` with each table between its two comments made anew from its result, where there is one."""
+    for name, table in TABLES.items():
+        if not (RESULTS / f"{name}.json").exists():
+            continue
+        result = json.loads((RESULTS / f"{name}.json").read_text())
+        block = f"<!-- {name}: python -m benchmarks.tables -->\n{table(result)}\n<!-- end -->"
+        places = re.findall(rf"<!-- {name}: .*?<!-- end -->", readme, flags=re.DOTALL)
+        if len(places) != 1:
+            raise ValueError(f"README.md has {len(places)} places for the table {name!r}, not one")
+        readme = readme.replace(places[0], block)
+    return readme
+
+
+if __name__ == "__main__":
+    README.write_text(fill(README.read_text()))

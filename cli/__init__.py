@@ -1,0 +1,1 @@
+"""The command line: one file a command, options → one call → print. Nothing computes here."""

@@ -1,0 +1,69 @@
+"""``engine eval``."""
+
+import dataclasses
+from typing import Any
+
+import click
+
+from cli.options import column_options, format_option
+from cli.output import print_rows, print_summary, progress, report_rejects
+
+
+@click.command("eval")
+@click.argument("model", metavar="MODEL")
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option("--revision", help="Branch, tag or commit of a hub id.")
+@click.option(
+    "--against", metavar="MODEL", multiple=True, help="Compare with this model, pair by pair; may be repeated."
+)
+@column_options
+@click.option("--max-length", type=click.IntRange(min=4, max=65_535), help="Tokens a row. [default: 512]")
+@click.option("--tokens-per-batch", type=click.IntRange(min=1), help="Padded tokens a batch.")
+@format_option
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> int:
+    """Judge a classifier on labelled rows.
+
+    Accuracy, F1, log-loss, expected calibration error, confusion, rows a second and size. Labels are the model's
+    class names, or indices of them. --against adds agreement and McNemar's exact test.
+
+    \b
+    Example:
+      engine eval student test.parquet --against teacher
+    """
+    from cli.main import OK, REJECTED
+    from engine import ColumnNames, EvalConfig, evaluate
+
+    config = EvalConfig(
+        model=options["model"],
+        inputs=options["inputs"],
+        revision=options["revision"],
+        columns=ColumnNames(text=options["text"], id=options["id"], label=options["label"]),
+        max_length=options["max_length"],
+        tokens_per_batch=options["tokens_per_batch"],
+        against=options["against"],
+        on_bad_row=options["on_bad_row"],
+    )
+    with progress(ctx) as tick:
+        evaluation = evaluate(config, tick=tick)
+    _print(evaluation, options["format"])
+    report_rejects(evaluation.rejected, evaluation.reasons)
+    return REJECTED if evaluation.rejected else OK
+
+
+def _print(evaluation: Any, format_: str | None) -> None:
+    import sys
+
+    if format_ not in ("table", "markdown") and not (format_ is None and sys.stdout.isatty()):
+        values = dataclasses.asdict(evaluation)
+        values.pop("reasons")
+        print_rows([values], format_)
+        return
+    print_summary({"model": evaluation.model, **evaluation.headline()}, format_)
+    rows = [
+        {"gold": gold, **{f"→ {name}": count for name, count in counts.items()}, "f1": evaluation.f1[gold]}
+        for gold, counts in evaluation.confusion.items()
+    ]
+    print_rows(rows, format_)
+    if evaluation.against:
+        print_rows([{"against": name, **values} for name, values in evaluation.against.items()], format_)

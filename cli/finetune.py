@@ -1,0 +1,85 @@
+"""``engine finetune``."""
+
+from typing import Any
+
+import click
+
+from cli.options import Names, column_options, format_option, training_options
+from cli.output import print_summary, progress, report_rejects
+
+
+@click.command("finetune")
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option(
+    "--model", metavar="MODEL", required=True, help="What to begin with; MODEL#layers=1,3,5 keeps some layers."
+)
+@click.option("--revision", help="Branch, tag or commit of a hub id.")
+@click.option("--out", metavar="DIR", required=True, help="Folder for the classifier; new or empty.")
+@column_options
+@click.option("--classes", type=Names(), help="Class names in order. [default: the labels, sorted]")
+@click.option("--limit", type=click.IntRange(min=1), help="Use this many rows, chosen at random by --seed.")
+@click.option("--eval", metavar="INPUT", multiple=True, help="Labelled rows to judge the result on.")
+@training_options(epochs=5, batch_size=16, learning_rate=2e-5)
+@format_option
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> int:
+    """Fine-tune a classifier on labelled rows.
+
+    AdamW, warm-up over a tenth of the steps, then linear decay: the recipe for few labels of Mosbach et al. (2020).
+
+    \b
+    Example:
+      engine finetune gold.parquet --model bert-base-uncased --out teacher --eval test.parquet
+    """
+    from engine import ColumnNames, FinetuneConfig, GoldConfig, LoopConfig, finetune
+
+    gold = GoldConfig(
+        files=options["inputs"],
+        columns=ColumnNames(text=options["text"], id=options["id"], label=options["label"]),
+        classes=options["classes"],
+        on_bad_row=options["on_bad_row"],
+        limit=options["limit"],
+        seed=options["seed"],
+    )
+    loop = LoopConfig(
+        epochs=options["epochs"],
+        batch_size=options["batch_size"],
+        learning_rate=options["learning_rate"],
+        seed=options["seed"],
+        tokens_per_batch=options["tokens_per_batch"],
+    )
+    config = FinetuneConfig(
+        gold=gold,
+        model=options["model"],
+        out=options["out"],
+        revision=options["revision"],
+        max_length=options["max_length"],
+        loop=loop,
+        evaluation=options["eval"],
+    )
+    with progress(ctx) as tick:
+        trained = finetune(config, tick=tick)
+    return print_trained(trained, options["format"])
+
+
+def print_trained(trained: Any, format_: str | None) -> int:
+    """The summary of a training; the exit code."""
+    from cli.main import OK, REJECTED
+
+    summary = {
+        "out": trained.out,
+        "classes": trained.classes,
+        "rows": trained.rows,
+        "rejected": trained.rejected,
+        "loss": round(trained.epochs[-1].loss, 5),
+        "seconds": round(trained.seconds, 1),
+        "rows_per_second": round(sum(epoch.rows for epoch in trained.epochs) / trained.seconds, 1),
+    }
+    if trained.evaluation is not None:
+        summary |= {f"eval_{name}": value for name, value in trained.evaluation.headline().items()}
+    print_summary(summary, format_)
+    report_rejects(trained.rejected, trained.reasons)
+    held_out = trained.evaluation.rejected if trained.evaluation is not None else 0
+    if held_out:
+        report_rejects(held_out, trained.evaluation.reasons)
+    return REJECTED if trained.rejected or held_out else OK

@@ -1,0 +1,35 @@
+"""``engine info``."""
+
+from typing import Any
+
+import click
+
+from cli.options import format_option
+from cli.output import print_rows, print_summary
+
+
+@click.command("info")
+@click.argument("store", metavar="STORE")
+@format_option
+def command(**options: Any) -> None:
+    """Say what is in a store: rows, classes, inputs, and how far each family is.
+
+    \b
+    Example:
+      engine info reviews.store
+    """
+    import sys
+
+    import store
+    from store.summary import summarise
+
+    format_ = options["format"]
+    summary = summarise(store.open(options["store"]))
+    if format_ not in ("table", "markdown") and not (format_ is None and sys.stdout.isatty()):
+        print_rows([summary], format_)
+        return
+    families: list[dict[str, Any]] = summary.pop("families")
+    inputs: list[dict[str, Any]] = summary.pop("inputs")
+    print_summary(summary, format_)
+    print_rows(families, format_)
+    print_rows(inputs, format_)

@@ -1,0 +1,96 @@
+"""``engine label``."""
+
+import dataclasses
+from typing import Any
+
+import click
+
+from cli.options import Names, column_options, format_option
+from cli.output import print_summary, progress
+
+
+@click.command("label")
+@click.argument("inputs", metavar="[INPUT]...", nargs=-1)
+@click.option("--store", metavar="STORE", required=True, help="Folder of the store; made where there is none.")
+@click.option("--teacher", metavar="MODEL", required=True, help="Fine-tuned classifier: a hub id or a path.")
+@click.option("--revision", help="Branch, tag or commit of a hub id.")
+@click.option("--shards", type=click.IntRange(min=1), help="Files to cut the rows into. [default: one for 32,768 rows]")
+@click.option("--name", help="Name of the label set. [default: from the teacher's]")
+@column_options
+@click.option("--classes", type=Names(), help="Class names in order, where gold labels or the teacher do not say them.")
+@click.option("--max-length", type=click.IntRange(min=4, max=65_535), help="Tokens a row. [default: 512]")
+@click.option(
+    "--dtype",
+    type=click.Choice(["auto", "fp32", "fp16", "bf16"]),
+    default="auto",
+    show_default=True,
+    help="Of the computation; auto is fp32 on a CPU and fp16 on CUDA.",
+)
+@click.option("--devices", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--tokens-per-batch",
+    type=click.IntRange(min=1),
+    help="Padded tokens a batch. [default: 2,048 on a CPU, 65,536 on CUDA]",
+)
+@click.option("--keep-tokens/--no-keep-tokens", default=True, show_default=True, help="Store token ids for students.")
+@format_option
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> int:
+    """Label texts with a teacher, into a store.
+
+    The first run reads INPUT (Parquet, Arrow, CSV, TSV, JSON Lines, plain text; the last four also .gz or .zst) into
+    the store's corpus. Every run labels the shards that are missing: run it again to resume.
+
+    \b
+    Example:
+      engine label reviews/*.parquet --store reviews.store --teacher ./teacher --shards 16
+    """
+    from engine import Choices, ColumnNames, LabelConfig, label
+
+    _check_device(options["devices"])
+    config = LabelConfig(
+        store=options["store"],
+        teacher=options["teacher"],
+        revision=options["revision"],
+        inputs=options["inputs"],
+        columns=ColumnNames(text=options["text"], id=options["id"], label=options["label"]),
+        classes=options["classes"],
+        shards=options["shards"],
+        name=options["name"],
+        choices=Choices(
+            max_length=options["max_length"],
+            dtype=None if options["dtype"] == "auto" else options["dtype"],
+            tokens_per_batch=options["tokens_per_batch"],
+        ),
+        device=options["devices"],
+        keep_tokens=options["keep_tokens"],
+        on_bad_row=options["on_bad_row"],
+    )
+    with progress(ctx) as tick:
+        summary = label(config, tick=tick)
+    print_summary(dataclasses.asdict(summary), options["format"])
+    return _exit_code(summary.rejected, summary.failed, config.store)
+
+
+def _check_device(device: str) -> None:
+    kind, _, number = device.partition(":")
+    if device not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdecimal()):
+        raise click.BadParameter(f"{device!r} is no device; auto, cpu, cuda or cuda:N is", param_hint="--devices")
+
+
+def _exit_code(rejected: int, failed: int, store: Any) -> int:
+    from cli.main import OK, REJECTED
+
+    if rejected:
+        click.echo(
+            f"{rejected:,} input rows were rejected; see why: engine sql {store} "
+            '"SELECT reason, count(*) FROM rejects GROUP BY 1"',
+            err=True,
+        )
+    if failed:
+        click.echo(
+            f"{failed:,} rows could not be labelled; see why: engine sql {store} "
+            '"SELECT failure, count(*) FROM labels WHERE failure IS NOT NULL GROUP BY 1"',
+            err=True,
+        )
+    return REJECTED if rejected or failed else OK

@@ -1,0 +1,140 @@
+"""The group of commands, and the only place where an error becomes an exit code.
+
+0 ok · 1 error · 2 usage · 3 done, some rows rejected or failed · 4 damage found · 130/143 stopped by a signal.
+Commands are imported when they are asked for, and import what is heavy when they run.
+"""
+
+import importlib
+import logging
+import signal
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from engine.errors import EngineError
+from store.errors import DamageError, StoreError
+
+OK, ERROR, USAGE, REJECTED, DAMAGED = 0, 1, 2, 3, 4
+COMMANDS = ("demo", "finetune", "label", "sql", "train", "eval", "info")
+
+
+class Commands(click.Group):
+    """Commands by name, each in ``cli/<name>.py``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """In the order in which a user needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        if name not in COMMANDS:
+            return None
+        module = "evaluate" if name == "eval" else name
+        command: click.Command = importlib.import_module(f"cli.{module}").command
+        return command
+
+
+class Terminated(BaseException):
+    """SIGTERM came."""
+
+
+def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Defaults of options from a TOML file: a table a command, a key an option."""
+    if path is None:
+        return
+    try:
+        tables = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"{path}: {error}") from None
+    assert isinstance(ctx.command, click.Group)
+    defaults = {}
+    for name, table in tables.items():
+        command = ctx.command.get_command(ctx, name)
+        if command is None or not isinstance(table, dict):
+            raise click.BadParameter(f"{path}: [{name}] is no command; commands are {', '.join(COMMANDS)}")
+        options = {str(parameter.name) for parameter in command.params}
+        defaults[name] = {key.replace("-", "_"): value for key, value in table.items()}
+        if unknown := sorted(set(defaults[name]) - options):
+            raise click.BadParameter(f"{path}: `engine {name}` has no option {unknown[0].replace('_', '-')!r}")
+    ctx.default_map = defaults
+
+
+@click.group(cls=Commands, context_settings={"auto_envvar_prefix": "ENGINE", "help_option_names": ["-h", "--help"]})
+@click.option("--quiet", is_flag=True, help="No progress and no notes on stderr; errors only.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="Which notes go to stderr.",
+)
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_read_config,
+    is_eager=True,
+    expose_value=False,
+    help="TOML file with defaults: a table a command, a key an option. Flags and ENGINE_* variables come first.",
+)
+@click.version_option(version("softlabel-engine"), prog_name="engine")
+@click.pass_context
+def cli(ctx: click.Context, *, quiet: bool, log_level: str) -> None:
+    """Turn plenty of unlabelled text and few labels into a small, fast, accurate classifier.
+
+    A teacher labels the text once into a store; SQL says how good the labels are; a student learns from them.
+
+    \b
+    Example:
+      engine finetune gold.parquet --model bert-base-uncased --out teacher
+      engine label reviews/*.parquet --store reviews.store --teacher teacher --shards 16
+      engine sql reviews.store "SELECT class, count(*), avg(confidence) FROM labels GROUP BY 1"
+      engine train reviews.store --student bert-base-uncased#layers=2,5,8,11 --out student
+    """
+    ctx.obj = {"quiet": quiet}
+    level = logging.ERROR if quiet else getattr(logging, log_level.upper())
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
+    for room in ("engine", "store"):
+        logging.getLogger(room).setLevel(level)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command; its exit code. Messages go to stderr."""
+    try:
+        result = cli.main(args=arguments, prog_name="engine", standalone_mode=False)
+        code = result if isinstance(result, int) else OK
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = USAGE
+    except click.ClickException as error:
+        error.show()
+        code = USAGE if isinstance(error, click.UsageError) else ERROR
+    except DamageError as error:
+        click.echo(f"damage: {error}", err=True)
+        code = DAMAGED
+    except (EngineError, StoreError) as error:
+        click.echo(f"error: {error}", err=True)
+        code = ERROR
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped by SIGINT; what was committed stays. Run the same command again to go on", err=True)
+        code = 128 + signal.SIGINT
+    except Terminated:
+        click.echo("stopped by SIGTERM; what was committed stays. Run the same command again to go on", err=True)
+        code = 128 + signal.SIGTERM
+    except OSError as error:
+        click.echo(f"error: {error}", err=True)
+        code = ERROR
+    return code
+
+
+def _terminate(_signal: int, _frame: Any) -> NoReturn:
+    raise Terminated
+
+
+def main() -> NoReturn:
+    """What the console script calls."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run())

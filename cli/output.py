@@ -1,0 +1,174 @@
+"""Rows → stdout, in the format that the user or the terminal asks for; progress → stderr."""
+
+import csv
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from engine.progress import Tick
+
+Row = dict[str, Any]
+
+
+def print_rows(rows: Iterable[Row], format_: str | None, *, columns: list[str] | None = None) -> None:
+    """Print ``rows`` on stdout.
+
+    Args:
+        rows: dicts with the same keys; printed as they come in jsonl and csv.
+        format_: ``table``, ``json``, ``jsonl``, ``csv`` or ``markdown``; by the terminal where None.
+        columns: the keys, where there may be no row.
+    """
+    try:
+        _print(rows, format_ or ("table" if sys.stdout.isatty() else "jsonl"), columns)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone, as `head` does: say nothing more, also not at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def write_rows(rows: Iterable[Row], format_: str, file: TextIO, *, columns: list[str]) -> None:
+    """Write ``rows`` into ``file`` as ``json`` (one array), ``jsonl`` or ``csv``, one after the other."""
+    if format_ == "csv":
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_csv_cell(value) for value in row.values()] for row in rows)
+        return
+    before, between, after = ("[\n", ",\n", "\n]\n") if format_ == "json" else ("", "\n", "\n")
+    count = 0
+    for count, row in enumerate(rows, start=1):
+        file.write((before if count == 1 else between) + json.dumps(_plain(row), ensure_ascii=False))
+    if count:
+        file.write(after)
+    elif format_ == "json":
+        file.write("[]\n")
+
+
+def _print(rows: Iterable[Row], format_: str, columns: list[str] | None) -> None:
+    if format_ in ("table", "markdown"):
+        held = list(rows)
+        _print_table(held, columns or (list(held[0]) if held else []), markdown=format_ == "markdown")
+        return
+    if columns is None:
+        rows = list(rows)
+        columns = list(rows[0]) if rows else []
+    write_rows(rows, format_, sys.stdout, columns=columns)
+
+
+def print_summary(summary: Row, format_: str | None) -> None:
+    """Print one record: name and value below each other in a table, else one row."""
+    chosen = format_ or ("table" if sys.stdout.isatty() else "jsonl")
+    if chosen in ("table", "markdown"):
+        print_rows([{"": name, "value": value} for name, value in summary.items()], chosen)
+    else:
+        print_rows([summary], chosen)
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as JSON can say it: no NaN, no bytes, no dates."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, datetime | date | time | timedelta):
+        return str(value)
+    return value
+
+
+def _print_table(rows: list[Row], columns: list[str], *, markdown: bool) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 10_000, soft_wrap=markdown)
+    table = Table(box=box.MARKDOWN if markdown else box.SIMPLE_HEAD)
+    for column in columns:
+        right = all(isinstance(row[column], int | float | None) for row in rows)
+        table.add_column(Text(_shown(column)), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        cells = (_shown(_cell(row[column], "" if markdown else "·")) for column in columns)
+        table.add_row(*(Text(cell.replace("|", "\\|") if markdown else cell) for cell in cells))
+    console.print(table)
+
+
+def _csv_cell(value: Any) -> Any:
+    """``value`` as CSV can say it: all digits of a number, nothing for null, JSON for what is nested."""
+    plain = _plain(value)
+    return json.dumps(plain, ensure_ascii=False) if isinstance(plain, bool | dict | list) else plain
+
+
+def _cell(value: Any, null: str) -> str:
+    if value is None:
+        return null
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    plain = _plain(value)
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+
+
+def _shown(text: str) -> str:
+    """Without characters that could move the cursor or change the terminal."""
+    return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)
+
+
+@contextmanager
+def progress(ctx: click.Context) -> "Iterator[Tick]":
+    """A function that shows how far work is, on stderr; it shows nothing without a terminal or with ``--quiet``."""
+    from engine.progress import silent
+
+    if (ctx.obj or {}).get("quiet") or not sys.stderr.isatty():
+        yield silent
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        tasks: dict[str, TaskID] = {}
+
+        def tick(what: str, done: int, total: int | None) -> None:
+            stage = what.split(",")[0]
+            if stage not in tasks:
+                for task in tasks.values():
+                    shown.update(task, visible=False)
+                tasks[stage] = shown.add_task(what, total=total, rate="")
+            speed = shown.tasks[tasks[stage]].speed
+            rate = f"{speed:,.0f}/s" if speed else ""
+            shown.update(tasks[stage], visible=True, description=what, completed=done, total=total, rate=rate)
+
+        yield tick
+
+
+def report_rejects(rejected: int, reasons: list[str]) -> None:
+    """Say on stderr which rows were refused, the first of them in full."""
+    if rejected:
+        click.echo(f"{rejected:,} rows were rejected:", err=True)
+        for reason in reasons[:5]:
+            click.echo(f"  {_shown(reason)}", err=True)
+        if rejected > min(5, len(reasons)):
+            click.echo(f"  … and {rejected - min(5, len(reasons)):,} more", err=True)

@@ -1,0 +1,101 @@
+"""``engine sql``."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.options import format_option
+from cli.output import print_rows, write_rows
+
+_WRITERS = (".parquet", ".csv", ".json", ".jsonl", ".arrow")
+
+
+@click.command("sql")
+@click.argument("store", metavar="STORE")
+@click.argument("query", required=False)
+@click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Read the query here.")
+@click.option("--labels", metavar="NAME", help="Label set of the view reviews, where there are several.")
+@click.option("--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds.")
+@click.option("--memory", default="4GB", show_default=True, help="Limit of the query's memory.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"Write the result here instead ({' '.join(_WRITERS)}).",
+)
+@format_option
+def command(**options: Any) -> None:
+    """Ask a store one SELECT.
+
+    \b
+    Views: corpus, labels, reviews (corpus and one label set joined), gold, rejects, shards.
+    They show what is committed, of a store that is still being labelled too. Nothing can be written or changed.
+
+    \b
+    Example:
+      engine sql reviews.store "SELECT class, count(*), avg(confidence) FROM labels GROUP BY 1"
+    """
+    from store.sql import run_in_child
+
+    query = _query(options["query"], options["file"])
+    out: Path | None = options["out"]
+    if out is not None and out.suffix not in _WRITERS:
+        raise click.BadParameter(f"{out}: known endings are {' '.join(_WRITERS)}", param_hint="--out")
+    with tempfile.TemporaryDirectory(prefix="engine-sql-") as folder:
+        result = Path(folder) / "result.arrows"
+        run_in_child(
+            options["store"],
+            query,
+            result,
+            labels=options["labels"],
+            memory=options["memory"],
+            timeout=options["timeout"],
+        )
+        if out is not None:
+            _write(result, out)
+        else:
+            columns, rows = _rows(result)
+            print_rows(rows, options["format"], columns=columns)
+
+
+def _query(query: str | None, file: Path | None) -> str:
+    if (query is None) == (file is None):
+        raise click.UsageError("give the query, or a file of it with --file, and not both")
+    return query if query is not None else file.read_text()  # type: ignore[union-attr]
+
+
+def _rows(result: Path) -> tuple[list[str], Iterator[dict[str, Any]]]:
+    import pyarrow as pa
+
+    reader = pa.ipc.open_stream(pa.memory_map(str(result)))
+    return reader.schema.names, (row for batch in reader for row in batch.to_pylist())
+
+
+def _write(result: Path, out: Path) -> None:
+    """Copy the result into a file of the format that its name says; whole or not at all."""
+    temporary = out.with_name(f".{out.name}.tmp")
+    try:
+        if out.suffix in (".parquet", ".arrow"):
+            _write_arrow(result, temporary, parquet=out.suffix == ".parquet")
+        else:
+            columns, rows = _rows(result)
+            with temporary.open("w", newline="") as file:
+                write_rows(rows, out.suffix[1:], file, columns=columns)
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)
+    click.echo(f"wrote {out}", err=True)
+
+
+def _write_arrow(result: Path, temporary: Path, *, parquet: bool) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    with pa.memory_map(str(result)) as source:
+        reader = pa.ipc.open_stream(source)
+        opened = pa.parquet.ParquetWriter if parquet else pa.ipc.new_file
+        with opened(temporary, reader.schema) as writer:
+            for batch in reader:
+                writer.write_batch(batch)

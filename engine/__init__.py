@@ -1,0 +1,67 @@
+"""Turn plenty of unlabelled text and few labels into a small, fast, accurate classifier.
+
+The work that the command line does, as functions that take the same choices as dataclasses:
+
+    engine.finetune(engine.FinetuneConfig(…))   gold labels → a teacher
+    engine.label(engine.LabelConfig(…))         texts + a teacher → a store of soft labels
+    engine.train(engine.DistillConfig(…))       a store → a student
+    engine.evaluate(engine.EvalConfig(…))       a model + gold labels → how good it is
+
+Names load what they need when they are first used: ``import engine`` loads no torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.evaluation.evaluate import EvalConfig, Evaluation, evaluate
+    from engine.inputs.columns import ColumnNames
+    from engine.inputs.gold import GoldConfig
+    from engine.labelling.card import Choices
+    from engine.labelling.label_run import LabelConfig, LabelSummary, label
+    from engine.training.distill import DistillConfig, train
+    from engine.training.loop import LoopConfig
+    from engine.training.supervised import FinetuneConfig, finetune
+    from engine.training.trained import Trained
+
+_HOME = {
+    "Choices": "engine.labelling.card",
+    "ColumnNames": "engine.inputs.columns",
+    "DistillConfig": "engine.training.distill",
+    "EvalConfig": "engine.evaluation.evaluate",
+    "Evaluation": "engine.evaluation.evaluate",
+    "FinetuneConfig": "engine.training.supervised",
+    "GoldConfig": "engine.inputs.gold",
+    "LabelConfig": "engine.labelling.label_run",
+    "LabelSummary": "engine.labelling.label_run",
+    "LoopConfig": "engine.training.loop",
+    "Trained": "engine.training.trained",
+    "evaluate": "engine.evaluation.evaluate",
+    "finetune": "engine.training.supervised",
+    "label": "engine.labelling.label_run",
+    "train": "engine.training.distill",
+}
+
+__all__ = [
+    "Choices",
+    "ColumnNames",
+    "DistillConfig",
+    "EvalConfig",
+    "Evaluation",
+    "FinetuneConfig",
+    "GoldConfig",
+    "LabelConfig",
+    "LabelSummary",
+    "LoopConfig",
+    "Trained",
+    "evaluate",
+    "finetune",
+    "label",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'engine' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

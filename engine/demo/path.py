@@ -1,0 +1,157 @@
+"""Generated reviews → gold → teacher → store → SQL → student → the paper's four-row table, all measured."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import store
+from engine.demo.models import Shape, make_model, make_tokenizer
+from engine.demo.reviews import CLASSES, ReviewConfig, generate
+from engine.inputs.gold import GoldConfig
+from engine.labelling.label_run import LabelConfig, label
+from engine.progress import Tick, silent
+from engine.training.distill import DistillConfig, train
+from engine.training.loop import LoopConfig
+from engine.training.supervised import FinetuneConfig, finetune
+from engine.training.trained import Trained
+
+TEACHER = Shape(hidden=64, layers=2, heads=2)
+STUDENT = Shape(hidden=32, layers=1, heads=2)
+DEFAULT_ROWS = 12_000
+GOLD_ROWS = 300
+TEST_ROWS = 2_000
+STUDENT_ROWS = 48_000
+OTHER_ROWS = 8_000
+PRETRAIN = LoopConfig(epochs=3, batch_size=32, learning_rate=1e-3)
+TUNE = LoopConfig(epochs=5, batch_size=16, learning_rate=3e-4)
+DIRECT = LoopConfig(epochs=15, batch_size=16, learning_rate=1e-3)
+QUERY = "SELECT class, count(*) AS rows, round(avg(confidence), 4) AS confidence FROM labels GROUP BY 1 ORDER BY 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One row of the table.
+
+    Attributes:
+        model: which, with its parameters.
+        procedure: how it was trained.
+        sample_size: rows that it learned from.
+        training_seconds: wall time.
+        accuracy: on the test rows.
+        rows_per_second: tokenising and computing the test rows.
+    """
+
+    model: str
+    procedure: str
+    sample_size: int
+    training_seconds: float
+    accuracy: float
+    rows_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoResult:
+    """What the demo came to.
+
+    Attributes:
+        arms: the four rows.
+        query: what was asked of the store.
+        answer: and what it said.
+        label_rows_per_second: of the teacher's label run.
+    """
+
+    arms: list[Arm]
+    query: str
+    answer: pa.Table
+    label_rows_per_second: float
+
+
+def run_demo(folder: Path, *, rows: int = DEFAULT_ROWS, say: Callable[[str], None], tick: Tick = silent) -> DemoResult:
+    """Go the whole path in ``folder``.
+
+    Args:
+        folder: empty; gold, unlabelled and test text, models and store stay in it.
+        rows: unlabelled reviews.
+        say: told what is being done.
+        tick: told how far it is.
+    """
+    say(f"generating {rows:,} unlabelled, {2 * GOLD_ROWS:,} labelled and {TEST_ROWS:,} test reviews")
+    _write_reviews(folder, rows)
+    _write_models(folder)
+    say(f"making a stand-in for a pretrained model: it learns from {OTHER_ROWS:,} labelled reviews of hotels")
+    _finetune(folder, "pretrained", start="start-teacher", files=("other",), loop=PRETRAIN, tick=tick)
+    say(f"fine-tuning the teacher on {GOLD_ROWS:,} labels")
+    teacher = _finetune(folder, "teacher", start="pretrained", files=("gold",), loop=TUNE, tick=tick)
+    say(f"labelling {rows:,} reviews into {folder / 'reviews.store'}")
+    inputs, place = (str(folder / "unlabelled.parquet"),), str(folder / "reviews.store")
+    labelled = label(LabelConfig(store=place, teacher=teacher.out, inputs=inputs, shards=4), tick=tick)
+    answer = store.open(place).sql(QUERY)
+    say("distilling the student from the store")
+    student = train(
+        DistillConfig(
+            store=place,
+            student=str(folder / "start-student"),
+            out=str(folder / "student"),
+            loop=LoopConfig(epochs=max(4, STUDENT_ROWS // rows), batch_size=64, learning_rate=2e-3),
+            evaluation=(str(folder / "test.parquet"),),
+        ),
+        tick=tick,
+    )
+    say("fine-tuning the same student directly, on as many labels and on twice as many")
+    direct = _finetune(folder, "direct", start="start-student", files=("gold",), loop=DIRECT, tick=tick)
+    double = _finetune(
+        folder, "direct-double", start="start-student", files=("gold", "gold-extra"), loop=DIRECT, tick=tick
+    )
+    arms = [
+        _arm("teacher", TEACHER, f"{OTHER_ROWS:,} hotel reviews, then gold", teacher),
+        _arm("student", STUDENT, "distilled from the teacher", student),
+        _arm("student", STUDENT, "fine-tuned on gold", direct),
+        _arm("student", STUDENT, "fine-tuned on twice the gold", double),
+    ]
+    speed = labelled.rows_per_second or 0.0
+    return DemoResult(arms=arms, query=QUERY, answer=answer, label_rows_per_second=speed)
+
+
+def _write_reviews(folder: Path, rows: int) -> None:
+    sizes = {"gold": GOLD_ROWS, "gold-extra": GOLD_ROWS, "test": TEST_ROWS}
+    for seed, (name, size) in enumerate(sizes.items()):
+        pq.write_table(generate(ReviewConfig(rows=size, seed=seed)), folder / f"{name}.parquet")
+    other = ReviewConfig(rows=OTHER_ROWS, seed=len(sizes) + 1, domain="hotel")
+    pq.write_table(generate(other), folder / "other.parquet")
+    unlabelled = generate(ReviewConfig(rows=rows, seed=len(sizes))).drop_columns(["label"])
+    pq.write_table(unlabelled, folder / "unlabelled.parquet")
+
+
+def _write_models(folder: Path) -> None:
+    files = [folder / "unlabelled.parquet", folder / "other.parquet"]
+    texts = [text for file in files for text in pq.read_table(file, columns=["text"]).column("text").to_pylist()]
+    tokenizer = make_tokenizer(texts, vocab_size=2_000, positions=TEACHER.positions)
+    make_model(folder / "start-teacher", tokenizer, TEACHER, classes=CLASSES)
+    make_model(folder / "start-student", tokenizer, STUDENT, classes=CLASSES)
+
+
+def _finetune(folder: Path, name: str, *, start: str, files: tuple[str, ...], loop: LoopConfig, tick: Tick) -> Trained:
+    config = FinetuneConfig(
+        gold=GoldConfig(files=tuple(str(folder / f"{file}.parquet") for file in files)),
+        model=str(folder / start),
+        out=str(folder / name),
+        loop=loop,
+        evaluation=(str(folder / "test.parquet"),) if files[0] == "gold" else (),
+    )
+    return finetune(config, tick=tick)
+
+
+def _arm(name: str, shape: Shape, procedure: str, trained: Trained) -> Arm:
+    evaluation = trained.evaluation
+    assert evaluation is not None, "every arm is evaluated"
+    return Arm(
+        model=f"{name} ({shape.layers} × {shape.hidden}, {evaluation.parameters / 1e6:.2f}M)",
+        procedure=procedure,
+        sample_size=trained.rows,
+        training_seconds=round(trained.seconds, 1),
+        accuracy=evaluation.accuracy,
+        rows_per_second=evaluation.rows_per_second,
+    )

@@ -1,0 +1,25 @@
+"""Every way in which the engine refuses, as exceptions. What a store refuses is in `store.errors`.
+
+    EngineError               something the user can mend
+    ├── InputError            an input file, column or row (names the file and, where it can, the row)
+    ├── ModelError            a model that cannot be loaded, or does not fit its tokenizer or the store
+    └── TrainingError         a training that cannot begin or go on
+
+A message names the value, the place and the remedy.
+"""
+
+
+class EngineError(Exception):
+    """Something the user can mend."""
+
+
+class InputError(EngineError):
+    """An input file, column or row."""
+
+
+class ModelError(EngineError):
+    """A model that cannot be loaded, or does not fit its tokenizer or the store."""
+
+
+class TrainingError(EngineError):
+    """A training that cannot begin or go on."""

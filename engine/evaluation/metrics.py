@@ -1,0 +1,43 @@
+"""Gold labels and probabilities → figures. Pure numpy."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Labels = npt.NDArray[np.int64]
+ECE_BINS = 15
+
+
+def confusion(gold: Labels, predicted: Labels, *, classes: int) -> npt.NDArray[np.int64]:
+    """(classes, classes) counts: gold down, predicted across."""
+    counts = np.bincount(gold * classes + predicted, minlength=classes * classes)
+    return counts.reshape(classes, classes)
+
+
+def accuracy(counts: npt.NDArray[np.int64]) -> float:
+    """Share of rows on the diagonal of a confusion matrix."""
+    return float(np.trace(counts) / counts.sum())
+
+
+def f1_scores(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """(classes,) harmonic mean of precision and recall; 0 where a class is neither gold nor predicted."""
+    hits = np.diag(counts).astype(np.float64)
+    sizes = counts.sum(axis=0) + counts.sum(axis=1)
+    scores: npt.NDArray[np.float64] = 2 * hits / np.maximum(sizes, 1)
+    return scores
+
+
+def log_loss(gold: Labels, probabilities: npt.NDArray[np.float64]) -> float:
+    """Mean negative log-likelihood in nats; a probability of 0 counts as the smallest positive float."""
+    chosen = probabilities[np.arange(len(gold)), gold]
+    return float(-np.log(np.maximum(chosen, np.finfo(np.float64).tiny)).mean())
+
+
+def expected_calibration_error(gold: Labels, probabilities: npt.NDArray[Any], *, bins: int = ECE_BINS) -> float:
+    """Mean gap between confidence and accuracy over equal-width bins of confidence (Guo et al. 2017)."""
+    confidence = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == gold
+    bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    gaps = np.bincount(bin_of, weights=confidence - correct, minlength=bins)
+    return float(np.abs(gaps).sum() / len(gold))

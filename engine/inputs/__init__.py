@@ -1,0 +1,1 @@
+"""Input files → checked rows: `formats` reads them raw, `checks` judges every row, `survey` and `gold` use them."""

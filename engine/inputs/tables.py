@@ -1,0 +1,64 @@
+"""Parquet and Arrow files → raw blocks, in bounded memory."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, RawBlock, blocks_of_batches
+from engine.inputs.columns import ColumnNames, Columns, find_columns
+from engine.inputs.values import can_be_kept
+
+_BYTES_OF = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
+
+
+def read_parquet(file: str, wanted: ColumnNames) -> Iterator[RawBlock]:
+    """The rows of a Parquet file. Columns that are not needed are not read."""
+    with pq.ParquetFile(file, buffer_size=1 << 20, page_checksum_verification=True) as source:
+        columns = _columns(source.schema_arrow, wanted, file)
+        batches = source.iter_batches(batch_size=_batch_rows(source.metadata), columns=columns.names())
+        yield from blocks_of_batches(batches, columns)
+
+
+def _columns(schema: pa.Schema, wanted: ColumnNames, file: str) -> Columns:
+    """Which column is what; those that cannot be kept, such as lists, are not read."""
+    columns = find_columns(schema.names, wanted, file=file)
+    extras = tuple(name for name in columns.extras if can_be_kept(schema.field(name).type))
+    return dataclasses.replace(columns, extras=extras)
+
+
+def _batch_rows(metadata: pq.FileMetaData) -> int:
+    """Rows that are read at once: fewer where they are large."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    bytes_per_row = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=0)
+    return max(1, min(BLOCK_ROWS, int(BLOCK_BYTES / max(1, bytes_per_row))))
+
+
+def read_arrow(file: str, wanted: ColumnNames) -> Iterator[RawBlock]:
+    """The rows of an Arrow file or stream."""
+    with pa.memory_map(file) as source:
+        try:
+            reader = pa.ipc.open_file(source)
+        except pa.ArrowInvalid:
+            source.seek(0)
+            stream = pa.ipc.open_stream(source)
+            columns = _columns(stream.schema, wanted, file)
+            yield from blocks_of_batches((_checked(batch, columns) for batch in stream), columns)
+            return
+        columns = _columns(reader.schema, wanted, file)
+        batches = (_checked(reader.get_batch(number), columns) for number in range(reader.num_record_batches))
+        yield from blocks_of_batches(batches, columns)
+
+
+def _checked(batch: pa.RecordBatch, columns: Columns) -> pa.RecordBatch:
+    """``batch``, whose offsets are inside its buffers: Arrow itself trusts a file, and a damaged one ends the process.
+
+    Raises:
+        pyarrow.ArrowInvalid: they are not.
+    """
+    for name in columns.names():
+        column = batch.column(name)
+        as_bytes = _BYTES_OF.get(column.type)
+        (column if as_bytes is None else column.view(as_bytes)).validate(full=True)
+    return batch

@@ -1,0 +1,102 @@
+"""What decides the bytes of a label set: frozen by its first run, obeyed and checked by every other."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from engine.encoder import default_budget, default_dtype
+from engine.model import Classifier
+from engine.tokens import Encoding
+from store.errors import MismatchError
+from store.manifest import Family
+
+_USE = ("_name_or_path", "transformers_version", "id2label", "label2id", "dtype", "torch_dtype", "architectures")
+_IDENTITY = {
+    "weights_sha256": "--teacher",
+    "config_sha256": "--teacher",
+    "classes": "--teacher",
+    "encoding_sha256": "--max-length or the tokenizer",
+    "dtype": "--dtype",
+    "tokens_per_batch": "--tokens-per-batch",
+    "device": "--devices",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What the user chose; None where the card, or else the device, decides.
+
+    Attributes:
+        max_length: tokens a row.
+        dtype: ``fp32``, ``fp16`` or ``bf16``.
+        tokens_per_batch: the token budget.
+    """
+
+    max_length: int | None = None
+    dtype: str | None = None
+    tokens_per_batch: int | None = None
+
+
+def device_kind(device: torch.device) -> str:
+    """``cpu``, or the name of the CUDA device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def settle(held: dict[str, Any] | None, choices: Choices, device: torch.device) -> Choices:
+    """Fill in what the user left open: from the card of an earlier run, else by the device."""
+    held = held or {}
+    return Choices(
+        max_length=choices.max_length or held.get("max_length"),
+        dtype=choices.dtype or held.get("dtype") or default_dtype(device),
+        tokens_per_batch=choices.tokens_per_batch or held.get("tokens_per_batch") or default_budget(device),
+    )
+
+
+def make_card(model: Classifier, encoding: Encoding, settled: Choices, device: torch.device) -> dict[str, Any]:
+    """The card of a label set."""
+    return {
+        "model": model.source,
+        "revision": model.revision,
+        "weights_sha256": model.weights_sha256(),
+        "config_sha256": config_sha256(model),
+        "classes": model.classes,
+        "encoding": encoding.name,
+        "encoding_sha256": encoding.fingerprint,
+        "max_length": encoding.max_length,
+        "dtype": settled.dtype,
+        "tokens_per_batch": settled.tokens_per_batch,
+        "device": device_kind(device),
+        "threads": torch.get_num_threads(),
+        "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
+    }
+
+
+def config_sha256(model: Classifier) -> str:
+    """Hash of the model's configuration, without what use changes."""
+    config = {name: value for name, value in model.module.config.to_dict().items() if name not in _USE}
+    return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def freeze(labels: Family, card: dict[str, Any]) -> dict[str, Any]:
+    """Write ``card`` as that of ``labels``, or check it against the one there; the card that holds.
+
+    Raises:
+        MismatchError: the label set was begun with something else.
+    """
+    held = labels.freeze_card(card)
+    for field, option in _IDENTITY.items():
+        if held[field] != card[field]:
+            raise MismatchError(
+                f"the label set {labels.name!r} was begun with {field} {_short(held[field])} ({held['model']}), and "
+                f"this run has {_short(card[field])} ({card['model']}). Change {option}, or give the new labels "
+                "another --name"
+            )
+    return held
+
+
+def _short(value: Any) -> str:
+    return value[:16] if isinstance(value, str) else str(value)

@@ -1,0 +1,255 @@
+"""A hub id or a path → a sequence classifier, loaded safely: safetensors only, no code of the model's own.
+
+Says what the model is: its weights' hash, its class names, its encoding. Trains and computes nothing.
+"""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
+from torch import nn
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+from engine.errors import ModelError
+from engine.layers import keep_layers
+from engine.model_files import fetch, first_line, weights_sha256
+from engine.padding import settle_padding
+from engine.tokens import Encoding
+
+DEFAULT_MAX_LENGTH = 512
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+_GENERIC = re.compile(r"LABEL_\d+")
+_LAYERS = re.compile(r"(.+)#layers=(\d+(?:,\d+)*)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classifier:
+    """A loaded model.
+
+    Attributes:
+        source: hub id or path, as the user gave it.
+        revision: of the hub id.
+        folder: where its files are.
+        module: the transformers model, in evaluation mode.
+        tokenizer: the transformers tokenizer, for saving.
+        classes: names in the order of its outputs; ``LABEL_0``-style where it has none.
+    """
+
+    source: str
+    revision: str | None
+    folder: Path
+    module: Any
+    tokenizer: Any
+    classes: list[str]
+
+    @property
+    def has_class_names(self) -> bool:
+        """Whether the names mean anything."""
+        return not all(_GENERIC.fullmatch(name) for name in self.classes)
+
+    @property
+    def longest(self) -> int:
+        """Tokens that the model and its tokenizer can take."""
+        limits = [self.tokenizer.model_max_length, _positions(self.module)]
+        return int(min(limit for limit in limits if limit is not None))
+
+    def encoding(self, max_length: int | None = None) -> Encoding:
+        """How this model's texts become token ids.
+
+        Args:
+            max_length: tokens at most; 512, or as many as the model can take, where None.
+
+        Raises:
+            ModelError: the model cannot take as many.
+        """
+        if max_length is None:
+            max_length = min(DEFAULT_MAX_LENGTH, self.longest)
+        if max_length > self.longest:
+            raise ModelError(f"{self.source} takes {self.longest} tokens at most, and --max-length is {max_length}")
+        side = self.tokenizer.truncation_side
+        backend = self.tokenizer.backend_tokenizer
+        return Encoding(backend, max_length=max_length, side=side)
+
+    def weights_sha256(self) -> str:
+        """Hash of the weight files."""
+        return weights_sha256(self.folder)
+
+
+def load_classifier(source: str, *, revision: str | None = None) -> Classifier:
+    """Load a fine-tuned classifier, for labelling or evaluation.
+
+    Args:
+        source: hub id or path.
+        revision: branch, tag or commit of a hub id.
+
+    Raises:
+        ModelError: it is not there, has no trained head, one output or several labels a text, or its tokenizer does
+            not fit.
+    """
+    folder = fetch(source, revision)
+    config = _config(source, folder)
+    if config.num_labels < 2:
+        raise ModelError(
+            f"{source} has {config.num_labels} output; a classifier needs one for each of 2 classes or more"
+        )
+    if config.problem_type == "multi_label_classification":
+        raise ModelError(f"{source} gives several labels a text (multi-label); one class a text is needed")
+    module, missing = _load_module(source, folder, config)
+    if missing:
+        raise ModelError(
+            f"{source} has no trained classification head ({', '.join(missing[:3])} are not in its weights); "
+            "fine-tune it first with `engine finetune`"
+        )
+    return _checked(source, revision, folder, module)
+
+
+def load_start(source: str, *, classes: Sequence[str], revision: str | None = None, seed: int = 0) -> Classifier:
+    """Load a model to train: its encoder, and a new head where it has none for these classes.
+
+    Args:
+        source: hub id or path; ``MODEL#layers=1,3,5`` keeps these encoder layers, counted from 0.
+        classes: class names that the trained model will have.
+        revision: branch, tag or commit of a hub id.
+        seed: of the new head's weights.
+
+    Raises:
+        ModelError: it is not there, its encoder is incomplete, or it has no such layers.
+    """
+    match = _LAYERS.fullmatch(source)
+    place, layers = (match[1], [int(layer) for layer in match[2].split(",")]) if match else (source, None)
+    folder = fetch(place, revision)
+    names = dict(enumerate(classes))
+    own = _config(place, folder).id2label or {}
+    config = _config(
+        place,
+        folder,
+        num_labels=len(classes),
+        id2label=names,
+        label2id={name: index for index, name in names.items()},
+        problem_type="single_label_classification",
+    )
+    torch.manual_seed(seed)
+    module, missing = _load_module(place, folder, config)
+    prefix = module.base_model_prefix + "."
+    if absent := [name for name in missing if name.startswith(prefix) and ".pooler." not in name]:
+        raise ModelError(f"{place} is incomplete: {', '.join(absent[:3])} are not in its weights")
+    if list(own.values()) != list(classes):
+        _new_head(module)
+    if layers is not None:
+        module = keep_layers(module, layers, source=place)
+    return _checked(source, revision, folder, module)
+
+
+def _new_head(module: Any) -> None:
+    """Forget a head that was trained for other classes: its outputs would mean something else."""
+    inside = {id(part) for part in module.base_model.modules()}
+    for part in module.modules():
+        if isinstance(part, nn.Linear) and id(part) not in inside:
+            nn.init.normal_(part.weight, std=getattr(module.config, "initializer_range", 0.02))
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+
+
+def save_classifier(model: Classifier, folder: Path) -> None:
+    """Write the model and its tokenizer as transformers reads them, weights as safetensors."""
+    model.module.save_pretrained(folder, safe_serialization=True)
+    model.tokenizer.save_pretrained(folder)
+
+
+def named(model: Classifier, names: Sequence[str]) -> Classifier:
+    """``model`` with class names for its outputs, where it has none of its own.
+
+    Raises:
+        ModelError: it has names, or another number of outputs.
+    """
+    if len(names) != len(model.classes):
+        raise ModelError(f"{model.source} has {len(model.classes)} outputs, and there are {len(names)} class names")
+    if model.has_class_names:
+        raise ModelError(f"{model.source} has names of its own: {', '.join(model.classes)}")
+    return dataclasses.replace(model, classes=list(names))
+
+
+def best_device() -> torch.device:
+    """A CUDA device where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def find_device(name: str) -> torch.device:
+    """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` names.
+
+    Raises:
+        ModelError: it is not there.
+    """
+    device = best_device() if name == "auto" else torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ModelError(f"--devices is {name}, and there are {torch.cuda.device_count()} CUDA devices here")
+    return device
+
+
+def parameters(module: Any) -> int:
+    """Number of parameters."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _config(source: str, folder: Path, **changes: Any) -> Any:
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, **changes)
+    except (ValueError, OSError, KeyError, TypeError, StrictDataclassError) as error:
+        raise ModelError(f"{source}: its configuration cannot be used: {first_line(error)}") from None
+
+
+def _load_module(source: str, folder: Path, config: Any) -> tuple[Any, list[str]]:
+    """The model in fp32 on the CPU, and the names of parameters that its files lack."""
+    try:
+        module, info = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+        )
+    except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"{source} cannot be loaded as a sequence classifier: {first_line(error)}") from None
+    mismatched = [entry[0] for entry in info["mismatched_keys"]]
+    return module.eval(), sorted([*info["missing_keys"], *mismatched])
+
+
+def _checked(source: str, revision: str | None, folder: Path, module: Any) -> Classifier:
+    if not any(any(folder.glob(pattern)) for pattern in _VOCABULARIES):
+        raise ModelError(f"{source} has no tokenizer: none of {', '.join(_VOCABULARIES)} is there")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, use_fast=True)
+    except (ValueError, OSError, KeyError, ImportError, AttributeError) as error:
+        raise ModelError(f"{source}: its tokenizer cannot be loaded: {first_line(error)}") from None
+    if getattr(tokenizer, "backend_tokenizer", None) is None:
+        raise ModelError(f"{source}: its tokenizer is not a fast one (there is no tokenizer.json)")
+    embeddings = module.get_input_embeddings().num_embeddings
+    if len(tokenizer) > embeddings:
+        raise ModelError(
+            f"{source}: its tokenizer has {len(tokenizer):,} tokens and the model {embeddings:,} embeddings; "
+            "they do not belong together"
+        )
+    settle_padding(source, module, tokenizer)
+    names = module.config.id2label
+    if sorted(names) != list(range(module.config.num_labels)):
+        raise ModelError(f"{source}: id2label has the keys {sorted(names)}, not 0 to {module.config.num_labels - 1}")
+    classes = [str(names[index]) for index in range(module.config.num_labels)]
+    return Classifier(
+        source=source, revision=revision, folder=folder, module=module, tokenizer=tokenizer, classes=classes
+    )
+
+
+def _positions(module: Any) -> int | None:
+    """Rows of the position table that a text can use; None where there is no table."""
+    table = getattr(getattr(module.base_model, "embeddings", None), "position_embeddings", None)
+    if not isinstance(table, nn.Embedding):
+        return getattr(module.config, "max_position_embeddings", None)
+    return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)

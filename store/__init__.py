@@ -1,0 +1,24 @@
+"""Soft labels on disk: texts, token ids and the logits of many models, in sharded Arrow files that SQL can ask.
+
+    >>> import store
+    >>> s = store.open("reviews.store")                                    # doctest: +SKIP
+    >>> s.sql("SELECT class, count(*) FROM labels GROUP BY 1")             # doctest: +SKIP
+
+No torch here, and no model: a store can be read wherever pyarrow and duckdb can. ``import store`` alone loads neither.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from store.opened import Store
+    from store.opened import open_store as open  # noqa: A004 - store.open reads as what it is
+
+__all__ = ["Store", "open"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'store' has no attribute {name!r}")
+    opened = importlib.import_module("store.opened")
+    return opened.open_store if name == "open" else opened.Store

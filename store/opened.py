@@ -1,0 +1,47 @@
+"""What ``store.open`` gives: a store's contents, with SQL and streaming as methods."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from store.contents import Contents, read_header
+from store.storage import Storage, storage_at
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from store.stream import Stream
+
+
+class Store(Contents):
+    """An open store. See `store.contents.Contents` for its families."""
+
+    def sql(self, query: str, *, labels: str | None = None) -> "pa.Table":
+        """The result of one SELECT over the views ``corpus labels reviews gold rejects shards``.
+
+        Args:
+            query: DuckDB SQL.
+            labels: the label set of ``reviews``, where there are several.
+
+        Raises:
+            store.errors.QueryError: it is refused or fails.
+        """
+        from store import sql
+
+        return sql.query(self, query, labels=labels)
+
+    def stream(self, **config: Any) -> "Stream":
+        """Batches of arrays in a shuffled, repeatable order; arguments as in `store.stream.StreamConfig`."""
+        from store.stream import Stream, StreamConfig
+
+        return Stream(self, StreamConfig(**config))
+
+
+def open_store(place: str | os.PathLike[str] | Storage) -> Store:
+    """The store at ``place``.
+
+    Raises:
+        store.errors.StoreMissingError: there is none.
+        store.errors.FormatError: its format is not known to this program.
+    """
+    storage = storage_at(place)
+    return Store(storage, read_header(storage))

@@ -1,0 +1,43 @@
+"""A store → what is in it, in one record: what ``engine info`` prints."""
+
+from typing import Any
+
+from store.contents import Contents
+from store.manifest import Family
+from store.schema import GOLD
+
+_CARD = ("model", "encoding", "max_length", "dtype", "tokens_per_batch", "device")
+
+
+def summarise(contents: Contents) -> dict[str, Any]:
+    """Rows, classes, inputs and families of a store. Reads records, no data file."""
+    header = contents.header
+    families = [family for family in contents.families() if family.path != GOLD]
+    return {
+        "store": contents.location,
+        "format_version": header.format_version,
+        "rows": header.rows,
+        "rejected": header.rejects["rows"],
+        "shards": header.shards,
+        "classes": header.classes,
+        "extras": header.extras,
+        "inputs": [
+            {name: entry[name] for name in ("path", "rows", "rejected", "size", "sha256")} for entry in header.inputs
+        ],
+        "families": [_summarise_family(family) for family in families],
+    }
+
+
+def _summarise_family(family: Family) -> dict[str, Any]:
+    records = family.records().values()
+    card = family.card() or {}
+    return {
+        "family": family.path,
+        "shards": len(records),
+        "of": family.shards,
+        "sealed": family.is_sealed(),
+        "rows": sum(record.rows for record in records),
+        "failed": sum(record.statistics.get("failed", 0) for record in records),
+        "bytes": sum(record.bytes for record in records),
+        **{name: card.get(name) for name in _CARD},
+    }

@@ -1,0 +1,55 @@
+"""What many tests share: the demo's whole path, gone once, and a way to run the command line as a user does."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A folder in which `engine.demo.path.run_demo` has been.
+
+    Attributes:
+        folder: texts, models and ``reviews.store``.
+        arms: the four rows of its table.
+    """
+
+    folder: Path
+    arms: list
+
+    def path(self, name: str) -> str:
+        return str(self.folder / name)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    from engine.demo.path import run_demo
+
+    folder = tmp_path_factory.mktemp("demo")
+    said: list[str] = []
+    result = run_demo(folder, rows=4_000, say=said.append)
+    assert said
+    return Demo(folder, result.arms)
+
+
+def engine_command(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``engine`` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        timeout=240,
+    )
+
+
+@pytest.fixture
+def run_engine():
+    return engine_command

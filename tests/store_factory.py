@@ -1,0 +1,156 @@
+"""Small complete stores, made without a model: known texts, gold labels, logits and token ids."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from store import Store
+from store.contents import Header, create
+from store.schema import CORPUS, REJECTS, rejects_schema, tokens_schema
+from store.shard import ShardWriter, write_shard
+from store.soft_labels import label_batch, label_statistics
+from store.storage import MemoryStorage, Storage
+from store.texts import add_statistics, corpus_batch, corpus_statistics
+
+CLASSES = ["negative", "neutral", "positive"]
+EXTRAS = {"stars": pa.int64(), "Café": pa.string()}
+REJECTED = [("in.csv", 3, None, "text is null"), ("in.csv", 7, "id-1", "id is that of an earlier row")]
+VOCABULARY = 1_000
+
+
+def text_of(row: int) -> str:
+    return f"Review number {row}: {'good ' * (row % 5)}naïve 👍"
+
+
+def label_of(row: int, classes: int = len(CLASSES)) -> int | None:
+    return None if row % 4 == 3 else row % classes
+
+
+def extras_of(rows: Iterable[int]) -> dict[str, pa.Array]:
+    rows = list(rows)
+    return {
+        "stars": pa.array([None if row % 6 == 5 else row % 5 + 1 for row in rows], pa.int64()),
+        "Café": pa.array([f"café {row % 3}" for row in rows]),
+    }
+
+
+def token_ids(row: int) -> list[int]:
+    """Different lengths, among them none at all."""
+    return [(row * 31 + position) % VOCABULARY for position in range(row % 7)]
+
+
+def random_logits(
+    rows: int, classes: int = len(CLASSES), *, seed: int = 0, failed: Iterable[int] = ()
+) -> np.ndarray[Any, np.dtype[np.float16]]:
+    logits = np.random.default_rng(seed).normal(0, 3, (rows, classes)).astype(np.float16)
+    logits[list(failed), 0] = np.nan
+    return logits
+
+
+def write_header(
+    storage: Storage | None = None,
+    *,
+    rows: int,
+    shards: int = 3,
+    classes: Iterable[str] = CLASSES,
+    extras: dict[str, pa.DataType] | None = None,
+) -> Store:
+    """A store that has its header and its refused rows, and nothing else yet."""
+    storage = storage or MemoryStorage()
+    with ShardWriter(storage, rejects_schema(), compressed=True) as rejects:
+        columns = [list(column) for column in zip(*REJECTED, strict=True)]
+        rejects.write(pa.record_batch(columns, schema=rejects_schema()))
+        file, size, sha256 = rejects.publish(REJECTS, 0)
+    header = Header(
+        classes=list(classes),
+        rows=rows,
+        shards=shards,
+        extras={name: str(type_) for name, type_ in (extras or {}).items()},
+        inputs=[{"path": "in.csv", "size": 9, "sha256": "0" * 64, "rows": rows + 2, "rejected": 2, "columns": {}}],
+        rejects={"file": file, "rows": len(REJECTED), "bytes": size, "sha256": sha256},
+    )
+    return Store(storage, create(storage, header))
+
+
+def add_corpus(made: Store, *, shards: Iterable[int] | None = None) -> None:
+    classes = len(made.header.classes)
+    for shard in range(made.header.shards) if shards is None else shards:
+        first, stop = made.shard_range(shard)
+        rows = range(first, stop)
+        batch = corpus_batch(
+            first_row=first,
+            ids=pa.array([f"id-{row}" for row in rows], pa.string()),
+            texts=pa.array([text_of(row) for row in rows], pa.string()),
+            labels=pa.array([label_of(row, classes) for row in rows], pa.int16()),
+            extras={name: array for name, array in extras_of(rows).items() if name in made.header.extras},
+        )
+        statistics = corpus_statistics()
+        add_statistics(statistics, batch)
+        write_shard(made.corpus, shard, first, [batch], schema=made.schema(CORPUS), statistics=statistics)
+
+
+def add_labels(
+    made: Store,
+    name: str,
+    *,
+    seed: int = 0,
+    failed: Iterable[int] = (),
+    shards: Iterable[int] | None = None,
+) -> np.ndarray[Any, np.dtype[np.float16]]:
+    """Write a label set; the logits of all rows, not a number where they are made to fail."""
+    family = made.label_set(name)
+    family.freeze_card({"model": f"test/{name}", "encoding": "words-8-right", "max_length": 8, "device": "cpu"})
+    logits = random_logits(made.header.rows, len(made.header.classes), seed=seed, failed=failed)
+    for shard in range(made.header.shards) if shards is None else shards:
+        first, stop = made.shard_range(shard)
+        batch = label_batch(
+            first_row=first,
+            logits=logits[first:stop],
+            n_tokens=(np.arange(first, stop) % 7).astype(np.uint16),
+            truncated=np.arange(first, stop) % 5 == 0,
+        )
+        write_shard(family, shard, first, [batch], schema=batch.schema, statistics=label_statistics(batch))
+    return logits
+
+
+def add_tokens(made: Store, encoding: str) -> None:
+    family = made.tokens(encoding)
+    family.freeze_card({"encoding": encoding, "max_length": 8, "vocab_size": VOCABULARY})
+    schema = tokens_schema(VOCABULARY)
+    for shard in range(made.header.shards):
+        first, stop = made.shard_range(shard)
+        rows = range(first, stop)
+        columns = [list(rows), [token_ids(row) for row in rows], [row % 7 == 6 for row in rows]]
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+        batch = pa.record_batch(arrays, schema=schema)
+        write_shard(family, shard, first, [batch], schema=schema, statistics={"tokens": 0})
+
+
+def make_store(
+    storage: Storage | None = None,
+    *,
+    rows: int = 50,
+    shards: int = 3,
+    classes: Iterable[str] = CLASSES,
+    labels: Iterable[str] = ("bert",),
+    encodings: Iterable[str] = (),
+) -> Store:
+    """A finished store in ``storage``, or in memory: corpus with extras, label sets and tokens, all sealed."""
+    made = write_header(storage, rows=rows, shards=shards, classes=classes, extras=EXTRAS)
+    add_corpus(made)
+    for seed, name in enumerate(labels):
+        add_labels(made, name, seed=seed)
+    for encoding in encodings:
+        add_tokens(made, encoding)
+    for family in made.families():
+        family.seal()
+    return made
+
+
+def flip_bit(storage: Storage, name: str, position: int) -> None:
+    """Damage one bit of a file."""
+    data = bytearray(storage.read(name).to_pybytes())
+    data[position % len(data)] ^= 1 << position % 8
+    storage.put(name, bytes(data))

@@ -1,0 +1,149 @@
+"""Files of labelled text → texts and class indices."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.errors import InputError
+from engine.inputs.columns import ColumnNames
+from engine.inputs.gold import Gold, GoldConfig, read_gold
+
+
+def write(path: Path, *rows: dict) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def read(file: str, *, known: list[str] | None = None, **config: object) -> Gold:
+    return read_gold(GoldConfig(files=(file,), **config), known=known)
+
+
+def pairs(gold: Gold) -> list[tuple[str, str]]:
+    return [(text, gold.classes[label]) for text, label in zip(gold.texts, gold.labels.tolist(), strict=True)]
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> str:
+    return write(tmp_path / "in.jsonl", {"text": "good", "label": "pos"}, {"text": "bad", "label": "neg"})
+
+
+def test_names_become_classes_in_order(named: str) -> None:
+    gold = read(named)
+    assert gold.classes == ["neg", "pos"]
+    assert gold.labels.tolist() == [1, 0]
+    assert (gold.texts, gold.rejected, gold.reasons) == (["good", "bad"], 0, [])
+
+
+def test_the_order_of_given_classes_is_kept(named: str) -> None:
+    gold = read(named, classes=("pos", "neg"))
+    assert (gold.classes, gold.labels.tolist()) == (["pos", "neg"], [0, 1])
+
+
+def test_the_order_of_the_models_classes_is_kept(named: str) -> None:
+    gold = read(named, known=["pos", "neg"])
+    assert (gold.classes, gold.labels.tolist()) == (["pos", "neg"], [0, 1])
+
+
+def test_indices_take_the_models_names_only_from_zero_on(tmp_path: Path) -> None:
+    zero = write(tmp_path / "zero.jsonl", {"text": "a", "label": 0}, {"text": "b", "label": 1})
+    one = write(tmp_path / "one.jsonl", {"text": "a", "label": 1}, {"text": "b", "label": 2})
+    assert pairs(read(zero, known=["neg", "pos"])) == [("a", "neg"), ("b", "pos")]
+    assert pairs(read(zero, classes=("neg", "pos"))) == [("a", "neg"), ("b", "pos")]
+    assert pairs(read(one, known=["neg", "pos"])) == [("a", "1"), ("b", "2")]
+
+
+def test_rows_that_cannot_be_used_are_counted_with_place_and_reason(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "in.jsonl",
+        {"id": 1, "text": "a", "label": "x"},
+        {"id": 2, "text": " ", "label": "x"},
+        {"id": 3, "text": "c", "label": None},
+        {"id": 1, "text": "d", "label": "y"},
+        {"id": 5, "text": "e", "label": "z"},
+        {"id": 6, "text": "f", "label": "y"},
+    )
+    gold = read(file, classes=("x", "y"))
+    assert pairs(gold) == [("a", "x"), ("f", "y")]
+    assert gold.rejected == 4
+    assert gold.reasons == [
+        f"{file} row 2: text is blank",
+        f"{file} row 3: label is null",
+        f"{file} row 4: id '1' is that of an earlier row",
+        f"{file} row 5: unknown label 'z' (classes: x, y)",
+    ]
+    with pytest.raises(InputError, match=re.escape(f"{file} row 2: text is blank. Mend the row")):
+        read(file, classes=("x", "y"), on_bad_row="fail")
+
+
+def test_a_refused_row_does_not_count_as_the_first_of_its_id(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "in.jsonl",
+        {"id": 1, "text": "", "label": "x"},
+        {"id": 1, "text": "a", "label": "odd"},
+        {"id": 1, "text": "b", "label": None},
+        {"id": 1, "text": "kept", "label": "x"},
+        {"id": 2, "text": "also", "label": "y"},
+    )
+    assert pairs(read(file, classes=("x", "y"))) == [("kept", "x"), ("also", "y")]
+
+
+def test_the_label_of_a_refused_row_is_no_class(tmp_path: Path) -> None:
+    rows = [{"text": text, "label": label} for text, label in (("a", "x"), ("", "odd"), ("b", "y"))]
+    assert read(write(tmp_path / "in.jsonl", *rows)).classes == ["x", "y"]
+
+
+def test_only_the_first_reasons_are_kept_and_all_are_counted(tmp_path: Path) -> None:
+    file = write(tmp_path / "in.jsonl", *[{"text": ""}] * 50, {"text": "a", "label": "x"}, {"text": "b", "label": "y"})
+    gold = read(file)
+    assert (gold.rejected, len(gold.reasons)) == (50, 20)
+
+
+def test_a_file_without_labels_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"in\.jsonl: there is no label column; name it with --label"):
+        read(write(tmp_path / "in.jsonl", {"text": "a", "stars": 5}))
+
+
+def test_the_label_column_can_be_named(tmp_path: Path) -> None:
+    file = write(tmp_path / "in.jsonl", {"text": "a", "stars": 1.0}, {"text": "b", "stars": 5})
+    assert pairs(read(file, columns=ColumnNames(label="stars"))) == [("a", "1"), ("b", "5")]
+
+
+@pytest.mark.parametrize("known", [None, ["x", "y"]])
+def test_a_file_without_a_usable_row_is_refused_with_the_first_reason(tmp_path: Path, known: list[str] | None) -> None:
+    file = write(tmp_path / "in.jsonl", {"text": " ", "label": "x"})
+    with pytest.raises(InputError, match=r"no usable row; the first was refused: .* row 1: text is blank"):
+        read(file, known=known)
+
+
+@pytest.mark.parametrize("config", [{}, {"classes": ("x", "y")}])
+def test_an_empty_file_is_refused(tmp_path: Path, config: dict) -> None:
+    with pytest.raises(InputError, match="no usable row; there is none at all"):
+        read(write(tmp_path / "in.jsonl"), known=["x", "y"], **config)
+
+
+def test_one_class_is_not_enough(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="at least two different names"):
+        read(write(tmp_path / "in.jsonl", {"text": "a", "label": "x"}))
+
+
+def test_a_limited_sample_is_the_same_for_a_seed_and_keeps_text_and_label_together(tmp_path: Path) -> None:
+    file = write(tmp_path / "in.jsonl", *({"text": f"{n % 3} {n}", "label": f"c{n % 3}"} for n in range(100)))
+    first, again, other = (read(file, limit=10, seed=seed) for seed in (1, 1, 2))
+    assert first.texts == again.texts != other.texts
+    assert len(first.texts) == len(set(first.texts)) == len(first.labels) == 10
+    assert all(label == f"c{text[0]}" for text, label in pairs(first))
+    assert read(file, limit=1000).texts == read(file).texts
+
+
+@pytest.mark.parametrize("config", [{"limit": 0}, {"limit": -1}, {"on_bad_row": "ignore"}])
+def test_choices_that_make_no_sense_are_refused(config: dict) -> None:
+    with pytest.raises(InputError, match="must be"):
+        GoldConfig(files=("in.jsonl",), **config)
+
+
+def test_several_files_are_read_in_the_order_given(tmp_path: Path) -> None:
+    second = write(tmp_path / "a.jsonl", {"text": "second", "label": "x"})
+    first = write(tmp_path / "b.jsonl", {"text": "first", "label": "y"})
+    assert read_gold(GoldConfig(files=(first, second))).texts == ["first", "second"]

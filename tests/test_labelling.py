@@ -1,0 +1,337 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+import engine
+import store
+from engine.errors import InputError, ModelError
+from engine.labelling.label_run import default_name
+from store.errors import DamageError, MismatchError
+from store.storage import MemoryStorage
+
+
+def files(folder):
+    """Every file of a store that its promises are about, with its bytes."""
+    paths = (path for path in Path(folder).rglob("*") if path.is_file())
+    names = {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+    return {name: data for name, data in names.items() if not name.startswith(("runs/", "tmp/"))}
+
+
+def label(demo, place, **changes):
+    config = {"teacher": demo.path("teacher"), "inputs": (demo.path("unlabelled.parquet"),), "shards": 5, **changes}
+    return engine.label(engine.LabelConfig(store=str(place), **config))
+
+
+def stored_logits(place, name="teacher"):
+    answer = store.open(place).sql(f"SELECT logits FROM labels WHERE label_set = '{name}' ORDER BY row")
+    return np.array(answer.column("logits").to_pylist(), np.float32)
+
+
+def copy_model(demo, tmp_path, name="changed"):
+    return shutil.copytree(demo.path("teacher"), tmp_path / name)
+
+
+def change_config(folder, **changes):
+    path = Path(folder) / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.fixture(scope="module")
+def whole(demo, tmp_path_factory):
+    place = tmp_path_factory.mktemp("whole") / "store"
+    summary = label(demo, place)
+    assert (summary.rows_done, summary.shards_done) == (4000, 5)
+    return place
+
+
+def test_stored_logits_are_those_of_the_model_alone(demo, whole):
+    texts = pq.read_table(demo.path("unlabelled.parquet")).column("text").to_pylist()[::37]
+    tokenizer = AutoTokenizer.from_pretrained(demo.path("teacher"))
+    model = AutoModelForSequenceClassification.from_pretrained(demo.path("teacher")).eval()
+    with torch.inference_mode():
+        single = np.stack([model(**tokenizer(text, return_tensors="pt")).logits[0].numpy() for text in texts])
+    assert (np.abs(stored_logits(whole)[::37] - single) <= 1e-4 + 5e-4 * np.abs(single)).all()
+
+
+def test_every_input_row_is_labelled_once(demo, whole):
+    texts = pq.read_table(demo.path("unlabelled.parquet"))
+    answer = store.open(whole).sql("SELECT id, text FROM reviews ORDER BY row")
+    assert answer.column("id").to_pylist() == texts.column("id").to_pylist()
+    assert answer.column("text").to_pylist() == texts.column("text").to_pylist()
+
+
+def test_the_summary_is_honest_and_kept_with_the_runs(demo, whole, tmp_path):
+    summary = label(demo, tmp_path / "store")
+    assert summary.rows_per_second == pytest.approx(4000 / summary.seconds, rel=0.01)
+    assert 1 <= summary.padding < 1.2
+    assert sum(summary.stages.values()) == pytest.approx(1, abs=0.01)
+    opened = store.open(tmp_path / "store")
+    seconds = opened.sql("SELECT sum(seconds) FROM shards WHERE family = 'labels'").column(0)[0].as_py()
+    assert 0 < seconds <= summary.seconds * 1.01
+
+
+def test_two_runs_give_the_same_bytes(demo, whole, tmp_path):
+    label(demo, tmp_path / "store")
+    assert files(tmp_path / "store") == files(whole)
+
+
+@pytest.mark.parametrize("until", ["store.json", "corpus/00001.json", "tokens/*/00000.json", "labels/*/00002.json"])
+def test_a_killed_run_resumes_to_the_same_bytes(demo, whole, tmp_path, until):
+    place = tmp_path / "store"
+    command = [sys.executable, "-m", "cli", "label", demo.path("unlabelled.parquet"), "--store", str(place)]
+    command += ["--teacher", demo.path("teacher"), "--shards", "5", "--tokens-per-batch", "2048"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list(place.glob(until)) and process.poll() is None:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "it was done before it could be killed"
+    label(demo, place, inputs=())
+    assert files(place) == files(whole)
+
+
+def test_a_run_on_a_finished_store_does_nothing(demo, whole):
+    before = files(whole)
+    summary = label(demo, whole, inputs=(), shards=None)
+    assert (summary.shards_done, summary.rows_done, summary.rows_per_second) == (0, 0, None)
+    assert files(whole) == before
+
+
+def test_a_teacher_with_permuted_names_gives_the_same_logits(demo, whole, tmp_path):
+    folder = copy_model(demo, tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    for name in ("classifier.weight", "classifier.bias"):
+        weights[name] = weights[name].flip(0).contiguous()
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    change_config(folder, id2label={"0": "positive", "1": "negative"}, label2id={"positive": 0, "negative": 1})
+    place = shutil.copytree(whole, tmp_path / "store")
+    label(demo, place, teacher=str(folder), inputs=(), name="permuted")
+    np.testing.assert_array_equal(stored_logits(place, "permuted"), stored_logits(place))
+    assert (
+        store.open(place)
+        .sql(
+            "SELECT count(*) FROM labels a JOIN labels b USING (row) WHERE a.label_set < b.label_set AND a.class <> b.class"
+        )
+        .column(0)[0]
+        .as_py()
+        == 0
+    )
+
+
+def test_a_second_teacher_reuses_the_tokens_and_rewrites_nothing(demo, whole, tmp_path):
+    place = shutil.copytree(whole, tmp_path / "store")
+    label(demo, place, teacher=demo.path("direct"), inputs=())
+    after = files(place)
+    assert {name: data for name, data in after.items() if not name.startswith("labels/direct/")} == files(whole)
+    assert store.open(place).label_sets() == ["direct", "teacher"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"choices": engine.Choices(dtype="bf16")}, "dtype fp32.*bf16"),
+        ({"choices": engine.Choices(tokens_per_batch=99)}, "tokens_per_batch 2048.*99"),
+        ({"choices": engine.Choices(max_length=32)}, "encoding_sha256"),
+        ({"shards": 7}, "has 5 shards, and --shards is 7"),
+        ({"classes": ("a", "b")}, "has the classes negative, positive, and --classes is a, b"),
+    ],
+)
+def test_other_choices_are_refused_with_both_values(demo, whole, changes, message):
+    before = files(whole)
+    with pytest.raises(MismatchError, match=message):
+        label(demo, whole, **{"inputs": (), "shards": None, **changes})
+    assert files(whole) == before
+
+
+def test_another_model_under_the_same_name_is_refused_with_both(demo, whole):
+    with pytest.raises(
+        MismatchError, match=r"weights_sha256 \w{16} \(.*teacher\).*\w{16} \(.*direct\).*another --name"
+    ):
+        label(demo, whole, teacher=demo.path("direct"), name="teacher", inputs=())
+
+
+def test_other_class_names_are_refused_with_both(demo, whole, tmp_path):
+    folder = copy_model(demo, tmp_path)
+    change_config(folder, id2label={"0": "bad", "1": "good"}, label2id={"bad": 0, "good": 1})
+    with pytest.raises(MismatchError, match="has the classes bad, good, and .* has negative, positive"):
+        label(demo, whole, teacher=str(folder), inputs=())
+
+
+def test_names_that_say_nothing_need_a_mapping(demo, tmp_path):
+    folder = copy_model(demo, tmp_path)
+    change_config(folder, id2label={"0": "LABEL_0", "1": "LABEL_1"}, label2id={"LABEL_0": 0, "LABEL_1": 1})
+    with pytest.raises(ModelError, match="LABEL_0, LABEL_1.*--classes"):
+        label(demo, tmp_path / "store", teacher=str(folder))
+    assert not (tmp_path / "store" / "store.json").exists()
+    label(demo, tmp_path / "store", teacher=str(folder), classes=("bad", "good"), shards=1)
+    assert store.open(tmp_path / "store").header.classes == ["bad", "good"]
+
+
+def test_a_store_needs_inputs_once(demo, tmp_path):
+    with pytest.raises(InputError, match="is no store yet"):
+        label(demo, tmp_path / "store", inputs=())
+
+
+def test_other_inputs_are_refused(demo, whole, tmp_path):
+    other = tmp_path / "unlabelled.parquet"
+    pq.write_table(pq.read_table(demo.path("unlabelled.parquet")).slice(1), other)
+    with pytest.raises(InputError, match=r"has changed since .* bytes with sha256 \w+ then, .* now"):
+        label(demo, whole, inputs=(str(other),))
+
+
+def test_logits_that_are_not_finite_become_failures_with_a_reason(demo, tmp_path):
+    folder = copy_model(demo, tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    weights["bert.embeddings.word_embeddings.weight"][tokenizer.vocab["pizza"]] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    summary = label(demo, tmp_path / "store", teacher=str(folder), name="broken")
+    answer = store.open(tmp_path / "store").sql(
+        "SELECT (text LIKE '%pizza%') AS poisoned, failure, logits IS NULL AS empty, count(*) AS n "
+        "FROM reviews GROUP BY ALL ORDER BY 1"
+    )
+    rows = answer.to_pylist()
+    assert [(row["poisoned"], row["failure"], row["empty"]) for row in rows] == [
+        (False, None, False),
+        (True, "non-finite logits", True),
+    ]
+    assert summary.failed == rows[1]["n"] > 0
+    assert sum(row["n"] for row in rows) == 4000
+
+
+def test_logits_too_large_for_fp16_become_failures(demo, tmp_path):
+    folder = copy_model(demo, tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    weights["classifier.bias"][0] = 1e6
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    assert label(demo, tmp_path / "store", teacher=str(folder)).failed == 4000
+
+
+def test_tokens_are_kept_only_where_asked(demo, tmp_path):
+    label(demo, tmp_path / "store", keep_tokens=False)
+    assert store.open(tmp_path / "store").encodings() == []
+
+
+def test_a_store_can_live_in_memory(demo):
+    storage = MemoryStorage()
+    config = engine.LabelConfig(
+        store=storage, teacher=demo.path("teacher"), inputs=(demo.path("gold.parquet"),), shards=2
+    )
+    summary = engine.label(config)
+    assert summary.rows_done == 300
+    answer = store.open(storage).sql(
+        "SELECT count(*), count(gold) FROM reviews WHERE gold_class IN ('negative', 'positive')"
+    )
+    assert answer.to_pylist()[0] == {"count_star()": 300, "count(gold)": 300}
+
+
+def test_more_shards_than_rows_leave_empty_ones(demo, tmp_path):
+    pq.write_table(pa.table({"text": ["good", "bad food", "slow"]}), tmp_path / "few.parquet")
+    summary = label(demo, tmp_path / "store", inputs=(str(tmp_path / "few.parquet"),), shards=8)
+    assert (summary.rows_done, summary.shards_done) == (3, 8)
+    opened = store.open(tmp_path / "store")
+    assert opened.sql("SELECT count(*) FROM reviews").column(0)[0].as_py() == 3
+    assert opened.label_set("teacher").is_sealed()
+
+
+@pytest.mark.parametrize(
+    ("teacher", "name"),
+    [
+        ("google-bert/BERT Base", "bert-base"),
+        ("/models/My.Teacher_1/", "my.teacher_1"),
+        ("./___", "teacher"),
+        ("é", "teacher"),
+    ],
+)
+def test_a_label_set_is_named_after_its_teacher(teacher, name):
+    assert default_name(teacher) == name
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_a_gpu_gives_the_logits_of_the_cpu(demo, whole, tmp_path):
+    place = shutil.copytree(whole, tmp_path / "store")
+    label(demo, place, inputs=(), name="cuda", device="cuda", choices=engine.Choices(dtype="fp32"))
+    np.testing.assert_allclose(stored_logits(place, "cuda"), stored_logits(place), atol=5e-3, rtol=5e-3)
+
+
+def test_labelling_imports_neither_duckdb_nor_webdataset(demo, tmp_path):
+    code = (
+        "import sys, engine\n"
+        f"engine.label(engine.LabelConfig(store={str(tmp_path / 's')!r}, teacher={demo.path('teacher')!r}, "
+        f"inputs=({demo.path('gold.parquet')!r},)))\n"
+        "assert not {'duckdb', 'webdataset'} & set(sys.modules), 'imported'\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)
+
+
+def test_a_corpus_is_finished_from_the_files_that_were_checked(demo, tmp_path, monkeypatch):
+    for folder, words in (("one", ["good", "bad", "slow"]), ("two", ["other", "words", "here"])):
+        (tmp_path / folder).mkdir()
+        pq.write_table(pa.table({"text": words}), tmp_path / folder / "in.parquet")
+    place = tmp_path / "store"
+    monkeypatch.chdir(tmp_path / "one")
+    label(demo, place, inputs=("in.parquet",), shards=2)
+    before = files(place)
+    for path in [*place.glob("corpus/*1*"), place / "corpus/manifest.json"]:
+        path.unlink(missing_ok=True)
+    monkeypatch.chdir(tmp_path / "two")
+    with pytest.raises(InputError, match="in.parquet has changed"):
+        label(demo, place, inputs=(), shards=2)
+    label(demo, place, inputs=(str(tmp_path / "one" / "in.parquet"),), shards=2)
+    assert files(place) == before
+
+
+def test_one_unknown_gold_label_is_one_rejected_row(demo, tmp_path):
+    table = pa.table({"text": ["good", "bad", "slow"], "label": ["positive", "postive", "negative"]})
+    pq.write_table(table, tmp_path / "in.parquet")
+    summary = label(demo, tmp_path / "store", inputs=(str(tmp_path / "in.parquet"),), shards=1)
+    assert (summary.rows, summary.rejected) == (2, 1)
+    reasons = store.open(tmp_path / "store").sql("SELECT source_row, reason FROM rejects").to_pylist()
+    assert reasons == [{"source_row": 2, "reason": "unknown label 'postive'"}]
+
+
+def test_gold_labels_of_another_question_are_refused_with_both(demo, tmp_path):
+    pq.write_table(pa.table({"text": ["good", "bad"], "label": ["sports", "politics"]}), tmp_path / "in.parquet")
+    with pytest.raises(InputError, match="gold labels are politics, sports, and the model has negative, positive"):
+        label(demo, tmp_path / "store", inputs=(str(tmp_path / "in.parquet"),))
+    assert not (tmp_path / "store" / "store.json").exists()
+
+
+def test_names_given_once_are_known_on_resume(demo, tmp_path):
+    folder = copy_model(demo, tmp_path)
+    change_config(folder, id2label={"0": "LABEL_0", "1": "LABEL_1"}, label2id={"LABEL_0": 0, "LABEL_1": 1})
+    label(demo, tmp_path / "store", teacher=str(folder), classes=("bad", "good"))
+    again = label(demo, tmp_path / "store", teacher=str(folder), inputs=(), shards=None)
+    assert again.shards_done == 0
+
+
+def test_stored_tokens_are_an_arrow_data_set_like_any_family(demo, whole):
+    opened = store.open(whole)
+    (encoding,) = opened.encodings()
+    tokens = opened.dataset(f"tokens/{encoding}").to_table()
+    assert tokens.num_rows == 4000
+    lengths = opened.sql("SELECT n_tokens FROM labels ORDER BY row").column(0).to_pylist()
+    assert [len(ids) for ids in tokens.column("input_ids").to_pylist()] == lengths
+
+
+def test_damage_inside_a_shard_is_named(demo, whole, tmp_path):
+    place = shutil.copytree(whole, tmp_path / "store")
+    for path in [*place.glob("labels/teacher/00000*"), place / "labels/teacher/manifest.json"]:
+        path.unlink()
+    (tokens,) = place.glob("tokens/*/00000-*.arrow")
+    tokens.write_bytes(tokens.read_bytes()[:-100])
+    with pytest.raises(DamageError, match=tokens.name):
+        label(demo, place, inputs=(), shards=None)

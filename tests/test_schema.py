@@ -1,0 +1,98 @@
+"""Names, column types and the rule that cuts rows into shards."""
+
+import itertools
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from store.errors import InvalidNameError
+from store.schema import (
+    RESERVED_COLUMNS,
+    check_name,
+    corpus_schema,
+    gold_schema,
+    labels_schema,
+    rejects_schema,
+    shard_of,
+    shard_range,
+    tokens_schema,
+)
+
+sizes = st.integers(min_value=1, max_value=10**12)
+
+
+@settings(deadline=None)
+@given(rows=st.integers(0, 2_000), shards=st.integers(1, 100))
+def test_shards_tile_the_rows(rows: int, shards: int) -> None:
+    ranges = [shard_range(shard, rows=rows, shards=shards) for shard in range(shards)]
+    assert ranges[0][0] == 0
+    assert ranges[-1][1] == rows
+    assert all(end == start for (_, end), (start, _) in itertools.pairwise(ranges))
+    held = [end - start for start, end in ranges]
+    assert max(held) - min(held) <= 1
+
+
+@settings(deadline=None)
+@given(rows=sizes, shards=st.integers(1, 10**6), data=st.data())
+def test_shard_of_is_the_inverse_of_shard_range(rows: int, shards: int, data: st.DataObject) -> None:
+    row = data.draw(st.integers(0, rows - 1))
+    shard = shard_of(row, rows=rows, shards=shards)
+    start, end = shard_range(shard, rows=rows, shards=shards)
+    assert 0 <= shard < shards
+    assert start <= row < end
+
+
+@settings(deadline=None)
+@given(rows=st.integers(1, 500), shards=st.integers(1, 60))
+def test_every_row_of_a_shard_finds_its_shard(rows: int, shards: int) -> None:
+    found = [shard_of(row, rows=rows, shards=shards) for row in range(rows)]
+    ranges = (shard_range(shard, rows=rows, shards=shards) for shard in range(shards))
+    assert found == [shard for shard, (start, end) in enumerate(ranges) for _ in range(start, end)]
+
+
+@pytest.mark.parametrize("name", ["a", "0", "bert-base_uncased.v2", "a" * 64, "a..b"])
+def test_good_names_are_themselves(name: str) -> None:
+    assert check_name(name, what="label set") == name
+
+
+@pytest.mark.parametrize("name", ["", "A", "-a", ".a", "..", "_a", "a/b", "a b", "a\n", "é", "a" * 65, "a\x00"])
+def test_bad_names_are_refused_with_what_they_name(name: str) -> None:
+    with pytest.raises(InvalidNameError) as caught:
+        check_name(name, what="label set")
+    assert str(caught.value).startswith(f"label set {name!r}: a name is 1 to 64 of")
+
+
+@pytest.mark.parametrize(("vocabulary", "type_"), [(2, pa.uint16()), (65_536, pa.uint16()), (65_537, pa.uint32())])
+def test_token_ids_are_as_narrow_as_the_vocabulary_allows(vocabulary: int, type_: pa.DataType) -> None:
+    assert tokens_schema(vocabulary).field("input_ids").type.value_type == type_
+
+
+def test_logits_are_half_floats_unless_asked_otherwise() -> None:
+    assert labels_schema(5).field("logits").type == pa.list_(pa.field("item", pa.float16(), nullable=False), 5)
+    assert labels_schema(5, logit=pa.float32()).field("logits").type.value_type == pa.float32()
+
+
+def test_a_float32_reading_changes_no_other_column() -> None:
+    stored, read = labels_schema(2), labels_schema(2, logit=pa.float32())
+    assert [field for field in stored if field.name != "logits"] == [field for field in read if field.name != "logits"]
+
+
+def test_extras_follow_the_corpus_columns_in_order() -> None:
+    schema = corpus_schema({"z": pa.bool_(), "a": pa.string()})
+    assert schema.names == ["row", "id", "text", "label", "n_chars", "text_hash", "z", "a"]
+    assert schema.field("z").type == pa.bool_()
+
+
+def test_columns_that_a_row_must_have_are_not_nullable() -> None:
+    nullable = {field.name for field in corpus_schema({"x": pa.int64()}) if field.nullable}
+    assert nullable == {"label", "x"}
+    nullable = {field.name for field in labels_schema(2) if field.nullable}
+    assert nullable == {"logits", "prediction", "confidence", "margin", "entropy", "failure"}
+    assert {field.name for field in gold_schema() if field.nullable} == set()
+    assert {field.name for field in rejects_schema() if field.nullable} == {"id"}
+
+
+def test_every_column_of_ours_is_reserved() -> None:
+    assert set(corpus_schema().names) | set(labels_schema(2).names) <= set(RESERVED_COLUMNS)

@@ -1,0 +1,698 @@
+"""SQL over a store: what the views show, and that nothing but a SELECT is answered."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from store_factory import (
+    CLASSES,
+    REJECTED,
+    add_corpus,
+    add_labels,
+    extras_of,
+    label_of,
+    make_store,
+    random_logits,
+    text_of,
+    write_header,
+)
+
+import store
+from store import Store
+from store.errors import QueryError, QueryTimeoutError, StoreMissingError
+from store.runs import RunLog
+from store.sql import check_statement, connect, open_reader, query, run_in_child
+from store.storage import LocalStorage, MemoryStorage
+from store.texts import text_hash
+
+ROWS = 50
+CORPUS = ["row", "id", "text", "label", "class", "n_chars", "text_hash", "shard", "stars", "Café"]
+LABELS = [
+    "row", "label_set", "shard", "prediction", "class", "confidence", "margin", "entropy", "n_tokens", "truncated",
+    "failure", "logits",
+]  # fmt: skip
+REVIEWS = [
+    "row", "id", "text", "gold", "gold_class", "n_chars", "text_hash", "shard", "label_set", "prediction", "class",
+    "confidence", "margin", "entropy", "n_tokens", "truncated", "failure", "logits", "stars", "Café",
+]  # fmt: skip
+VIEWS = {
+    "corpus": CORPUS,
+    "labels": LABELS,
+    "reviews": REVIEWS,
+    "gold": ["row", "label", "source", "round"],
+    "rejects": ["file", "source_row", "id", "reason"],
+    "shards": ["family", "name", "shard", "rows", "bytes", "sha256", "seconds", "statistics"],
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished store on disk with one label set."""
+    place = tmp_path_factory.mktemp("sql") / "a.store"
+    make_store(LocalStorage(place), rows=ROWS)
+    return place
+
+
+@pytest.fixture(scope="module")
+def made(place: Path) -> Store:
+    return store.open(place)
+
+
+def ask(made: Store, sql: str, **arguments: Any) -> list[Any]:
+    """The result's rows; of one column, its values."""
+    rows = [tuple(row.values()) for row in made.sql(sql, **arguments).to_pylist()]
+    return [row[0] for row in rows] if rows and len(rows[0]) == 1 else rows
+
+
+# The views
+
+
+@pytest.mark.parametrize(("view", "columns"), VIEWS.items())
+def test_a_view_has_these_columns_and_no_others(made: Store, view: str, columns: list[str]) -> None:
+    assert made.sql(f"SELECT * FROM {view}").column_names == columns
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_the_corpus_view_shows_what_was_written(made: Store, in_memory: bool) -> None:
+    made = make_store(MemoryStorage(), rows=ROWS) if in_memory else made
+    extras = {name: array.to_pylist() for name, array in extras_of(range(ROWS)).items()}
+    assert made.sql("SELECT * FROM corpus ORDER BY row").to_pylist() == [
+        {
+            "row": row,
+            "id": f"id-{row}",
+            "text": text_of(row),
+            "label": label_of(row),
+            "class": None if label_of(row) is None else CLASSES[label_of(row) or 0],
+            "n_chars": len(text_of(row)),
+            "text_hash": text_hash(text_of(row)),
+            "shard": next(shard for shard in range(3) if row < made.shard_range(shard)[1]),
+            "stars": extras["stars"][row],
+            "Café": extras["Café"][row],
+        }
+        for row in range(ROWS)
+    ]
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_the_labels_view_shows_what_was_written(tmp_path: Path, in_memory: bool) -> None:
+    made = write_header(MemoryStorage() if in_memory else LocalStorage(tmp_path), rows=ROWS)
+    logits = add_labels(made, "bert", failed=[7])
+    rows = made.sql("SELECT * FROM labels ORDER BY row").to_pylist()
+    for row, entry in enumerate(rows):
+        assert (entry["row"], entry["label_set"], entry["n_tokens"]) == (row, "bert", row % 7)
+        assert entry["shard"] == next(shard for shard in range(3) if row < made.shard_range(shard)[1])
+        assert entry["truncated"] == (row % 5 == 0)
+        if row == 7:
+            assert entry["failure"] == "non-finite logits"
+            names = ("prediction", "class", "confidence", "margin", "entropy", "logits")
+            assert [entry[name] for name in names] == [None] * 6
+        else:
+            assert entry["failure"] is None
+            assert entry["prediction"] == logits[row].argmax()
+            assert entry["class"] == CLASSES[logits[row].argmax()]
+            assert entry["logits"] == logits[row].astype(np.float32).tolist()
+    assert len(rows) == ROWS
+
+
+def test_derived_columns_can_be_computed_again_from_the_logits(made: Store) -> None:
+    worst = ask(
+        made,
+        """
+        SELECT max(abs(confidence - exp(list_max(logits)) / list_sum([exp(x) for x in logits]))) FROM labels
+        """,
+    )
+    assert worst[0] < 1e-5
+
+
+@pytest.mark.parametrize(("rows", "shards"), [(50, 3), (7, 7), (3, 10), (100, 1), (17, 5)])
+def test_the_shard_column_is_the_shard_that_holds_the_row(rows: int, shards: int) -> None:
+    made = make_store(rows=rows, shards=shards)
+    ranges = [made.shard_range(shard) for shard in range(shards)]
+    expected = [shard for shard, (first, stop) in enumerate(ranges) for _ in range(first, stop)]
+    for view in ("corpus", "labels", "reviews"):
+        assert ask(made, f"SELECT shard FROM {view} ORDER BY row") == expected
+    counted = dict(ask(made, "SELECT shard, count(*) FROM corpus GROUP BY ALL"))
+    held = dict(ask(made, "SELECT shard, rows FROM shards WHERE family = 'corpus' AND rows > 0"))
+    assert counted == held
+
+
+def test_class_names_with_quotes_stay_themselves() -> None:
+    classes = ["it's", 'say "no"', "a\\b; DROP VIEW corpus --", "{name} $1 ?", "🙂\nnew line"]
+    made = make_store(classes=classes, rows=60)
+    assert ask(made, "SELECT DISTINCT class FROM corpus WHERE class IS NOT NULL ORDER BY label") == classes
+    predicted = ask(made, "SELECT class, gold_class FROM reviews ORDER BY row")
+    logits = random_logits(60, 5)
+    assert [class_ for class_, _ in predicted] == [classes[index] for index in logits.argmax(axis=1)]
+
+
+def test_extra_columns_with_any_name_stay_themselves() -> None:
+    names = ["select", 'with "quotes"', "a b", "Ünï", "source", "file"]
+    made = write_header(rows=4, extras={name: pa.int64() for name in names})
+    assert made.sql("SELECT * FROM corpus").column_names[-6:] == names
+
+
+def test_reviews_join_every_row_with_its_labels(made: Store) -> None:
+    rows = ask(made, "SELECT row, text, gold, gold_class, label_set, prediction FROM reviews ORDER BY row")
+    logits = random_logits(ROWS)
+    assert rows == [
+        (
+            row,
+            text_of(row),
+            label_of(row),
+            None if label_of(row) is None else CLASSES[label_of(row) or 0],
+            "bert",
+            logits[row].argmax(),
+        )
+        for row in range(ROWS)
+    ]
+
+
+def test_without_a_label_set_labels_are_empty_and_reviews_say_what_to_do() -> None:
+    made = make_store(labels=[])
+    table = made.sql("SELECT * FROM labels")
+    assert (table.num_rows, table.column_names) == (0, LABELS)
+    with pytest.raises(QueryError, match="choose it with --labels. This store has: none yet"):
+        made.sql("SELECT * FROM reviews")
+
+
+def test_an_empty_labels_view_has_the_types_of_a_full_one(made: Store) -> None:
+    assert make_store(labels=[]).sql("SELECT * FROM labels").schema == made.sql("SELECT * FROM labels").schema
+
+
+def test_with_two_label_sets_labels_have_both_and_reviews_need_a_choice() -> None:
+    made = make_store(labels=["roberta", "bert"])
+    assert ask(made, "SELECT label_set, count(*) FROM labels GROUP BY 1 ORDER BY 1") == [("bert", 50), ("roberta", 50)]
+    with pytest.raises(QueryError, match="choose it with --labels. This store has: bert, roberta"):
+        made.sql("SELECT * FROM reviews")
+    for name in ("bert", "roberta"):
+        assert ask(made, "SELECT label_set, count(*) FROM reviews GROUP BY 1", labels=name) == [(name, 50)]
+    agree = "SELECT count(*) FROM labels a JOIN labels b USING (row) WHERE a.label_set < b.label_set"
+    assert ask(made, agree) == [50]
+
+
+def test_a_label_set_that_is_not_there_is_refused(made: Store) -> None:
+    with pytest.raises(StoreMissingError, match="has no label set 'gpt'; it has: bert"):
+        made.sql("SELECT 1", labels="gpt")
+
+
+def test_an_unfinished_store_shows_what_is_committed() -> None:
+    made = write_header(rows=50)
+    add_corpus(made, shards=[0, 1])
+    add_labels(made, "bert", shards=[1, 2])
+    assert ask(made, "SELECT row FROM corpus ORDER BY row") == list(range(33))
+    assert ask(made, "SELECT row FROM labels ORDER BY row") == list(range(16, 50))
+    assert ask(made, "SELECT row FROM reviews ORDER BY row") == list(range(16, 33))
+    assert ask(made, "SELECT name, shard FROM shards ORDER BY ALL") == [
+        ("bert", 1), ("bert", 2), ("corpus", 0), ("corpus", 1),
+    ]  # fmt: skip
+
+
+def test_a_file_that_no_record_names_is_not_shown() -> None:
+    made = write_header(rows=50)
+    add_corpus(made, shards=[0])
+    record = made.family("corpus").records()[0]
+    made.storage.put("corpus/00001-0123456789abcdef.arrow", made.storage.read(f"corpus/{record.file}").to_pybytes())
+    assert ask(made, "SELECT count(*) FROM corpus") == [16]
+
+
+def test_a_new_store_has_every_view_but_reviews() -> None:
+    made = write_header(rows=50)
+    for view in ("corpus", "labels", "gold", "shards"):
+        assert made.sql(f"SELECT * FROM {view}").num_rows == 0
+
+
+def test_refused_rows_are_shown(made: Store) -> None:
+    assert ask(made, "SELECT file, source_row, id, reason FROM rejects") == REJECTED
+
+
+def test_the_shards_view_shows_records_and_what_they_took() -> None:
+    made = make_store(rows=50, encodings=["words-8-right"])
+    log = RunLog(made.storage, {})
+    log.shard_done("labels/bert", 1, 2.5)
+    log.finish({})
+    rows = made.sql("SELECT * FROM shards ORDER BY family, shard").to_pylist()
+    assert len(rows) == 9
+    for row in rows:
+        path = row["name"] if row["family"] == "corpus" else f"{row['family']}/{row['name']}"
+        record = made.family(path).records()[row["shard"]]
+        assert (row["rows"], row["bytes"], row["sha256"]) == (record.rows, record.bytes, record.sha256)
+        assert json.loads(row["statistics"]) == record.statistics
+        assert row["seconds"] == (2.5 if (path, row["shard"]) == ("labels/bert", 1) else None)
+
+
+# What is answered
+
+
+ANSWERED = [
+    "SELECT count(*) FROM corpus",
+    "select 1;",
+    " -- a comment\nSELECT 1 /* and another */ ; ",
+    "(SELECT 1)",
+    "WITH few AS (SELECT * FROM labels LIMIT 3) SELECT count(*) FROM few",
+    "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT sum(i) FROM n",
+    "VALUES (1, 'a'), (2, 'b')",
+    "FROM corpus LIMIT 2",
+    "FROM labels SELECT avg(confidence)",
+    "TABLE gold",
+    "SELECT 1 UNION SELECT 2",
+    "DESCRIBE corpus",
+    "DESCRIBE SELECT * FROM reviews",
+    "SUMMARIZE labels",
+    "SHOW TABLES",
+    "SELECT 'COPY x TO y; DROP VIEW corpus', '(COPY'",
+    'SELECT max("copy") FROM (SELECT 1 AS copy)',
+    "EXPLAIN SELECT 1",
+    "explain\tselect 1",
+    "EXPLAIN FROM corpus",
+    "EXPLAIN (SELECT 1)",
+    "EXPLAIN WITH a AS (SELECT 1) SELECT * FROM a",
+    "EXPLAIN ANALYZE SELECT count(*) FROM corpus",
+    "EXPLAIN /* why */ ANALYZE -- so\n SELECT 1",
+    "EXPLAIN ANALYZE (SELECT 1)",
+    "EXPLAIN (FORMAT json) SELECT 1",
+    "explain (Format JSON) select 1",
+    "EXPLAIN (ANALYZE, FORMAT json) SELECT 1",
+    "EXPLAIN (FORMAT json, ANALYZE) SELECT 1",
+    "/* ééé 🙂 */ EXPLAIN ANALYZE SELECT 'é', class FROM corpus",
+]
+
+
+@pytest.mark.parametrize("sql", ANSWERED)
+def test_a_select_in_any_dress_is_answered(made: Store, sql: str) -> None:
+    assert made.sql(sql).num_rows > 0 or "gold" in sql
+
+
+def test_a_result_has_names_and_types(made: Store) -> None:
+    table = made.sql("SELECT 1::BIGINT AS a, 'é' AS b, [1.5::FLOAT] AS c, NULL::BOOLEAN AS d")
+    assert table.schema == pa.schema({"a": pa.int64(), "b": pa.string(), "c": pa.list_(pa.float32()), "d": pa.bool_()})
+    assert table.to_pylist() == [{"a": 1, "b": "é", "c": [1.5], "d": None}]
+
+
+# What is refused. PLACE stands for a folder that must stay empty, and TEXT for a file that must stay unread.
+
+CHANGES = [
+    "COPY corpus TO 'PLACE/x.csv'",
+    "COPY (SELECT 1) TO 'PLACE/x.parquet' (FORMAT parquet)",
+    "COPY corpus FROM 'TEXT'",
+    "COPY FROM DATABASE memory TO other",
+    "WITH x AS (COPY (SELECT 1) TO 'PLACE/x.csv') SELECT 1",
+    "with x as materialized(/* ( */copy (SELECT 1) TO 'PLACE/x.csv') SELECT 1",
+    "WITH x AS (COPY (SELECT 1) TO (current_setting('temp_directory') || '/x.csv')) SELECT 1",
+    "EXPLAIN ANALYZE WITH x AS (COPY (SELECT 1) TO (current_setting('temp_directory') || '/x.csv')) SELECT 1",
+    "FROM query('WITH x AS (COPY (SELECT 1) TO (current_setting(''temp_directory'') || ''/x.csv'')) SELECT 1')",
+    "EXPORT DATABASE 'PLACE/x'",
+    "IMPORT DATABASE 'PLACE'",
+    "ATTACH 'PLACE/x.db' AS x",
+    "ATTACH ':memory:' AS x",
+    "DETACH memory",
+    "USE memory",
+    "CREATE TABLE t AS SELECT 1",
+    "CREATE TABLE t (a INT)",
+    "CREATE TEMP TABLE t AS SELECT 1",
+    "CREATE VIEW v AS SELECT 1",
+    "CREATE OR REPLACE VIEW corpus AS SELECT 1",
+    "CREATE OR REPLACE TEMP VIEW corpus AS SELECT 1",
+    "CREATE MACRO m(a) AS a",
+    "CREATE SEQUENCE s",
+    "CREATE SCHEMA s",
+    "CREATE TYPE t AS ENUM ('a')",
+    "CREATE SECRET (TYPE s3)",
+    "DROP VIEW corpus",
+    "DROP VIEW IF EXISTS corpus CASCADE",
+    "ALTER VIEW corpus RENAME TO other",
+    "COMMENT ON VIEW corpus IS 'x'",
+    "INSERT INTO corpus VALUES (1)",
+    "UPDATE corpus SET text = ''",
+    "DELETE FROM corpus",
+    "TRUNCATE corpus",
+    "MERGE INTO corpus USING labels ON corpus.row = labels.row WHEN MATCHED THEN DELETE",
+    "WITH x AS (DELETE FROM corpus RETURNING *) SELECT * FROM x",
+    "WITH x AS (INSERT INTO corpus VALUES (1) RETURNING *) SELECT * FROM x",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "LOAD 'PLACE/x.duckdb_extension'",
+    "UPDATE EXTENSIONS",
+    "SET threads = 1",
+    "SET enable_external_access = true",
+    "SET SESSION schema = 'main'",
+    "SET VARIABLE x = 1",
+    "RESET threads",
+    "RESET VARIABLE x",
+    "PRAGMA enable_profiling",
+    "PRAGMA version",
+    "PRAGMA threads = 1",
+    "CALL pragma_version()",
+    "PREPARE p AS SELECT 1",
+    "EXECUTE p",
+    "DEALLOCATE p",
+    "CHECKPOINT",
+    "FORCE CHECKPOINT",
+    "VACUUM",
+    "ANALYZE",
+    "BEGIN",
+    "BEGIN TRANSACTION",
+    "COMMIT",
+    "ROLLBACK",
+]
+EXPLAINED_CHANGES = [
+    "EXPLAIN COPY corpus TO 'PLACE/x.csv'",
+    "EXPLAIN ANALYZE COPY corpus TO 'PLACE/x.csv'",
+    "explain analyze copy corpus to 'PLACE/x.csv'",
+    "eXpLaIn\n\tAnAlYzE\nCoPy corpus tO 'PLACE/x.csv'",
+    "EXPLAIN /* a */ ANALYZE /* SELECT 1 */ COPY corpus TO 'PLACE/x.csv'",
+    "EXPLAIN -- SELECT 1\nANALYZE -- SELECT 1\nCOPY corpus TO 'PLACE/x.csv'",
+    "/* SELECT 1 */ EXPLAIN ANALYZE COPY (SELECT 1) TO 'PLACE/x.csv'",
+    "EXPLAIN (ANALYZE) COPY corpus TO 'PLACE/x.csv'",
+    "EXPLAIN (ANALYZE, FORMAT json) COPY corpus TO 'PLACE/x.csv'",
+    "EXPLAIN (FORMAT json, ANALYZE) COPY corpus TO 'PLACE/x.csv'",
+    "explain(format json , analyze)copy corpus to 'PLACE/x.csv'",
+    "EXPLAIN CREATE TABLE t AS SELECT 1",
+    "EXPLAIN ANALYZE CREATE TABLE t AS SELECT 1",
+    "EXPLAIN ANALYZE CREATE OR REPLACE TEMP VIEW corpus AS SELECT 1",
+    "EXPLAIN ANALYZE INSERT INTO corpus SELECT * FROM corpus",
+    "EXPLAIN ANALYZE DELETE FROM corpus",
+    "EXPLAIN ANALYZE ATTACH ':memory:' AS x",
+    "EXPLAIN ANALYZE SET VARIABLE x = 1",
+    "; EXPLAIN ANALYZE CREATE TABLE t AS SELECT 1",
+    "EXPLAIN ANALYZE SELECT 1; DROP VIEW corpus",
+    "EXPLAIN",
+    "EXPLAIN ANALYZE",
+    "EXPLAIN (",
+    "EXPLAIN (FORMAT",
+    "EXPLAIN EXPLAIN SELECT 1",
+]
+# duckdb counts bytes where Python counts characters: with enough characters of several bytes in front, one who mixes
+# them up looks for the explained statement too far behind, and finds a SELECT there.
+EXPLAINED_CHANGES += [
+    f"/*{'é' * count}*/ EXPLAIN ANALYZE CREATE TABLE t AS SELECT 1" for count in (1, 10, 23, 24, 25, 26, 27, 40)
+]
+SEVERAL = [
+    "",
+    " ",
+    ";",
+    "-- nothing but a comment",
+    "SELECT 1; SELECT 2",
+    "SELECT 1; DROP VIEW corpus",
+    "SELECT 1;; COPY (SELECT 1) TO 'PLACE/x.csv'",
+    "SELECT 1 \0; COPY (SELECT 1) TO 'PLACE/x.csv'",
+    "SELECT 1 -- ;\n; SET VARIABLE x = 1",
+    "SELEC 1",
+    "SELECT * FROM nothing",
+    "SELECT nothing FROM corpus",
+]
+OUTSIDE = [
+    "SELECT * FROM read_text('TEXT')",
+    "SELECT * FROM read_blob('TEXT')",
+    "SELECT * FROM read_csv('TEXT')",
+    "SELECT * FROM read_json('TEXT')",
+    "SELECT * FROM read_parquet('TEXT')",
+    "SELECT * FROM sniff_csv('TEXT')",
+    "SELECT * FROM parquet_metadata('TEXT')",
+    "SELECT * FROM glob('PLACE/../*')",
+    "SELECT * FROM 'TEXT'",
+    "SELECT * FROM read_csv('https://example.org/x.csv')",
+    "SELECT * FROM query('CREATE TABLE t AS SELECT 1')",
+    "SELECT * FROM query('SELECT * FROM read_text(''TEXT'')')",
+    "SELECT * FROM duckdb_secrets()",
+    "SELECT getenv('HOME')",
+    "SELECT * FROM enable_logging()",
+    "SELECT * FROM enable_profiling()",
+    "DESCRIBE SELECT * FROM read_text('TEXT')",
+    "SUMMARIZE SELECT * FROM read_csv('TEXT')",
+    "EXPLAIN ANALYZE SELECT * FROM read_text('TEXT')",
+]
+
+
+@pytest.mark.parametrize("sql", [*CHANGES, *EXPLAINED_CHANGES, *SEVERAL, *OUTSIDE])
+def test_all_else_is_refused_and_leaves_no_file(made: Store, tmp_path: Path, sql: str) -> None:
+    text, folder = tmp_path / "secret.csv", tmp_path / "out"
+    text.write_text("secret\n1\n")
+    folder.mkdir()
+    with pytest.raises(QueryError) as caught:
+        made.sql(sql.replace("PLACE", str(folder)).replace("TEXT", str(text)))
+    assert str(caught.value)
+    assert list(folder.iterdir()) == []
+    assert set(tmp_path.iterdir()) == {folder, text}
+
+
+@pytest.mark.parametrize("sql", [*CHANGES, *EXPLAINED_CHANGES])
+def test_a_change_is_refused_before_it_is_run(made: Store, tmp_path: Path, sql: str) -> None:
+    """A connection that is not locked stays as it is, too."""
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("CREATE VIEW corpus AS SELECT 1 AS row, '' AS text")
+        with pytest.raises(QueryError):
+            open_reader(connection, made, sql.replace("PLACE", str(tmp_path)))
+        assert connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall() == [("corpus",)]
+        assert connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
+        assert connection.execute("SELECT count(*) FROM duckdb_variables()").fetchall() == [(0,)]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_refusal_names_what_it_was(made: Store) -> None:
+    with pytest.raises(QueryError, match="only SELECT is allowed here, and this is DROP; a store is never changed by"):
+        made.sql("DROP VIEW corpus")
+    with pytest.raises(QueryError, match="this is EXPLAIN COPY;"):
+        made.sql("EXPLAIN ANALYZE COPY corpus TO 'x'")
+    with pytest.raises(QueryError, match="one SELECT is allowed, and this is 2 statements"):
+        made.sql("SELECT 1; SELECT 2")
+    with pytest.raises(QueryError, match="one SELECT is allowed, and this is 0 statements"):
+        made.sql("")
+
+
+def test_variables_of_python_are_not_tables(made: Store) -> None:
+    secret = pa.table({"a": [1]})
+    with pytest.raises(QueryError, match="secret does not exist"):
+        made.sql("SELECT * FROM secret")
+    with connect(made) as connection, pytest.raises(QueryError, match="secret does not exist"):
+        open_reader(connection, made, "FROM secret")
+    assert secret.num_rows == 1
+
+
+LOCKED = [
+    "SET enable_external_access = true",
+    "SET lock_configuration = false",
+    "SET memory_limit = '100GB'",
+    "SET temp_directory = 'PLACE'",
+    "SET python_enable_replacements = true",
+    "LOAD icu_of_somebody",
+    "INSTALL httpfs",
+    "COPY corpus TO 'PLACE/x.csv'",
+    "EXPLAIN ANALYZE COPY corpus TO 'PLACE/x.csv'",
+    "EXPORT DATABASE 'PLACE/x'",
+    "ATTACH 'PLACE/x.db' AS x",
+    "SELECT * FROM read_text('TEXT')",
+]
+
+
+@pytest.mark.parametrize("sql", LOCKED)
+def test_the_connection_itself_is_locked_too(made: Store, tmp_path: Path, sql: str) -> None:
+    text = tmp_path / "secret.csv"
+    text.write_text("secret\n1\n")
+    with connect(made) as connection, pytest.raises(duckdb.Error):
+        connection.execute(sql.replace("PLACE", str(tmp_path)).replace("TEXT", str(text))).fetchall()
+    assert list(tmp_path.iterdir()) == [text]
+
+
+PIECES = st.sampled_from(
+    ["EXPLAIN", "ANALYZE", "SELECT", "1", "CREATE", "TABLE", "t", "AS", "(", ")", "FORMAT", "json", ",", ";", "VIEW",
+     "OR", "REPLACE", "TEMP", "/*", "*/", "--", "\n", "é", "🙂", "'", '"', "$$", "\u00a0", "COPY", "WITH", "FROM", "DROP",
+     "SET", "VARIABLE", "=", "/*é*/", "/*🙂🙂🙂🙂*/"]
+)  # fmt: skip
+
+
+EVIL = ["/*", "é" * 25, "*/", "EXPLAIN", "ANALYZE", "CREATE", "TABLE", "t", "AS", "SELECT", "1"]
+COUNTS = """
+    SELECT count(*) FROM duckdb_tables() UNION ALL SELECT count(*) FROM duckdb_views() WHERE NOT internal
+    UNION ALL SELECT count(*) FROM duckdb_variables()
+"""
+
+
+def test_whatever_passes_the_check_changes_nothing() -> None:
+    @settings(max_examples=400, deadline=None)
+    @given(pieces=st.lists(PIECES, max_size=14))
+    @example(pieces=EVIL)
+    def check(pieces: list[str]) -> None:
+        with contextlib.suppress(QueryError, duckdb.Error):
+            check_statement(connection, " ".join(pieces))
+            connection.sql(" ".join(pieces))
+        assert connection.execute(COUNTS).fetchall() == [(0,)] * 3
+
+    with duckdb.connect(":memory:") as connection:
+        check()
+
+
+# Failures
+
+
+def test_a_query_that_fails_is_a_query_error_with_the_reason(made: Store) -> None:
+    with pytest.raises(QueryError, match="Could not convert string"):
+        made.sql("SELECT text::INT FROM corpus")
+
+
+LATE = "SELECT CASE WHEN range < 2999999 THEN range ELSE error('too late') END AS n FROM range(3000000)"
+
+
+def test_a_query_that_fails_after_its_first_rows_is_a_query_error_too(made: Store) -> None:
+    with pytest.raises(QueryError, match="too late"):
+        made.sql(LATE)
+
+
+def test_a_damaged_shard_is_a_query_error() -> None:
+    made = make_store(rows=50)
+    record = made.family("labels/bert").records()[0]
+    made.storage.put(f"labels/bert/{record.file}", b"no Arrow file")
+    with pytest.raises(QueryError):
+        made.sql("SELECT avg(confidence) FROM labels")
+
+
+def test_a_query_leaves_no_temporary_folder(made: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    made.sql("SELECT 1")
+    with pytest.raises(QueryError):
+        made.sql("SELECT error('x')")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_query_sees_what_is_committed_when_it_is_asked() -> None:
+    made = write_header(rows=50)
+    add_corpus(made, shards=[0])
+    before = query(made, "SELECT count(*) AS n FROM corpus").to_pylist()
+    add_corpus(made, shards=[1, 2])
+    after = query(made, "SELECT count(*) AS n FROM corpus").to_pylist()
+    assert (before, after) == ([{"n": 16}], [{"n": 50}])
+
+
+# In a process of its own
+
+
+def child(place: Path, sql: str, result: Path, **limits: Any) -> pa.Table:
+    run_in_child(str(place), sql, result, **limits)
+    with pa.memory_map(str(result)) as source:
+        return pa.ipc.open_stream(source).read_all()
+
+
+ENDLESS = [
+    "SELECT count(*) FROM range(1000000) a, range(1000000) b, range(1000000) c WHERE a.range + b.range = c.range * 2",
+    "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT (i + 1) % 7 FROM n) SELECT max(i) FROM n",
+]
+
+
+def test_a_child_writes_the_same_result(made: Store, place: Path, tmp_path: Path) -> None:
+    sql = "SELECT row, class, logits, text FROM reviews ORDER BY row"
+    assert child(place, sql, tmp_path / "result").equals(made.sql(sql))
+
+
+def test_a_child_gets_the_label_set(tmp_path: Path) -> None:
+    make_store(LocalStorage(tmp_path / "a.store"), labels=["bert", "roberta"])
+    sql = "SELECT DISTINCT label_set FROM reviews"
+    table = child(tmp_path / "a.store", sql, tmp_path / "result", labels="roberta", memory="1GB", timeout=60)
+    assert table.to_pylist() == [{"label_set": "roberta"}]
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("DROP VIEW corpus", "only SELECT is allowed here"),
+        ("SELECT é FROM corpus", 'Referenced column "é" not found'),
+        (LATE, "too late"),
+    ],
+)
+def test_a_child_says_why_it_refused_or_failed(place: Path, tmp_path: Path, sql: str, message: str) -> None:
+    with pytest.raises(QueryError, match=message) as caught:
+        run_in_child(str(place), sql, tmp_path / "result")
+    assert "Traceback" not in str(caught.value)
+    assert "died" not in str(caught.value)
+
+
+def test_a_child_that_finds_no_store_says_so(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="is not a store"):
+        run_in_child(str(tmp_path), "SELECT 1", tmp_path / "result")
+
+
+def test_a_bad_limit_of_memory_is_refused(place: Path, tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="Memory must have a number"):
+        run_in_child(str(place), "SELECT 1", tmp_path / "result", memory="lots")
+
+
+def test_a_query_that_is_larger_than_its_memory_spills(place: Path, tmp_path: Path) -> None:
+    sql = "SELECT max(n) AS n FROM (SELECT row_number() OVER (ORDER BY hash(range), repeat('x', 50)) n FROM range(1500000))"
+    assert child(place, sql, tmp_path / "result", memory="100MB").to_pylist() == [{"n": 1_500_000}]
+
+
+def test_a_query_that_needs_more_memory_than_it_may_is_refused(place: Path, tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="(?i)memory"):
+        run_in_child(str(place), "SELECT list(range) AS l FROM range(20000000)", tmp_path / "result", memory="50MB")
+
+
+@pytest.mark.parametrize("sql", ENDLESS)
+def test_an_endless_query_is_ended_and_leaves_nothing(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    started = time.monotonic()
+    with pytest.raises(QueryTimeoutError, match=r"the query ran past its limit of 1\.5 s and was ended; see --timeout"):
+        run_in_child(str(place), sql, tmp_path / "result", timeout=1.5)
+    assert time.monotonic() - started < 20
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_child_that_dies_is_a_query_error_with_its_last_words(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module of Python that ends the process, found before the real one."""
+    (tmp_path / "duckdb.py").write_text(
+        textwrap.dedent("""
+            import os, sys
+            sys.stderr.write("last words")
+            sys.stderr.flush()
+            os._exit(9)
+        """)
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(QueryError, match="the query's process died with 9: last words"):
+        run_in_child(str(place), "SELECT 1", tmp_path / "result")
+
+
+def test_a_working_directory_full_of_modules_does_not_confuse_the_child(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("store.py", "duckdb.py", "json.py"):
+        (tmp_path / name).write_text("raise RuntimeError('the wrong module')")
+    monkeypatch.chdir(tmp_path)
+    assert child(place, "SELECT 1 AS a", tmp_path / "result").to_pylist() == [{"a": 1}]
+
+
+def test_a_relative_place_is_found_by_the_child(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place.parent)
+    assert child(Path(place.name), "SELECT count(*) AS n FROM corpus", tmp_path / "r").to_pylist() == [{"n": ROWS}]
+
+
+def test_importing_store_loads_nothing_heavy(tmp_path: Path) -> None:
+    heavy = ("torch", "transformers", "duckdb", "pyarrow")
+    program = f"import store, sys; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_opening_and_streaming_load_neither_torch_nor_duckdb(place: Path, tmp_path: Path) -> None:
+    program = f"""
+        import store, sys
+        for batch in store.open({str(place)!r}).stream(labels="bert"):
+            print(len(batch["row"]), [name for name in ("torch", "transformers", "duckdb") if name in sys.modules])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout.strip() == f"{ROWS} []"
