@@ -9,6 +9,36 @@ from cli.options import Names, column_options, format_option
 from cli.output import print_summary, progress
 
 
+class Devices(Names):
+    """Devices with commas between them."""
+
+    name = "DEVICE,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """``"cuda:0,cuda:1"`` → ``("cuda:0", "cuda:1")``."""
+        devices = super().convert(value, param, ctx)
+        for device in devices:
+            kind, _, number = device.partition(":")
+            if device not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdecimal()):
+                self.fail(f"{device!r} is no device; auto, cpu, cuda or cuda:N is", param, ctx)
+        if "auto" in devices and len(devices) > 1:
+            self.fail(f"{value!r} has auto among others; auto stands alone", param, ctx)
+        return devices
+
+
+class Part(click.ParamType[tuple[int, int]]):
+    """One of several parts, counted from 0."""
+
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """``"0/4"`` → ``(0, 4)``."""
+        part, slash, parts = str(value).partition("/")
+        if not (slash and part.isdecimal() and parts.isdecimal() and int(part) < int(parts)):
+            self.fail(f"{value!r} is no part; for 4 runs side by side give 0/4, 1/4, 2/4 and 3/4", param, ctx)
+        return int(part), int(parts)
+
+
 @click.command("label")
 @click.argument("inputs", metavar="[INPUT]...", nargs=-1)
 @click.option("--store", metavar="STORE", required=True, help="Folder of the store; made where there is none.")
@@ -26,7 +56,16 @@ from cli.output import print_summary, progress
     show_default=True,
     help="Of the computation; auto is fp32 on a CPU and fp16 on CUDA.",
 )
-@click.option("--devices", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--devices",
+    type=Devices(),
+    default="auto",
+    show_default=True,
+    help="A process for each: cuda:0,cuda:1 or cpu,cpu or one twice, as cuda:0,cuda:0; auto is every CUDA device.",
+)
+@click.option(
+    "--worker", type=Part(), help="Label only every N-th missing shard, from I, beside other runs. [default: all]"
+)
 @click.option(
     "--tokens-per-batch",
     type=click.IntRange(min=1),
@@ -44,10 +83,10 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     \b
     Example:
       engine label reviews/*.parquet --store reviews.store --teacher ./teacher --shards 16
+      engine label --store reviews.store --teacher ./teacher --devices cuda:0,cuda:1
     """
     from engine import Choices, ColumnNames, LabelConfig, label
 
-    _check_device(options["devices"])
     config = LabelConfig(
         store=options["store"],
         teacher=options["teacher"],
@@ -62,7 +101,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
             dtype=None if options["dtype"] == "auto" else options["dtype"],
             tokens_per_batch=options["tokens_per_batch"],
         ),
-        device=options["devices"],
+        devices=options["devices"],
+        worker=options["worker"],
         keep_tokens=options["keep_tokens"],
         on_bad_row=options["on_bad_row"],
     )
@@ -70,12 +110,6 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         summary = label(config, tick=tick)
     print_summary(dataclasses.asdict(summary), options["format"])
     return _exit_code(summary.rejected, summary.failed, config.store)
-
-
-def _check_device(device: str) -> None:
-    kind, _, number = device.partition(":")
-    if device not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdecimal()):
-        raise click.BadParameter(f"{device!r} is no device; auto, cpu, cuda or cuda:N is", param_hint="--devices")
 
 
 def _exit_code(rejected: int, failed: int, store: Any) -> int:

@@ -1,9 +1,10 @@
 """The group of commands, and the only place where an error becomes an exit code.
 
-0 ok · 1 error · 2 usage · 3 done, some rows rejected or failed · 4 damage found · 130/143 stopped by a signal.
+0 ok · 1 error · 2 usage · 3 done, some rows rejected or failed · 4 damage found · 130/138/143 stopped by a signal.
 Commands are imported when they are asked for, and import what is heavy when they run.
 """
 
+import errno
 import importlib
 import logging
 import signal
@@ -19,7 +20,7 @@ from engine.errors import EngineError
 from store.errors import DamageError, StoreError
 
 OK, ERROR, USAGE, REJECTED, DAMAGED = 0, 1, 2, 3, 4
-COMMANDS = ("demo", "finetune", "label", "sql", "train", "eval", "info")
+COMMANDS = ("demo", "finetune", "label", "sql", "train", "eval", "info", "verify")
 
 
 class Commands(click.Group):
@@ -38,8 +39,15 @@ class Commands(click.Group):
         return command
 
 
-class Terminated(BaseException):
-    """SIGTERM came."""
+class Stopped(BaseException):
+    """A signal came that asks to end: SIGTERM, or SIGUSR1, which Slurm sends before a time limit.
+
+    Attributes:
+        signal: which one.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.signal = signal.Signals(number)
 
 
 def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
@@ -119,22 +127,37 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo(f"error: {error}", err=True)
         code = ERROR
     except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped by SIGINT; what was committed stays. Run the same command again to go on", err=True)
-        code = 128 + signal.SIGINT
-    except Terminated:
-        click.echo("stopped by SIGTERM; what was committed stays. Run the same command again to go on", err=True)
-        code = 128 + signal.SIGTERM
+        code = _say_stopped(signal.SIGINT)
+    except Stopped as stopped:
+        code = _say_stopped(stopped.signal)
     except OSError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {no_space(error) or error}", err=True)
         code = ERROR
     return code
 
 
-def _terminate(_signal: int, _frame: Any) -> NoReturn:
-    raise Terminated
+def _say_stopped(number: signal.Signals) -> int:
+    click.echo(f"stopped by {number.name}; what was committed stays. Run the same command again to go on", err=True)
+    return 128 + number
+
+
+def no_space(error: OSError) -> str | None:
+    """What to do where the disk is full; None where something else is wrong."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    disk = f"the disk of {error.filename}" if error.filename else "a disk"
+    return (
+        f"no space left on {disk} ({error.strerror}); what was committed stays. Make space and run the same command "
+        "again to go on"
+    )
+
+
+def _stop(number: int, _frame: Any) -> NoReturn:
+    raise Stopped(number)
 
 
 def main() -> NoReturn:
     """What the console script calls."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, _stop)
     sys.exit(run())

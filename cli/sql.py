@@ -37,7 +37,7 @@ def command(**options: Any) -> None:
     Example:
       engine sql reviews.store "SELECT class, count(*), avg(confidence) FROM labels GROUP BY 1"
     """
-    from store.sql import run_in_child
+    from store.sql_process import Limits, run_in_child
 
     query = _query(options["query"], options["file"])
     out: Path | None = options["out"]
@@ -45,14 +45,8 @@ def command(**options: Any) -> None:
         raise click.BadParameter(f"{out}: known endings are {' '.join(_WRITERS)}", param_hint="--out")
     with tempfile.TemporaryDirectory(prefix="engine-sql-") as folder:
         result = Path(folder) / "result.arrows"
-        run_in_child(
-            options["store"],
-            query,
-            result,
-            labels=options["labels"],
-            memory=options["memory"],
-            timeout=options["timeout"],
-        )
+        limits = Limits(timeout=options["timeout"], memory=options["memory"])
+        run_in_child(options["store"], query, result, labels=options["labels"], limits=limits)
         if out is not None:
             _write(result, out)
         else:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from engine.inputs.columns import ColumnNames
     from engine.inputs.gold import GoldConfig
     from engine.labelling.card import Choices
-    from engine.labelling.label_run import LabelConfig, LabelSummary, label
+    from engine.labelling.label_run import LabelConfig, label
+    from engine.labelling.summary import LabelSummary
     from engine.training.distill import DistillConfig, train
     from engine.training.loop import LoopConfig
     from engine.training.supervised import FinetuneConfig, finetune
@@ -33,7 +34,7 @@ _HOME = {
     "FinetuneConfig": "engine.training.supervised",
     "GoldConfig": "engine.inputs.gold",
     "LabelConfig": "engine.labelling.label_run",
-    "LabelSummary": "engine.labelling.label_run",
+    "LabelSummary": "engine.labelling.summary",
     "LoopConfig": "engine.training.loop",
     "Trained": "engine.training.trained",
     "evaluate": "engine.evaluation.evaluate",

@@ -57,8 +57,13 @@ class Encoder:
         """(rows, classes) float32, in the order of ``tokens``; computed batch by batch."""
         outputs = []
         done = 0
-        for batch in batches:
-            outputs.append(self._batch_logits(self._module, tokens, batch))
+        for number, batch in enumerate(batches, start=1):
+            try:
+                outputs.append(self._batch_logits(self._module, tokens, batch))
+            except Exception as error:
+                longest = int(tokens.lengths[batch].max())
+                error.add_note(f"in batch {number} of {len(batches)} ({len(batch)} rows of {longest} tokens)")
+                raise
             done += len(batch)
             tick("computing logits", done, len(tokens.truncated))
         if not outputs:

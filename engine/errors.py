@@ -3,6 +3,7 @@
     EngineError               something the user can mend
     ├── InputError            an input file, column or row (names the file and, where it can, the row)
     ├── ModelError            a model that cannot be loaded, or does not fit its tokenizer or the store
+    ├── LabellingError        shards that could not be labelled, or devices that cannot label them
     └── TrainingError         a training that cannot begin or go on
 
 A message names the value, the place and the remedy.
@@ -19,6 +20,10 @@ class InputError(EngineError):
 
 class ModelError(EngineError):
     """A model that cannot be loaded, or does not fit its tokenizer or the store."""
+
+
+class LabellingError(EngineError):
+    """Shards that could not be labelled, or devices that cannot label them."""
 
 
 class TrainingError(EngineError):

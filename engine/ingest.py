@@ -1,31 +1,29 @@
 """Input files → a store's header, corpus and rejects, in two passes and bounded memory.
 
-The first pass checks and counts every row and freezes ``store.json``; the second writes the shards that are missing.
-Killed anywhere and run again, it gives the same bytes. Knows nothing of models.
+The first pass checks and counts every row and freezes ``store.json``; the second (`engine.corpus`) writes the shards
+that are missing. Killed anywhere and run again, it gives the same bytes. Knows nothing of models.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from engine.corpus import write_corpus
 from engine.errors import InputError
-from engine.inputs.checks import Block, read_blocks
-from engine.inputs.classes import check_class_names, classes_of, indexer
+from engine.inputs.classes import check_class_names, classes_of
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
-from engine.inputs.survey import Names, Rejects, describe_input, survey_files
+from engine.inputs.seen import SeenFile, see
+from engine.inputs.survey import Names, Rejects, Source, describe_input, survey_files
 from engine.progress import Tick, silent
 from store import Store
-from store.contents import Contents, Header, create
-from store.schema import CORPUS, REJECTS, RESERVED_COLUMNS, rejects_schema
-from store.shard import ShardWriter, read_shard, write_shard
+from store.contents import Header, create
+from store.schema import REJECTS, RESERVED_COLUMNS, rejects_schema
+from store.shard import ShardWriter
 from store.storage import Storage
-from store.texts import add_statistics, corpus_batch, corpus_statistics
 
 ROWS_PER_SHARD = 32_768
 
@@ -71,7 +69,8 @@ def ingest(storage: Storage, config: IngestConfig, *, known: Sequence[str] | Non
     with ShardWriter(storage, rejects_schema(), compressed=True) as writer:
         rejects = Rejects(writer, on_bad_row=config.on_bad_row)
         names = Names(classes=config.classes, known=known)
-        survey = survey_files(files, config.columns, names=names, rejects=rejects, tick=tick)
+        sources = [Source(path=file, columns=config.columns, name=file) for file in files]
+        survey = survey_files(sources, names=names, rejects=rejects, tick=tick)
         if survey.rejected == survey.rows:
             raise InputError(f"{', '.join(files)}: no usable row among {survey.rows:,}")
         classes = list(config.classes) if config.classes is not None else classes_of(survey.labels, known)
@@ -88,7 +87,7 @@ def ingest(storage: Storage, config: IngestConfig, *, known: Sequence[str] | Non
         rejects={"file": file, "rows": survey.rejected, "bytes": size, "sha256": sha256},
     )
     made = Store(storage, create(storage, header))
-    write_corpus(made, files, tick=tick)
+    write_corpus(made, survey.files, tick=tick)
     return made
 
 
@@ -116,8 +115,8 @@ def _merge_extras(files: list[dict[str, pa.DataType]]) -> dict[str, str]:
     return merged
 
 
-def check_inputs(made: Store, files: Sequence[str]) -> None:
-    """Refuse input files that are not those which the store was made from.
+def check_inputs(made: Store, files: Sequence[str]) -> list[SeenFile]:
+    """Refuse input files that are not those which the store was made from; those that are, as they are now.
 
     Raises:
         InputError: another number of files, or one of another size or content.
@@ -125,134 +124,41 @@ def check_inputs(made: Store, files: Sequence[str]) -> None:
     held = made.header.inputs
     if len(files) != len(held):
         raise InputError(f"{made.location} was made from {len(held)} input files, and {len(files)} are given now")
-    for file, entry in zip(files, held, strict=True):
-        if not Path(file).exists():
-            raise InputError(f"{made.location} needs its input {file} to finish its corpus, and it is not there")
-        now = describe_input(file)
-        if now["sha256"] != entry["sha256"]:
-            raise InputError(
-                f"{file} has changed since {made.location} was begun: {entry['size']:,} bytes with sha256 "
-                f"{entry['sha256'][:16]} then, {now['size']:,} bytes with {now['sha256'][:16]} now. "
-                "Restore it, or label into a new store"
-            )
+    return [_check_input(made, file, entry) for file, entry in zip(files, held, strict=True)]
 
 
-def write_corpus(made: Store, files: Sequence[str], *, tick: Tick = silent) -> None:
-    """Pass 2: write the corpus shards that are missing, and seal the corpus.
+def _check_input(made: Store, file: str, entry: dict[str, Any]) -> SeenFile:
+    if not Path(file).exists():
+        raise InputError(f"{made.location} needs its input {file}, and it is not there")
+    seen = see(file)
+    now = describe_input(file)
+    if now["sha256"] != entry["sha256"]:
+        raise InputError(
+            f"{file} has changed since {made.location} was begun: {entry['size']:,} bytes with sha256 "
+            f"{entry['sha256'][:16]} then, {now['size']:,} bytes with {now['sha256'][:16]} now. "
+            "Restore it, or label into a new store"
+        )
+    return seen
+
+
+def rewrite_rejects(made: Store, files: Sequence[SeenFile]) -> bool:
+    """Make the damaged file of refused rows again; False where it came out with other bytes than it had.
 
     Args:
         made: the store.
-        files: where its inputs are now, in the order in which they were given first; see `check_inputs`.
-        tick: told how far it is.
-
-    Raises:
-        InputError: the files give fewer or more rows than were counted.
+        files: its inputs, as `check_inputs` gives them.
     """
-    corpus, header = made.corpus, made.header
-    missing = set(corpus.missing())
-    batches = _Rows(_accepted(made, files))
-    for shard in range(max(missing, default=-1) + 1):
-        first, stop = made.shard_range(shard)
-        if shard not in missing:
-            batches.skip(stop - first)
-            continue
-        statistics = corpus_statistics()
-        rows = batches.take(stop - first, statistics, first)
-        write_shard(corpus, shard, first, rows, schema=made.schema(CORPUS), statistics=statistics)
-        tick("writing the corpus", stop, header.rows)
-    corpus.seal()
-
-
-def _accepted(made: Store, files: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
-    """The columns of the rows that were not refused, block by block, in input order."""
-    index_of = indexer(made.header.classes)
-    refused = _refused_by_file(made)
-    for file, entry in zip(files, made.header.inputs, strict=True):
-        if not entry["rows"]:
-            continue
-        rows = 0
-        for block in read_blocks(file, ColumnNames(**entry["columns"]), name=entry["path"]):
-            rows += block.rows
-            if rows > entry["rows"]:
-                raise _changed(file)
-            yield _accepted_columns(block, refused.get(entry["path"], np.empty(0, np.int64)), made.extras(), index_of)
-        if rows < entry["rows"]:
-            raise _changed(file)
-
-
-def _accepted_columns(
-    block: Block,
-    refused: npt.NDArray[np.int64],
-    extras: dict[str, pa.DataType],
-    index_of: Callable[[str], int | None],
-) -> dict[str, pa.Array]:
-    """The columns of the rows of ``block`` whose numbers are not in ``refused``, which is ascending."""
-    if not extras.keys() <= block.extras.keys():
-        raise _changed(block.file)
-    begin, end = np.searchsorted(refused, [block.first_row, block.first_row + block.rows])
-    kept = pa.array(np.delete(np.arange(block.rows), refused[begin:end] - block.first_row))
-    labels = [None if label is None else index_of(label) for label in block.label.take(kept).to_pylist()]
-    return {
-        "id": block.id.take(kept),
-        "text": block.text.take(kept),
-        "label": pa.array(labels, pa.int16()),
-        **{name: block.extras[name].take(kept).cast(type_) for name, type_ in extras.items()},
-    }
-
-
-def _changed(file: str) -> InputError:
-    return InputError(f"{file} changed while it was read: it has not the rows that were counted; begin a new store")
-
-
-def _refused_by_file(made: Store) -> dict[str, npt.NDArray[np.int64]]:
-    """Numbers of the refused rows of each file, ascending."""
-    rejects = made.rejects().to_table(columns=["file", "source_row"])
-    files = rejects.column("file").combine_chunks().dictionary_encode()
-    rows = rejects.column("source_row").to_numpy()
-    numbers = files.indices.to_numpy()
-    order = np.lexsort((rows, numbers))
-    parts = np.split(rows[order], np.cumsum(np.bincount(numbers, minlength=len(files.dictionary)))[:-1])
-    return dict(zip(files.dictionary.to_pylist(), parts, strict=False))
-
-
-class _Rows:
-    """A queue of accepted rows that hands out any number of them."""
-
-    def __init__(self, blocks: Iterator[dict[str, pa.Array]]) -> None:
-        self._blocks = blocks
-        self._held: dict[str, pa.Array] | None = None
-
-    def _next(self, rows: int) -> Iterator[dict[str, pa.Array]]:
-        """Pieces that add up to ``rows`` rows."""
-        while rows:
-            held = self._held if self._held is not None else next(self._blocks)
-            size = len(held["id"])
-            self._held = {name: array.slice(rows) for name, array in held.items()} if size > rows else None
-            piece = {name: array.slice(0, rows) for name, array in held.items()}
-            rows -= min(size, rows)
-            yield piece
-
-    def skip(self, rows: int) -> None:
-        """Pass over ``rows`` rows."""
-        for _ in self._next(rows):
-            pass
-
-    def take(self, rows: int, statistics: dict[str, Any], first_row: int) -> Iterator[pa.RecordBatch]:
-        """The next ``rows`` rows as corpus batches, counted into ``statistics``."""
-        for piece in self._next(rows):
-            extras = {name: array for name, array in piece.items() if name not in ("id", "text", "label")}
-            batch = corpus_batch(
-                first_row=first_row, ids=piece["id"], texts=piece["text"], labels=piece["label"], extras=extras
-            )
-            add_statistics(statistics, batch)
-            first_row += batch.num_rows
-            yield batch
-
-
-def read_texts(made: Contents, shard: int) -> list[str]:
-    """Texts of one corpus shard, in row order."""
-    record = made.corpus.record(shard)
-    if record is None:
-        raise InputError(f"{made.location}: shard {shard} of the corpus is not written; run the label command again")
-    texts: list[str] = read_shard(made.corpus, record).column("text").to_pylist()
-    return texts
+    said = made.header.rejects
+    sources = [
+        Source(path=file.path, columns=ColumnNames(**entry.get("columns", {})), name=entry["path"])
+        for file, entry in zip(files, made.header.inputs, strict=True)
+    ]
+    # Indices are labels too where the user named the classes, and the header does not say whether it was so.
+    for names in (Names(classes=None, known=made.header.classes), Names(classes=made.header.classes, known=None)):
+        with ShardWriter(made.storage, rejects_schema(), compressed=True) as writer:
+            rejects = Rejects(writer, on_bad_row="reject")
+            survey_files(sources, names=names, rejects=rejects, tick=silent)
+            if writer.finish() == said["sha256"]:
+                writer.publish(REJECTS, 0)
+                return True
+    return False

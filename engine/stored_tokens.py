@@ -10,6 +10,7 @@ from store.errors import MismatchError
 from store.manifest import Family, Record
 from store.schema import tokens_schema
 from store.shard import read_shard, write_shard
+from store.statistics import token_statistics
 
 
 def tokens_card(encoding: Encoding) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def check_tokens(family: Family, encoding: Encoding) -> None:
 
 def read_tokens(family: Family, record: Record) -> Tokens:
     """The tokens of a committed shard."""
-    table = read_shard(family, record)
+    table = read_shard(family, record, check_hash=True)
     column = table.column("input_ids").combine_chunks()
     offsets = column.offsets.to_numpy().astype(np.int64)
     return Tokens(
@@ -63,5 +64,4 @@ def write_tokens(family: Family, shard: int, first_row: int, tokens: Tokens, enc
     )
     rows = pa.array(np.arange(first_row, first_row + len(tokens.truncated)))
     batch = pa.record_batch([rows, ids, pa.array(tokens.truncated)], schema=schema)
-    statistics = {"tokens": len(tokens.ids), "truncated": int(tokens.truncated.sum())}
-    write_shard(family, shard, first_row, [batch], schema=schema, statistics=statistics)
+    write_shard(family, shard, first_row, [batch], schema=schema, statistics=token_statistics(batch))

@@ -7,8 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from store.checked_json import freeze, from_json, is_there
 from store.errors import DamageError, FormatError, MismatchError, StoreExistsError, StoreMissingError
-from store.manifest import Family, from_json, to_json
+from store.manifest import Family
 from store.schema import (
     CORPUS,
     FORMAT_VERSION,
@@ -171,7 +172,17 @@ def read_header(storage: Storage) -> Header:
         raise StoreMissingError(
             f"{storage.location} is not a store: it has no {HEADER}. `engine label INPUT… --store …` makes one"
         ) from None
-    version = raw.get("format_version") if isinstance(raw, dict) else None
+    return parse_header(storage, raw)
+
+
+def parse_header(storage: Storage, raw: dict[str, Any]) -> Header:
+    """The header that ``raw`` is.
+
+    Raises:
+        FormatError: it has a format that this program does not know.
+        DamageError: fields are missing or too many.
+    """
+    version = raw.get("format_version")
     if version != FORMAT_VERSION:
         raise FormatError(
             f"{storage.location} has format version {version}, and this program knows {FORMAT_VERSION}; update it"
@@ -182,14 +193,18 @@ def read_header(storage: Storage) -> Header:
         raise DamageError(f"{storage.location}/{HEADER} is damaged: {error}") from None
 
 
+def is_store(storage: Storage) -> bool:
+    """Whether the header of a store is at ``storage``."""
+    return is_there(storage, HEADER)
+
+
 def create(storage: Storage, header: Header) -> Header:
     """Freeze ``header`` as the store's; the header that holds, where an equal one was first.
 
     Raises:
         StoreExistsError: the first one is different.
     """
-    if storage.put_if_absent(HEADER, to_json(dataclasses.asdict(header))):
-        return header
+    freeze(storage, HEADER, dataclasses.asdict(header))
     first = read_header(storage)
     if first != header:
         raise StoreExistsError(f"{storage.location}: another run made this store from other inputs; use another folder")

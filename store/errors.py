@@ -5,8 +5,9 @@
     ├── StoreExistsError        there is one already, with other contents
     ├── FormatError             its format version is not known to this program
     ├── DamageError             bytes differ from what their record says (exit code 4)
+    ├── StoreFullError          the disk has no space left
     ├── MismatchError           a fingerprint differs: model, encoding, classes or shard count
-    ├── InvalidNameError       a name that does not match ``[a-z0-9][a-z0-9._-]{0,63}``
+    ├── InvalidNameError        a name that does not match ``[a-z0-9][a-z0-9._-]{0,63}``
     └── QueryError              a query that is refused or that fails
         └── QueryTimeoutError   a query that ran past its time limit
 
@@ -32,6 +33,10 @@ class FormatError(StoreError):
 
 class DamageError(StoreError):
     """Bytes differ from what their record says."""
+
+
+class StoreFullError(StoreError):
+    """The disk has no space left."""
 
 
 class MismatchError(StoreError):

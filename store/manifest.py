@@ -1,22 +1,23 @@
 """Records: what is committed in a family, its card, and its seal.
 
 A data file that no record names is litter, never data: the exclusive creation of ``NNNNN.json`` is the only commit.
-This module reads and writes JSON; it never opens a data file.
+A shard that was damaged and could not be made again with equal bytes gets a later generation, ``NNNNN.g1.json`` and so
+on; the last one holds. This module reads and writes small JSON files; it never opens a data file.
 """
 
 import dataclasses
 import hashlib
-import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from store.checked_json import create, freeze, from_json, frozen, is_there, is_torn, parse_json, to_json
 from store.errors import DamageError, MismatchError, StoreMissingError
 from store.storage import Storage
 
 CARD = "card.json"
 MANIFEST = "manifest.json"
-_RECORD = re.compile(r"\d{5,}\.json")
+_RECORD = re.compile(r"(\d{5,})(?:\.g([1-9]\d*))?\.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,27 +42,26 @@ class Record:
     sha256: str
     statistics: dict[str, Any] = field(default_factory=dict)
 
-
-def to_json(value: Any) -> bytes:
-    """Readable JSON, the same bytes for the same value."""
-    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
-
-
-def from_json(storage: Storage, name: str) -> Any:
-    """The JSON file ``name``.
-
-    Raises:
-        DamageError: it is not JSON.
-    """
-    try:
-        return json.loads(storage.read(name).to_pybytes())
-    except ValueError as error:
-        raise DamageError(f"{storage.location}/{name} is damaged: {error}") from None
+    def __post_init__(self) -> None:
+        numbers = (self.shard, self.first_row, self.rows, self.bytes)
+        if any(type(number) is not int or number < 0 for number in numbers):
+            raise TypeError(f"shard, first_row, rows and bytes are {numbers}, and must be whole numbers from 0")
+        if self.file != data_name(self.shard, self.sha256):
+            raise TypeError(f"file is {self.file!r}, and must be {data_name(self.shard, self.sha256)!r}")
 
 
-def record_name(shard: int) -> str:
+def record_name(shard: int, generation: int = 0) -> str:
     """File name of a shard's record."""
-    return f"{shard:05d}.json"
+    return f"{shard:05d}.g{generation}.json" if generation else f"{shard:05d}.json"
+
+
+def record_of(name: str) -> tuple[int, int] | None:
+    """Shard and generation of the record called ``name``; None where it is no record. Inverse of `record_name`."""
+    match = _RECORD.fullmatch(name)
+    if match is None:
+        return None
+    found = int(match[1]), int(match[2] or 0)
+    return found if record_name(*found) == name else None
 
 
 def data_name(shard: int, sha256: str) -> str:
@@ -75,79 +75,151 @@ class Family:
     Attributes:
         path: folder of the family in the store, such as ``labels/bert``.
         shards: how many shards the store has.
+        repairing: whether a commit may supersede the record of a damaged shard.
     """
 
     def __init__(self, storage: Storage, path: str, shards: int) -> None:
         self.storage = storage
         self.path = path
         self.shards = shards
+        self.repairing = False
 
     @property
     def name(self) -> str:
         """Last part of the path: the name of the label set or encoding."""
         return self.path.rsplit("/", 1)[-1]
 
+    @property
+    def location(self) -> str:
+        """Where the family is, for messages."""
+        return f"{self.storage.location}/{self.path}"
+
     def card(self) -> dict[str, Any] | None:
         """What the first run froze; None before it."""
-        try:
-            card: dict[str, Any] = from_json(self.storage, f"{self.path}/{CARD}")
-        except StoreMissingError:
-            return None
-        return card
+        return frozen(self.storage, f"{self.path}/{CARD}")
 
     def freeze_card(self, card: dict[str, Any]) -> dict[str, Any]:
         """Write ``card``, unless there is one; the card that holds."""
-        self.storage.put_if_absent(f"{self.path}/{CARD}", to_json(card))
-        held = self.card()
-        assert held is not None, "a card was created and is not there"
-        return held
+        return freeze(self.storage, f"{self.path}/{CARD}", card)
 
-    def records(self) -> dict[int, Record]:
-        """Every committed shard's record, by shard number, in order."""
+    def records(self, *, manifest: bool = True) -> dict[int, Record]:
+        """Every committed shard's record, by shard number, in order.
+
+        Args:
+            manifest: whether the manifest may speak for the record files that it lists.
+        """
         names = self.storage.list(self.path)
-        if MANIFEST in names:
-            found = self._listed()
-        else:
-            found = [self._read(name) for name in names if _RECORD.fullmatch(name)]
-        return {record.shard: record for record in sorted(found, key=lambda record: record.shard)}
+        sealed = manifest and MANIFEST in names and self.is_sealed()
+        found = {record.shard: record for record in self.listed()} if sealed else {}
+        generations: dict[int, list[int]] = {}
+        for name in names:
+            if (not sealed or ".g" in name) and (numbers := record_of(name)) is not None:
+                generations.setdefault(numbers[0], []).append(numbers[1])
+        for shard, there in generations.items():
+            if (record := self._last(shard, there)) is not None:
+                found[shard] = record
+        return {shard: found[shard] for shard in sorted(found)}
 
     def record(self, shard: int) -> Record | None:
-        """The record of ``shard``; None where it is not committed."""
+        """The record of ``shard`` that holds; None where it is not committed."""
+        record = self._last(shard, self._generations(shard))
+        if record is None and self.is_sealed():
+            return next((record for record in self.listed() if record.shard == shard), None)
+        return record
+
+    def _generations(self, shard: int) -> list[int]:
+        """Generations of ``shard`` that have a file; a later one is made only where the ones before are."""
+        last = 0
+        while self._has(record_name(shard, last + 1)):
+            last += 1
+        return list(range(last + 1))
+
+    def _has(self, name: str) -> bool:
         try:
-            return self._read(record_name(shard))
+            self.storage.read(f"{self.path}/{name}")
+        except StoreMissingError:
+            return False
+        return True
+
+    def _last(self, shard: int, generations: list[int]) -> Record | None:
+        """The record of the last one of ``generations`` that is whole."""
+        records = (self._read(record_name(shard, generation)) for generation in sorted(generations, reverse=True))
+        return next((record for record in records if record is not None), None)
+
+    def _read(self, name: str) -> Record | None:
+        """The record called ``name``; None where there is none, or its creation was cut short."""
+        try:
+            data = self.storage.read(f"{self.path}/{name}").to_pybytes()
         except StoreMissingError:
             return None
+        return None if is_torn(data) else self._record(parse_json(data, f"{self.location}/{name}"), name)
 
-    def _read(self, name: str) -> Record:
-        return self._record(from_json(self.storage, f"{self.path}/{name}"), name)
+    def listed(self) -> list[Record]:
+        """The records that the manifest lists.
 
-    def _listed(self) -> list[Record]:
+        Raises:
+            StoreMissingError: there is no manifest.
+            DamageError: it is damaged.
+        """
         manifest = from_json(self.storage, f"{self.path}/{MANIFEST}")
-        if not isinstance(manifest, dict) or not isinstance(manifest.get("records"), list):
-            raise DamageError(f"{self.storage.location}/{self.path}/{MANIFEST} is not a manifest: it lists no records")
+        if not isinstance(manifest.get("records"), list):
+            raise DamageError(f"{self.location}/{MANIFEST} is not a manifest: it lists no records")
         return [self._record(entry, MANIFEST) for entry in manifest["records"]]
 
     def _record(self, entry: Any, name: str) -> Record:
         try:
             return Record(**entry)
         except TypeError as error:
-            raise DamageError(f"{self.storage.location}/{self.path}/{name} is not a record: {error}") from None
+            raise DamageError(f"{self.location}/{name} is not a record: {error}") from None
 
     def commit(self, record: Record) -> bool:
         """Create the record of a shard whose data file is published; False where another was first.
 
         Raises:
-            MismatchError: the one that was first holds other bytes.
+            MismatchError: the one that was first holds other bytes, and this is no repair.
         """
-        if self.storage.put_if_absent(f"{self.path}/{record_name(record.shard)}", to_json(dataclasses.asdict(record))):
+        if self.repairing:
+            return self._supersede(record)
+        if self.record(record.shard) is None and self._create(record, 0):
             return True
         first = self.record(record.shard)
-        if first is None or first.sha256 != record.sha256:
-            raise MismatchError(
-                f"{self.storage.location}/{self.path}: shard {record.shard} was committed with other bytes ("
-                f"{first.sha256[:16] if first else 'none'}, this run made {record.sha256[:16]}); the first commit stays"
-            )
-        return False
+        if first is not None and first.sha256 == record.sha256:
+            return False
+        raise MismatchError(
+            f"{self.location}: shard {record.shard} was committed with other bytes ("
+            f"{first.sha256[:16] if first else 'none'}, this run made {record.sha256[:16]}); the first commit stays"
+        )
+
+    def _create(self, record: Record, generation: int) -> bool:
+        try:
+            return create(self.storage, self._place(record, generation), to_json(dataclasses.asdict(record)))
+        except OSError:
+            if self._read(record_name(record.shard, generation)) != record:
+                raise
+            return True  # what failed was the answer
+
+    def _supersede(self, record: Record) -> bool:
+        """Commit behind the last generation, or in its place where it is damaged itself."""
+        last = self._generations(record.shard)[-1]
+        try:
+            held = self._read(record_name(record.shard, last))
+        except DamageError:
+            held = None
+        if held is None and last == 0 and self.is_sealed():
+            # Readers take what the manifest lists for the first generation: so must its file.
+            held = next((listed for listed in self.listed() if listed.shard == record.shard), None)
+            if held is not None:
+                self._replace(held, 0)
+        if held is None:
+            self._replace(record, last)
+            return True
+        return held.sha256 != record.sha256 and self._create(record, last + 1)
+
+    def _replace(self, record: Record, generation: int) -> None:
+        self.storage.put(self._place(record, generation), to_json(dataclasses.asdict(record)))
+
+    def _place(self, record: Record, generation: int) -> str:
+        return f"{self.path}/{record_name(record.shard, generation)}"
 
     def missing(self) -> list[int]:
         """Shards that are not committed yet, in order."""
@@ -155,18 +227,22 @@ class Family:
         return [shard for shard in range(self.shards) if shard not in present]
 
     def is_sealed(self) -> bool:
-        """Whether the manifest that closes a finished family is there."""
-        return MANIFEST in self.storage.list(self.path)
+        """Whether the manifest that closes a finished family is there, whole."""
+        return is_there(self.storage, f"{self.path}/{MANIFEST}")
 
     def seal(self) -> bool:
         """Write the manifest of a family whose shards are all committed; False where some are missing."""
         records = self.records()
         if len(records) < self.shards:
             return False
+        if not self.is_sealed():
+            create(self.storage, f"{self.path}/{MANIFEST}", to_json(self.manifest(records)))
+        return True
+
+    def manifest(self, records: dict[int, Record]) -> dict[str, Any]:
+        """What a manifest of ``records`` says."""
         card = self.card()
-        manifest = {
+        return {
             "card_sha256": hashlib.sha256(to_json(card)).hexdigest() if card is not None else None,
             "records": [dataclasses.asdict(record) for record in records.values()],
         }
-        self.storage.put_if_absent(f"{self.path}/{MANIFEST}", to_json(manifest))
-        return True

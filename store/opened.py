@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from store.stream import Stream
+    from store.verification import Verification
 
 
 class Store(Contents):
@@ -34,6 +35,12 @@ class Store(Contents):
         from store.stream import Stream, StreamConfig
 
         return Stream(self, StreamConfig(**config))
+
+    def verify(self) -> "Verification":
+        """Check every hash, row number and fingerprint, and whether the families fit together."""
+        from store.verification import verify_store
+
+        return verify_store(self.storage)
 
 
 def open_store(place: str | os.PathLike[str] | Storage) -> Store:

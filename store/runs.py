@@ -8,7 +8,7 @@ import time
 import uuid
 from typing import Any
 
-from store.manifest import from_json, to_json
+from store.checked_json import from_json, to_json
 from store.storage import Storage
 
 RUNS = "runs"

@@ -17,6 +17,7 @@ from store.schema import CORPUS
 from store.storage import Staged, Storage
 
 BATCH_ROWS = 1024
+_REMEDY = "`engine verify STORE --repair` makes it again"
 
 
 def rebatch(tables: Iterable[pa.Table | pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -31,21 +32,24 @@ def rebatch(tables: Iterable[pa.Table | pa.RecordBatch], schema: pa.Schema) -> I
             whole = pa.concat_tables(pending)
             cut = held - held % BATCH_ROWS
             for start in range(0, cut, BATCH_ROWS):
-                yield _one_batch(whole.slice(start, BATCH_ROWS))
+                yield one_batch(whole.slice(start, BATCH_ROWS))
             pending, held = [whole.slice(cut)], held - cut
     if held:
-        yield _one_batch(pa.concat_tables(pending))
+        yield one_batch(pa.concat_tables(pending))
 
 
-def _one_batch(table: pa.Table) -> pa.RecordBatch:
-    """A copy: a slice would be written with the beginning of the row behind it as padding."""
+def one_batch(table: pa.Table) -> pa.RecordBatch:
+    """A copy of ``table``: a slice would be written with the beginning of the row behind it as padding."""
+    if table.num_rows == 0:
+        return pa.RecordBatch.from_pylist([], schema=table.schema)
     return pa.record_batch([pa.concat_arrays(column.chunks) for column in table.columns], schema=table.schema)
 
 
 class ShardWriter:
     """Writes one file of a family, batch by batch, and publishes it under its hash's name.
 
-    Use as a context manager: what is not published when it ends is removed.
+    Use as a context manager: what is not published when it ends is removed, and what is published is its writer's,
+    whom nobody takes for dead, until then.
     """
 
     def __init__(self, storage: Storage, schema: pa.Schema, *, compressed: bool) -> None:
@@ -59,10 +63,16 @@ class ShardWriter:
         self._writer.write_batch(batch)
         self.rows += batch.num_rows
 
+    def finish(self) -> str:
+        """Write the end of the file, once; its sha256."""
+        if self._writer is not None:
+            self._writer.close()  # the second time, Arrow would write it again
+            self._writer = None
+        return self._staged.sha256
+
     def publish(self, folder: str, shard: int) -> tuple[str, int, str]:
         """Finish the file and make it visible; its name in ``folder``, size in bytes and sha256."""
-        self._writer.close()
-        name = data_name(shard, self._staged.sha256)
+        name = data_name(shard, self.finish())
         self._staged.publish(f"{folder}/{name}")
         return name, self._staged.size, self._staged.sha256
 
@@ -124,11 +134,11 @@ def open_shard(family: Family, record: Record, *, check_hash: bool = False) -> p
     try:
         buffer = family.storage.read(f"{family.path}/{record.file}")
     except StoreMissingError:
-        raise DamageError(f"{name} is missing, and its record says that it is committed") from None
+        raise DamageError(f"{name} is missing, and its record says that it is committed; {_REMEDY}") from None
     if buffer.size != record.bytes:
-        raise DamageError(f"{name} has {buffer.size:,} bytes and its record says {record.bytes:,}")
+        raise DamageError(f"{name} has {buffer.size:,} bytes and its record says {record.bytes:,}; {_REMEDY}")
     if check_hash and hashlib.sha256(buffer).hexdigest() != record.sha256:
-        raise DamageError(f"{name} is damaged: its sha256 is not that of its record")
+        raise DamageError(f"{name} is damaged: its sha256 is not that of its record; {_REMEDY}")
     try:
         reader = pa.ipc.open_file(buffer)
     except (pa.ArrowException, OSError) as error:
@@ -136,13 +146,18 @@ def open_shard(family: Family, record: Record, *, check_hash: bool = False) -> p
     return reader
 
 
-def read_shard(family: Family, record: Record) -> pa.Table:
+def read_shard(family: Family, record: Record, *, check_hash: bool = False) -> pa.Table:
     """All rows of a committed shard.
+
+    Args:
+        family: where it lies.
+        record: its commit.
+        check_hash: compare every byte with the record first.
 
     Raises:
         DamageError: as `open_shard`, or a batch cannot be read.
     """
-    reader = open_shard(family, record)
+    reader = open_shard(family, record, check_hash=check_hash)
     with damage_named(family, record):
         return reader.read_all()
 

@@ -1,85 +1,117 @@
-"""What SQL sees of a store: the views ``corpus labels reviews gold rejects shards``, over what is committed."""
+"""What SQL sees of a store: the views ``corpus labels reviews gold rejects shards``, over what is committed.
 
-import json
+A family's records are read when a query scans it for the first time, once for all of the connection's queries.
+"""
+
+from functools import cache
 
 import duckdb
 import pyarrow as pa
 
 from store.contents import Contents
-from store.runs import shard_seconds
+from store.scan import Failure, FamilyRows, LateTable, side_by_side
 from store.schema import CORPUS, GOLD, LABELS
+from store.shard_table import SHARDS, ShardTable
 
-_SHARDS = pa.schema(
-    [
-        ("family", pa.string()),
-        ("name", pa.string()),
-        ("shard", pa.int64()),
-        ("rows", pa.int64()),
-        ("bytes", pa.int64()),
-        ("sha256", pa.string()),
-        ("seconds", pa.float64()),
-        ("statistics", pa.string()),
-    ]
-)
+_CORPUS_COLUMNS = "row, id, text, label, {class_} AS class, n_chars, text_hash, {shard} AS shard{extras}"
 _LABEL_COLUMNS = (
     "row, {name} AS label_set, {shard} AS shard, prediction, {class_} AS class, confidence, margin, entropy, "
     "n_tokens, truncated, failure, logits::FLOAT[] AS logits"
 )
+_REVIEW_COLUMNS = (
+    "row, id, text, label AS gold, {gold} AS gold_class, n_chars, text_hash, {shard} AS shard, {name} AS label_set, "
+    "prediction, {class_} AS class, confidence, margin, entropy, n_tokens, truncated, failure, "
+    "logits::FLOAT[] AS logits{extras}"
+)
 
 
-def make_views(connection: duckdb.DuckDBPyConnection, contents: Contents, labels: str | None) -> None:
-    """Create the six views; ``reviews`` only where ``labels`` names a label set or there is just one."""
-    shard = _shard_expression(contents)
-    connection.register("_corpus", contents.dataset(CORPUS))
-    connection.register("_gold", contents.dataset(GOLD))
-    connection.register("_rejects", contents.rejects())
-    connection.register("_shards", _shards_table(contents))
-    extras = "".join(f", {_identifier(name)}" for name in contents.header.extras)
-    class_ = _class_expression("label", contents.header.classes)
-    connection.execute(
-        f"CREATE VIEW corpus AS SELECT row, id, text, label, {class_} AS class, n_chars, text_hash, "
-        f"{shard} AS shard{extras} FROM _corpus"
-    )
-    connection.execute("CREATE VIEW gold AS SELECT row, label, source, round FROM _gold")
-    connection.execute("CREATE VIEW rejects AS SELECT file, source_row, id, reason FROM _rejects")
-    connection.execute("CREATE VIEW shards AS SELECT * FROM _shards")
-    connection.execute(f"CREATE VIEW labels AS {_labels_select(connection, contents, shard)}")
-    names = contents.label_sets()
-    if labels is not None or len(names) == 1:
-        chosen = contents.one_label_set(labels)
-        connection.execute(f"CREATE VIEW reviews AS {_reviews_select(chosen, extras)}")
+class Views:
+    """The views of one connection.
 
+    Attributes:
+        failure: what went wrong in the store's files while a query read them.
+    """
 
-def _labels_select(connection: duckdb.DuckDBPyConnection, contents: Contents, shard: str) -> str:
-    class_ = _class_expression("prediction", contents.header.classes)
-    selects = []
-    for number, name in enumerate(contents.label_sets()):
-        connection.register(f"_labels_{number}", contents.dataset(f"{LABELS}/{name}", logit=pa.float32()))
-        columns = _LABEL_COLUMNS.format(name=_literal(name), shard=shard, class_=class_)
-        selects.append(f"SELECT {columns} FROM _labels_{number}")
-    if not selects:
-        empty = contents.schema(f"{LABELS}/none", logit=pa.float32()).empty_table()
-        connection.register("_labels_none", empty)
-        columns = _LABEL_COLUMNS.format(name="''", shard=shard, class_=class_)
-        selects.append(f"SELECT {columns} FROM _labels_none")
-    return " UNION ALL ".join(selects)
+    def __init__(self, connection: duckdb.DuckDBPyConnection, contents: Contents, labels: str | None) -> None:
+        """Create them; ``reviews`` only where ``labels`` names a label set or there is just one."""
+        self.failure = Failure()
+        self._connection = connection
+        self._contents = contents
+        self._records = cache(lambda path: contents.family(path).records())
+        names = contents.label_sets()
+        self._make_plain_views()
+        self._make_labels(names)
+        if labels is not None or len(names) == 1:
+            self._make_reviews(contents.one_label_set(labels))
 
+    def _make_plain_views(self) -> None:
+        contents = self._contents
+        self._register("_corpus", CORPUS)
+        self._connection.register("_gold", contents.dataset(GOLD))
+        self._connection.register("_rejects", contents.rejects())
+        records = self._records
+        shards = LateTable(SHARDS, lambda: ShardTable(contents, records), self.failure)
+        self._connection.register("_shards", shards)
+        columns = _CORPUS_COLUMNS.format(class_=self._class_of("label"), shard=self._shard, extras=self._extras)
+        self._view("corpus", f"SELECT {columns} FROM _corpus")
+        self._view("gold", "SELECT row, label, source, round FROM _gold")
+        self._view("rejects", "SELECT file, source_row, id, reason FROM _rejects")
+        self._view("shards", "SELECT * FROM _shards")
 
-def _reviews_select(labels: str, extras: str) -> str:
-    return (
-        "SELECT c.row, c.id, c.text, c.label AS gold, c.class AS gold_class, c.n_chars, c.text_hash, c.shard, "
-        "l.label_set, l.prediction, l.class, l.confidence, l.margin, l.entropy, l.n_tokens, l.truncated, l.failure, "
-        f"l.logits{extras} FROM corpus c JOIN labels l ON l.row = c.row WHERE l.label_set = {_literal(labels)}"
-    )
+    def _make_labels(self, names: list[str]) -> None:
+        selects = []
+        for number, name in enumerate(names):
+            self._register(f"_labels_{number}", f"{LABELS}/{name}")
+            selects.append(f"SELECT {self._label_columns(name)} FROM _labels_{number}")
+        if not selects:
+            self._connection.register("_labels_none", self._schema(f"{LABELS}/none").empty_table())
+            selects.append(f"SELECT {self._label_columns('')} FROM _labels_none")
+        self._view("labels", " UNION ALL ".join(selects))
 
+    def _make_reviews(self, name: str) -> None:
+        self._register("_reviews", f"{LABELS}/{name}", CORPUS)
+        columns = _REVIEW_COLUMNS.format(
+            gold=self._class_of("label"),
+            shard=self._shard,
+            name=_literal(name),
+            class_=self._class_of("prediction"),
+            extras=self._extras,
+        )
+        self._view("reviews", f"SELECT {columns} FROM _reviews")
 
-def _shard_expression(contents: Contents) -> str:
-    """The inverse of `store.schema.shard_range`, in SQL."""
-    return f"((row + 1) * {contents.header.shards} - 1) // {max(1, contents.header.rows)}"
+    def _register(self, table: str, *paths: str) -> None:
+        """Make the families at ``paths``, side by side, a table."""
+        contents, records, failure = self._contents, self._records, self.failure  # not self, which has the connection
+        sides = {path: self._schema(path) for path in paths}
 
+        def make() -> FamilyRows:
+            return FamilyRows(contents, sides, records={path: records(path) for path in sides}, failure=failure)
 
-def _class_expression(index: str, classes: list[str]) -> str:
-    return f"([{', '.join(map(_literal, classes))}]::VARCHAR[])[{index} + 1]"
+        schema = pa.schema([field for field, _ in side_by_side(sides)])
+        self._connection.register(table, LateTable(schema, make, failure))
+
+    def _view(self, name: str, select: str) -> None:
+        self._connection.execute(f"CREATE VIEW {name} AS {select}")
+
+    def _schema(self, path: str) -> pa.Schema:
+        """DuckDB's scan of Arrow refuses float16: it is shown float32."""
+        return self._contents.schema(path, logit=pa.float32())
+
+    def _label_columns(self, name: str) -> str:
+        return _LABEL_COLUMNS.format(name=_literal(name), shard=self._shard, class_=self._class_of("prediction"))
+
+    @property
+    def _shard(self) -> str:
+        """The inverse of `store.schema.shard_range`, in SQL."""
+        header = self._contents.header
+        return f"((row + 1) * {header.shards} - 1) // {max(1, header.rows)}"
+
+    @property
+    def _extras(self) -> str:
+        return "".join(f", {_identifier(name)}" for name in self._contents.header.extras)
+
+    def _class_of(self, index: str) -> str:
+        return f"([{', '.join(map(_literal, self._contents.header.classes))}]::VARCHAR[])[{index} + 1]"
 
 
 def _literal(value: str) -> str:
@@ -88,22 +120,3 @@ def _literal(value: str) -> str:
 
 def _identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _shards_table(contents: Contents) -> pa.Table:
-    seconds = shard_seconds(contents.storage)
-    rows = [
-        {
-            "family": family.path.split("/")[0],
-            "name": family.name,
-            "shard": record.shard,
-            "rows": record.rows,
-            "bytes": record.bytes,
-            "sha256": record.sha256,
-            "seconds": seconds.get((family.path, record.shard)),
-            "statistics": json.dumps(record.statistics),
-        }
-        for family in contents.families()
-        for record in family.records().values()
-    ]
-    return pa.Table.from_pylist(rows, schema=_SHARDS)

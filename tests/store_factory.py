@@ -1,5 +1,6 @@
 """Small complete stores, made without a model: known texts, gold labels, logits and token ids."""
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,13 +12,21 @@ from store.contents import Header, create
 from store.schema import CORPUS, REJECTS, rejects_schema, tokens_schema
 from store.shard import ShardWriter, write_shard
 from store.soft_labels import label_batch, label_statistics
-from store.storage import MemoryStorage, Storage
+from store.statistics import token_statistics
+from store.storage import LocalStorage, MemoryStorage, Storage
 from store.texts import add_statistics, corpus_batch, corpus_statistics
 
 CLASSES = ["negative", "neutral", "positive"]
 EXTRAS = {"stars": pa.int64(), "Café": pa.string()}
 REJECTED = [("in.csv", 3, None, "text is null"), ("in.csv", 7, "id-1", "id is that of an earlier row")]
 VOCABULARY = 1_000
+
+
+class NoWaitStorage(LocalStorage):
+    """A disk that is not waited for: where a test writes many files and its machine does not fail."""
+
+    def fsync(self, descriptor: int) -> None:
+        pass
 
 
 def text_of(row: int) -> str:
@@ -115,6 +124,20 @@ def add_labels(
     return logits
 
 
+def repair_labels(made: Store, name: str, *, shard: int, seed: int) -> None:
+    """Commit other logits for one shard, as the repair of a damaged shard on another machine does."""
+    family = made.label_set(name)
+    family.repairing = True
+    first, stop = made.shard_range(shard)
+    batch = label_batch(
+        first_row=first,
+        logits=random_logits(made.header.rows, len(made.header.classes), seed=seed)[first:stop],
+        n_tokens=(np.arange(first, stop) % 7).astype(np.uint16),
+        truncated=np.arange(first, stop) % 5 == 0,
+    )
+    assert write_shard(family, shard, first, [batch], schema=batch.schema, statistics=label_statistics(batch))
+
+
 def add_tokens(made: Store, encoding: str) -> None:
     family = made.tokens(encoding)
     family.freeze_card({"encoding": encoding, "max_length": 8, "vocab_size": VOCABULARY})
@@ -125,7 +148,7 @@ def add_tokens(made: Store, encoding: str) -> None:
         columns = [list(rows), [token_ids(row) for row in rows], [row % 7 == 6 for row in rows]]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
         batch = pa.record_batch(arrays, schema=schema)
-        write_shard(family, shard, first, [batch], schema=schema, statistics={"tokens": 0})
+        write_shard(family, shard, first, [batch], schema=schema, statistics=token_statistics(batch))
 
 
 def make_store(
@@ -154,3 +177,15 @@ def flip_bit(storage: Storage, name: str, position: int) -> None:
     data = bytearray(storage.read(name).to_pybytes())
     data[position % len(data)] ^= 1 << position % 8
     storage.put(name, bytes(data))
+
+
+def change_bytes(storage: Storage, name: str, old: bytes, new: bytes) -> None:
+    """Damage a file where it says ``old``."""
+    data = storage.read(name).to_pybytes()
+    assert old in data
+    storage.put(name, data.replace(old, new, 1))
+
+
+def with_check(body: bytes) -> bytes:
+    """A small file with a right check behind any ``body``, a JSON object or not, which lacks its last brace."""
+    return body + b',\n "check": "' + hashlib.sha256(body).hexdigest().encode() + b'"\n}\n'

@@ -1,4 +1,5 @@
 import csv
+import errno
 import io
 import json
 import os
@@ -13,7 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from cli.main import COMMANDS, run
+from cli.main import COMMANDS, no_space, run
 
 QUERY = "SELECT class, count(*) AS n FROM labels GROUP BY 1 ORDER BY 1"
 
@@ -272,6 +273,9 @@ def test_bad_usage_is_2(demo, capsys):
     for arguments in (
         ["label", "--store", "s"],
         ["label", "--store", "s", "--teacher", "t", "--devices", "tpu"],
+        ["label", "--store", "s", "--teacher", "t", "--devices", "cpu,,cpu"],
+        ["label", "--store", "s", "--teacher", "t", "--devices", "auto,cpu"],
+        *(["label", "--store", "s", "--teacher", "t", "--worker", part] for part in ("2/2", "0/0", "1", "-1/2", "a/b")),
         ["label", "--store", "s", "--teacher", "t", "--shards", "0"],
         ["label", "--store", "s", "--teacher", "t", "--classes", "a,,b"],
         ["finetune", "--model", "m", "--out", "o"],
@@ -309,13 +313,20 @@ def test_a_signal_ends_with_its_code_and_the_store_resumes(demo, tmp_path, sent,
     command = [sys.executable, "-m", "cli", "label", demo.path("unlabelled.parquet"), "--store", str(place)]
     command += ["--teacher", demo.path("teacher"), "--shards", "40"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ)
-    while not list(place.glob("labels/*/00001.json")) and process.poll() is None:
+    while len(list(place.glob("labels/*/0*.json"))) < 2 and process.poll() is None:
         time.sleep(0.002)
     process.send_signal(sent)
     _, message = process.communicate(timeout=30)
     assert process.returncode == code
     assert "what was committed stays" in message
     assert run(["label", "--store", str(place), "--teacher", demo.path("teacher")]) == 0
+
+
+def test_a_full_disk_is_told_with_the_way_on():
+    message = no_space(OSError(errno.ENOSPC, "No space left on device", "/data/s.store/tmp/1"))
+    assert message.startswith("no space left on the disk of /data/s.store/tmp/1")
+    assert message.endswith("Make space and run the same command again to go on")
+    assert no_space(OSError(errno.EIO, "Input/output error")) is None
 
 
 def test_a_reader_that_goes_away_is_no_error(demo):

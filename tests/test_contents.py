@@ -1,7 +1,6 @@
 """The header, the families, and what is committed in them at the moment of asking."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,18 @@ from store_factory import (
     REJECTED,
     add_corpus,
     add_labels,
-    flip_bit,
+    change_bytes,
     make_store,
+    random_logits,
+    repair_labels,
     text_of,
+    with_check,
     write_header,
 )
 
 import store
-from store.contents import HEADER, Header, check_classes, create, read_header
+from store.checked_json import copy_name, from_json, to_json
+from store.contents import HEADER, check_classes, create, is_store, read_header
 from store.errors import (
     DamageError,
     FormatError,
@@ -28,6 +31,7 @@ from store.errors import (
     MismatchError,
     StoreError,
     StoreExistsError,
+    StoreFullError,
     StoreMissingError,
 )
 from store.schema import corpus_schema, gold_schema, labels_schema
@@ -37,11 +41,6 @@ from store.storage import LocalStorage, MemoryStorage, Storage
 @pytest.fixture(params=["local", "memory"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     return LocalStorage(tmp_path / "a.store") if request.param == "local" else MemoryStorage()
-
-
-def raw_header(storage: Storage) -> dict[str, object]:
-    value: dict[str, object] = json.loads(storage.read(HEADER).to_pybytes())
-    return value
 
 
 def test_the_public_names_are_these() -> None:
@@ -72,31 +71,60 @@ def test_a_header_is_read_back_equal(storage: Storage) -> None:
 
 @pytest.mark.parametrize("version", [0, 2, "1", None])
 def test_another_format_version_is_refused_with_both(storage: Storage, version: object) -> None:
-    header = raw_header(write_header(storage, rows=7).storage)
-    storage.put(HEADER, json.dumps({**header, "format_version": version}).encode())
+    header = from_json(write_header(storage, rows=7).storage, HEADER)
+    storage.put(HEADER, to_json({**header, "format_version": version}))
     with pytest.raises(FormatError, match=f"has format version {version}, and this program knows 1; update it"):
         store.open(storage)
 
 
-@pytest.mark.parametrize("data", [b"[]", b"null", b"3", b"{}"])
-def test_json_that_is_no_header_has_no_known_version(storage: Storage, data: bytes) -> None:
-    storage.put(HEADER, data)
+def test_json_that_is_no_header_has_no_known_version(storage: Storage) -> None:
+    storage.put(HEADER, to_json({"rows": 7}))
     with pytest.raises(FormatError, match="has format version None"):
         store.open(storage)
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b'{"format_version": 1', b"\xff\xfe{}"])
-def test_a_header_that_is_not_json_is_damage(storage: Storage, data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"[]", b"{}", b"{", b"\xff\xfe{}", b'{"format_version": 1}\n', with_check(b"[1")])
+def test_a_header_that_is_no_small_file_is_damage(storage: Storage, data: bytes) -> None:
     storage.put(HEADER, data)
-    with pytest.raises(DamageError, match=r"store\.json is damaged"):
+    with pytest.raises(DamageError, match=r"store\.json is (damaged|cut short)"):
         store.open(storage)
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.1, 0.5, 0.99])
+def test_a_header_that_was_cut_short_is_no_store_yet_and_is_completed_by_an_equal_one(
+    storage: Storage, keep: float
+) -> None:
+    header = write_header(storage, rows=7).header
+    whole = storage.read(HEADER).to_pybytes()
+    storage.put(HEADER, whole[: int(len(whole) * keep)])
+    assert not is_store(storage)
+    with pytest.raises(DamageError, match=r"store\.json is cut short"):
+        store.open(storage)
+    assert create(storage, header) == header
+    assert storage.read(HEADER).to_pybytes() == whole
+
+
+def test_a_header_is_kept_twice(storage: Storage) -> None:
+    write_header(storage, rows=7)
+    assert is_store(storage)
+    assert copy_name(HEADER) == "store.copy.json"
+    assert storage.read(HEADER).equals(storage.read("store.copy.json"))
+
+
+def test_a_header_without_its_copy_is_a_store_and_gets_one_when_it_is_made_again(storage: Storage) -> None:
+    header = write_header(storage, rows=7).header
+    alone = MemoryStorage()
+    alone.put(HEADER, storage.read(HEADER).to_pybytes())
+    assert store.open(alone).header == header
+    assert create(alone, header) == header
+    assert alone.read(HEADER).equals(alone.read("store.copy.json"))
 
 
 @pytest.mark.parametrize("change", [{"rows": ...}, {"more": 1}])
 def test_a_header_with_missing_or_unknown_fields_is_damage(storage: Storage, change: dict[str, object]) -> None:
-    header = {**raw_header(write_header(storage, rows=7).storage), **change}
+    header = {**from_json(write_header(storage, rows=7).storage, HEADER), **change}
     kept = {name: value for name, value in header.items() if value is not ...}
-    storage.put(HEADER, json.dumps(kept).encode())
+    storage.put(HEADER, to_json(kept))
     with pytest.raises(DamageError, match=rf"store\.json is damaged: .*{next(iter(change))}"):
         store.open(storage)
 
@@ -111,7 +139,7 @@ def test_the_first_header_holds_and_an_equal_one_is_welcome(storage: Storage) ->
 
 def test_a_header_of_another_format_is_not_written_over(storage: Storage) -> None:
     header = write_header(storage, rows=7).header
-    storage.put(HEADER, b'{"format_version": 2}')
+    storage.put(HEADER, to_json({"format_version": 2}))
     with pytest.raises(FormatError):
         create(storage, header)
 
@@ -238,20 +266,51 @@ def test_other_classes_are_refused_with_both_lists(theirs: list[str]) -> None:
 
 
 def test_every_refusal_is_a_store_error() -> None:
-    kinds = [DamageError, FormatError, InvalidNameError, MismatchError, StoreExistsError, StoreMissingError]
+    kinds = [
+        DamageError,
+        FormatError,
+        InvalidNameError,
+        MismatchError,
+        StoreExistsError,
+        StoreFullError,
+        StoreMissingError,
+    ]
     assert all(issubclass(kind, StoreError) for kind in kinds)
 
 
-def test_a_flipped_bit_in_the_header_is_refused_by_name_or_is_still_a_header() -> None:
+def test_every_flipped_bit_in_the_header_is_damage() -> None:
     storage = MemoryStorage()
     write_header(storage, rows=7)
     whole = storage.read(HEADER).to_pybytes()
     for position in range(len(whole)):
-        flip_bit(storage, HEADER, position)
-        try:
-            header = read_header(storage)
-        except (DamageError, FormatError):
-            continue
-        finally:
-            storage.put(HEADER, whole)
-        assert isinstance(header, Header)
+        for bit in range(8):
+            data = bytearray(whole)
+            data[position] ^= 1 << bit
+            storage.put(HEADER, bytes(data))
+            with pytest.raises(DamageError, match=r"store\.json is"):
+                read_header(storage)
+
+
+def test_a_file_name_that_is_not_utf8_is_kept_in_the_header(storage: Storage) -> None:
+    header = write_header(rows=7).header
+    inputs = [{**header.inputs[0], "path": "caf\udce9.csv"}]
+    created = create(storage, dataclasses.replace(header, inputs=inputs))
+    assert created.inputs == read_header(storage).inputs == inputs
+
+
+def test_a_dataset_follows_the_generation_that_holds(storage: Storage) -> None:
+    made = make_store(storage, rows=50, labels=["bert"])
+    repair_labels(made, "bert", shard=1, seed=9)
+    columns = made.dataset("labels/bert").to_table()
+    assert columns.column("row").to_pylist() == list(range(50))
+    old, new = random_logits(50), random_logits(50, seed=9)
+    expected = np.concatenate([old[:16], new[16:33], old[33:]])
+    assert columns.column("logits").combine_chunks().flatten().to_numpy().tobytes() == expected.tobytes()
+
+
+def test_a_dataset_of_an_unsealed_family_names_a_damaged_record(storage: Storage) -> None:
+    made = write_header(storage, rows=50)
+    add_corpus(made)
+    change_bytes(storage, "corpus/00001.json", b'"rows": 17', b'"rows": 16')
+    with pytest.raises(DamageError, match=r"corpus/00001\.json is damaged: its bytes are not those of its check"):
+        made.dataset("corpus")

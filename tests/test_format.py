@@ -1,48 +1,106 @@
-"""A reader of a few lines, by FORMAT.md, with pyarrow and json alone. The store is written by us and read by it."""
+"""A reader of a few lines, by FORMAT.md, with pyarrow, json and hashlib alone. We write the store, and it reads it."""
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from store_factory import REJECTED, add_labels, label_of, make_store, text_of, token_ids
+from store_factory import (
+    REJECTED,
+    NoWaitStorage,
+    add_labels,
+    label_of,
+    make_store,
+    random_logits,
+    repair_labels,
+    text_of,
+    token_ids,
+)
 
-from store.storage import LocalStorage
+
+def read_small(path: Path) -> dict[str, Any] | None:
+    """A header, card, record or manifest; None where it is torn."""
+    data = path.read_bytes()
+    if not data.endswith(b'"\n}\n'):
+        return None
+    value: dict[str, Any] = json.loads(data)
+    assert value.pop("check") == hashlib.sha256(data[:-81]).hexdigest()
+    return value
+
+
+def read_records(folder: Path) -> list[dict[str, Any]]:
+    manifest = read_small(folder / "manifest.json") if (folder / "manifest.json").exists() else None
+    held = {record["shard"]: (0, record) for record in manifest["records"]} if manifest else {}
+    for path in folder.glob("*.json"):
+        name = re.fullmatch(r"([0-9]{5,})(?:\.g([1-9][0-9]*))?\.json", path.name)
+        record = read_small(path) if name else None
+        if name and record and int(name[2] or 0) >= held.get(int(name[1]), (0,))[0]:
+            held[int(name[1])] = int(name[2] or 0), record
+    return [record for _, (_, record) in sorted(held.items())]
 
 
 def read_family(folder: Path) -> pa.Table:
-    manifest = folder / "manifest.json"
-    if manifest.exists():
-        records = json.loads(manifest.read_text())["records"]
-    else:
-        found = [path for path in folder.glob("*.json") if path.stem.isdigit() and len(path.stem) >= 5]
-        records = sorted((json.loads(path.read_text()) for path in found), key=lambda record: record["shard"])
     tables = []
-    for record in records:
+    for record in read_records(folder):
         data = (folder / record["file"]).read_bytes()
         assert (len(data), hashlib.sha256(data).hexdigest()) == (record["bytes"], record["sha256"])
         tables.append(pa.ipc.open_file(data).read_all())
     return pa.concat_tables(tables)
 
 
-@pytest.fixture(params=[True, False], ids=["sealed", "unsealed"])
+REPAIRED = range(1_000, 2_000)
+
+
+@pytest.fixture(params=["sealed", "unsealed", "sealed, then repaired", "repaired, then sealed", "unsealed, repaired"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    made = make_store(LocalStorage(tmp_path), rows=3_000, labels=[], encodings=["words-8-right"])
+    """A store of three shards; where repaired, the labels of the second one are another machine's."""
+    made = make_store(NoWaitStorage(tmp_path), rows=3_000, labels=[], encodings=["words-8-right"])
     add_labels(made, "bert", failed=[7, 2_999])
-    if request.param:
-        made.label_set("bert").seal()
-    else:
-        for manifest in tmp_path.rglob("manifest.json"):
-            manifest.unlink()
+    for step in request.param.split(", "):
+        if step == "unsealed":
+            for manifest in tmp_path.rglob("manifest.json"):
+                manifest.unlink()
+        elif "sealed" in step:
+            made.label_set("bert").seal()
+        else:
+            repair_labels(made, "bert", shard=1, seed=4)
+            repair_labels(made, "bert", shard=1, seed=5)
+            third = tmp_path / "labels" / "bert" / "00001.g3.json"
+            third.write_bytes((tmp_path / "labels" / "bert" / "00001.json").read_bytes()[:-1])
     return tmp_path
 
 
+def is_repaired(place: Path) -> bool:
+    return (place / "labels" / "bert" / "00001.g2.json").exists()
+
+
 def header(place: Path) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads((place / "store.json").read_text())
+    value = read_small(place / "store.json")
+    assert value is not None
     return value
+
+
+def test_a_small_file_needs_no_knowledge_of_its_check(place: Path) -> None:
+    value = json.loads((place / "store.json").read_text())
+    assert value.pop("check")
+    assert value == header(place)
+
+
+def test_the_header_and_the_cards_are_there_twice(place: Path) -> None:
+    twice = ["store.json", "tokens/words-8-right/card.json", "labels/bert/card.json"]
+    for name in twice:
+        assert (place / name).read_bytes() == (place / name.replace(".json", ".copy.json")).read_bytes()
+        assert read_small(place / name)
+    assert len(list(place.rglob("*.copy.json"))) == len(twice)
+
+
+def test_every_small_file_has_its_check(place: Path) -> None:
+    torn = [path.name for path in place.rglob("*.json") if read_small(path) is None]
+    assert torn == (["00001.g3.json"] if is_repaired(place) else [])
 
 
 def test_texts_and_gold_labels_are_read_without_us(place: Path) -> None:
@@ -56,8 +114,10 @@ def test_texts_and_gold_labels_are_read_without_us(place: Path) -> None:
 
 def test_logits_are_read_without_us(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     table = read_family(place / "labels" / "bert")
-    again = make_store(LocalStorage(tmp_path_factory.mktemp("again")), rows=3_000, labels=[])
+    again = make_store(NoWaitStorage(tmp_path_factory.mktemp("again")), rows=3_000, labels=[])
     expected = add_labels(again, "bert", failed=[7, 2_999])
+    if is_repaired(place):
+        expected[REPAIRED] = random_logits(3_000, seed=5)[REPAIRED]
     kept = np.delete(expected, [7, 2_999], axis=0)
     column = table.column("logits").combine_chunks()
     assert [row for row in range(3_000) if not column[row].is_valid] == [7, 2_999]
@@ -76,9 +136,9 @@ def test_token_ids_are_read_without_us(place: Path) -> None:
 
 def test_rows_are_in_the_shard_that_the_rule_says(place: Path) -> None:
     rows, shards = header(place)["rows"], header(place)["shards"]
-    for path in (place / "corpus").glob("0*.json"):
-        record = json.loads(path.read_text())
+    for number, record in enumerate(read_records(place / "corpus")):
         shard = record["shard"]
+        assert shard == number
         assert record["first_row"] == shard * rows // shards
         assert record["first_row"] + record["rows"] == (shard + 1) * rows // shards
         for row in (record["first_row"], record["first_row"] + record["rows"] - 1):
@@ -103,11 +163,12 @@ def test_refused_rows_are_read_without_us(place: Path) -> None:
 def test_the_manifest_knows_the_hash_of_the_card(place: Path) -> None:
     folder = place / "labels" / "bert"
     if (folder / "manifest.json").exists():
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = read_small(folder / "manifest.json")
+        assert manifest is not None
         assert manifest["card_sha256"] == hashlib.sha256((folder / "card.json").read_bytes()).hexdigest()
 
 
 def test_nothing_is_left_behind(place: Path) -> None:
     assert list((place / "tmp").iterdir()) == []
-    named = {record["file"] for path in place.rglob("0*.json") for record in [json.loads(path.read_text())]}
+    named = {record["file"] for path in place.rglob("0*.json") if (record := read_small(path))}
     assert {path.name for path in place.rglob("*.arrow")} == named | {header(place)["rejects"]["file"]}

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import random
 import re
 from collections.abc import Callable
@@ -17,11 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import store
+from engine.corpus import read_texts, write_corpus
 from engine.errors import InputError
-from engine.ingest import IngestConfig, check_inputs, ingest, read_texts, write_corpus
+from engine.ingest import IngestConfig, check_inputs, ingest, rewrite_rejects
 from engine.inputs.columns import ColumnNames
+from engine.inputs.seen import see
 from engine.inputs.survey import Survey
 from store import Store
+from store.errors import DamageError
 from store.storage import LocalStorage, MemoryStorage, Storage
 
 KNOWN = ["neg", "pos"]
@@ -201,7 +205,7 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path, three_files: tuple[
         make(*three_files, storage=LocalStorage(tmp_path / name), shards=5)
     first = files_of(tmp_path / "one.store")
     assert first == files_of(tmp_path / "two.store")
-    assert len(first) == 1 + 1 + 2 * 5 + 1
+    assert len(first) == 2 + 1 + 2 * 5 + 1
 
 
 @pytest.mark.parametrize("kept", [(), (0,), (4,), (1, 2), (0, 1, 2, 3)])
@@ -217,15 +221,14 @@ def test_a_corpus_killed_at_any_shard_is_finished_with_the_same_bytes(
             path.unlink()
     made = store.open(root)
     assert made.corpus.missing() == sorted(set(range(5)) - set(kept))
-    check_inputs(made, three_files)
-    write_corpus(made, [entry["path"] for entry in made.header.inputs])
+    write_corpus(made, check_inputs(made, three_files))
     assert files_of(root) == whole
 
 
 def test_writing_a_finished_corpus_changes_nothing(tmp_path: Path, three_files: tuple[str, ...]) -> None:
     made = make(*three_files, storage=LocalStorage(tmp_path / "s.store"))
     before = files_of(tmp_path / "s.store")
-    write_corpus(made, [entry["path"] for entry in made.header.inputs])
+    write_corpus(made, check_inputs(made, three_files))
     assert files_of(tmp_path / "s.store") == before
 
 
@@ -283,7 +286,7 @@ def test_other_or_missing_inputs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="was made from 1 input files, and 2 are given now"):
         check_inputs(made, [str(path), str(path)])
     path.unlink()
-    with pytest.raises(InputError, match="needs its input .* to finish its corpus, and it is not there"):
+    with pytest.raises(InputError, match="needs its input .*, and it is not there"):
         check_inputs(made, [str(path)])
 
 
@@ -304,7 +307,39 @@ def test_rows_that_come_or_go_between_the_passes_are_noticed(tmp_path: Path, con
         (root / "corpus" / name).unlink()
     path.write_text(content)
     with pytest.raises(InputError, match=r"in\.txt changed while it was read"):
-        write_corpus(store.open(root), [entry["path"] for entry in store.open(root).header.inputs])
+        write_corpus(store.open(root), [see(str(path))])
+
+
+def test_a_file_that_is_written_to_between_the_passes_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "in.txt"
+    path.write_text("one\ntwo\n")
+    root = tmp_path / "s.store"
+    made = make(str(path), storage=LocalStorage(root))
+    for name in ("manifest.json", "00000.json"):
+        (root / "corpus" / name).unlink()
+    seen = check_inputs(made, [str(path)])
+    path.write_text("two\none\n")
+    os.utime(path, ns=(seen[0].modified + 1, seen[0].modified + 1))
+    with pytest.raises(InputError, match=r"in\.txt changed while it was read; run again when nobody writes to it"):
+        write_corpus(made, seen)
+    assert made.corpus.records() == {}
+
+
+def test_damaged_corpus_shards_and_rejects_are_made_again_with_the_same_bytes(
+    tmp_path: Path, three_files: tuple[str, ...]
+) -> None:
+    root = tmp_path / "s.store"
+    made = make(*three_files, storage=LocalStorage(root), shards=5)
+    whole = files_of(root)
+    damaged = [path for path in root.rglob("*.arrow") if path.name[:5] in ("00000", "00003")]
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(DamageError, match=r"rejects/00000-\w+\.arrow has .* bytes, and its record says"):
+        write_corpus(made, check_inputs(made, three_files), repair=[0, 3])
+    assert rewrite_rejects(made, check_inputs(made, three_files))
+    write_corpus(made, check_inputs(made, three_files), repair=[0, 3])
+    assert len(damaged) == 3
+    assert files_of(root) == whole
 
 
 # --- bad rows

@@ -17,8 +17,12 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import engine
 import store
+from engine.encoder import Encoder
 from engine.errors import InputError, ModelError
 from engine.labelling.label_run import default_name
+from engine.labelling.messages import describe
+from engine.model import load_classifier
+from engine.tokens import Tokens
 from store.errors import DamageError, MismatchError
 from store.storage import MemoryStorage
 
@@ -88,13 +92,16 @@ def test_two_runs_give_the_same_bytes(demo, whole, tmp_path):
     assert files(tmp_path / "store") == files(whole)
 
 
-@pytest.mark.parametrize("until", ["store.json", "corpus/00001.json", "tokens/*/00000.json", "labels/*/00002.json"])
-def test_a_killed_run_resumes_to_the_same_bytes(demo, whole, tmp_path, until):
+@pytest.mark.parametrize(
+    ("until", "count"),
+    [("store.json", 1), ("corpus/0*.json", 2), ("tokens/*/0*.json", 1), ("labels/*/0*.json", 3)],
+)
+def test_a_killed_run_resumes_to_the_same_bytes(demo, whole, tmp_path, until, count):
     place = tmp_path / "store"
     command = [sys.executable, "-m", "cli", "label", demo.path("unlabelled.parquet"), "--store", str(place)]
     command += ["--teacher", demo.path("teacher"), "--shards", "5", "--tokens-per-batch", "2048"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not list(place.glob(until)) and process.poll() is None:
+    while len(list(place.glob(until))) < count and process.poll() is None:
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "it was done before it could be killed"
@@ -246,6 +253,25 @@ def test_more_shards_than_rows_leave_empty_ones(demo, tmp_path):
     assert opened.label_set("teacher").is_sealed()
 
 
+def test_notes_that_cannot_be_written_are_a_warning(demo, whole, tmp_path, caplog):
+    place = shutil.copytree(whole, tmp_path / "store")
+    shutil.rmtree(place / "labels")
+    shutil.rmtree(place / "runs")
+    (place / "runs").write_text("no folder")
+    assert label(demo, place, inputs=()).shards_missing == 0
+    assert "the notes of this run could not be written" in caplog.text
+
+
+def test_an_error_inside_the_encoder_names_the_batch(demo):
+    model = load_classifier(demo.path("teacher"))
+    encoder = Encoder(model, device=torch.device("cpu"), budget=16)
+    offsets = np.array([0, 8, 16, 19])
+    tokens = Tokens(ids=np.full(19, 65_535, np.uint16), offsets=offsets, truncated=np.zeros(3, bool))
+    with pytest.raises(IndexError) as caught:
+        encoder.logits(tokens, encoder.plan(tokens))
+    assert describe(caught.value).endswith("in batch 1 of 2 (2 rows of 8 tokens)")
+
+
 @pytest.mark.parametrize(
     ("teacher", "name"),
     [
@@ -263,7 +289,7 @@ def test_a_label_set_is_named_after_its_teacher(teacher, name):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_a_gpu_gives_the_logits_of_the_cpu(demo, whole, tmp_path):
     place = shutil.copytree(whole, tmp_path / "store")
-    label(demo, place, inputs=(), name="cuda", device="cuda", choices=engine.Choices(dtype="fp32"))
+    label(demo, place, inputs=(), name="cuda", devices=("cuda",), choices=engine.Choices(dtype="fp32"))
     np.testing.assert_allclose(stored_logits(place, "cuda"), stored_logits(place), atol=5e-3, rtol=5e-3)
 
 

@@ -1,10 +1,11 @@
 """What each run measured."""
 
-import json
 import time
 
 import pytest
 
+from store.checked_json import to_json
+from store.errors import DamageError
 from store.runs import RUNS, RunLog, read_runs, shard_seconds
 from store.storage import MemoryStorage
 
@@ -56,7 +57,7 @@ def test_runs_of_the_same_second_do_not_overwrite_each_other() -> None:
 def test_runs_come_oldest_first() -> None:
     storage = MemoryStorage()
     for started in ("20260301T000000Z", "20250301T000000Z", "20251231T235959Z"):
-        storage.put(f"{RUNS}/{started}-0.json", json.dumps({"started": started}).encode())
+        storage.put(f"{RUNS}/{started}-0.json", to_json({"started": started}))
     started = [run["started"] for run in read_runs(storage)]
     assert started == sorted(started)
     assert len(started) == 3
@@ -70,3 +71,10 @@ def test_seconds_are_known_by_family_and_shard() -> None:
         log.shard_done(family, 0, seconds)
         log.finish({})
     assert shard_seconds(storage) == {("labels/bert", 0): 1.0, ("labels/roberta", 0): 2.0}
+
+
+def test_damaged_notes_are_named() -> None:
+    storage = MemoryStorage()
+    storage.put(f"{RUNS}/20260301T000000Z-0.json", to_json({"started": "20260301T000000Z"})[:-1])
+    with pytest.raises(DamageError, match=r"runs/20260301T000000Z-0\.json is cut short"):
+        read_runs(storage)

@@ -1,5 +1,10 @@
 """Batches ⇄ one Arrow file: the same rows, the same bytes, and every kind of damage seen."""
 
+import contextlib
+import errno
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -12,10 +17,10 @@ from hypothesis import strategies as st
 from store_factory import add_corpus, add_labels, flip_bit, random_logits, write_header
 
 from store import Store
-from store.errors import DamageError, MismatchError
+from store.errors import DamageError, MismatchError, StoreError, StoreFullError
 from store.manifest import Family, Record
 from store.schema import CORPUS
-from store.shard import BATCH_ROWS, ShardWriter, open_shard, rebatch, write_shard
+from store.shard import BATCH_ROWS, ShardWriter, open_shard, read_shard, rebatch, write_shard
 from store.soft_labels import label_batch
 from store.storage import TEMPORARY, LocalStorage, MemoryStorage, Storage
 
@@ -286,3 +291,122 @@ def test_label_batches_are_valid_shards_at_every_size() -> None:
         table = open_shard(family, family.records()[0], check_hash=True).read_all()
         table.validate(full=True)
         assert table.equals(pa.Table.from_batches([batch]))
+
+
+# Full disks and repairs.
+
+
+class FullStorage(LocalStorage):
+    """A disk that turns out to be full when it is waited for, for the ``at``-th time."""
+
+    def __init__(self, root: Path, at: int) -> None:
+        super().__init__(root)
+        self.left = at
+
+    def fsync(self, descriptor: int) -> None:
+        self.left -= 1
+        if self.left == -1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_disk_that_is_full_at_any_wait_commits_all_or_nothing(tmp_path: Path) -> None:
+    at, full_at_all = 0, True
+    while full_at_all:
+        family = Family(FullStorage(tmp_path / str(at), at), "labels/x", 1)
+        with contextlib.suppress(StoreFullError):
+            assert write_shard(family, 0, 0, [numbered(99)], schema=SCHEMA, statistics={}) is True
+            full_at_all = False
+        assert family.storage.list(TEMPORARY) == []
+        again = Family(LocalStorage(tmp_path / str(at)), "labels/x", 1)
+        committed = again.record(0) is not None
+        assert write_shard(again, 0, 0, [numbered(99)], schema=SCHEMA, statistics={}) is not committed
+        assert read_shard(again, again.records()[0]).equals(numbered(99))
+        at += 1
+    assert at > 6
+
+
+ROOM = """
+import resource, sys
+from store.errors import StoreFullError
+from store.manifest import Family
+from store.shard import write_shard
+from store.storage import LocalStorage
+sys.path.insert(0, "tests")
+from test_shard import SCHEMA, numbered
+family = Family(LocalStorage(sys.argv[1]), sys.argv[2], 1)
+table = numbered(30_000)
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+for room in (0, 100, 5_000, 30_000):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        write_shard(family, 0, 0, [table], schema=SCHEMA, statistics={})
+    except StoreFullError as error:
+        assert type(error.__cause__) is OSError, error
+        print(error)
+    assert family.storage.list("tmp") == family.storage.list(family.path) == []
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+print(write_shard(family, 0, 0, [table], schema=SCHEMA, statistics={}))
+"""
+
+
+@pytest.mark.parametrize("path", ["labels/x", CORPUS])
+def test_a_shard_for_which_there_is_no_room_is_said_as_a_full_disk_and_is_written_when_there_is(
+    tmp_path: Path, path: str
+) -> None:
+    """The refusal passes through Arrow, which calls us for every piece it writes; nothing warns or hangs about."""
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", ROOM, str(tmp_path), path]
+    root = Path(__file__).parent.parent
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, timeout=60)
+    assert done.stderr == ""
+    *refusals, last = done.stdout.splitlines()
+    assert last == "True"
+    assert len(refusals) == 4
+    assert all(line.startswith(f"{tmp_path}: {os.strerror(errno.EFBIG)}. What was committed") for line in refusals)
+    family = Family(LocalStorage(tmp_path), path, 1)
+    assert open_shard(family, family.records()[0], check_hash=True).read_all().equals(numbered(30_000))
+
+
+def test_bytes_that_the_disk_lost_are_not_committed(tmp_path: Path) -> None:
+    class LossyStorage(LocalStorage):
+        def fsync(self, descriptor: int) -> None:
+            if (size := os.fstat(descriptor).st_size) > 5_000:
+                os.ftruncate(descriptor, size - 1)
+
+    family = Family(LossyStorage(tmp_path), "labels/x", 1)
+    with pytest.raises(StoreError, match=r"[\d,]+ bytes were written, and the disk has [\d,]+ of them"):
+        write_shard(family, 0, 0, [numbered(2_000)], schema=SCHEMA, statistics={})
+    assert family.storage.list(family.path) == family.storage.list(TEMPORARY) == []
+
+
+def test_what_is_published_is_its_writers_until_the_commit(tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path)
+    with ShardWriter(storage, SCHEMA, compressed=False) as writer:
+        file, _, _ = writer.publish("labels/x", 0)
+        assert storage.remove_dead(f"labels/x/{file}") is False
+    assert storage.remove_dead(f"labels/x/{file}") is True
+
+
+def test_a_shard_that_lost_its_data_file_is_repaired_with_equal_bytes(storage: Storage) -> None:
+    family, record = written(storage)
+    storage.remove_dead(f"{family.path}/{record.file}")
+    with pytest.raises(DamageError, match="is missing"):
+        read_shard(family, record)
+    family.repairing = True
+    assert write_shard(family, 0, 100, [numbered(record.rows)], schema=SCHEMA, statistics={}) is False
+    assert family.record(0) == record
+    assert read_shard(family, record).equals(numbered(record.rows))
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_damaged_shard_is_repaired_with_other_bytes(storage: Storage, sealed: bool) -> None:
+    family, record = written(storage)
+    if sealed:
+        family.seal()
+    flip_bit(storage, f"{family.path}/{record.file}", 999)
+    family.repairing = True
+    other = numbered(record.rows + 1).slice(1)
+    assert write_shard(family, 0, 100, [other], schema=SCHEMA, statistics={}) is True
+    repaired = family.records()[0]
+    assert family.record(0) == repaired != record
+    assert open_shard(family, repaired, check_hash=True).read_all().equals(other)
+    assert {"00000.g1.json", "00000.json", record.file, repaired.file} < {*storage.list(family.path), "more"}

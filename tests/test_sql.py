@@ -2,6 +2,10 @@
 
 import contextlib
 import json
+import os
+import re
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,9 +35,10 @@ from store_factory import (
 
 import store
 from store import Store
-from store.errors import QueryError, QueryTimeoutError, StoreMissingError
+from store.errors import DamageError, QueryError, QueryTimeoutError, StoreMissingError
 from store.runs import RunLog
-from store.sql import check_statement, connect, open_reader, query, run_in_child
+from store.sql import Session, check_statement, query
+from store.sql_process import Limits, run_in_child
 from store.storage import LocalStorage, MemoryStorage
 from store.texts import text_hash
 
@@ -452,8 +457,9 @@ def test_a_change_is_refused_before_it_is_run(made: Store, tmp_path: Path, sql: 
     """A connection that is not locked stays as it is, too."""
     with duckdb.connect(":memory:") as connection:
         connection.execute("CREATE VIEW corpus AS SELECT 1 AS row, '' AS text")
-        with pytest.raises(QueryError):
-            open_reader(connection, made, sql.replace("PLACE", str(tmp_path)))
+        with pytest.raises((QueryError, duckdb.Error)):
+            check_statement(connection, sql.replace("PLACE", str(tmp_path)))
+            connection.sql(sql)
         assert connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall() == [("corpus",)]
         assert connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
         assert connection.execute("SELECT count(*) FROM duckdb_variables()").fetchall() == [(0,)]
@@ -475,8 +481,8 @@ def test_variables_of_python_are_not_tables(made: Store) -> None:
     secret = pa.table({"a": [1]})
     with pytest.raises(QueryError, match="secret does not exist"):
         made.sql("SELECT * FROM secret")
-    with connect(made) as connection, pytest.raises(QueryError, match="secret does not exist"):
-        open_reader(connection, made, "FROM secret")
+    with Session(made) as session, pytest.raises(QueryError, match="secret does not exist"):
+        session.reader("FROM secret")
     assert secret.num_rows == 1
 
 
@@ -500,8 +506,8 @@ LOCKED = [
 def test_the_connection_itself_is_locked_too(made: Store, tmp_path: Path, sql: str) -> None:
     text = tmp_path / "secret.csv"
     text.write_text("secret\n1\n")
-    with connect(made) as connection, pytest.raises(duckdb.Error):
-        connection.execute(sql.replace("PLACE", str(tmp_path)).replace("TEXT", str(text))).fetchall()
+    with Session(made) as session, pytest.raises(duckdb.Error):
+        session.connection.execute(sql.replace("PLACE", str(tmp_path)).replace("TEXT", str(text))).fetchall()
     assert list(tmp_path.iterdir()) == [text]
 
 
@@ -549,12 +555,28 @@ def test_a_query_that_fails_after_its_first_rows_is_a_query_error_too(made: Stor
         made.sql(LATE)
 
 
-def test_a_damaged_shard_is_a_query_error() -> None:
+@pytest.mark.parametrize("view", ["labels", "reviews"])
+@pytest.mark.parametrize("damage", [b"no Arrow file", None])
+def test_a_damaged_shard_is_named_where_a_query_reads_it(view: str, damage: bytes | None) -> None:
     made = make_store(rows=50)
-    record = made.family("labels/bert").records()[0]
-    made.storage.put(f"labels/bert/{record.file}", b"no Arrow file")
-    with pytest.raises(QueryError):
-        made.sql("SELECT avg(confidence) FROM labels")
+    record = made.family("labels/bert").records()[1]
+    name = f"labels/bert/{record.file}"
+    made.storage.put(name, damage or bytes(record.bytes))
+    with pytest.raises(DamageError, match=re.escape(name)) as caught:
+        made.sql(f"SELECT avg(confidence) FROM {view}")
+    assert "Traceback" not in str(caught.value)
+    assert ask(made, "SELECT count(*) FROM corpus") == [50]
+
+
+def test_a_damaged_record_is_named_where_a_query_reads_it(tmp_path: Path) -> None:
+    made = make_store(LocalStorage(tmp_path / "a.store"), rows=50)
+    made.storage.put("labels/bert/manifest.json", b"{}")
+    for sql in ("SELECT avg(confidence) FROM labels", "SELECT count(*) FROM shards", "FROM reviews"):
+        with pytest.raises(DamageError, match=r"labels/bert/manifest\.json") as caught:
+            made.sql(sql)
+        assert "Traceback" not in str(caught.value)
+    with pytest.raises(DamageError, match=r"labels/bert/manifest\.json"):
+        child(tmp_path / "a.store", "FROM labels", tmp_path / "result")
 
 
 def test_a_query_leaves_no_temporary_folder(made: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -577,8 +599,8 @@ def test_a_query_sees_what_is_committed_when_it_is_asked() -> None:
 # In a process of its own
 
 
-def child(place: Path, sql: str, result: Path, **limits: Any) -> pa.Table:
-    run_in_child(str(place), sql, result, **limits)
+def child(place: Path, sql: str, result: Path, *, labels: str | None = None, **limits: Any) -> pa.Table:
+    run_in_child(str(place), sql, result, labels=labels, limits=Limits(**limits))
     with pa.memory_map(str(result)) as source:
         return pa.ipc.open_stream(source).read_all()
 
@@ -621,9 +643,29 @@ def test_a_child_that_finds_no_store_says_so(tmp_path: Path) -> None:
         run_in_child(str(tmp_path), "SELECT 1", tmp_path / "result")
 
 
-def test_a_bad_limit_of_memory_is_refused(place: Path, tmp_path: Path) -> None:
-    with pytest.raises(QueryError, match="Memory must have a number"):
-        run_in_child(str(place), "SELECT 1", tmp_path / "result", memory="lots")
+@pytest.mark.parametrize("memory", ["lots", "", "-1", "4", "80%", "1e3GB", "4 apples", "none"])
+def test_a_limit_of_memory_that_is_no_size_is_refused(memory: str) -> None:
+    with pytest.raises(QueryError, match="must be a size such as 500MB, 4GB or 2GiB"):
+        Limits(memory=memory)
+
+
+def test_limits_that_no_query_can_keep_are_refused() -> None:
+    with pytest.raises(QueryError, match="--memory is 1MB; a query needs at least 10MB"):
+        Limits(memory="1MB")
+    for timeout in (0, -1, float("nan")):
+        with pytest.raises(QueryError, match="it is in seconds and more than 0"):
+            Limits(timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    ("memory", "size"), [("100MB", 10**8), ("1.5gb", 15 * 10**8), ("2 GiB", 2**31), ("512mib", 2**29), ("1TB", 10**12)]
+)
+def test_sizes_are_what_duckdb_takes_them_for(memory: str, size: int) -> None:
+    assert Limits(memory=memory).memory_bytes == size
+    with duckdb.connect(config={"memory_limit": memory}) as connection:
+        shown = connection.execute("SELECT current_setting('memory_limit')").fetchone()
+    with duckdb.connect(config={"memory_limit": f"{size}B"}) as connection:
+        assert connection.execute("SELECT current_setting('memory_limit')").fetchone() == shown
 
 
 def test_a_query_that_is_larger_than_its_memory_spills(place: Path, tmp_path: Path) -> None:
@@ -633,7 +675,7 @@ def test_a_query_that_is_larger_than_its_memory_spills(place: Path, tmp_path: Pa
 
 def test_a_query_that_needs_more_memory_than_it_may_is_refused(place: Path, tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="(?i)memory"):
-        run_in_child(str(place), "SELECT list(range) AS l FROM range(20000000)", tmp_path / "result", memory="50MB")
+        child(place, "SELECT list(range) AS l FROM range(20000000)", tmp_path / "result", memory="50MB")
 
 
 @pytest.mark.parametrize("sql", ENDLESS)
@@ -644,7 +686,7 @@ def test_an_endless_query_is_ended_and_leaves_nothing(
     (tmp_path / "temporary").mkdir()
     started = time.monotonic()
     with pytest.raises(QueryTimeoutError, match=r"the query ran past its limit of 1\.5 s and was ended; see --timeout"):
-        run_in_child(str(place), sql, tmp_path / "result", timeout=1.5)
+        child(place, sql, tmp_path / "result", timeout=1.5)
     assert time.monotonic() - started < 20
     assert list((tmp_path / "temporary").iterdir()) == []
 
@@ -662,7 +704,7 @@ def test_a_child_that_dies_is_a_query_error_with_its_last_words(
         """)
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(QueryError, match="the query's process died with 9: last words"):
+    with pytest.raises(QueryError, match="the query's process died with 9: last words. See --memory"):
         run_in_child(str(place), "SELECT 1", tmp_path / "result")
 
 

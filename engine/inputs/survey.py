@@ -21,6 +21,7 @@ from engine.inputs.checks import Block, read_blocks
 from engine.inputs.classes import MAX_CLASSES, indexer
 from engine.inputs.columns import ColumnNames
 from engine.inputs.duplicates import DuplicateFinder
+from engine.inputs.seen import SeenFile, see
 from engine.progress import Tick
 from store.schema import rejects_schema
 from store.shard import ShardWriter
@@ -28,17 +29,34 @@ from store.shard import ShardWriter
 _REJECTS_AT_ONCE = 1 << 16
 
 
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A file to read.
+
+    Attributes:
+        path: where it is.
+        columns: names of its columns, as far as they are given.
+        name: what the header, ids and refused rows call it: where it was when it was first read.
+    """
+
+    path: str
+    columns: ColumnNames
+    name: str
+
+
 @dataclass(kw_only=True)
 class Survey:
     """What the first pass finds.
 
     Attributes:
+        files: as they were when they were read.
         inputs: one entry a file: path, size in bytes, sha256, rows, rejected and, where it has rows, columns.
         extras: kept columns and their types, of each file that has rows.
         labels: distinct gold labels as written; none where the classes were known.
         rows: of all files.
     """
 
+    files: list[SeenFile] = field(default_factory=list)
     inputs: list[dict[str, Any]] = field(default_factory=list)
     extras: list[dict[str, pa.DataType]] = field(default_factory=list)
     labels: set[str] = field(default_factory=set)
@@ -103,29 +121,30 @@ class Rejects:
             self._writer.write(pa.record_batch(columns, schema=rejects_schema()))
 
 
-def survey_files(files: Sequence[str], columns: ColumnNames, *, names: Names, rejects: Rejects, tick: Tick) -> Survey:
-    """Check and count the rows of ``files``.
+def survey_files(sources: Sequence[Source], *, names: Names, rejects: Rejects, tick: Tick) -> Survey:
+    """Check and count the rows of ``sources``.
 
     Args:
-        files: as the user gave them.
-        columns: names that the user gave.
+        sources: the files.
         names: what is known of the class names.
         rejects: takes the refused rows.
         tick: told how far it is.
 
     Raises:
-        InputError: a file or column is bad, or labels are too many to be classes.
+        InputError: a file or column is bad, a file changes meanwhile, or labels are too many to be classes.
     """
     survey = Survey()
     with DuplicateFinder() as finder:
         any_id = False
-        for file in files:
-            entry = {**describe_input(file), "rows": 0, "rejected": 0}
-            survey.inputs.append(entry)
-            for block in read_blocks(file, columns):
+        for source in sources:
+            seen = see(source.path)
+            survey.files.append(seen)
+            survey.inputs.append({**describe_input(source.path), "path": source.name, "rows": 0, "rejected": 0})
+            for block in read_blocks(source.path, source.columns, name=source.name):
                 _survey_block(block, survey, names=names, rejects=rejects, finder=finder)
                 any_id = any_id or block.columns.id is not None
                 tick("checking rows", survey.rows, None)
+            seen.check()
         if any_id:
             _refuse_repeats(survey, finder, rejects)
     return survey

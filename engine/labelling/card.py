@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from engine.encoder import default_budget, default_dtype
+from engine.labelling.devices import device_kind
 from engine.model import Classifier
 from engine.tokens import Encoding
 from store.errors import MismatchError
@@ -41,11 +42,6 @@ class Choices:
     tokens_per_batch: int | None = None
 
 
-def device_kind(device: torch.device) -> str:
-    """``cpu``, or the name of the CUDA device."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
 def settle(held: dict[str, Any] | None, choices: Choices, device: torch.device) -> Choices:
     """Fill in what the user left open: from the card of an earlier run, else by the device."""
     held = held or {}
@@ -56,8 +52,23 @@ def settle(held: dict[str, Any] | None, choices: Choices, device: torch.device) 
     )
 
 
-def make_card(model: Classifier, encoding: Encoding, settled: Choices, device: torch.device) -> dict[str, Any]:
-    """The card of a label set."""
+def settled_by(card: dict[str, Any]) -> Choices:
+    """What a card holds the next run to."""
+    return Choices(max_length=card["max_length"], dtype=card["dtype"], tokens_per_batch=card["tokens_per_batch"])
+
+
+def make_card(
+    model: Classifier, encoding: Encoding, settled: Choices, device: torch.device, *, threads: int
+) -> dict[str, Any]:
+    """The card of a label set.
+
+    Args:
+        model: the teacher.
+        encoding: of its texts.
+        settled: what `settle` gave.
+        device: one of those that label.
+        threads: on a CPU, those of each worker.
+    """
     return {
         "model": model.source,
         "revision": model.revision,
@@ -70,7 +81,7 @@ def make_card(model: Classifier, encoding: Encoding, settled: Choices, device: t
         "dtype": settled.dtype,
         "tokens_per_batch": settled.tokens_per_batch,
         "device": device_kind(device),
-        "threads": torch.get_num_threads(),
+        "threads": threads,
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
     }
 
@@ -88,14 +99,23 @@ def freeze(labels: Family, card: dict[str, Any]) -> dict[str, Any]:
         MismatchError: the label set was begun with something else.
     """
     held = labels.freeze_card(card)
+    check_card(held, card, label_set=labels.name)
+    return held
+
+
+def check_card(held: dict[str, Any], card: dict[str, Any], *, label_set: str) -> None:
+    """Refuse ``card`` where it would give other bytes than ``held``, with which ``label_set`` was begun.
+
+    Raises:
+        MismatchError: it would.
+    """
     for field, option in _IDENTITY.items():
         if held[field] != card[field]:
             raise MismatchError(
-                f"the label set {labels.name!r} was begun with {field} {_short(held[field])} ({held['model']}), and "
+                f"the label set {label_set!r} was begun with {field} {_short(held[field])} ({held['model']}), and "
                 f"this run has {_short(card[field])} ({card['model']}). Change {option}, or give the new labels "
                 "another --name"
             )
-    return held
 
 
 def _short(value: Any) -> str:

@@ -1,30 +1,36 @@
 """One label run: make the store where there is none, load the teacher, label every shard that is missing."""
 
 import dataclasses
+import random
 import re
-import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import torch
 
 import store
-from engine.encoder import Encoder
-from engine.errors import InputError, ModelError
-from engine.ingest import IngestConfig, check_inputs, ingest, write_corpus
+from engine.corpus import write_corpus
+from engine.errors import EngineError, InputError, LabellingError
+from engine.ingest import IngestConfig, check_inputs, ingest
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
-from engine.labelling.card import Choices, device_kind, freeze, make_card, settle
-from engine.labelling.shard_labeller import Labeller, ShardReport, label_shard
-from engine.model import Classifier, find_device, load_classifier, named
+from engine.labelling.card import Choices, freeze, make_card, settle
+from engine.labelling.course import Course
+from engine.labelling.devices import find_devices, warn_if_crowded, worker_threads
+from engine.labelling.fleet import STALL_SECONDS, FleetConfig, run_fleet
+from engine.labelling.job import LabelJob, load_teacher
+from engine.labelling.messages import Job, ShardFunction, describe
+from engine.labelling.notes import take_notes
+from engine.labelling.summary import LabelSummary, summarise
+from engine.model import Classifier, find_device, parameters
 from engine.progress import Tick, silent
 from store import Store
-from store.contents import HEADER, check_classes
-from store.errors import MismatchError
-from store.runs import RunLog
+from store.contents import check_classes, is_store
+from store.errors import MismatchError, StoreError
+from store.manifest import Family
 from store.schema import check_name
 from store.storage import Storage, storage_at
+
+# Floating-point operations a second that any device reaches: what is slower than this is stuck.
+_SLOWEST = {"cpu": 5e9, "cuda": 1e12}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +47,8 @@ class LabelConfig:
         shards: how many; needed only while there is no corpus.
         name: of the label set; from the model where None.
         choices: maximum length, dtype and token budget.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        devices: one for each worker, as in `engine.labelling.devices.find_devices`.
+        worker: (i, n): label only the shards whose number leaves i when divided by n, for n runs side by side.
         keep_tokens: whether token ids are stored too.
         on_bad_row: ``reject`` or ``fail``.
     """
@@ -55,83 +62,137 @@ class LabelConfig:
     shards: int | None = None
     name: str | None = None
     choices: Choices = field(default_factory=Choices)
-    device: str = "auto"
+    devices: tuple[str, ...] = ("auto",)
+    worker: tuple[int, int] | None = None
     keep_tokens: bool = True
     on_bad_row: str = "reject"
 
-
-@dataclass(frozen=True, kw_only=True)
-class LabelSummary:
-    """What a label run did.
-
-    Attributes:
-        store: its location.
-        name: of the label set.
-        rows: of the store.
-        rejected: input rows that were refused when the store was made.
-        failed: rows of the label set whose logits are null.
-        shards_done: shards labelled by this run.
-        shards: of the store.
-        rows_done: rows labelled by this run.
-        seconds: wall time of labelling, without loading the model or reading the inputs.
-        rows_per_second: of this run; None where it labelled nothing.
-        tokens_per_second: real tokens.
-        padding: computed tokens for each real one.
-        stages: share of the time in ``tokenise``, ``compute`` and ``write``.
-        device: kind.
-        dtype: of the computation.
-    """
-
-    store: str
-    name: str
-    rows: int
-    rejected: int
-    failed: int
-    shards_done: int
-    shards: int
-    rows_done: int
-    seconds: float
-    rows_per_second: float | None
-    tokens_per_second: float | None
-    padding: float | None
-    stages: dict[str, float]
-    device: str
-    dtype: str
+    def __post_init__(self) -> None:
+        if self.worker is not None and not 0 <= self.worker[0] < self.worker[1]:
+            raise LabellingError(f"--worker is {self.worker[0]}/{self.worker[1]}; it must be from 0/n to n-1/n")
 
 
 def label(config: LabelConfig, *, tick: Tick = silent) -> LabelSummary:
     """Label a store with a teacher, from input files or from where an earlier run was stopped.
 
+    Several runs may label the same store at the same time, on one machine or on many: a shard counts once.
+
     Raises:
         EngineError, StoreError: something does not fit; nothing that was committed is changed.
+        LabellingError: some shards could not be labelled; the others are.
     """
     storage = storage_at(config.store)
-    device = find_device(config.device)
+    devices = find_devices(config.devices)
+    return carry_out(_prepare(config, storage, devices, tick), devices, worker=config.worker, tick=tick)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What a run has to do.
+
+    Attributes:
+        made: the store, with its corpus.
+        labels: the label set, with its card.
+        job: what is done with a shard.
+        start: labels in this process; None where workers open the job for themselves.
+        keep_tokens: whether the run makes tokens too.
+        batch_seconds: longer than any batch takes.
+    """
+
+    made: Store
+    labels: Family
+    job: Job
+    start: ShardFunction | None
+    keep_tokens: bool
+    batch_seconds: float = 0.0
+
+
+def carry_out(
+    work: Work, devices: tuple[str, ...], *, worker: tuple[int, int] | None = None, tick: Tick = silent
+) -> LabelSummary:
+    """Label the shards that are missing and seal what is finished; the second half of `label`, which knows no model.
+
+    Args:
+        work: what is to be done.
+        devices: one for each worker.
+        worker: as in `LabelConfig`.
+        tick: told how far it is.
+    """
+    made, card = work.made, work.labels.card()
+    assert card is not None, "a label set is begun by freezing its card"
+    made.storage.sweep()
+    about = {"command": "label", "label_set": work.labels.name, "devices": list(devices), "card": card}
+    with take_notes(made.storage, about) as notes:
+        course = Course(made, work.labels, notes, tick)
+        _label(work, course, _shards_to_do(work.labels, worker), devices)
+        work.labels.seal()
+        if work.keep_tokens:
+            made.tokens(card["encoding"]).seal()
+        summary = summarise(made, work.labels, course.reports, seconds=course.seconds(), devices=devices)
+        notes.finish(dataclasses.asdict(summary))
+    return summary
+
+
+def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], tick: Tick) -> Work:
     name = config.name or default_name(config.teacher)
-    model = _teacher(config, _held_classes(storage, name))
+    classes = config.classes or _held_classes(storage, name)
+    model = load_teacher(config.teacher, revision=config.revision, classes=classes)
     made = _open_or_make(storage, config, model, tick)
     labels = made.label_set(name)
-    permutation = check_classes(made, model.classes, whose=model.source)
+    check_classes(made, model.classes, whose=model.source)
+    device = find_device(devices[0])
     settled = settle(labels.card(), config.choices, device)
     encoding = model.encoding(settled.max_length)
-    card = freeze(labels, make_card(model, encoding, settled, device))
-    if device.type == "cpu":
-        torch.set_num_threads(card["threads"])
-    encoder = Encoder(model, device=device, dtype=card["dtype"], budget=card["tokens_per_batch"])
-    labeller = Labeller(
-        contents=made,
-        labels=labels,
-        encoder=encoder,
-        encoding=encoding,
-        permutation=permutation,
+    card = freeze(labels, make_card(model, encoding, settled, device, threads=worker_threads(devices)))
+    warn_if_crowded(devices, card["threads"])
+    job = LabelJob(
+        store=config.store,
+        label_set=name,
+        teacher=config.teacher,
+        revision=config.revision,
+        card=card,
         keep_tokens=config.keep_tokens,
     )
-    log = RunLog(storage, {"command": "label", "label_set": labels.name, "card": card})
-    started = time.perf_counter()
-    reports = list(_label_missing(labeller, log, tick))
-    summary = _summarise(made, labeller, reports, time.perf_counter() - started, device_kind(device))
-    log.finish(dataclasses.asdict(summary))
-    return summary
+    tokens = max(card["tokens_per_batch"], card["max_length"])
+    return Work(
+        made=made,
+        labels=labels,
+        job=job,
+        start=job.start(model, devices[0]) if len(devices) == 1 else None,
+        keep_tokens=config.keep_tokens,
+        batch_seconds=2 * parameters(model.module) * tokens / _SLOWEST[device.type],
+    )
+
+
+def _shards_to_do(labels: Family, worker: tuple[int, int] | None) -> list[int]:
+    """Shards that this run is to label.
+
+    They begin at a random place, so that independent runs on one store seldom have the same shard in hand.
+    """
+    part, parts = worker or (0, 1)
+    missing = [shard for shard in labels.missing() if shard % parts == part]
+    begin = random.randrange(len(missing)) if missing else 0
+    return missing[begin:] + missing[:begin]
+
+
+def _label(work: Work, course: Course, shards: list[int], devices: tuple[str, ...]) -> None:
+    course.begin(shards)
+    if work.start is None:
+        config = FleetConfig(devices=devices, stall_seconds=STALL_SECONDS + work.batch_seconds)
+        run_fleet(work.job, shards, config, done=course.done, tick=course.tick)
+        return
+    for shard in shards:
+        course.tick("labelling", 0, None)
+        try:
+            report = work.start(shard, course.tick)
+        except (EngineError, StoreError, OSError):
+            raise
+        except Exception as error:
+            raise LabellingError(
+                f"shard {shard} on {devices[0]}: {describe(error)}. What was committed stays; run the same command "
+                "again to go on, or with --devices twice the same device, which puts such a shard aside"
+            ) from error
+        course.done(shard, report)
 
 
 def default_name(teacher: str) -> str:
@@ -143,27 +204,14 @@ def default_name(teacher: str) -> str:
 
 def _held_classes(storage: Storage, name: str) -> tuple[str, ...] | None:
     """The order of the outputs that an earlier run of this label set was told."""
-    if HEADER not in storage.list(""):
+    if not is_store(storage):
         return None
     card = store.open(storage).label_set(name).card()
     return tuple(card["classes"]) if card is not None else None
 
 
-def _teacher(config: LabelConfig, held: tuple[str, ...] | None) -> Classifier:
-    model = load_classifier(config.teacher, revision=config.revision)
-    if model.has_class_names:
-        return model
-    classes = config.classes or held
-    if classes is None:
-        raise ModelError(
-            f"{config.teacher} calls its classes {', '.join(model.classes)}, which says nothing; "
-            "name them in the order of its outputs with --classes"
-        )
-    return named(model, classes)
-
-
 def _open_or_make(storage: Storage, config: LabelConfig, model: Classifier, tick: Tick) -> Store:
-    if HEADER not in storage.list(""):
+    if not is_store(storage):
         if not config.inputs:
             raise InputError(f"{storage.location} is no store yet; name the files of text to make it from")
         wanted = IngestConfig(
@@ -176,12 +224,28 @@ def _open_or_make(storage: Storage, config: LabelConfig, model: Classifier, tick
         return ingest(storage, wanted, known=model.classes, tick=tick)
     made = store.open(storage)
     _check_same(made, config)
+    return open_corpus(storage, config.inputs, tick=tick)
+
+
+def open_corpus(storage: Storage, inputs: Sequence[str], *, tick: Tick = silent) -> Store:
+    """The store at ``storage``; its corpus is finished, where an earlier run did not come so far.
+
+    Args:
+        storage: of a store that has a header.
+        inputs: files to read, which must be those that it was begun with; where they were then, if empty.
+        tick: told how far it is.
+
+    Raises:
+        InputError: a file is another one, or gone.
+    """
+    made = store.open(storage)
     if made.corpus.missing():
-        files = expand(config.inputs) or [entry["path"] for entry in made.header.inputs]
-        check_inputs(made, files)
-        write_corpus(made, files, tick=tick)
-    elif config.inputs:
-        check_inputs(made, expand(config.inputs))
+        files = expand(inputs) or [entry["path"] for entry in made.header.inputs]
+        write_corpus(made, check_inputs(made, files), tick=tick)
+    else:
+        if inputs:
+            check_inputs(made, expand(inputs))
+        made.corpus.seal()  # who wrote the last shard may have been killed before it
     return made
 
 
@@ -194,51 +258,3 @@ def _check_same(made: Store, config: LabelConfig) -> None:
             f"{made.location} has the classes {', '.join(made.header.classes)}, and --classes is "
             f"{', '.join(config.classes)}"
         )
-
-
-def _label_missing(labeller: Labeller, log: RunLog, tick: Tick) -> Iterator[ShardReport]:
-    contents = labeller.contents
-    missing = labeller.labels.missing()
-    total = sum(stop - first for first, stop in map(contents.shard_range, missing))
-    done = 0
-
-    def tick_rows(_what: str, rows: int, _total: int | None) -> None:
-        tick("labelling", done + rows, total)
-
-    for shard in missing:
-        report = label_shard(labeller, shard, tick=tick_rows)
-        if report.committed:
-            log.shard_done(labeller.labels.path, shard, report.seconds)
-        done += report.rows
-        yield report
-    labeller.labels.seal()
-    if labeller.keep_tokens:
-        contents.tokens(labeller.encoding.name).seal()
-
-
-def _summarise(
-    made: Store, labeller: Labeller, reports: list[ShardReport], seconds: float, device: str
-) -> LabelSummary:
-    rows, tokens = sum(report.rows for report in reports), sum(report.tokens for report in reports)
-    busy = sum(report.seconds for report in reports)
-    stages: dict[str, Any] = {}
-    for report in reports:
-        for stage, spent in report.stages.items():
-            stages[stage] = stages.get(stage, 0.0) + spent / busy
-    return LabelSummary(
-        store=made.location,
-        name=labeller.labels.name,
-        rows=made.header.rows,
-        rejected=made.header.rejects["rows"],
-        failed=sum(record.statistics["failed"] for record in labeller.labels.records().values()),
-        shards_done=len(reports),
-        shards=made.header.shards,
-        rows_done=rows,
-        seconds=round(seconds, 3),
-        rows_per_second=round(rows / seconds, 1) if rows else None,
-        tokens_per_second=round(tokens / seconds, 1) if rows else None,
-        padding=round(sum(report.padded_tokens for report in reports) / tokens, 4) if tokens else None,
-        stages={stage: round(share, 4) for stage, share in stages.items()},
-        device=device,
-        dtype=labeller.encoder.dtype,
-    )

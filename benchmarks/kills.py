@@ -1,0 +1,180 @@
+"""Does a run that is killed at any moment, and run again, leave the store of one that was never stopped?
+
+    python -m benchmarks.kills --kills 200
+    python -m benchmarks.kills --kills 20 --demo DEMO     after `engine demo --out DEMO`: a real model, `engine label`
+
+Each trial kills a run by SIGKILL at a random moment of its life, one to three times in a chain: the process alone (its
+workers must find out) or with all of its workers. Then a run comes to its end. Every file of the store (without
+`runs/` and `tmp/`) must equal that of an undisturbed run, and no run may label a shard that was committed before it.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.conditions import write_result
+
+Command = Callable[[Path, int], list[str]]
+"""The command of a run on a store, with so many workers."""
+SHARDS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What one trial came to.
+
+    Attributes:
+        workers: processes that labelled.
+        killed_at: seconds into each run that was killed; negative where it was done before.
+        committed: label shards that were there when the last run began.
+        labelled: shards that the last run labelled.
+        different: names of files that differ from those of an undisturbed run.
+    """
+
+    workers: int
+    killed_at: list[float]
+    committed: int
+    labelled: int
+    different: list[str]
+
+    @property
+    def is_good(self) -> bool:
+        """Equal bytes, and nothing done twice."""
+        return not self.different and self.committed + self.labelled == SHARDS
+
+
+def run_trials(command: Command, folder: Path, *, workers: list[int], seed: int) -> list[Trial]:
+    """One trial for each entry of ``workers``.
+
+    Args:
+        command: of a run.
+        folder: for the stores.
+        workers: how many processes label in each trial.
+        seed: of the moments.
+    """
+    chance = random.Random(seed)
+    wholes = {count: _undisturbed(command, folder / f"whole-{count}", count) for count in sorted(set(workers))}
+    trials = []
+    for number, count in enumerate(workers):
+        whole, seconds = wholes[count]
+        trials.append(_try(command, folder / f"store-{number}", count, whole, seconds, chance))
+        sys.stderr.write(f"{number + 1}: {trials[-1]}\n" if not trials[-1].is_good else f"{number + 1} good\n")
+    return trials
+
+
+def _undisturbed(command: Command, place: Path, workers: int) -> tuple[dict[str, bytes], float]:
+    started = time.monotonic()
+    subprocess.run(command(place, workers), check=True, capture_output=True)
+    return files(place), time.monotonic() - started
+
+
+def _try(
+    command: Command, place: Path, workers: int, whole: dict[str, bytes], seconds: float, chance: random.Random
+) -> Trial:
+    killed_at = [_killed_run(command(place, workers), seconds, chance) for _ in range(chance.randint(1, 3))]
+    label_set = next(iter((place / "labels").glob("*")), place)
+    before = len([path for path in label_set.glob("*.json") if path.stem.isdecimal()])
+    last = subprocess.run(command(place, workers), check=True, capture_output=True, text=True)
+    found = files(place)
+    return Trial(
+        workers=workers,
+        killed_at=killed_at,
+        committed=before,
+        labelled=_labelled(last.stdout),
+        different=sorted(name for name in whole.keys() | found.keys() if whole.get(name) != found.get(name)),
+    )
+
+
+def _killed_run(command: list[str], seconds: float, chance: random.Random) -> float:
+    """Start a run and kill it at a random moment: it alone, or with all of its workers."""
+    moment, group = chance.uniform(0, seconds), chance.random() < 0.5
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        process.wait(moment)
+    except subprocess.TimeoutExpired:
+        (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
+    if not group:
+        time.sleep(0.2)  # its workers finish the step in hand, then see that nobody listens
+    return round(moment, 3) if process.wait() == -signal.SIGKILL else -1.0
+
+
+def _labelled(said: str) -> int:
+    """Shards that a run says it labelled: a number, or the summary of `engine label`."""
+    value = json.loads(said)
+    return int(value["shards_done"]) if isinstance(value, dict) else int(value)
+
+
+def files(place: Path) -> dict[str, bytes]:
+    """Every file of a store that its promises are about."""
+    names = {path.relative_to(place).as_posix(): path for path in place.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in names.items() if not name.startswith(("runs/", "tmp/"))}
+
+
+def write_texts(file: Path, rows: int = 600) -> None:
+    """Made-up texts, some of them bad."""
+    texts = (f"text {row} " + "word " * (row % 9) if row % 50 else "" for row in range(rows))
+    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+
+
+def rehearsal(file: Path, seconds: float) -> Command:
+    """The command of a run with a made-up teacher."""
+    start = [
+        sys.executable,
+        "-m",
+        "benchmarks.rehearsal",
+        str(file),
+        "--shards",
+        str(SHARDS),
+        "--seconds",
+        str(seconds),
+    ]
+    return lambda place, workers: [*start, "--store", str(place), "--workers", str(workers)]
+
+
+def real(demo: Path) -> Command:
+    """The command of a run with the demo's teacher."""
+    start = [sys.executable, "-m", "cli", "label", str(demo / "unlabelled.parquet"), "--teacher", str(demo / "teacher")]
+    start += ["--shards", str(SHARDS), "--format", "json"]
+    return lambda place, workers: [*start, "--store", str(place), "--devices", ",".join(["cpu"] * workers)]
+
+
+def main() -> None:
+    """Run the trials, write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200, help="trials")
+    parser.add_argument("--workers", default="1,2,4", help="numbers of workers, in turn")
+    parser.add_argument("--demo", type=Path, help="folder of `engine demo --out`: a real model")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    counts = [int(count) for count in arguments.workers.split(",")]
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        write_texts(place / "texts.jsonl")
+        command = real(arguments.demo) if arguments.demo else rehearsal(place / "texts.jsonl", 0.05)
+        workers = [counts[number % len(counts)] for number in range(arguments.kills)]
+        trials = run_trials(command, place, workers=workers, seed=arguments.seed)
+    kills = [moment for trial in trials for moment in trial.killed_at if moment >= 0]
+    figures = {
+        "trials": len(trials),
+        "good": sum(trial.is_good for trial in trials),
+        "kills": len(kills),
+        "workers": counts,
+        "teacher": "engine demo" if arguments.demo else "made-up",
+        "committed_shards_labelled_again": sum(trial.committed + trial.labelled - SHARDS for trial in trials),
+    }
+    path = write_result("kills_real" if arguments.demo else "kills", figures)
+    print(json.dumps(figures))
+    print(f"written to {path}")
+
+
+if __name__ == "__main__":
+    main()

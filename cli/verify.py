@@ -1,0 +1,96 @@
+"""``engine verify``."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.options import format_option
+from cli.output import print_rows, progress
+
+if TYPE_CHECKING:
+    from store.findings import Finding
+    from store.storage import Storage
+    from store.verification import Verification
+
+
+@click.command("verify")
+@click.argument("store", metavar="STORE")
+@click.option("--repair", is_flag=True, help="Make again what is damaged, and only that.")
+@click.option("--teacher", metavar="MODEL", help="With --repair: where the teacher is now. [default: where it was]")
+@click.option(
+    "--input",
+    "inputs",
+    metavar="INPUT",
+    multiple=True,
+    help="With --repair: where an input file is now; once for each, in their first order. [default: where they were]",
+)
+@format_option
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> int:
+    """Check every hash, row number and fingerprint of a store, and whether its families fit together.
+
+    \b
+    Prints what it finds, a row each: damage (damaged, missing, mismatch) ends with exit code 4. What is merely
+    unfinished, or litter that a killed writer left, is named too and does no harm.
+
+    \b
+    With --repair, small files come back from their copies, data files from the inputs and from the teacher.
+
+    \b
+    Example:
+      engine verify reviews.store --repair
+    """
+    from cli.main import DAMAGED, OK
+    from store.storage import storage_at
+    from store.verification import verify_store
+
+    if (options["teacher"] or options["inputs"]) and not options["repair"]:
+        raise click.UsageError("--teacher and --input say where to repair from; give --repair too")
+    storage = storage_at(options["store"])
+    with progress(ctx) as tick:
+        found = verify_store(storage, tick=tick)
+    _print(found.findings, options["format"])
+    if options["repair"] and found.findings:
+        with progress(ctx) as tick:
+            found = _repair(storage, found, options, tick)
+    damage = len(found.damage)
+    click.echo(
+        f"{options['store']}: {found.files:,} data files read, {_counted(damage, 'finding')} of damage", err=True
+    )
+    return DAMAGED if damage else OK
+
+
+def _repair(storage: "Storage", found: "Verification", options: dict[str, Any], tick: Any) -> "Verification":
+    from engine.labelling.job import labeller_of
+    from engine.labelling.repair import repair
+
+    done = repair(
+        storage,
+        found,
+        open_labeller=lambda made, name: labeller_of(made, name, teacher=options["teacher"]),
+        inputs=options["inputs"],
+        tick=tick,
+    )
+    for name in done.restored:
+        click.echo(f"restored {name}", err=True)
+    for path, shard in done.redone:
+        click.echo(f"made again {path}, shard {shard}", err=True)
+    for name in done.removed:
+        click.echo(f"removed {name}", err=True)
+    for obstacle in done.obstacles:
+        click.echo(f"could not be made again: {obstacle}", err=True)
+    for finding in done.after.damage:
+        click.echo(f"still {finding.kind}: {finding.file} {finding.problem}", err=True)
+    return done.after
+
+
+def _print(findings: "list[Finding]", format_: str | None) -> None:
+    import dataclasses
+
+    columns = ["kind", "family", "shard", "file", "problem"]
+    rows = [{**dataclasses.asdict(finding), "kind": str(finding.kind)} for finding in findings]
+    print_rows(rows, format_, columns=columns)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,55 @@
+"""The course of a label run: what is done of it so far, by whichever worker."""
+
+import time
+from collections.abc import Sequence
+
+from engine.labelling.notes import Notes
+from engine.labelling.shard_labeller import ShardReport
+from engine.progress import Tick
+from store import Store
+from store.manifest import Family
+
+
+class Course:
+    """How far the run is: told of every shard and of every step, it tells the notes and the user.
+
+    Attributes:
+        reports: of the shards that this run labelled.
+    """
+
+    def __init__(self, made: Store, labels: Family, notes: Notes, tick: Tick) -> None:
+        self.reports: list[ShardReport] = []
+        self._made = made
+        self._labels = labels
+        self._notes = notes
+        self._tick = tick
+        self._rows = 0
+        self._total: int | None = None
+        self._started: float | None = None
+
+    def begin(self, shards: Sequence[int]) -> None:
+        """Know how much there is."""
+        self._total = sum(map(self._rows_of, shards))
+
+    def tick(self, _what: str, rows: int, _total: int | None) -> None:
+        """``rows`` of the shards in hand are done. The first call starts the clock."""
+        if self._started is None:
+            self._started = time.perf_counter()
+        self._tick("labelling", self._rows + rows, self._total)
+
+    def done(self, shard: int, report: ShardReport | None) -> None:
+        """``shard`` is committed."""
+        self._rows += self._rows_of(shard)
+        if report is None:
+            return
+        self.reports.append(report)
+        if report.committed:
+            self._notes.shard_done(self._labels.path, shard, report.seconds)
+
+    def seconds(self) -> float:
+        """Since the clock was started."""
+        return 0.0 if self._started is None else time.perf_counter() - self._started
+
+    def _rows_of(self, shard: int) -> int:
+        first, stop = self._made.shard_range(shard)
+        return stop - first

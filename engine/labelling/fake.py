@@ -1,0 +1,249 @@
+"""A job that needs no model: made-up logits, and troubles on demand. Runs the real labelling of a shard. No torch.
+
+For tests of whatever runs jobs, and to try a cluster before a model is put on it.
+"""
+
+import contextlib
+import dataclasses
+import errno
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+import store
+from engine.batches import Plan, pad, plan, restore
+from engine.labelling.messages import ShardFunction
+from engine.labelling.shard_labeller import Labeller, ShardReport, label_missing
+from engine.progress import Tick, silent
+from engine.tokens import Encoding, Tokens
+from store import Store
+from store.errors import MismatchError
+
+LOADING = -1
+_BUDGET = 256
+_TICK_SECONDS = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """Something that goes wrong.
+
+    Attributes:
+        kind: ``kill`` (the process dies by SIGKILL), ``hang`` (it says nothing any more), ``sticky`` (a CUDA error,
+            here and in every later call of the process), ``raise`` (a RuntimeError), ``refuse`` (a MismatchError) or
+            ``full`` (an OSError: no space left).
+        shard: in which one; `LOADING` for while the job is opened, None for any.
+        device: on which one; None for any.
+        times: how often, over all processes; None for always.
+    """
+
+    kind: str
+    shard: int | None = None
+    device: str | None = None
+    times: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeJob:
+    """The twin of `engine.labelling.job.LabelJob`.
+
+    Attributes:
+        store: path of a store that has a corpus.
+        label_set: its name.
+        keep_tokens: whether token ids are stored too.
+        max_length: tokens, which are bytes here.
+        seconds_per_shard: how long one takes, at least.
+        troubles: what goes wrong.
+        marks: a folder in which processes count the troubles that have a number of times.
+    """
+
+    store: str
+    label_set: str = "fake"
+    keep_tokens: bool = True
+    max_length: int = 64
+    seconds_per_shard: float = 0.0
+    troubles: tuple[Trouble, ...] = ()
+    marks: str | None = None
+
+    def freeze_card(self) -> None:
+        """Write the label set's card, as the run that begins it does."""
+        contents, encoding = store.open(self.store), fake_encoding(self.max_length)
+        contents.label_set(self.label_set).freeze_card(
+            {
+                "model": "fake",
+                "revision": None,
+                **dict.fromkeys(("weights_sha256", "config_sha256"), "0" * 64),
+                "classes": contents.header.classes,
+                "encoding": encoding.name,
+                "encoding_sha256": encoding.fingerprint,
+                "max_length": self.max_length,
+                "dtype": "fp32",
+                "tokens_per_batch": _BUDGET,
+                "device": "fake",
+                "threads": 1,
+                "versions": {"numpy": np.__version__},
+            }
+        )
+
+    def open(self, device: str) -> ShardFunction:
+        """The function that labels one shard; ``device`` may have any name."""
+        makers = [_Troublemaker(trouble, f"{self.marks}/{number}") for number, trouble in enumerate(self.troubles)]
+        _strike(makers, LOADING, device)
+        labeller = fake_labeller(store.open(self.store), self.label_set, max_length=self.max_length)
+        labeller = dataclasses.replace(labeller, keep_tokens=self.keep_tokens)
+
+        def label_one(shard: int, tick: Tick) -> ShardReport | None:
+            _pass_time(self.seconds_per_shard, tick)
+            classes, vocab_size = len(labeller.permutation), labeller.encoding.vocab_size
+            encoder = FakeEncoder(classes, vocab_size, lambda: _strike(makers, shard, device))
+            return label_missing(dataclasses.replace(labeller, encoder=encoder), shard, tick=tick)
+
+        return label_one
+
+
+def fake_labeller(contents: Store, label_set: str, *, max_length: int = 64) -> Labeller:
+    """A labeller that needs no model and keeps its tokens."""
+    encoding, classes = fake_encoding(max_length), len(contents.header.classes)
+    return Labeller(
+        contents=contents,
+        labels=contents.label_set(label_set),
+        encoder=FakeEncoder(classes, encoding.vocab_size),
+        encoding=encoding,
+        permutation=list(range(classes)),
+        keep_tokens=True,
+    )
+
+
+def fake_encoding(max_length: int) -> Encoding:
+    """A real encoding whose tokens are the bytes of the text."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({letter: index for index, letter in enumerate(letters)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    return Encoding(tokenizer, max_length=max_length)
+
+
+class FakeEncoder:
+    """Logits from token ids without a model: sums of made-up weights.
+
+    Args:
+        classes: how many.
+        vocab_size: of the token ids.
+        before_last_batch: called so; for troubles.
+    """
+
+    def __init__(self, classes: int, vocab_size: int, before_last_batch: Callable[[], None] = lambda: None) -> None:
+        self._weights = np.sin(np.arange(classes * vocab_size, dtype=np.float32)).reshape(classes, vocab_size)
+        self._before_last_batch = before_last_batch
+
+    def plan(self, tokens: Tokens) -> Plan:
+        """Batches of at most 256 padded tokens."""
+        return plan(tokens.lengths, budget=_BUDGET)
+
+    def logits(self, tokens: Tokens, batches: Plan, *, tick: Tick = silent) -> npt.NDArray[np.float32]:
+        """(rows, classes) float32, in the order of ``tokens``."""
+        outputs = []
+        done = 0
+        for number, batch in enumerate(batches, start=1):
+            try:
+                if number == len(batches):
+                    self._before_last_batch()
+                outputs.append(self._compute(tokens, batch))
+            except Exception as error:
+                error.add_note(f"in batch {number} of {len(batches)} ({len(batch)} rows)")
+                raise
+            done += len(batch)
+            tick("computing logits", done, len(tokens.truncated))
+        return restore(batches, outputs) if outputs else np.empty((0, len(self._weights)), np.float32)
+
+    def exact_logits(self, tokens: Tokens, row: int) -> npt.NDArray[np.float32]:
+        """(classes,) float32 of one row."""
+        return self._compute(tokens, np.array([row])).reshape(-1)
+
+    def _compute(self, tokens: Tokens, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        ids, real = pad(tokens.ids, tokens.offsets, rows, pad_id=0)
+        sums: npt.NDArray[np.float32] = (self._weights[:, ids] * real).sum(axis=2).T
+        return sums
+
+
+def _pass_time(seconds: float, tick: Tick) -> None:
+    for _ in range(round(seconds / _TICK_SECONDS)):
+        time.sleep(_TICK_SECONDS)
+        tick("waiting", 0, None)
+
+
+class _Troublemaker:
+    """One trouble in one process."""
+
+    def __init__(self, trouble: Trouble, marks: str) -> None:
+        self._trouble = trouble
+        self._marks = marks
+        self._sticks = False
+
+    def strike(self, shard: int, device: str) -> None:
+        if self._sticks or (self._suits(shard, device) and self._claim()):
+            self._sticks = self._trouble.kind == "sticky"
+            _MAKE[self._trouble.kind](shard)
+
+    def _suits(self, shard: int, device: str) -> bool:
+        wanted = self._trouble.shard
+        anywhere = wanted is None and shard != LOADING
+        return (anywhere or wanted == shard) and self._trouble.device in (None, device)
+
+    def _claim(self) -> bool:
+        """Take one of the times, where one is left."""
+        if self._trouble.times is None:
+            return True
+        for number in range(self._trouble.times):
+            with contextlib.suppress(FileExistsError):
+                Path(f"{self._marks}-{number}").touch(exist_ok=False)
+                return True
+        return False
+
+
+def _strike(makers: list[_Troublemaker], shard: int, device: str) -> None:
+    """Let go wrong what is to go wrong with ``shard`` on ``device``."""
+    for maker in makers:
+        maker.strike(shard, device)
+
+
+def _kill(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _hang(_: int) -> NoReturn:
+    while True:
+        time.sleep(60)
+
+
+def _stick(_: int) -> NoReturn:
+    raise RuntimeError("CUDA error: device-side assert triggered")
+
+
+def _raise(shard: int) -> NoReturn:
+    raise RuntimeError(f"shard {shard} is poison")
+
+
+def _refuse(shard: int) -> NoReturn:
+    raise MismatchError(f"shard {shard} does not fit")
+
+
+def _fill(_: int) -> NoReturn:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+_MAKE: dict[str, Callable[[int], Any]] = {
+    "kill": _kill,
+    "hang": _hang,
+    "sticky": _stick,
+    "raise": _raise,
+    "refuse": _refuse,
+    "full": _fill,
+}

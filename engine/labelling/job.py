@@ -1,0 +1,135 @@
+"""What a label run does with a shard, in a form that any process can open: the teacher, the store and the card."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+import store
+from engine.encoder import Encoder
+from engine.errors import ModelError
+from engine.labelling.card import check_card, make_card, settled_by
+from engine.labelling.messages import ShardFunction
+from engine.labelling.shard_labeller import Labeller, ShardReport, label_missing
+from engine.model import Classifier, find_device, load_classifier, named
+from engine.progress import Tick
+from store import Store
+from store.contents import check_classes
+from store.errors import StoreMissingError
+from store.storage import Storage
+
+
+def load_teacher(source: str, *, revision: str | None, classes: Sequence[str] | None) -> Classifier:
+    """The classifier that labels.
+
+    Args:
+        source: hub id or path.
+        revision: of the hub id.
+        classes: names of its outputs, in their order; used where it has none of its own.
+
+    Raises:
+        ModelError: it cannot be loaded, or its outputs have no names.
+    """
+    model = load_classifier(source, revision=revision)
+    if model.has_class_names:
+        return model
+    if classes is None:
+        raise ModelError(
+            f"{source} calls its classes {', '.join(model.classes)}, which says nothing; "
+            "name them in the order of its outputs with --classes"
+        )
+    return named(model, classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelJob:
+    """The work of a label run.
+
+    Attributes:
+        store: where the store is; it has a corpus.
+        label_set: its name.
+        teacher: hub id or path.
+        revision: of the hub id.
+        card: of the label set, as it is frozen: encoding, dtype, token budget, threads.
+        keep_tokens: whether token ids are stored too.
+    """
+
+    store: str | Storage
+    label_set: str
+    teacher: str
+    revision: str | None
+    card: dict[str, Any]
+    keep_tokens: bool
+
+    def open(self, device: str) -> ShardFunction:
+        """Load the teacher on ``device``; the function that labels one shard there.
+
+        Raises:
+            MismatchError: the teacher or the device is not what the label set was begun with.
+        """
+        return _labels_with(self.load(device))
+
+    def start(self, model: Classifier, device: str) -> ShardFunction:
+        """`open`, with the teacher that is loaded already and has been checked."""
+        return _labels_with(self._labeller(model, device))
+
+    def load(self, device: str) -> Labeller:
+        """Load the teacher on ``device``.
+
+        Raises:
+            MismatchError: the teacher or the device is not what the label set was begun with.
+        """
+        model = load_teacher(self.teacher, revision=self.revision, classes=self.card["classes"])
+        target = find_device(device)
+        settled, threads = settled_by(self.card), self.card["threads"]
+        now = make_card(model, model.encoding(settled.max_length), settled, target, threads=threads)
+        check_card(self.card, now, label_set=self.label_set)
+        return self._labeller(model, device)
+
+    def _labeller(self, model: Classifier, device: str) -> Labeller:
+        target = find_device(device)
+        if target.type == "cpu":
+            torch.set_num_threads(self.card["threads"])
+        contents = store.open(self.store)
+        return Labeller(
+            contents=contents,
+            labels=contents.label_set(self.label_set),
+            encoder=Encoder(model, device=target, dtype=self.card["dtype"], budget=self.card["tokens_per_batch"]),
+            encoding=model.encoding(self.card["max_length"]),
+            permutation=check_classes(contents, model.classes, whose=model.source),
+            keep_tokens=self.keep_tokens,
+        )
+
+
+def _labels_with(labeller: Labeller) -> ShardFunction:
+    def label_one(shard: int, tick: Tick) -> ShardReport | None:
+        return label_missing(labeller, shard, tick=tick)
+
+    return label_one
+
+
+def labeller_of(made: Store, label_set: str, *, teacher: str | None = None) -> Labeller:
+    """What a label set was made with, loaded again as its card says.
+
+    Args:
+        made: the store.
+        label_set: its name.
+        teacher: where the teacher is now; where it was, if None.
+
+    Raises:
+        ModelError: the teacher is not there any more.
+        MismatchError: it is another one.
+    """
+    card = made.label_set(label_set).card()
+    if card is None:
+        raise StoreMissingError(f"{made.location} has no label set {label_set!r}")
+    job = LabelJob(
+        store=made.storage,
+        label_set=label_set,
+        teacher=teacher or card["model"],
+        revision=None if teacher else card["revision"],
+        card=card,
+        keep_tokens=False,
+    )
+    return job.load("cpu" if card["device"] == "cpu" else "cuda")

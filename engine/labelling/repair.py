@@ -1,0 +1,148 @@
+"""A damaged store → the same store, whole: only what is damaged is made again, from what it was made of.
+
+Refused rows and texts come from the input files, token ids from the texts, labels from the teacher that the label set's
+card names. A shard that comes out with its old bytes takes its old place; with other bytes (another version of a
+library, another kernel) it is committed as a later generation.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from engine.corpus import write_corpus
+from engine.errors import EngineError
+from engine.ingest import check_inputs, rewrite_rejects
+from engine.inputs.formats import expand
+from engine.inputs.seen import SeenFile
+from engine.labelling.shard_labeller import Labeller, label_shard, tokenise_shard
+from engine.progress import Tick, silent
+from store import Store
+from store.errors import StoreError
+from store.findings import Finding
+from store.repair import remove_litter, restore_header, restore_small_files
+from store.schema import CORPUS, LABELS, REJECTS, TOKENS
+from store.storage import Storage
+from store.verification import Verification, verify_store
+from store.verify import readable_header
+
+OpenLabeller = Callable[[Store, str], Labeller]
+"""Loads the teacher of a label set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repair:
+    """What a repair did.
+
+    Attributes:
+        restored: names of small files that came back from others.
+        redone: (path of the family, shard) of each data file that was made again.
+        removed: names of files that nothing needed.
+        obstacles: why something could not be made again.
+        after: what is still wrong.
+    """
+
+    restored: list[str]
+    redone: list[tuple[str, int]]
+    removed: list[str]
+    obstacles: list[str]
+    after: Verification
+
+
+def repair(
+    storage: Storage,
+    found: Verification,
+    *,
+    open_labeller: OpenLabeller,
+    inputs: Iterable[str] = (),
+    tick: Tick = silent,
+) -> Repair:
+    """Repair the store at ``storage``.
+
+    Args:
+        storage: where.
+        found: what `store.verification.verify_store` found.
+        open_labeller: loads the teacher of a label set.
+        inputs: where the input files are now, in the order in which they were given; where they were, if empty.
+        tick: told how far it is.
+    """
+    restored = restore_header(storage, found.findings)
+    made = Store(storage, readable_header(storage))
+    restored += restore_small_files(made, found.findings)
+    if restored:
+        found = verify_store(storage, tick=tick)  # what was unreadable hid what lies behind it
+    work = _Work(made, list(inputs), open_labeller, tick)
+    work.redo(found.damage)
+    after = verify_store(storage, tick=tick)
+    if manifests := restore_small_files(made, after.findings):
+        restored += manifests
+        after = verify_store(storage, tick=tick)
+    removed = remove_litter(made, after.findings)
+    left = [finding for finding in after.findings if finding.file not in removed]
+    return Repair(
+        restored=restored,
+        redone=work.redone,
+        removed=removed,
+        obstacles=work.obstacles,
+        after=dataclasses.replace(after, findings=left),
+    )
+
+
+class _Work:
+    """Damaged data files, made again one family after the other: each is made of the ones before."""
+
+    def __init__(self, made: Store, inputs: list[str], open_labeller: OpenLabeller, tick: Tick) -> None:
+        self.redone: list[tuple[str, int]] = []
+        self.obstacles: list[str] = []
+        self._made = made
+        self._inputs = inputs
+        self._open_labeller = open_labeller
+        self._tick = tick
+
+    def redo(self, damage: Iterable[Finding]) -> None:
+        """Make again what ``damage`` names, as far as it can be."""
+        shards: dict[str, set[int]] = {}
+        for finding in damage:
+            if finding.shard is not None or finding.family == REJECTS:
+                shards.setdefault(finding.family, set()).add(finding.shard or 0)
+        for kind, make in {
+            REJECTS: self._rejects,
+            CORPUS: self._corpus,
+            TOKENS: self._tokens,
+            LABELS: self._labels,
+        }.items():
+            for path in sorted(path for path in shards if path.split("/")[0] == kind):
+                try:
+                    make(path, sorted(shards[path]))
+                except (EngineError, StoreError) as error:
+                    self.obstacles.append(f"{path}: {error}")
+
+    def _sources(self) -> list[SeenFile]:
+        return check_inputs(self._made, expand(self._inputs) or [entry["path"] for entry in self._made.header.inputs])
+
+    def _rejects(self, path: str, _: list[int]) -> None:
+        if not rewrite_rejects(self._made, self._sources()):
+            raise EngineError("the inputs give other refused rows than they did: was another version at work then?")
+        self.redone.append((path, 0))
+
+    def _corpus(self, path: str, shards: list[int]) -> None:
+        write_corpus(self._made, self._sources(), repair=shards, tick=self._tick)
+        self.redone += [(path, shard) for shard in shards]
+
+    def _tokens(self, path: str, shards: list[int]) -> None:
+        encoding = path.split("/", 1)[1]
+        cards = {name: self._made.label_set(name).card() or {} for name in self._made.label_sets()}
+        users = [name for name, card in cards.items() if card.get("encoding") == encoding]
+        if not users:
+            raise EngineError(f"no label set was made with the encoding {encoding}, so that its tokenizer is not known")
+        labeller, family = self._open_labeller(self._made, users[0]), self._made.family(path)
+        family.repairing = True
+        for shard in shards:
+            tokenise_shard(labeller, shard, family, tick=self._tick)
+            self.redone.append((path, shard))
+
+    def _labels(self, path: str, shards: list[int]) -> None:
+        labeller = self._open_labeller(self._made, path.split("/", 1)[1])
+        labeller.labels.repairing = True
+        for shard in shards:
+            label_shard(labeller, shard, tick=self._tick)
+            self.redone.append((path, shard))

@@ -1,0 +1,96 @@
+"""What a label run did, from the reports of its shards."""
+
+from dataclasses import dataclass
+
+from engine.labelling.shard_labeller import ShardReport
+from store import Store
+from store.manifest import Family
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelSummary:
+    """What a label run did.
+
+    Attributes:
+        store: its location.
+        name: of the label set.
+        rows: of the store.
+        rejected: input rows that were refused when the store was made.
+        failed: rows of the label set whose logits are null.
+        shards_done: shards labelled by this run.
+        shards: of the store.
+        shards_missing: of the label set; those that other runs have in hand or have still to do.
+        rows_done: rows labelled by this run.
+        seconds: wall time of labelling, without reading the inputs or loading the model; with several workers, from
+            when the first had loaded it.
+        rows_per_second: of this run; None where it labelled nothing.
+        tokens_per_second: real tokens.
+        padding: computed tokens for each real one.
+        stages: share of the workers' time in ``tokenise``, ``compute`` and ``write``.
+        device: kind.
+        devices: where its workers were, one for each.
+        dtype: of the computation.
+    """
+
+    store: str
+    name: str
+    rows: int
+    rejected: int
+    failed: int
+    shards_done: int
+    shards: int
+    shards_missing: int
+    rows_done: int
+    seconds: float
+    rows_per_second: float | None
+    tokens_per_second: float | None
+    padding: float | None
+    stages: dict[str, float]
+    device: str
+    devices: list[str]
+    dtype: str
+
+
+def summarise(
+    made: Store, labels: Family, reports: list[ShardReport], *, seconds: float, devices: tuple[str, ...]
+) -> LabelSummary:
+    """The summary of a run.
+
+    Args:
+        made: the store.
+        labels: the label set.
+        reports: of the shards that the run labelled.
+        seconds: as in `LabelSummary`.
+        devices: of its workers.
+    """
+    card, records = labels.card() or {}, labels.records()
+    rows, tokens = sum(report.rows for report in reports), sum(report.tokens for report in reports)
+    return LabelSummary(
+        store=made.location,
+        name=labels.name,
+        rows=made.header.rows,
+        rejected=made.header.rejects["rows"],
+        failed=sum(record.statistics["failed"] for record in records.values()),
+        shards_done=len(reports),
+        shards=made.header.shards,
+        shards_missing=made.header.shards - len(records),
+        rows_done=rows,
+        seconds=round(seconds, 3),
+        rows_per_second=round(rows / seconds, 1) if rows else None,
+        tokens_per_second=round(tokens / seconds, 1) if rows else None,
+        padding=round(sum(report.padded_tokens for report in reports) / tokens, 4) if tokens else None,
+        stages=_shares(reports),
+        device=card["device"],
+        devices=list(devices),
+        dtype=card["dtype"],
+    )
+
+
+def _shares(reports: list[ShardReport]) -> dict[str, float]:
+    """Share of each stage in the time that all workers spent on shards."""
+    busy = sum(report.seconds for report in reports)
+    stages: dict[str, float] = {}
+    for report in reports:
+        for stage, spent in report.stages.items():
+            stages[stage] = stages.get(stage, 0.0) + spent / busy
+    return {stage: round(share, 4) for stage, share in stages.items()}

@@ -1,0 +1,87 @@
+"""The process that labels on one device, which `engine.labelling.fleet` starts with the descriptor of a connection.
+
+It takes a job and then shards from the connection, and ends at the first error: a CUDA error can make every later
+call in its process fail. It ends at once, too, when its parent is gone.
+"""
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Any
+
+from engine.labelling.messages import Done, Job, Message, Ready, Ticked, failed
+
+ORPHANED = 3
+_TICK_SECONDS = 0.1
+
+
+class _Parent:
+    """The other end of the connection."""
+
+    def __init__(self, connection: "Connection[Any, Any]") -> None:
+        self._connection = connection
+        self._inbox: SimpleQueue[bytes] = SimpleQueue()
+        self._ticked = 0.0
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        """Runs in a thread of its own, so that a parent's death is seen while a model is loaded or computes."""
+        while True:
+            try:
+                self._inbox.put(self._connection.recv_bytes())
+            except (EOFError, OSError):
+                os._exit(ORPHANED)
+
+    def receive(self) -> Any:
+        """What it said next; waits for it."""
+        return pickle.loads(self._inbox.get())
+
+    def send(self, message: Message) -> None:
+        try:
+            self._connection.send(message)
+        except OSError:
+            os._exit(ORPHANED)
+
+    def tick(self, _what: str, rows: int, _total: int | None) -> None:
+        """Tell it that work goes on, not more often than it needs to know."""
+        now = time.monotonic()
+        if now - self._ticked >= _TICK_SECONDS:
+            self._ticked = now
+            self.send(Ticked(rows))
+
+
+def serve(parent: _Parent) -> int:
+    """Open the job and label shards until there are no more; the exit status."""
+    try:
+        _label_all(parent, job=parent.receive(), device=parent.receive())
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent decides what becomes of it
+        parent.send(failed(error))
+        return 1
+    return 0
+
+
+def _label_all(parent: _Parent, *, job: Job, device: str) -> None:
+    label_one = job.open(device)
+    parent.send(Ready())
+    while (shard := parent.receive()) is not None:
+        parent.send(Done(label_one(shard, parent.tick)))
+
+
+def main() -> int:
+    """Serve the parent at the descriptor that the command line names."""
+    # A terminal sends Ctrl-C, and Slurm SIGUSR1, to all processes; whether to stop is the parent's decision. It blocked
+    # them for the time until here.
+    for number in (signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGUSR1, signal.SIGTERM))
+    return serve(_Parent(Connection(int(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

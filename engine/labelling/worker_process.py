@@ -1,0 +1,132 @@
+"""A worker process as its parent sees it: how it is started, what it has in hand, how it is ended.
+
+Not `multiprocessing.Process`, which runs the user's script again in the child and needs a main guard there.
+"""
+
+import contextlib
+import logging
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from multiprocessing.connection import Connection, Pipe
+from typing import Any
+
+from engine.labelling.messages import Message
+
+_log = logging.getLogger("engine.labelling")
+_GRACE_SECONDS = 3.0
+_REAP_SECONDS = 5.0
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+
+class WorkerProcess:
+    """A running worker.
+
+    Args:
+        job: the pickled `engine.labelling.messages.Job`.
+        device: on which it works.
+
+    Attributes:
+        ready: whether it has opened the job.
+        shard: what it has in hand; None where it waits.
+        rows: of the shard in hand that it has told to be done.
+        heard: when it last said something, or was given something; seconds of the monotonic clock.
+    """
+
+    def __init__(self, job: bytes, device: str) -> None:
+        self.ready = False
+        self.shard: int | None = None
+        self.rows = 0
+        self.heard = time.monotonic()
+        self.connection: Connection[Any, Any]
+        self.connection, theirs = Pipe()
+        # Blocked, and so by inheritance in the child, until the child has said which signals it ignores.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+        try:
+            self._process = subprocess.Popen(
+                # -P: an engine.py in the working directory is not ours.
+                [sys.executable, "-P", "-m", "engine.labelling.worker", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+        finally:
+            theirs.close()
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        with contextlib.suppress(OSError):  # it has died already: reading from it will say so
+            self.connection.send_bytes(job)
+            self.connection.send(device)
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def give(self, shard: int) -> None:
+        """Let it label ``shard``."""
+        self.shard, self.rows, self.heard = shard, 0, time.monotonic()
+        with contextlib.suppress(OSError):  # as above
+            self.connection.send(shard)
+
+    def hear(self) -> Message | None:
+        """What it says, where there is something to read; None where it has died."""
+        self.heard = time.monotonic()
+        try:
+            message: Message = self.connection.recv()
+        except (EOFError, OSError):
+            return None
+        return message
+
+    def kill(self) -> None:
+        """End it now. It gets no time to tidy up: it may hang, and what it had in hand was not committed."""
+        self._process.kill()
+        self._reap()
+
+    def died(self) -> str:
+        """How it ended, when it is found dead."""
+        if not self._wait(_REAP_SECONDS):  # its connection is closed, and yet it lives
+            self._process.kill()
+        self._reap()
+        code = self._process.returncode
+        if code is None or code >= 0:
+            return f"its process ended with status {code}"
+        hint = " (the kernel does that where memory runs out)" if code == -signal.SIGKILL else ""
+        return f"its process was killed by {signal.Signals(-code).name}{hint}"
+
+    def _reap(self) -> None:
+        if not self._wait(_REAP_SECONDS):
+            _log.warning("worker process %d does not end even by SIGKILL; its driver hangs", self._process.pid)
+        self.connection.close()
+
+    def _wait(self, seconds: float) -> bool:
+        try:
+            self._process.wait(timeout=max(0.0, seconds))
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _ask_to_end(self, *, finished: bool) -> None:
+        if not finished:
+            self._process.terminate()
+            return
+        with contextlib.suppress(OSError):
+            self.connection.send(None)
+
+
+def end_workers(workers: Iterable[WorkerProcess], *, finished: bool) -> None:
+    """End all of them, and leave none behind.
+
+    Args:
+        workers: those that still run.
+        finished: whether there is nothing more to do; they are stopped in the middle of their work else.
+    """
+    held = list(workers)
+    for worker in held:
+        worker._ask_to_end(finished=finished)
+    deadline = time.monotonic() + _GRACE_SECONDS
+    for worker in held:
+        worker._wait(deadline - time.monotonic())
+    for worker in held:
+        worker.kill()

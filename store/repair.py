@@ -1,0 +1,132 @@
+"""Findings → small files that are whole again, and no litter. Needs no model: nothing is computed here.
+
+A header or card comes back from its copy, a record from the manifest or from its data file, a manifest from the
+records. Data files are made again from what they were made of: that is `engine.labelling.repair`'s work.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable
+
+from store.checked_json import copy_name, from_json, to_json
+from store.contents import HEADER, Contents
+from store.errors import StoreError
+from store.findings import Finding, Kind
+from store.manifest import CARD, MANIFEST, Family, Record, record_of
+from store.schema import REJECTS
+from store.shard import one_batch, read_shard
+from store.statistics import shard_statistics
+from store.storage import Storage
+
+
+def restore_header(storage: Storage, findings: Iterable[Finding]) -> list[str]:
+    """Restore the header or its copy from the other; names of what was restored."""
+    return [name for name in _files(findings, "") if _restore_twin(storage, name, HEADER)]
+
+
+def restore_small_files(contents: Contents, findings: list[Finding]) -> list[str]:
+    """Restore cards, records and manifests, in that order; names of what was restored."""
+    restored = []
+    for family in contents.families():
+        names = _files(findings, family.path)
+        restored += [name for name in names if _restore_twin(contents.storage, name, f"{family.path}/{CARD}")]
+        restored += [name for name in names if _restore_record(contents, family, name.rsplit("/", 1)[-1])]
+        if f"{family.path}/{MANIFEST}" in names and _restore_manifest(family):
+            restored.append(f"{family.path}/{MANIFEST}")
+    return restored
+
+
+def remove_litter(contents: Contents, findings: Iterable[Finding]) -> list[str]:
+    """Remove files that nothing needs and whose writers are provably dead; their names."""
+    litter = [finding for finding in findings if finding.kind is Kind.LITTER]
+    return [
+        found.file for found in litter if contents.storage.remove_dead(found.file, unless=_is_needed(contents, found))
+    ]
+
+
+def _is_needed(contents: Contents, found: Finding) -> Callable[[], bool]:
+    """Whether a record names the file by now: its writer may have committed it since it was found."""
+
+    def ask() -> bool:
+        name = found.file.rsplit("/", 1)[-1]
+        if found.family in ("", REJECTS):
+            return False
+        records = contents.family(found.family).records().values()
+        return any(record.file == name for record in records)
+
+    return ask
+
+
+def _files(findings: Iterable[Finding], family: str) -> list[str]:
+    """Files of a family that are damaged or not there yet, each once."""
+    return list(dict.fromkeys(found.file for found in findings if found.family == family and found.kind != Kind.LITTER))
+
+
+def _restore_twin(storage: Storage, name: str, main: str) -> bool:
+    """Restore a file that is kept twice from the other one; the first one holds where they differ."""
+    if name not in (main, copy_name(main)):
+        return False
+    try:
+        value = from_json(storage, copy_name(main) if name == main else main)
+    except StoreError:
+        return False
+    storage.put(name, to_json(value))
+    return True
+
+
+def _restore_record(contents: Contents, family: Family, name: str) -> bool:
+    numbers = record_of(name)
+    if numbers is None:
+        return False
+    shard, generation = numbers
+    record = _listed(family, shard) if generation == 0 else None
+    record = record or _record_of_data(contents, family, shard)
+    if record is None:
+        return False
+    contents.storage.put(f"{family.path}/{name}", to_json(dataclasses.asdict(record)))
+    return True
+
+
+def _listed(family: Family, shard: int) -> Record | None:
+    """The record of ``shard`` in the manifest; None where there is none."""
+    try:
+        return next((record for record in family.listed() if record.shard == shard), None)
+    except StoreError:
+        return None
+
+
+def _record_of_data(contents: Contents, family: Family, shard: int) -> Record | None:
+    """A record made from the one data file of ``shard`` whose name is that of its bytes; None where there is none."""
+    first, stop = contents.shard_range(shard)
+    made = []
+    for name in contents.storage.list(family.path):
+        if not (name.startswith(f"{shard:05d}-") and name.endswith(".arrow")):
+            continue
+        data = contents.storage.read(f"{family.path}/{name}")
+        sha256 = hashlib.sha256(data).hexdigest()
+        try:
+            record = Record(
+                shard=shard,
+                first_row=first,
+                rows=stop - first,
+                file=name,
+                bytes=data.size,
+                sha256=sha256,
+                statistics={},
+            )
+            rows = one_batch(read_shard(family, record))
+        except (TypeError, StoreError):
+            continue
+        made.append(dataclasses.replace(record, statistics=shard_statistics(family.path, rows)))
+    return made[0] if len(made) == 1 else None
+
+
+def _restore_manifest(family: Family) -> bool:
+    try:
+        records = family.records(manifest=False)
+    except StoreError:
+        return False
+    if len(records) < family.shards:
+        return False
+    family.storage.put(f"{family.path}/{MANIFEST}", to_json(family.manifest(records)))
+    return True

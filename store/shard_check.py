@@ -1,0 +1,120 @@
+"""One data file against its record, the header and its neighbours: what is wrong with it, in words."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from store.contents import Contents
+from store.errors import DamageError, StoreError, StoreMissingError
+from store.manifest import Family, Record
+from store.schema import LABELS, REJECTS, rejects_schema
+from store.shard import one_batch, read_shard
+from store.soft_labels import derive
+from store.statistics import shard_statistics
+
+_TOLERANCE = 1e-5  # another machine's exp differs in the last bits
+
+
+def check_shard(contents: Contents, family: Family, record: Record) -> str:
+    """What is wrong with a committed data file; empty where nothing is.
+
+    Its size and hash come first, so that Arrow reads only what its writer wrote; then columns, row numbers, statistics
+    and, of labels, what is derived from the logits.
+    """
+    problem = check_bytes(contents, f"{family.path}/{record.file}", size=record.bytes, sha256=record.sha256)
+    if problem:
+        return problem
+    try:
+        schema = contents.schema(family.path)
+    except StoreError:
+        return ""  # the card is damaged, and said to be
+    try:
+        table = read_shard(family, record)
+        table.validate(full=True)
+    except (DamageError, pa.ArrowException) as error:
+        return f"has the bytes of its record and cannot be read: {error}"
+    if not table.schema.equals(schema):
+        return f"has the columns {', '.join(table.column_names)}, with other names or types than the format's"
+    first, stop = contents.shard_range(record.shard)
+    if not np.array_equal(table.column("row").to_numpy(), np.arange(first, stop)):
+        return f"its row numbers are not {first} to {stop - 1}"
+    rows = one_batch(table)
+    if shard_statistics(family.path, rows) != record.statistics:
+        return "its record's statistics are not those of its rows"
+    return _check_derived(rows) if family.path.startswith(f"{LABELS}/") else ""
+
+
+def check_rejects(contents: Contents) -> str:
+    """What is wrong with the file of refused rows; empty where nothing is."""
+    said = contents.header.rejects
+    problem = check_bytes(contents, f"{REJECTS}/{said['file']}", size=said["bytes"], sha256=said["sha256"])
+    if problem:
+        return problem
+    try:
+        table = contents.rejects().to_table()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        return f"has the bytes that the header says and cannot be read: {error}"
+    if not table.schema.equals(rejects_schema()) or table.num_rows != said["rows"]:
+        return (
+            f"holds {table.num_rows:,} rows of {', '.join(table.column_names)}; the header says {said['rows']:,} rows"
+        )
+    return ""
+
+
+def check_bytes(contents: Contents, name: str, *, size: int, sha256: str) -> str:
+    """What is wrong with the bytes of a data file; empty where nothing is."""
+    try:
+        buffer = contents.storage.read(name)
+    except StoreMissingError:
+        return "is missing"
+    if buffer.size != size:
+        return f"has {buffer.size:,} bytes, and its record says {size:,}"
+    found = hashlib.sha256(buffer).hexdigest()
+    return "" if found == sha256 else f"has the sha256 {found[:16]}, and its record says {sha256[:16]}"
+
+
+def check_alignment(contents: Contents, labels: Family, record: Record, card: dict[str, Any]) -> str:
+    """Whether a label shard saw the tokens that are kept; empty where it did, or none are."""
+    encoding = card.get("encoding")
+    if encoding not in contents.encodings():
+        return ""
+    family = contents.tokens(encoding)
+    try:
+        kept = family.record(record.shard)
+        tokens = read_shard(family, kept, check_hash=True) if kept is not None else None
+    except DamageError:
+        tokens = None  # said where the tokens are checked
+    if tokens is None or kept is None:
+        return ""
+    seen = read_shard(labels, record)
+    lengths = pc.list_value_length(tokens.column("input_ids")).to_numpy()
+    same = np.array_equal(lengths, seen.column("n_tokens").to_numpy())
+    if not same or not tokens.column("truncated").equals(seen.column("truncated")):
+        return f"its rows have other numbers of tokens than {family.path}/{kept.file}"
+    return ""
+
+
+def _check_derived(rows: pa.RecordBatch) -> str:
+    """Whether the derived columns follow from the stored logits, and a failed row has a reason and nothing else."""
+    failed = rows.column("failure").is_valid()
+    for name in ("logits", "prediction", "confidence", "margin", "entropy"):
+        if not rows.column(name).is_null().equals(failed):
+            return f"{name} is null in other rows than those that have a failure"
+    kept = rows.filter(pc.invert(failed))
+    classes = kept.schema.field("logits").type.list_size
+    logits = kept.column("logits").flatten().to_numpy(zero_copy_only=False).reshape(-1, classes)
+    if not np.isfinite(logits).all():
+        return "has logits that are not finite"
+    if len(logits) == 0:
+        return ""
+    derived = derive(logits)
+    if not np.array_equal(derived.prediction, kept.column("prediction").to_numpy()):
+        return "its predictions do not follow from its logits"
+    for name in ("confidence", "margin", "entropy"):
+        if not np.allclose(getattr(derived, name), kept.column(name).to_numpy(), rtol=0, atol=_TOLERANCE):
+            return f"its {name} does not follow from its logits"
+    return ""

@@ -1,0 +1,118 @@
+"""One SELECT in a process of its own, which ends whatever the query does: `store.sql_child` is the other side.
+
+The parent ends the child when its time is over. The child has limits of its own, for a parent that was killed and
+for memory that DuckDB does not count; whichever of them ends it, the caller gets an error that names limit and remedy.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from store.errors import DamageError, QueryError, QueryTimeoutError
+
+CHILD_FOUND_DAMAGE = 4
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) *([kmgt])(i?)b", re.IGNORECASE)
+_LEAST_MEMORY = 10 << 20
+_RESERVED = 2 << 30  # what Python, Arrow and DuckDB map before the first query; 1.3 GB were measured on two cores
+_RESERVED_A_CORE = 32 << 20  # stacks and arenas of threads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a query may use.
+
+    Attributes:
+        timeout: seconds.
+        memory: of DuckDB, such as ``4GB``.
+        disk: bytes, of what is spilled and of the result, each.
+    """
+
+    timeout: float = 60.0
+    memory: str = "4GB"
+    disk: int = 20 * 10**9
+
+    def __post_init__(self) -> None:
+        if not self.timeout > 0:
+            raise QueryError(f"--timeout is {self.timeout:g}; it is in seconds and more than 0")
+        if self.memory_bytes < _LEAST_MEMORY:
+            raise QueryError(f"--memory is {self.memory}; a query needs at least 10MB")
+
+    @property
+    def memory_bytes(self) -> int:
+        """``memory`` in bytes.
+
+        Raises:
+            QueryError: it is no size.
+        """
+        match = _SIZE.fullmatch(self.memory.strip())
+        if match is None:
+            raise QueryError(f"--memory is {self.memory!r}; it must be a size such as 500MB, 4GB or 2GiB")
+        return int(float(match[1]) * (1024 if match[3] else 1000) ** ("kmgt".index(match[2].lower()) + 1))
+
+    @property
+    def data_bytes(self) -> int:
+        """The limit of private writable memory (RLIMIT_DATA): room for `memory_bytes`, twice.
+
+        Allocators keep address space that they have given back. Where DuckDB held 1 GB, 1.8 GB were mapped beside what
+        was there at the beginning, and 7.1 GB where it held 4 GB.
+        """
+        return 2 * self.memory_bytes + _RESERVED + _RESERVED_A_CORE * (os.cpu_count() or 1)
+
+
+def run_in_child(
+    location: str, sql: str, result: Path, *, labels: str | None = None, limits: Limits | None = None
+) -> None:
+    """Run one SELECT in a process of its own.
+
+    Args:
+        location: of the store, on disk.
+        sql: the query.
+        result: a file that is created with the result, as an Arrow IPC stream.
+        labels: the label set of the view ``reviews``, where there are several.
+        limits: what the query may use.
+
+    Raises:
+        QueryTimeoutError: it took longer than it may.
+        QueryError: it is refused, fails, or the process died.
+        DamageError: a file of the store is damaged.
+    """
+    limits = limits or Limits()
+    command = [sys.executable, "-P", "-m", "store.sql_child"]  # -P: a store.py in the working directory is not ours
+    with tempfile.TemporaryDirectory(prefix="engine-sql-") as temporary:  # a child that is ended cannot clean up
+        request = {"location": location, "sql": sql, "result": str(result), "temporary": temporary, "labels": labels}
+        given = json.dumps({**request, "limits": asdict(limits)})
+        try:
+            done = subprocess.run(command, input=given, text=True, capture_output=True, timeout=limits.timeout)
+        except subprocess.TimeoutExpired:
+            raise _timed_out(limits) from None
+    if done.returncode != 0:
+        raise _error(done, limits)
+
+
+def _timed_out(limits: Limits) -> QueryTimeoutError:
+    return QueryTimeoutError(f"the query ran past its limit of {limits.timeout:g} s and was ended; see --timeout")
+
+
+def _error(done: subprocess.CompletedProcess[str], limits: Limits) -> DamageError | QueryError:
+    """What a child that did not end well died of."""
+    said = done.stdout.strip()
+    if done.returncode == CHILD_FOUND_DAMAGE:
+        return DamageError(said)
+    if done.returncode == 1 and said:
+        return QueryError(said)
+    if done.returncode in (-signal.SIGALRM, -signal.SIGXCPU):
+        return _timed_out(limits)
+    if done.returncode == -signal.SIGKILL:
+        return QueryError(
+            "the query's process was killed, as a system does that is out of memory; "
+            f"give it less than --memory {limits.memory}, or select less"
+        )
+    how = f"of signal {-done.returncode}" if done.returncode < 0 else f"with {done.returncode}"
+    words = done.stderr.strip()[-2000:] or "it said nothing"
+    return QueryError(f"the query's process died {how}: {words}. See --memory ({limits.memory}), or simplify the query")

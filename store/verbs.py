@@ -1,0 +1,119 @@
+"""The verbs that every place of a store knows: read, list, put, put-if-absent, remove a dead writer's file.
+
+Names are relative to the store's root and use ``/``. Nothing else in the house touches a path of a store.
+A file appears under its name whole or not at all: it is written to a temporary place first (`Storage.stage`), made
+durable, and then renamed (`Staged.publish`). This module knows nothing of Arrow schemas, shards or records.
+"""
+
+import hashlib
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+TEMPORARY = "tmp"
+
+
+class Staged(io.RawIOBase):
+    """A file that is being written and that no reader can see yet. Hashes what passes through.
+
+    Until `discard`, which every writer calls last, it is its writer's: `Storage.remove_dead` leaves it alone.
+
+    Attributes:
+        size: bytes written so far.
+    """
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal digest of the bytes written so far."""
+        return self._digest.hexdigest()
+
+    def writable(self) -> bool:
+        """Bytes can be written."""
+        return True
+
+    def tell(self) -> int:
+        """Bytes written so far."""
+        return self.size
+
+    def write(self, data: Any) -> int:
+        """Append ``data`` and take it into the digest."""
+        view = memoryview(data).cast("B")
+        self._append(view)
+        self._digest.update(view)
+        self.size += len(view)
+        return len(view)
+
+    def _append(self, view: memoryview) -> None:
+        raise NotImplementedError
+
+    def publish(self, name: str) -> None:
+        """Make the file durable and visible under ``name``, in one step. What is there is replaced."""
+        raise NotImplementedError
+
+    def discard(self) -> None:
+        """Let go of the file, and remove it if it was not published. Does nothing the second time."""
+        raise NotImplementedError
+
+
+class Storage(ABC):
+    """A place for the files of one store."""
+
+    location: str
+
+    @abstractmethod
+    def read(self, name: str) -> pa.Buffer:
+        """The whole file ``name`` (memory-mapped where the place allows).
+
+        Raises:
+            StoreMissingError: there is no such file.
+        """
+
+    @abstractmethod
+    def list(self, folder: str) -> list[str]:
+        """Names (not paths) of what lies directly in ``folder``, sorted; empty where there is no such folder."""
+
+    @abstractmethod
+    def stage(self) -> Staged:
+        """Begin to put a file: write to what is returned, then `Staged.publish` it under a name."""
+
+    @abstractmethod
+    def put_if_absent(self, name: str, data: bytes) -> bool:
+        """Create ``name`` with ``data``, durably; False, and nothing changed, where ``name`` exists already.
+
+        Where a writer was killed inside a creation that is not atomic, and what it left is a beginning of ``data``,
+        the rest is added.
+        """
+
+    @abstractmethod
+    def remove_dead(self, name: str, *, unless: Callable[[], bool] = lambda: False) -> bool:
+        """Remove ``name`` if its writer is provably dead; False where it may live, or there is no such file.
+
+        Args:
+            name: the file.
+            unless: asked when the writer is known to be gone; the file stays where it says True.
+        """
+
+    @abstractmethod
+    def arrow_files(self, names: Sequence[str]) -> tuple[pafs.FileSystem, Sequence[str]]:
+        """A file system and the paths in it under which pyarrow finds ``names``."""
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write ``data`` under ``name``, replacing what is there in one step."""
+        staged = self.stage()
+        try:
+            staged.write(data)
+            staged.publish(name)
+        finally:
+            staged.discard()
+
+    def sweep(self) -> Sequence[str]:
+        """Remove the temporary files of dead writers; their names."""
+        return [name for name in self.list(TEMPORARY) if self.remove_dead(f"{TEMPORARY}/{name}")]

@@ -1,0 +1,102 @@
+"""A whole run through the real code, but for the teacher, which is fake."""
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from engine.ingest import IngestConfig, ingest
+from engine.labelling.fake import FakeJob, fake_encoding, fake_labeller
+from engine.labelling.label_run import Work, carry_out, open_corpus
+from engine.labelling.shard_labeller import Labeller, label_missing
+from store import Store
+from store.contents import is_store
+from store.storage import Storage
+
+CLASSES = ("bad", "good")
+MAX_LENGTH = 16
+ENCODING = fake_encoding(MAX_LENGTH).name
+_ROWS: list[dict[str, object]] = [
+    {"id": "a", "text": "plain", "label": "good", "stars": 5},
+    {"id": "b", "text": "", "label": "bad"},
+    {"id": "c", "text": "naïve 👍 e\u0301 \u202e", "label": "bad", "stars": 1},
+    {"id": "a", "text": "an id that was there before", "label": "good"},
+    {"id": "d", "text": "  white\nspace\t", "stars": None},
+    {"id": "e", "text": "no such class", "label": "ugly"},
+    {"id": "f", "text": "longer than the teacher reads " * 3, "label": "good"},
+    {"id": "g", "text": "NUL \x00 in it"},
+    {"id": "h", "text": '"quoted", {"json": 1}\\', "label": "bad", "stars": 3},
+    {"id": "i", "text": None},
+]
+REJECTED = 5
+
+
+def write_input(folder: Path, *, rows: int = 9) -> tuple[str, ...]:
+    """A hostile little input: `REJECTED` rows that are refused among ``rows`` good ones, of which some have gold."""
+    good = len(_ROWS) - REJECTED
+    more = [{"id": f"more-{row}", "text": f"text {row} " + "x " * (row % 7)} for row in range(rows - good)]
+    file = folder / "in.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in [*_ROWS, *more]))
+    return (str(file),)
+
+
+def begin(storage: Storage, files: tuple[str, ...], *, shards: int = 3) -> Store:
+    """A store with its corpus: made from ``files``, or gone on with where an earlier run was stopped."""
+    if is_store(storage):
+        return open_corpus(storage, files)
+    return ingest(storage, IngestConfig(files=files, classes=CLASSES, shards=shards))
+
+
+def freeze_card(made: Store, label_set: str) -> None:
+    """Read the card, as a run does that takes its choices from it, and write it where there is none."""
+    made.label_set(label_set).card()
+    FakeJob(store=made.storage, label_set=label_set, max_length=MAX_LENGTH).freeze_card()
+
+
+def labeller_for(made: Store, label_set: str, *, weight: float | None = None) -> Labeller:
+    """The fake teacher of a label set; each has weights of its own, which its name decides unless they are given."""
+    labeller = fake_labeller(made, label_set, max_length=MAX_LENGTH)
+    return dataclasses.replace(labeller, encoder=Weighted(labeller.encoder, weight or len(label_set)))
+
+
+class Weighted:
+    """Another teacher than the one given: its logits times ``weight``."""
+
+    def __init__(self, teacher, weight: float) -> None:
+        self._teacher = teacher
+        self._weight = np.float32(weight)
+
+    def plan(self, tokens):
+        return self._teacher.plan(tokens)
+
+    def logits(self, tokens, batches, **options):
+        return self._teacher.logits(tokens, batches, **options) * self._weight
+
+    def exact_logits(self, tokens, row):
+        return self._teacher.exact_logits(tokens, row) * self._weight
+
+
+def label(made: Store, label_set: str) -> None:
+    """Label what is missing and seal what is finished, as ``engine label`` goes about it."""
+    freeze_card(made, label_set)
+    labeller = labeller_for(made, label_set)
+    work = Work(
+        made=made,
+        labels=labeller.labels,
+        job=FakeJob(store=made.storage),
+        start=lambda shard, tick: label_missing(labeller, shard, tick=tick),
+        keep_tokens=True,
+    )
+    carry_out(work, ("cpu",))
+
+
+def whole_run(
+    storage: Storage, files: tuple[str, ...], *, label_sets: Iterable[str] = ("one",), shards: int = 3
+) -> Store:
+    """All of it: texts, refused rows, tokens and labels."""
+    made = begin(storage, files, shards=shards)
+    for label_set in label_sets:
+        label(made, label_set)
+    return made
