@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.ingest import IngestConfig, ingest
+from engine.ingest import IngestConfig, finish_corpus, ingest
 from engine.labelling.fake import FakeJob
-from engine.labelling.label_run import Work, carry_out, open_corpus
+from engine.labelling.work import Work, carry_out
 from store.contents import is_store
 from store.errors import StoreError
 from store.storage import LocalStorage
@@ -41,7 +41,7 @@ def rehearse(arguments: argparse.Namespace) -> int:
     """The run; how many shards it labelled."""
     storage = LocalStorage(arguments.store)
     if is_store(storage):
-        made = open_corpus(storage, (arguments.input,))
+        made = finish_corpus(storage, (arguments.input,))
     else:
         made = ingest(
             storage, IngestConfig(files=(arguments.input,), shards=arguments.shards, classes=CLASSES), known=CLASSES

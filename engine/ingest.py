@@ -20,7 +20,7 @@ from engine.inputs.seen import SeenFile, see
 from engine.inputs.survey import Names, Rejects, Source, describe_input, survey_files
 from engine.progress import Tick, silent
 from store import Store
-from store.contents import Header, create
+from store.contents import Header, create, read_header
 from store.schema import REJECTS, RESERVED_COLUMNS, rejects_schema
 from store.shard import ShardWriter
 from store.storage import Storage
@@ -139,6 +139,28 @@ def _check_input(made: Store, file: str, entry: dict[str, Any]) -> SeenFile:
             "Restore it, or label into a new store"
         )
     return seen
+
+
+def finish_corpus(storage: Storage, inputs: Sequence[str], *, tick: Tick = silent) -> Store:
+    """The store at ``storage``; its corpus is finished, where an earlier run did not come so far.
+
+    Args:
+        storage: of a store that has a header.
+        inputs: files to read, which must be those that it was begun with; where they were then, if empty.
+        tick: told how far it is.
+
+    Raises:
+        InputError: a file is another one, or gone.
+    """
+    made = Store(storage, read_header(storage))
+    if made.corpus.missing():
+        files = expand(inputs) or [entry["path"] for entry in made.header.inputs]
+        write_corpus(made, check_inputs(made, files), tick=tick)
+    else:
+        if inputs:
+            check_inputs(made, expand(inputs))
+        made.corpus.seal()  # who wrote the last shard may have been killed before it
+    return made
 
 
 def rewrite_rejects(made: Store, files: Sequence[SeenFile]) -> bool:

@@ -17,6 +17,7 @@ from store.storage import Storage
 
 CARD = "card.json"
 MANIFEST = "manifest.json"
+_DATA = re.compile(r"([0-9]{5,})-([0-9a-f]{16})\.arrow")
 _RECORD = re.compile(r"(\d{5,})(?:\.g([1-9]\d*))?\.json")
 
 
@@ -67,6 +68,12 @@ def record_of(name: str) -> tuple[int, int] | None:
 def data_name(shard: int, sha256: str) -> str:
     """File name of a shard's data: its number and the beginning of its hash."""
     return f"{shard:05d}-{sha256[:16]}.arrow"
+
+
+def shard_of_data(name: str) -> int | None:
+    """Shard of the data file called ``name``; None where it is no data file. Inverse of `data_name`."""
+    match = _DATA.fullmatch(name)
+    return int(match[1]) if match is not None and name == data_name(int(match[1]), match[2]) else None
 
 
 class Family:

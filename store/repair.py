@@ -6,13 +6,14 @@ records. Data files are made again from what they were made of: that is `engine.
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import partial
 
 from store.checked_json import copy_name, from_json, to_json
 from store.contents import HEADER, Contents
 from store.errors import StoreError
 from store.findings import Finding, Kind
-from store.manifest import CARD, MANIFEST, Family, Record, record_of
+from store.manifest import CARD, MANIFEST, Family, Record, record_of, shard_of_data
 from store.schema import REJECTS
 from store.shard import one_batch, read_shard
 from store.statistics import shard_statistics
@@ -40,21 +41,27 @@ def remove_litter(contents: Contents, findings: Iterable[Finding]) -> list[str]:
     """Remove files that nothing needs and whose writers are provably dead; their names."""
     litter = [finding for finding in findings if finding.kind is Kind.LITTER]
     return [
-        found.file for found in litter if contents.storage.remove_dead(found.file, unless=_is_needed(contents, found))
+        finding.file
+        for finding in litter
+        if contents.storage.remove_dead(finding.file, unless=partial(_may_be_needed, contents, finding))
     ]
 
 
-def _is_needed(contents: Contents, found: Finding) -> Callable[[], bool]:
-    """Whether a record names the file by now: its writer may have committed it since it was found."""
+def _may_be_needed(contents: Contents, litter: Finding) -> bool:
+    """Whether the file is none to remove: its writer may have committed it after it was found.
 
-    def ask() -> bool:
-        name = found.file.rsplit("/", 1)[-1]
-        if found.family in ("", REJECTS):
-            return False
-        records = contents.family(found.family).records().values()
-        return any(record.file == name for record in records)
-
-    return ask
+    A data file whose shard has no record stays: the next run commits it. So does what no writer of a store made.
+    """
+    if litter.family in ("", REJECTS):
+        return False
+    name = litter.file.rsplit("/", 1)[-1]
+    if (shard := shard_of_data(name)) is None:
+        return True
+    try:
+        record = contents.family(litter.family).record(shard)
+    except StoreError:
+        return True
+    return record is None or record.file == name
 
 
 def _files(findings: Iterable[Finding], family: str) -> list[str]:
@@ -100,7 +107,7 @@ def _record_of_data(contents: Contents, family: Family, shard: int) -> Record | 
     first, stop = contents.shard_range(shard)
     made = []
     for name in contents.storage.list(family.path):
-        if not (name.startswith(f"{shard:05d}-") and name.endswith(".arrow")):
+        if shard_of_data(name) != shard:
             continue
         data = contents.storage.read(f"{family.path}/{name}")
         sha256 = hashlib.sha256(data).hexdigest()

@@ -48,9 +48,10 @@ class Session:
                 "python_scan_all_frames": "false",
                 "memory_limit": memory,
                 "temp_directory": temporary,
-                "max_temp_directory_size": f"{spill}B",
             },
         )
+        if temporary:  # duckdb 2.0 shows this setting where it is given above, and does not obey it
+            self.connection.execute(f"SET max_temp_directory_size = '{spill}B'")
         self._views = Views(self.connection, contents, labels)
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")

@@ -18,6 +18,7 @@ from store.errors import DamageError, QueryError, StoreError
 from store.sql_process import CHILD_FOUND_DAMAGE, Limits
 
 _AFTER_PARENT = 1.0  # seconds: the parent, if it is there, comes first
+_AFTER_DUCKDB = 64 << 20  # bytes: DuckDB, which counts what it spills in large blocks, says more than the system
 
 
 def limit(limits: Limits) -> None:
@@ -27,7 +28,7 @@ def limit(limits: Limits) -> None:
     cpu = math.ceil((limits.timeout + _AFTER_PARENT) * (os.cpu_count() or 1)) + 1
     _lower(resource.RLIMIT_CPU, cpu)
     _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_FSIZE, limits.disk)
+    _lower(resource.RLIMIT_FSIZE, limits.disk + _AFTER_DUCKDB)
     _lower(resource.RLIMIT_DATA, limits.data_bytes)  # not RLIMIT_AS: a store is mapped into memory, whatever its size
 
 

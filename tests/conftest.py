@@ -11,6 +11,15 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the long runs unless ``-m`` names them."""
+    if "slow" in config.option.markexpr:
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="a long run; choose it with -m slow"))
+
+
 @dataclass(frozen=True)
 class Demo:
     """A folder in which `engine.demo.path.run_demo` has been.

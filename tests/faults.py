@@ -47,6 +47,7 @@ class FaultyStorage(Storage):
 
     Attributes:
         calls: the verb and the name of each call.
+        struck: those that went wrong, and how.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class FaultyStorage(Storage):
         self.inner = inner
         self.location = inner.location
         self.calls: list[str] = []
+        self.struck: list[tuple[str, Fault]] = []
         self._faults = dict(faults or {})
         self._before = before
         self._die = die
@@ -80,6 +82,7 @@ class FaultyStorage(Storage):
         fault = self._faults.get(number)
         if fault is None:
             return whole()
+        self.struck.append((verb, fault))
         if fault is Fault.KILL:
             self._dead = True
             self._die()
@@ -119,8 +122,8 @@ class FaultyStorage(Storage):
 
         return self.call(f"put_if_absent {name}", lambda: self.inner.put_if_absent(name, data), half)
 
-    def remove_dead(self, name: str) -> bool:
-        return self.call(f"remove_dead {name}", lambda: self.inner.remove_dead(name))
+    def remove_dead(self, name: str, *, unless: Callable[[], bool] = lambda: False) -> bool:
+        return self.call(f"remove_dead {name}", lambda: self.inner.remove_dead(name, unless=unless))
 
     def arrow_files(self, names: Sequence[str]) -> tuple[pafs.FileSystem, Sequence[str]]:
         return self.call("arrow_files", lambda: self.inner.arrow_files(names))
@@ -172,5 +175,8 @@ def files_in(storage: Storage, folder: str = "") -> list[str]:
 
 def clear(storage: Storage) -> None:
     """Remove every file that nobody writes."""
-    for name in [*files_in(storage), *(f"{folder}/{name}" for folder in ("runs", "tmp") for name in storage.list(folder))]:
+    for name in [
+        *files_in(storage),
+        *(f"{folder}/{name}" for folder in ("runs", "tmp") for name in storage.list(folder)),
+    ]:
         storage.remove_dead(name)

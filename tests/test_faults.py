@@ -1,23 +1,35 @@
 """Whatever call fails, whenever, whoever is killed and however many write at once: run again, the store is the same."""
 
+import json
+import os
 import random
+import signal
+import subprocess
+import sys
+import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pytest
+import racing
 from faults import Fault, FaultyStorage, Killed, clear, snapshot
-from whole_run import REJECTED, whole_run, write_input
+from whole_run import REJECTED, begin, freeze_card, labeller_for, whole_run, write_input
 
 import store
 from engine.errors import EngineError
+from engine.labelling.shard_labeller import label_shard
 from store import Store
-from store.errors import StoreError
+from store.errors import MismatchError, StoreError
+from store.runs import read_runs
 from store.shard import read_shard
-from store.storage import MemoryStorage, Storage
+from store.storage import LocalStorage, MemoryStorage, Storage
 from store.verify import verify
 
+Result = TypeVar("Result")
 ROWS = 9
 
 
@@ -41,13 +53,6 @@ def calls(files: tuple[str, ...]) -> list[str]:
     return storage.calls
 
 
-def filled(contents: Mapping[str, bytes]) -> MemoryStorage:
-    storage = MemoryStorage()
-    for name, data in contents.items():
-        storage.put(name, data)
-    return storage
-
-
 def rows_of(made: Store, path: str) -> list[int]:
     """Row numbers of a family, in the order of its shards."""
     family = made.family(path)
@@ -68,7 +73,11 @@ def check_whole(storage: Storage, undisturbed: dict[str, bytes]) -> None:
 
 
 class Sweep:
-    """Runs that go wrong in one way each, and what they leave. An equal state is gone on with once only."""
+    """Runs that go wrong in one way each, and what they leave. An equal state is gone on with once only.
+
+    Attributes:
+        ended: how many runs ended in which way.
+    """
 
     def __init__(self, files: tuple[str, ...], undisturbed: dict[str, bytes]) -> None:
         self.ended: Counter[str] = Counter()
@@ -77,19 +86,28 @@ class Sweep:
         self._storage = MemoryStorage()
         self._resumed: set[frozenset[tuple[str, bytes]]] = set()
 
-    def attempt(self, faults: Mapping[int, Fault]) -> None:
-        """A run until a fault ends it, and another one without faults.
-
-        A run that comes to its end, whatever went wrong in it, has made the store as it must be.
-        """
+    def attempt(self, *runs: Mapping[int, Fault]) -> None:
+        """A run with its faults after the other, and one without."""
         clear(self._storage)
+        for faults in runs:
+            self._run(faults)
+        self._resume()
+
+    def _run(self, faults: Mapping[int, Fault]) -> None:
+        storage = FaultyStorage(self._storage, faults)
         try:
-            one_run(FaultyStorage(self._storage, faults), self._files)
+            one_run(storage, self._files)
         except (OSError, StoreError, EngineError, Killed) as error:
             self.ended[type(error).__name__] += 1
-            self._resume()
         else:
             self.ended["no error"] += 1
+            self._check_end(storage)
+
+    def _check_end(self, storage: FaultyStorage) -> None:
+        """A run that came to its end has finished the store, unless half an answer hid from it what is there."""
+        if any(verb.startswith(("list", "read")) and fault is Fault.CUT for verb, fault in storage.struck):
+            assert snapshot(self._storage).items() <= self._undisturbed.items()
+        else:
             check_whole(self._storage, self._undisturbed)
 
     def _resume(self) -> None:
@@ -106,10 +124,153 @@ def one_run(storage: Storage, files: tuple[str, ...]) -> None:
     whole_run(storage, files)
 
 
-def test_any_fault_in_any_call_leaves_a_store_that_the_next_run_completes(files, undisturbed, calls) -> None:
+def one_fault_each(calls: list[str], *, every: bool) -> list[dict[int, Fault]]:
+    """Each fault in each call; of the hundreds of calls that write a piece of a file, some have one."""
+    faults = list(Fault)
+    return [
+        {number: fault}
+        for number, call in enumerate(calls)
+        for turn, fault in enumerate(faults)
+        if every or call != "write" or number % 16 == 4 * turn
+    ]
+
+
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_any_fault_in_any_call_leaves_a_store_that_the_next_run_completes(files, undisturbed, calls, every) -> None:
     sweep = Sweep(files, undisturbed)
-    for number in range(len(calls)):
-        for fault in Fault:
-            sweep.attempt({number: fault})
-    assert sum(sweep.ended.values()) == 4 * len(calls)
-    assert sweep.ended["Killed"] == len(calls)
+    for faults in one_fault_each(calls, every=every):
+        sweep.attempt(faults)
+    assert sweep.ended["Killed"] >= len(calls) // 4
+    assert sweep.ended["OSError"] > sweep.ended["no error"] > 0
+
+
+@pytest.mark.parametrize("times", [200, pytest.param(5_000, marks=pytest.mark.slow)])
+def test_any_two_faults_in_a_row_leave_a_store_that_the_next_run_completes(files, undisturbed, calls, times) -> None:
+    """Both in one run, or the second one in the run that goes on after the first."""
+    chance, kinds = random.Random(2), list(Fault)
+    sweep = Sweep(files, undisturbed)
+    for turn in range(times):
+        one, other = ({chance.randrange(len(calls)): chance.choice(kinds)} for _ in range(2))
+        sweep.attempt(one | other) if turn % 3 == 0 else sweep.attempt(one, other)
+    assert sum(sweep.ended.values()) > 1.6 * times
+
+
+def rounds(few: int, many: int) -> list[Any]:
+    """How often writers race: a few times, and many times in the slow form."""
+    return [few, pytest.param(many, marks=pytest.mark.slow)]
+
+
+def race(writers: int, write: Callable[[int], Result]) -> list[Result]:
+    """What ``write`` gives to each of so many threads that begin at the same time. Raises the first error."""
+    barrier = threading.Barrier(writers)
+
+    def begin(writer: int) -> Result:
+        barrier.wait()
+        return write(writer)
+
+    with ThreadPoolExecutor(writers) as pool:
+        return list(pool.map(begin, range(writers)))
+
+
+def check_each_shard_was_committed_once(storage: Storage) -> None:
+    """By what all runs noted."""
+    noted = [(entry["family"], entry["shard"]) for run in read_runs(storage) for entry in run["shards"]]
+    assert sorted(noted) == [("labels/one", shard) for shard in range(3)]
+
+
+@pytest.mark.parametrize("times", rounds(4, 50))
+@pytest.mark.parametrize("kind", ["memory", "local"])
+def test_threads_that_do_the_same_at_once_make_one_store_and_none_fails(
+    files, undisturbed, tmp_path, kind, times
+) -> None:
+    for turn in range(times):
+        storage = MemoryStorage() if kind == "memory" else LocalStorage(tmp_path / str(turn))
+        writers = 2 + turn % 7
+        race(writers, lambda _, storage=storage: whole_run(storage, files))
+        check_whole(storage, undisturbed)
+        check_each_shard_was_committed_once(storage)
+        assert len(read_runs(storage)) == writers
+        assert storage.list("tmp") == []
+
+
+def race_of_processes(files: tuple[str, ...], races: Sequence[tuple[Path, Sequence[int | None]]]) -> list[list[int]]:
+    """Exit codes of the processes of each race; see `racing`."""
+    request = json.dumps({"files": files, "rounds": [(str(folder), kills) for folder, kills in races]})
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, racing.__file__]
+    done = subprocess.run(command, input=request, capture_output=True, text=True, check=True, env=environment)
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("times", rounds(4, 50))
+def test_processes_that_do_the_same_at_once_make_one_store_and_none_fails(files, undisturbed, tmp_path, times) -> None:
+    races = [(tmp_path / str(turn), [None] * (2 + turn % 7)) for turn in range(times)]
+    assert race_of_processes(files, races) == [[0] * len(kills) for _, kills in races]
+    for folder, _ in races:
+        storage = LocalStorage(folder)
+        check_whole(storage, undisturbed)
+        check_each_shard_was_committed_once(storage)
+        assert storage.list("tmp") == []
+
+
+@pytest.mark.parametrize("times", rounds(4, 50))
+def test_two_writers_finish_beside_one_that_is_killed_anywhere(files, undisturbed, calls, tmp_path, times) -> None:
+    """What the dead one began is nobody's: it is in no one's way, and can be removed."""
+    chance = random.Random(3)
+    races = [(tmp_path / str(turn), [chance.randrange(len(calls) // 2), None, None]) for turn in range(times)]
+    codes = race_of_processes(files, races)
+    assert all(code in ([-signal.SIGKILL, 0, 0], [0, 0, 0]) for code in codes)  # some have less to do than that
+    assert codes.count([0, 0, 0]) < times / 2
+    for folder, _ in races:
+        storage = LocalStorage(folder)
+        storage.sweep()
+        check_whole(storage, undisturbed)
+        assert storage.list("tmp") == []
+
+
+@pytest.mark.parametrize("times", rounds(4, 50))
+@pytest.mark.parametrize("kind", ["memory", "local"])
+def test_of_writers_that_disagree_one_wins_each_shard_and_the_others_are_told(
+    files, undisturbed, tmp_path, kind, times
+) -> None:
+    for turn in range(times):
+        storage = MemoryStorage() if kind == "memory" else LocalStorage(tmp_path / str(turn))
+        made = begin(storage, files)
+        freeze_card(made, "one")
+        weights = [1.0, 2.0] * (1 + turn % 4)
+        told = race(len(weights), lambda writer, made=made, weights=weights: label_all(made, weights[writer]))
+        assert made.label_set("one").seal()
+        for shard in range(3):
+            check_one_won(made, shard, [(weight, said[shard]) for weight, said in zip(weights, told, strict=True)])
+        assert rows_of(made, "labels/one") == list(range(ROWS))
+        assert not [finding for finding in verify(storage) if finding.is_damage]
+        unlabelled = {name: data for name, data in undisturbed.items() if not name.startswith(("labels/", "tokens/"))}
+        assert unlabelled.items() <= snapshot(storage).items()
+
+
+def label_all(made: Store, weight: float) -> list[str]:
+    """Label every shard, whoever else does; for each: ``first``, ``equal`` or ``refused``."""
+    labeller, said = labeller_for(made, "one", weight=weight), ["", "", ""]
+    for shard in random.sample(range(3), 3):
+        try:
+            said[shard] = "first" if label_shard(labeller, shard).committed else "equal"
+        except MismatchError:
+            said[shard] = "refused"
+    return said
+
+
+def check_one_won(made: Store, shard: int, told: list[tuple[float, str]]) -> None:
+    """One writer was first, and what it wrote is what is read; who has its weight agreed, and no one else."""
+    winners = [weight for weight, said in told if said == "first"]
+    assert len(winners) == 1
+    assert all((said != "refused") == (weight == winners[0]) for weight, said in told)
+    alone = MemoryStorage()
+    labels = made.label_set("one")
+    record = labels.record(shard)
+    assert record is not None
+    copy = Store(alone, made.header)
+    for name, data in snapshot(made.storage, "corpus").items():
+        alone.put(name, data)
+    label_shard(labeller_for(copy, "one", weight=winners[0]), shard)
+    assert copy.label_set("one").record(shard) == record

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from store_factory import (
     add_corpus,
     add_labels,
     extras_of,
+    flip_bit,
     label_of,
     make_store,
     random_logits,
@@ -73,6 +75,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def made(place: Path) -> Store:
     return store.open(place)
+
+
+@pytest.fixture(scope="module")
+def session(made: Store) -> Iterator[Session]:
+    with Session(made) as session:
+        yield session
+
+
+def state_of(session: Session) -> list[Any]:
+    """Every setting, variable, view, table, database and function of a connection."""
+    tables = ("settings", "variables", "views", "tables", "databases", "schemas", "sequences", "types")
+    ask_for = [f"SELECT * FROM duckdb_{name}() ORDER BY ALL" for name in tables]
+    ask_for += ["SELECT DISTINCT function_name FROM duckdb_functions() ORDER BY 1"]
+    return [session.connection.execute(sql).fetchall() for sql in ask_for]
 
 
 def ask(made: Store, sql: str, **arguments: Any) -> list[Any]:
@@ -370,6 +386,35 @@ CHANGES = [
     "BEGIN TRANSACTION",
     "COMMIT",
     "ROLLBACK",
+    "ABORT",
+    "CALL enable_logging()",
+    "PRAGMA table_info('corpus')",
+    "PRAGMA database_list",
+    "SET GLOBAL threads TO 1",
+    "SET TIME ZONE 'UTC'",
+    "RESET GLOBAL threads",
+    "ALTER DATABASE memory SET x TO 1",
+    "CREATE INDEX i ON corpus(row)",
+    "CREATE FUNCTION f() AS 1",
+    "EXECUTE p(1)",
+    "DO $$ x $$",
+    "\ufeffDROP VIEW corpus",
+    "DROP\u00a0VIEW corpus",
+    "ＤＲＯＰ VIEW corpus",
+    "/*/* nested */ DROP VIEW corpus",
+    "--\rDROP VIEW corpus",
+    "/* */ -- \n COPY corpus TO 'PLACE/x.csv'",
+    "FROM (DELETE FROM corpus RETURNING *)",
+    "SELECT * FROM (COPY (SELECT 1) TO 'PLACE/x.csv')",
+    "SELECT (COPY (SELECT 1) TO 'PLACE/x.csv')",
+    "SELECT * FROM (PRAGMA version)",
+    "WITH a AS (SELECT 1), x AS NOT MATERIALIZED (COPY (SELECT 1) TO 'PLACE/x.csv') SELECT 1",
+    "WITH a AS (WITH x AS (COPY (SELECT 1) TO 'PLACE/x.csv') SELECT 1) SELECT * FROM a",
+    "SELECT * FROM (WITH x AS (COPY (SELECT 1) TO 'PLACE/x.csv') SELECT 1)",
+    "WITH x AS (ATTACH ':memory:' AS y) SELECT 1",
+    "WITH x AS (SET VARIABLE a = 1) SELECT 1",
+    "WITH x AS (CALL pragma_version()) SELECT 1",
+    "WITH x AS (CREATE TABLE t (a INT)) SELECT 1",
 ]
 EXPLAINED_CHANGES = [
     "EXPLAIN COPY corpus TO 'PLACE/x.csv'",
@@ -397,6 +442,16 @@ EXPLAINED_CHANGES = [
     "EXPLAIN (",
     "EXPLAIN (FORMAT",
     "EXPLAIN EXPLAIN SELECT 1",
+    "EXPLAIN ANALYZE EXECUTE p",
+    "EXPLAIN ANALYZE CALL pragma_version()",
+    "EXPLAIN ANALYZE PRAGMA version",
+    "EXPLAIN ANALYZE LOAD httpfs",
+    "EXPLAIN ANALYZE INSTALL httpfs",
+    "EXPLAIN ANALYZE CHECKPOINT",
+    "EXPLAIN ANALYZE EXPORT DATABASE 'PLACE/x'",
+    "EXPLAIN ANALYZE DROP VIEW corpus",
+    "EXPLAIN ANALYZE RESET threads",
+    "EXPLAIN ANALYZE PREPARE p AS SELECT 1",
 ]
 # duckdb counts bytes where Python counts characters: with enough characters of several bytes in front, one who mixes
 # them up looks for the explained statement too far behind, and finds a SELECT there.
@@ -413,6 +468,9 @@ SEVERAL = [
     "SELECT 1;; COPY (SELECT 1) TO 'PLACE/x.csv'",
     "SELECT 1 \0; COPY (SELECT 1) TO 'PLACE/x.csv'",
     "SELECT 1 -- ;\n; SET VARIABLE x = 1",
+    "SELECT 1 --\n;DROP VIEW corpus",
+    "SELECT 1;\u2028DROP VIEW corpus",
+    "SELECT $$x$$; DROP VIEW corpus",
     "SELEC 1",
     "SELECT * FROM nothing",
     "SELECT nothing FROM corpus",
@@ -437,6 +495,59 @@ OUTSIDE = [
     "DESCRIBE SELECT * FROM read_text('TEXT')",
     "SUMMARIZE SELECT * FROM read_csv('TEXT')",
     "EXPLAIN ANALYZE SELECT * FROM read_text('TEXT')",
+    'SELECT * FROM "TEXT"',
+    'SELECT * FROM "/etc/passwd"',
+    'TABLE "TEXT"',
+    "DESCRIBE 'TEXT'",
+    "SUMMARIZE 'TEXT'",
+    "PIVOT 'TEXT' ON secret",
+    "UNPIVOT 'TEXT' ON secret",
+    "SELECT * FROM read_csv_auto('TEXT')",
+    "SELECT * FROM read_ndjson('TEXT')",
+    "SELECT * FROM read_duckdb('TEXT')",
+    "SELECT * FROM parquet_scan('TEXT')",
+    "SELECT * FROM parquet_schema('TEXT')",
+    "SELECT * FROM read_text(['TEXT'])",
+    "SELECT * FROM read_blob('/proc/self/environ')",
+    "SELECT list_transform([1], lambda x: getenv('HOME'))",
+    "SELECT pg_read_file('TEXT')",
+    "SELECT pg_ls_dir('/')",
+    "SELECT lo_import('TEXT')",
+    "SELECT load_extension('x')",
+    "SELECT shell('ls')",
+    "SELECT * FROM query_table('TEXT')",
+    "SELECT * FROM query_table(['corpus', 'TEXT'])",
+    "SELECT * FROM query('FROM ''TEXT''')",
+    "SELECT * FROM query('SET threads = 1')",
+    "SELECT * FROM query('SELECT 1; DROP VIEW corpus')",
+    "SELECT * FROM query('COPY (SELECT 1) TO ''PLACE/x.csv''')",
+    "SELECT * FROM query('EXPLAIN ANALYZE COPY (SELECT 1) TO ''PLACE/x.csv''')",
+    "FROM query($$ FROM query($q$ WITH x AS (COPY (SELECT 1) TO 'PLACE/x.csv') SELECT 1 $q$) $$)",
+    "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('FROM ''TEXT'''))",
+    "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('WITH x AS (COPY (SELECT 1) TO ''PLACE/x.csv'') FROM x'))",
+    "SELECT * FROM json_execute_serialized_sql('{}')",
+    "SELECT * FROM sql_auto_complete('SEL')",
+    "SELECT * FROM which_secret('s3://x', 's3')",
+    "SELECT * FROM arrow_scan(1, 2, 3)",
+    "SELECT * FROM arrow_scan_dumb(1, 2, 3)",
+    "SELECT * FROM pandas_scan(1)",
+    "SELECT * FROM force_checkpoint()",
+    "SELECT * FROM set_log_level('debug')",
+    "SELECT nextval('s')",
+    "SELECT 1 INTO t",
+]
+# What looks like it, and tells or changes nothing that matters.
+HARMLESS = [
+    "SELECT write_log('x')",
+    "SELECT * FROM duckdb_logs()",
+    "SELECT * FROM checkpoint()",
+    "SELECT current_setting('threads')",
+    "SELECT getvariable('x')",
+    "SHOW VARIABLES",
+    "SELECT * FROM duckdb_settings()",
+    "SELECT * FROM pragma_table_info('corpus')",
+    "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1'))",
+    "FROM query('SELECT 1')",
 ]
 
 
@@ -450,6 +561,24 @@ def test_all_else_is_refused_and_leaves_no_file(made: Store, tmp_path: Path, sql
     assert str(caught.value)
     assert list(folder.iterdir()) == []
     assert set(tmp_path.iterdir()) == {folder, text}
+
+
+def test_hostile_statements_are_many() -> None:
+    """A reader of these lists should not have to count."""
+    assert len({*CHANGES, *EXPLAINED_CHANGES, *SEVERAL, *OUTSIDE}) > 180
+
+
+@pytest.mark.parametrize("sql", [*HARMLESS, *CHANGES, *EXPLAINED_CHANGES, *SEVERAL, *OUTSIDE])
+def test_no_statement_touches_a_setting_a_variable_or_a_view(session: Session, tmp_path: Path, sql: str) -> None:
+    before = state_of(session)
+    sql = sql.replace("PLACE", str(tmp_path)).replace("TEXT", str(tmp_path / "secret.csv"))
+    if sql in HARMLESS:
+        session.reader(sql).read_all()
+    else:
+        with pytest.raises(QueryError):
+            session.reader(sql).read_all()
+    assert state_of(session) == before
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("sql", [*CHANGES, *EXPLAINED_CHANGES])
@@ -570,7 +699,7 @@ def test_a_damaged_shard_is_named_where_a_query_reads_it(view: str, damage: byte
 
 def test_a_damaged_record_is_named_where_a_query_reads_it(tmp_path: Path) -> None:
     made = make_store(LocalStorage(tmp_path / "a.store"), rows=50)
-    made.storage.put("labels/bert/manifest.json", b"{}")
+    flip_bit(made.storage, "labels/bert/manifest.json", 123)
     for sql in ("SELECT avg(confidence) FROM labels", "SELECT count(*) FROM shards", "FROM reviews"):
         with pytest.raises(DamageError, match=r"labels/bert/manifest\.json") as caught:
             made.sql(sql)
@@ -608,6 +737,9 @@ def child(place: Path, sql: str, result: Path, *, labels: str | None = None, **l
 ENDLESS = [
     "SELECT count(*) FROM range(1000000) a, range(1000000) b, range(1000000) c WHERE a.range + b.range = c.range * 2",
     "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT (i + 1) % 7 FROM n) SELECT max(i) FROM n",
+    "SELECT sum(range) FROM range(1000000000000)",
+    "SELECT length(regexp_replace(repeat('ab', 200000000) || range, '(a|b|ab)*(x|y)?', 'bb', 'g')) FROM range(2)",
+    "SELECT sum(length(repeat('x', 100000000) || range)) FROM range(1000000)",
 ]
 
 
@@ -706,6 +838,72 @@ def test_a_child_that_dies_is_a_query_error_with_its_last_words(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(QueryError, match="the query's process died with 9: last words. See --memory"):
         run_in_child(str(place), "SELECT 1", tmp_path / "result")
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (signal.SIGKILL, r"was killed, as a system does that is out of memory; give it less than --memory 2GB"),
+        (signal.SIGSEGV, r"died of signal 11: it said nothing. See --memory \(2GB\), or simplify"),
+        (signal.SIGALRM, r"ran past its limit of 30 s and was ended; see --timeout"),
+        (signal.SIGXCPU, r"ran past its limit of 30 s and was ended; see --timeout"),
+    ],
+)
+def test_a_child_that_is_killed_is_a_query_error_with_the_remedy(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, message: str
+) -> None:
+    (tmp_path / "duckdb.py").write_text(f"import os\nos.kill(os.getpid(), {int(number)})")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(QueryError, match=message) as caught:
+        child(place, "SELECT 1", tmp_path / "result", timeout=30, memory="2GB")
+    assert isinstance(caught.value, QueryTimeoutError) == (number in (signal.SIGALRM, signal.SIGXCPU))
+
+
+@pytest.mark.parametrize("sql", ENDLESS[:3])
+def test_a_child_whose_parent_is_gone_ends_by_itself(place: Path, tmp_path: Path, sql: str) -> None:
+    request = {"location": str(place), "sql": sql, "result": str(tmp_path / "result"), "temporary": "", "labels": None}
+    limits = {"timeout": 1, "memory": "1GB", "disk": 10**9}
+    command = [sys.executable, "-P", "-m", "store.sql_child"]
+    given = json.dumps({**request, "limits": limits})
+    done = subprocess.run(command, input=given, text=True, capture_output=True, timeout=120)
+    assert done.returncode in (-signal.SIGALRM, -signal.SIGXCPU)
+
+
+def test_a_child_sets_the_limits_of_its_process() -> None:
+    program = """
+        import resource, signal
+        from store.sql_child import limit
+        from store.sql_process import Limits
+        limits = Limits(timeout=100, memory="1GB", disk=12345)
+        limit(limits)
+        names = ("CORE", "FSIZE", "DATA", "AS")
+        print(*(resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))[1] for name in names), limits.data_bytes)
+        print(resource.getrlimit(resource.RLIMIT_CPU)[0], round(signal.getitimer(signal.ITIMER_REAL)[0]))
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True)
+    core, files, data, address, expected, cpu, real = map(int, done.stdout.split())
+    assert (core, data, real) == (0, expected, 101)
+    assert 12345 <= files < 10**8
+    assert data >= 2 * 10**9
+    assert address == resource.getrlimit(resource.RLIMIT_AS)[1]
+    assert cpu >= 101 * (os.cpu_count() or 1)
+
+
+def test_memory_that_duckdb_does_not_count_is_limited_too(place: Path, tmp_path: Path) -> None:
+    """One string of 3 GB is two blocks of 4 GB, whatever DuckDB's own limit says."""
+    with pytest.raises(QueryError, match="(?i)memory"):
+        child(place, "SELECT length(repeat('x', 3000000000)) AS n", tmp_path / "result", memory="100MB")
+
+
+def test_a_result_that_is_larger_than_it_may_be_is_refused(place: Path, tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match=r"the result is larger than 1,000,000 bytes; select fewer rows or columns"):
+        child(place, "SELECT repeat('x', 1000) AS x FROM range(80000)", tmp_path / "result", disk=1_000_000)
+
+
+def test_a_query_that_would_spill_more_than_it_may_is_refused(place: Path, tmp_path: Path) -> None:
+    sql = "SELECT max(n) AS n FROM (SELECT row_number() OVER (ORDER BY hash(range), repeat('x', 50)) n FROM range(1500000))"
+    with pytest.raises(QueryError, match="max_temp_directory_size"):
+        child(place, sql, tmp_path / "result", memory="100MB", disk=2_000_000)
 
 
 def test_a_working_directory_full_of_modules_does_not_confuse_the_child(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.ingest import IngestConfig, ingest
+from engine.ingest import IngestConfig, finish_corpus, ingest
 from engine.labelling.fake import FakeJob, fake_encoding, fake_labeller
-from engine.labelling.label_run import Work, carry_out, open_corpus
 from engine.labelling.shard_labeller import Labeller, label_missing
+from engine.labelling.work import Work, carry_out
 from store import Store
 from store.contents import is_store
 from store.storage import Storage
@@ -45,7 +45,7 @@ def write_input(folder: Path, *, rows: int = 9) -> tuple[str, ...]:
 def begin(storage: Storage, files: tuple[str, ...], *, shards: int = 3) -> Store:
     """A store with its corpus: made from ``files``, or gone on with where an earlier run was stopped."""
     if is_store(storage):
-        return open_corpus(storage, files)
+        return finish_corpus(storage, files)
     return ingest(storage, IngestConfig(files=files, classes=CLASSES, shards=shards))
 
 

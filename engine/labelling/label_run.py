@@ -1,31 +1,22 @@
 """One label run: make the store where there is none, load the teacher, label every shard that is missing."""
 
-import dataclasses
-import random
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import store
-from engine.corpus import write_corpus
-from engine.errors import EngineError, InputError, LabellingError
-from engine.ingest import IngestConfig, check_inputs, ingest
+from engine.errors import InputError, LabellingError
+from engine.ingest import IngestConfig, finish_corpus, ingest
 from engine.inputs.columns import ColumnNames
-from engine.inputs.formats import expand
 from engine.labelling.card import Choices, freeze, make_card, settle
-from engine.labelling.course import Course
 from engine.labelling.devices import find_devices, warn_if_crowded, worker_threads
-from engine.labelling.fleet import STALL_SECONDS, FleetConfig, run_fleet
 from engine.labelling.job import LabelJob, load_teacher
-from engine.labelling.messages import Job, ShardFunction, describe
-from engine.labelling.notes import take_notes
-from engine.labelling.summary import LabelSummary, summarise
+from engine.labelling.summary import LabelSummary
+from engine.labelling.work import Work, carry_out
 from engine.model import Classifier, find_device, parameters
 from engine.progress import Tick, silent
 from store import Store
 from store.contents import check_classes, is_store
-from store.errors import MismatchError, StoreError
-from store.manifest import Family
+from store.errors import MismatchError
 from store.schema import check_name
 from store.storage import Storage, storage_at
 
@@ -86,53 +77,6 @@ def label(config: LabelConfig, *, tick: Tick = silent) -> LabelSummary:
     return carry_out(_prepare(config, storage, devices, tick), devices, worker=config.worker, tick=tick)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """What a run has to do.
-
-    Attributes:
-        made: the store, with its corpus.
-        labels: the label set, with its card.
-        job: what is done with a shard.
-        start: labels in this process; None where workers open the job for themselves.
-        keep_tokens: whether the run makes tokens too.
-        batch_seconds: longer than any batch takes.
-    """
-
-    made: Store
-    labels: Family
-    job: Job
-    start: ShardFunction | None
-    keep_tokens: bool
-    batch_seconds: float = 0.0
-
-
-def carry_out(
-    work: Work, devices: tuple[str, ...], *, worker: tuple[int, int] | None = None, tick: Tick = silent
-) -> LabelSummary:
-    """Label the shards that are missing and seal what is finished; the second half of `label`, which knows no model.
-
-    Args:
-        work: what is to be done.
-        devices: one for each worker.
-        worker: as in `LabelConfig`.
-        tick: told how far it is.
-    """
-    made, card = work.made, work.labels.card()
-    assert card is not None, "a label set is begun by freezing its card"
-    made.storage.sweep()
-    about = {"command": "label", "label_set": work.labels.name, "devices": list(devices), "card": card}
-    with take_notes(made.storage, about) as notes:
-        course = Course(made, work.labels, notes, tick)
-        _label(work, course, _shards_to_do(work.labels, worker), devices)
-        work.labels.seal()
-        if work.keep_tokens:
-            made.tokens(card["encoding"]).seal()
-        summary = summarise(made, work.labels, course.reports, seconds=course.seconds(), devices=devices)
-        notes.finish(dataclasses.asdict(summary))
-    return summary
-
-
 def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], tick: Tick) -> Work:
     name = config.name or default_name(config.teacher)
     classes = config.classes or _held_classes(storage, name)
@@ -164,37 +108,6 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
     )
 
 
-def _shards_to_do(labels: Family, worker: tuple[int, int] | None) -> list[int]:
-    """Shards that this run is to label.
-
-    They begin at a random place, so that independent runs on one store seldom have the same shard in hand.
-    """
-    part, parts = worker or (0, 1)
-    missing = [shard for shard in labels.missing() if shard % parts == part]
-    begin = random.randrange(len(missing)) if missing else 0
-    return missing[begin:] + missing[:begin]
-
-
-def _label(work: Work, course: Course, shards: list[int], devices: tuple[str, ...]) -> None:
-    course.begin(shards)
-    if work.start is None:
-        config = FleetConfig(devices=devices, stall_seconds=STALL_SECONDS + work.batch_seconds)
-        run_fleet(work.job, shards, config, done=course.done, tick=course.tick)
-        return
-    for shard in shards:
-        course.tick("labelling", 0, None)
-        try:
-            report = work.start(shard, course.tick)
-        except (EngineError, StoreError, OSError):
-            raise
-        except Exception as error:
-            raise LabellingError(
-                f"shard {shard} on {devices[0]}: {describe(error)}. What was committed stays; run the same command "
-                "again to go on, or with --devices twice the same device, which puts such a shard aside"
-            ) from error
-        course.done(shard, report)
-
-
 def default_name(teacher: str) -> str:
     """A label set's name from the teacher's: the last part of its path, in the characters that a name may have."""
     last = teacher.rstrip("/").rsplit("/", 1)[-1].lower()
@@ -224,29 +137,7 @@ def _open_or_make(storage: Storage, config: LabelConfig, model: Classifier, tick
         return ingest(storage, wanted, known=model.classes, tick=tick)
     made = store.open(storage)
     _check_same(made, config)
-    return open_corpus(storage, config.inputs, tick=tick)
-
-
-def open_corpus(storage: Storage, inputs: Sequence[str], *, tick: Tick = silent) -> Store:
-    """The store at ``storage``; its corpus is finished, where an earlier run did not come so far.
-
-    Args:
-        storage: of a store that has a header.
-        inputs: files to read, which must be those that it was begun with; where they were then, if empty.
-        tick: told how far it is.
-
-    Raises:
-        InputError: a file is another one, or gone.
-    """
-    made = store.open(storage)
-    if made.corpus.missing():
-        files = expand(inputs) or [entry["path"] for entry in made.header.inputs]
-        write_corpus(made, check_inputs(made, files), tick=tick)
-    else:
-        if inputs:
-            check_inputs(made, expand(inputs))
-        made.corpus.seal()  # who wrote the last shard may have been killed before it
-    return made
+    return finish_corpus(storage, config.inputs, tick=tick)
 
 
 def _check_same(made: Store, config: LabelConfig) -> None:

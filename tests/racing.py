@@ -1,0 +1,63 @@
+"""Processes that begin a whole run at the same moment, in one folder.
+
+Run as a script: a request comes in on stdin as JSON, ``{"files": […], "rounds": [[FOLDER, [KILL_AT, …]], …]}``, with an
+entry for each writer, the number of the call in which it is killed or null; the exit codes of each round go out.
+"""
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from faults import Fault, FaultyStorage
+from whole_run import whole_run
+
+from store.storage import LocalStorage, Storage
+
+
+def main() -> None:
+    request = json.load(sys.stdin)
+    codes = [race(folder, tuple(request["files"]), kills) for folder, kills in request["rounds"]]
+    sys.stdout.write(json.dumps(codes))
+
+
+def race(folder: str, files: tuple[str, ...], kills: Sequence[int | None]) -> list[int]:
+    """Exit codes of the writers. Each is a fork of this process, which has loaded everything and run nothing."""
+    gate, opened = os.pipe()
+    writers = []
+    for kill_at in kills:
+        if (writer := os.fork()) == 0:
+            write(folder, files, kill_at, gate)
+        writers.append(writer)
+    os.write(opened, b"!" * len(writers))
+    codes = [os.waitstatus_to_exitcode(os.waitpid(writer, 0)[1]) for writer in writers]
+    os.close(gate)
+    os.close(opened)
+    return codes
+
+
+def write(folder: str, files: tuple[str, ...], kill_at: int | None, gate: int) -> NoReturn:
+    storage: Storage = LocalStorage(folder)
+    if kill_at is not None:
+        storage = FaultyStorage(storage, {kill_at: Fault.KILL}, die=die)
+    code = 1
+    try:
+        os.read(gate, 1)
+        whole_run(storage, files)
+        code = 0
+    except BaseException:  # noqa: BLE001 - nothing may get out of the fork
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def die() -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("SIGKILL did not come")
+
+
+if __name__ == "__main__":
+    main()
