@@ -108,7 +108,7 @@ def _killed_run(command: list[str], seconds: float, chance: random.Random) -> fl
 
 
 def _labelled(said: str) -> int:
-    """Shards that a run says it labelled: a number, or the summary of `engine label`."""
+    """Shards that a run says it labelled: a number, or the summary of `engine label` in JSON Lines."""
     value = json.loads(said)
     return int(value["shards_done"]) if isinstance(value, dict) else int(value)
 
@@ -143,7 +143,7 @@ def rehearsal(file: Path, seconds: float) -> Command:
 def real(demo: Path) -> Command:
     """The command of a run with the demo's teacher."""
     start = [sys.executable, "-m", "cli", "label", str(demo / "unlabelled.parquet"), "--teacher", str(demo / "teacher")]
-    start += ["--shards", str(SHARDS), "--format", "json"]
+    start += ["--shards", str(SHARDS), "--format", "jsonl"]
     return lambda place, workers: [*start, "--store", str(place), "--devices", ",".join(["cpu"] * workers)]
 
 

@@ -62,6 +62,27 @@ def parity(result: dict[str, Any]) -> str:
     )
 
 
+def kills(result: dict[str, Any]) -> str:
+    """One sentence."""
+    return (
+        f"{result['kills']} SIGKILLs at random moments of {result['trials']} runs (one to three in a chain; "
+        f"{', '.join(map(str, result['workers'][:-1]))} and {result['workers'][-1]} workers): {result['good']} of "
+        f"{result['trials']} stores came out byte for byte as those of undisturbed runs, and "
+        f"{result['committed_shards_labelled_again']} committed shards were labelled again."
+    )
+
+
+def troubles(result: dict[str, Any]) -> str:
+    """One sentence."""
+    longest = result["longest_seconds"]
+    return (
+        f"A worker that is killed, falls silent or meets a CUDA error that sticks: {result['good']} of "
+        f"{result['trials']} runs ended within 60 s with the complete store, or with an error that names the shard "
+        f"where it failed each time (the longest after a kill {longest['kill']:.0f} s, after silence "
+        f"{longest['hang']:.0f} s)."
+    )
+
+
 def _conditions(result: dict[str, Any]) -> str:
     conditions = result["conditions"]
     versions = conditions["versions"]
@@ -75,6 +96,8 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "yelp": yelp,
     "label_throughput": label_throughput,
     "parity": parity,
+    "kills": kills,
+    "troubles": troubles,
 }
 
 

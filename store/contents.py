@@ -9,7 +9,7 @@ import pyarrow.dataset as pads
 
 from store.checked_json import freeze, from_json, is_there
 from store.errors import DamageError, FormatError, MismatchError, StoreExistsError, StoreMissingError
-from store.manifest import Family
+from store.manifest import CARD, Family
 from store.schema import (
     CORPUS,
     FORMAT_VERSION,
@@ -131,6 +131,8 @@ class Contents:
         card = self.family(path).card() if path.startswith(f"{TOKENS}/") else None
         if card is None:
             raise StoreMissingError(f"{self.location} has no family {path!r}")
+        if type(card.get("vocab_size")) is not int:
+            raise DamageError(f"{self.location}/{path}/{CARD} is damaged: it says no vocab_size")
         return tokens_schema(card["vocab_size"])
 
     def dataset(self, path: str, *, logit: pa.DataType | None = None) -> pads.Dataset:
@@ -183,6 +185,8 @@ def parse_header(storage: Storage, raw: dict[str, Any]) -> Header:
         DamageError: fields are missing or too many.
     """
     version = raw.get("format_version")
+    if version is None:
+        raise DamageError(f"{storage.location}/{HEADER} is damaged: it says no format version")
     if version != FORMAT_VERSION:
         raise FormatError(
             f"{storage.location} has format version {version}, and this program knows {FORMAT_VERSION}; update it"

@@ -150,16 +150,22 @@ class Family:
 
     def _last(self, shard: int, generations: list[int]) -> Record | None:
         """The record of the last one of ``generations`` that is whole."""
-        records = (self._read(record_name(shard, generation)) for generation in sorted(generations, reverse=True))
+        records = (self._read(shard, generation) for generation in sorted(generations, reverse=True))
         return next((record for record in records if record is not None), None)
 
-    def _read(self, name: str) -> Record | None:
-        """The record called ``name``; None where there is none, or its creation was cut short."""
+    def _read(self, shard: int, generation: int) -> Record | None:
+        """The record of ``shard``; None where there is none, or its creation was cut short."""
+        name = record_name(shard, generation)
         try:
             data = self.storage.read(f"{self.path}/{name}").to_pybytes()
         except StoreMissingError:
             return None
-        return None if is_torn(data) else self._record(parse_json(data, f"{self.location}/{name}"), name)
+        if is_torn(data):
+            return None
+        record = self._record(parse_json(data, f"{self.location}/{name}"), name)
+        if record.shard != shard:
+            raise DamageError(f"{self.location}/{name} is the record of shard {record.shard}")
+        return record
 
     def listed(self) -> list[Record]:
         """The records that the manifest lists.
@@ -201,7 +207,7 @@ class Family:
         try:
             return create(self.storage, self._place(record, generation), to_json(dataclasses.asdict(record)))
         except OSError:
-            if self._read(record_name(record.shard, generation)) != record:
+            if self._read(record.shard, generation) != record:
                 raise
             return True  # what failed was the answer
 
@@ -209,7 +215,7 @@ class Family:
         """Commit behind the last generation, or in its place where it is damaged itself."""
         last = self._generations(record.shard)[-1]
         try:
-            held = self._read(record_name(record.shard, last))
+            held = self._read(record.shard, last)
         except DamageError:
             held = None
         if held is None and last == 0 and self.is_sealed():

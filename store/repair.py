@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from functools import partial
 
 from store.checked_json import copy_name, from_json, to_json
-from store.contents import HEADER, Contents
+from store.contents import HEADER, Contents, parse_header
 from store.errors import StoreError
 from store.findings import Finding, Kind
 from store.manifest import CARD, MANIFEST, Family, Record, record_of, shard_of_data
-from store.schema import REJECTS
+from store.schema import LABELS, REJECTS, TOKENS
 from store.shard import one_batch, read_shard
 from store.statistics import shard_statistics
 from store.storage import Storage
@@ -75,6 +75,8 @@ def _restore_twin(storage: Storage, name: str, main: str) -> bool:
         return False
     try:
         value = from_json(storage, copy_name(main) if name == main else main)
+        if main == HEADER:
+            parse_header(storage, value)
     except StoreError:
         return False
     storage.put(name, to_json(value))
@@ -87,7 +89,8 @@ def _restore_record(contents: Contents, family: Family, name: str) -> bool:
         return False
     shard, generation = numbers
     record = _listed(family, shard) if generation == 0 else None
-    record = record or _record_of_data(contents, family, shard)
+    if record is None or record.file not in contents.storage.list(family.path):  # a manifest may be another family's
+        record = _record_of_data(contents, family, shard) or record
     if record is None:
         return False
     contents.storage.put(f"{family.path}/{name}", to_json(dataclasses.asdict(record)))
@@ -130,10 +133,10 @@ def _record_of_data(contents: Contents, family: Family, shard: int) -> Record | 
 
 def _restore_manifest(family: Family) -> bool:
     try:
-        records = family.records(manifest=False)
+        records, card = family.records(manifest=False), family.card()
     except StoreError:
         return False
-    if len(records) < family.shards:
+    if len(records) < family.shards or (card is None and family.path.split("/")[0] in (TOKENS, LABELS)):
         return False
     family.storage.put(f"{family.path}/{MANIFEST}", to_json(family.manifest(records)))
     return True

@@ -33,7 +33,7 @@ def verify(storage: Storage, *, before: Check = lambda _: True) -> Iterator[Find
         FormatError: its format is not known to this program.
         DamageError: the header and its copy are both unreadable, so that nothing else can be judged.
     """
-    yield from _check_twice(storage, HEADER, "")
+    yield from _check_twice(storage, HEADER, "", lambda value: _is_header(storage, value))
     header = readable_header(storage)
     contents = Contents(storage, header)
     yield from _check_rejects(contents, before)
@@ -67,6 +67,10 @@ def _litter(family: str, file: str, problem: str) -> Finding:
     return Finding(kind=Kind.LITTER, family=family, shard=None, file=file, problem=problem)
 
 
+def _sha256(card: dict[str, Any]) -> str:
+    return hashlib.sha256(to_json(card)).hexdigest()
+
+
 def _small(storage: Storage, name: str) -> tuple[dict[str, Any] | None, str]:
     """The value of a small file, or None and what is wrong with it."""
     try:
@@ -78,14 +82,26 @@ def _small(storage: Storage, name: str) -> tuple[dict[str, Any] | None, str]:
         return None, "is cut short" if torn else "its bytes are not those of its check"
 
 
-def _check_twice(storage: Storage, name: str, family: str) -> Iterator[Finding]:
-    """Check a file that is kept twice, and its copy."""
+def _is_header(storage: Storage, value: dict[str, Any]) -> bool:
+    try:
+        parse_header(storage, value)
+    except DamageError:
+        return False
+    return True
+
+
+def _check_twice(
+    storage: Storage, name: str, family: str, is_right: Callable[[dict[str, Any]], bool]
+) -> Iterator[Finding]:
+    """Check a file that is kept twice, and its copy; ``is_right`` knows what else may have got in their places."""
     folder_names = set(storage.list(family))
     if not {name, copy_name(name)} & folder_names:
         return
     values = []
     for one in (name, copy_name(name)):
         value, problem = _small(storage, f"{family}/{one}".lstrip("/"))
+        if value is not None and not is_right(value):
+            value, problem = None, "is whole, and is not what was written there"
         values.append(value)
         if value is None:
             gone = one not in folder_names
@@ -128,7 +144,9 @@ class _FamilyCheck:
         """Everything that is wrong in the family."""
         if not self.names:
             return
-        yield from _check_twice(self.contents.storage, CARD, self.family.path)
+        yield from _check_twice(self.contents.storage, CARD, self.family.path, self._is_right_card())
+        if self._needs_card() and not {CARD, copy_name(CARD)} & self.names:
+            yield self._found(Kind.MISSING, CARD, "is missing, and so is its copy")
         yield from self._check_card()
         yield from self._check_manifest()
         yield from self._check_records()
@@ -141,12 +159,23 @@ class _FamilyCheck:
         file = f"{self.family.path}/{name}"
         return Finding(kind=kind, family=self.family.path, shard=shard, file=file, problem=problem)
 
+    def _needs_card(self) -> bool:
+        return self.family.path.split("/")[0] in (TOKENS, LABELS)
+
+    def _cards(self) -> list[dict[str, Any]]:
+        """The card and its copy, those that can be read."""
+        both = (_small(self.contents.storage, f"{self.family.path}/{name}")[0] for name in (CARD, copy_name(CARD)))
+        return [value for value in both if value is not None]
+
+    def _is_right_card(self) -> Callable[[dict[str, Any]], bool]:
+        """Where the manifest knows one of two cards, it is that one."""
+        manifest, _ = _small(self.contents.storage, f"{self.family.path}/{MANIFEST}")
+        known = [card for card in self._cards() if manifest and manifest.get("card_sha256") == _sha256(card)]
+        return lambda value: value in known or not known
+
     def _card(self) -> dict[str, Any]:
-        for name in (CARD, copy_name(CARD)):
-            value, _ = _small(self.contents.storage, f"{self.family.path}/{name}")
-            if value is not None:
-                return value
-        return {}
+        """The card or else its copy; empty where neither can be read."""
+        return next(filter(self._is_right_card(), self._cards()), {})
 
     def _check_card(self) -> Iterator[Finding]:
         """A label set's classes are the store's, and its encoding is that of the tokens that are kept."""
@@ -171,7 +200,7 @@ class _FamilyCheck:
             yield self._found(Kind.DAMAGED, MANIFEST, problem)
             return
         card = self._card()
-        if value.get("card_sha256") != (hashlib.sha256(to_json(card)).hexdigest() if card else None):
+        if bool(card) == self._needs_card() and value.get("card_sha256") != (_sha256(card) if card else None):
             yield self._found(Kind.MISMATCH, MANIFEST, "was sealed with another card")
         self.manifest = {record.shard: record for record in listed}
         if sorted(self.manifest) != list(range(self.family.shards)):
@@ -195,6 +224,10 @@ class _FamilyCheck:
             if shard not in found and not self._misfit(listed, shard):
                 found[shard] = [listed]
         self.records = {shard: found[shard][-1] for shard in sorted(found)}
+        if MANIFEST in self.names and not self.manifest:
+            for shard in range(self.family.shards):
+                if record_name(shard) not in self.names and shard not in found:
+                    yield self._found(Kind.MISSING, record_name(shard), "is missing, and the family was sealed", shard)
 
     def _record(self, name: str, shard: int) -> tuple[Record | None, str]:
         """The record called ``name``, or None and what is wrong with it."""

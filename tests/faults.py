@@ -42,7 +42,8 @@ class FaultyStorage(Storage):
     Args:
         inner: where the files really are.
         faults: number of a call, from 0 → what goes wrong in it.
-        before: told of the number of each call before it is made: here another writer may come in between.
+        before: told of the number of each call before it is made: here another writer may come in between. Not of calls
+            from inside another one, which the storage may have locked.
         die: ends the process that is killed.
 
     Attributes:
@@ -66,6 +67,7 @@ class FaultyStorage(Storage):
         self._before = before
         self._die = die
         self._dead = False
+        self._inside = False
 
     def call(self, verb: str, whole: Callable[[], Result], half: Callable[[], Result] | None = None) -> Result:
         """Do ``whole``, or what the fault of this call leaves of it.
@@ -78,7 +80,8 @@ class FaultyStorage(Storage):
         self.must_live()
         number = len(self.calls)
         self.calls.append(verb)
-        self._before(number)
+        if not self._inside:
+            self._before(number)
         fault = self._faults.get(number)
         if fault is None:
             return whole()
@@ -123,7 +126,14 @@ class FaultyStorage(Storage):
         return self.call(f"put_if_absent {name}", lambda: self.inner.put_if_absent(name, data), half)
 
     def remove_dead(self, name: str, *, unless: Callable[[], bool] = lambda: False) -> bool:
-        return self.call(f"remove_dead {name}", lambda: self.inner.remove_dead(name, unless=unless))
+        def whole() -> bool:
+            self._inside = True
+            try:
+                return self.inner.remove_dead(name, unless=unless)
+            finally:
+                self._inside = False
+
+        return self.call(f"remove_dead {name}", whole)
 
     def arrow_files(self, names: Sequence[str]) -> tuple[pafs.FileSystem, Sequence[str]]:
         return self.call("arrow_files", lambda: self.inner.arrow_files(names))

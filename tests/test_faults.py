@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 import racing
 from faults import Fault, FaultyStorage, Killed, clear, snapshot
-from whole_run import REJECTED, begin, freeze_card, labeller_for, whole_run, write_input
+from whole_run import REJECTED, begin, freeze_card, label, labeller_for, whole_run, write_input
 
 import store
 from engine.errors import EngineError
@@ -29,8 +29,12 @@ from store.shard import read_shard
 from store.storage import LocalStorage, MemoryStorage, Storage
 from store.verify import verify
 
+Files = dict[str, bytes]
+Run = Callable[[Storage, tuple[str, ...]], object]
 Result = TypeVar("Result")
+TEXTS = ("store", "corpus/", "rejects/")
 ROWS = 9
+SLOW = (pytest.mark.slow, pytest.mark.timeout(3_600))
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +43,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(files: tuple[str, ...]) -> dict[str, bytes]:
+def undisturbed(files: tuple[str, ...]) -> Files:
     storage = MemoryStorage()
     one_run(storage, files)
     return snapshot(storage)
-
-
-@pytest.fixture(scope="module")
-def calls(files: tuple[str, ...]) -> list[str]:
-    """What an undisturbed run asks of its storage."""
-    storage = FaultyStorage(MemoryStorage())
-    one_run(storage, files)
-    return storage.calls
 
 
 def rows_of(made: Store, path: str) -> list[int]:
@@ -60,7 +56,7 @@ def rows_of(made: Store, path: str) -> list[int]:
     return pa.concat_tables(tables).column("row").to_pylist()
 
 
-def check_whole(storage: Storage, undisturbed: dict[str, bytes]) -> None:
+def check_whole(storage: Storage, undisturbed: Files) -> None:
     """Same bytes, no damage, and each input row once: in the corpus and labelled, or refused."""
     assert snapshot(storage) == undisturbed
     assert not list(verify(storage))
@@ -72,31 +68,61 @@ def check_whole(storage: Storage, undisturbed: dict[str, bytes]) -> None:
             assert rows_of(made, family.path) == list(range(ROWS))
 
 
+def one_run(storage: Storage, files: tuple[str, ...]) -> None:
+    """A whole run that always begins with the same shard, so that its calls have the same numbers."""
+    random.seed(0)
+    whole_run(storage, files)
+
+
+def one_label_run(storage: Storage, _: tuple[str, ...]) -> None:
+    """The part of `one_run` behind the texts."""
+    random.seed(0)
+    label(store.open(storage), "one")
+
+
 class Sweep:
     """Runs that go wrong in one way each, and what they leave. An equal state is gone on with once only.
 
+    Args:
+        run: what goes wrong.
+        files: its inputs.
+        start: files of the store before it.
+
     Attributes:
+        calls: what an undisturbed run asks of its storage.
+        end: what it makes.
         ended: how many runs ended in which way.
     """
 
-    def __init__(self, files: tuple[str, ...], undisturbed: dict[str, bytes]) -> None:
+    def __init__(self, run: Run, files: tuple[str, ...], start: Files) -> None:
         self.ended: Counter[str] = Counter()
-        self._files = files
-        self._undisturbed = undisturbed
+        self._run = lambda storage: run(storage, files)
+        self._start = start
         self._storage = MemoryStorage()
         self._resumed: set[frozenset[tuple[str, bytes]]] = set()
+        self._begin_again()
+        undisturbed = FaultyStorage(self._storage)
+        self._run(undisturbed)
+        self.calls = undisturbed.calls
+        self.end = snapshot(self._storage)
+        check_whole(self._storage, self.end)
 
     def attempt(self, *runs: Mapping[int, Fault]) -> None:
         """A run with its faults after the other, and one without."""
-        clear(self._storage)
+        self._begin_again()
         for faults in runs:
-            self._run(faults)
+            self._go_wrong(faults)
         self._resume()
 
-    def _run(self, faults: Mapping[int, Fault]) -> None:
+    def _begin_again(self) -> None:
+        clear(self._storage)
+        for name, data in self._start.items():
+            self._storage.put(name, data)
+
+    def _go_wrong(self, faults: Mapping[int, Fault]) -> None:
         storage = FaultyStorage(self._storage, faults)
         try:
-            one_run(storage, self._files)
+            self._run(storage)
         except (OSError, StoreError, EngineError, Killed) as error:
             self.ended[type(error).__name__] += 1
         else:
@@ -106,22 +132,16 @@ class Sweep:
     def _check_end(self, storage: FaultyStorage) -> None:
         """A run that came to its end has finished the store, unless half an answer hid from it what is there."""
         if any(verb.startswith(("list", "read")) and fault is Fault.CUT for verb, fault in storage.struck):
-            assert snapshot(self._storage).items() <= self._undisturbed.items()
+            assert snapshot(self._storage).items() <= self.end.items()
         else:
-            check_whole(self._storage, self._undisturbed)
+            assert snapshot(self._storage) == self.end
 
     def _resume(self) -> None:
         state = frozenset(snapshot(self._storage).items())
         if state not in self._resumed:
             self._resumed.add(state)
-            one_run(self._storage, self._files)
-            check_whole(self._storage, self._undisturbed)
-
-
-def one_run(storage: Storage, files: tuple[str, ...]) -> None:
-    """A whole run that always begins with the same shard, so that its calls have the same numbers."""
-    random.seed(0)
-    whole_run(storage, files)
+            self._run(self._storage)
+            assert snapshot(self._storage) == self.end
 
 
 def one_fault_each(calls: list[str], *, every: bool) -> list[dict[int, Fault]]:
@@ -135,29 +155,32 @@ def one_fault_each(calls: list[str], *, every: bool) -> list[dict[int, Fault]]:
     ]
 
 
-@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_any_fault_in_any_call_leaves_a_store_that_the_next_run_completes(files, undisturbed, calls, every) -> None:
-    sweep = Sweep(files, undisturbed)
-    for faults in one_fault_each(calls, every=every):
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=SLOW)])
+@pytest.mark.parametrize("run", [begin, one_label_run], ids=["texts", "labels"])
+def test_any_fault_in_any_call_leaves_a_store_that_the_next_run_completes(files, undisturbed, run, every) -> None:
+    start = {} if run is begin else {name: data for name, data in undisturbed.items() if name.startswith(TEXTS)}
+    sweep = Sweep(run, files, start)
+    for faults in one_fault_each(sweep.calls, every=every):
         sweep.attempt(faults)
-    assert sweep.ended["Killed"] >= len(calls) // 4
+    assert sweep.ended["Killed"] >= len(sweep.calls) // 4
     assert sweep.ended["OSError"] > sweep.ended["no error"] > 0
 
 
-@pytest.mark.parametrize("times", [200, pytest.param(5_000, marks=pytest.mark.slow)])
-def test_any_two_faults_in_a_row_leave_a_store_that_the_next_run_completes(files, undisturbed, calls, times) -> None:
+@pytest.mark.parametrize("times", [150, pytest.param(5_000, marks=SLOW)])
+def test_any_two_faults_leave_a_store_that_the_next_run_completes(files, undisturbed, times) -> None:
     """Both in one run, or the second one in the run that goes on after the first."""
     chance, kinds = random.Random(2), list(Fault)
-    sweep = Sweep(files, undisturbed)
+    sweep = Sweep(one_run, files, {})
+    assert sweep.end == undisturbed
     for turn in range(times):
-        one, other = ({chance.randrange(len(calls)): chance.choice(kinds)} for _ in range(2))
+        one, other = ({chance.randrange(len(sweep.calls)): chance.choice(kinds)} for _ in range(2))
         sweep.attempt(one | other) if turn % 3 == 0 else sweep.attempt(one, other)
     assert sum(sweep.ended.values()) > 1.6 * times
 
 
 def rounds(few: int, many: int) -> list[Any]:
     """How often writers race: a few times, and many times in the slow form."""
-    return [few, pytest.param(many, marks=pytest.mark.slow)]
+    return [few, pytest.param(many, marks=SLOW)]
 
 
 def race(writers: int, write: Callable[[int], Result]) -> list[Result]:
@@ -215,10 +238,10 @@ def test_processes_that_do_the_same_at_once_make_one_store_and_none_fails(files,
 
 
 @pytest.mark.parametrize("times", rounds(4, 50))
-def test_two_writers_finish_beside_one_that_is_killed_anywhere(files, undisturbed, calls, tmp_path, times) -> None:
+def test_two_writers_finish_beside_one_that_is_killed_anywhere(files, undisturbed, tmp_path, times) -> None:
     """What the dead one began is nobody's: it is in no one's way, and can be removed."""
-    chance = random.Random(3)
-    races = [(tmp_path / str(turn), [chance.randrange(len(calls) // 2), None, None]) for turn in range(times)]
+    chance, calls = random.Random(3), 240  # half of what a run alone asks for
+    races = [(tmp_path / str(turn), [chance.randrange(calls), None, None]) for turn in range(times)]
     codes = race_of_processes(files, races)
     assert all(code in ([-signal.SIGKILL, 0, 0], [0, 0, 0]) for code in codes)  # some have less to do than that
     assert codes.count([0, 0, 0]) < times / 2

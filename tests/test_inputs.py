@@ -1,9 +1,13 @@
 """Files of every format → checked rows."""
 
 import codecs
+import contextlib
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -613,20 +617,111 @@ def test_a_damaged_file_is_refused_by_name(tmp_path: Path, name: str, damage: st
         blocks_of(path)
 
 
-def test_arrow_offsets_outside_the_data_are_refused_and_do_not_end_the_process(tmp_path: Path) -> None:
-    path = write_arrow(tmp_path / "in.arrow", pa.table({"text": ["abc", "defg", "hij"]}), rows=3)
+OFFSETS = np.array([0, 3, 7, 10, 11, 12], np.int32).tobytes()
+INDICES = np.array([0, 1, 0, 1, 1], np.int32).tobytes()
+ROWS_IN_METADATA = (5).to_bytes(8, "little")
+LIES = {
+    "an offset far outside": (OFFSETS, np.array([0, 2**30, 7, 10, 11, 12], np.int32).tobytes()),
+    "a negative offset": (OFFSETS, np.array([0, -(2**31), 7, 10, 11, 12], np.int32).tobytes()),
+    "a last offset far outside": (OFFSETS, np.array([0, 3, 7, 10, 11, 2**31 - 1], np.int32).tobytes()),
+    "a trillion rows": (ROWS_IN_METADATA, (2**40).to_bytes(8, "little")),
+    "more rows than there can be": (ROWS_IN_METADATA, (2**62).to_bytes(8, "little")),
+    "a negative number of rows": (ROWS_IN_METADATA, (-5).to_bytes(8, "little", signed=True)),
+    "an index outside its dictionary": (INDICES, np.array([0, 2**30, 0, 1, 1], np.int32).tobytes()),
+    "a negative index": (INDICES, np.array([0, -7, 0, 1, 1], np.int32).tobytes()),
+}
+ENDS_A_PROCESS = (
+    "an offset far outside",
+    "a last offset far outside",
+    "a trillion rows",
+    "more rows than there can be",
+)
+
+
+def write_lie(folder: Path, lie: str, *, stream: bool) -> Path:
+    """An Arrow file that says of itself what is not so."""
+    old, new = LIES[lie]
+    plain = pa.array(["abc", "defg", "hij", "x", "y"])
+    words = pa.DictionaryArray.from_arrays(pa.array([0, 1, 0, 1, 1], pa.int32()), ["ab", "cd"])
+    path = write_arrow(
+        folder / "in.arrow", pa.table({"text": words if old == INDICES else plain}), stream=stream, rows=9
+    )
     data = path.read_bytes()
-    good = np.array([0, 3, 7, 10], np.int32).tobytes()
-    assert data.count(good) == 1
-    path.write_bytes(data.replace(good, np.array([0, 2**30, 7, 10], np.int32).tobytes()))
-    with pytest.raises(InputError, match=r"in\.arrow cannot be read"):
+    assert old in data
+    path.write_bytes(data.replace(old, new))
+    return path
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("lie", LIES)
+def test_an_arrow_file_that_lies_is_refused_and_does_not_end_the_process(
+    tmp_path: Path, lie: str, stream: bool
+) -> None:
+    path = write_lie(tmp_path, lie, stream=stream)
+    with pytest.raises(InputError, match=re.escape(f"{path} cannot be read: ") + ".*Write it again, or as Parquet"):
         blocks_of(path)
 
 
+@pytest.mark.parametrize("lie", ENDS_A_PROCESS)
+def test_pyarrow_alone_does_not_survive_it(tmp_path: Path, lie: str) -> None:
+    """What the check is there for; when this fails, pyarrow has learned to look."""
+    path = write_lie(tmp_path, lie, stream=False)
+    program = "import pyarrow as pa, sys; print(pa.ipc.open_file(pa.memory_map(sys.argv[1])).read_all().to_pydict())"
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True)
+    assert done.returncode in (-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS, signal.SIGKILL])
+def test_a_file_whose_check_dies_is_refused_with_the_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    path = write_arrow(tmp_path / "in.arrow", table_of(pa.array(["a"])))
+    (tmp_path / "pyarrow.py").write_text(f"import os\nos.kill(os.getpid(), {int(number)})")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(
+        InputError, match=rf"in\.arrow cannot be read: a process that read it died of it \({number.name}\)"
+    ):
+        blocks_of(path)
+
+
+def test_bits_that_are_flipped_anywhere_give_rows_or_an_input_error(tmp_path: Path) -> None:
+    """Of flips like these in a file without a check, one in twelve ended a process."""
+    texts = pa.array([f"a text that is long enough {number}" for number in range(50)])
+    table = pa.table({"text": texts, "id": texts.dictionary_encode(), "view": texts.cast(pa.string_view())})
+    data = write_arrow(tmp_path / "whole.arrow", table, rows=25).read_bytes()
+    rng = np.random.default_rng(0)
+    for number in range(15):
+        damaged = np.frombuffer(data, np.uint8).copy()
+        damaged[rng.integers(8, len(damaged), 4)] ^= np.uint8(1) << rng.integers(0, 8, 4).astype(np.uint8)
+        (tmp_path / f"{number}.arrow").write_bytes(damaged.tobytes())
+        with contextlib.suppress(InputError):
+            rows_of(tmp_path / f"{number}.arrow")
+
+
+def test_a_file_is_checked_once_and_again_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    children = []
+    run = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: children.append(a) or run(*a, **k))
+    path = write_arrow(tmp_path / "in.arrow", table_of(pa.array(["a"])))
+    assert texts_of(path) == texts_of(path, ColumnNames(text="text", id="id")) == ["a"]
+    assert len(children) == 1
+    write_arrow(path, table_of(pa.array(["a", "b"])))
+    assert texts_of(path) == ["a", "b"]
+    assert len(children) == 2
+
+
+def test_the_check_loads_no_torch_and_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("engine.py", "json.py", "torch.py"):
+        write(tmp_path / name, "raise RuntimeError('the wrong module')")
+    monkeypatch.chdir(tmp_path)
+    assert texts_of(write_arrow(Path("in.arrow"), table_of(pa.array(["a"])))) == ["a"]
+
+
+@pytest.mark.parametrize("content", [b"", b"ARROW1", b"ARROW1\0\0" * 9, b"\xff" * 80, b"\0" * 80, b"PAR1" * 9])
 @pytest.mark.parametrize("name", ["in.parquet", "in.arrow"])
-def test_an_empty_file_of_a_binary_format_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_file_that_is_not_of_its_binary_format_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     with pytest.raises(InputError, match=rf"{re.escape(name)} cannot be read"):
-        blocks_of(write(tmp_path / name, b""))
+        blocks_of(write(tmp_path / name, content))
 
 
 # --- which files
@@ -727,7 +822,7 @@ def test_any_bytes_come_back_as_they_were_or_are_refused(
 
 @settings(deadline=None, max_examples=150)
 @given(content=st.binary(max_size=80) | st.text(alphabet='a",\r\n\t{}[]:\\0', max_size=80).map(str.encode))
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".txt", ".parquet", ".arrow", ".csv.gz", ".txt.zst"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".txt", ".parquet", ".csv.gz", ".txt.zst"])
 def test_any_content_gives_rows_or_an_input_error(
     tmp_path_factory: pytest.TempPathFactory, suffix: str, content: bytes
 ) -> None:

@@ -19,6 +19,7 @@ import engine
 import store
 from engine.encoder import Encoder
 from engine.errors import InputError, ModelError
+from engine.labelling.card import check_card
 from engine.labelling.label_run import default_name
 from engine.labelling.messages import describe
 from engine.model import load_classifier
@@ -167,6 +168,14 @@ def test_another_model_under_the_same_name_is_refused_with_both(demo, whole):
         MismatchError, match=r"weights_sha256 \w{16} \(.*teacher\).*\w{16} \(.*direct\).*another --name"
     ):
         label(demo, whole, teacher=demo.path("direct"), name="teacher", inputs=())
+
+
+def test_another_revision_is_refused_with_both_and_none_is_any(demo):
+    card = {**store.open(demo.path("reviews.store")).label_set("teacher").card(), "revision": "one"}
+    with pytest.raises(MismatchError, match=r"begun with revision one .*and this run has two .*Change --revision"):
+        check_card(card, {**card, "revision": "two"}, label_set="teacher")
+    check_card(card, {**card, "revision": None}, label_set="teacher")
+    check_card({**card, "revision": None}, card, label_set="teacher")
 
 
 def test_other_class_names_are_refused_with_both(demo, whole, tmp_path):

@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from engine.inputs.arrow_check import check_arrow
 from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, RawBlock, blocks_of_batches
 from engine.inputs.columns import ColumnNames, Columns, find_columns
 from engine.inputs.values import can_be_kept
@@ -36,29 +38,38 @@ def _batch_rows(metadata: pq.FileMetaData) -> int:
 
 
 def read_arrow(file: str, wanted: ColumnNames) -> Iterator[RawBlock]:
-    """The rows of an Arrow file or stream."""
+    """The rows of an Arrow file or stream, which a child has read before.
+
+    Raises:
+        InputError: the child did not survive it, or found it damaged.
+    """
+    check_arrow(file)
+    with arrow_batches(file) as (schema, batches):
+        columns = _columns(schema, wanted, file)
+        yield from blocks_of_batches(batches, columns)
+
+
+@contextmanager
+def arrow_batches(file: str) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
+    """The schema and the batches of an Arrow file or stream, as they are."""
     with pa.memory_map(file) as source:
         try:
             reader = pa.ipc.open_file(source)
         except pa.ArrowInvalid:
             source.seek(0)
             stream = pa.ipc.open_stream(source)
-            columns = _columns(stream.schema, wanted, file)
-            yield from blocks_of_batches((_checked(batch, columns) for batch in stream), columns)
+            yield stream.schema, iter(stream)
             return
-        columns = _columns(reader.schema, wanted, file)
-        batches = (_checked(reader.get_batch(number), columns) for number in range(reader.num_record_batches))
-        yield from blocks_of_batches(batches, columns)
+        yield reader.schema, (reader.get_batch(number) for number in range(reader.num_record_batches))
 
 
-def _checked(batch: pa.RecordBatch, columns: Columns) -> pa.RecordBatch:
-    """``batch``, whose offsets are inside its buffers: Arrow itself trusts a file, and a damaged one ends the process.
+def validate(batch: pa.RecordBatch) -> None:
+    """Refuse a batch whose offsets, indices or lengths point out of its buffers. Text may be of any bytes.
 
     Raises:
-        pyarrow.ArrowInvalid: they are not.
+        pyarrow.ArrowInvalid: they do.
     """
-    for name in columns.names():
-        column = batch.column(name)
-        as_bytes = _BYTES_OF.get(column.type)
-        (column if as_bytes is None else column.view(as_bytes)).validate(full=True)
-    return batch
+    for column in batch.columns:
+        if can_be_kept(column.type):
+            as_bytes = _BYTES_OF.get(column.type)
+            (column if as_bytes is None else column.view(as_bytes)).validate(full=True)

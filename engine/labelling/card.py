@@ -19,6 +19,7 @@ _USE = ("_name_or_path", "transformers_version", "id2label", "label2id", "dtype"
 _IDENTITY = {
     "weights_sha256": "--teacher",
     "config_sha256": "--teacher",
+    "revision": "--revision",
     "classes": "--teacher",
     "encoding_sha256": "--max-length or the tokenizer",
     "dtype": "--dtype",
@@ -110,6 +111,8 @@ def check_card(held: dict[str, Any], card: dict[str, Any], *, label_set: str) ->
         MismatchError: it would.
     """
     for field, option in _IDENTITY.items():
+        if field == "revision" and None in (held[field], card[field]):
+            continue  # a path, or a hub's default branch: the hash of the weights says whether it is the same model
         if held[field] != card[field]:
             raise MismatchError(
                 f"the label set {label_set!r} was begun with {field} {_short(held[field])} ({held['model']}), and "

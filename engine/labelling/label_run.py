@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 import store
 from engine.errors import InputError, LabellingError
@@ -79,8 +80,9 @@ def label(config: LabelConfig, *, tick: Tick = silent) -> LabelSummary:
 
 def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], tick: Tick) -> Work:
     name = config.name or default_name(config.teacher)
-    classes = config.classes or _held_classes(storage, name)
-    model = load_teacher(config.teacher, revision=config.revision, classes=classes)
+    held = _held_card(storage, name)
+    revision = config.revision or (held.get("revision") if held.get("model") == config.teacher else None)
+    model = load_teacher(config.teacher, revision=revision, classes=config.classes or held.get("classes"))
     made = _open_or_make(storage, config, model, tick)
     labels = made.label_set(name)
     check_classes(made, model.classes, whose=model.source)
@@ -93,7 +95,7 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
         store=config.store,
         label_set=name,
         teacher=config.teacher,
-        revision=config.revision,
+        revision=revision,
         card=card,
         keep_tokens=config.keep_tokens,
     )
@@ -115,12 +117,9 @@ def default_name(teacher: str) -> str:
     return check_name(slug or "teacher", what="label set")
 
 
-def _held_classes(storage: Storage, name: str) -> tuple[str, ...] | None:
-    """The order of the outputs that an earlier run of this label set was told."""
-    if not is_store(storage):
-        return None
-    card = store.open(storage).label_set(name).card()
-    return tuple(card["classes"]) if card is not None else None
+def _held_card(storage: Storage, name: str) -> dict[str, Any]:
+    """What an earlier run of this label set froze; empty where there was none."""
+    return (store.open(storage).label_set(name).card() if is_store(storage) else None) or {}
 
 
 def _open_or_make(storage: Storage, config: LabelConfig, model: Classifier, tick: Tick) -> Store:
