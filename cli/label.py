@@ -64,7 +64,9 @@ class Part(click.ParamType[tuple[int, int]]):
     help="A process for each: cuda:0,cuda:1 or cpu,cpu or one twice, as cuda:0,cuda:0; auto is every CUDA device.",
 )
 @click.option(
-    "--worker", type=Part(), help="Label only every N-th missing shard, from I, beside other runs. [default: all]"
+    "--worker",
+    type=Part(),
+    help="Label only the shards whose number leaves I when divided by N, beside other runs. [default: all]",
 )
 @click.option(
     "--tokens-per-batch",

@@ -57,7 +57,13 @@ def command(**options: Any) -> None:
 def _query(query: str | None, file: Path | None) -> str:
     if (query is None) == (file is None):
         raise click.UsageError("give the query, or a file of it with --file, and not both")
-    return query if query is not None else file.read_text()  # type: ignore[union-attr]
+    if query is not None:
+        return query
+    assert file is not None
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{file}: {error}", param_hint="--file") from None
 
 
 def _rows(result: Path) -> tuple[list[str], Iterator[dict[str, Any]]]:

@@ -105,9 +105,9 @@ def _refused_by_file(made: Store) -> dict[str, npt.NDArray[np.int64]]:
     Raises:
         DamageError: the file of refused rows is damaged; with other rows the corpus would come out wrong.
     """
-    if problem := check_rejects(made):
+    if (problem := check_rejects(made)) is not None:
         file = f"{made.location}/{REJECTS}/{made.header.rejects['file']}"
-        raise DamageError(f"{file} {problem}; `engine verify {made.location} --repair` makes it again")
+        raise DamageError(f"{file} {problem.text}; `engine verify {made.location} --repair` makes it again")
     rejects = made.rejects().to_table(columns=["file", "source_row"])
     files = rejects.column("file").combine_chunks().dictionary_encode()
     rows = rejects.column("source_row").to_numpy()

@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from engine.tokens import Encoding, Tokens
 from store.errors import MismatchError
-from store.manifest import Family, Record
+from store.manifest import Family
+from store.records import Record
 from store.schema import tokens_schema
 from store.shard import read_shard, write_shard
 from store.statistics import token_statistics

@@ -25,9 +25,12 @@ def to_json(value: dict[str, Any]) -> bytes:
 
 
 def is_torn(data: bytes) -> bool:
-    """Whether ``data`` is the beginning of a small file and not all of it."""
+    """Whether ``data`` is the beginning of a small file and not all of it.
+
+    What ends as an object does and has no check is no beginning, but the work of another program.
+    """
     check = data.rfind(_BEFORE)
-    return not data.endswith(_AFTER) and (check < 0 or len(data) - check < _TRAILER)
+    return not data.endswith(b"\n}\n") and (check < 0 or len(data) - check < _TRAILER)
 
 
 def parse_json(data: bytes, place: str) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def create(storage: Storage, name: str, data: bytes) -> bool:
     if is_there(storage, name):
         return False
     storage.put(name, data)
-    return True
+    return bool(storage.read(name).to_pybytes() == data)  # another writer may have done the same just now
 
 
 def is_there(storage: Storage, name: str) -> bool:

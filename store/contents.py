@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as pads
 
-from store.checked_json import freeze, from_json, is_there
+from store.checked_json import copy_name, freeze, from_json, frozen, is_there
 from store.errors import DamageError, FormatError, MismatchError, StoreExistsError, StoreMissingError
 from store.manifest import CARD, Family
 from store.schema import (
@@ -89,11 +89,11 @@ class Contents:
 
     def label_sets(self) -> list[str]:
         """Names of the label sets that have been begun, sorted."""
-        return [name for name in self.storage.list(LABELS) if is_name(name)]
+        return [name for name in self.storage.list(LABELS) if is_name(name) and self.storage.list(f"{LABELS}/{name}")]
 
     def encodings(self) -> list[str]:
         """Names of the encodings whose tokens are kept, sorted."""
-        return [name for name in self.storage.list(TOKENS) if is_name(name)]
+        return [name for name in self.storage.list(TOKENS) if is_name(name) and self.storage.list(f"{TOKENS}/{name}")]
 
     def one_label_set(self, name: str | None) -> str:
         """``name``, or the only label set there is.
@@ -169,12 +169,11 @@ def read_header(storage: Storage) -> Header:
         DamageError: it is not JSON, or fields are missing or too many.
     """
     try:
-        raw = from_json(storage, HEADER)
+        return parse_header(storage, frozen(storage, HEADER) or from_json(storage, HEADER))
     except StoreMissingError:
         raise StoreMissingError(
             f"{storage.location} is not a store: it has no {HEADER}. `engine label INPUT… --store …` makes one"
         ) from None
-    return parse_header(storage, raw)
 
 
 def parse_header(storage: Storage, raw: dict[str, Any]) -> Header:
@@ -199,7 +198,7 @@ def parse_header(storage: Storage, raw: dict[str, Any]) -> Header:
 
 def is_store(storage: Storage) -> bool:
     """Whether the header of a store is at ``storage``."""
-    return is_there(storage, HEADER)
+    return any(is_there(storage, name) for name in (HEADER, copy_name(HEADER)))
 
 
 def create(storage: Storage, header: Header) -> Header:

@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class Kind(enum.StrEnum):
@@ -17,6 +18,18 @@ class Kind(enum.StrEnum):
     """Not there yet: a run was stopped, or is at work."""
     LITTER = "litter"
     """A file that nothing needs: a writer was killed before its commit, or a repair took its place."""
+
+
+class Problem(NamedTuple):
+    """What is wrong with one file.
+
+    Attributes:
+        kind: see `Kind`.
+        text: in words.
+    """
+
+    kind: Kind
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -120,7 +120,8 @@ class LocalStorage(Storage):
         path = self.root / name
         try:
             with path.open("r+b") as file:
-                if not _lock(file) or not os.path.samestat(os.fstat(file.fileno()), path.stat()) or unless():
+                # The comparison comes last: a writer that was kept waiting by `unless` may have replaced the file.
+                if not _lock(file) or unless() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
                     return False
                 path.unlink()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):

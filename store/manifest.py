@@ -7,73 +7,16 @@ on; the last one holds. This module reads and writes small JSON files; it never 
 
 import dataclasses
 import hashlib
-import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from store.checked_json import create, freeze, from_json, frozen, is_there, is_torn, parse_json, to_json
 from store.errors import DamageError, MismatchError, StoreMissingError
+from store.records import Record, record_name, record_of
+from store.schema import LABELS, TOKENS
 from store.storage import Storage
 
 CARD = "card.json"
 MANIFEST = "manifest.json"
-_DATA = re.compile(r"([0-9]{5,})-([0-9a-f]{16})\.arrow")
-_RECORD = re.compile(r"(\d{5,})(?:\.g([1-9]\d*))?\.json")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """The commit of one shard of one family.
-
-    Attributes:
-        shard: its number, from 0.
-        first_row: row number of its first row.
-        rows: how many it holds.
-        file: name of the data file beside the record: ``NNNNN-<first 16 of sha256>.arrow``.
-        bytes: size of the data file.
-        sha256: of the data file, hexadecimal.
-        statistics: a summary of the rows; a pure function of them.
-    """
-
-    shard: int
-    first_row: int
-    rows: int
-    file: str
-    bytes: int
-    sha256: str
-    statistics: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        numbers = (self.shard, self.first_row, self.rows, self.bytes)
-        if any(type(number) is not int or number < 0 for number in numbers):
-            raise TypeError(f"shard, first_row, rows and bytes are {numbers}, and must be whole numbers from 0")
-        if self.file != data_name(self.shard, self.sha256):
-            raise TypeError(f"file is {self.file!r}, and must be {data_name(self.shard, self.sha256)!r}")
-
-
-def record_name(shard: int, generation: int = 0) -> str:
-    """File name of a shard's record."""
-    return f"{shard:05d}.g{generation}.json" if generation else f"{shard:05d}.json"
-
-
-def record_of(name: str) -> tuple[int, int] | None:
-    """Shard and generation of the record called ``name``; None where it is no record. Inverse of `record_name`."""
-    match = _RECORD.fullmatch(name)
-    if match is None:
-        return None
-    found = int(match[1]), int(match[2] or 0)
-    return found if record_name(*found) == name else None
-
-
-def data_name(shard: int, sha256: str) -> str:
-    """File name of a shard's data: its number and the beginning of its hash."""
-    return f"{shard:05d}-{sha256[:16]}.arrow"
-
-
-def shard_of_data(name: str) -> int | None:
-    """Shard of the data file called ``name``; None where it is no data file. Inverse of `data_name`."""
-    match = _DATA.fullmatch(name)
-    return int(match[1]) if match is not None and name == data_name(int(match[1]), match[2]) else None
 
 
 class Family:
@@ -95,6 +38,11 @@ class Family:
     def name(self) -> str:
         """Last part of the path: the name of the label set or encoding."""
         return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def has_card(self) -> bool:
+        """Whether families of this kind are begun by freezing a card."""
+        return self.path.split("/")[0] in (TOKENS, LABELS)
 
     @property
     def location(self) -> str:
@@ -213,7 +161,8 @@ class Family:
 
     def _supersede(self, record: Record) -> bool:
         """Commit behind the last generation, or in its place where it is damaged itself."""
-        last = self._generations(record.shard)[-1]
+        there = [numbers for name in self.storage.list(self.path) if (numbers := record_of(name)) is not None]
+        last = max((generation for shard, generation in there if shard == record.shard), default=0)
         try:
             held = self._read(record.shard, last)
         except DamageError:

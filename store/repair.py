@@ -9,13 +9,17 @@ import hashlib
 from collections.abc import Iterable
 from functools import partial
 
+import pyarrow as pa
+
 from store.checked_json import copy_name, from_json, to_json
 from store.contents import HEADER, Contents, parse_header
 from store.errors import StoreError
 from store.findings import Finding, Kind
-from store.manifest import CARD, MANIFEST, Family, Record, record_of, shard_of_data
-from store.schema import LABELS, REJECTS, TOKENS
-from store.shard import one_batch, read_shard
+from store.manifest import CARD, MANIFEST, Family
+from store.records import Record, record_of, shard_of_data
+from store.schema import REJECTS
+from store.shard import read_shard
+from store.shard_check import check_shard
 from store.statistics import shard_statistics
 from store.storage import Storage
 
@@ -112,22 +116,16 @@ def _record_of_data(contents: Contents, family: Family, shard: int) -> Record | 
     for name in contents.storage.list(family.path):
         if shard_of_data(name) != shard:
             continue
-        data = contents.storage.read(f"{family.path}/{name}")
-        sha256 = hashlib.sha256(data).hexdigest()
         try:
-            record = Record(
-                shard=shard,
-                first_row=first,
-                rows=stop - first,
-                file=name,
-                bytes=data.size,
-                sha256=sha256,
-                statistics={},
-            )
-            rows = one_batch(read_shard(family, record))
-        except (TypeError, StoreError):
-            continue
-        made.append(dataclasses.replace(record, statistics=shard_statistics(family.path, rows)))
+            data = contents.storage.read(f"{family.path}/{name}")
+            sha256 = hashlib.sha256(data).hexdigest()
+            record = Record(shard=shard, first_row=first, rows=stop - first, file=name, bytes=data.size, sha256=sha256)
+            rows = read_shard(family, record)
+            record = dataclasses.replace(record, statistics=shard_statistics(family.path, rows))
+        except (TypeError, KeyError, OSError, StoreError, pa.ArrowException):
+            continue  # a file of another kind, whoever put it there
+        if check_shard(contents, family, record) is None:
+            made.append(record)
     return made[0] if len(made) == 1 else None
 
 
@@ -136,7 +134,7 @@ def _restore_manifest(family: Family) -> bool:
         records, card = family.records(manifest=False), family.card()
     except StoreError:
         return False
-    if len(records) < family.shards or (card is None and family.path.split("/")[0] in (TOKENS, LABELS)):
+    if len(records) < family.shards or (card is None and family.has_card):
         return False
     family.storage.put(f"{family.path}/{MANIFEST}", to_json(family.manifest(records)))
     return True

@@ -4,11 +4,13 @@ A run writes one file, ``runs/<when>-<random>.json``, again and again while it w
 of notes and nothing else.
 """
 
+import contextlib
 import time
 import uuid
 from typing import Any
 
 from store.checked_json import from_json, to_json
+from store.errors import DamageError
 from store.storage import Storage
 
 RUNS = "runs"
@@ -47,8 +49,12 @@ class RunLog:
 
 
 def read_runs(storage: Storage) -> list[dict[str, Any]]:
-    """Every run's notes, by the second in which they began."""
-    return [from_json(storage, f"{RUNS}/{name}") for name in storage.list(RUNS)]
+    """Every run's notes, by the second in which they began. They are notes: what is damaged is passed over."""
+    runs = []
+    for name in storage.list(RUNS):
+        with contextlib.suppress(DamageError):
+            runs.append(from_json(storage, f"{RUNS}/{name}"))
+    return runs
 
 
 def shard_seconds(storage: Storage) -> dict[tuple[str, int], float]:

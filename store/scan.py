@@ -18,8 +18,9 @@ import pyarrow.dataset as pads
 
 from store.contents import Contents
 from store.errors import DamageError, QueryError, StoreError, StoreMissingError
-from store.manifest import Family, Record
+from store.manifest import Family
 from store.pieces import Slice, plan_pieces
+from store.records import Record
 from store.shard import BATCH_ROWS
 
 _READERS = min(4, os.cpu_count() or 1)
@@ -165,7 +166,7 @@ def _read(family: Family, record: Record, part: Slice, indices: list[int]) -> li
         raise DamageError(
             f"{family.storage.location}/{name} is missing, and its record says that it is committed"
         ) from None
-    except (pa.ArrowInvalid, pa.ArrowIOError, OSError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise DamageError(f"{family.storage.location}/{name} is damaged: {error}") from None
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from store.errors import DamageError, StoreMissingError
-from store.manifest import Family, Record, data_name
+from store.manifest import Family
+from store.records import Record, data_name
 from store.schema import CORPUS
 from store.storage import Staged, Storage
 

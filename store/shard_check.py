@@ -1,4 +1,4 @@
-"""One data file against its record, the header and its neighbours: what is wrong with it, in words."""
+"""One data file against its record, the header and its neighbours: what is wrong with it; None where nothing is."""
 
 import hashlib
 from typing import Any
@@ -9,7 +9,9 @@ import pyarrow.compute as pc
 
 from store.contents import Contents
 from store.errors import DamageError, StoreError, StoreMissingError
-from store.manifest import Family, Record
+from store.findings import Kind, Problem
+from store.manifest import Family
+from store.records import Record
 from store.schema import LABELS, REJECTS, rejects_schema
 from store.shard import one_batch, read_shard
 from store.soft_labels import derive
@@ -18,15 +20,65 @@ from store.statistics import shard_statistics
 _TOLERANCE = 1e-5  # another machine's exp differs in the last bits
 
 
-def check_shard(contents: Contents, family: Family, record: Record) -> str:
-    """What is wrong with a committed data file; empty where nothing is.
+def check_shard(contents: Contents, family: Family, record: Record) -> Problem | None:
+    """What is wrong with a committed data file.
 
     Its size and hash come first, so that Arrow reads only what its writer wrote; then columns, row numbers, statistics
     and, of labels, what is derived from the logits.
     """
     problem = check_bytes(contents, f"{family.path}/{record.file}", size=record.bytes, sha256=record.sha256)
-    if problem:
-        return problem
+    return problem or _damage(_check_rows(contents, family, record))
+
+
+def check_rejects(contents: Contents) -> Problem | None:
+    """What is wrong with the file of refused rows."""
+    said = contents.header.rejects
+    problem = check_bytes(contents, f"{REJECTS}/{said['file']}", size=said["bytes"], sha256=said["sha256"])
+    return problem or _damage(_check_reject_rows(contents))
+
+
+def check_bytes(contents: Contents, name: str, *, size: int, sha256: str) -> Problem | None:
+    """What is wrong with the bytes of a data file."""
+    try:
+        buffer = contents.storage.read(name)
+        found = hashlib.sha256(buffer).hexdigest()
+    except StoreMissingError:
+        return Problem(Kind.MISSING, "is missing")
+    except OSError as error:
+        return Problem(Kind.DAMAGED, f"cannot be read: {error.strerror or error}")
+    if buffer.size != size:
+        return Problem(Kind.DAMAGED, f"has {buffer.size:,} bytes, and its record says {size:,}")
+    same = found == sha256
+    return None if same else _damage(f"has the sha256 {found[:16]}, and its record says {sha256[:16]}")
+
+
+def check_alignment(contents: Contents, labels: Family, record: Record, card: dict[str, Any]) -> Problem | None:
+    """Whether a label shard saw the tokens that are kept, where some are."""
+    encoding = card.get("encoding")
+    if encoding not in contents.encodings():
+        return None
+    family = contents.tokens(encoding)
+    try:
+        kept = family.record(record.shard)
+        if kept is None:
+            return None
+        tokens = read_shard(family, kept, check_hash=True)
+        tokens.validate(full=True)
+    except (DamageError, pa.ArrowException, OSError):
+        return None  # said where the tokens are checked
+    seen = read_shard(labels, record)
+    lengths = pc.list_value_length(tokens.column("input_ids")).to_numpy()
+    same = np.array_equal(lengths, seen.column("n_tokens").to_numpy())
+    if not same or not tokens.column("truncated").equals(seen.column("truncated")):
+        return _damage(f"its rows have other numbers of tokens than {family.path}/{kept.file}")
+    return None
+
+
+def _damage(text: str) -> Problem | None:
+    return Problem(Kind.DAMAGED, text) if text else None
+
+
+def _check_rows(contents: Contents, family: Family, record: Record) -> str:
     try:
         schema = contents.schema(family.path)
     except StoreError:
@@ -41,61 +93,21 @@ def check_shard(contents: Contents, family: Family, record: Record) -> str:
     first, stop = contents.shard_range(record.shard)
     if not np.array_equal(table.column("row").to_numpy(), np.arange(first, stop)):
         return f"its row numbers are not {first} to {stop - 1}"
-    rows = one_batch(table)
-    if shard_statistics(family.path, rows) != record.statistics:
+    if shard_statistics(family.path, table) != record.statistics:
         return "its record's statistics are not those of its rows"
-    return _check_derived(rows) if family.path.startswith(f"{LABELS}/") else ""
+    return _check_derived(one_batch(table)) if family.path.startswith(f"{LABELS}/") else ""
 
 
-def check_rejects(contents: Contents) -> str:
-    """What is wrong with the file of refused rows; empty where nothing is."""
+def _check_reject_rows(contents: Contents) -> str:
     said = contents.header.rejects
-    problem = check_bytes(contents, f"{REJECTS}/{said['file']}", size=said["bytes"], sha256=said["sha256"])
-    if problem:
-        return problem
     try:
         table = pa.ipc.open_file(contents.storage.read(f"{REJECTS}/{said['file']}")).read_all()
         table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         return f"has the bytes that the header says and cannot be read: {error}"
     if not table.schema.equals(rejects_schema()) or table.num_rows != said["rows"]:
-        return (
-            f"holds {table.num_rows:,} rows of {', '.join(table.column_names)}; the header says {said['rows']:,} rows"
-        )
-    return ""
-
-
-def check_bytes(contents: Contents, name: str, *, size: int, sha256: str) -> str:
-    """What is wrong with the bytes of a data file; empty where nothing is."""
-    try:
-        buffer = contents.storage.read(name)
-    except StoreMissingError:
-        return "is missing"
-    if buffer.size != size:
-        return f"has {buffer.size:,} bytes, and its record says {size:,}"
-    found = hashlib.sha256(buffer).hexdigest()
-    return "" if found == sha256 else f"has the sha256 {found[:16]}, and its record says {sha256[:16]}"
-
-
-def check_alignment(contents: Contents, labels: Family, record: Record, card: dict[str, Any]) -> str:
-    """Whether a label shard saw the tokens that are kept; empty where it did, or none are."""
-    encoding = card.get("encoding")
-    if encoding not in contents.encodings():
-        return ""
-    family = contents.tokens(encoding)
-    try:
-        kept = family.record(record.shard)
-        if kept is None:
-            return ""
-        tokens = read_shard(family, kept, check_hash=True)
-        tokens.validate(full=True)
-    except (DamageError, pa.ArrowException):
-        return ""  # said where the tokens are checked
-    seen = read_shard(labels, record)
-    lengths = pc.list_value_length(tokens.column("input_ids")).to_numpy()
-    same = np.array_equal(lengths, seen.column("n_tokens").to_numpy())
-    if not same or not tokens.column("truncated").equals(seen.column("truncated")):
-        return f"its rows have other numbers of tokens than {family.path}/{kept.file}"
+        columns = ", ".join(table.column_names)
+        return f"holds {table.num_rows:,} rows of {columns}; the header says {said['rows']:,} rows"
     return ""
 
 

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 
 from store.contents import Contents
-from store.manifest import Family, Record
+from store.manifest import Family
+from store.records import Record
 from store.runs import shard_seconds
 
 SHARDS = pa.schema(

@@ -35,6 +35,7 @@ def limit(limits: Limits) -> None:
 def _lower(what: int, value: int) -> None:
     """Set both limits, where they are not lower already."""
     _, hard = resource.getrlimit(what)
+    value = min(value, sys.maxsize)
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(what, (value, value))
 

@@ -13,12 +13,15 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from store.errors import DamageError, QueryError, QueryTimeoutError
 
 CHILD_FOUND_DAMAGE = 4
+_TEXT: dict[str, Any] = {"encoding": "utf-8", "errors": "replace"}  # a library may cry in any bytes
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) *([kmgt])(i?)b", re.IGNORECASE)
 _LEAST_MEMORY = 10 << 20
+_LONGEST = 30 * 86_400
 _RESERVED = 2 << 30  # what Python, Arrow and DuckDB map before the first query; 1.3 GB were measured on two cores
 _RESERVED_A_CORE = 32 << 20  # stacks and arenas of threads
 
@@ -38,8 +41,8 @@ class Limits:
     disk: int = 20 * 10**9
 
     def __post_init__(self) -> None:
-        if not self.timeout > 0:
-            raise QueryError(f"--timeout is {self.timeout:g}; it is in seconds and more than 0")
+        if not 0 < self.timeout <= _LONGEST:
+            raise QueryError(f"--timeout is {self.timeout:g}; it is in seconds, more than 0 and at most {_LONGEST:,}")
         if self.memory_bytes < _LEAST_MEMORY:
             raise QueryError(f"--memory is {self.memory}; a query needs at least 10MB")
 
@@ -88,7 +91,7 @@ def run_in_child(
         request = {"location": location, "sql": sql, "result": str(result), "temporary": temporary, "labels": labels}
         given = json.dumps({**request, "limits": asdict(limits)})
         try:
-            done = subprocess.run(command, input=given, text=True, capture_output=True, timeout=limits.timeout)
+            done = subprocess.run(command, input=given, capture_output=True, timeout=limits.timeout, **_TEXT)
         except subprocess.TimeoutExpired:
             raise _timed_out(limits) from None
     if done.returncode != 0:

@@ -5,13 +5,15 @@ store on disk is read in a process of its own: a file that ends that process is 
 checked by another process.
 """
 
+import contextlib
 import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from store.contents import Contents
 from store.errors import DamageError, FormatError, StoreError, StoreMissingError
@@ -71,31 +73,32 @@ def verify_store(storage: Storage, *, tick: Tick = lambda *_: None) -> Verificat
 
 
 def _verify_in_children(root: str, before: Callable[[str], bool]) -> list[Finding]:
-    """The findings of a process that came to its end. Each one that did not shows one more file that ends it."""
+    """The findings of a process that came to its end. Each one that a signal ended shows one more file that does so."""
     fatal: list[Finding] = []
     while True:
-        findings, reading, ended = _verify_in_child(root, [finding.file for finding in fatal], before)
-        if ended == "":
-            return findings + fatal
-        if reading is None:
-            raise StoreError(f"{root}: the process that checks it ended: {ended}")
-        fatal.append(_fatal(reading, ended))
+        with tempfile.TemporaryFile() as cries:
+            findings, reading, code = _verify_in_child(root, [finding.file for finding in fatal], before, cries)
+            if findings is not None:
+                return findings + fatal
+            cries.seek(0)
+            said = cries.read().decode(errors="replace").strip()[-500:]
+        if reading is None or code >= 0:
+            raise StoreError(f"{root}: the process that checks it ended with {_how(code)}: {said}")
+        fatal.append(_fatal(reading, _how(code)))
 
 
 def _verify_in_child(
-    root: str, skip: list[str], before: Callable[[str], bool]
-) -> tuple[list[Finding], str | None, str]:
-    """Findings, the data file that was read last, and how the process ended; empty where it came to its end."""
+    root: str, skip: list[str], before: Callable[[str], bool], cries: IO[bytes]
+) -> tuple[list[Finding] | None, str | None, int]:
+    """Findings (None where the process did not come to its end), the file that it read last, and its exit status."""
     command = [sys.executable, "-P", "-m", "store.verify_child"]
     findings: list[Finding] = []
-    reading, done, said = None, False, ""
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as child:
+    reading, said = None, -1
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=cries) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         try:
-            child.stdin.write(json.dumps({"location": root, "skip": skip}))
+            child.stdin.write(json.dumps({"location": root, "skip": skip}).encode())
             child.stdin.close()
             for what, value in _messages(child.stdout):
                 if what == "reading":
@@ -105,24 +108,20 @@ def _verify_in_child(
                     findings.append(Finding(**{**value, "kind": Kind(value["kind"])}))
                 elif what == "error":
                     raise ERRORS.get(value[0], StoreError)(value[1])
-                elif what == "said":
+                elif what == "done":
                     said = value
-                else:
-                    done = True
         except BaseException:
             child.kill()
             raise
-    return findings, reading, "" if done else f"{_how(child.returncode)} {said}".strip()
+    return findings if said == len(findings) else None, reading, child.returncode
 
 
-def _messages(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
-    """What the child says: one JSON array a line; other lines are cries of the libraries below."""
+def _messages(lines: Iterable[bytes]) -> Iterator[tuple[str, Any]]:
+    """What the child says: one JSON array a line. What a library prints there too is passed over."""
     for line in lines:
-        try:
+        with contextlib.suppress(ValueError, TypeError):
             what, value = json.loads(line)
-        except (ValueError, TypeError):
-            what, value = "said", line.strip()
-        yield what, value
+            yield what, value
 
 
 def _how(code: int) -> str:

@@ -1,6 +1,6 @@
 """The process that checks one store: a request comes in on stdin as JSON, one JSON array a line goes out on stdout.
 
-``["reading", FILE]`` before each data file, ``["finding", {…}]``, at last ``["done", null]`` or
+``["reading", FILE]`` before each data file, ``["finding", {…}]``, at last ``["done", NUMBER OF FINDINGS]`` or
 ``["error", [KIND, TEXT]]``.
 """
 
@@ -30,13 +30,15 @@ def main() -> None:
         _say("reading", name)
         return True
 
+    found = 0
     try:
         for finding in verify(storage_at(request["location"]), before=before):
             _say("finding", dataclasses.asdict(finding))
-    except StoreError as error:
+            found += 1
+    except (StoreError, OSError) as error:
         _say("error", [type(error).__name__, str(error)])
         return
-    _say("done", None)
+    _say("done", found)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from store_factory import NoWaitStorage, change_bytes, flip_bit, with_check
 
 from store.checked_json import from_json, to_json
 from store.errors import DamageError, MismatchError
-from store.manifest import CARD, MANIFEST, Family, Record, data_name, record_name, record_of
+from store.manifest import CARD, MANIFEST, Family
+from store.records import Record, data_name, record_name, record_of
 from store.storage import LocalStorage, MemoryStorage, Storage
 
 

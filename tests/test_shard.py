@@ -18,7 +18,8 @@ from store_factory import add_corpus, add_labels, flip_bit, random_logits, write
 
 from store import Store
 from store.errors import DamageError, MismatchError, StoreError, StoreFullError
-from store.manifest import Family, Record
+from store.manifest import Family
+from store.records import Record
 from store.schema import CORPUS
 from store.shard import BATCH_ROWS, ShardWriter, open_shard, read_shard, rebatch, write_shard
 from store.soft_labels import label_batch

@@ -155,8 +155,8 @@ class StoreMachine(RuleBasedStateMachine):
             with pytest.raises((DamageError, StoreMissingError)):
                 list(verify(self.storage))
             return
-        named = [finding.file for finding in verify(self.storage) if finding.is_damage]
-        assert sorted(named) == sorted(name for name in self._bad(now) if self._is_damage(name, now))
+        named = {finding.file for finding in verify(self.storage) if finding.is_damage}
+        assert named == {name for name in self._bad(now) if self._is_damage(name, now)}
 
     @rule()
     def mend(self) -> None:
@@ -215,13 +215,22 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _is_damage(self, name: str, now: Files) -> bool:
         """Whether what is wrong with the file can be seen, and is more than that it is not there yet."""
-        folder, last = name.rpartition("/")[::2]
         if name.endswith(".arrow"):
-            known_by = [f"{folder}/{last.split('-')[0]}.json", f"{folder}/manifest.json"]
-            return folder == "rejects" or bool(set(known_by) & (now.keys() - self._bad(now)))
+            return name.startswith("rejects/") or self._is_committed(name, now)
         if name in now or copy_name(name) in self.model:
             return name in now or _shows(name, now)
-        return not name.endswith(("copy.json", "manifest.json")) and f"{folder}/manifest.json" in now
+        folder, last = name.rsplit("/", 1)
+        if name.endswith(("copy.json", "manifest.json")):
+            return False
+        # Tokens and labels are made of texts: where they are committed, the texts were.
+        others = [other for other in self.model if folder == "corpus" and other.endswith(f"/{last}") and other != name]
+        return f"{folder}/manifest.json" in now or any(self._is_committed(other, now) for other in others)
+
+    def _is_committed(self, name: str, now: Files) -> bool:
+        """Whether a shard's own record says so, or the manifest of its family."""
+        folder, last = name.rsplit("/", 1)
+        known_by = {f"{folder}/{last[:5]}.json", f"{folder}/manifest.json"}
+        return bool(known_by & (now.keys() - self._bad(now)))
 
 
 def _shows(name: str, now: Files) -> bool:

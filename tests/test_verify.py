@@ -19,6 +19,7 @@ import pyarrow as pa
 import pytest
 from faults import clear, snapshot
 from whole_run import (
+    CLASSES,
     ENCODING,
     begin,
     freeze_card,
@@ -27,8 +28,10 @@ from whole_run import (
     write_input,
 )
 
+import engine
 import store
 from cli.main import DAMAGED, OK, USAGE, run
+from engine.demo.models import Shape, make_model, make_tokenizer
 from engine.errors import EngineError
 from engine.labelling.repair import Repair, repair
 from engine.labelling.shard_labeller import Labeller, label_shard
@@ -36,7 +39,8 @@ from store import Store
 from store.checked_json import copy_name, from_json, to_json
 from store.errors import DamageError, StoreMissingError
 from store.findings import Finding, Kind
-from store.manifest import MANIFEST, data_name, record_name
+from store.manifest import MANIFEST
+from store.records import data_name, record_name
 from store.schema import rejects_schema
 from store.statistics import shard_statistics
 from store.storage import LocalStorage, MemoryStorage, Storage
@@ -370,7 +374,7 @@ def forge(made: Store, path: str, shard: int, data: bytes, *, rows: pa.RecordBat
     held = family.record(shard)
     assert held is not None
     sha256 = hashlib.sha256(data).hexdigest()
-    statistics = held.statistics if rows is None else shard_statistics(path, rows)
+    statistics = held.statistics if rows is None else shard_statistics(path, pa.table(rows))
     file = data_name(shard, sha256)
     record = dataclasses.replace(held, file=file, bytes=len(data), sha256=sha256, statistics=statistics)
     made.storage.put(f"{path}/{record.file}", data)
@@ -763,35 +767,57 @@ def test_what_is_no_store_ends_with_1_and_what_cannot_be_judged_with_4(tmp_path:
     assert "store.json and its copy are both damaged" in capsys.readouterr().err
 
 
-def test_a_real_store_is_repaired_with_its_teacher(demo, tmp_path: Path, capsys) -> None:
-    root = tmp_path / "reviews.store"
-    shutil.copytree(demo.path("reviews.store"), root)
-    whole = snapshot(LocalStorage(root))
-    teacher = shutil.copytree(demo.path("teacher"), tmp_path / "moved")
-    lost = [
-        next(name for name in sorted(whole) if name.startswith(f"{family}/") and name.endswith(".arrow"))
-        for family in ("corpus", "tokens", "labels", "rejects")
-    ]
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small teacher that nobody trained, another one, and a store that the first one labelled."""
+    folder = tmp_path_factory.mktemp("real")
+    inputs = write_input(folder, rows=60)
+    tokenizer = make_tokenizer(Path(inputs[0]).read_text().splitlines(), vocab_size=200, positions=32)
+    shape = Shape(hidden=16, layers=1, heads=2, positions=32)
+    for seed, name in enumerate(["teacher", "other"]):
+        make_model(folder / name, tokenizer, shape, classes=CLASSES, seed=seed)
+    config = engine.LabelConfig(
+        store=str(folder / "a.store"), teacher=str(folder / "teacher"), inputs=inputs, shards=3, devices=("cpu",)
+    )
+    engine.label(config)
+    return folder
+
+
+@pytest.fixture
+def copied(real: Path, tmp_path: Path) -> Path:
+    """A copy of that store."""
+    return Path(shutil.copytree(real / "a.store", tmp_path / "a.store"))
+
+
+def test_a_store_is_repaired_with_its_teacher_wherever_that_is_now(real: Path, copied: Path, tmp_path: Path, capsys):
+    whole = snapshot(LocalStorage(copied))
+    families = ("corpus/", "tokens/", "labels/", "rejects/")
+    lost = [next(n for n in sorted(whole) if n.startswith(family) and n.endswith(".arrow")) for family in families]
     for name in [*lost, "corpus/00000.json"]:
-        (root / name).write_bytes(flipped(whole[name], 4_001))
-    (card,) = (name for name in whole if name.startswith("labels/") and name.endswith("card.json"))
-    (root / card).unlink()
-    code, rows, _ = verified(capsys, root)
-    assert (code, {row["file"] for row in rows}) == (DAMAGED, {*lost, "corpus/00000.json", card})
-    code, _, err = verified(capsys, root, "--repair", "--teacher", teacher)
+        (copied / name).write_bytes(flipped(whole[name], 2_001))
+    (copied / "labels/teacher/card.json").unlink()
+    damaged = snapshot(LocalStorage(copied))
+    code, rows, _ = verified(capsys, copied)
+    assert (code, {row["file"] for row in rows}) == (DAMAGED, {*lost, "corpus/00000.json", "labels/teacher/card.json"})
+    code, _, err = verified(capsys, copied, "--repair")
     assert (code, err.count("made again")) == (OK, 4)
-    assert snapshot(LocalStorage(root)) == whole
-    assert verified(capsys, root)[:2] == (OK, [])
+    assert snapshot(LocalStorage(copied)) == whole
+    for name, data in damaged.items():
+        (copied / name).write_bytes(data)
+    moved = shutil.copytree(real / "teacher", tmp_path / "moved")
+    code, _, err = verified(capsys, copied, "--repair", "--teacher", moved)
+    assert (code, err.count("made again")) == (OK, 4)
+    assert snapshot(LocalStorage(copied)) == whole
+    assert verified(capsys, copied)[:2] == (OK, [])
 
 
-def test_another_teacher_repairs_nothing(demo, tmp_path: Path, capsys) -> None:
-    root = tmp_path / "reviews.store"
-    shutil.copytree(demo.path("reviews.store"), root)
-    name = next(path for path in sorted(root.glob("labels/*/*.arrow")))
-    name.write_bytes(flipped(name.read_bytes(), 4_001))
-    before = snapshot(LocalStorage(root))
-    code, _, err = verified(capsys, root, "--repair", "--teacher", demo.path("student"))
+@pytest.mark.parametrize(("teacher", "problem"), [("other", "was begun with weights_sha256"), ("gone", "gone")])
+def test_another_teacher_repairs_nothing(real: Path, copied: Path, capsys, teacher: str, problem: str) -> None:
+    name = next(iter(sorted(copied.glob("labels/*/*.arrow"))))
+    name.write_bytes(flipped(name.read_bytes(), 2_001))
+    before = snapshot(LocalStorage(copied))
+    code, _, err = verified(capsys, copied, "--repair", "--teacher", real / teacher)
     assert code == DAMAGED
-    assert "could not be made again: labels/" in err
-    assert "was begun with" in err
-    assert snapshot(LocalStorage(root)) == before
+    assert "could not be made again: labels/teacher: " in err
+    assert problem in err
+    assert snapshot(LocalStorage(copied)) == before

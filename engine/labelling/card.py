@@ -21,6 +21,7 @@ _IDENTITY = {
     "config_sha256": "--teacher",
     "revision": "--revision",
     "classes": "--teacher",
+    "max_length": "--max-length",
     "encoding_sha256": "--max-length or the tokenizer",
     "dtype": "--dtype",
     "tokens_per_batch": "--tokens-per-batch",
@@ -111,12 +112,12 @@ def check_card(held: dict[str, Any], card: dict[str, Any], *, label_set: str) ->
         MismatchError: it would.
     """
     for field, option in _IDENTITY.items():
-        if field == "revision" and None in (held[field], card[field]):
+        if field == "revision" and None in (held.get(field), card[field]):
             continue  # a path, or a hub's default branch: the hash of the weights says whether it is the same model
-        if held[field] != card[field]:
+        if held.get(field) != card[field]:
             raise MismatchError(
-                f"the label set {label_set!r} was begun with {field} {_short(held[field])} ({held['model']}), and "
-                f"this run has {_short(card[field])} ({card['model']}). Change {option}, or give the new labels "
+                f"the label set {label_set!r} was begun with {field} {_short(held.get(field))} ({held.get('model')}), "
+                f"and this run has {_short(card[field])} ({card['model']}). Change {option}, or give the new labels "
                 "another --name"
             )
 

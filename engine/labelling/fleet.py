@@ -43,7 +43,7 @@ class FleetConfig:
 
     devices: tuple[str, ...]
     stall_seconds: float = STALL_SECONDS
-    load_seconds: float = 600.0
+    load_seconds: float = 180.0
 
 
 def run_fleet(job: Job, shards: Sequence[int], config: FleetConfig, *, done: OnDone, tick: Tick = silent) -> None:

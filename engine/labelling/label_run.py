@@ -1,5 +1,6 @@
 """One label run: make the store where there is none, load the teacher, label every shard that is missing."""
 
+import dataclasses
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,10 +105,15 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
         made=made,
         labels=labels,
         job=job,
-        start=job.start(model, devices[0]) if len(devices) == 1 else None,
+        start=job.start(model, devices[0]) if _stays_here(devices, config.store) else None,
         keep_tokens=config.keep_tokens,
         batch_seconds=2 * parameters(model.module) * tokens / _SLOWEST[device.type],
     )
+
+
+def _stays_here(devices: tuple[str, ...], place: str | Storage) -> bool:
+    """Whether this process labels: alone on the CPU. A GPU can hang or break, and gets a process that can be ended."""
+    return len(devices) == 1 and (devices[0] == "cpu" or isinstance(place, Storage))
 
 
 def default_name(teacher: str) -> str:
@@ -141,6 +147,16 @@ def _open_or_make(storage: Storage, config: LabelConfig, model: Classifier, tick
 
 def _check_same(made: Store, config: LabelConfig) -> None:
     """Refuse options that the store's header contradicts."""
+    for what, given in dataclasses.asdict(config.columns).items():
+        held = {entry["columns"].get(what) for entry in made.header.inputs if entry["rows"]}
+        if given is not None and held and held != {given}:
+            names = ", ".join(sorted(name or "none" for name in held))
+            raise MismatchError(f"{made.location} was made from the {what} column {names}, and --{what} is {given}")
+    if config.on_bad_row == "fail" and made.header.rejects["rows"]:
+        raise MismatchError(
+            f"{made.location} was made with {made.header.rejects['rows']:,} rows rejected, and --on-bad-row is fail; "
+            "label into a new store"
+        )
     if config.shards is not None and config.shards != made.header.shards:
         raise MismatchError(f"{made.location} has {made.header.shards} shards, and --shards is {config.shards}")
     if config.classes is not None and sorted(config.classes) != sorted(made.header.classes):

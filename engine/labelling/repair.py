@@ -113,7 +113,7 @@ class _Work:
             for path in sorted(path for path in shards if path.split("/")[0] == kind):
                 try:
                     make(path, sorted(shards[path]))
-                except (EngineError, StoreError) as error:
+                except (EngineError, StoreError, OSError, RuntimeError) as error:
                     self.obstacles.append(f"{path}: {error}")
 
     def _sources(self) -> list[SeenFile]:
