@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("--shards", type=int, default=12)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=0.05, help="a shard takes at least")
+    parser.add_argument("--begun", help="a file to which each shard is written when it is begun")
     arguments = parser.parse_args()
     try:
         sys.stdout.write(f"{rehearse(arguments)}\n")
@@ -46,7 +47,9 @@ def rehearse(arguments: argparse.Namespace) -> int:
         made = ingest(
             storage, IngestConfig(files=(arguments.input,), shards=arguments.shards, classes=CLASSES), known=CLASSES
         )
-    job = FakeJob(store=str(Path(arguments.store).absolute()), seconds_per_shard=arguments.seconds)
+    job = FakeJob(
+        store=str(Path(arguments.store).absolute()), seconds_per_shard=arguments.seconds, begun=arguments.begun
+    )
     job.freeze_card()
     work = Work(
         made=made,

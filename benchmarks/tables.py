@@ -67,8 +67,8 @@ def kills(result: dict[str, Any]) -> str:
     return (
         f"{result['kills']} SIGKILLs at random moments of {result['trials']} runs (one to three in a chain; "
         f"{', '.join(map(str, result['workers'][:-1]))} and {result['workers'][-1]} workers): {result['good']} of "
-        f"{result['trials']} stores came out byte for byte as those of undisturbed runs, and "
-        f"{result['committed_shards_labelled_again']} committed shards were labelled again."
+        f"{result['trials']} stores came out byte for byte as that of an undisturbed run. What a kill interrupted was "
+        f"done again, {result['shards_begun_again']} shards in all, and nothing else."
     )
 
 
@@ -76,7 +76,7 @@ def troubles(result: dict[str, Any]) -> str:
     """One sentence."""
     longest = result["longest_seconds"]
     return (
-        f"A worker that is killed, falls silent or meets a CUDA error that sticks: {result['good']} of "
+        f"A worker (of a made-up teacher) that is killed, falls silent or meets a CUDA error that sticks: {result['good']} of "
         f"{result['trials']} runs ended within 60 s with the complete store, or with an error that names the shard "
         f"where it failed each time (the longest after a kill {longest['kill']:.0f} s, after silence "
         f"{longest['hang']:.0f} s)."

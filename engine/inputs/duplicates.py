@@ -41,9 +41,11 @@ class DuplicateFinder:
     def _spill(self) -> None:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="engine-ids-")
+        ids = (
+            id_ for held in self._held for id_ in held.column("id").to_pylist()
+        )  # as objects they are three times as large
+        partitions = np.fromiter((zlib.crc32(id_.encode()) for id_ in ids), np.uint32) % _PARTITIONS
         table = pa.concat_tables(self._held).combine_chunks()
-        hashes = np.fromiter((zlib.crc32(id_.encode()) for id_ in table.column("id").to_pylist()), np.uint32)
-        partitions = hashes % _PARTITIONS
         for partition in np.unique(partitions):
             part = table.take(pa.array(np.flatnonzero(partitions == partition)))
             path = Path(self._folder.name) / f"{partition:03d}"

@@ -63,6 +63,7 @@ class FakeJob:
         seconds_per_shard: how long one takes, at least.
         troubles: what goes wrong.
         marks: a folder in which processes count the troubles that have a number of times.
+        begun: a file to which every process adds a line for each shard that it begins.
     """
 
     store: str
@@ -72,6 +73,7 @@ class FakeJob:
     seconds_per_shard: float = 0.0
     troubles: tuple[Trouble, ...] = ()
     marks: str | None = None
+    begun: str | None = None
 
     def freeze_card(self) -> None:
         """Write the label set's card, as the run that begins it does."""
@@ -101,6 +103,9 @@ class FakeJob:
         labeller = dataclasses.replace(labeller, keep_tokens=self.keep_tokens)
 
         def label_one(shard: int, tick: Tick) -> ShardReport | None:
+            if self.begun is not None and labeller.labels.record(shard) is None:
+                with Path(self.begun).open("a") as file:
+                    file.write(f"{shard}\n")
             _pass_time(self.seconds_per_shard, tick)
             classes, vocab_size = len(labeller.permutation), labeller.encoding.vocab_size
             encoder = FakeEncoder(classes, vocab_size, lambda: _strike(makers, shard, device))
