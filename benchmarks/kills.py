@@ -36,7 +36,7 @@ class Trial:
 
     Attributes:
         workers: processes that labelled.
-        killed_in: what each kill interrupted: ``inputs``, ``corpus``, ``labels``, or ``nothing`` where the run was done.
+        killed_in: what each kill interrupted: ``inputs``, ``corpus``, ``labels``, or ``nothing`` where all was done.
         again: shards that were begun more than once over all runs; None where the teacher does not say.
         different: names of files that differ from those of an undisturbed run.
     """

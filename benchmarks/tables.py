@@ -76,9 +76,9 @@ def troubles(result: dict[str, Any]) -> str:
     """One sentence."""
     longest = result["longest_seconds"]
     return (
-        f"A worker (of a made-up teacher) that is killed, falls silent or meets a CUDA error that sticks: {result['good']} of "
-        f"{result['trials']} runs ended within 60 s with the complete store, or with an error that names the shard "
-        f"where it failed each time (the longest after a kill {longest['kill']:.0f} s, after silence "
+        "A worker (with a made-up teacher) that is killed, falls silent or meets a CUDA error that sticks: "
+        f"{result['good']} of {result['trials']} runs ended within 60 s with the complete store, or with an error that "
+        f"names the shard where it failed each time (the longest after a kill {longest['kill']:.0f} s, after silence "
         f"{longest['hang']:.0f} s)."
     )
 

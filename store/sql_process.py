@@ -21,6 +21,7 @@ CHILD_FOUND_DAMAGE = 4
 _TEXT: dict[str, Any] = {"encoding": "utf-8", "errors": "replace"}  # a library may cry in any bytes
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) *([kmgt])(i?)b", re.IGNORECASE)
 _LEAST_MEMORY = 10 << 20
+_MOST_MEMORY = 1000 * 10**12
 _LONGEST = 30 * 86_400
 _RESERVED = 2 << 30  # what Python, Arrow and DuckDB map before the first query; 1.3 GB were measured on two cores
 _RESERVED_A_CORE = 32 << 20  # stacks and arenas of threads
@@ -43,8 +44,8 @@ class Limits:
     def __post_init__(self) -> None:
         if not 0 < self.timeout <= _LONGEST:
             raise QueryError(f"--timeout is {self.timeout:g}; it is in seconds, more than 0 and at most {_LONGEST:,}")
-        if self.memory_bytes < _LEAST_MEMORY:
-            raise QueryError(f"--memory is {self.memory}; a query needs at least 10MB")
+        if not _LEAST_MEMORY <= self.memory_bytes <= _MOST_MEMORY:
+            raise QueryError(f"--memory is {self.memory}; it must be at least 10MB and at most 1000TB")
 
     @property
     def memory_bytes(self) -> int:

@@ -7,10 +7,13 @@ from functools import cache
 
 import duckdb
 import pyarrow as pa
+import pyarrow.dataset as pads
 
 from store.contents import Contents
+from store.errors import DamageError
 from store.scan import Failure, FamilyRows, LateTable, side_by_side
-from store.schema import CORPUS, GOLD, LABELS
+from store.schema import CORPUS, GOLD, LABELS, REJECTS, rejects_schema
+from store.shard_check import check_rejects
 from store.shard_table import SHARDS, ShardTable
 
 _CORPUS_COLUMNS = "row, id, text, label, {class_} AS class, n_chars, text_hash, {shard} AS shard{extras}"
@@ -48,7 +51,8 @@ class Views:
         contents = self._contents
         self._register("_corpus", CORPUS)
         self._connection.register("_gold", contents.dataset(GOLD))
-        self._connection.register("_rejects", contents.rejects())
+        rejects = LateTable(rejects_schema(), lambda: _sound_rejects(contents), self.failure)
+        self._connection.register("_rejects", rejects)
         records = self._records
         shards = LateTable(SHARDS, lambda: ShardTable(contents, records), self.failure)
         self._connection.register("_shards", shards)
@@ -112,6 +116,19 @@ class Views:
 
     def _class_of(self, index: str) -> str:
         return f"([{', '.join(map(_literal, self._contents.header.classes))}]::VARCHAR[])[{index} + 1]"
+
+
+def _sound_rejects(contents: Contents) -> pads.Dataset:
+    """The refused rows, of a file that is as the header says: it is small enough to be hashed each time.
+
+    Raises:
+        DamageError: it is not.
+    """
+    problem = check_rejects(contents)
+    if problem is not None:
+        file = f"{contents.location}/{REJECTS}/{contents.header.rejects['file']}"
+        raise DamageError(f"{file} {problem.text}; `engine verify STORE --repair` makes it again")
+    return contents.rejects()
 
 
 def _literal(value: str) -> str:

@@ -318,3 +318,17 @@ def test_a_dataset_of_an_unsealed_family_names_a_damaged_record(storage: Storage
     change_bytes(storage, "corpus/00001.json", b'"rows": 17', b'"rows": 16')
     with pytest.raises(DamageError, match=r"corpus/00001\.json is damaged: its bytes are not those of its check"):
         made.dataset("corpus")
+
+
+def test_a_stray_file_is_no_label_set() -> None:
+    made = make_store()
+    made.storage.put("labels/notes.txt", b"mine")
+    assert made.label_sets() == ["bert"]
+
+
+def test_the_work_of_another_program_is_not_taken_for_a_beginning(storage: Storage) -> None:
+    theirs = b'{\n "name": "something else"\n}\n'
+    storage.put(HEADER, theirs)
+    with pytest.raises(DamageError, match=r"store\.json is damaged"):
+        create(storage, make_store().header)
+    assert storage.read(HEADER).to_pybytes() == theirs

@@ -695,6 +695,16 @@ def test_a_damaged_shard_is_named_where_a_query_reads_it(view: str, damage: byte
     assert ask(made, "SELECT count(*) FROM corpus") == [50]
 
 
+@pytest.mark.parametrize("damage", [None, b"", b"no Arrow file"])
+def test_a_damaged_file_of_refused_rows_is_named(tmp_path: Path, damage: bytes | None) -> None:
+    made = make_store(LocalStorage(tmp_path / "a.store"), rows=50)
+    path = next((tmp_path / "a.store" / "rejects").iterdir())
+    path.unlink() if damage is None else path.write_bytes(damage)
+    with pytest.raises(DamageError, match=rf"rejects/{path.name} .*--repair"):
+        made.sql("SELECT count(*) FROM rejects")
+    assert ask(made, "SELECT count(*) FROM corpus") == [50]
+
+
 def test_a_damaged_record_is_named_where_a_query_reads_it(tmp_path: Path) -> None:
     made = make_store(LocalStorage(tmp_path / "a.store"), rows=50)
     flip_bit(made.storage, "labels/bert/manifest.json", 123)

@@ -94,10 +94,15 @@ def test_a_limit_of_memory_that_is_no_size_is_refused(memory: str) -> None:
 
 
 def test_limits_that_no_query_can_keep_are_refused() -> None:
-    with pytest.raises(QueryError, match="--memory is 1MB; a query needs at least 10MB"):
+    with pytest.raises(QueryError, match="--memory is 1MB; it must be at least 10MB and at most 1000TB"):
         Limits(memory="1MB")
+    with pytest.raises(QueryError, match="--memory is 9999TB; it must be at least 10MB and at most 1000TB"):
+        Limits(memory="9999TB")
+    for timeout in (float("inf"), 1e300):
+        with pytest.raises(QueryError, match=r"--timeout is .*; it is in seconds, more than 0 and at most 2,592,000"):
+            Limits(timeout=timeout)
     for timeout in (0, -1, float("nan")):
-        with pytest.raises(QueryError, match="it is in seconds and more than 0"):
+        with pytest.raises(QueryError, match="it is in seconds, more than 0 and at most"):
             Limits(timeout=timeout)
 
 

@@ -725,3 +725,18 @@ def test_storage_at_takes_paths_and_storages(tmp_path: Path) -> None:
 def test_a_url_is_refused_by_its_scheme() -> None:
     with pytest.raises(StoreMissingError, match=r"s3://bucket/x: stores at s3:// are not supported; give a folder"):
         storage_at("s3://bucket/x")
+
+
+def test_a_file_that_is_replaced_while_it_is_asked_whether_it_is_needed_stays(local: LocalStorage) -> None:
+    local.put("f/a", b"first")
+
+    def needed() -> bool:
+        (local.root / "f/b").write_bytes(b"first")
+        (local.root / "f/b").replace(local.root / "f/a")
+        return False
+
+    assert local.remove_dead("f/a", unless=needed) is False
+    assert local.list("f") == ["a"]
+    assert local.remove_dead("f/a", unless=lambda: True) is False
+    assert local.remove_dead("f/a", unless=lambda: False) is True
+    assert local.list("f") == []

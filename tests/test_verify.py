@@ -821,3 +821,22 @@ def test_another_teacher_repairs_nothing(real: Path, copied: Path, capsys, teach
     assert "could not be made again: labels/teacher: " in err
     assert problem in err
     assert snapshot(LocalStorage(copied)) == before
+
+
+@pytest.mark.parametrize("gone", [r"corpus/.*", r"corpus/(00001.*|manifest\.json)"])
+def test_texts_that_are_gone_without_a_trace_are_missed_by_what_was_made_of_them(bench: Bench, gone: str) -> None:
+    """Their records and the manifest are gone too, so that the corpus by itself looks like one that is not finished."""
+    findings = bench.examine({name: None for name in bench.whole if re.fullmatch(gone, name)})
+    missing = {finding.file for finding in findings if finding.kind is Kind.MISSING}
+    assert "corpus/00001.json" in missing
+    assert all(name.startswith("corpus/") for name in missing)
+    assert bench.repair().after.damage == []
+    assert bench.differing() == []
+
+
+def test_a_generation_that_is_gone_below_a_later_one_is_missed(bench: Bench) -> None:
+    record = bench.whole["labels/one/00001.json"]
+    findings = bench.examine({"labels/one/00001.g2.json": record})
+    assert [(finding.kind, finding.file) for finding in findings if finding.is_damage] == [
+        (Kind.MISSING, "labels/one/00001.g1.json")
+    ]

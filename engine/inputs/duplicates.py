@@ -56,11 +56,11 @@ class DuplicateFinder:
     def repeats(self) -> tuple[npt.NDArray[np.int64], list[str]]:
         """Positions that repeat an id seen at a smaller position, ascending, and their ids."""
         if self._folder is None:
-            tables = [pa.concat_tables(self._held)] if self._held else []
+            tables = iter([pa.concat_tables(self._held)] if self._held else [])
         else:
             if self._held:
                 self._spill()
-            tables = [_read_streams(path) for path in sorted(Path(self._folder.name).iterdir())]
+            tables = (_read_streams(path) for path in sorted(Path(self._folder.name).iterdir()))
         found = [_repeats_of(table) for table in tables]
         repeats = pa.concat_tables([*found, _SCHEMA.empty_table()]).sort_by("position")
         return repeats.column("position").to_numpy(), repeats.column("id").to_pylist()
