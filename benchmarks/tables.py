@@ -83,6 +83,23 @@ def troubles(result: dict[str, Any]) -> str:
     )
 
 
+def scale(result: dict[str, Any]) -> str:
+    """Three sentences."""
+    shards, rows, texts = result["shards"], result["rows"], result["texts"]
+    count, peer = shards["count and mean"], shards["count and mean, pyarrow's data set"]
+    questions = {name: one["answer"]["again"] for name, one in rows.items() if "data set" not in name}
+    slowest = sorted(questions, key=questions.__getitem__)[-1]
+    size, text = max(texts.items(), key=lambda item: float(item[0].split()[0]))
+    return (
+        f"A store of 100,000 sealed shards opens and connects in {count['answer']['connect']:.2f} s, and `SELECT "
+        f"count(*), avg(confidence) FROM labels` takes {count['answer']['first']:.1f} s (DuckDB over pyarrow's own "
+        f"data set: {peer['answer']['connect'] + peer['answer']['first']:.1f} s) with "
+        f"{count['peak_private_megabytes']} MB. Of {len(questions)} questions over 10 million rows and two label sets, "
+        f"{sum(seconds <= 1 for seconds in questions.values())} take at most 1 s on two cores; the slowest, {slowest}, "
+        f"{questions[slowest]:.2f} s. {size} of text were ingested with a peak RSS of {text['peak_megabytes']} MB."
+    )
+
+
 def _conditions(result: dict[str, Any]) -> str:
     conditions = result["conditions"]
     versions = conditions["versions"]
@@ -98,6 +115,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "parity": parity,
     "kills": kills,
     "troubles": troubles,
+    "scale": scale,
 }
 
 

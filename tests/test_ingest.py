@@ -246,7 +246,8 @@ def test_texts_of_a_shard_are_read_in_row_order(three_files: tuple[str, ...]) ->
 
 def test_a_shard_that_is_not_written_is_refused_with_the_remedy(tmp_path: Path, three_files: tuple[str, ...]) -> None:
     made = make(*three_files, storage=LocalStorage(tmp_path / "s.store"), shards=2)
-    (tmp_path / "s.store" / "corpus" / "00001.json").unlink()
+    for name in ("00001.json", "manifest.json"):
+        (tmp_path / "s.store" / "corpus" / name).unlink()
     with pytest.raises(InputError, match="shard 1 of the corpus is not written; run the label command again"):
         read_texts(made, 1)
 
