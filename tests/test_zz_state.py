@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from faults import Fault, FaultyStorage, Killed, clear, snapshot
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from whole_run import begin, freeze_card, label, labeller_for, whole_run, write_input
@@ -28,6 +28,7 @@ from store.verify import verify
 
 ROWS, SHARDS = 20, 4
 SETS = ("one", "second")
+RECORDS = tuple(f"{shard:05d}.json" for shard in range(SHARDS))
 REFUSALS = (OSError, StoreError, EngineError, Killed)
 
 Files = dict[str, bytes]
@@ -139,9 +140,10 @@ class StoreMachine(RuleBasedStateMachine):
         if not held:
             return
         self.damaged.add(name)
-        if how == "delete":
+        # No run makes tokens again for labels that are there, so theirs are cut instead.
+        if how == "delete" and not (name.startswith("tokens/") and name.endswith(("manifest.json", *RECORDS))):
             self.storage.remove_dead(name)
-        elif how == "cut":
+        elif how != "flip":
             self.storage.put(name, held[: data.draw(st.integers(0, len(held) - 1))])
         else:
             bit = data.draw(st.integers(0, 8 * len(held) - 1))
@@ -219,7 +221,7 @@ class StoreMachine(RuleBasedStateMachine):
             return name.startswith("rejects/") or self._is_committed(name, now)
         if name in now or copy_name(name) in self.model:
             return name in now or _shows(name, now)
-        folder, last = name.rsplit("/", 1)
+        folder, _, last = name.rpartition("/")
         if name.endswith(("copy.json", "manifest.json")):
             return False
         # Tokens and labels are made of texts: where they are committed, the texts were.
@@ -228,7 +230,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _is_committed(self, name: str, now: Files) -> bool:
         """Whether a shard's own record says so, or the manifest of its family."""
-        folder, last = name.rsplit("/", 1)
+        folder, _, last = name.rpartition("/")
         known_by = {f"{folder}/{last[:5]}.json", f"{folder}/manifest.json"}
         return bool(known_by & (now.keys() - self._bad(now)))
 
@@ -243,7 +245,7 @@ def _shows(name: str, now: Files) -> bool:
 
 COMMON = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 PROFILES = [
-    settings(max_examples=40, stateful_step_count=50, **COMMON),
+    settings(max_examples=60, stateful_step_count=50, phases=[Phase.generate], **COMMON),
     pytest.param(
         settings(max_examples=500, stateful_step_count=50, **COMMON),
         marks=[pytest.mark.slow, pytest.mark.timeout(7_200)],
