@@ -129,10 +129,16 @@ def test_whole_decimals_are_integers_and_floats_keep_their_digits(demo, capsys):
     assert capsys.readouterr().out == "total,share\n9007199254740995,0.1234567890123\n"
 
 
+def damage(file):
+    """Another byte, so that no check can pass; a file that is merely cut short is not there, and its copy speaks."""
+    data = file.read_bytes()
+    file.write_bytes(data[:20] + bytes([data[20] ^ 1]) + data[21:])
+
+
 def test_damage_is_damage_in_sql_too(demo, tmp_path, capsys):
     place = tmp_path / "store"
     assert run(["label", demo.path("gold.parquet"), "--store", str(place), "--teacher", demo.path("teacher")]) == 0
-    (place / "store.json").write_text("{")
+    damage(place / "store.json")
     assert run(["sql", str(place), "SELECT 1"]) == 4
     assert "store.json is damaged" in capsys.readouterr().err
 
@@ -218,7 +224,7 @@ def test_damage_has_its_own_exit_code(demo, tmp_path, capsys):
     place = tmp_path / "store"
     arguments = ["label", demo.path("gold.parquet"), "--store", str(place), "--teacher", demo.path("teacher")]
     assert run(arguments) == 0
-    (place / "store.json").write_text("{")
+    damage(place / "store.json")
     assert run(["info", str(place)]) == 4
     assert "store.json is damaged" in capsys.readouterr().err
 

@@ -277,8 +277,8 @@ def damage_some(whole: Files, chance: random.Random) -> dict[str, bytes | None]:
 
 
 def are_like(name: str, other: str) -> bool:
-    """Whether they are records of one shard, of which only the manifest tells which family's they are."""
-    return name.rsplit("/", 1)[-1] == other.rsplit("/", 1)[-1] != "manifest.json"
+    """Whether they are records of one shard, or manifests, of which only others tell which family's they are."""
+    return name.rsplit("/", 1)[-1] == other.rsplit("/", 1)[-1]
 
 
 @pytest.mark.parametrize("times", [60, pytest.param(1_000, marks=SLOW)])
