@@ -10,7 +10,7 @@ import hashlib
 from typing import Any
 
 from store.checked_json import create, freeze, from_json, frozen, is_there, is_torn, parse_json, to_json
-from store.errors import DamageError, MismatchError, StoreMissingError
+from store.errors import DamageError, MismatchError, StoreError, StoreMissingError
 from store.records import Record, record_name, record_of
 from store.schema import LABELS, TOKENS
 from store.storage import Storage
@@ -127,6 +127,13 @@ class Family:
             raise DamageError(f"{self.location}/{MANIFEST} is not a manifest: it lists no records")
         return [self._record(entry, MANIFEST) for entry in manifest["records"]]
 
+    def listed_record(self, shard: int) -> Record | None:
+        """The record of ``shard`` in the manifest; None where it has none, or is damaged or not there itself."""
+        try:
+            return next((record for record in self.listed() if record.shard == shard), None)
+        except StoreError:
+            return None
+
     def _record(self, entry: Any, name: str) -> Record:
         try:
             return Record(**entry)
@@ -167,11 +174,9 @@ class Family:
             held = self._read(record.shard, last)
         except DamageError:
             held = None
-        if held is None and last == 0 and self.is_sealed():
+        if held is None and last == 0 and (held := self.listed_record(record.shard)) is not None:
             # Readers take what the manifest lists for the first generation: so must its file.
-            held = next((listed for listed in self.listed() if listed.shard == record.shard), None)
-            if held is not None:
-                self._replace(held, 0)
+            self._replace(held, 0)
         if held is None:
             self._replace(record, last)
             return True

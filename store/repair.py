@@ -92,21 +92,13 @@ def _restore_record(contents: Contents, family: Family, name: str) -> bool:
     if numbers is None:
         return False
     shard, generation = numbers
-    record = _listed(family, shard) if generation == 0 else None
+    record = family.listed_record(shard) if generation == 0 else None
     if record is None or record.file not in contents.storage.list(family.path):  # a manifest may be another family's
         record = _record_of_data(contents, family, shard) or record
     if record is None:
         return False
     contents.storage.put(f"{family.path}/{name}", to_json(dataclasses.asdict(record)))
     return True
-
-
-def _listed(family: Family, shard: int) -> Record | None:
-    """The record of ``shard`` in the manifest; None where there is none."""
-    try:
-        return next((record for record in family.listed() if record.shard == shard), None)
-    except StoreError:
-        return None
 
 
 def _record_of_data(contents: Contents, family: Family, shard: int) -> Record | None:

@@ -216,6 +216,17 @@ def test_every_file_that_is_gone_is_found_named_and_repaired(bench: Bench) -> No
     assert bench.cases == len(bench.whole)
 
 
+@pytest.mark.parametrize("folder", ["corpus", f"tokens/{ENCODING}", "labels/one"])
+def test_shards_that_lost_their_data_records_and_manifest_are_repaired(bench: Bench, folder: str) -> None:
+    manifest = f"{folder}/{MANIFEST}"
+    changes: Changes = {manifest: flipped(bench.whole[manifest], 0)}
+    for record in (f"{folder}/00000.json", f"{folder}/00001.json"):
+        changes |= {record: bench.whole[record][:-9], data_of(bench.whole, record): None}
+    bench.examine(changes)
+    assert bench.repair().after.damage == []
+    assert bench.differing() == []
+
+
 def test_swapped_files_of_two_shards_are_found_named_and_repaired(bench: Bench) -> None:
     pairs = []
     for folder in ("corpus", f"tokens/{ENCODING}", "labels/one"):
