@@ -1,7 +1,7 @@
 """Lengths → a plan of batches under a token budget, and back to the order that the rows came in. Pure numpy.
 
-The same lengths and budget give the same plan. A batch of n rows whose longest has L tokens costs n · L of the budget,
-what a padded batch computes.
+The same lengths and budget give the same plan. A padded batch of n rows whose longest has L tokens costs n · L of the
+budget, a packed one as many as its rows have.
 """
 
 from collections.abc import Sequence
@@ -35,6 +35,31 @@ def plan(lengths: npt.NDArray[np.integer[Any]], *, budget: int) -> Plan:
         rows = max(1, budget // longest)
         batches.append(order[start : start + rows])
         start += rows
+    return batches
+
+
+def plan_packed(lengths: npt.NDArray[np.integer[Any]], *, budget: int, rows: int | None = None) -> Plan:
+    """Cut rows, longest first, into batches of at most ``budget`` real tokens. The inverse is `restore`.
+
+    Args:
+        lengths: (rows,) tokens of each row.
+        budget: tokens. A row that is longer makes a batch of its own.
+        rows: of a batch at most; any number where None.
+
+    Raises:
+        ValueError: ``budget`` or ``rows`` is less than 1.
+    """
+    if budget < 1 or (rows is not None and rows < 1):
+        raise ValueError(f"the budget is {budget} tokens in {rows} rows; it must be at least 1")
+    order = np.argsort(-lengths.astype(np.int64), kind="stable")
+    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[order], dtype=np.int64)])
+    batches: Plan = []
+    start = 0
+    while start < len(order):
+        stop = int(np.searchsorted(before, before[start] + budget, side="right")) - 1
+        stop = max(start + 1, min(stop, len(order) if rows is None else start + rows))
+        batches.append(order[start:stop])
+        start = stop
     return batches
 
 
@@ -87,6 +112,18 @@ def pad(
     lengths = offsets[rows + 1] - offsets[rows]
     real = np.arange(lengths.max(initial=1)) < lengths[:, None]
     padded = np.full(real.shape, pad_id, np.int64)
-    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    padded[real] = ids[np.repeat(offsets[rows], lengths) + within]
+    padded[real] = flat(ids, offsets, rows)
     return padded, real
+
+
+def flat(ids: npt.NDArray[Any], offsets: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """(tokens,) the ids of chosen rows, one row after the other."""
+    lengths = offsets[rows + 1] - offsets[rows]
+    chosen: npt.NDArray[Any] = ids[np.repeat(offsets[rows], lengths) + places(lengths)]
+    return chosen
+
+
+def places(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """(sum of lengths,) the place of each token in its row, for rows that lie one after the other."""
+    within: npt.NDArray[np.int64] = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return within

@@ -1,22 +1,34 @@
-"""One planned batch of token ids → logits. The only place where a model computes outside training.
+"""One planned batch of token ids → logits. The only place where a model computes.
 
-Batches are padded rectangles; one whose rows have equal lengths is computed without an attention mask.
+Rows are packed, without padding between them, where a probe finds that this does not change the model's logits; padded
+to rectangles else.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from engine.batches import Plan, pad, plan, restore
+from engine.attention import has_kernel, rows_of
+from engine.batches import Plan, pad, plan, plan_packed, restore, waste
+from engine.errors import ModelError
+from engine.layers import model_flops, stack_name
 from engine.model import Classifier, load_classifier
+from engine.outputs import Outputs
+from engine.packed_model import FUSED, PADDED, PackedModel, choose_path
+from engine.packing import fill, pack
 from engine.progress import Tick, silent
 from engine.tokens import Tokens
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 CPU_BUDGET = 2048
 CUDA_BUDGET = 65_536
+_TOKENS_PER_ROW = 16
+
+Rows = npt.NDArray[np.int64]
 
 
 def default_dtype(device: torch.device) -> str:
@@ -36,52 +48,134 @@ class Encoder:
         model: the classifier; its module is moved and cast.
         device: where it computes.
         dtype: ``fp32``, ``fp16`` or ``bf16``.
-        budget: padded tokens a batch.
+        budget: tokens a batch, padding included.
+        path: how it computes, as `engine.packed_model.choose_path` found; found here where None.
+
+    Attributes:
+        path: how it computes.
+        splits: batches that were split because memory ran out.
+        busy_seconds: for how long the device computed.
     """
 
-    def __init__(self, model: Classifier, *, device: torch.device, dtype: str = "fp32", budget: int) -> None:
+    def __init__(
+        self, model: Classifier, *, device: torch.device, dtype: str = "fp32", budget: int, path: str | None = None
+    ) -> None:
         self.device = device
         self.dtype = dtype
         self.budget = budget
-        self._folder = model.folder
-        self._classes = len(model.classes)
+        self.path = path or choose_path(model.module, longest=model.encoding().max_length)
+        self.splits = 0
+        self.busy_seconds = 0.0
+        self._model = model
+        self._tick: Callable[[], None] = lambda: None
         self._module: Any = model.module.to(device=device, dtype=DTYPES[dtype]).eval()
+        self._packed = None if self.path == PADDED else PackedModel(self._module, fused=self.path == FUSED)
+        # Batches for the kernel all have one shape: this budget in so many rows.
+        self._kernel = has_kernel(device, DTYPES[dtype])
+        self._most_rows = max(1, budget // _TOKENS_PER_ROW)
         self._pad_id = model.module.config.pad_token_id
+        self._fits = float("inf")
         self._exact: Any = None
+        self._watch(self._module if self._packed is None else self._packed.module)
+
+    def _watch(self, module: Any) -> None:
+        """Let every layer tell that work goes on: a batch may take long."""
+        name = stack_name(self._module)
+        for layer in module.get_submodule(name) if name else []:
+            layer.register_forward_pre_hook(lambda *_: self._tick())
 
     def plan(self, tokens: Tokens) -> Plan:
         """The batches in which `logits` computes ``tokens``."""
-        return plan(tokens.lengths, budget=self.budget)
+        if self._packed is None:
+            return plan(tokens.lengths, budget=self.budget)
+        return plan_packed(tokens.lengths, budget=self.budget, rows=self._most_rows if self._kernel else None)
+
+    def computed_tokens(self, tokens: Tokens, batches: Plan) -> int:
+        """Tokens that ``batches`` compute, padding included."""
+        if self._packed is None:
+            return waste(batches, tokens.lengths).padded
+        return len(batches) * self.budget if self._kernel else int(tokens.lengths.sum())
+
+    def flops(self, tokens: Tokens) -> float:
+        """Floating-point operations that ``tokens`` take, padding not counted; a product and a sum are two.
+
+        Matrix products and attention of the layers, as Kaplan et al. (2020) count, but for both directions; of the last
+        layer what is computed.
+        """
+        return model_flops(self._module, tokens.lengths, first_only=self.path == FUSED)
 
     def logits(self, tokens: Tokens, batches: Plan, *, tick: Tick = silent) -> npt.NDArray[np.float32]:
-        """(rows, classes) float32, in the order of ``tokens``; computed batch by batch."""
-        outputs = []
+        """(rows, classes) float32, in the order of ``tokens``; computed batch by batch.
+
+        Raises:
+            ModelError: memory does not suffice for a single row.
+        """
+        outputs = Outputs(self.device)
         done = 0
+        self._tick = lambda: tick("computing logits", done, len(tokens.truncated))
         for number, batch in enumerate(batches, start=1):
             try:
-                outputs.append(self._batch_logits(self._module, tokens, batch))
+                self._compute(tokens, batch, outputs)
             except Exception as error:
                 longest = int(tokens.lengths[batch].max())
                 error.add_note(f"in batch {number} of {len(batches)} ({len(batch)} rows of {longest} tokens)")
                 raise
             done += len(batch)
-            tick("computing logits", done, len(tokens.truncated))
-        if not outputs:
-            return np.empty((0, self._classes), np.float32)
-        return restore(batches, outputs)
+            self._tick()
+        computed = outputs.arrays()
+        self.busy_seconds += outputs.busy_seconds
+        return restore(batches, computed) if computed else np.empty((0, len(self._model.classes)), np.float32)
 
-    def exact_logits(self, tokens: Tokens, row: int) -> npt.NDArray[np.float32]:
-        """(classes,) float32 logits of one row, computed alone and in fp32 by the weights as they are on disk."""
-        if self._exact is None:
-            whole = self.dtype == "fp32"
-            self._exact = self._module if whole else load_classifier(str(self._folder)).module.to(self.device)
-        result: npt.NDArray[np.float32] = self._batch_logits(self._exact, tokens, np.array([row]))[0]
-        return result
+    def _compute(self, tokens: Tokens, rows: Rows, outputs: Outputs) -> None:
+        """Compute ``rows``, in halves where memory does not suffice for all, now or at an earlier time."""
+        size = int(tokens.lengths[rows].sum())
+        if size <= self._fits or len(rows) == 1:
+            try:
+                with torch.inference_mode():
+                    outputs.add(lambda: self._forward(tokens, rows))
+                return
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if len(rows) == 1:
+                    raise ModelError(
+                        f"{self._model.source}: the memory of {self.device} does not suffice for one row of {size} "
+                        "tokens; lower --max-length"
+                    ) from None
+            # Behind the except: until here the error keeps what was allocated alive.
+            self._fits = max(1, size // 2)
+            self.splits += 1
+            outputs.free()
+        half = len(rows) // 2
+        self._compute(tokens, rows[:half], outputs)
+        self._compute(tokens, rows[half:], outputs)
 
-    def _batch_logits(self, module: Any, tokens: Tokens, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    def _forward(self, tokens: Tokens, rows: Rows) -> Tensor:
+        """(rows, classes) logits on the device."""
+        if self._packed is None or tokens.lengths[rows].min() == 0:
+            return self._forward_padded(self._module, tokens, rows)
+        packing, longest = pack(tokens.ids, tokens.offsets, rows), None
+        if self._kernel and len(packing.ids) <= self.budget:
+            packing, longest = fill(packing, tokens=self.budget, rows=self._most_rows), self.budget
+        return self._packed(packing, rows_of(packing, self.device, kernel=self._kernel, longest=longest))[: len(rows)]
+
+    def _forward_padded(self, module: Any, tokens: Tokens, rows: Rows) -> Tensor:
         ids, real = pad(tokens.ids, tokens.offsets, rows, pad_id=self._pad_id)
         mask = None if real.all() else torch.from_numpy(real.astype(np.int64)).to(self.device)
-        with torch.inference_mode():
-            output = module(input_ids=torch.from_numpy(ids).to(self.device), attention_mask=mask)
-        logits: npt.NDArray[np.float32] = output.logits.float().cpu().numpy()
+        logits: Tensor = module(input_ids=torch.from_numpy(ids).to(self.device), attention_mask=mask).logits
         return logits
+
+    def exact_logits(self, tokens: Tokens, row: int) -> npt.NDArray[np.float32]:
+        """(classes,) float32 logits of one row, computed alone, by transformers' own code and weights in fp32."""
+        if self._exact is None:
+            whole = self.dtype == "fp32"
+            self._exact = self._module if whole else load_classifier(str(self._model.folder)).module.to(self.device)
+        with torch.inference_mode():
+            logits = self._forward_padded(self._exact, tokens, np.array([row]))
+        result: npt.NDArray[np.float32] = logits[0].float().cpu().numpy()
+        return result
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed, on a GPU or in main memory."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

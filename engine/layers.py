@@ -4,6 +4,8 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -20,7 +22,9 @@ def keep_layers(module: Any, layers: Sequence[int], *, source: str) -> Any:
         ModelError: the model has no such layers, or a layer does not fit its new place.
     """
     count = module.config.num_hidden_layers
-    stack = _stack_name(module, count, source)
+    stack = stack_name(module)
+    if stack is None:
+        raise ModelError(f"{source}: no single stack of its {count} layers was found; #layers= needs one")
     if not layers or max(layers) >= count or len(set(layers)) != len(layers):
         asked = ",".join(map(str, layers))
         raise ModelError(f"{source} has the layers 0 to {count - 1}, and #layers={asked} asks for others or one twice")
@@ -39,11 +43,32 @@ def keep_layers(module: Any, layers: Sequence[int], *, source: str) -> Any:
     return shorter.eval()
 
 
-def _stack_name(module: Any, count: int, source: str) -> str:
+def stack_name(module: Any) -> str | None:
+    """The name of the list of its encoder layers; None where there is not exactly one."""
+    count = module.config.num_hidden_layers
     names = [name for name, part in module.named_modules() if isinstance(part, nn.ModuleList) and len(part) == count]
-    if len(names) != 1:
-        raise ModelError(f"{source}: {len(names)} stacks of {count} layers were found; #layers= needs exactly one")
-    return str(names[0])
+    return str(names[0]) if len(names) == 1 else None
+
+
+def model_flops(module: Any, lengths: npt.NDArray[np.int64], *, first_only: bool) -> float:
+    """Floating-point operations of the encoder layers for rows of these lengths; a product and a sum are two.
+
+    Matrix products and attention, nothing else: 2 for each weight and token, 4 · L² · hidden for a row of L tokens.
+
+    Args:
+        module: the classifier.
+        lengths: (rows,) tokens.
+        first_only: whether the last layer gives the other tokens nothing but keys and values.
+    """
+    name, hidden = stack_name(module), float(module.config.hidden_size)
+    layers = list(module.get_submodule(name)) if name else [module]
+    weights = [sum(part.weight.numel() for part in layer.modules() if isinstance(part, nn.Linear)) for layer in layers]
+    tokens, squares = float(lengths.sum()), float((lengths.astype(np.float64) ** 2).sum())
+    if not first_only:
+        return 2 * sum(weights) * tokens + 4 * hidden * squares * int(module.config.num_hidden_layers)
+    keys_and_values = 2 * hidden**2
+    last = 2 * keys_and_values * tokens + 2 * (weights[-1] - keys_and_values) * len(lengths) + 4 * hidden * tokens
+    return 2 * sum(weights[:-1]) * tokens + 4 * hidden * squares * (len(layers) - 1) + last
 
 
 def _renumbered(state: dict[str, torch.Tensor], stack: str, layers: Sequence[int]) -> dict[str, torch.Tensor]:

@@ -20,6 +20,8 @@ class Record:
         bytes: size of the data file.
         sha256: of the data file, hexadecimal.
         statistics: a summary of the rows; a pure function of them.
+        computed: of a label shard, how it came about, which its rows do not tell: ``check`` (rows that were computed
+            again in fp32, their largest difference and flips) and ``splits`` (of batches, where memory ran out).
     """
 
     shard: int
@@ -29,6 +31,7 @@ class Record:
     bytes: int
     sha256: str
     statistics: dict[str, Any] = field(default_factory=dict)
+    computed: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not (_is_count(self.shard) and _is_count(self.first_row) and _is_count(self.rows) and _is_count(self.bytes)):

@@ -92,6 +92,7 @@ def write_shard(
     *,
     schema: pa.Schema,
     statistics: dict[str, Any],
+    computed: dict[str, Any] | None = None,
 ) -> bool:
     """Write and commit one shard; False where another writer had committed equal bytes.
 
@@ -102,6 +103,7 @@ def write_shard(
         batches: its rows.
         schema: of the family.
         statistics: for its record; read after ``batches`` is exhausted, so that a generator may fill it.
+        computed: for its record.
     """
     with ShardWriter(family.storage, schema, compressed=family.path == CORPUS) as writer:
         for batch in rebatch(batches, schema):
@@ -116,6 +118,7 @@ def write_shard(
                 bytes=size,
                 sha256=sha256,
                 statistics=statistics,
+                computed=computed or {},
             )
         )
 

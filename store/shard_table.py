@@ -22,6 +22,7 @@ SHARDS = pa.schema(
         ("sha256", pa.string()),
         ("seconds", pa.float64()),
         ("statistics", pa.string()),
+        ("computed", pa.string()),
     ]
 )
 
@@ -62,4 +63,5 @@ def _value(name: str, family: Family, record: Record, seconds: dict[tuple[str, i
         return family.name
     if name == "seconds":
         return seconds.get((family.path, record.shard))
-    return json.dumps(record.statistics) if name == "statistics" else getattr(record, name)
+    value = getattr(record, name)
+    return json.dumps(value) if isinstance(value, dict) else value

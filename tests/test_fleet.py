@@ -20,8 +20,8 @@ from engine.errors import LabellingError
 from engine.labelling.devices import find_devices, worker_threads
 from engine.labelling.fake import LOADING, FakeJob, Trouble
 from engine.labelling.fleet import FleetConfig, run_fleet
+from engine.labelling.shard_labeller import label_missing
 from engine.labelling.shard_queue import Attempt, ShardQueue
-from engine.progress import silent
 from store.errors import MismatchError
 from store.runs import read_runs
 from store.storage import storage_at
@@ -83,11 +83,11 @@ def whole(corpus, tmp_path_factory):
     shutil.copytree(corpus, place)
     job = FakeJob(store=str(place))
     job.freeze_card()
-    label_one = job.open("cpu")
+    steps = job.open("cpu")
     for shard in range(SHARDS):
-        report = label_one(shard, silent)
+        report = label_missing(steps, shard)
         assert report.committed
-        assert label_one(shard, silent) is None
+        assert label_missing(steps, shard) is None
     return files(place)
 
 
@@ -118,7 +118,7 @@ def test_two_processes_make_the_files_of_one(make_job, whole):
 
 def test_a_shard_that_another_run_has_committed_is_skipped(make_job, whole):
     job = make_job()
-    job.open("cpu")(2, silent)
+    label_missing(job.open("cpu"), 2)
     reports = {}
     run(job, done=reports.__setitem__)
     assert [shard for shard, report in reports.items() if report is None] == [2]

@@ -55,7 +55,7 @@ VIEWS = {
     "reviews": REVIEWS,
     "gold": ["row", "label", "source", "round"],
     "rejects": ["file", "source_row", "id", "reason"],
-    "shards": ["family", "name", "shard", "rows", "bytes", "sha256", "seconds", "statistics"],
+    "shards": ["family", "name", "shard", "rows", "bytes", "sha256", "seconds", "statistics", "computed"],
 }
 
 

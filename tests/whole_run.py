@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.ingest import IngestConfig, finish_corpus, ingest
 from engine.labelling.fake import FakeJob, fake_encoding, fake_labeller
-from engine.labelling.shard_labeller import Labeller, label_missing
+from engine.labelling.shard_labeller import Labeller
 from engine.labelling.work import Work, carry_out
 from store import Store
 from store.contents import is_store
@@ -68,8 +68,8 @@ class Weighted:
         self._teacher = teacher
         self._weight = np.float32(weight)
 
-    def plan(self, tokens):
-        return self._teacher.plan(tokens)
+    def __getattr__(self, name):
+        return getattr(self._teacher, name)
 
     def logits(self, tokens, batches, **options):
         return self._teacher.logits(tokens, batches, **options) * self._weight
@@ -86,7 +86,7 @@ def label(made: Store, label_set: str) -> None:
         made=made,
         labels=labeller.labels,
         job=FakeJob(store=made.storage),
-        start=lambda shard, tick: label_missing(labeller, shard, tick=tick),
+        start=labeller,
         keep_tokens=True,
     )
     carry_out(work, ("cpu",))

@@ -1,5 +1,6 @@
 """What decides the bytes of a label set: frozen by its first run, obeyed and checked by every other."""
 
+import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ import torch
 from engine.encoder import default_budget, default_dtype
 from engine.labelling.devices import device_kind
 from engine.model import Classifier
-from engine.tokens import Encoding
+from engine.packed_model import choose_path
 from store.errors import MismatchError
 from store.manifest import Family
 
+CHECK_ROWS = 8
 _USE = ("_name_or_path", "transformers_version", "id2label", "label2id", "dtype", "torch_dtype", "architectures")
 _IDENTITY = {
     "weights_sha256": "--teacher",
@@ -25,6 +27,8 @@ _IDENTITY = {
     "encoding_sha256": "--max-length or the tokenizer",
     "dtype": "--dtype",
     "tokens_per_batch": "--tokens-per-batch",
+    "path": "the versions of torch and transformers",
+    "check_rows": "--check-rows",
     "device": "--devices",
 }
 
@@ -37,11 +41,13 @@ class Choices:
         max_length: tokens a row.
         dtype: ``fp32``, ``fp16`` or ``bf16``.
         tokens_per_batch: the token budget.
+        check_rows: rows of each shard that are computed again in fp32; 0 for none.
     """
 
     max_length: int | None = None
     dtype: str | None = None
     tokens_per_batch: int | None = None
+    check_rows: int | None = None
 
 
 def settle(held: dict[str, Any] | None, choices: Choices, device: torch.device) -> Choices:
@@ -51,26 +57,25 @@ def settle(held: dict[str, Any] | None, choices: Choices, device: torch.device) 
         max_length=choices.max_length or held.get("max_length"),
         dtype=choices.dtype or held.get("dtype") or default_dtype(device),
         tokens_per_batch=choices.tokens_per_batch or held.get("tokens_per_batch") or default_budget(device),
+        check_rows=next(rows for rows in (choices.check_rows, held.get("check_rows"), CHECK_ROWS) if rows is not None),
     )
 
 
 def settled_by(card: dict[str, Any]) -> Choices:
     """What a card holds the next run to."""
-    return Choices(max_length=card["max_length"], dtype=card["dtype"], tokens_per_batch=card["tokens_per_batch"])
+    return Choices(**{choice.name: card[choice.name] for choice in dataclasses.fields(Choices)})
 
 
-def make_card(
-    model: Classifier, encoding: Encoding, settled: Choices, device: torch.device, *, threads: int
-) -> dict[str, Any]:
+def make_card(model: Classifier, settled: Choices, device: torch.device, *, threads: int) -> dict[str, Any]:
     """The card of a label set.
 
     Args:
-        model: the teacher.
-        encoding: of its texts.
+        model: the teacher, in fp32 on the CPU.
         settled: what `settle` gave.
         device: one of those that label.
         threads: on a CPU, those of each worker.
     """
+    encoding = model.encoding(settled.max_length)
     return {
         "model": model.source,
         "revision": model.revision,
@@ -82,6 +87,8 @@ def make_card(
         "max_length": encoding.max_length,
         "dtype": settled.dtype,
         "tokens_per_batch": settled.tokens_per_batch,
+        "path": choose_path(model.module, longest=encoding.max_length),
+        "check_rows": settled.check_rows,
         "device": device_kind(device),
         "threads": threads,
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},

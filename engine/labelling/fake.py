@@ -19,9 +19,8 @@ import numpy.typing as npt
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 import store
-from engine.batches import Plan, pad, plan, restore
-from engine.labelling.messages import ShardFunction
-from engine.labelling.shard_labeller import Labeller, ShardReport, label_missing
+from engine.batches import Plan, pad, plan, restore, waste
+from engine.labelling.shard_labeller import Computed, Labeller, Prepared, ShardReport
 from engine.progress import Tick, silent
 from engine.tokens import Encoding, Tokens
 from store import Store
@@ -95,23 +94,40 @@ class FakeJob:
             }
         )
 
-    def open(self, device: str) -> ShardFunction:
-        """The function that labels one shard; ``device`` may have any name."""
+    def open(self, device: str) -> "FakeSteps":
+        """What is done with a shard; ``device`` may have any name."""
         makers = [_Troublemaker(trouble, f"{self.marks}/{number}") for number, trouble in enumerate(self.troubles)]
         _strike(makers, LOADING, device)
         labeller = fake_labeller(store.open(self.store), self.label_set, max_length=self.max_length)
-        labeller = dataclasses.replace(labeller, keep_tokens=self.keep_tokens)
+        return FakeSteps(self, dataclasses.replace(labeller, keep_tokens=self.keep_tokens), makers, device)
 
-        def label_one(shard: int, tick: Tick) -> ShardReport | None:
-            if self.begun is not None and labeller.labels.record(shard) is None:
-                with Path(self.begun).open("a") as file:
-                    file.write(f"{shard}\n")
-            _pass_time(self.seconds_per_shard, tick)
-            classes, vocab_size = len(labeller.permutation), labeller.encoding.vocab_size
-            encoder = FakeEncoder(classes, vocab_size, lambda: _strike(makers, shard, device))
-            return label_missing(dataclasses.replace(labeller, encoder=encoder), shard, tick=tick)
 
-        return label_one
+class FakeSteps:
+    """The steps of a `Labeller`, with what goes wrong in them."""
+
+    def __init__(self, job: FakeJob, labeller: Labeller, makers: "list[_Troublemaker]", device: str) -> None:
+        self._job = job
+        self._labeller = labeller
+        self._makers = makers
+        self._device = device
+
+    def prepare(self, shard: int, tick: Tick) -> Prepared | None:
+        """As a `Labeller` does."""
+        return self._labeller.prepare(shard, tick)
+
+    def compute(self, prepared: Prepared, tick: Tick) -> Computed:
+        """As a `Labeller` does, after a while and not without trouble."""
+        if self._job.begun is not None:
+            with Path(self._job.begun).open("a") as file:
+                file.write(f"{prepared.shard}\n")
+        _pass_time(self._job.seconds_per_shard, tick)
+        classes, vocab_size = len(self._labeller.permutation), self._labeller.encoding.vocab_size
+        encoder = FakeEncoder(classes, vocab_size, lambda: _strike(self._makers, prepared.shard, self._device))
+        return dataclasses.replace(self._labeller, encoder=encoder).compute(prepared, tick)
+
+    def commit(self, computed: Computed) -> ShardReport:
+        """As a `Labeller` does."""
+        return self._labeller.commit(computed)
 
 
 def fake_labeller(contents: Store, label_set: str, *, max_length: int = 64) -> Labeller:
@@ -145,12 +161,23 @@ class FakeEncoder:
     """
 
     def __init__(self, classes: int, vocab_size: int, before_last_batch: Callable[[], None] = lambda: None) -> None:
+        self.dtype = "fp32"
+        self.splits = 0
+        self.busy_seconds = 0.0
         self._weights = np.sin(np.arange(classes * vocab_size, dtype=np.float32)).reshape(classes, vocab_size)
         self._before_last_batch = before_last_batch
 
     def plan(self, tokens: Tokens) -> Plan:
         """Batches of at most 256 padded tokens."""
         return plan(tokens.lengths, budget=_BUDGET)
+
+    def computed_tokens(self, tokens: Tokens, batches: Plan) -> int:
+        """Padding included."""
+        return waste(batches, tokens.lengths).padded
+
+    def flops(self, tokens: Tokens) -> float:
+        """A product and a sum for each token and class."""
+        return 2.0 * len(self._weights) * float(tokens.lengths.sum())
 
     def logits(self, tokens: Tokens, batches: Plan, *, tick: Tick = silent) -> npt.NDArray[np.float32]:
         """(rows, classes) float32, in the order of ``tokens``."""

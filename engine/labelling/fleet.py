@@ -7,28 +7,23 @@ no second try can mend ends the run at once. Every wait has a limit. Loads no to
 import logging
 import pickle
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
-from typing import TYPE_CHECKING
 
 from engine.errors import LabellingError
 from engine.labelling.messages import Done, Failed, Job, Ready, Ticked
+from engine.labelling.pipeline import OnDone
 from engine.labelling.shard_queue import Attempt, ShardQueue
 from engine.labelling.worker_process import WorkerProcess, end_workers
 from engine.progress import Tick, silent
 
-if TYPE_CHECKING:
-    from engine.labelling.shard_labeller import ShardReport
-
+# A layer of the largest batch takes a second or so on the slowest device; every layer is heard of.
 STALL_SECONDS = 45.0
 _log = logging.getLogger("engine.labelling")
 _FAILURES_IN_A_ROW = 3
 _LOOK_SECONDS = 0.25
 _SUSPENDED_SECONDS = 5.0
-
-OnDone = Callable[[int, "ShardReport | None"], None]
-"""Told of each shard that is committed, in this process: its number, and its report as in `ShardFunction`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,11 +163,20 @@ class _Fleet:
     def _give_shards(self) -> None:
         left = [seat for seat in self._seats if not seat.given_up]
         for seat in left:
-            if seat.process is None or not seat.process.ready or seat.process.shard is not None:
-                continue
-            shard = self.queue.take(seat.number, alone=len(left) == 1)
-            if shard is not None:
-                seat.process.give(shard)
+            if seat.process is not None and seat.process.ready and seat.process.shard is None:
+                shard = self.queue.take(seat.number, alone=len(left) == 1)
+                if shard is not None:
+                    seat.process.give(shard)
+        # First one for each, then what comes next; a shard that is tried again is alone, so that it alone is to blame.
+        for seat in left:
+            if (
+                seat.process is not None
+                and len(seat.process.shards) == 1
+                and self.queue.is_fresh(seat.process.shards[0])
+            ):
+                shard = self.queue.take_fresh(keep=len(left))
+                if shard is not None:
+                    seat.process.give(shard)
 
     def _hear(self, seat: _Seat, process: WorkerProcess) -> None:
         message = process.hear()
@@ -181,10 +185,9 @@ class _Fleet:
         elif isinstance(message, Ticked):
             process.rows = message.rows
         elif isinstance(message, Done):
-            assert process.shard is not None, "a worker is done with a shard that it was not given"
-            shard, process.shard = process.shard, None
+            process.finish(message.shard)
             seat.shards, seat.failures = seat.shards + 1, 0
-            self._done(shard, message.report)
+            self._done(message.shard, message.report)
         elif isinstance(message, Failed):
             self._fail(seat, process, message)
         else:
@@ -194,7 +197,7 @@ class _Fleet:
     def _fail(self, seat: _Seat, process: WorkerProcess, message: Failed) -> None:
         _log.debug("%s", message.trace)
         if message.final is not None:
-            raise message.raised(f"{_in_hand(process)} on {seat.name}")
+            raise message.raised(f"{_named(message.shard)} on {seat.name}")
         process.kill()
         self._replace(seat, process, message.text)
 
@@ -213,17 +216,17 @@ class _Fleet:
                 self._replace(seat, process, f"it said nothing for {limit:g} s and was ended")
 
     def _replace(self, seat: _Seat, process: WorkerProcess, error: str) -> None:
-        """Empty the seat of a process that has ended, and give its shard back."""
+        """Empty the seat of a process that has ended, and give its shards back: the one in hand is to blame."""
         seat.process, seat.error = None, error
         seat.failures += 1
-        again = True
-        if process.shard is not None:
-            attempt = Attempt(worker=seat.number, device=seat.name, error=error)
-            again = self.queue.give_back(process.shard, attempt)
+        shard, again = process.shard, True
+        self.queue.return_fresh(process.shards[1:])
+        if shard is not None:
+            again = self.queue.give_back(shard, Attempt(worker=seat.number, device=seat.name, error=error))
         ending = "it is tried again" if again else "it is put aside"
-        _log.warning("%s on %s: %s; %s", _in_hand(process), seat.name, error, ending)
-        if process.shard is not None and not again:
-            self._forgive(self.queue.poison[process.shard])
+        _log.warning("%s on %s: %s; %s", _named(shard), seat.name, error, ending)
+        if shard is not None and not again:
+            self._forgive(self.queue.poison[shard])
         seat.given_up = seat.failures >= _FAILURES_IN_A_ROW
         if seat.given_up:
             _log.warning("%s failed %d times in a row and is given up", seat.name, seat.failures)
@@ -236,5 +239,5 @@ class _Fleet:
                 seat.failures = max(0, seat.failures - 1)
 
 
-def _in_hand(process: WorkerProcess) -> str:
-    return "loading the model" if process.shard is None else f"shard {process.shard}"
+def _named(shard: int | None) -> str:
+    return "loading the model" if shard is None else f"shard {shard}"

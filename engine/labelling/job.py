@@ -10,10 +10,8 @@ import store
 from engine.encoder import Encoder
 from engine.errors import ModelError
 from engine.labelling.card import check_card, make_card, settled_by
-from engine.labelling.messages import ShardFunction
-from engine.labelling.shard_labeller import Labeller, ShardReport, label_missing
+from engine.labelling.shard_labeller import Labeller
 from engine.model import Classifier, find_device, load_classifier, named
-from engine.progress import Tick
 from store import Store
 from store.contents import check_classes
 from store.errors import StoreMissingError
@@ -62,17 +60,9 @@ class LabelJob:
     card: dict[str, Any]
     keep_tokens: bool
 
-    def open(self, device: str) -> ShardFunction:
-        """Load the teacher on ``device``; the function that labels one shard there.
-
-        Raises:
-            MismatchError: the teacher or the device is not what the label set was begun with.
-        """
-        return _labels_with(self.load(device))
-
-    def start(self, model: Classifier, device: str) -> ShardFunction:
-        """`open`, with the teacher that is loaded already and has been checked."""
-        return _labels_with(self._labeller(model, device))
+    def open(self, device: str) -> Labeller:
+        """`load`, as every job is opened."""
+        return self.load(device)
 
     def load(self, device: str) -> Labeller:
         """Load the teacher on ``device``.
@@ -82,12 +72,13 @@ class LabelJob:
         """
         model = load_teacher(self.teacher, revision=self.revision, classes=self.card["classes"])
         target = find_device(device)
-        settled, threads = settled_by(self.card), self.card["threads"]
-        now = make_card(model, model.encoding(settled.max_length), settled, target, threads=threads)
+        settled = settled_by(self.card)
+        now = make_card(model, settled, target, threads=self.card["threads"])
         check_card(self.card, now, label_set=self.label_set)
-        return self._labeller(model, device)
+        return self.start(model, device)
 
-    def _labeller(self, model: Classifier, device: str) -> Labeller:
+    def start(self, model: Classifier, device: str) -> Labeller:
+        """`load`, with the teacher that is loaded already and has been checked."""
         target = find_device(device)
         if target.type == "cpu":
             torch.set_num_threads(self.card["threads"])
@@ -95,18 +86,18 @@ class LabelJob:
         return Labeller(
             contents=contents,
             labels=contents.label_set(self.label_set),
-            encoder=Encoder(model, device=target, dtype=self.card["dtype"], budget=self.card["tokens_per_batch"]),
+            encoder=Encoder(
+                model,
+                device=target,
+                dtype=self.card["dtype"],
+                budget=self.card["tokens_per_batch"],
+                path=self.card["path"],
+            ),
             encoding=model.encoding(self.card["max_length"]),
             permutation=check_classes(contents, model.classes, whose=model.source),
             keep_tokens=self.keep_tokens,
+            check_rows=self.card["check_rows"],
         )
-
-
-def _labels_with(labeller: Labeller) -> ShardFunction:
-    def label_one(shard: int, tick: Tick) -> ShardReport | None:
-        return label_missing(labeller, shard, tick=tick)
-
-    return label_one
 
 
 def labeller_of(made: Store, label_set: str, *, teacher: str | None = None) -> Labeller:

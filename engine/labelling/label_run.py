@@ -14,16 +14,13 @@ from engine.labelling.devices import find_devices, warn_if_crowded, worker_threa
 from engine.labelling.job import LabelJob, load_teacher
 from engine.labelling.summary import LabelSummary
 from engine.labelling.work import Work, carry_out
-from engine.model import Classifier, find_device, parameters
+from engine.model import Classifier, find_device
 from engine.progress import Tick, silent
 from store import Store
 from store.contents import check_classes, is_store
 from store.errors import MismatchError
 from store.schema import check_name
 from store.storage import Storage, storage_at
-
-# Floating-point operations a second that any device reaches: what is slower than this is stuck.
-_SLOWEST = {"cpu": 5e9, "cuda": 1e12}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +86,7 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
     check_classes(made, model.classes, whose=model.source)
     device = find_device(devices[0])
     settled = settle(labels.card(), config.choices, device)
-    encoding = model.encoding(settled.max_length)
-    card = freeze(labels, make_card(model, encoding, settled, device, threads=worker_threads(devices)))
+    card = freeze(labels, make_card(model, settled, device, threads=worker_threads(devices)))
     warn_if_crowded(devices, card["threads"])
     job = LabelJob(
         store=config.store,
@@ -100,14 +96,12 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
         card=card,
         keep_tokens=config.keep_tokens,
     )
-    tokens = max(card["tokens_per_batch"], card["max_length"])
     return Work(
         made=made,
         labels=labels,
         job=job,
         start=job.start(model, devices[0]) if _stays_here(devices, config.store) else None,
         keep_tokens=config.keep_tokens,
-        batch_seconds=2 * parameters(model.module) * tokens / _SLOWEST[device.type],
     )
 
 

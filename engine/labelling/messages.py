@@ -1,24 +1,21 @@
 """What a worker process and its parent say to each other. Loads no torch: the parent need not have it in memory.
 
-The parent sends the pickled job and the name of the device, then one shard number at a time, then None. The worker
-answers `Ready` once, `Ticked` often, and `Done` or `Failed` once a shard.
+The parent sends the pickled job and the name of the device, then shard numbers, of which the worker has two at most:
+one in hand and the one that comes next; then None. The worker answers `Ready` once, `Ticked` often, `Done` once a shard
+and in their order, and `Failed` once, as its last word.
 """
 
 import errno
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import EngineError
-from engine.progress import Tick
+from engine.labelling.pipeline import ShardError, ShardSteps
 from store.errors import StoreError
 
 if TYPE_CHECKING:
     from engine.labelling.shard_labeller import ShardReport
-
-ShardFunction = Callable[[int, Tick], "ShardReport | None"]
-"""Labels one shard; None where it was committed already."""
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 # One write of a pipe's message: a worker that is ended in the middle of a longer one would leave its parent reading.
@@ -28,7 +25,7 @@ _LONGEST_TEXT = 6_000
 class Job(Protocol):
     """Work that can be pickled and opened in any process."""
 
-    def open(self, device: str) -> ShardFunction:
+    def open(self, device: str) -> ShardSteps:
         """Load what it takes to label on ``device``."""
 
 
@@ -50,26 +47,30 @@ class Ticked:
 
 @dataclass(frozen=True)
 class Done:
-    """The shard in hand is committed.
+    """A shard is committed.
 
     Attributes:
+        shard: its number.
         report: what it took; None where another run had committed it.
     """
 
+    shard: int
     report: "ShardReport | None"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """The job could not be opened, or the shard in hand not be labelled. The worker exits after saying so.
+    """The job could not be opened, or a shard not be labelled. The worker exits after saying so.
 
     Attributes:
+        shard: its number; None where the job could not be opened.
         text: kind and message of the error, and the batch.
         trace: where it came from, for a log.
         final: the error's kind where trying again cannot help; None where it may.
         number: ``errno`` of an OSError.
     """
 
+    shard: int | None
     text: str
     trace: str
     final: type[Exception] | None = None
@@ -87,10 +88,14 @@ Message = Ready | Ticked | Done | Failed
 
 def failed(error: Exception) -> Failed:
     """What a worker says of ``error``."""
+    shard = None
+    if isinstance(error, ShardError) and isinstance(error.__cause__, Exception):
+        shard, error = error.shard, error.__cause__
     final = is_final(error)
     own = final and not isinstance(error, OSError)
     text = with_notes(str(error), error) if own else describe(error)
     return Failed(
+        shard=shard,
         text=text[:_LONGEST_TEXT],
         trace="".join(traceback.format_exception(error))[-_LONGEST_TEXT:],
         final=type(error) if final else None,

@@ -14,7 +14,8 @@ from engine.errors import EngineError
 from engine.ingest import check_inputs, rewrite_rejects
 from engine.inputs.formats import expand
 from engine.inputs.seen import SeenFile
-from engine.labelling.shard_labeller import Labeller, label_shard, tokenise_shard
+from engine.labelling.shard_labeller import Labeller, label_shard
+from engine.labelling.shard_tokens import tokenise_shard
 from engine.progress import Tick, silent
 from store import Store
 from store.errors import StoreError
@@ -137,7 +138,7 @@ class _Work:
         labeller, family = self._open_labeller(self._made, users[0]), self._made.family(path)
         family.repairing = True
         for shard in shards:
-            tokenise_shard(labeller, shard, family, tick=self._tick)
+            tokenise_shard(self._made, labeller.encoding, shard, family, tick=self._tick)
             self.redone.append((path, shard))
 
     def _labels(self, path: str, shards: list[int]) -> None:

@@ -1,34 +1,50 @@
-"""A corpus shard → a token shard and a label shard: the one idempotent function that every way of running calls.
+"""A corpus shard → a token shard and a label shard, in three steps: prepare, compute, commit.
 
-Loads no torch: what computes is given to it.
+`label_shard` is the one idempotent function that every way of running comes down to. Loads no torch: what computes is
+given to it.
 """
 
+import dataclasses
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.batches import Plan, waste
-from engine.corpus import read_texts
+from engine.batches import Plan
+from engine.labelling.exact_check import ExactCheck, check_exact
+from engine.labelling.pipeline import ShardSteps
+from engine.labelling.shard_tokens import shard_tokens
 from engine.progress import Tick, silent
-from engine.stored_tokens import check_tokens, read_tokens, write_tokens
 from engine.tokens import Encoding, Tokens
 from store import Store
 from store.manifest import Family
 from store.shard import write_shard
 from store.soft_labels import label_batch, label_statistics
 
-# Texts tokenised between two ticks: a few hundred milliseconds.
-_TICK_TEXTS = 1024
-
 
 class Computes(Protocol):
-    """What turns tokens into logits; `engine.encoder.Encoder` is one."""
+    """What turns tokens into logits; `engine.encoder.Encoder` is one.
+
+    Attributes:
+        dtype: ``fp32``, ``fp16`` or ``bf16``.
+        splits: batches that were split so far because memory ran out.
+        busy_seconds: for how long its device has computed so far.
+    """
+
+    dtype: str
+    splits: int
+    busy_seconds: float
 
     def plan(self, tokens: Tokens) -> Plan:
         """The batches in which `logits` computes ``tokens``."""
+
+    def computed_tokens(self, tokens: Tokens, batches: Plan) -> int:
+        """Tokens that ``batches`` compute, padding included."""
+
+    def flops(self, tokens: Tokens) -> float:
+        """Floating-point operations that ``tokens`` take, padding not counted."""
 
     def logits(self, tokens: Tokens, batches: Plan, *, tick: Tick = silent) -> npt.NDArray[np.float32]:
         """(rows, classes) float32, in the order of ``tokens``."""
@@ -39,7 +55,7 @@ class Computes(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Labeller:
-    """All that labelling one shard takes.
+    """All that labelling a shard takes.
 
     Attributes:
         contents: the store.
@@ -48,6 +64,7 @@ class Labeller:
         encoding: of the teacher.
         permutation: for each of the store's classes, its index among the teacher's outputs.
         keep_tokens: whether token ids are stored too.
+        check_rows: rows of each shard whose logits are computed again, alone and in fp32.
     """
 
     contents: Store
@@ -56,6 +73,57 @@ class Labeller:
     encoding: Encoding
     permutation: list[int]
     keep_tokens: bool
+    check_rows: int = 0
+
+    def prepare(self, shard: int, tick: Tick) -> "Prepared | None":
+        """See `prepare_shard`; None where another run has committed the shard by now."""
+        return None if self.labels.record(shard) is not None else prepare_shard(self, shard, tick)
+
+    def compute(self, prepared: "Prepared", tick: Tick) -> "Computed":
+        """See `compute_shard`."""
+        return compute_shard(self, prepared, tick)
+
+    def commit(self, computed: "Computed") -> "ShardReport":
+        """See `commit_shard`."""
+        return commit_shard(self, computed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A shard that only a device is needed for.
+
+    Attributes:
+        shard: its number.
+        tokens: of its rows.
+        batches: their plan.
+        seconds: that it took.
+    """
+
+    shard: int
+    tokens: Tokens
+    batches: Plan
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computed:
+    """A shard that only has to be written.
+
+    Attributes:
+        prepared: what it was.
+        logits: (rows, classes) float16, in the store's class order.
+        check: of some of its rows.
+        splits: batches that were split because memory ran out.
+        seconds: that it took.
+        busy_seconds: of these, those in which the device computed.
+    """
+
+    prepared: Prepared
+    logits: npt.NDArray[np.float16]
+    check: ExactCheck | None
+    splits: int
+    seconds: float
+    busy_seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +137,11 @@ class ShardReport:
         failed: rows whose logits were not finite.
         tokens: real ones.
         padded_tokens: tokens computed, padding included.
-        seconds: of wall time, all stages.
+        flops: floating-point operations of the model, padding not counted.
+        seconds: of all stages, added up.
+        busy_seconds: of these, those in which the device computed.
         stages: seconds in ``tokenise``, ``compute`` and ``write``.
+        check: of some of its rows.
     """
 
     shard: int
@@ -79,47 +150,97 @@ class ShardReport:
     failed: int
     tokens: int
     padded_tokens: int
+    flops: float
     seconds: float
+    busy_seconds: float
     stages: dict[str, float]
+    check: ExactCheck | None
 
 
-def label_missing(labeller: Labeller, shard: int, *, tick: Tick = silent) -> ShardReport | None:
+def label_missing(steps: ShardSteps, shard: int, *, tick: Tick = silent) -> ShardReport | None:
     """`label_shard`, unless another run has committed the shard by now: None then."""
-    if labeller.labels.record(shard) is not None:
+    prepared = steps.prepare(shard, tick)
+    if prepared is None:
         return None
-    return label_shard(labeller, shard, tick=tick)
+    report: ShardReport = steps.commit(steps.compute(prepared, tick))
+    return report
 
 
 def label_shard(labeller: Labeller, shard: int, *, tick: Tick = silent) -> ShardReport:
     """Label the rows of ``shard`` and commit them. The same shard and card give the same bytes."""
+    return labeller.commit(labeller.compute(prepare_shard(labeller, shard, tick), tick))
+
+
+def prepare_shard(labeller: Labeller, shard: int, tick: Tick = silent) -> Prepared:
+    """Read the texts, tokenise them and plan their batches. Needs no device."""
     started = time.perf_counter()
-    tokens = shard_tokens(labeller, shard, tick=tick)
-    tokenised = time.perf_counter()
+    tokens = shard_tokens(labeller.contents, labeller.encoding, shard, keep=labeller.keep_tokens, tick=tick)
     batches = labeller.encoder.plan(tokens)
-    logits = labeller.encoder.logits(tokens, batches, tick=tick)
-    stored = _finite(labeller.encoder, tokens, logits, tick)[:, labeller.permutation]
-    computed = time.perf_counter()
-    first_row, _ = labeller.contents.shard_range(shard)
+    return Prepared(shard=shard, tokens=tokens, batches=batches, seconds=time.perf_counter() - started)
+
+
+def compute_shard(labeller: Labeller, prepared: Prepared, tick: Tick = silent) -> Computed:
+    """Compute the logits, and check some of them.
+
+    Raises:
+        LabellingError: they are not those of the model.
+    """
+    encoder, tokens = labeller.encoder, prepared.tokens
+    started, splits, busy = time.perf_counter(), encoder.splits, encoder.busy_seconds
+    logits = encoder.logits(tokens, prepared.batches, tick=tick)
+    stored = _finite(encoder, tokens, logits, tick)
+    check = check_exact(encoder, tokens, stored, shard=prepared.shard, rows=labeller.check_rows, tick=tick)
+    return Computed(
+        prepared=prepared,
+        logits=np.ascontiguousarray(stored[:, labeller.permutation]),
+        check=check,
+        splits=encoder.splits - splits,
+        seconds=time.perf_counter() - started,
+        busy_seconds=encoder.busy_seconds - busy,
+    )
+
+
+def commit_shard(labeller: Labeller, computed: Computed) -> ShardReport:
+    """Write the labels and commit them."""
+    started = time.perf_counter()
+    prepared, tokens = computed.prepared, computed.prepared.tokens
+    first_row, _ = labeller.contents.shard_range(prepared.shard)
     batch = label_batch(
         first_row=first_row,
-        logits=np.ascontiguousarray(stored),
+        logits=computed.logits,
         n_tokens=tokens.lengths.astype(np.uint16),
         truncated=tokens.truncated,
     )
     statistics = label_statistics(batch)
-    committed = write_shard(labeller.labels, shard, first_row, [batch], schema=batch.schema, statistics=statistics)
-    ended = time.perf_counter()
-    padding = waste(batches, tokens.lengths)
+    committed = write_shard(
+        labeller.labels,
+        prepared.shard,
+        first_row,
+        [batch],
+        schema=batch.schema,
+        statistics=statistics,
+        computed=_how(computed),
+    )
+    written = time.perf_counter() - started
     return ShardReport(
-        shard=shard,
+        shard=prepared.shard,
         committed=committed,
         rows=batch.num_rows,
         failed=statistics["failed"],
-        tokens=padding.real,
-        padded_tokens=padding.padded,
-        seconds=ended - started,
-        stages={"tokenise": tokenised - started, "compute": computed - tokenised, "write": ended - computed},
+        tokens=int(tokens.lengths.sum()),
+        padded_tokens=labeller.encoder.computed_tokens(tokens, prepared.batches),
+        flops=labeller.encoder.flops(tokens),
+        seconds=prepared.seconds + computed.seconds + written,
+        busy_seconds=computed.busy_seconds,
+        stages={"tokenise": prepared.seconds, "compute": computed.seconds, "write": written},
+        check=computed.check,
     )
+
+
+def _how(computed: Computed) -> dict[str, Any]:
+    """What the record says of how the logits came about, which their rows do not tell."""
+    check = {} if computed.check is None else {"check": dataclasses.asdict(computed.check)}
+    return check | ({"splits": computed.splits} if computed.splits else {})
 
 
 def _finite(encoder: Computes, tokens: Tokens, logits: npt.NDArray[np.float32], tick: Tick) -> npt.NDArray[np.float16]:
@@ -130,39 +251,3 @@ def _finite(encoder: Computes, tokens: Tokens, logits: npt.NDArray[np.float32], 
             stored[row] = encoder.exact_logits(tokens, int(row)).astype(np.float16)
             tick("computing logits again", len(stored), len(stored))
     return stored
-
-
-def shard_tokens(labeller: Labeller, shard: int, *, tick: Tick = silent) -> Tokens:
-    """Token ids of ``shard``: the stored ones, else made from its texts, and stored where they are to be kept."""
-    contents, encoding = labeller.contents, labeller.encoding
-    family = contents.tokens(encoding.name)
-    record = family.record(shard)
-    if record is not None:
-        check_tokens(family, encoding)
-        return read_tokens(family, record)
-    return tokenise_shard(labeller, shard, family if labeller.keep_tokens else None, tick=tick)
-
-
-def tokenise_shard(labeller: Labeller, shard: int, family: Family | None, *, tick: Tick = silent) -> Tokens:
-    """Token ids of the texts of ``shard``; committed to ``family`` where there is one."""
-    tokens = _encode(labeller.encoding, read_texts(labeller.contents, shard), tick)
-    if family is not None:
-        first_row, _ = labeller.contents.shard_range(shard)
-        write_tokens(family, shard, first_row, tokens, labeller.encoding)
-    return tokens
-
-
-def _encode(encoding: Encoding, texts: list[str], tick: Tick) -> Tokens:
-    """The tokens of all texts at once, made a part at a time so that it is seen to go on."""
-    parts = []
-    for start in range(0, len(texts), _TICK_TEXTS):
-        parts.append(encoding.encode(texts[start : start + _TICK_TEXTS]))
-        tick("tokenising", 0, len(texts))
-    if not parts:
-        return encoding.encode([])
-    lengths = np.concatenate([part.lengths for part in parts])
-    return Tokens(
-        ids=np.concatenate([part.ids for part in parts]),
-        offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]),
-        truncated=np.concatenate([part.truncated for part in parts]),
-    )

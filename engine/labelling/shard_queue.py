@@ -5,7 +5,7 @@ twice is poison and is put aside.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 TRIES = 2
@@ -53,6 +53,18 @@ class ShardQueue:
             self._again.remove(retries[0])
             return retries[0]
         return self._fresh.popleft() if self._fresh else None
+
+    def is_fresh(self, shard: int) -> bool:
+        """Whether ``shard`` has not failed."""
+        return shard not in self._failed
+
+    def take_fresh(self, *, keep: int) -> int | None:
+        """A shard to follow another; None where ``keep`` or fewer are left, so that the last ones are shared out."""
+        return self._fresh.popleft() if len(self._fresh) > keep else None
+
+    def return_fresh(self, shards: Sequence[int]) -> None:
+        """Take back shards that nobody has begun; they come first."""
+        self._fresh.extendleft(reversed(shards))
 
     def _retries(self, worker: int, *, alone: bool) -> list[int]:
         return [shard for shard in self._again if alone or self._failed[shard][-1].worker != worker]

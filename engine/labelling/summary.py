@@ -26,6 +26,11 @@ class LabelSummary:
         rows_per_second: of this run; None where it labelled nothing.
         tokens_per_second: real tokens.
         padding: computed tokens for each real one.
+        model_tflops: 10^12 floating-point operations a second of the model, padding not counted.
+        waiting: share of the workers' time in which their device did not compute.
+        checked: rows that were computed again, alone and in fp32.
+        largest_difference: of a stored logit to that of fp32.
+        flips: checked rows whose prediction differs.
         stages: share of the workers' time in ``tokenise``, ``compute`` and ``write``.
         device: kind.
         devices: where its workers were, one for each.
@@ -45,6 +50,11 @@ class LabelSummary:
     rows_per_second: float | None
     tokens_per_second: float | None
     padding: float | None
+    model_tflops: float | None
+    waiting: float | None
+    checked: int
+    largest_difference: float | None
+    flips: int
     stages: dict[str, float]
     device: str
     devices: list[str]
@@ -64,6 +74,7 @@ def summarise(
         devices: of its workers.
     """
     card, records = labels.card() or {}, labels.records()
+    checks = [report.check for report in reports if report.check is not None]
     rows, tokens = sum(report.rows for report in reports), sum(report.tokens for report in reports)
     return LabelSummary(
         store=made.location,
@@ -79,11 +90,21 @@ def summarise(
         rows_per_second=round(rows / seconds, 1) if rows else None,
         tokens_per_second=round(tokens / seconds, 1) if rows else None,
         padding=round(sum(report.padded_tokens for report in reports) / tokens, 4) if tokens else None,
+        model_tflops=round(sum(report.flops for report in reports) / seconds / 1e12, 4) if rows else None,
+        waiting=_waiting(reports, seconds * len(devices)) if rows else None,
+        checked=sum(check.rows for check in checks),
+        largest_difference=max((check.largest_difference for check in checks), default=None),
+        flips=sum(check.flips for check in checks),
         stages=_shares(reports),
         device=card["device"],
         devices=list(devices),
         dtype=card["dtype"],
     )
+
+
+def _waiting(reports: list[ShardReport], seconds: float) -> float:
+    """Share of ``seconds`` in which no device computed."""
+    return round(max(0.0, 1 - sum(report.busy_seconds for report in reports) / seconds), 4)
 
 
 def _shares(reports: list[ShardReport]) -> dict[str, float]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from engine.errors import EngineError, LabellingError
 from engine.labelling.course import Course
-from engine.labelling.fleet import STALL_SECONDS, FleetConfig, run_fleet
-from engine.labelling.messages import Job, ShardFunction, describe
+from engine.labelling.fleet import FleetConfig, run_fleet
+from engine.labelling.messages import Job, describe
 from engine.labelling.notes import take_notes
+from engine.labelling.pipeline import Pipeline, ShardError, ShardSteps
 from engine.labelling.summary import LabelSummary, summarise
 from engine.progress import Tick, silent
 from store import Store
@@ -29,15 +30,13 @@ class Work:
         job: what is done with a shard.
         start: labels in this process; None where workers open the job for themselves.
         keep_tokens: whether the run makes tokens too.
-        batch_seconds: longer than any batch takes.
     """
 
     made: Store
     labels: Family
     job: Job
-    start: ShardFunction | None
+    start: ShardSteps | None
     keep_tokens: bool
-    batch_seconds: float = 0.0
 
 
 def carry_out(
@@ -80,18 +79,28 @@ def _shards_to_do(labels: Family, worker: tuple[int, int] | None) -> list[int]:
 def _label(work: Work, course: Course, shards: list[int], devices: tuple[str, ...]) -> None:
     course.begin(shards)
     if work.start is None:
-        config = FleetConfig(devices=devices, stall_seconds=STALL_SECONDS + work.batch_seconds)
-        run_fleet(work.job, shards, config, done=course.done, tick=course.tick)
+        run_fleet(work.job, shards, FleetConfig(devices=devices), done=course.done, tick=course.tick)
         return
-    for shard in shards:
-        course.tick("labelling", 0, None)
-        try:
-            report = work.start(shard, course.tick)
-        except (EngineError, StoreError, OSError):
-            raise
-        except Exception as error:
-            raise LabellingError(
-                f"shard {shard} on {devices[0]}: {describe(error)}. What was committed stays; run the same command "
-                "again to go on, or with --devices twice the same device, which puts such a shard aside"
-            ) from error
-        course.done(shard, report)
+    # The CPU that computes is the one that would prepare the next shard meanwhile: nothing is gained.
+    pipeline = Pipeline(work.start, ahead=False, behind=False, tick=course.tick, done=course.done)
+    course.tick("labelling", 0, None)
+    try:
+        pipeline.run(_Listed(shards))
+    except ShardError as failure:
+        error = failure.__cause__
+        if not isinstance(error, Exception) or isinstance(error, EngineError | StoreError | OSError):
+            raise error or failure from None
+        raise LabellingError(
+            f"shard {failure.shard} on {devices[0]}: {describe(error)}. What was committed stays; run the same command "
+            "again to go on, or with --devices twice the same device, which puts such a shard aside"
+        ) from error
+
+
+class _Listed:
+    """Shards that are all known."""
+
+    def __init__(self, shards: list[int]) -> None:
+        self._left = iter(shards)
+
+    def take(self, *, wait: bool) -> int | None:  # noqa: ARG002 - it never has to
+        return next(self._left, None)

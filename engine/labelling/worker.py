@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from engine.labelling.messages import Done, Job, Message, Ready, Ticked, failed
+from engine.labelling.pipeline import Pipeline
 
 ORPHANED = 3
 _TICK_SECONDS = 0.1
@@ -41,11 +42,24 @@ class _Parent:
         """What it said next; waits for it."""
         return pickle.loads(self._inbox.get())
 
+    def take(self, *, wait: bool) -> int | None:
+        """The next shard; None where there are no more, or without ``wait`` where it has named none."""
+        if not wait and self._inbox.empty():
+            return None
+        shard: int | None = self.receive()
+        if shard is None:
+            self._inbox.put(pickle.dumps(None))  # whoever asks again is told the same
+        return shard
+
     def send(self, message: Message) -> None:
         try:
             self._connection.send(message)
         except OSError:
             os._exit(ORPHANED)
+
+    def done(self, shard: int, report: Any) -> None:
+        """Tell it that a shard is committed."""
+        self.send(Done(shard, report))
 
     def tick(self, _what: str, rows: int, _total: int | None) -> None:
         """Tell it that work goes on, not more often than it needs to know."""
@@ -66,10 +80,11 @@ def serve(parent: _Parent) -> int:
 
 
 def _label_all(parent: _Parent, *, job: Job, device: str) -> None:
-    label_one = job.open(device)
+    steps = job.open(device)
     parent.send(Ready())
-    while (shard := parent.receive()) is not None:
-        parent.send(Done(label_one(shard, parent.tick)))
+    # A GPU works by itself: the shard before is written meanwhile. Elsewhere a kill would cost that shard, too.
+    behind = device.startswith("cuda")
+    Pipeline(steps, ahead=True, behind=behind, tick=parent.tick, done=parent.done).run(parent)
 
 
 def main() -> int:

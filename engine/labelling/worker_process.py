@@ -30,14 +30,14 @@ class WorkerProcess:
 
     Attributes:
         ready: whether it has opened the job.
-        shard: what it has in hand; None where it waits.
+        shards: what it has in hand, and then what comes next.
         rows: of the shard in hand that it has told to be done.
         heard: when it last said something, or was given something; seconds of the monotonic clock.
     """
 
     def __init__(self, job: bytes, device: str) -> None:
         self.ready = False
-        self.shard: int | None = None
+        self.shards: list[int] = []
         self.rows = 0
         self.heard = time.monotonic()
         self.connection: Connection[Any, Any]
@@ -64,11 +64,23 @@ class WorkerProcess:
         """Of the process."""
         return self._process.pid
 
+    @property
+    def shard(self) -> int | None:
+        """What it has in hand; None where it waits."""
+        return self.shards[0] if self.shards else None
+
     def give(self, shard: int) -> None:
-        """Let it label ``shard``."""
-        self.shard, self.rows, self.heard = shard, 0, time.monotonic()
+        """Let it label ``shard``, behind what it has in hand."""
+        if not self.shards:
+            self.rows, self.heard = 0, time.monotonic()
+        self.shards.append(shard)
         with contextlib.suppress(OSError):  # as above
             self.connection.send(shard)
+
+    def finish(self, shard: int) -> None:
+        """It is done with ``shard``."""
+        assert self.shards[:1] == [shard], "a worker is done with a shard that it has not in hand"
+        self.shards, self.rows = self.shards[1:], 0
 
     def hear(self) -> Message | None:
         """What it says, where there is something to read; None where it has died."""

@@ -1,0 +1,163 @@
+"""Shards one after the other, so that the device waits for none: while one is computed, the next one is prepared.
+
+Where the device works by itself, the last one is written meanwhile, too. Knows no model and no process.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from engine.progress import Tick
+
+_TICK_SECONDS = 0.5
+
+OnDone = Callable[[int, Any], None]
+"""Told of each shard that is committed: its number, and its report; None where another run had committed it."""
+
+
+class ShardSteps(Protocol):
+    """What is done with a shard; `engine.labelling.shard_labeller.Labeller` is one."""
+
+    def prepare(self, shard: int, tick: Tick) -> Any:
+        """All that needs no device; None where there is nothing to do."""
+
+    def compute(self, prepared: Any, tick: Tick) -> Any:
+        """All that needs the device."""
+
+    def commit(self, computed: Any) -> Any:
+        """Write what was computed; the report."""
+
+
+class Shards(Protocol):
+    """Where shards come from."""
+
+    def take(self, *, wait: bool) -> int | None:
+        """The next shard. None where there are no more; without ``wait``, also where none is known yet."""
+
+
+class ShardError(Exception):
+    """What befell a shard; its cause is the error.
+
+    Args:
+        shard: its number.
+    """
+
+    def __init__(self, shard: int) -> None:
+        super().__init__(f"shard {shard}")
+        self.shard = shard
+
+
+class Cancelled(Exception):
+    """The pipeline has ended, and what was prepared ahead is not needed any more."""
+
+
+class Pipeline:
+    """Labels the shards that it is given.
+
+    Args:
+        steps: what is done with each.
+        ahead: whether the next shard is prepared while one is computed.
+        behind: whether a shard is committed while the next one is computed.
+        tick: told of progress, in the caller's thread.
+        done: told of each shard, in the caller's thread, in their order.
+    """
+
+    def __init__(self, steps: ShardSteps, *, ahead: bool, behind: bool, tick: Tick, done: OnDone) -> None:
+        self._steps = steps
+        self._ahead = ahead
+        self._behind = behind
+        self._tick = tick
+        self._done = done
+        self._ended = False
+        self._steps_ahead = 0
+        self._writing: tuple[int, Future[Any]] | None = None
+
+    def run(self, shards: Shards) -> None:
+        """Until there are no more.
+
+        Raises:
+            ShardError: from the first error, with the shard that it befell; those before it are committed.
+        """
+        with ThreadPoolExecutor(2, thread_name_prefix="shard") as threads:
+            try:
+                for shard, prepared in self._prepared(shards, threads):
+                    self._label(shard, prepared, threads)
+                self._written()
+            finally:
+                self._ended = True
+
+    def _prepared(self, shards: Shards, threads: ThreadPoolExecutor) -> Iterator[tuple[int, Callable[[], Any]]]:
+        """Each shard, with what gives it prepared; the next one is begun before."""
+        following = shards.take(wait=True)
+        waiting = self._begin(following, threads)
+        while following is not None:
+            shard, prepared = following, waiting
+            following = shards.take(wait=False) if self._ahead else None
+            waiting = self._begin(following, threads)
+            yield shard, prepared
+            if following is None:
+                self._written()
+                following = shards.take(wait=True)
+                waiting = self._begin(following, threads)
+
+    def _begin(self, shard: int | None, threads: ThreadPoolExecutor) -> Callable[[], Any]:
+        if shard is None or not self._ahead:
+            return lambda: None if shard is None else self._steps.prepare(shard, self._tick)
+        future = threads.submit(self._steps.prepare, shard, self._go_on)
+        return lambda: self._awaited(future)
+
+    def _go_on(self, *_: Any) -> None:
+        """The tick of the shard ahead, in its thread: what nobody waits for any more is ended."""
+        if self._ended:
+            raise Cancelled
+        self._steps_ahead += 1
+
+    def _awaited(self, future: Future[Any]) -> Any:
+        """The result; as long as its thread gets on, that is told."""
+        seen = -1
+        while not wait([future], timeout=_TICK_SECONDS).done:
+            if self._steps_ahead != seen:
+                seen = self._steps_ahead
+                self._tick("preparing", 0, None)
+        return future.result()
+
+    def _label(self, shard: int, prepared: Callable[[], Any], threads: ThreadPoolExecutor) -> None:
+        try:
+            with _of(shard):
+                ready = prepared()
+                computed = None if ready is None else self._steps.compute(ready, self._tick_and_see)
+        finally:
+            self._written()  # whatever befell this shard, the one before counts
+        if computed is None:
+            self._done(shard, None)
+        elif self._behind:
+            self._writing = shard, threads.submit(self._steps.commit, computed)
+        else:
+            with _of(shard):
+                report = self._steps.commit(computed)
+            self._done(shard, report)
+
+    def _tick_and_see(self, what: str, rows: int, total: int | None) -> None:
+        """Tick, and say so where the shard before is written by now."""
+        if self._writing is not None and self._writing[1].done() and self._writing[1].exception() is None:
+            self._written()
+        self._tick(what, rows, total)
+
+    def _written(self) -> None:
+        """Wait until the shard before is written."""
+        if self._writing is None:
+            return
+        (shard, future), self._writing = self._writing, None
+        with _of(shard):
+            report = future.result()
+        self._done(shard, report)
+
+
+@contextmanager
+def _of(shard: int) -> Iterator[None]:
+    """What goes wrong inside befalls ``shard``."""
+    try:
+        yield
+    except Exception as error:
+        raise ShardError(shard) from error

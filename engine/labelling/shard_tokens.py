@@ -1,0 +1,50 @@
+"""A corpus shard → its token ids: those that are stored, or made from its texts and stored."""
+
+import numpy as np
+
+from engine.corpus import read_texts
+from engine.progress import Tick, silent
+from engine.stored_tokens import check_tokens, read_tokens, write_tokens
+from engine.tokens import Encoding, Tokens
+from store import Store
+from store.manifest import Family
+
+# Texts tokenised between two ticks: a few hundred milliseconds.
+_TICK_TEXTS = 1024
+
+
+def shard_tokens(contents: Store, encoding: Encoding, shard: int, *, keep: bool, tick: Tick = silent) -> Tokens:
+    """Token ids of ``shard``: the stored ones, else made from its texts, and stored where they are to be kept."""
+    family = contents.tokens(encoding.name)
+    record = family.record(shard)
+    if record is not None:
+        check_tokens(family, encoding)
+        return read_tokens(family, record)
+    return tokenise_shard(contents, encoding, shard, family if keep else None, tick=tick)
+
+
+def tokenise_shard(
+    contents: Store, encoding: Encoding, shard: int, family: Family | None, *, tick: Tick = silent
+) -> Tokens:
+    """Token ids of the texts of ``shard``; committed to ``family`` where there is one."""
+    tokens = _encode(encoding, read_texts(contents, shard), tick)
+    if family is not None:
+        first_row, _ = contents.shard_range(shard)
+        write_tokens(family, shard, first_row, tokens, encoding)
+    return tokens
+
+
+def _encode(encoding: Encoding, texts: list[str], tick: Tick) -> Tokens:
+    """The tokens of all texts at once, made a part at a time so that it is seen to go on."""
+    parts = []
+    for start in range(0, len(texts), _TICK_TEXTS):
+        parts.append(encoding.encode(texts[start : start + _TICK_TEXTS]))
+        tick("tokenising", 0, len(texts))
+    if not parts:
+        return encoding.encode([])
+    lengths = np.concatenate([part.lengths for part in parts])
+    return Tokens(
+        ids=np.concatenate([part.ids for part in parts]),
+        offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]),
+        truncated=np.concatenate([part.truncated for part in parts]),
+    )

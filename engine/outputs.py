@@ -1,0 +1,67 @@
+"""Logits of one batch after another, from a device to numpy, without waiting for the device after each."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+_IN_FLIGHT = 3
+
+
+class Outputs:
+    """Takes batches as they are computed, and gives them as arrays in the end.
+
+    Args:
+        device: that computes.
+
+    Attributes:
+        busy_seconds: for how long the device computed, of the batches that are done.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.busy_seconds = 0.0
+        self._device = device
+        self._done: list[npt.NDArray[np.float32]] = []
+        self._flying: deque[tuple[Tensor, Any, Any]] = deque()
+
+    def add(self, compute: Callable[[], Tensor]) -> None:
+        """Compute a batch, (rows, classes), or have it begun; a GPU has a few in flight."""
+        if self._device.type != "cuda":
+            started = time.perf_counter()
+            self._done.append(compute().float().numpy())
+            self.busy_seconds += time.perf_counter() - started
+            return
+        begun, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+        begun.record()
+        result = compute().float()
+        held = torch.empty(result.shape, dtype=result.dtype, pin_memory=True)
+        held.copy_(result, non_blocking=True)
+        ended.record()
+        self._flying.append((held, begun, ended))
+        if len(self._flying) > _IN_FLIGHT:
+            self._land()
+
+    def _land(self) -> None:
+        """Wait for the batch that was begun first."""
+        held, begun, ended = self._flying.popleft()
+        ended.synchronize()
+        self.busy_seconds += begun.elapsed_time(ended) / 1000
+        self._done.append(held.numpy())
+
+    def free(self) -> None:
+        """Give the device as much memory as can be had: all batches land, and what is cached goes."""
+        while self._flying:
+            self._land()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def arrays(self) -> list[npt.NDArray[np.float32]]:
+        """The batches, in the order in which they were added."""
+        while self._flying:
+            self._land()
+        return self._done

@@ -1,0 +1,131 @@
+"""A classifier → the same classifier for packed rows; and whether it is the same: a probe, not a list of names."""
+
+import copy
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.attention import PACKED, Rows, rows_of
+from engine.fused_layer import FusedLayer
+from engine.layers import stack_name
+from engine.packing import Packing, pack
+
+FUSED, PLAIN, PADDED = "fused", "packed", "padded"
+"""Ways to compute: packed rows through our own layers, packed rows through the model's, padded rows."""
+PATHS = (FUSED, PLAIN, PADDED)
+
+_TOLERANCE = 1e-5
+_PROBED_LENGTHS = (61, 7, 7, 3)
+_log = logging.getLogger("engine.encoder")
+
+
+class PackedModel:
+    """Computes the logits of packed rows.
+
+    Args:
+        module: the classifier. It is not changed; its parameters are shared, where they are not stacked.
+        fused: whether its layers are replaced by `FusedLayer`, for inference.
+
+    Raises:
+        LookupError: it has no stack of layers, or more than one.
+        AttributeError: ``fused``, and its layers have not the parts of BERT's.
+
+    Attributes:
+        module: the copy that computes packed rows, and nothing else.
+    """
+
+    def __init__(self, module: Any, *, fused: bool) -> None:
+        name = stack_name(module)
+        if name is None:
+            raise LookupError("no single stack of layers")
+        self.module = _shared_copy(module)
+        self.module.config._attn_implementation = PACKED  # where its attention cannot be replaced, the probe says so
+        self._first_position = first_position(module)
+        layers = self.module.get_submodule(name)
+        if fused:
+            for number, layer in enumerate(layers):
+                layers[number] = FusedLayer(layer, first_only=number == len(layers) - 1)
+        else:
+            layers[-1].register_forward_hook(_first_tokens, with_kwargs=True)
+
+    def __call__(self, packing: Packing, rows: Rows) -> Tensor:
+        """(rows, classes) logits, also of rows that fill up the batch.
+
+        Args:
+            packing: the batch.
+            rows: where its rows are, on the model's device.
+        """
+        ids, positions = torch.from_numpy(packing.ids)[None], torch.from_numpy(packing.positions)[None]
+        logits: Tensor = self.module(
+            input_ids=ids.to(rows.bounds.device, non_blocking=True),
+            position_ids=positions.to(rows.bounds.device, non_blocking=True) + self._first_position,
+            packed_rows=rows,
+        ).logits
+        return logits
+
+
+def first_position(module: Any) -> int:
+    """The number of the first token's position: 0, or the one behind that of padding."""
+    table = getattr(getattr(module.base_model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return 0 if padding is None else int(padding) + 1
+
+
+def _shared_copy(module: Any) -> Any:
+    """A copy of the modules that holds the same parameters and buffers."""
+    tensors = [*module.parameters(), *module.buffers()]
+    return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+
+
+def _first_tokens(_layer: nn.Module, _arguments: Any, keywords: dict[str, Any], output: Any) -> Any:
+    """Of the last layer's output, what the head reads: (1, tokens, hidden) → (rows, 1, hidden)."""
+    hidden = output if isinstance(output, Tensor) else output[0]
+    firsts = hidden[0, keywords["packed_rows"].firsts][:, None]
+    return firsts if isinstance(output, Tensor) else (firsts, *output[1:])
+
+
+def choose_path(module: Any, *, longest: int, among: Iterable[str] = PATHS) -> str:
+    """The first way that gives the logits of padded rows.
+
+    Args:
+        module: the classifier, in fp32 and evaluation mode.
+        longest: rows of up to so many tokens are tried.
+        among: ways to try, the fastest first. Padded rows always do.
+    """
+    for path in among:
+        if path != PADDED and _is_same(module, longest, fused=path == FUSED):
+            return path
+    return PADDED
+
+
+def _is_same(module: Any, longest: int, *, fused: bool) -> bool:
+    """Whether packed rows have the logits of rows alone: to 1e-5, and to a thousandth of what sets rows apart."""
+    rows = _probe(module, longest)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(row) for row in rows])])
+    packing = pack(np.concatenate(rows), offsets, np.arange(len(rows)))
+    device = next(module.parameters()).device
+    try:
+        model = PackedModel(module, fused=fused)
+        with torch.inference_mode():
+            alone = torch.cat([module(input_ids=torch.from_numpy(row)[None].to(device)).logits for row in rows])
+            packed = model(packing, rows_of(packing, device, kernel=False))
+    except (LookupError, AttributeError, TypeError, ValueError, RuntimeError, IndexError) as error:
+        _log.debug("%s cannot be computed %s: %s", type(module).__name__, "fused" if fused else "packed", error)
+        return False
+    difference = float((alone - packed).abs().max())
+    spread = float((alone.max(0).values - alone.min(0).values).max())
+    name = type(module).__name__
+    _log.debug("%s: packed rows differ by %.1e, rows from each other by %.1e", name, difference, spread)
+    return difference <= min(_TOLERANCE * max(1.0, float(alone.abs().max())), 1e-3 * spread)
+
+
+def _probe(module: Any, longest: int) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
+    """Rows of made-up tokens, none of which is padding: the longest one and short ones, two of them equally long."""
+    chance = np.random.default_rng(0)
+    pad_id, size = module.config.pad_token_id, module.get_input_embeddings().num_embeddings
+    tokens = np.delete(np.arange(size), [pad_id] if pad_id is not None and pad_id < size else [])
+    return [chance.choice(tokens, min(length, longest)) for length in (longest, *_PROBED_LENGTHS)]
