@@ -1,6 +1,6 @@
 """Text → flat token ids + offsets, for one encoding: a tokenizer, a maximum length and a truncation side.
 
-Knows tokenizers and numpy. No Python list of rows leaves this module, and no tensor is made here.
+Decides what is kept of a text; `engine.flat_ids` makes the ids. No tensor is made here.
 """
 
 import hashlib
@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,12 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from engine.errors import ModelError
+from engine.flat_ids import FlatIds, offsets_of, with_nanotoken, with_tokenizers
 
 _CHARACTERS_PER_TOKEN = 8
 _SLACK_TOKENS = 16
-_ENCODE_ROWS = 512
-_WHITE_SPACE = re.compile(r"\s")
+# Not \s: BERT deletes \v, \f, \x1c to \x1f and \x85, which joins the words around them.
+_WHITE_SPACE = re.compile(r"[ \t\n\r]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,26 +55,31 @@ class Encoding:
         tokenizer: the fast tokenizer; its own truncation and padding are not used.
         max_length: tokens a row at most, special ones included.
         side: which end of a long text is cut: ``right`` or ``left``.
+        fast: whether nanotoken may make the ids. They are the same either way.
 
     Attributes:
+        made_by: the package that makes the ids: ``nanotoken`` or ``tokenizers``.
         fingerprint: sha256 of what decides the ids: the tokenizer (without its truncation and padding, which use
             changes), the maximum length and the side.
         name: of the token family that holds such ids: the kind of tokenizer, the maximum length, 8 digits.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, max_length: int, side: str = "right") -> None:
-        self._tokenizer = Tokenizer.from_str(_without_use(tokenizer.to_str()))
+    def __init__(self, tokenizer: Tokenizer, *, max_length: int, side: str = "right", fast: bool = True) -> None:
+        tokenizer = Tokenizer.from_str(_without_use(tokenizer.to_str()))
         self.max_length = max_length
         self.side = side
-        self.vocab_size = self._tokenizer.get_vocab_size(with_added_tokens=True)
-        self._prefix, self._suffix = _special_tokens(self._tokenizer)
-        if max_length <= len(self._prefix) + len(self._suffix):
+        self.vocab_size = tokenizer.get_vocab_size(with_added_tokens=True)
+        self._specials_before, self._specials_after = _special_tokens(tokenizer)
+        if max_length <= self._specials_before + self._specials_after:
             raise ModelError(f"--max-length is {max_length}; it must leave room beside the special tokens")
-        canonical = json.dumps(json.loads(self._tokenizer.to_str()), sort_keys=True)
+        canonical = json.dumps(json.loads(tokenizer.to_str()), sort_keys=True)
         identity = f"{canonical}\n{max_length}\n{side}"
         self.fingerprint = hashlib.sha256(identity.encode()).hexdigest()
         kind = json.loads(canonical)["model"]["type"].lower()
         self.name = f"{kind}-{max_length}-{self.fingerprint[:8]}"
+        nanotoken = with_nanotoken(tokenizer) if fast else None
+        self.made_by = "nanotoken" if nanotoken else "tokenizers"
+        self._make_ids = nanotoken or with_tokenizers(tokenizer)
 
     @property
     def dtype(self) -> type[np.uint16] | type[np.uint32]:
@@ -83,46 +88,43 @@ class Encoding:
 
     def encode(self, texts: Sequence[str]) -> Tokens:
         """Token ids of ``texts``, in their order."""
-        parts: list[npt.NDArray[Any]] = []
-        lengths: list[int] = []
-        truncated: list[bool] = []
-        for start in range(0, len(texts), _ENCODE_ROWS):
-            rows, cut = self._encode_some(texts[start : start + _ENCODE_ROWS])
-            lengths += map(len, rows)
-            parts.append(np.fromiter(chain.from_iterable(rows), self.dtype, count=sum(map(len, rows))))
-            truncated += cut
-        offsets = np.zeros(len(texts) + 1, np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        ids = np.concatenate([np.empty(0, self.dtype), *parts])
-        return Tokens(ids=ids, offsets=offsets, truncated=np.array(truncated, np.bool_))
+        found = self._found(texts)
+        excess = np.maximum(np.diff(found.offsets) - self.max_length, 0)
+        if self.side == "right":
+            first = found.offsets[1:] - self._specials_after - excess
+        else:
+            first = found.offsets[:-1] + self._specials_before
+        ids = np.delete(found.ids, _ranges(first, excess)) if excess.any() else found.ids
+        return Tokens(ids=ids.astype(self.dtype), offsets=found.offsets - offsets_of(excess), truncated=excess > 0)
 
-    def _encode_some(self, texts: Sequence[str]) -> tuple[list[list[int]], list[bool]]:
-        room = self.max_length - len(self._prefix) - len(self._suffix)
-        rows, cut = [], []
-        for ids in self._bare_ids(texts, room):
-            kept = ids[:room] if self.side == "right" else ids[-room:]
-            rows.append([*self._prefix, *kept, *self._suffix])
-            cut.append(len(ids) > room)
-        return rows, cut
+    def _found(self, texts: Sequence[str]) -> FlatIds:
+        """All ids of each text; of one that will be cut, enough of them.
 
-    def _bare_ids(self, texts: Sequence[str], room: int) -> list[list[int]]:
-        """Ids without special tokens; of a long text, enough of them to be cut at ``room``.
-
-        Only a prefix of a long text is tokenised, doubled until it gives `_SLACK_TOKENS` more than there is room for.
-        It ends before white space, and its last tokens are never used, so that the ids are those of the whole text.
+        Only a prefix of a long text is tokenised, doubled until it gives `_SLACK_TOKENS` more than are kept. It ends
+        before white space, and its last tokens are never used, so that the ids are those of the whole text.
         """
-        if self.side != "right":
-            return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-        characters = room * _CHARACTERS_PER_TOKEN
-        prefixes = [_prefix(text, characters) for text in texts]
-        found = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(prefixes, add_special_tokens=False)]
-        for row, text in enumerate(texts):
-            size = characters
-            while len(prefixes[row]) < len(text) and len(found[row]) < room + _SLACK_TOKENS:
-                size *= 2
-                prefixes[row] = _prefix(text, size)
-                found[row] = self._tokenizer.encode(prefixes[row], add_special_tokens=False).ids
+        size = self.max_length * _CHARACTERS_PER_TOKEN
+        rows = [row for row, text in enumerate(texts) if len(text) > size] if self.side == "right" else []
+        if not rows:
+            return self._make_ids(texts)
+        prefixes = list(texts)
+        for row in rows:
+            prefixes[row] = _prefix(texts[row], size)
+        found = self._make_ids(prefixes)
+        while rows := [row for row in rows if len(prefixes[row]) < len(texts[row]) and not self._enough(found, row)]:
+            size *= 2
+            for row in rows:
+                prefixes[row] = _prefix(texts[row], size)
+            found = found.replaced(rows, self._make_ids([prefixes[row] for row in rows]))
         return found
+
+    def _enough(self, found: FlatIds, row: int) -> bool:
+        return bool(found.offsets[row + 1] - found.offsets[row] >= self.max_length + _SLACK_TOKENS)
+
+
+def _ranges(first: npt.NDArray[np.int64], count: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """(sum of ``count``,) the numbers from each ``first`` on, as many as its ``count``."""
+    return np.arange(count.sum()) + np.repeat(first - offsets_of(count)[:-1], count)
 
 
 def _prefix(text: str, characters: int) -> str:
@@ -139,11 +141,11 @@ def _without_use(tokenizer_json: str) -> str:
     return json.dumps({**tokenizer, "truncation": None, "padding": None})
 
 
-def _special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """Ids that the tokenizer puts before and after a text."""
+def _special_tokens(tokenizer: Tokenizer) -> tuple[int, int]:
+    """How many ids the tokenizer puts before and after a text."""
     bare = tokenizer.encode("a", add_special_tokens=False).ids
     full = tokenizer.encode("a", add_special_tokens=True).ids
     for start in range(len(full) - len(bare) + 1):
         if full[start : start + len(bare)] == bare:
-            return full[:start], full[start + len(bare) :]
+            return start, len(full) - start - len(bare)
     raise ModelError("the tokenizer changes a text when special tokens are added; such tokenizers are not supported")
