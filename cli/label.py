@@ -39,6 +39,20 @@ class Part(click.ParamType[tuple[int, int]]):
         return int(part), int(parts)
 
 
+class Budget(click.ParamType[int | None]):
+    """A number of tokens, or None for the one that is fastest."""
+
+    name = "auto|TOKENS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """``"auto"`` → None."""
+        if value in ("auto", None):
+            return None
+        if not str(value).isdecimal() or int(value) < 1:
+            self.fail(f"{value!r} is no number of tokens; give auto, or 1 or more", param, ctx)
+        return int(value)
+
+
 @click.command("label")
 @click.argument("inputs", metavar="[INPUT]...", nargs=-1)
 @click.option("--store", metavar="STORE", required=True, help="Folder of the store; made where there is none.")
@@ -70,8 +84,15 @@ class Part(click.ParamType[tuple[int, int]]):
 )
 @click.option(
     "--tokens-per-batch",
-    type=click.IntRange(min=1),
-    help="Padded tokens a batch. [default: 2,048 on a CPU, 65,536 on CUDA]",
+    type=Budget(),
+    default="auto",
+    show_default=True,
+    help="Tokens a batch; auto measures which is fastest, where there is so much text that this is worth it.",
+)
+@click.option(
+    "--check-rows",
+    type=click.IntRange(min=0),
+    help="Rows of each shard that are computed again, alone and in fp32. [default: 8, fewer in small shards]",
 )
 @click.option("--keep-tokens/--no-keep-tokens", default=True, show_default=True, help="Store token ids for students.")
 @format_option
@@ -102,6 +123,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
             max_length=options["max_length"],
             dtype=None if options["dtype"] == "auto" else options["dtype"],
             tokens_per_batch=options["tokens_per_batch"],
+            check_rows=options["check_rows"],
         ),
         devices=options["devices"],
         worker=options["worker"],

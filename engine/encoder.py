@@ -10,25 +10,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from engine.attention import has_kernel, rows_of
-from engine.batches import Plan, pad, plan, plan_packed, restore, waste
+from engine.batches import Plan, restore
 from engine.errors import ModelError
+from engine.forward import Forward, Rows, padded_logits
 from engine.layers import model_flops, stack_name
 from engine.model import Classifier, load_classifier
 from engine.outputs import Outputs
-from engine.packed_model import FUSED, PADDED, PackedModel, choose_path
-from engine.packing import fill, pack
+from engine.packed_model import FUSED, choose_path
 from engine.progress import Tick, silent
 from engine.tokens import Tokens
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 CPU_BUDGET = 2048
 CUDA_BUDGET = 65_536
-_TOKENS_PER_ROW = 16
-
-Rows = npt.NDArray[np.int64]
 
 
 def default_dtype(device: torch.device) -> str:
@@ -69,14 +64,9 @@ class Encoder:
         self._model = model
         self._tick: Callable[[], None] = lambda: None
         self._module: Any = model.module.to(device=device, dtype=DTYPES[dtype]).eval()
-        self._packed = None if self.path == PADDED else PackedModel(self._module, fused=self.path == FUSED)
-        # Batches for the kernel all have one shape: this budget in so many rows.
-        self._kernel = has_kernel(device, DTYPES[dtype])
-        self._most_rows = max(1, budget // _TOKENS_PER_ROW)
-        self._pad_id = model.module.config.pad_token_id
-        self._fits = float("inf")
+        self._forward = Forward(self._module, path=self.path, budget=budget)
         self._exact: Any = None
-        self._watch(self._module if self._packed is None else self._packed.module)
+        self._watch(self._forward.module)
 
     def _watch(self, module: Any) -> None:
         """Let every layer tell that work goes on: a batch may take long."""
@@ -86,15 +76,11 @@ class Encoder:
 
     def plan(self, tokens: Tokens) -> Plan:
         """The batches in which `logits` computes ``tokens``."""
-        if self._packed is None:
-            return plan(tokens.lengths, budget=self.budget)
-        return plan_packed(tokens.lengths, budget=self.budget, rows=self._most_rows if self._kernel else None)
+        return self._forward.plan(tokens.lengths)
 
     def computed_tokens(self, tokens: Tokens, batches: Plan) -> int:
         """Tokens that ``batches`` compute, padding included."""
-        if self._packed is None:
-            return waste(batches, tokens.lengths).padded
-        return len(batches) * self.budget if self._kernel else int(tokens.lengths.sum())
+        return self._forward.computed_tokens(batches, tokens.lengths)
 
     def flops(self, tokens: Tokens) -> float:
         """Floating-point operations that ``tokens`` take, padding not counted; a product and a sum are two.
@@ -128,8 +114,8 @@ class Encoder:
 
     def _compute(self, tokens: Tokens, rows: Rows, outputs: Outputs) -> None:
         """Compute ``rows``, in halves where memory does not suffice for all, now or at an earlier time."""
-        size = int(tokens.lengths[rows].sum())
-        if size <= self._fits or len(rows) == 1:
+        size = self._forward.computed_tokens([rows], tokens.lengths)
+        if size <= self._forward.fits or len(rows) == 1:
             try:
                 with torch.inference_mode():
                     outputs.add(lambda: self._forward(tokens, rows))
@@ -143,27 +129,12 @@ class Encoder:
                         "tokens; lower --max-length"
                     ) from None
             # Behind the except: until here the error keeps what was allocated alive.
-            self._fits = max(1, size // 2)
+            self._forward.fits = max(1, size // 2)
             self.splits += 1
             outputs.free()
         half = len(rows) // 2
         self._compute(tokens, rows[:half], outputs)
         self._compute(tokens, rows[half:], outputs)
-
-    def _forward(self, tokens: Tokens, rows: Rows) -> Tensor:
-        """(rows, classes) logits on the device."""
-        if self._packed is None or tokens.lengths[rows].min() == 0:
-            return self._forward_padded(self._module, tokens, rows)
-        packing, longest = pack(tokens.ids, tokens.offsets, rows), None
-        if self._kernel and len(packing.ids) <= self.budget:
-            packing, longest = fill(packing, tokens=self.budget, rows=self._most_rows), self.budget
-        return self._packed(packing, rows_of(packing, self.device, kernel=self._kernel, longest=longest))[: len(rows)]
-
-    def _forward_padded(self, module: Any, tokens: Tokens, rows: Rows) -> Tensor:
-        ids, real = pad(tokens.ids, tokens.offsets, rows, pad_id=self._pad_id)
-        mask = None if real.all() else torch.from_numpy(real.astype(np.int64)).to(self.device)
-        logits: Tensor = module(input_ids=torch.from_numpy(ids).to(self.device), attention_mask=mask).logits
-        return logits
 
     def exact_logits(self, tokens: Tokens, row: int) -> npt.NDArray[np.float32]:
         """(classes,) float32 logits of one row, computed alone, by transformers' own code and weights in fp32."""
@@ -171,7 +142,7 @@ class Encoder:
             whole = self.dtype == "fp32"
             self._exact = self._module if whole else load_classifier(str(self._model.folder)).module.to(self.device)
         with torch.inference_mode():
-            logits = self._forward_padded(self._exact, tokens, np.array([row]))
+            logits = padded_logits(self._exact, tokens, np.array([row]))
         result: npt.NDArray[np.float32] = logits[0].float().cpu().numpy()
         return result
 

@@ -66,8 +66,9 @@ class FusedLayer(nn.Module):
 
 def _stacked(parts: list[nn.Linear]) -> nn.Linear:
     """One product that gives the outputs of all ``parts``, one after the other."""
-    stacked = nn.Linear(parts[0].in_features, sum(part.out_features for part in parts))
+    # On no device, so that no random numbers are drawn: whoever counts on them is not disturbed.
+    stacked = nn.Linear(parts[0].in_features, sum(part.out_features for part in parts), device="meta")
     with torch.no_grad():
-        stacked.weight.copy_(torch.cat([part.weight for part in parts]))
-        stacked.bias.copy_(torch.cat([part.bias for part in parts]))
-    return stacked.to(parts[0].weight.device, parts[0].weight.dtype)
+        stacked.weight = nn.Parameter(torch.cat([part.weight for part in parts]))
+        stacked.bias = nn.Parameter(torch.cat([part.bias for part in parts]))
+    return stacked

@@ -3,13 +3,14 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import torch
 
-from engine.encoder import default_budget, default_dtype
+from engine.encoder import default_dtype
 from engine.labelling.devices import device_kind
 from engine.model import Classifier
 from engine.packed_model import choose_path
@@ -50,13 +51,23 @@ class Choices:
     check_rows: int | None = None
 
 
-def settle(held: dict[str, Any] | None, choices: Choices, device: torch.device) -> Choices:
-    """Fill in what the user left open: from the card of an earlier run, else by the device."""
+def settle(
+    held: dict[str, Any] | None, choices: Choices, device: torch.device, *, choose_budget: Callable[[str], int]
+) -> Choices:
+    """Fill in what the user left open: from the card of an earlier run, else by the device.
+
+    Args:
+        held: the card.
+        choices: of the user.
+        device: one of those that label.
+        choose_budget: gives the token budget for a dtype.
+    """
     held = held or {}
+    dtype = choices.dtype or held.get("dtype") or default_dtype(device)
     return Choices(
         max_length=choices.max_length or held.get("max_length"),
-        dtype=choices.dtype or held.get("dtype") or default_dtype(device),
-        tokens_per_batch=choices.tokens_per_batch or held.get("tokens_per_batch") or default_budget(device),
+        dtype=dtype,
+        tokens_per_batch=choices.tokens_per_batch or held.get("tokens_per_batch") or choose_budget(dtype),
         check_rows=next(rows for rows in (choices.check_rows, held.get("check_rows"), CHECK_ROWS) if rows is not None),
     )
 

@@ -78,7 +78,8 @@ def check_exact(
     compared, again = stored[chosen].astype(np.float32), np.stack(exact)
     difference = np.abs(compared - again)
     absolute, relative = BOUNDS[encoder.dtype]
-    if (bad := np.flatnonzero((difference > absolute + relative * np.abs(again)).any(axis=1))).size:
+    within = difference <= absolute + relative * np.abs(again)  # nan is not
+    if (bad := np.flatnonzero(~within.all(axis=1))).size:
         first = bad[0]
         raise LabellingError(
             f"shard {shard}: the logits of its row {chosen[first]} are {_numbers(compared[first])}, and alone in "

@@ -13,6 +13,7 @@ from engine.labelling.card import Choices, freeze, make_card, settle
 from engine.labelling.devices import find_devices, warn_if_crowded, worker_threads
 from engine.labelling.job import LabelJob, load_teacher
 from engine.labelling.summary import LabelSummary
+from engine.labelling.token_budget import choose_budget
 from engine.labelling.work import Work, carry_out
 from engine.model import Classifier, find_device
 from engine.progress import Tick, silent
@@ -36,7 +37,7 @@ class LabelConfig:
         classes: class names in order, for the corpus or for a teacher without names.
         shards: how many; needed only while there is no corpus.
         name: of the label set; from the model where None.
-        choices: maximum length, dtype and token budget.
+        choices: maximum length, dtype, token budget and rows to check.
         devices: one for each worker, as in `engine.labelling.devices.find_devices`.
         worker: (i, n): label only the shards whose number leaves i when divided by n, for n runs side by side.
         keep_tokens: whether token ids are stored too.
@@ -85,8 +86,14 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
     labels = made.label_set(name)
     check_classes(made, model.classes, whose=model.source)
     device = find_device(devices[0])
-    settled = settle(labels.card(), config.choices, device)
-    card = freeze(labels, make_card(model, settled, device, threads=worker_threads(devices)))
+    threads = worker_threads(devices)
+    settled = settle(
+        labels.card(),
+        config.choices,
+        device,
+        choose_budget=lambda dtype: choose_budget(made, model, device, dtype=dtype, tick=tick),
+    )
+    card = freeze(labels, make_card(model, settled, device, threads=threads))
     warn_if_crowded(devices, card["threads"])
     job = LabelJob(
         store=config.store,

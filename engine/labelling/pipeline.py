@@ -71,6 +71,7 @@ class Pipeline:
         self._done = done
         self._ended = False
         self._steps_ahead = 0
+        self._following: tuple[int, Callable[[], Any]] | None = None
         self._writing: tuple[int, Future[Any]] | None = None
 
     def run(self, shards: Shards) -> None:
@@ -82,30 +83,34 @@ class Pipeline:
         with ThreadPoolExecutor(2, thread_name_prefix="shard") as threads:
             try:
                 for shard, prepared in self._prepared(shards, threads):
-                    self._label(shard, prepared, threads)
+                    self._label(shard, prepared, lambda: self._look_ahead(shards, threads), threads)
                 self._written()
             finally:
                 self._ended = True
 
     def _prepared(self, shards: Shards, threads: ThreadPoolExecutor) -> Iterator[tuple[int, Callable[[], Any]]]:
-        """Each shard, with what gives it prepared; the next one is begun before."""
-        following = shards.take(wait=True)
-        waiting = self._begin(following, threads)
-        while following is not None:
-            shard, prepared = following, waiting
-            following = shards.take(wait=False) if self._ahead else None
-            waiting = self._begin(following, threads)
-            yield shard, prepared
-            if following is None:
+        """Each shard, with what gives it prepared."""
+        while True:
+            if self._following is None:
                 self._written()
-                following = shards.take(wait=True)
-                waiting = self._begin(following, threads)
+                self._following = self._begin(shards.take(wait=True), threads)
+            if self._following is None:
+                return
+            following, self._following = self._following, None
+            yield following
 
-    def _begin(self, shard: int | None, threads: ThreadPoolExecutor) -> Callable[[], Any]:
-        if shard is None or not self._ahead:
-            return lambda: None if shard is None else self._steps.prepare(shard, self._tick)
+    def _look_ahead(self, shards: Shards, threads: ThreadPoolExecutor) -> None:
+        """Begin to prepare the next shard, where it is known by now."""
+        if self._ahead and self._following is None:
+            self._following = self._begin(shards.take(wait=False), threads)
+
+    def _begin(self, shard: int | None, threads: ThreadPoolExecutor) -> tuple[int, Callable[[], Any]] | None:
+        if shard is None:
+            return None
+        if not self._ahead:
+            return shard, lambda: self._steps.prepare(shard, self._tick)
         future = threads.submit(self._steps.prepare, shard, self._go_on)
-        return lambda: self._awaited(future)
+        return shard, lambda: self._awaited(future)
 
     def _go_on(self, *_: Any) -> None:
         """The tick of the shard ahead, in its thread: what nobody waits for any more is ended."""
@@ -122,11 +127,18 @@ class Pipeline:
                 self._tick("preparing", 0, None)
         return future.result()
 
-    def _label(self, shard: int, prepared: Callable[[], Any], threads: ThreadPoolExecutor) -> None:
+    def _label(
+        self, shard: int, prepared: Callable[[], Any], look_ahead: Callable[[], None], threads: ThreadPoolExecutor
+    ) -> None:
+        def tick(what: str, rows: int, total: int | None) -> None:
+            look_ahead()  # the next shard may become known only while this one is computed
+            self._tick_and_see(what, rows, total)
+
         try:
             with _of(shard):
                 ready = prepared()
-                computed = None if ready is None else self._steps.compute(ready, self._tick_and_see)
+                look_ahead()
+                computed = None if ready is None else self._steps.compute(ready, tick)
         finally:
             self._written()  # whatever befell this shard, the one before counts
         if computed is None:

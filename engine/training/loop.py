@@ -13,14 +13,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from engine.batches import pad, plan
 from engine.errors import TrainingError
+from engine.forward import Forward
 from engine.model import Classifier
+from engine.packed_model import PADDED, PLAIN, choose_path
 from engine.progress import Tick, silent
 from engine.tokens import Tokens
 
 CPU_BUDGET = 2048
 CUDA_BUDGET = 16_384
+_PROBED = 128
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(logits, targets) → the sum of the rows' losses."""
@@ -117,7 +119,8 @@ def fit(
     if steps_per_epoch < 1:
         raise TrainingError("there is no row to learn from")
     torch.manual_seed(config.seed)
-    module = model.module.to(device).train()
+    module = model.module.to(device)
+    forward = _forward(module, config, device)
     total = config.epochs * steps_per_epoch
     optimizer = _optimizer(module, config)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _linear(total, config.warmup))
@@ -126,7 +129,7 @@ def fit(
     for epoch in range(config.epochs):
         started, loss_sum, rows = time.perf_counter(), 0.0, 0
         for step in epoch_steps(epoch):
-            step_loss = _accumulate(model, step, loss, config, device)
+            step_loss = _accumulate(forward, step, loss, device)
             if not np.isfinite(step_loss):
                 raise TrainingError(f"the loss is {step_loss} at step {done:,}; lower --learning-rate")
             torch.nn.utils.clip_grad_norm_(module.parameters(), config.clip)
@@ -141,17 +144,20 @@ def fit(
     return reports
 
 
-def _accumulate(model: Classifier, step: Step, loss: Loss, config: LoopConfig, device: torch.device) -> float:
-    """Gradients of one step, micro-batch by micro-batch; the sum of its rows' losses."""
-    module, pad_id = model.module, model.module.config.pad_token_id
+def _forward(module: Any, config: LoopConfig, device: torch.device) -> Forward:
+    """Packed rows on a CPU. A GPU's kernel for them has no dropout, and without it they are slower than padded ones."""
     budget = config.tokens_per_batch or (CUDA_BUDGET if device.type == "cuda" else CPU_BUDGET)
+    path = choose_path(module.eval(), longest=_PROBED, among=(PLAIN,)) if device.type == "cpu" else PADDED
+    return Forward(module.train(), path=path, budget=budget)
+
+
+def _accumulate(forward: Forward, step: Step, loss: Loss, device: torch.device) -> float:
+    """Gradients of one step, micro-batch by micro-batch; the sum of its rows' losses."""
     targets = torch.from_numpy(step.targets).to(device)
     total = 0.0
-    for part in plan(step.tokens.lengths[step.rows], budget=budget):
-        ids, real = pad(step.tokens.ids, step.tokens.offsets, step.rows[part], pad_id=pad_id)
-        mask = None if real.all() else torch.from_numpy(real.astype(np.int64)).to(device)
+    for part in forward.plan(step.tokens.lengths[step.rows]):
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            logits = module(input_ids=torch.from_numpy(ids).to(device), attention_mask=mask).logits
+            logits = forward(step.tokens, step.rows[part])
         summed = loss(logits, targets[torch.from_numpy(part).to(device)])
         torch.autograd.backward(summed / len(step.rows))
         total += float(summed.detach())

@@ -1,0 +1,81 @@
+"""Rows of token ids → their logits on a device, packed or padded. What labelling, evaluation and training share."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from engine.attention import has_kernel, rows_of
+from engine.batches import Plan, pad, plan, plan_packed, waste
+from engine.packed_model import FUSED, PADDED, PackedModel
+from engine.packing import fill, pack
+from engine.tokens import Tokens
+
+_TOKENS_PER_ROW = 16
+
+Rows = npt.NDArray[np.int64]
+
+
+class Forward:
+    """A classifier's forward pass.
+
+    Args:
+        module: the classifier, on its device and in its dtype.
+        path: how it computes, as `engine.packed_model.choose_path` found.
+        budget: tokens a batch.
+
+    Attributes:
+        module: what computes batches: ``module``, or its packed twin.
+        budget: tokens a batch.
+        fits: tokens for which memory suffices, as far as is known; batches are not filled up beyond.
+    """
+
+    def __init__(self, module: Any, *, path: str, budget: int) -> None:
+        self.budget = self.fits = budget
+        self._padded = module
+        self._packed = None if path == PADDED else PackedModel(module, fused=path == FUSED)
+        self.module: Any = module if self._packed is None else self._packed.module
+        # Batches for the kernel all have one shape: the budget in so many rows.
+        self._kernel = self._packed is not None and not module.training and has_kernel(module.device, module.dtype)
+        self._most_rows = max(1, budget // _TOKENS_PER_ROW)
+
+    def plan(self, lengths: npt.NDArray[np.int64]) -> Plan:
+        """Cut rows into batches."""
+        if self._packed is None:
+            return plan(lengths, budget=self.budget)
+        return plan_packed(lengths, budget=self.budget, rows=self._most_rows if self._kernel else None)
+
+    def computed_tokens(self, batches: Plan, lengths: npt.NDArray[np.int64]) -> int:
+        """Tokens that ``batches`` compute, padding included."""
+        if self._packed is None:
+            return waste(batches, lengths).padded
+        return sum(self._size(batch, int(lengths[batch].sum())) for batch in batches)
+
+    def _size(self, rows: Rows, tokens: int) -> int:
+        """Tokens of a packed batch, filled up; a row alone is not, so that as little memory as can be will do."""
+        return max(tokens, self.fits) if self._kernel and len(rows) > 1 else tokens
+
+    def __call__(self, tokens: Tokens, rows: Rows) -> Tensor:
+        """(rows, classes) logits on the device, of chosen rows."""
+        if self._packed is None or tokens.lengths[rows].min() == 0:
+            return self.padded(tokens, rows)
+        packing, longest = pack(tokens.ids, tokens.offsets, rows), None
+        size = self._size(rows, len(packing.ids))
+        if self._kernel and size == self.fits:
+            packing, longest = fill(packing, tokens=size, rows=self._most_rows), size
+        placed = rows_of(packing, self._padded.device, kernel=self._kernel, longest=longest)
+        return self._packed(packing, placed)[: len(rows)]
+
+    def padded(self, tokens: Tokens, rows: Rows) -> Tensor:
+        """The same, by transformers' own code."""
+        return padded_logits(self._padded, tokens, rows)
+
+
+def padded_logits(module: Any, tokens: Tokens, rows: Rows) -> Tensor:
+    """(rows, classes) logits by transformers' own code, in one rectangle; without a mask where nothing is padded."""
+    ids, real = pad(tokens.ids, tokens.offsets, rows, pad_id=module.config.pad_token_id)
+    mask = None if real.all() else torch.from_numpy(real.astype(np.int64)).to(module.device)
+    logits: Tensor = module(input_ids=torch.from_numpy(ids).to(module.device), attention_mask=mask).logits
+    return logits
