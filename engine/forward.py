@@ -9,8 +9,10 @@ from torch import Tensor
 
 from engine.attention import has_kernel, rows_of
 from engine.batches import Plan, pad, plan, plan_packed, waste
+from engine.layers import shared_copy
 from engine.packed_model import FUSED, PADDED, PackedModel
 from engine.packing import fill, pack
+from engine.products import use_products
 from engine.tokens import Tokens
 
 _TOKENS_PER_ROW = 16
@@ -36,7 +38,7 @@ class Forward:
         self.budget = self.fits = budget
         self._padded = module
         self._packed = None if path == PADDED else PackedModel(module, fused=path == FUSED)
-        self.module: Any = module if self._packed is None else self._packed.module
+        self.module: Any = _quick(module) if self._packed is None else self._packed.module
         # Batches for the kernel all have one shape: the budget in so many rows.
         self._kernel = self._packed is not None and not module.training and has_kernel(module.device, module.dtype)
         self._most_rows = max(1, budget // _TOKENS_PER_ROW)
@@ -60,7 +62,7 @@ class Forward:
     def __call__(self, tokens: Tokens, rows: Rows) -> Tensor:
         """(rows, classes) logits on the device, of chosen rows."""
         if self._packed is None or tokens.lengths[rows].min() == 0:
-            return self.padded(tokens, rows)
+            return padded_logits(self._padded if self._packed else self.module, tokens, rows)
         packing, longest = pack(tokens.ids, tokens.offsets, rows), None
         size = self._size(rows, len(packing.ids))
         if self._kernel and size == self.fits:
@@ -68,14 +70,20 @@ class Forward:
         placed = rows_of(packing, self._padded.device, kernel=self._kernel, longest=longest)
         return self._packed(packing, placed)[: len(rows)]
 
-    def padded(self, tokens: Tokens, rows: Rows) -> Tensor:
-        """The same, by transformers' own code."""
-        return padded_logits(self._padded, tokens, rows)
+
+def _quick(module: Any) -> Any:
+    """The same module for padded rows, with quicker products where it is not trained."""
+    if module.training:
+        return module
+    quick = shared_copy(module)
+    use_products(quick)
+    return quick
 
 
 def padded_logits(module: Any, tokens: Tokens, rows: Rows) -> Tensor:
-    """(rows, classes) logits by transformers' own code, in one rectangle; without a mask where nothing is padded."""
+    """(rows, classes) logits of ``module`` in one rectangle; without a mask where nothing is padded."""
     ids, real = pad(tokens.ids, tokens.offsets, rows, pad_id=module.config.pad_token_id)
+    real[:, 0] = True  # a row of no tokens is computed as one of padding, whatever is beside it
     mask = None if real.all() else torch.from_numpy(real.astype(np.int64)).to(module.device)
     logits: Tensor = module(input_ids=torch.from_numpy(ids).to(module.device), attention_mask=mask).logits
     return logits

@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from transformers.activations import GELUActivation
 
 from engine.attention import Rows, attend, attend_first
+from engine.products import product, product_gelu, product_plus
 
 
 class FusedLayer(nn.Module):
@@ -33,6 +34,7 @@ class FusedLayer(nn.Module):
         self._qkv = _stacked(parts)
         self._out, self._out_norm = layer.attention.output.dense, layer.attention.output.LayerNorm
         self._up, self._act = layer.intermediate.dense, layer.intermediate.intermediate_act_fn
+        self._is_gelu = isinstance(self._act, GELUActivation)
         self._down, self._down_norm = layer.output.dense, layer.output.LayerNorm
 
     def forward(self, hidden: Tensor, *_: Any, packed_rows: Rows, **__: Any) -> Tensor:
@@ -43,15 +45,15 @@ class FusedLayer(nn.Module):
 
     def _all_tokens(self, hidden: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
         """What the tokens get from each other, and what they had."""
-        query, key, value = self._split(self._qkv(hidden), 3).unbind(1)
+        query, key, value = self._split(product(hidden, self._qkv.weight, self._qkv.bias), 3).unbind(1)
         return attend(query, key, value, rows).flatten(1), hidden
 
     def _first_tokens(self, hidden: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
         width = hidden.shape[1]
         weight, bias = self._qkv.weight, self._qkv.bias
         firsts = hidden[rows.firsts]
-        query = self._split(functional.linear(firsts, weight[:width], bias[:width]), 1)[:, 0]
-        key, value = self._split(functional.linear(hidden, weight[width:], bias[width:]), 2).unbind(1)
+        query = self._split(product(firsts, weight[:width], bias[:width]), 1)[:, 0]
+        key, value = self._split(product(hidden, weight[width:], bias[width:]), 2).unbind(1)
         return attend_first(query, key, value, rows).flatten(1), firsts
 
     def _split(self, product: Tensor, parts: int) -> Tensor:
@@ -59,8 +61,12 @@ class FusedLayer(nn.Module):
         return product.view(len(product), parts, self._heads, -1)
 
     def _feed_forward(self, attended: Tensor, hidden: Tensor) -> Tensor:
-        hidden = self._out_norm(self._out(attended).add_(hidden))
-        output: Tensor = self._down_norm(self._down(self._act(self._up(hidden))).add_(hidden))
+        hidden = self._out_norm(product_plus(attended, self._out.weight, self._out.bias, hidden))
+        if self._is_gelu:
+            raised = product_gelu(hidden, self._up.weight, self._up.bias)
+        else:
+            raised = self._act(product(hidden, self._up.weight, self._up.bias))
+        output: Tensor = self._down_norm(product_plus(raised, self._down.weight, self._down.bias, hidden))
         return output
 
 

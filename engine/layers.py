@@ -43,6 +43,12 @@ def keep_layers(module: Any, layers: Sequence[int], *, source: str) -> Any:
     return shorter.eval()
 
 
+def shared_copy(module: Any) -> Any:
+    """A copy of the modules that holds the same parameters and buffers."""
+    tensors = [*module.parameters(), *module.buffers()]
+    return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+
+
 def stack_name(module: Any) -> str | None:
     """The name of the list of its encoder layers; None where there is not exactly one."""
     count = module.config.num_hidden_layers

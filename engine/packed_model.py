@@ -1,18 +1,19 @@
 """A classifier → the same classifier for packed rows; and whether it is the same: a probe, not a list of names."""
 
-import copy
 import logging
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from engine.attention import PACKED, Rows, rows_of
 from engine.fused_layer import FusedLayer
-from engine.layers import stack_name
+from engine.layers import shared_copy, stack_name
 from engine.packing import Packing, pack
+from engine.products import use_products
 
 FUSED, PLAIN, PADDED = "fused", "packed", "padded"
 """Ways to compute: packed rows through our own layers, packed rows through the model's, padded rows."""
@@ -42,15 +43,17 @@ class PackedModel:
         name = stack_name(module)
         if name is None:
             raise LookupError("no single stack of layers")
-        self.module = _shared_copy(module)
+        self.module = shared_copy(module)
         self.module.config._attn_implementation = PACKED  # where its attention cannot be replaced, the probe says so
-        self._first_position = first_position(module)
+        self._padding = padding_position(module)
         layers = self.module.get_submodule(name)
         if fused:
             for number, layer in enumerate(layers):
                 layers[number] = FusedLayer(layer, first_only=number == len(layers) - 1)
         else:
             layers[-1].register_forward_hook(_first_tokens, with_kwargs=True)
+        if not module.training:
+            use_products(self.module)
 
     def __call__(self, packing: Packing, rows: Rows) -> Tensor:
         """(rows, classes) logits, also of rows that fill up the batch.
@@ -59,26 +62,30 @@ class PackedModel:
             packing: the batch.
             rows: where its rows are, on the model's device.
         """
-        ids, positions = torch.from_numpy(packing.ids)[None], torch.from_numpy(packing.positions)[None]
+        ids, positions = torch.from_numpy(packing.ids)[None], torch.from_numpy(self._positions(packing))[None]
         logits: Tensor = self.module(
             input_ids=ids.to(rows.bounds.device, non_blocking=True),
-            position_ids=positions.to(rows.bounds.device, non_blocking=True) + self._first_position,
+            position_ids=positions.to(rows.bounds.device, non_blocking=True),
             packed_rows=rows,
         ).logits
         return logits
 
+    def _positions(self, packing: Packing) -> npt.NDArray[np.int64]:
+        """(tokens,) as the model numbers them. RoBERTa's leave out a padding token that a text has in its middle."""
+        if self._padding is None:
+            return packing.positions
+        real = packing.ids != self._padding
+        counted = np.cumsum(real)
+        firsts = np.arange(len(real)) - packing.positions
+        positions: npt.NDArray[np.int64] = self._padding + real * (counted - (counted - real)[firsts])
+        return positions
 
-def first_position(module: Any) -> int:
-    """The number of the first token's position: 0, or the one behind that of padding."""
+
+def padding_position(module: Any) -> int | None:
+    """The number of padding's position, behind which others begin; None where they begin at 0."""
     table = getattr(getattr(module.base_model, "embeddings", None), "position_embeddings", None)
     padding = getattr(table, "padding_idx", None)
-    return 0 if padding is None else int(padding) + 1
-
-
-def _shared_copy(module: Any) -> Any:
-    """A copy of the modules that holds the same parameters and buffers."""
-    tensors = [*module.parameters(), *module.buffers()]
-    return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+    return None if padding is None else int(padding)
 
 
 def _first_tokens(_layer: nn.Module, _arguments: Any, keywords: dict[str, Any], output: Any) -> Any:
@@ -123,9 +130,15 @@ def _is_same(module: Any, longest: int, *, fused: bool) -> bool:
     return difference <= min(_TOLERANCE * max(1.0, float(alone.abs().max())), 1e-3 * spread)
 
 
-def _probe(module: Any, longest: int) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
-    """Rows of made-up tokens, none of which is padding: the longest one and short ones, two of them equally long."""
+def _probe(module: Any, longest: int) -> list[npt.NDArray[np.int64]]:
+    """Rows of made-up tokens: the longest one and short ones, two of them equally long, one with padding in its middle.
+
+    A text may name the padding token.
+    """
     chance = np.random.default_rng(0)
     pad_id, size = module.config.pad_token_id, module.get_input_embeddings().num_embeddings
     tokens = np.delete(np.arange(size), [pad_id] if pad_id is not None and pad_id < size else [])
-    return [chance.choice(tokens, min(length, longest)) for length in (longest, *_PROBED_LENGTHS)]
+    rows = [chance.choice(tokens, min(length, longest)) for length in (longest, *_PROBED_LENGTHS)]
+    if len(tokens) < size:
+        rows[1][len(rows[1]) // 2] = pad_id
+    return rows
