@@ -17,9 +17,9 @@ from engine.forward import Forward, Rows, padded_logits
 from engine.layers import model_flops, stack_name
 from engine.model import Classifier, load_classifier
 from engine.outputs import Outputs
-from engine.packed_model import FUSED, choose_path
+from engine.packed_model import COMPILED, FUSED, choose_path
 from engine.progress import Tick, silent
-from engine.tokens import Tokens
+from engine.tokens import Tokens, made_up_tokens
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 CPU_BUDGET = 2048
@@ -45,6 +45,7 @@ class Encoder:
         dtype: ``fp32``, ``fp16`` or ``bf16``.
         budget: tokens a batch, padding included.
         path: how it computes, as `engine.packed_model.choose_path` found; found here where None.
+        longest: tokens of a row at most; as many as the model's encoding gives where None.
 
     Attributes:
         path: how it computes.
@@ -53,18 +54,26 @@ class Encoder:
     """
 
     def __init__(
-        self, model: Classifier, *, device: torch.device, dtype: str = "fp32", budget: int, path: str | None = None
+        self,
+        model: Classifier,
+        *,
+        device: torch.device,
+        dtype: str = "fp32",
+        budget: int,
+        path: str | None = None,
+        longest: int | None = None,
     ) -> None:
         self.device = device
         self.dtype = dtype
         self.budget = budget
-        self.path = path or choose_path(model.module, longest=model.encoding().max_length)
+        self._longest = longest or model.encoding().max_length
+        self.path = path or choose_path(model.module, longest=self._longest)
         self.splits = 0
         self.busy_seconds = 0.0
         self._model = model
         self._tick: Callable[[], None] = lambda: None
         self._module: Any = model.module.to(device=device, dtype=DTYPES[dtype]).eval()
-        self._forward = Forward(self._module, path=self.path, budget=budget)
+        self._forward = Forward(self._module, path=self.path, budget=budget, longest=self._longest)
         self._exact: Any = None
         self._watch(self._forward.module)
 
@@ -73,6 +82,12 @@ class Encoder:
         name = stack_name(self._module)
         for layer in module.get_submodule(name) if name else []:
             layer.register_forward_pre_hook(lambda *_: self._tick())
+
+    def warm_up(self) -> None:
+        """Compute two batches of made-up tokens: what compiles and chooses kernels does so now."""
+        tokens = made_up_tokens(2 * self.budget, longest=self._longest)
+        self.logits(tokens, self.plan(tokens))
+        self.busy_seconds, self.splits = 0.0, 0
 
     def plan(self, tokens: Tokens) -> Plan:
         """The batches in which `logits` computes ``tokens``."""
@@ -88,7 +103,7 @@ class Encoder:
         Matrix products and attention of the layers, as Kaplan et al. (2020) count, but for both directions; of the last
         layer what is computed.
         """
-        return model_flops(self._module, tokens.lengths, first_only=self.path == FUSED)
+        return model_flops(self._module, tokens.lengths, first_only=self.path in (FUSED, COMPILED))
 
     def logits(self, tokens: Tokens, batches: Plan, *, tick: Tick = silent) -> npt.NDArray[np.float32]:
         """(rows, classes) float32, in the order of ``tokens``; computed batch by batch.

@@ -10,12 +10,10 @@ from torch import Tensor
 from engine.attention import has_kernel, rows_of
 from engine.batches import Plan, pad, plan, plan_packed, waste
 from engine.layers import shared_copy
-from engine.packed_model import FUSED, PADDED, PackedModel
+from engine.packed_model import COMPILED, FUSED, PADDED, PackedModel
 from engine.packing import fill, pack
 from engine.products import use_products
 from engine.tokens import Tokens
-
-_TOKENS_PER_ROW = 16
 
 Rows = npt.NDArray[np.int64]
 
@@ -27,6 +25,7 @@ class Forward:
         module: the classifier, on its device and in its dtype.
         path: how it computes, as `engine.packed_model.choose_path` found.
         budget: tokens a batch.
+        longest: tokens of a row at most.
 
     Attributes:
         module: what computes batches: ``module``, or its packed twin.
@@ -34,20 +33,20 @@ class Forward:
         fits: tokens for which memory suffices, as far as is known; batches are not filled up beyond.
     """
 
-    def __init__(self, module: Any, *, path: str, budget: int) -> None:
+    def __init__(self, module: Any, *, path: str, budget: int, longest: int) -> None:
         self.budget = self.fits = budget
+        self._longest = longest
         self._padded = module
-        self._packed = None if path == PADDED else PackedModel(module, fused=path == FUSED)
+        fused = path in (FUSED, COMPILED)
+        self._packed = None if path == PADDED else PackedModel(module, fused=fused, compiled=path == COMPILED)
         self.module: Any = _quick(module) if self._packed is None else self._packed.module
-        # Batches for the kernel all have one shape: the budget in so many rows.
         self._kernel = self._packed is not None and not module.training and has_kernel(module.device, module.dtype)
-        self._most_rows = max(1, budget // _TOKENS_PER_ROW)
 
     def plan(self, lengths: npt.NDArray[np.int64]) -> Plan:
         """Cut rows into batches."""
         if self._packed is None:
             return plan(lengths, budget=self.budget)
-        return plan_packed(lengths, budget=self.budget, rows=self._most_rows if self._kernel else None)
+        return plan_packed(lengths, budget=self.budget)
 
     def computed_tokens(self, batches: Plan, lengths: npt.NDArray[np.int64]) -> int:
         """Tokens that ``batches`` compute, padding included."""
@@ -63,12 +62,12 @@ class Forward:
         """(rows, classes) logits on the device, of chosen rows."""
         if self._packed is None or tokens.lengths[rows].min() == 0:
             return padded_logits(self._padded if self._packed else self.module, tokens, rows)
-        packing, longest = pack(tokens.ids, tokens.offsets, rows), None
-        size = self._size(rows, len(packing.ids))
-        if self._kernel and size == self.fits:
-            packing, longest = fill(packing, tokens=size, rows=self._most_rows), size
+        packing = pack(tokens.ids, tokens.offsets, rows)
+        if self._kernel:  # one shape for all batches
+            packing = fill(packing, tokens=self._size(rows, len(packing.ids)), rows=packing.rows)
+        longest = self._longest if self._kernel else None
         placed = rows_of(packing, self._padded.device, kernel=self._kernel, longest=longest)
-        return self._packed(packing, placed)[: len(rows)]
+        return self._packed(packing, placed)
 
 
 def _quick(module: Any) -> Any:

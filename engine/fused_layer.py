@@ -4,14 +4,51 @@ For inference. The last layer of a classifier that reads the first token of a ro
 for the others.
 """
 
-from typing import Any
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import layer_norm
 from transformers.activations import GELUActivation
 
 from engine.attention import Rows, attend, attend_first
 from engine.products import product, product_gelu, product_plus
+
+_log = logging.getLogger("engine.encoder")
+
+
+class Weights(NamedTuple):
+    """A layer's parameters; (outputs, inputs) and (outputs,). The rows of ``qkv`` are those of query, key and value."""
+
+    qkv: Tensor
+    qkv_bias: Tensor
+    out: Tensor
+    out_bias: Tensor
+    out_norm: Tensor
+    out_norm_bias: Tensor
+    up: Tensor
+    up_bias: Tensor
+    down: Tensor
+    down_bias: Tensor
+    down_norm: Tensor
+    down_norm_bias: Tensor
+
+
+class Form(NamedTuple):
+    """What is the same for all layers of a model.
+
+    Attributes:
+        heads: of the attention.
+        eps: of the norms.
+        act: between the two products of the feed-forward part; None for GELU by the error function.
+    """
+
+    heads: int
+    eps: float
+    act: Callable[[Tensor], Tensor] | None
 
 
 class FusedLayer(nn.Module):
@@ -20,61 +57,90 @@ class FusedLayer(nn.Module):
     Args:
         layer: of transformers; it must have the parts of a `BertLayer`.
         first_only: whether its output is (rows, 1, hidden), of the first token of each row.
+        compiled: whether it is compiled; for a GPU, where all batches have as many tokens.
 
     Raises:
         AttributeError: it has other parts.
     """
 
-    def __init__(self, layer: Any, *, first_only: bool) -> None:
+    def __init__(self, layer: Any, *, first_only: bool, compiled: bool = False) -> None:
         super().__init__()
-        attention = layer.attention.self
-        parts = [attention.query, attention.key, attention.value]
-        self._heads = int(attention.num_attention_heads)
+        attention, up, down = layer.attention, layer.intermediate.dense, layer.output.dense
+        parts = [attention.self.query, attention.self.key, attention.self.value]
         self._first_only = first_only
-        self._qkv = _stacked(parts)
-        self._out, self._out_norm = layer.attention.output.dense, layer.attention.output.LayerNorm
-        self._up, self._act = layer.intermediate.dense, layer.intermediate.intermediate_act_fn
-        self._is_gelu = isinstance(self._act, GELUActivation)
-        self._down, self._down_norm = layer.output.dense, layer.output.LayerNorm
+        self._weights = Weights(
+            torch.cat([part.weight.detach() for part in parts]),
+            torch.cat([part.bias.detach() for part in parts]),
+            *(attention.output.dense.weight, attention.output.dense.bias),
+            *(attention.output.LayerNorm.weight, attention.output.LayerNorm.bias),
+            *(up.weight, up.bias, down.weight, down.bias),
+            *(layer.output.LayerNorm.weight, layer.output.LayerNorm.bias),
+        )
+        act = layer.intermediate.intermediate_act_fn
+        self._form = Form(
+            heads=int(attention.self.num_attention_heads),
+            eps=float(layer.output.LayerNorm.eps),
+            act=None if isinstance(act, GELUActivation) else act,
+        )
+        compute = first_tokens if first_only else all_tokens
+        self._compute = _compiled(compute) if compiled and self._form.act is None else compute
 
     def forward(self, hidden: Tensor, *_: Any, packed_rows: Rows, **__: Any) -> Tensor:
         """(1, tokens, hidden) → the same, or (rows, 1, hidden)."""
-        if self._first_only:
-            return self._feed_forward(*self._first_tokens(hidden[0], packed_rows))[:, None]
-        return self._feed_forward(*self._all_tokens(hidden[0], packed_rows))[None]
-
-    def _all_tokens(self, hidden: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
-        """What the tokens get from each other, and what they had."""
-        query, key, value = self._split(product(hidden, self._qkv.weight, self._qkv.bias), 3).unbind(1)
-        return attend(query, key, value, rows).flatten(1), hidden
-
-    def _first_tokens(self, hidden: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
-        width = hidden.shape[1]
-        weight, bias = self._qkv.weight, self._qkv.bias
-        firsts = hidden[rows.firsts]
-        query = self._split(product(firsts, weight[:width], bias[:width]), 1)[:, 0]
-        key, value = self._split(product(hidden, weight[width:], bias[width:]), 2).unbind(1)
-        return attend_first(query, key, value, rows).flatten(1), firsts
-
-    def _split(self, product: Tensor, parts: int) -> Tensor:
-        """(tokens, parts * hidden) → (tokens, parts, heads, width)."""
-        return product.view(len(product), parts, self._heads, -1)
-
-    def _feed_forward(self, attended: Tensor, hidden: Tensor) -> Tensor:
-        hidden = self._out_norm(product_plus(attended, self._out.weight, self._out.bias, hidden))
-        if self._is_gelu:
-            raised = product_gelu(hidden, self._up.weight, self._up.bias)
-        else:
-            raised = self._act(product(hidden, self._up.weight, self._up.bias))
-        output: Tensor = self._down_norm(product_plus(raised, self._down.weight, self._down.bias, hidden))
-        return output
+        output = self._compute(hidden[0], self._weights, packed_rows, self._form)
+        return output[:, None] if self._first_only else output[None]
 
 
-def _stacked(parts: list[nn.Linear]) -> nn.Linear:
-    """One product that gives the outputs of all ``parts``, one after the other."""
-    # On no device, so that no random numbers are drawn: whoever counts on them is not disturbed.
-    stacked = nn.Linear(parts[0].in_features, sum(part.out_features for part in parts), device="meta")
-    with torch.no_grad():
-        stacked.weight = nn.Parameter(torch.cat([part.weight for part in parts]))
-        stacked.bias = nn.Parameter(torch.cat([part.bias for part in parts]))
-    return stacked
+def all_tokens(hidden: Tensor, weights: Weights, rows: Rows, form: Form) -> Tensor:
+    """(tokens, hidden) → (tokens, hidden)."""
+    query, key, value = _split(product(hidden, weights.qkv, weights.qkv_bias), 3, form).unbind(1)
+    return _feed_forward(attend(query, key, value, rows).flatten(1), hidden, weights, form)
+
+
+def first_tokens(hidden: Tensor, weights: Weights, rows: Rows, form: Form) -> Tensor:
+    """(tokens, hidden) → (rows, hidden), of the first token of each row."""
+    width, firsts = hidden.shape[1], hidden[rows.firsts]
+    query = _split(product(firsts, weights.qkv[:width], weights.qkv_bias[:width]), 1, form)[:, 0]
+    key, value = _split(product(hidden, weights.qkv[width:], weights.qkv_bias[width:]), 2, form).unbind(1)
+    return _feed_forward(attend_first(query, key, value, rows).flatten(1), firsts, weights, form)
+
+
+def _split(mixed: Tensor, parts: int, form: Form) -> Tensor:
+    """(tokens, parts * hidden) → (tokens, parts, heads, width)."""
+    return mixed.view(mixed.shape[0], parts, form.heads, -1)
+
+
+def _feed_forward(attended: Tensor, hidden: Tensor, weights: Weights, form: Form) -> Tensor:
+    mixed = product_plus(attended, weights.out, weights.out_bias, hidden)
+    hidden = layer_norm(mixed, mixed.shape[1:], weights.out_norm, weights.out_norm_bias, form.eps)
+    if form.act is None:
+        raised = product_gelu(hidden, weights.up, weights.up_bias)
+    else:
+        raised = form.act(product(hidden, weights.up, weights.up_bias))
+    output = product_plus(raised, weights.down, weights.down_bias, hidden)
+    return layer_norm(output, output.shape[1:], weights.down_norm, weights.down_norm_bias, form.eps)
+
+
+Compute = Callable[[Tensor, Weights, Rows, Form], Tensor]
+
+
+@cache
+def _compiled(compute: Compute) -> Compute:
+    """Compiled once for all layers, whose weights come as arguments; as it is, with a warning, where that fails.
+
+    All batches have one number of tokens. Their numbers of rows differ; torch finds that out at the second one, and
+    compiles for all numbers then.
+    """
+    quick: Compute | None = torch.compile(compute)
+
+    def try_quick(hidden: Tensor, weights: Weights, rows: Rows, form: Form) -> Tensor:
+        nonlocal quick
+        if quick is not None:
+            try:
+                return quick(hidden, weights, rows, form)
+            except torch._dynamo.exc.TorchDynamoException as error:
+                _log.warning("the layers cannot be compiled here, and run as they are: %s", str(error).split("\n")[0])
+                quick = None
+        return compute(hidden, weights, rows, form)
+
+    return try_quick

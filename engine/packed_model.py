@@ -15,9 +15,8 @@ from engine.layers import shared_copy, stack_name
 from engine.packing import Packing, pack
 from engine.products import use_products
 
-FUSED, PLAIN, PADDED = "fused", "packed", "padded"
-"""Ways to compute: packed rows through our own layers, packed rows through the model's, padded rows."""
-PATHS = (FUSED, PLAIN, PADDED)
+COMPILED, FUSED, PLAIN, PADDED = "compiled", "fused", "packed", "padded"
+"""Ways to compute: packed rows through our own layers, compiled or as they are; through the model's; padded rows."""
 
 _TOLERANCE = 1e-5
 _PROBED_LENGTHS = (61, 7, 7, 3)
@@ -30,6 +29,7 @@ class PackedModel:
     Args:
         module: the classifier. It is not changed; its parameters are shared, where they are not stacked.
         fused: whether its layers are replaced by `FusedLayer`, for inference.
+        compiled: whether these are compiled.
 
     Raises:
         LookupError: it has no stack of layers, or more than one.
@@ -39,7 +39,7 @@ class PackedModel:
         module: the copy that computes packed rows, and nothing else.
     """
 
-    def __init__(self, module: Any, *, fused: bool) -> None:
+    def __init__(self, module: Any, *, fused: bool, compiled: bool = False) -> None:
         name = stack_name(module)
         if name is None:
             raise LookupError("no single stack of layers")
@@ -49,7 +49,7 @@ class PackedModel:
         layers = self.module.get_submodule(name)
         if fused:
             for number, layer in enumerate(layers):
-                layers[number] = FusedLayer(layer, first_only=number == len(layers) - 1)
+                layers[number] = FusedLayer(layer, first_only=number == len(layers) - 1, compiled=compiled)
         else:
             layers[-1].register_forward_hook(_first_tokens, with_kwargs=True)
         if not module.training:
@@ -95,7 +95,7 @@ def _first_tokens(_layer: nn.Module, _arguments: Any, keywords: dict[str, Any], 
     return firsts if isinstance(output, Tensor) else (firsts, *output[1:])
 
 
-def choose_path(module: Any, *, longest: int, among: Iterable[str] = PATHS) -> str:
+def choose_path(module: Any, *, longest: int, among: Iterable[str] = (FUSED, PLAIN)) -> str:
     """The first way that gives the logits of padded rows.
 
     Args:
@@ -104,7 +104,7 @@ def choose_path(module: Any, *, longest: int, among: Iterable[str] = PATHS) -> s
         among: ways to try, the fastest first. Padded rows always do.
     """
     for path in among:
-        if path != PADDED and _is_same(module, longest, fused=path == FUSED):
+        if _is_same(module, longest, fused=path == FUSED):
             return path
     return PADDED
 

@@ -13,7 +13,7 @@ import torch
 from engine.encoder import default_dtype
 from engine.labelling.devices import device_kind
 from engine.model import Classifier
-from engine.packed_model import choose_path
+from engine.packed_model import COMPILED, FUSED, choose_path
 from store.errors import MismatchError
 from store.manifest import Family
 
@@ -77,13 +77,26 @@ def settled_by(card: dict[str, Any]) -> Choices:
     return Choices(**{choice.name: card[choice.name] for choice in dataclasses.fields(Choices)})
 
 
-def make_card(model: Classifier, settled: Choices, device: torch.device, *, threads: int) -> dict[str, Any]:
-    """The card of a label set.
+def find_path(model: Classifier, settled: Choices, *, compiled: bool) -> str:
+    """How the teacher computes; see `engine.packed_model.choose_path`.
 
     Args:
         model: the teacher, in fp32 on the CPU.
         settled: what `settle` gave.
+        compiled: whether its layers are compiled where they are ours.
+    """
+    path = choose_path(model.module, longest=model.encoding(settled.max_length).max_length)
+    return COMPILED if compiled and path == FUSED else path
+
+
+def make_card(model: Classifier, settled: Choices, device: torch.device, *, path: str, threads: int) -> dict[str, Any]:
+    """The card of a label set.
+
+    Args:
+        model: the teacher.
+        settled: what `settle` gave.
         device: one of those that label.
+        path: what `find_path` gave.
         threads: on a CPU, those of each worker.
     """
     encoding = model.encoding(settled.max_length)
@@ -98,7 +111,7 @@ def make_card(model: Classifier, settled: Choices, device: torch.device, *, thre
         "max_length": encoding.max_length,
         "dtype": settled.dtype,
         "tokens_per_batch": settled.tokens_per_batch,
-        "path": choose_path(model.module, longest=encoding.max_length),
+        "path": path,
         "check_rows": settled.check_rows,
         "device": device_kind(device),
         "threads": threads,

@@ -9,9 +9,10 @@ import torch
 import store
 from engine.encoder import Encoder
 from engine.errors import ModelError
-from engine.labelling.card import check_card, make_card, settled_by
+from engine.labelling.card import check_card, find_path, make_card, settled_by
 from engine.labelling.shard_labeller import Labeller
 from engine.model import Classifier, find_device, load_classifier, named
+from engine.packed_model import COMPILED
 from store import Store
 from store.contents import check_classes
 from store.errors import StoreMissingError
@@ -73,7 +74,8 @@ class LabelJob:
         model = load_teacher(self.teacher, revision=self.revision, classes=self.card["classes"])
         target = find_device(device)
         settled = settled_by(self.card)
-        now = make_card(model, settled, target, threads=self.card["threads"])
+        path = find_path(model, settled, compiled=self.card["path"] == COMPILED)
+        now = make_card(model, settled, target, path=path, threads=self.card["threads"])
         check_card(self.card, now, label_set=self.label_set)
         return self.start(model, device)
 
@@ -82,17 +84,21 @@ class LabelJob:
         target = find_device(device)
         if target.type == "cpu":
             torch.set_num_threads(self.card["threads"])
+        encoder = Encoder(
+            model,
+            device=target,
+            dtype=self.card["dtype"],
+            budget=self.card["tokens_per_batch"],
+            path=self.card["path"],
+            longest=self.card["max_length"],
+        )
+        if target.type == "cuda":
+            encoder.warm_up()
         contents = store.open(self.store)
         return Labeller(
             contents=contents,
             labels=contents.label_set(self.label_set),
-            encoder=Encoder(
-                model,
-                device=target,
-                dtype=self.card["dtype"],
-                budget=self.card["tokens_per_batch"],
-                path=self.card["path"],
-            ),
+            encoder=encoder,
             encoding=model.encoding(self.card["max_length"]),
             permutation=check_classes(contents, model.classes, whose=model.source),
             keep_tokens=self.keep_tokens,

@@ -5,23 +5,29 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 import store
 from engine.errors import InputError, LabellingError
 from engine.ingest import IngestConfig, finish_corpus, ingest
 from engine.inputs.columns import ColumnNames
-from engine.labelling.card import Choices, freeze, make_card, settle
+from engine.labelling.card import Choices, find_path, freeze, make_card, settle
 from engine.labelling.devices import find_devices, warn_if_crowded, worker_threads
 from engine.labelling.job import LabelJob, load_teacher
 from engine.labelling.summary import LabelSummary
-from engine.labelling.token_budget import choose_budget
+from engine.labelling.token_budget import choose_budget, estimated_tokens
 from engine.labelling.work import Work, carry_out
 from engine.model import Classifier, find_device
+from engine.packed_model import COMPILED
 from engine.progress import Tick, silent
 from store import Store
 from store.contents import check_classes, is_store
 from store.errors import MismatchError
 from store.schema import check_name
 from store.storage import Storage, storage_at
+
+# Compiling takes tens of seconds in each worker, and makes up for that only in a run of minutes.
+_TOKENS_TO_COMPILE = 100_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +99,8 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
         device,
         choose_budget=lambda dtype: choose_budget(made, model, device, dtype=dtype, tick=tick),
     )
-    card = freeze(labels, make_card(model, settled, device, threads=threads))
+    path = find_path(model, settled, compiled=_compiles(labels.card(), made, device))
+    card = freeze(labels, make_card(model, settled, device, path=path, threads=threads))
     warn_if_crowded(devices, card["threads"])
     job = LabelJob(
         store=config.store,
@@ -110,6 +117,13 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
         start=job.start(model, devices[0]) if _stays_here(devices, config.store) else None,
         keep_tokens=config.keep_tokens,
     )
+
+
+def _compiles(held: dict[str, Any] | None, made: Store, device: torch.device) -> bool:
+    """Whether the teacher's layers are compiled: as the card says, else on a GPU where there is much to label."""
+    if held is not None:
+        return bool(held["path"] == COMPILED)
+    return device.type == "cuda" and estimated_tokens(made) >= _TOKENS_TO_COMPILE
 
 
 def _stays_here(devices: tuple[str, ...], place: str | Storage) -> bool:

@@ -58,9 +58,14 @@ class ShardQueue:
         """Whether ``shard`` has not failed."""
         return shard not in self._failed
 
-    def take_fresh(self, *, keep: int) -> int | None:
-        """A shard to follow another; None where ``keep`` or fewer are left, so that the last ones are shared out."""
-        return self._fresh.popleft() if len(self._fresh) > keep else None
+    def take_fresh(self, worker: int, *, alone: bool, keep: int) -> int | None:
+        """A shard to follow another; None where a failed one goes first, or where ``keep`` or fewer are left.
+
+        So the last ones are shared out.
+        """
+        if self._retries(worker, alone=alone) or len(self._fresh) <= keep:
+            return None
+        return self._fresh.popleft()
 
     def return_fresh(self, shards: Sequence[int]) -> None:
         """Take back shards that nobody has begun; they come first."""

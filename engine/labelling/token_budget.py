@@ -8,21 +8,20 @@ import dataclasses
 import logging
 import time
 
-import numpy as np
 import torch
 
 from engine.encoder import Encoder, default_budget
 from engine.model import Classifier
 from engine.packed_model import choose_path
 from engine.progress import Tick, silent
-from engine.tokens import Tokens
+from engine.tokens import made_up_tokens
 from store import Store
 
 CANDIDATES = {"cpu": (512, 1024, 2048, 4096), "cuda": (16_384, 32_768, 65_536, 131_072, 262_144)}
 _ROUNDS = 2
 # Measuring may take one part in so many of the work.
 _SHARE = 100
-_CHARACTERS_PER_TOKEN = 6  # rather too many, so that the work is not overrated
+_CHARACTERS_PER_TOKEN = 6
 _AS_GOOD = 1.02
 _log = logging.getLogger("engine.labelling")
 
@@ -38,15 +37,19 @@ def choose_budget(made: Store, model: Classifier, device: torch.device, *, dtype
         tick: told of progress.
     """
     candidates = CANDIDATES[device.type]
-    characters = sum(record.statistics["characters"] for record in made.corpus.records().values())
-    measured = (_ROUNDS + 1) * len(candidates) * candidates[-1]
-    if characters / _CHARACTERS_PER_TOKEN < _SHARE * measured:
+    if estimated_tokens(made) < _SHARE * (_ROUNDS + 1) * len(candidates) * candidates[-1]:
         return default_budget(device)
     seconds = measure_budgets(model, device, dtype=dtype, candidates=candidates, tick=tick)
     best = fastest(seconds)
     shown = ", ".join(f"{budget:,}: {candidates[-1] / taken:,.0f}" for budget, taken in seconds.items())
     _log.info("tokens a second by token budget: %s; %s is taken", shown, f"{best:,}")
     return best
+
+
+def estimated_tokens(made: Store) -> float:
+    """How many tokens the corpus has, rather too few."""
+    characters = sum(record.statistics["characters"] for record in made.corpus.records().values())
+    return float(characters / _CHARACTERS_PER_TOKEN)
 
 
 def measure_budgets(
@@ -75,13 +78,3 @@ def measure_budgets(
 def fastest(seconds: dict[int, float]) -> int:
     """The smallest budget that is as good as the best one: it takes less memory."""
     return min(budget for budget, taken in seconds.items() if taken <= _AS_GOOD * min(seconds.values()))
-
-
-def made_up_tokens(size: int, *, longest: int) -> Tokens:
-    """About ``size`` tokens in rows whose lengths are spread as those of reviews are."""
-    chance = np.random.default_rng(0)
-    lengths = np.clip(chance.lognormal(4.8, 0.8, size // 8), 8, longest).astype(np.int64)
-    lengths = lengths[: max(1, int(np.searchsorted(np.cumsum(lengths), size)))]
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    ids = chance.integers(5, 100, offsets[-1]).astype(np.uint16)
-    return Tokens(ids=ids, offsets=offsets, truncated=np.zeros(len(lengths), np.bool_))

@@ -148,7 +148,7 @@ def _forward(module: Any, config: LoopConfig, device: torch.device) -> Forward:
     """Packed rows on a CPU. A GPU's kernel for them has no dropout, and without it they are slower than padded ones."""
     budget = config.tokens_per_batch or (CUDA_BUDGET if device.type == "cuda" else CPU_BUDGET)
     path = choose_path(module.eval(), longest=_PROBED, among=(PLAIN,)) if device.type == "cpu" else PADDED
-    return Forward(module.train(), path=path, budget=budget)
+    return Forward(module.train(), path=path, budget=budget, longest=_PROBED)
 
 
 def _accumulate(forward: Forward, step: Step, loss: Loss, device: torch.device) -> float:
