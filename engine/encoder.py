@@ -4,6 +4,7 @@ Rows are packed, without padding between them, where a probe finds that this doe
 to rectangles else.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from engine.batches import Plan, restore
+from engine.ceiling import measure_ceiling
 from engine.errors import ModelError
 from engine.forward import Forward, Rows, padded_logits
 from engine.layers import model_flops, stack_name
@@ -97,6 +99,10 @@ class Encoder:
         """Tokens that ``batches`` compute, padding included."""
         return self._forward.computed_tokens(batches, tokens.lengths)
 
+    def ceiling(self) -> float:
+        """Floating-point operations a second that the device can do at most."""
+        return measure_ceiling(self.device, DTYPES[self.dtype])
+
     def flops(self, tokens: Tokens) -> float:
         """Floating-point operations that ``tokens`` take, padding not counted; a product and a sum are two.
 
@@ -156,9 +162,11 @@ class Encoder:
         if self._exact is None:
             whole = self.dtype == "fp32"
             self._exact = self._module if whole else load_classifier(str(self._model.folder)).module.to(self.device)
+        started = time.perf_counter()
         with torch.inference_mode():
             logits = padded_logits(self._exact, tokens, np.array([row]))
         result: npt.NDArray[np.float32] = logits[0].float().cpu().numpy()
+        self.busy_seconds += time.perf_counter() - started
         return result
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from engine.labelling.notes import Notes
-from engine.labelling.shard_labeller import ShardReport
+from engine.labelling.shard_report import ShardReport
 from engine.progress import Tick
 from store import Store
 from store.manifest import Family

@@ -20,7 +20,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 import store
 from engine.batches import Plan, pad, plan, restore, waste
-from engine.labelling.shard_labeller import Computed, Labeller, Prepared, ShardReport
+from engine.labelling.shard_labeller import Computed, Labeller, Prepared
+from engine.labelling.shard_report import ShardReport
 from engine.progress import Tick, silent
 from engine.tokens import Encoding, Tokens
 from store import Store
@@ -174,6 +175,10 @@ class FakeEncoder:
     def computed_tokens(self, tokens: Tokens, batches: Plan) -> int:
         """Padding included."""
         return waste(batches, tokens.lengths).padded
+
+    def ceiling(self) -> float:
+        """A round number."""
+        return 1e12
 
     def flops(self, tokens: Tokens) -> float:
         """A product and a sum for each token and class."""

@@ -15,7 +15,7 @@ from engine.labelling.pipeline import ShardError, ShardSteps
 from store.errors import StoreError
 
 if TYPE_CHECKING:
-    from engine.labelling.shard_labeller import ShardReport
+    from engine.labelling.shard_report import ShardReport
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 # One write of a pipe's message: a worker that is ended in the middle of a longer one would leave its parent reading.

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from engine.batches import Plan
 from engine.labelling.exact_check import ExactCheck, check_exact
 from engine.labelling.pipeline import ShardSteps
+from engine.labelling.shard_report import ShardReport
 from engine.labelling.shard_tokens import shard_tokens
 from engine.progress import Tick, silent
 from engine.tokens import Encoding, Tokens
@@ -42,6 +43,9 @@ class Computes(Protocol):
 
     def computed_tokens(self, tokens: Tokens, batches: Plan) -> int:
         """Tokens that ``batches`` compute, padding included."""
+
+    def ceiling(self) -> float:
+        """Floating-point operations a second that its device can do at most."""
 
     def flops(self, tokens: Tokens) -> float:
         """Floating-point operations that ``tokens`` take, padding not counted."""
@@ -126,37 +130,6 @@ class Computed:
     busy_seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShardReport:
-    """What one shard took.
-
-    Attributes:
-        shard: its number.
-        committed: whether this run's commit was the first.
-        rows: labelled and failed ones.
-        failed: rows whose logits were not finite.
-        tokens: real ones.
-        padded_tokens: tokens computed, padding included.
-        flops: floating-point operations of the model, padding not counted.
-        seconds: of all stages, added up.
-        busy_seconds: of these, those in which the device computed.
-        stages: seconds in ``tokenise``, ``compute`` and ``write``.
-        check: of some of its rows.
-    """
-
-    shard: int
-    committed: bool
-    rows: int
-    failed: int
-    tokens: int
-    padded_tokens: int
-    flops: float
-    seconds: float
-    busy_seconds: float
-    stages: dict[str, float]
-    check: ExactCheck | None
-
-
 def label_missing(steps: ShardSteps, shard: int, *, tick: Tick = silent) -> ShardReport | None:
     """`label_shard`, unless another run has committed the shard by now: None then."""
     prepared = steps.prepare(shard, tick)
@@ -230,6 +203,7 @@ def commit_shard(labeller: Labeller, computed: Computed) -> ShardReport:
         tokens=int(tokens.lengths.sum()),
         padded_tokens=labeller.encoder.computed_tokens(tokens, prepared.batches),
         flops=labeller.encoder.flops(tokens),
+        ceiling=labeller.encoder.ceiling(),
         seconds=prepared.seconds + computed.seconds + written,
         busy_seconds=computed.busy_seconds,
         stages={"tokenise": prepared.seconds, "compute": computed.seconds, "write": written},

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.labelling.shard_labeller import ShardReport
+from engine.labelling.shard_report import ShardReport
 from store import Store
 from store.manifest import Family
 
@@ -27,6 +27,7 @@ class LabelSummary:
         tokens_per_second: real tokens.
         padding: computed tokens for each real one.
         model_tflops: 10^12 floating-point operations a second of the model, padding not counted.
+        utilisation: these, as a share of what large matrix products reach on the devices.
         waiting: share of the workers' time in which their device did not compute.
         checked: rows that were computed again, alone and in fp32.
         largest_difference: of a stored logit to that of fp32.
@@ -51,6 +52,7 @@ class LabelSummary:
     tokens_per_second: float | None
     padding: float | None
     model_tflops: float | None
+    utilisation: float | None
     waiting: float | None
     checked: int
     largest_difference: float | None
@@ -91,6 +93,7 @@ def summarise(
         tokens_per_second=round(tokens / seconds, 1) if rows else None,
         padding=round(sum(report.padded_tokens for report in reports) / tokens, 4) if tokens else None,
         model_tflops=round(sum(report.flops for report in reports) / seconds / 1e12, 4) if rows else None,
+        utilisation=_utilisation(reports, seconds * len(devices)) if rows else None,
         waiting=_waiting(reports, seconds * len(devices)) if rows else None,
         checked=sum(check.rows for check in checks),
         largest_difference=max((check.largest_difference for check in checks), default=None),
@@ -100,6 +103,12 @@ def summarise(
         devices=list(devices),
         dtype=card["dtype"],
     )
+
+
+def _utilisation(reports: list[ShardReport], seconds: float) -> float:
+    """Operations of the model against those that the devices could have done in ``seconds``."""
+    ceiling = max(report.ceiling for report in reports)
+    return round(sum(report.flops for report in reports) / (seconds * ceiling), 4)
 
 
 def _waiting(reports: list[ShardReport], seconds: float) -> float:
