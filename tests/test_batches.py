@@ -1,9 +1,11 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.batches import pad, plan, restore, waste
+from engine.batches import pad, plan, plan_packed, restore, waste
 
 lengths_and_budget = st.tuples(st.lists(st.integers(0, 600), max_size=300), st.integers(1, 5000))
 
@@ -33,6 +35,50 @@ def test_restore_is_the_inverse_of_plan(case):
 def test_the_longest_rows_come_first_and_equal_ones_keep_their_order():
     batches = plan(np.array([3, 9, 3, 9]), budget=18)
     assert [batch.tolist() for batch in batches] == [[1, 3], [0, 2]]
+
+
+packed_cases = st.tuples(
+    st.lists(st.integers(0, 600), max_size=300), st.integers(1, 5000), st.none() | st.integers(1, 40)
+)
+
+
+@given(packed_cases)
+def test_every_row_is_in_exactly_one_packed_batch_longest_first(case):
+    lengths = np.array(case[0], np.int64)
+    batches = plan_packed(lengths, budget=case[1], rows=case[2])
+    rows = np.concatenate([*batches, np.empty(0, np.int64)]).astype(np.int64)
+    assert sorted(rows) == list(range(len(lengths)))
+    assert rows.tolist() == sorted(rows.tolist(), key=lambda row: (-lengths[row], row))
+
+
+@given(packed_cases)
+def test_a_packed_batch_keeps_to_both_bounds_and_wastes_neither(case):
+    lengths, budget, bound = np.array(case[0], np.int64), case[1], case[2] or len(case[0])
+    batches = plan_packed(lengths, budget=budget, rows=case[2])
+    for batch in batches:
+        assert len(batch) == 1 or lengths[batch].sum() <= budget
+        assert 1 <= len(batch) <= bound
+    for batch, following in pairwise(batches):
+        assert len(batch) == bound or lengths[batch].sum() + lengths[following[0]] > budget
+
+
+@given(packed_cases)
+def test_restore_is_the_inverse_of_plan_packed(case):
+    lengths = np.array([*case[0], 1], np.int64)
+    rows = np.arange(len(lengths))
+    batches = plan_packed(lengths, budget=case[1], rows=case[2])
+    assert (restore(batches, [rows[batch] for batch in batches]) == rows).all()
+
+
+def test_lengths_of_any_kind_are_summed_without_overflow():
+    lengths = np.full(300, 512, np.uint16)
+    assert [len(batch) for batch in plan_packed(lengths, budget=65_536 * 2)] == [256, 44]
+
+
+@pytest.mark.parametrize(("budget", "rows"), [(0, None), (5, 0)])
+def test_packed_bounds_below_one_are_refused(budget, rows):
+    with pytest.raises(ValueError, match=f"the budget is {budget} tokens in {rows} rows"):
+        plan_packed(np.array([1]), budget=budget, rows=rows)
 
 
 def test_a_budget_below_one_is_refused():

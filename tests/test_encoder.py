@@ -1,10 +1,17 @@
+import re
+
 import numpy as np
 import pytest
 import torch
+from families import alone, chosen, encoder, made_up, make
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from engine.encoder import DTYPES, Encoder, default_budget, default_dtype
+from engine.encoder import DTYPES, Encoder, default_budget, default_dtype, is_out_of_memory
+from engine.errors import ModelError
 from engine.model import load_classifier
+from engine.packed_model import FUSED, PADDED, PLAIN
 
 TEXTS = ["good", "the food was not good .", "bad " * 300, "the room is lovely . " * 9, "x", "so rude and so slow !"]
 
@@ -54,3 +61,161 @@ def test_no_rows_give_no_logits(demo):
 def test_defaults_follow_the_device():
     assert (default_dtype(torch.device("cpu")), default_dtype(torch.device("cuda"))) == ("fp32", "fp16")
     assert default_budget(torch.device("cpu")) < default_budget(torch.device("cuda"))
+
+
+LENGTHS = [40, 3, 9, 9, 9, 17, 64, 2, 33, 8, 8, 5]
+
+
+@pytest.fixture(scope="module")
+def modules():
+    return {family: make(family) for family in ("Bert", "ModernBert", "MPNet")}
+
+
+def fails_above(made, size, failure):
+    """Let the model of an encoder raise where it is given more than ``size`` tokens; the sizes that it is given."""
+    sizes = []
+
+    def forward(module, arguments, keywords):
+        sizes.append(keywords["input_ids"].numel())
+        if sizes[-1] > size:
+            raise failure
+
+    made._forward.module.register_forward_pre_hook(forward, with_kwargs=True)
+    return sizes
+
+
+CUDA_FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+CPU_FULL = RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried to")
+
+
+@pytest.mark.parametrize("failure", [CUDA_FULL, CPU_FULL], ids=["cuda", "cpu"])
+@pytest.mark.parametrize("family", ["Bert", "ModernBert", "MPNet"])
+@pytest.mark.parametrize("size", [64, 100])
+def test_a_batch_that_memory_does_not_suffice_for_is_split(failure, family, size):
+    module = make(family)
+    tokens = made_up(LENGTHS)
+    expected = alone(module, tokens)
+    made = encoder(module, budget=4096)
+    sizes = fails_above(made, size, failure)
+    np.testing.assert_allclose(made.logits(tokens, made.plan(tokens)), expected, atol=1e-4)
+    failed = sum(given > size for given in sizes)
+    assert made.splits == failed > 0
+    sizes.clear()
+    np.testing.assert_allclose(made.logits(tokens, made.plan(tokens)), expected, atol=1e-4)
+    assert (made.splits, max(sizes) <= size) == (failed, True), "the ceiling was forgotten"
+
+
+def test_a_row_that_memory_does_not_suffice_for_is_told_with_the_remedy():
+    made = encoder(make("Bert"), budget=4096)
+    sizes = fails_above(made, 63, CUDA_FULL)
+    tokens = made_up(LENGTHS)
+    with pytest.raises(
+        ModelError, match=r"memory of cpu does not suffice for one row of 64 tokens; lower --max-length"
+    ) as caught:
+        made.logits(tokens, made.plan(tokens))
+    assert len(sizes) < 12
+    assert caught.value.__notes__ == ["in batch 1 of 1 (12 rows of 64 tokens)"]
+
+
+def test_no_memory_at_all_ends_too():
+    made = encoder(make("MPNet"), budget=100)
+    fails_above(made, 0, CPU_FULL)
+    tokens = made_up([2] * 40)
+    with pytest.raises(ModelError, match="one row of 2 tokens"):
+        made.logits(tokens, made.plan(tokens))
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("CUDA error: device-side assert triggered"), ValueError("wrong")])
+def test_other_errors_are_not_taken_for_a_lack_of_memory(failure):
+    made = encoder(make("Bert"), budget=50)
+    fails_above(made, 20, failure)
+    tokens = made_up([5, 5, 40])
+    with pytest.raises(type(failure), match=re.escape(str(failure))) as caught:
+        made.logits(tokens, made.plan(tokens))
+    assert caught.value is failure
+    assert made.splits == 0
+    assert not is_out_of_memory(failure)
+
+
+def test_a_split_leaves_the_order_of_the_rows():
+    module = make("Bert")
+    tokens = made_up([9, 30, 30, 3, 12] * 5)
+    order = np.random.default_rng(0).permutation(25)
+    made = encoder(module, budget=300)
+    fails_above(made, 40, CUDA_FULL)
+    mixed = chosen(tokens, order)
+    np.testing.assert_allclose(made.logits(mixed, made.plan(mixed)), alone(module, tokens)[order], atol=1e-4)
+
+
+def test_batches_for_the_kernel_are_filled_up_less_where_memory_does_not_suffice(monkeypatch):
+    from varlen import varlen_attn
+
+    monkeypatch.setattr("engine.forward.has_kernel", lambda device, dtype: True)
+    monkeypatch.setattr("engine.attention.varlen_attn", varlen_attn)
+    module = make("Bert")
+    tokens = made_up(LENGTHS)
+    made = encoder(module, budget=512)
+    batches = made.plan(tokens)
+    assert made.computed_tokens(tokens, batches) == len(batches) * 512
+    sizes = fails_above(made, 100, CUDA_FULL)
+    np.testing.assert_allclose(made.logits(tokens, batches), alone(module, tokens), atol=1e-4)
+    assert made.splits == sum(size > 100 for size in sizes) == 3
+    assert {512, 256, 128, 64} <= set(sizes) <= {512, 256, 128, 64, *LENGTHS}
+
+
+@pytest.mark.parametrize(
+    ("family", "path"), [("Bert", FUSED), ("Bert", PLAIN), ("ModernBert", PLAIN), ("Bert", PADDED)]
+)
+def test_work_inside_a_batch_is_told_layer_by_layer(family, path):
+    made = encoder(make(family), budget=4096, path=path)
+    tokens = made_up([9, 3])
+    told = []
+    made.logits(tokens, made.plan(tokens), tick=lambda *progress: told.append(progress))
+    assert told == [("computing logits", 0, 2)] * 3 + [("computing logits", 2, 2)]
+
+
+@pytest.mark.parametrize("family", ["Bert", "ModernBert", "MPNet"])
+@pytest.mark.parametrize("lengths", [[7, 0, 3, 12], [0], [0, 0, 5], [30, 1, 0]])
+def test_a_row_without_tokens_disturbs_no_other_and_is_the_same_anywhere(modules, family, lengths):
+    tokens = made_up(lengths)
+    made = encoder(modules[family], budget=4096)
+    logits = made.logits(tokens, made.plan(tokens))
+    there = np.flatnonzero(lengths)
+    if there.size:
+        np.testing.assert_allclose(logits[there], alone(modules[family], chosen(tokens, there)), atol=1e-4)
+    empty = lengths.index(0)
+    np.testing.assert_allclose(logits[empty], made.exact_logits(tokens, empty), atol=1e-4)
+
+
+@pytest.mark.parametrize(("family", "path"), [("Bert", FUSED), ("Bert", PLAIN), ("Roberta", FUSED), ("Bert", PADDED)])
+def test_operations_are_those_that_pytorch_counts(family, path):
+    made = encoder(make(family, hidden_size=64, intermediate_size=256), budget=4096, path=path)
+    tokens = made_up([64] * 8)
+    # With gradients, and by plain matrix products: it knows no others.
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        made._forward(tokens, np.arange(8))
+    assert made.flops(tokens) == pytest.approx(counter.get_total_flops(), rel=0.01)
+
+
+def test_operations_of_rows_are_added_up(modules):
+    made = encoder(modules["Bert"], budget=64)
+    one, other, both = (made.flops(made_up(lengths)) for lengths in ([9], [30, 4], [4, 9, 30]))
+    assert both == pytest.approx(one + other)
+
+
+@pytest.mark.parametrize(("family", "computed"), [("Bert", 51), ("ModernBert", 51), ("MPNet", 60 + 1)])
+def test_computed_tokens_are_real_ones_where_rows_are_packed(modules, family, computed):
+    made = encoder(modules[family], budget=60)
+    tokens = made_up([20, 15, 15, 1])
+    batches = made.plan(tokens)
+    assert made.computed_tokens(tokens, batches) == computed
+
+
+def test_busy_seconds_grow_with_every_call(modules):
+    made = encoder(modules["Bert"], budget=60)
+    tokens = made_up(LENGTHS)
+    seen = [made.busy_seconds]
+    for _ in range(2):
+        made.logits(tokens, made.plan(tokens))
+        seen.append(made.busy_seconds)
+    assert 0 == seen[0] < seen[1] < seen[2]

@@ -22,6 +22,7 @@ from engine.labelling.fake import LOADING, FakeJob, Trouble
 from engine.labelling.fleet import FleetConfig, run_fleet
 from engine.labelling.shard_labeller import label_missing
 from engine.labelling.shard_queue import Attempt, ShardQueue
+from engine.labelling.worker_process import WorkerProcess
 from store.errors import MismatchError
 from store.runs import read_runs
 from store.storage import storage_at
@@ -148,6 +149,77 @@ def test_a_device_that_always_fails_is_given_up_and_the_others_go_on(make_job, w
     run(job)
     assert files(job.store) == whole
     assert "fake:1 failed 3 times in a row and is given up" in caplog.text
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """The shards in the order in which they were begun, over all processes."""
+    path = tmp_path / "begun"
+
+    def read():
+        return [int(line) for line in path.read_text().splitlines()]
+
+    return str(path), read
+
+
+@pytest.fixture
+def given(monkeypatch):
+    """What each process was given, by its id: a list of what it then had in hand."""
+    held = {}
+    give = WorkerProcess.give
+
+    def seen(process, shard):
+        give(process, shard)
+        held.setdefault(process.pid, []).append(tuple(process.shards))
+
+    monkeypatch.setattr(WorkerProcess, "give", seen)
+    return held
+
+
+def test_a_worker_has_one_shard_in_hand_and_one_to_come(make_job, whole, given):
+    job = make_job(seconds_per_shard=0.1)
+    run(job, devices=("fake:0",))
+    (held,) = given.values()
+    assert held[:3] == [(0,), (0, 1), (1, 2)]
+    assert max(map(len, held)) == 2
+    assert files(job.store) == whole
+
+
+def test_the_last_shards_are_shared_out(make_job, given):
+    run(make_job(seconds_per_shard=0.2))
+    assert max(len(held) for of_one in given.values() for held in of_one) == 2
+    for of_one in given.values():
+        assert not any(len(held) == 2 and held[1] >= SHARDS - len(DEVICES) for held in of_one)
+
+
+def test_a_shard_that_is_tried_again_is_alone_and_goes_before_the_others(make_job, whole, given, begun):
+    path, order = begun
+    job = make_job(Trouble(kind="raise", shard=0, times=1), seconds_per_shard=0.3, begun=path)
+    run(job)
+    assert files(job.store) == whole
+    again = [held for of_one in given.values() for held in of_one if 0 in held and held[0] != 0]
+    assert again == []
+    alone = [held for of_one in given.values() for held in of_one if held[0] == 0]
+    assert sorted(alone)[:2] == [(0,), (0,)]
+    assert len([held for held in alone if len(held) == 2]) <= 1, "what is tried again was followed by another"
+    assert order().index(0, order().index(0) + 1) < SHARDS, "it was tried again last"
+
+
+@pytest.mark.parametrize("kind", ["kill", "raise"])
+def test_the_shard_ahead_is_given_back_without_blame(make_job, whole, given, caplog, kind):
+    job = make_job(Trouble(kind=kind, shard=0, times=1), seconds_per_shard=0.1)
+    run(job, devices=("fake:0",))
+    assert files(job.store) == whole
+    first, second = given.values()
+    assert first[:2] == [(0,), (0, 1)]
+    assert second[:3] == [(0,), (1,), (1, 2)]
+    assert [record.message.split(" on ")[0] for record in caplog.records] == ["shard 0"]
+
+
+def test_a_shard_that_was_ahead_of_a_failure_may_still_fail_once_itself(make_job, whole):
+    job = make_job(*(Trouble(kind="kill", shard=shard, times=1) for shard in (0, 1)), seconds_per_shard=0.1)
+    run(job, devices=("fake:0",))
+    assert files(job.store) == whole
 
 
 def test_a_poison_shard_is_put_aside_and_told_with_both_errors(make_job, whole):
@@ -353,6 +425,31 @@ def test_a_failed_shard_goes_first_and_to_another_worker():
     assert queue.take(1, alone=False) == 0
     assert not queue.give_back(0, attempt(1))
     assert (queue.count(1, alone=False), len(queue), list(queue.poison)) == (1, 1, [0])
+
+
+def test_what_follows_a_shard_is_fresh_and_not_one_of_the_last():
+    queue = ShardQueue(range(4))
+    assert [queue.take_fresh(0, alone=False, keep=2) for _ in range(3)] == [0, 1, None]
+    assert len(queue) == 2
+
+
+def test_nothing_follows_where_a_failed_shard_goes_first():
+    queue = ShardQueue(range(9))
+    queue.take(0, alone=False)
+    queue.give_back(0, attempt(0))
+    assert (queue.is_fresh(0), queue.is_fresh(1)) == (False, True)
+    assert queue.take_fresh(1, alone=False, keep=2) is None
+    assert queue.take_fresh(0, alone=True, keep=2) is None
+    assert queue.take_fresh(0, alone=False, keep=2) == 1
+
+
+def test_what_nobody_has_begun_comes_first_in_its_order_and_unblamed():
+    queue = ShardQueue(range(5))
+    taken = [queue.take_fresh(0, alone=False, keep=0) for _ in range(3)]
+    queue.return_fresh(taken[1:])
+    queue.return_fresh([])
+    assert (len(queue), queue.is_fresh(1), queue.poison) == (4, True, {})
+    assert [queue.take(0, alone=False) for _ in range(5)] == [1, 2, 3, 4, None]
 
 
 def test_a_worker_that_is_alone_tries_its_own_failure_again():

@@ -17,7 +17,8 @@ _BYTES_OF = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.
 
 def read_parquet(file: str, wanted: ColumnNames) -> Iterator[RawBlock]:
     """The rows of a Parquet file. Columns that are not needed are not read."""
-    with pq.ParquetFile(file, buffer_size=1 << 20, page_checksum_verification=True) as source:
+    # Without pre_buffer: it would hold all row groups of the file at once.
+    with pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True) as source:
         columns = _columns(source.schema_arrow, wanted, file)
         batches = source.iter_batches(batch_size=_batch_rows(source.metadata), columns=columns.names())
         yield from blocks_of_batches(batches, columns)
