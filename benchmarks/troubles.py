@@ -21,8 +21,9 @@ from benchmarks.kills import files, write_texts
 from benchmarks.rehearsal import CLASSES
 from engine.errors import LabellingError
 from engine.ingest import IngestConfig, ingest
-from engine.labelling.fake import FakeJob, Trouble
+from engine.labelling.fake import FakeJob
 from engine.labelling.fleet import FleetConfig, run_fleet
+from engine.labelling.trouble import Trouble
 from store.storage import LocalStorage
 
 KINDS = ("kill", "hang", "sticky")

@@ -18,10 +18,11 @@ import engine
 import store
 from engine.errors import LabellingError
 from engine.labelling.devices import find_devices, worker_threads
-from engine.labelling.fake import LOADING, FakeJob, Trouble
+from engine.labelling.fake import FakeJob
 from engine.labelling.fleet import FleetConfig, run_fleet
 from engine.labelling.shard_labeller import label_missing
 from engine.labelling.shard_queue import Attempt, ShardQueue
+from engine.labelling.trouble import LOADING, Trouble
 from engine.labelling.worker_process import WorkerProcess
 from store.errors import MismatchError
 from store.runs import read_runs

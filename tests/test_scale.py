@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import store
@@ -185,3 +187,17 @@ def test_texts_become_a_corpus_with_few_open_files_in_memory_that_does_not_depen
         assert measured.descriptors < DESCRIPTORS
         peaks.append(measured.peak_private_megabytes)
     assert max(peaks) < 600
+
+
+def test_a_parquet_file_is_read_without_holding_all_its_row_groups(tmp_path: Path) -> None:
+    peaks = []
+    for groups in (2, 40):
+        file = tmp_path / f"{groups}.parquet"
+        texts = pa.table({"text": [f"{number} {'word ' * 500}" for number in range(400)]})
+        with pq.ParquetWriter(file, texts.schema, use_dictionary=False, compression="none") as writer:
+            for _ in range(groups):
+                writer.write_table(texts)
+        measured = measure(CHILD, {"what": "ingest", "store": str(tmp_path / f"{groups}.store"), "files": [str(file)]})
+        peaks.append(measured.peak_private_megabytes)
+    assert file.stat().st_size > 38e6
+    assert peaks[1] - peaks[0] < 20

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
+from engine.device import find_device
 from engine.errors import LabellingError
-from engine.model import find_device
 
 _log = logging.getLogger("engine.labelling")
 

@@ -3,16 +3,11 @@
 For tests of whatever runs jobs, and to try a cluster before a model is put on it.
 """
 
-import contextlib
 import dataclasses
-import errno
-import os
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -22,33 +17,13 @@ import store
 from engine.batches import Plan, pad, plan, restore, waste
 from engine.labelling.shard_labeller import Computed, Labeller, Prepared
 from engine.labelling.shard_report import ShardReport
+from engine.labelling.trouble import LOADING, Trouble, Troublemaker, strike
 from engine.progress import Tick, silent
 from engine.tokens import Encoding, Tokens
 from store import Store
-from store.errors import MismatchError
 
-LOADING = -1
 _BUDGET = 256
 _TICK_SECONDS = 0.02
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trouble:
-    """Something that goes wrong.
-
-    Attributes:
-        kind: ``kill`` (the process dies by SIGKILL), ``hang`` (it says nothing any more), ``sticky`` (a CUDA error,
-            here and in every later call of the process), ``raise`` (a RuntimeError), ``refuse`` (a MismatchError) or
-            ``full`` (an OSError: no space left).
-        shard: in which one; `LOADING` for while the job is opened, None for any.
-        device: on which one; None for any.
-        times: how often, over all processes; None for always.
-    """
-
-    kind: str
-    shard: int | None = None
-    device: str | None = None
-    times: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +72,8 @@ class FakeJob:
 
     def open(self, device: str) -> "FakeSteps":
         """What is done with a shard; ``device`` may have any name."""
-        makers = [_Troublemaker(trouble, f"{self.marks}/{number}") for number, trouble in enumerate(self.troubles)]
-        _strike(makers, LOADING, device)
+        makers = [Troublemaker(trouble, f"{self.marks}/{number}") for number, trouble in enumerate(self.troubles)]
+        strike(makers, LOADING, device)
         labeller = fake_labeller(store.open(self.store), self.label_set, max_length=self.max_length)
         return FakeSteps(self, dataclasses.replace(labeller, keep_tokens=self.keep_tokens), makers, device)
 
@@ -106,7 +81,7 @@ class FakeJob:
 class FakeSteps:
     """The steps of a `Labeller`, with what goes wrong in them."""
 
-    def __init__(self, job: FakeJob, labeller: Labeller, makers: "list[_Troublemaker]", device: str) -> None:
+    def __init__(self, job: FakeJob, labeller: Labeller, makers: "list[Troublemaker]", device: str) -> None:
         self._job = job
         self._labeller = labeller
         self._makers = makers
@@ -123,7 +98,7 @@ class FakeSteps:
                 file.write(f"{prepared.shard}\n")
         _pass_time(self._job.seconds_per_shard, tick)
         classes, vocab_size = len(self._labeller.permutation), self._labeller.encoding.vocab_size
-        encoder = FakeEncoder(classes, vocab_size, lambda: _strike(self._makers, prepared.shard, self._device))
+        encoder = FakeEncoder(classes, vocab_size, lambda: strike(self._makers, prepared.shard, self._device))
         return dataclasses.replace(self._labeller, encoder=encoder).compute(prepared, tick)
 
     def commit(self, computed: Computed) -> ShardReport:
@@ -214,73 +189,3 @@ def _pass_time(seconds: float, tick: Tick) -> None:
     for _ in range(round(seconds / _TICK_SECONDS)):
         time.sleep(_TICK_SECONDS)
         tick("waiting", 0, None)
-
-
-class _Troublemaker:
-    """One trouble in one process."""
-
-    def __init__(self, trouble: Trouble, marks: str) -> None:
-        self._trouble = trouble
-        self._marks = marks
-        self._sticks = False
-
-    def strike(self, shard: int, device: str) -> None:
-        if self._sticks or (self._suits(shard, device) and self._claim()):
-            self._sticks = self._trouble.kind == "sticky"
-            _MAKE[self._trouble.kind](shard)
-
-    def _suits(self, shard: int, device: str) -> bool:
-        wanted = self._trouble.shard
-        anywhere = wanted is None and shard != LOADING
-        return (anywhere or wanted == shard) and self._trouble.device in (None, device)
-
-    def _claim(self) -> bool:
-        """Take one of the times, where one is left."""
-        if self._trouble.times is None:
-            return True
-        for number in range(self._trouble.times):
-            with contextlib.suppress(FileExistsError):
-                Path(f"{self._marks}-{number}").touch(exist_ok=False)
-                return True
-        return False
-
-
-def _strike(makers: list[_Troublemaker], shard: int, device: str) -> None:
-    """Let go wrong what is to go wrong with ``shard`` on ``device``."""
-    for maker in makers:
-        maker.strike(shard, device)
-
-
-def _kill(_: int) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _hang(_: int) -> NoReturn:
-    while True:
-        time.sleep(60)
-
-
-def _stick(_: int) -> NoReturn:
-    raise RuntimeError("CUDA error: device-side assert triggered")
-
-
-def _raise(shard: int) -> NoReturn:
-    raise RuntimeError(f"shard {shard} is poison")
-
-
-def _refuse(shard: int) -> NoReturn:
-    raise MismatchError(f"shard {shard} does not fit")
-
-
-def _fill(_: int) -> NoReturn:
-    raise OSError(errno.ENOSPC, "No space left on device")
-
-
-_MAKE: dict[str, Callable[[int], Any]] = {
-    "kill": _kill,
-    "hang": _hang,
-    "sticky": _stick,
-    "raise": _raise,
-    "refuse": _refuse,
-    "full": _fill,
-}

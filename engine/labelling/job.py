@@ -7,11 +7,12 @@ from typing import Any
 import torch
 
 import store
+from engine.device import find_device
 from engine.encoder import Encoder
 from engine.errors import ModelError
 from engine.labelling.card import check_card, find_path, make_card, settled_by
 from engine.labelling.shard_labeller import Labeller
-from engine.model import Classifier, find_device, load_classifier, named
+from engine.model import Classifier, load_classifier, named
 from engine.packed_model import COMPILED
 from store import Store
 from store.contents import check_classes

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 import store
+from engine.device import find_device
 from engine.errors import InputError, LabellingError
 from engine.ingest import IngestConfig, finish_corpus, ingest
 from engine.inputs.columns import ColumnNames
@@ -17,7 +18,7 @@ from engine.labelling.job import LabelJob, load_teacher
 from engine.labelling.summary import LabelSummary
 from engine.labelling.token_budget import choose_budget, estimated_tokens
 from engine.labelling.work import Work, carry_out
-from engine.model import Classifier, find_device
+from engine.model import Classifier
 from engine.packed_model import COMPILED
 from engine.progress import Tick, silent
 from store import Store

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import store
+from engine.device import best_device
 from engine.errors import TrainingError
 from engine.evaluation.evaluate import EvalConfig, evaluate_trained, read_held_out
-from engine.model import Classifier, best_device, load_start
+from engine.model import Classifier, load_start
 from engine.progress import Tick, silent
 from engine.stored_tokens import check_tokens
 from engine.tokens import Encoding, Tokens

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from engine.device import best_device
 from engine.evaluation.evaluate import EvalConfig, evaluate_trained, read_held_out
 from engine.inputs.gold import Gold, GoldConfig, read_gold
-from engine.model import best_device, load_start
+from engine.model import load_start
 from engine.progress import Tick, silent
 from engine.tokens import Tokens
 from engine.training.loop import LoopConfig, Step, fit
