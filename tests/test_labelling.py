@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import engine
+import engine.labelling.card
 import store
 from engine.encoder import Encoder
 from engine.errors import InputError, ModelError
@@ -151,6 +152,7 @@ def test_a_second_teacher_reuses_the_tokens_and_rewrites_nothing(demo, whole, tm
     [
         ({"choices": engine.Choices(dtype="bf16")}, "dtype fp32.*bf16"),
         ({"choices": engine.Choices(tokens_per_batch=99)}, "tokens_per_batch 2048.*99"),
+        ({"choices": engine.Choices(check_rows=3)}, "check_rows 8.*3.*--check-rows"),
         ({"shards": 7}, "has 5 shards, and --shards is 7"),
         ({"choices": engine.Choices(max_length=32)}, r"begun with max_length \d+ .*and this run has 32"),
         ({"columns": engine.ColumnNames(text="title")}, "was made from the text column text, and --text is title"),
@@ -162,6 +164,12 @@ def test_other_choices_are_refused_with_both_values(demo, whole, changes, messag
     with pytest.raises(MismatchError, match=message):
         label(demo, whole, **{"inputs": (), "shards": None, **changes})
     assert files(whole) == before
+
+
+def test_another_way_to_compute_is_refused_with_both(demo, whole, monkeypatch):
+    monkeypatch.setattr(engine.labelling.card, "choose_path", lambda *_, **__: "padded")
+    with pytest.raises(MismatchError, match="path fused .*and this run has padded .*versions of torch"):
+        label(demo, whole, inputs=(), shards=None)
 
 
 def test_another_model_under_the_same_name_is_refused_with_both(demo, whole):

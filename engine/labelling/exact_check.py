@@ -15,7 +15,7 @@ from engine.tokens import Tokens
 
 BOUNDS = {"fp32": (1e-4, 5e-4), "fp16": (2e-2, 1e-2), "bf16": (1e-1, 5e-2)}
 """By dtype of the computation: (absolute, relative). That of fp32 is what storing fp16 costs."""
-_ROWS_PER_CHECK = 32  # a row alone costs several in a batch; no shard spends more than a few percent so
+_ROWS_PER_CHECK = 256  # a row alone costs several in a batch; no shard spends more than a percent or so
 
 
 class ComputesExactly(Protocol):
