@@ -83,10 +83,10 @@ def _conditions(commit: str | None) -> dict[str, Any]:
     """As in every result; a machine without git is told the commit."""
     try:
         known = conditions()
-    except FileNotFoundError as error:
-        if commit is None:
-            raise SystemExit(f"error: {error.filename} is not there; give the --commit that is measured") from None
-        known = {}
+    except FileNotFoundError:
+        known = {"commit": ""}
+    if not known["commit"].strip("+changes") and commit is None:
+        raise SystemExit("error: there is no git here to say what is measured; give it with --commit")
     return {**known, **({} if commit is None else {"commit": commit})}
 
 

@@ -92,7 +92,7 @@ class Budget(click.ParamType[int | None]):
 @click.option(
     "--check-rows",
     type=click.IntRange(min=0),
-    help="Rows of each shard that are computed again, alone and in fp32. [default: 8, fewer in small shards]",
+    help="Rows of each shard that are computed again, alone and in fp32; at most one in 256. [default: 8]",
 )
 @click.option("--keep-tokens/--no-keep-tokens", default=True, show_default=True, help="Store token ids for students.")
 @format_option

@@ -20,7 +20,7 @@ def measure_ceiling(device: torch.device, dtype: torch.dtype) -> float:
         dtype: of the factors.
     """
     size = _SIZE[device.type]
-    one, other = (torch.ones(size, size, device=device, dtype=dtype) for _ in range(2))
+    one, other = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     seconds = []
     with torch.inference_mode():
         for _ in range(_TIMES):

@@ -1,4 +1,4 @@
-"""One planned batch of token ids → logits. The only place where a model computes.
+"""Planned batches of token ids → logits, and single rows in fp32: a teacher or student that labels or is judged.
 
 Rows are packed, without padding between them, where a probe finds that this does not change the model's logits; padded
 to rectangles else.
@@ -16,6 +16,7 @@ from engine.batches import Plan, restore
 from engine.ceiling import measure_ceiling
 from engine.errors import ModelError
 from engine.forward import Forward, Rows, padded_logits
+from engine.fused_layer import compiling_failed
 from engine.layers import model_flops, stack_name
 from engine.model import Classifier, load_classifier
 from engine.outputs import Outputs
@@ -45,13 +46,13 @@ class Encoder:
         model: the classifier; its module is moved and cast.
         device: where it computes.
         dtype: ``fp32``, ``fp16`` or ``bf16``.
-        budget: tokens a batch, padding included.
+        budget: tokens a batch; padding counts where rows are padded.
         path: how it computes, as `engine.packed_model.choose_path` found; found here where None.
         longest: tokens of a row at most; as many as the model's encoding gives where None.
 
     Attributes:
-        path: how it computes.
-        splits: batches that were split because memory ran out.
+        path: how it computes; where compiling has failed, what it does instead.
+        splits: how often a batch was split because memory does not suffice for it.
         busy_seconds: for how long the device computed.
     """
 
@@ -86,10 +87,15 @@ class Encoder:
             layer.register_forward_pre_hook(lambda *_: self._tick())
 
     def warm_up(self) -> None:
-        """Compute two batches of made-up tokens: what compiles and chooses kernels does so now."""
-        tokens = made_up_tokens(2 * self.budget, longest=self._longest)
+        """Compute some batches of made-up tokens, and a row alone: what compiles, loads and measures does so now."""
+        vocabulary = self._module.get_input_embeddings().num_embeddings
+        tokens = made_up_tokens(2 * self.budget, longest=self._longest, vocabulary=vocabulary)
         self.logits(tokens, self.plan(tokens))
-        self.busy_seconds, self.splits = 0.0, 0
+        self.exact_logits(tokens, 0)
+        self.ceiling()
+        if self.path == COMPILED and compiling_failed():
+            self.path = FUSED
+        self.busy_seconds, self.splits, self._forward.fits = 0.0, 0, self.budget
 
     def plan(self, tokens: Tokens) -> Plan:
         """The batches in which `logits` computes ``tokens``."""
@@ -151,8 +157,8 @@ class Encoder:
                     ) from None
             # Behind the except: until here the error keeps what was allocated alive.
             self._forward.fits = max(1, size // 2)
-            self.splits += 1
             outputs.free()
+        self.splits += 1
         half = len(rows) // 2
         self._compute(tokens, rows[:half], outputs)
         self._compute(tokens, rows[half:], outputs)

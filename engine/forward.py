@@ -40,13 +40,13 @@ class Forward:
         fused = path in (FUSED, COMPILED)
         self._packed = None if path == PADDED else PackedModel(module, fused=fused, compiled=path == COMPILED)
         self.module: Any = _quick(module) if self._packed is None else self._packed.module
-        self._kernel = self._packed is not None and not module.training and has_kernel(module.device, module.dtype)
+        self._kernel = self._packed is not None and not module.training and _fits_kernel(module)
 
     def plan(self, lengths: npt.NDArray[np.int64]) -> Plan:
         """Cut rows into batches."""
         if self._packed is None:
             return plan(lengths, budget=self.budget)
-        return plan_packed(lengths, budget=self.budget)
+        return plan_packed(np.maximum(lengths, 1), budget=self.budget)
 
     def computed_tokens(self, batches: Plan, lengths: npt.NDArray[np.int64]) -> int:
         """Tokens that ``batches`` compute, padding included."""
@@ -55,8 +55,9 @@ class Forward:
         return sum(self._size(batch, int(lengths[batch].sum())) for batch in batches)
 
     def _size(self, rows: Rows, tokens: int) -> int:
-        """Tokens of a packed batch, filled up; a row alone is not, so that as little memory as can be will do."""
-        return max(tokens, self.fits) if self._kernel and len(rows) > 1 else tokens
+        """Tokens of a packed batch, filled up. Where memory was short, a row alone is not: it shall have a chance."""
+        is_last_chance = len(rows) == 1 and self.fits < self.budget
+        return max(tokens, self.fits) if self._kernel and not is_last_chance else tokens
 
     def __call__(self, tokens: Tokens, rows: Rows) -> Tensor:
         """(rows, classes) logits on the device, of chosen rows."""
@@ -68,6 +69,12 @@ class Forward:
         longest = self._longest if self._kernel else None
         placed = rows_of(packing, self._padded.device, kernel=self._kernel, longest=longest)
         return self._packed(packing, placed)
+
+
+def _fits_kernel(module: Any) -> bool:
+    """Whether its device has the kernel for rows of different lengths, and the kernel takes heads of its width."""
+    width = module.config.hidden_size // module.config.num_attention_heads
+    return has_kernel(module.device, module.dtype) and width % 8 == 0 and width <= 256
 
 
 def _quick(module: Any) -> Any:

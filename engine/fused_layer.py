@@ -15,16 +15,22 @@ from torch.nn.functional import layer_norm
 from transformers.activations import GELUActivation
 
 from engine.attention import Rows, attend, attend_first
-from engine.products import product, product_gelu, product_plus
+from engine.products import packed, product, product_gelu
 
-_log = logging.getLogger("engine.encoder")
+_log = logging.getLogger(__name__)
 
 
 class Weights(NamedTuple):
-    """A layer's parameters; (outputs, inputs) and (outputs,). The rows of ``qkv`` are those of query, key and value."""
+    """A layer's parameters; (outputs, inputs) and (outputs,).
 
-    qkv: Tensor
-    qkv_bias: Tensor
+    ``mixed`` gives query, key and value of all tokens; in the last layer key and value alone, and ``query`` the query
+    of the first tokens.
+    """
+
+    query: Tensor | None
+    query_bias: Tensor | None
+    mixed: Tensor
+    mixed_bias: Tensor
     out: Tensor
     out_bias: Tensor
     out_norm: Tensor
@@ -65,20 +71,28 @@ class FusedLayer(nn.Module):
 
     def __init__(self, layer: Any, *, first_only: bool, compiled: bool = False) -> None:
         super().__init__()
-        attention, up, down = layer.attention, layer.intermediate.dense, layer.output.dense
-        parts = [attention.self.query, attention.self.key, attention.self.value]
+        own, out, up, down = layer.attention.self, layer.attention.output, layer.intermediate.dense, layer.output
+        parts = [own.key, own.value] if first_only else [own.query, own.key, own.value]
         self._first_only = first_only
         self._weights = Weights(
-            torch.cat([part.weight.detach() for part in parts]),
-            torch.cat([part.bias.detach() for part in parts]),
-            *(attention.output.dense.weight, attention.output.dense.bias),
-            *(attention.output.LayerNorm.weight, attention.output.LayerNorm.bias),
-            *(up.weight, up.bias, down.weight, down.bias),
-            *(layer.output.LayerNorm.weight, layer.output.LayerNorm.bias),
+            query=packed(own.query.weight) if first_only else None,
+            query_bias=own.query.bias if first_only else None,
+            mixed=packed(torch.cat([part.weight.detach() for part in parts])),
+            mixed_bias=torch.cat([part.bias.detach() for part in parts]),
+            out=packed(out.dense.weight),
+            out_bias=out.dense.bias,
+            out_norm=out.LayerNorm.weight,
+            out_norm_bias=out.LayerNorm.bias,
+            up=packed(up.weight),
+            up_bias=up.bias,
+            down=packed(down.dense.weight),
+            down_bias=down.dense.bias,
+            down_norm=down.LayerNorm.weight,
+            down_norm_bias=down.LayerNorm.bias,
         )
         act = layer.intermediate.intermediate_act_fn
         self._form = Form(
-            heads=int(attention.self.num_attention_heads),
+            heads=int(own.num_attention_heads),
             eps=float(layer.output.LayerNorm.eps),
             act=None if isinstance(act, GELUActivation) else act,
         )
@@ -93,15 +107,16 @@ class FusedLayer(nn.Module):
 
 def all_tokens(hidden: Tensor, weights: Weights, rows: Rows, form: Form) -> Tensor:
     """(tokens, hidden) → (tokens, hidden)."""
-    query, key, value = _split(product(hidden, weights.qkv, weights.qkv_bias), 3, form).unbind(1)
+    query, key, value = _split(product(hidden, weights.mixed, weights.mixed_bias), 3, form).unbind(1)
     return _feed_forward(attend(query, key, value, rows).flatten(1), hidden, weights, form)
 
 
 def first_tokens(hidden: Tensor, weights: Weights, rows: Rows, form: Form) -> Tensor:
     """(tokens, hidden) → (rows, hidden), of the first token of each row."""
-    width, firsts = hidden.shape[1], hidden[rows.firsts]
-    query = _split(product(firsts, weights.qkv[:width], weights.qkv_bias[:width]), 1, form)[:, 0]
-    key, value = _split(product(hidden, weights.qkv[width:], weights.qkv_bias[width:]), 2, form).unbind(1)
+    assert weights.query is not None, "the layer has a product of its own for the query"
+    firsts = hidden[rows.firsts]
+    query = _split(product(firsts, weights.query, weights.query_bias), 1, form)[:, 0]
+    key, value = _split(product(hidden, weights.mixed, weights.mixed_bias), 2, form).unbind(1)
     return _feed_forward(attend_first(query, key, value, rows).flatten(1), firsts, weights, form)
 
 
@@ -111,14 +126,22 @@ def _split(mixed: Tensor, parts: int, form: Form) -> Tensor:
 
 
 def _feed_forward(attended: Tensor, hidden: Tensor, weights: Weights, form: Form) -> Tensor:
-    mixed = product_plus(attended, weights.out, weights.out_bias, hidden)
+    mixed = product(attended, weights.out, weights.out_bias).add_(hidden)
     hidden = layer_norm(mixed, mixed.shape[1:], weights.out_norm, weights.out_norm_bias, form.eps)
     if form.act is None:
         raised = product_gelu(hidden, weights.up, weights.up_bias)
     else:
         raised = form.act(product(hidden, weights.up, weights.up_bias))
-    output = product_plus(raised, weights.down, weights.down_bias, hidden)
+    output = product(raised, weights.down, weights.down_bias).add_(hidden)
     return layer_norm(output, output.shape[1:], weights.down_norm, weights.down_norm_bias, form.eps)
+
+
+_failed: list[str] = []
+
+
+def compiling_failed() -> bool:
+    """Whether layers of this process that were to be compiled run as they are."""
+    return bool(_failed)
 
 
 Compute = Callable[[Tensor, Weights, Rows, Form], Tensor]
@@ -141,6 +164,7 @@ def _compiled(compute: Compute) -> Compute:
             except torch._dynamo.exc.TorchDynamoException as error:
                 _log.warning("the layers cannot be compiled here, and run as they are: %s", str(error).split("\n")[0])
                 quick = None
+                _failed.append(compute.__name__)
         return compute(hidden, weights, rows, form)
 
     return try_quick

@@ -36,12 +36,13 @@ class Outputs:
             self._done.append(compute().float().numpy())
             self.busy_seconds += time.perf_counter() - started
             return
-        begun, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-        begun.record()
-        result = compute().float()
-        held = torch.empty(result.shape, dtype=result.dtype, pin_memory=True)
-        held.copy_(result, non_blocking=True)
-        ended.record()
+        with torch.cuda.device(self._device):  # events belong to the device that is current
+            begun, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+            begun.record()
+            result = compute().float()
+            held = torch.empty(result.shape, dtype=result.dtype, pin_memory=True)
+            held.copy_(result, non_blocking=True)
+            ended.record()
         self._flying.append((held, begun, ended))
         if len(self._flying) > _IN_FLIGHT:
             self._land()

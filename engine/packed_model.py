@@ -20,7 +20,7 @@ COMPILED, FUSED, PLAIN, PADDED = "compiled", "fused", "packed", "padded"
 
 _TOLERANCE = 1e-5
 _PROBED_LENGTHS = (61, 7, 7, 3)
-_log = logging.getLogger("engine.encoder")
+_log = logging.getLogger(__name__)
 
 
 class PackedModel:

@@ -9,10 +9,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# None where torch is built without oneDNN.
-_pointwise: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
-# With fewer rows the fused sum is slower than one of its own.
-_ROWS_TO_FUSE = 64
+
+def _find_pointwise() -> Any:
+    """The product of oneDNN; None where torch is built without it, or without a kernel for this processor."""
+    try:
+        operator, one = torch.ops.mkldnn._linear_pointwise, torch.ones(1, 1)
+        with torch.inference_mode():
+            operator.default(one, torch.ops.mkldnn._reorder_linear_weight.default(one, None), None, "none", [], "")
+    except (AttributeError, RuntimeError):  # NotImplementedError is one
+        return None
+    return operator
+
+
+_pointwise = _find_pointwise()
+
+
+def packed(weight: Tensor) -> Tensor:
+    """``weight``, (outputs, inputs), as the products of this module take it fastest: a copy, or itself."""
+    weight = weight.detach()
+    if not _has_onednn(weight):
+        return weight
+    reordered: Tensor = torch.ops.mkldnn._reorder_linear_weight.default(weight, None)
+    return reordered
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -31,18 +49,12 @@ def product_gelu(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return result
 
 
-def product_plus(x: Tensor, weight: Tensor, bias: Tensor | None, other: Tensor) -> Tensor:
-    """`product`, and ``other``, (tokens, outputs), added."""
-    if not _is_ours(x) or len(x) < _ROWS_TO_FUSE:
-        return product(x, weight, bias).add_(other)
-    result: Tensor = _pointwise.binary(x, other, weight, bias, "add")
-    return result
-
-
 def _is_ours(x: Tensor) -> bool:
-    return (
-        _pointwise is not None and x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled()
-    )
+    return _has_onednn(x) and not torch.is_grad_enabled()
+
+
+def _has_onednn(tensor: Tensor) -> bool:
+    return _pointwise is not None and tensor.device.type == "cpu" and tensor.dtype == torch.float32
 
 
 class Product(nn.Module):

@@ -151,11 +151,11 @@ def _special_tokens(tokenizer: Tokenizer) -> tuple[int, int]:
     raise ModelError("the tokenizer changes a text when special tokens are added; such tokenizers are not supported")
 
 
-def made_up_tokens(size: int, *, longest: int) -> Tokens:
-    """About ``size`` tokens in rows whose lengths are spread as those of reviews are."""
+def made_up_tokens(size: int, *, longest: int, vocabulary: int = 100) -> Tokens:
+    """About ``size`` tokens, below ``vocabulary``, in rows whose lengths are spread as those of reviews are."""
     chance = np.random.default_rng(0)
     lengths = np.clip(chance.lognormal(4.8, 0.8, max(1, size // 8)), 8, longest).astype(np.int64)
     lengths = lengths[: max(1, int(np.searchsorted(np.cumsum(lengths), size)))]
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    ids = chance.integers(5, 100, offsets[-1]).astype(np.uint16)
+    ids = chance.integers(0, min(100, vocabulary), offsets[-1]).astype(np.uint16)
     return Tokens(ids=ids, offsets=offsets, truncated=np.zeros(len(lengths), np.bool_))

@@ -69,7 +69,7 @@ def test_a_compiler_that_fails_leaves_the_layers_as_they_are(kernel, monkeypatch
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=broken))
     module = make("Bert", num_hidden_layers=3)
     np.testing.assert_array_equal(logits_of(module, COMPILED), logits_of(module, FUSED))
-    warnings = [record.message for record in caplog.records if record.name == "engine.encoder"]
+    warnings = [record.message for record in caplog.records if record.name == "engine.fused_layer"]
     assert len(warnings) == 2
     assert all("cannot be compiled here, and run as they are" in warning for warning in warnings)
 

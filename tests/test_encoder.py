@@ -99,10 +99,12 @@ def test_a_batch_that_memory_does_not_suffice_for_is_split(failure, family, size
     sizes = fails_above(made, size, failure)
     np.testing.assert_allclose(made.logits(tokens, made.plan(tokens)), expected, atol=1e-4)
     failed = sum(given > size for given in sizes)
-    assert made.splits == failed > 0
+    assert made.splits >= failed > 0
     sizes.clear()
+    first = made.splits
     np.testing.assert_allclose(made.logits(tokens, made.plan(tokens)), expected, atol=1e-4)
-    assert (made.splits, max(sizes) <= size) == (failed, True), "the ceiling was forgotten"
+    assert max(sizes) <= size, "the ceiling was forgotten"
+    assert made.splits > first, "batches that are split ahead are split, too"
 
 
 def test_a_row_that_memory_does_not_suffice_for_is_told_with_the_remedy():
@@ -159,7 +161,7 @@ def test_batches_for_the_kernel_are_filled_up_less_where_memory_does_not_suffice
     assert made.computed_tokens(tokens, batches) == len(batches) * 512
     sizes = fails_above(made, 100, CUDA_FULL)
     np.testing.assert_allclose(made.logits(tokens, batches), alone(module, tokens), atol=1e-4)
-    assert made.splits == sum(size > 100 for size in sizes) == 3
+    assert made.splits >= sum(size > 100 for size in sizes) == 3
     assert {512, 256, 128, 64} <= set(sizes) <= {512, 256, 128, 64, *LENGTHS}
 
 
@@ -188,7 +190,8 @@ def test_a_row_without_tokens_disturbs_no_other_and_is_the_same_anywhere(modules
 
 
 @pytest.mark.parametrize(("family", "path"), [("Bert", FUSED), ("Bert", PLAIN), ("Roberta", FUSED), ("Bert", PADDED)])
-def test_operations_are_those_that_pytorch_counts(family, path):
+def test_operations_are_those_that_pytorch_counts(family, path, monkeypatch):
+    monkeypatch.setattr("engine.products._pointwise", None)
     made = encoder(make(family, hidden_size=64, intermediate_size=256), budget=4096, path=path)
     tokens = made_up([64] * 8)
     # With gradients, and by plain matrix products: it knows no others.

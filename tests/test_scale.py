@@ -193,7 +193,7 @@ def test_a_parquet_file_is_read_without_holding_all_its_row_groups(tmp_path: Pat
     peaks = []
     for groups in (2, 40):
         file = tmp_path / f"{groups}.parquet"
-        texts = pa.table({"text": [f"{number} {'word ' * 500}" for number in range(400)]})
+        texts = pa.table({"text": [f"{number} {'word ' * 500}" for number in range(400)], "label": ["a", "b"] * 200})
         with pq.ParquetWriter(file, texts.schema, use_dictionary=False, compression="none") as writer:
             for _ in range(groups):
                 writer.write_table(texts)

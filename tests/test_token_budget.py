@@ -8,7 +8,14 @@ from click.testing import CliRunner
 import engine.labelling.token_budget
 from cli.label import Budget
 from engine.encoder import default_budget
-from engine.labelling.token_budget import CANDIDATES, choose_budget, estimated_tokens, fastest, measure_budgets
+from engine.labelling.token_budget import (
+    CANDIDATES,
+    Conditions,
+    choose_budget,
+    estimated_tokens,
+    fastest,
+    measure_budgets,
+)
 from engine.model import load_classifier
 from engine.tokens import made_up_tokens
 
@@ -26,8 +33,8 @@ def measured(monkeypatch):
     """Which budgets are measured; the one of 1,024 tokens is the fastest."""
     calls = []
 
-    def measure(model, device, *, dtype, candidates, tick):
-        calls.append((model, dtype, candidates))
+    def measure(model, device, conditions, *, candidates, tick):
+        calls.append((model, conditions.dtype, candidates))
         return {budget: abs(budget - 1024) + 1.0 for budget in candidates}
 
     monkeypatch.setattr(engine.labelling.token_budget, "measure_budgets", measure)
@@ -35,21 +42,21 @@ def measured(monkeypatch):
 
 
 def test_little_text_is_not_worth_measuring(measured):
-    assert choose_budget(corpus_of(1_000_000), None, CPU, dtype="fp32") == default_budget(CPU)
+    assert choose_budget(corpus_of(1_000_000), None, CPU, Conditions(dtype="fp32")) == default_budget(CPU)
     assert measured == []
 
 
 def test_where_there_is_much_text_the_fastest_is_taken(measured):
-    assert choose_budget(corpus_of(100_000_000), "model", CPU, dtype="fp32") == 1024
+    assert choose_budget(corpus_of(100_000_000), "model", CPU, Conditions(dtype="fp32")) == 1024
     assert measured == [("model", "fp32", CANDIDATES["cpu"])]
 
 
 def test_measuring_takes_at_most_a_hundredth_of_the_work(measured):
     characters = 6 * 100 * 3 * len(CANDIDATES["cpu"]) * max(CANDIDATES["cpu"])
     assert estimated_tokens(corpus_of(characters)) == characters / 6
-    choose_budget(corpus_of(characters - 300), None, CPU, dtype="fp32")
+    choose_budget(corpus_of(characters - 300), None, CPU, Conditions(dtype="fp32"))
     assert not measured
-    choose_budget(corpus_of(characters), None, CPU, dtype="fp32")
+    choose_budget(corpus_of(characters), None, CPU, Conditions(dtype="fp32"))
     assert measured
 
 
@@ -69,7 +76,7 @@ def test_made_up_tokens_are_about_as_many_as_asked_in_rows_that_fit(size):
 def test_every_budget_is_measured_and_the_model_left_as_it_was(demo):
     model = load_classifier(demo.path("teacher"))
     before = {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
-    seconds = measure_budgets(model, CPU, dtype="fp16", candidates=(64, 256))
+    seconds = measure_budgets(model, CPU, Conditions(dtype="fp16"), candidates=(64, 256))
     assert list(seconds) == [64, 256]
     assert all(0 < taken < 60 for taken in seconds.values())
     after = model.module.state_dict()
@@ -91,8 +98,8 @@ def test_budgets_for_which_memory_does_not_suffice_are_left_out(demo, monkeypatc
 
     monkeypatch.setattr(Forward, "__call__", small_memory)
     model = load_classifier(demo.path("teacher"))
-    assert list(measure_budgets(model, CPU, dtype="fp32", candidates=(128, 512))) == [128]
-    assert list(measure_budgets(model, CPU, dtype="fp32", candidates=(300, 512))) == [300]
+    assert list(measure_budgets(model, CPU, Conditions(dtype="fp32"), candidates=(128, 512))) == [128]
+    assert list(measure_budgets(model, CPU, Conditions(dtype="fp32"), candidates=(300, 512))) == [300]
 
 
 @pytest.mark.parametrize(("given", "tokens"), [("auto", None), ("4096", 4096), ("1", 1)])
@@ -122,5 +129,5 @@ def test_the_budget_that_was_measured_is_frozen_and_not_measured_again(demo, mea
     card = store.open(tmp_path / "a.store").label_set("teacher").card()
     assert card["tokens_per_batch"] == 1024
     assert len(measured) == 1
-    label(demo, tmp_path / "a.store")
+    label(demo, tmp_path / "a.store", shards=None, worker=(1, 3))
     assert len(measured) == 1

@@ -137,21 +137,22 @@ class _Judged:
 
 def _judge(model: Classifier, gold: Gold, config: EvalConfig, tick: Tick, *, order: list[int] | None = None) -> _Judged:
     """Run ``model`` over ``gold``; ``order`` permutes its outputs."""
-    started = time.perf_counter()
-    logits = predict(model, gold.texts, max_length=config.max_length, budget=config.tokens_per_batch, tick=tick)
-    seconds = time.perf_counter() - started
+    logits, seconds = _predict(model, gold.texts, config, tick)
     probabilities = softmax(logits if order is None else logits[:, order])
     return _Judged(probabilities=probabilities, predicted=probabilities.argmax(axis=1), seconds=seconds)
 
 
-def predict(
-    model: Classifier, texts: list[str], *, max_length: int | None, budget: int | None = None, tick: Tick = silent
-) -> npt.NDArray[np.float32]:
-    """(rows, classes) float32 logits of ``texts``, in fp32 on the best device."""
-    device = best_device()
-    tokens = model.encoding(max_length).encode(texts)
-    encoder = Encoder(model, device=device, budget=budget or default_budget(device))
-    return encoder.logits(tokens, encoder.plan(tokens), tick=tick)
+def _predict(
+    model: Classifier, texts: list[str], config: EvalConfig, tick: Tick
+) -> tuple[npt.NDArray[np.float32], float]:
+    """(rows, classes) float32 logits of ``texts``, in fp32 on the best device; seconds to tokenise and compute."""
+    device, encoding = best_device(), model.encoding(config.max_length)
+    budget = config.tokens_per_batch or default_budget(device)
+    encoder = Encoder(model, device=device, budget=budget, longest=encoding.max_length)
+    started = time.perf_counter()
+    tokens = encoding.encode(texts)
+    logits = encoder.logits(tokens, encoder.plan(tokens), tick=tick)
+    return logits, time.perf_counter() - started
 
 
 def _evaluation(name: str, model: Classifier, gold: Gold, judged: _Judged) -> Evaluation:

@@ -28,7 +28,7 @@ _IDENTITY = {
     "encoding_sha256": "--max-length or the tokenizer",
     "dtype": "--dtype",
     "tokens_per_batch": "--tokens-per-batch",
-    "path": "the versions of torch and transformers",
+    "path": "back the versions of torch and transformers, or the machine",
     "check_rows": "--check-rows",
     "device": "--devices",
 }
@@ -52,7 +52,11 @@ class Choices:
 
 
 def settle(
-    held: dict[str, Any] | None, choices: Choices, device: torch.device, *, choose_budget: Callable[[str], int]
+    held: dict[str, Any] | None,
+    choices: Choices,
+    device: torch.device,
+    *,
+    choose_budget: Callable[[str, int | None], int],
 ) -> Choices:
     """Fill in what the user left open: from the card of an earlier run, else by the device.
 
@@ -60,21 +64,22 @@ def settle(
         held: the card.
         choices: of the user.
         device: one of those that label.
-        choose_budget: gives the token budget for a dtype.
+        choose_budget: gives the token budget for a dtype and a maximum length.
     """
     held = held or {}
     dtype = choices.dtype or held.get("dtype") or default_dtype(device)
+    max_length = choices.max_length or held.get("max_length")
     return Choices(
-        max_length=choices.max_length or held.get("max_length"),
+        max_length=max_length,
         dtype=dtype,
-        tokens_per_batch=choices.tokens_per_batch or held.get("tokens_per_batch") or choose_budget(dtype),
+        tokens_per_batch=choices.tokens_per_batch or held.get("tokens_per_batch") or choose_budget(dtype, max_length),
         check_rows=next(rows for rows in (choices.check_rows, held.get("check_rows"), CHECK_ROWS) if rows is not None),
     )
 
 
 def settled_by(card: dict[str, Any]) -> Choices:
     """What a card holds the next run to."""
-    return Choices(**{choice.name: card[choice.name] for choice in dataclasses.fields(Choices)})
+    return Choices(**{choice.name: card.get(choice.name) for choice in dataclasses.fields(Choices)})
 
 
 def find_path(model: Classifier, settled: Choices, *, compiled: bool) -> str:
@@ -125,14 +130,22 @@ def config_sha256(model: Classifier) -> str:
     return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def freeze(labels: Family, card: dict[str, Any]) -> dict[str, Any]:
+def freeze(labels: Family, card: dict[str, Any], choices: Choices) -> dict[str, Any]:
     """Write ``card`` as that of ``labels``, or check it against the one there; the card that holds.
+
+    Runs that begin together may measure other budgets, and find another number of tokens worth compiling for: what
+    ``choices`` leaves open is as the first one froze it.
 
     Raises:
         MismatchError: the label set was begun with something else.
     """
     held = labels.freeze_card(card)
-    check_card(held, card, label_set=labels.name)
+    adopted = dict(card)
+    if choices.tokens_per_batch is None:
+        adopted["tokens_per_batch"] = held.get("tokens_per_batch")
+    if {card["path"], held.get("path")} == {COMPILED, FUSED}:
+        adopted["path"] = held["path"]
+    check_card(held, adopted, label_set=labels.name)
     return held
 
 

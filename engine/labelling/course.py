@@ -26,6 +26,7 @@ class Course:
         self._rows = 0
         self._total: int | None = None
         self._started: float | None = None
+        self._ended = 0.0
 
     def begin(self, shards: Sequence[int]) -> None:
         """Know how much there is."""
@@ -40,6 +41,7 @@ class Course:
     def done(self, shard: int, report: ShardReport | None) -> None:
         """``shard`` is committed."""
         self._rows += self._rows_of(shard)
+        self._ended = time.perf_counter()
         if report is None:
             return
         self.reports.append(report)
@@ -47,8 +49,8 @@ class Course:
             self._notes.shard_done(self._labels.path, shard, report.seconds)
 
     def seconds(self) -> float:
-        """Since the clock was started."""
-        return 0.0 if self._started is None else time.perf_counter() - self._started
+        """From the first tick to the last shard that was done."""
+        return 0.0 if self._started is None else max(0.0, self._ended - self._started)
 
     def _rows_of(self, shard: int) -> int:
         first, stop = self._made.shard_range(shard)

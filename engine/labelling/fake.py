@@ -137,7 +137,7 @@ class FakeEncoder:
     """
 
     def __init__(self, classes: int, vocab_size: int, before_last_batch: Callable[[], None] = lambda: None) -> None:
-        self.dtype = "fp32"
+        self.dtype, self.path = "fp32", "fake"
         self.splits = 0
         self.busy_seconds = 0.0
         self._weights = np.sin(np.arange(classes * vocab_size, dtype=np.float32)).reshape(classes, vocab_size)

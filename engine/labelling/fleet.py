@@ -174,7 +174,7 @@ class _Fleet:
                 and len(seat.process.shards) == 1
                 and self.queue.is_fresh(seat.process.shards[0])
             ):
-                shard = self.queue.take_fresh(seat.number, alone=len(left) == 1, keep=len(left))
+                shard = self.queue.take_fresh(seat.number, alone=len(left) == 1, keep=len(left) - 1)
                 if shard is not None:
                     seat.process.give(shard)
 

@@ -85,6 +85,8 @@ class LabelJob:
         target = find_device(device)
         if target.type == "cpu":
             torch.set_num_threads(self.card["threads"])
+        else:
+            torch.cuda.set_device(target)
         encoder = Encoder(
             model,
             device=target,
@@ -104,6 +106,7 @@ class LabelJob:
             permutation=check_classes(contents, model.classes, whose=model.source),
             keep_tokens=self.keep_tokens,
             check_rows=self.card["check_rows"],
+            path=self.card["path"],
         )
 
 

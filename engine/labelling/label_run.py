@@ -8,7 +8,9 @@ from typing import Any
 import torch
 
 import store
+from engine.attention import has_kernel
 from engine.device import find_device
+from engine.encoder import DTYPES
 from engine.errors import InputError, LabellingError
 from engine.ingest import IngestConfig, finish_corpus, ingest
 from engine.inputs.columns import ColumnNames
@@ -16,7 +18,7 @@ from engine.labelling.card import Choices, find_path, freeze, make_card, settle
 from engine.labelling.devices import find_devices, warn_if_crowded, worker_threads
 from engine.labelling.job import LabelJob, load_teacher
 from engine.labelling.summary import LabelSummary
-from engine.labelling.token_budget import choose_budget, estimated_tokens
+from engine.labelling.token_budget import Conditions, choose_budget, estimated_tokens
 from engine.labelling.work import Work, carry_out
 from engine.model import Classifier
 from engine.packed_model import COMPILED
@@ -98,10 +100,12 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
         labels.card(),
         config.choices,
         device,
-        choose_budget=lambda dtype: choose_budget(made, model, device, dtype=dtype, tick=tick),
+        choose_budget=lambda dtype, max_length: choose_budget(
+            made, model, device, Conditions(dtype=dtype, longest=max_length, threads=threads), tick=tick
+        ),
     )
-    path = find_path(model, settled, compiled=_compiles(labels.card(), made, device))
-    card = freeze(labels, make_card(model, settled, device, path=path, threads=threads))
+    path = find_path(model, settled, compiled=_compiles(labels.card(), made, device, settled.dtype))
+    card = freeze(labels, make_card(model, settled, device, path=path, threads=threads), config.choices)
     warn_if_crowded(devices, card["threads"])
     job = LabelJob(
         store=config.store,
@@ -120,11 +124,11 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
     )
 
 
-def _compiles(held: dict[str, Any] | None, made: Store, device: torch.device) -> bool:
+def _compiles(held: dict[str, Any] | None, made: Store, device: torch.device, dtype: str | None) -> bool:
     """Whether the teacher's layers are compiled: as the card says, else on a GPU where there is much to label."""
     if held is not None:
-        return bool(held["path"] == COMPILED)
-    return device.type == "cuda" and estimated_tokens(made) >= _TOKENS_TO_COMPILE
+        return held.get("path") == COMPILED
+    return has_kernel(device, DTYPES[str(dtype)]) and estimated_tokens(made) >= _TOKENS_TO_COMPILE
 
 
 def _stays_here(devices: tuple[str, ...], place: str | Storage) -> bool:

@@ -1,7 +1,7 @@
 """A corpus shard → a token shard and a label shard, in three steps: prepare, compute, commit.
 
-`label_shard` is the one idempotent function that every way of running comes down to. Loads no torch: what computes is
-given to it.
+Every step may be done again: the same shard and card give the same bytes, and the first commit counts. Loads no torch:
+what computes is given to it.
 """
 
 import dataclasses
@@ -30,11 +30,13 @@ class Computes(Protocol):
 
     Attributes:
         dtype: ``fp32``, ``fp16`` or ``bf16``.
-        splits: batches that were split so far because memory ran out.
+        path: how it computes, as `engine.packed_model` names it.
+        splits: how often a batch was split so far because memory does not suffice for it.
         busy_seconds: for how long its device has computed so far.
     """
 
     dtype: str
+    path: str
     splits: int
     busy_seconds: float
 
@@ -69,6 +71,7 @@ class Labeller:
         permutation: for each of the store's classes, its index among the teacher's outputs.
         keep_tokens: whether token ids are stored too.
         check_rows: rows of each shard whose logits are computed again, alone and in fp32.
+        path: how the encoder is to compute; None where there is one way only.
     """
 
     contents: Store
@@ -78,6 +81,7 @@ class Labeller:
     permutation: list[int]
     keep_tokens: bool
     check_rows: int = 0
+    path: str | None = None
 
     def prepare(self, shard: int, tick: Tick) -> "Prepared | None":
         """See `prepare_shard`; None where another run has committed the shard by now."""
@@ -192,7 +196,7 @@ def commit_shard(labeller: Labeller, computed: Computed) -> ShardReport:
         [batch],
         schema=batch.schema,
         statistics=statistics,
-        computed=_how(computed),
+        computed=_how(labeller, computed),
     )
     written = time.perf_counter() - started
     return ShardReport(
@@ -211,10 +215,16 @@ def commit_shard(labeller: Labeller, computed: Computed) -> ShardReport:
     )
 
 
-def _how(computed: Computed) -> dict[str, Any]:
+def _how(labeller: Labeller, computed: Computed) -> dict[str, Any]:
     """What the record says of how the logits came about, which their rows do not tell."""
-    check = {} if computed.check is None else {"check": dataclasses.asdict(computed.check)}
-    return check | ({"splits": computed.splits} if computed.splits else {})
+    told: dict[str, Any] = {}
+    if computed.check is not None:
+        told["check"] = dataclasses.asdict(computed.check)
+    if computed.splits:
+        told["splits"] = computed.splits
+    if labeller.path not in (None, labeller.encoder.path):
+        told["path"] = labeller.encoder.path
+    return told
 
 
 def _finite(encoder: Computes, tokens: Tokens, logits: npt.NDArray[np.float32], tick: Tick) -> npt.NDArray[np.float16]:

@@ -93,7 +93,7 @@ def summarise(
         tokens_per_second=round(tokens / seconds, 1) if rows else None,
         padding=round(sum(report.padded_tokens for report in reports) / tokens, 4) if tokens else None,
         model_tflops=round(sum(report.flops for report in reports) / seconds / 1e12, 4) if rows else None,
-        utilisation=_utilisation(reports, seconds * len(devices)) if rows else None,
+        utilisation=_utilisation(reports, seconds * _places(devices)) if rows else None,
         waiting=_waiting(reports, seconds * len(devices)) if rows else None,
         checked=sum(check.rows for check in checks),
         largest_difference=max((check.largest_difference for check in checks), default=None),
@@ -103,6 +103,11 @@ def summarise(
         devices=list(devices),
         dtype=card["dtype"],
     )
+
+
+def _places(devices: tuple[str, ...]) -> int:
+    """Devices that compute: a CPU's workers have threads of their own, those of one GPU share it."""
+    return len(devices) if devices[0] == "cpu" else len(set(devices))
 
 
 def _utilisation(reports: list[ShardReport], seconds: float) -> float:

@@ -7,6 +7,9 @@ import copy
 import dataclasses
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 
@@ -17,7 +20,7 @@ from engine.progress import Tick, silent
 from engine.tokens import made_up_tokens
 from store import Store
 
-CANDIDATES = {"cpu": (512, 1024, 2048, 4096), "cuda": (16_384, 32_768, 65_536, 131_072, 262_144)}
+CANDIDATES = {"cpu": (512, 1024, 2048, 4096), "cuda": (32_768, 65_536, 131_072)}
 _ROUNDS = 2
 # Measuring may take one part in so many of the work.
 _SHARE = 100
@@ -26,20 +29,37 @@ _AS_GOOD = 1.02
 _log = logging.getLogger("engine.labelling")
 
 
-def choose_budget(made: Store, model: Classifier, device: torch.device, *, dtype: str, tick: Tick = silent) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """Under which a budget is fastest.
+
+    Attributes:
+        dtype: of the computation.
+        longest: tokens of a row at most; as many as the model's encoding gives where None.
+        threads: on a CPU, those of a worker.
+    """
+
+    dtype: str
+    longest: int | None = None
+    threads: int = 1
+
+
+def choose_budget(
+    made: Store, model: Classifier, device: torch.device, conditions: Conditions, *, tick: Tick = silent
+) -> int:
     """The token budget for labelling ``made`` with ``model``.
 
     Args:
         made: the store, with its corpus.
         model: the teacher; it is left as it is.
         device: that will label.
-        dtype: of the computation.
+        conditions: of labelling.
         tick: told of progress.
     """
     candidates = CANDIDATES[device.type]
     if estimated_tokens(made) < _SHARE * (_ROUNDS + 1) * len(candidates) * candidates[-1]:
         return default_budget(device)
-    seconds = measure_budgets(model, device, dtype=dtype, candidates=candidates, tick=tick)
+    seconds = measure_budgets(model, device, conditions, candidates=candidates, tick=tick)
     best = fastest(seconds)
     shown = ", ".join(f"{budget:,}: {candidates[-1] / taken:,.0f}" for budget, taken in seconds.items())
     _log.info("tokens a second by token budget: %s; %s is taken", shown, f"{best:,}")
@@ -53,26 +73,50 @@ def estimated_tokens(made: Store) -> float:
 
 
 def measure_budgets(
-    model: Classifier, device: torch.device, *, dtype: str, candidates: tuple[int, ...], tick: Tick = silent
+    model: Classifier,
+    device: torch.device,
+    conditions: Conditions,
+    *,
+    candidates: tuple[int, ...],
+    tick: Tick = silent,
 ) -> dict[int, float]:
     """Seconds that as many tokens as the largest candidate take with each: the better one of two rounds, in turn.
 
     Budgets for which memory does not suffice are left out, but for the smallest one.
     """
     own = dataclasses.replace(model, module=copy.deepcopy(model.module))
-    tokens = made_up_tokens(candidates[-1], longest=model.encoding().max_length)
-    path = choose_path(own.module, longest=model.encoding().max_length)
-    encoders = {budget: Encoder(own, device=device, dtype=dtype, budget=budget, path=path) for budget in candidates}
-    seconds = dict.fromkeys(candidates, float("inf"))
-    for round_ in range(_ROUNDS + 1):
-        for budget, encoder in encoders.items():
-            started = time.perf_counter()
-            encoder.logits(tokens, encoder.plan(tokens), tick=tick)
-            if round_:
-                seconds[budget] = min(seconds[budget], time.perf_counter() - started)
-    return {
-        budget: taken for budget, taken in seconds.items() if budget == min(candidates) or not encoders[budget].splits
+    longest = conditions.longest or model.encoding().max_length
+    path = choose_path(own.module, longest=longest)
+    vocabulary = own.module.get_input_embeddings().num_embeddings
+    tokens = made_up_tokens(candidates[-1], longest=longest, vocabulary=vocabulary)
+    encoders = {
+        budget: Encoder(own, device=device, dtype=conditions.dtype, budget=budget, path=path, longest=longest)
+        for budget in candidates
     }
+    seconds = dict.fromkeys(candidates, float("inf"))
+    with _threads(device, conditions.threads):
+        for round_ in range(_ROUNDS + 1):
+            for budget, encoder in encoders.items():
+                started = time.perf_counter()
+                encoder.logits(tokens, encoder.plan(tokens), tick=tick)
+                if round_:
+                    seconds[budget] = min(seconds[budget], time.perf_counter() - started)
+    fitting = {budget for budget, encoder in encoders.items() if not encoder.splits} | {min(candidates)}
+    return {budget: taken for budget, taken in seconds.items() if budget in fitting}
+
+
+@contextmanager
+def _threads(device: torch.device, threads: int) -> Iterator[None]:
+    """Compute with as many threads as a worker on a CPU; leave no memory of a GPU behind, which its workers need."""
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
 
 
 def fastest(seconds: dict[int, float]) -> int:

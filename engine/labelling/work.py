@@ -81,7 +81,7 @@ def _label(work: Work, course: Course, shards: list[int], devices: tuple[str, ..
     if work.start is None:
         run_fleet(work.job, shards, FleetConfig(devices=devices), done=course.done, tick=course.tick)
         return
-    # The CPU that computes is the one that would prepare the next shard meanwhile: nothing is gained.
+    # All threads of this process compute: one that prepares the next shard meanwhile would stand in their way.
     pipeline = Pipeline(work.start, ahead=False, behind=False, tick=course.tick, done=course.done)
     course.tick("labelling", 0, None)
     try:

@@ -40,7 +40,7 @@ class LoopConfig:
         weight_decay: of AdamW; not on biases and norms.
         clip: largest norm of the gradient.
         seed: of the order and of dropout.
-        tokens_per_batch: padded tokens of a micro-batch; by device where None.
+        tokens_per_batch: tokens of a micro-batch, padding included where rows are padded; by device where None.
     """
 
     epochs: int = 5
