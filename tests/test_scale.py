@@ -191,7 +191,7 @@ def test_texts_become_a_corpus_with_few_open_files_in_memory_that_does_not_depen
 
 def test_a_parquet_file_is_read_without_holding_all_its_row_groups(tmp_path: Path) -> None:
     peaks = []
-    for groups in (2, 40):
+    for groups in (30, 120):
         file = tmp_path / f"{groups}.parquet"
         texts = pa.table({"text": [f"{number} {'word ' * 500}" for number in range(400)], "label": ["a", "b"] * 200})
         with pq.ParquetWriter(file, texts.schema, use_dictionary=False, compression="none") as writer:
@@ -199,5 +199,5 @@ def test_a_parquet_file_is_read_without_holding_all_its_row_groups(tmp_path: Pat
                 writer.write_table(texts)
         measured = measure(CHILD, {"what": "ingest", "store": str(tmp_path / f"{groups}.store"), "files": [str(file)]})
         peaks.append(measured.peak_private_megabytes)
-    assert file.stat().st_size > 38e6
-    assert peaks[1] - peaks[0] < 20
+    assert file.stat().st_size > 115e6
+    assert peaks[1] - peaks[0] < 45
