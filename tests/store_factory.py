@@ -1,7 +1,7 @@
 """Small complete stores, made without a model: known texts, gold labels, logits and token ids."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,13 @@ def write_header(
     return Store(storage, create(storage, header))
 
 
-def add_corpus(made: Store, *, shards: Iterable[int] | None = None) -> None:
+def add_corpus(
+    made: Store,
+    *,
+    shards: Iterable[int] | None = None,
+    text: Callable[[int], str] = text_of,
+    label: Callable[[int, int], int | None] = label_of,
+) -> None:
     classes = len(made.header.classes)
     for shard in range(made.header.shards) if shards is None else shards:
         first, stop = made.shard_range(shard)
@@ -91,8 +97,8 @@ def add_corpus(made: Store, *, shards: Iterable[int] | None = None) -> None:
         batch = corpus_batch(
             first_row=first,
             ids=pa.array([f"id-{row}" for row in rows], pa.string()),
-            texts=pa.array([text_of(row) for row in rows], pa.string()),
-            labels=pa.array([label_of(row, classes) for row in rows], pa.int16()),
+            texts=pa.array([text(row) for row in rows], pa.string()),
+            labels=pa.array([label(row, classes) for row in rows], pa.int16()),
             extras={name: array for name, array in extras_of(rows).items() if name in made.header.extras},
         )
         statistics = corpus_statistics()
