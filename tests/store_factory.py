@@ -113,11 +113,13 @@ def add_labels(
     seed: int = 0,
     failed: Iterable[int] = (),
     shards: Iterable[int] | None = None,
+    logits: np.ndarray[Any, np.dtype[np.float16]] | None = None,
 ) -> np.ndarray[Any, np.dtype[np.float16]]:
-    """Write a label set; the logits of all rows, not a number where they are made to fail."""
+    """Write a label set; the logits of all rows, random ones where none are given, not a number where one fails."""
     family = made.label_set(name)
     family.freeze_card({"model": f"test/{name}", "encoding": "words-8-right", "max_length": 8, "device": "cpu"})
-    logits = random_logits(made.header.rows, len(made.header.classes), seed=seed, failed=failed)
+    if logits is None:
+        logits = random_logits(made.header.rows, len(made.header.classes), seed=seed, failed=failed)
     for shard in range(made.header.shards) if shards is None else shards:
         first, stop = made.shard_range(shard)
         batch = label_batch(
