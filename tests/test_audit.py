@@ -365,12 +365,12 @@ def test_confident_joint(answer: Rows, truth: Truth) -> None:
     check(answer, expected)
 
 
-def test_label_errors(answer: Rows, truth: Truth) -> None:
+def label_errors(truth: Truth) -> Rows:
     label, gold, p = likely(truth), truth.gold[truth.judged], truth.p[truth.judged]
     own = p[np.arange(len(gold)), gold]
     others = np.where(np.arange(p.shape[1]) == gold[:, None], -1, p).max(axis=1)
     wrong = np.flatnonzero((label >= 0) & (label != gold))
-    expected = [
+    return [
         {
             "row": truth.judged[at],
             "id": f"id-{truth.judged[at]}",
@@ -380,10 +380,21 @@ def test_label_errors(answer: Rows, truth: Truth) -> None:
             "normalised_margin": own[at] - others[at],
             "text": text(truth.judged[at])[:100],
         }
-        for at in wrong[np.argsort(own[wrong] - others[wrong], kind="stable")][:500]
+        for at in wrong[np.argsort(own[wrong] - others[wrong], kind="stable")]
     ]
-    assert len(expected) > 50
-    check(answer, expected)
+
+
+def test_label_errors(answer: Rows, truth: Truth) -> None:
+    expected = label_errors(truth)
+    assert len(expected) > 500
+    check(answer, expected[:500])
+
+
+def test_label_errors_are_all_there_where_they_are_few() -> None:
+    made, truths = make(rows=600)
+    expected = label_errors(truths["bert"])
+    assert 100 < len(expected) < 500
+    check(made.audit("label-errors", labels="bert").to_pylist(), expected)
 
 
 def test_a_class_without_gold_is_never_likely() -> None:
