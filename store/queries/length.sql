@@ -1,7 +1,7 @@
 -- Quality by length: confidence, margin, cut texts and, where there is gold, accuracy, by tokens in powers of two.
 -- Needs: labels
 SELECT
-    (2 ^ floor(log2(greatest(n_tokens, 1))))::INT AS tokens_from,
+    (2 ^ floor(log2(greatest(n_tokens, 1))))::INT AS tokens_from,  -- none count as one
     2 * tokens_from - 1 AS tokens_to,
     count(*) AS rows,
     avg(confidence) AS mean_confidence,
