@@ -134,6 +134,22 @@ def scale(result: dict[str, Any]) -> str:
     )
 
 
+def queries(result: dict[str, Any]) -> str:
+    """One sentence a size."""
+    from store.audit import questions
+
+    words = []
+    for rows, figures in result["sizes"].items():
+        seconds = {name: one["answer"]["again"] for name, one in figures.items()}
+        parts = []
+        for kind, reads in (("read no text", False), ("show texts", True)):
+            of = {name: time for name, time in seconds.items() if ("texts" in questions()[name].needs) == reads}
+            slowest = max(of, key=of.__getitem__)
+            parts.append(f"the {len(of)} that {kind} take at most {of[slowest]:.2f} s (`{slowest}`)")
+        words.append(f"Over {int(rows):,} rows, {' and '.join(parts)}.")
+    return f"{' '.join(words)} Two label sets, gold for a tenth of the rows; {result['conditions']['cores']} cores."
+
+
 def _conditions(result: dict[str, Any]) -> str:
     conditions = result["conditions"]
     versions = conditions["versions"]
@@ -153,6 +169,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "kills": (kills, ("kills",)),
     "troubles": (troubles, ("troubles",)),
     "scale": (scale, ("scale",)),
+    "queries": (queries, ("queries",)),
 }
 """By the name of the place in the README: what makes the words, and from which results."""
 

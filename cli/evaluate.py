@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from cli.options import column_options, format_option
-from cli.output import print_rows, print_summary, progress, report_rejects
+from cli.output import print_rows, print_summary, progress, report_rejects, shows_tables
 
 
 @click.command("eval")
@@ -52,9 +52,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
 
 
 def _print(evaluation: Any, format_: str | None) -> None:
-    import sys
-
-    if format_ not in ("table", "markdown") and not (format_ is None and sys.stdout.isatty()):
+    if not shows_tables(format_):
         values = dataclasses.asdict(evaluation)
         values.pop("reasons")
         print_rows([values], format_)

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cli.options import format_option
-from cli.output import print_rows, print_summary
+from cli.output import print_rows, print_summary, shows_tables
 
 
 @click.command("info")
@@ -18,14 +18,12 @@ def command(**options: Any) -> None:
     Example:
       engine info reviews.store
     """
-    import sys
-
     import store
     from store.summary import summarise
 
     format_ = options["format"]
     summary = summarise(store.open(options["store"]))
-    if format_ not in ("table", "markdown") and not (format_ is None and sys.stdout.isatty()):
+    if not shows_tables(format_):
         print_rows([summary], format_)
         return
     families: list[dict[str, Any]] = summary.pop("families")

@@ -20,7 +20,7 @@ from engine.errors import EngineError
 from store.errors import DamageError, StoreError
 
 OK, ERROR, USAGE, REJECTED, DAMAGED = 0, 1, 2, 3, 4
-COMMANDS = ("demo", "finetune", "label", "sql", "train", "eval", "info", "verify")
+COMMANDS = ("demo", "finetune", "label", "sql", "audit", "train", "eval", "info", "verify")
 
 
 class Commands(click.Group):
@@ -100,6 +100,7 @@ def cli(ctx: click.Context, *, quiet: bool, log_level: str) -> None:
       engine finetune gold.parquet --model bert-base-uncased --out teacher
       engine label reviews/*.parquet --store reviews.store --teacher teacher --shards 16
       engine sql reviews.store "SELECT class, count(*), avg(confidence) FROM labels GROUP BY 1"
+      engine audit reviews.store
       engine train reviews.store --student bert-base-uncased#layers=2,5,8,11 --out student
     """
     ctx.obj = {"quiet": quiet}

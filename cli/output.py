@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -27,12 +28,37 @@ def print_rows(rows: Iterable[Row], format_: str | None, *, columns: list[str] |
         format_: ``table``, ``json``, ``jsonl``, ``csv`` or ``markdown``; by the terminal where None.
         columns: the keys, where there may be no row.
     """
-    try:
+    with _reader_may_go():
         _print(rows, format_ or ("table" if sys.stdout.isatty() else "jsonl"), columns)
+
+
+@contextmanager
+def _reader_may_go() -> Iterator[None]:
+    """Where the reader of stdout has gone, as `head` does, say nothing more, also not at exit."""
+    try:
+        yield
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader has gone, as `head` does: say nothing more, also not at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def read_rows(result: Path) -> tuple[list[str], Iterator[Row]]:
+    """Columns and rows of the Arrow IPC stream that a query's process wrote."""
+    import pyarrow as pa
+
+    reader = pa.ipc.open_stream(pa.memory_map(str(result)))
+    return reader.schema.names, (row for batch in reader for row in batch.to_pylist())
+
+
+def shows_tables(format_: str | None) -> bool:
+    """Whether ``format_``, or the terminal where it is None, wants tables for people."""
+    return format_ in ("table", "markdown") or (format_ is None and sys.stdout.isatty())
+
+
+def print_title(title: str, format_: str | None) -> None:
+    """Print what stands over a table."""
+    with _reader_may_go():
+        click.echo(f"### {title}\n" if format_ == "markdown" else _shown(title))
 
 
 def write_rows(rows: Iterable[Row], format_: str, file: TextIO, *, columns: list[str]) -> None:

@@ -1,14 +1,13 @@
 """``engine sql``."""
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cli.options import format_option
-from cli.output import print_rows, write_rows
+from cli.output import print_rows, read_rows, write_rows
 
 _WRITERS = (".parquet", ".csv", ".json", ".jsonl", ".arrow")
 
@@ -50,7 +49,7 @@ def command(**options: Any) -> None:
         if out is not None:
             _write(result, out)
         else:
-            columns, rows = _rows(result)
+            columns, rows = read_rows(result)
             print_rows(rows, options["format"], columns=columns)
 
 
@@ -66,13 +65,6 @@ def _query(query: str | None, file: Path | None) -> str:
         raise click.BadParameter(f"{file}: {error}", param_hint="--file") from None
 
 
-def _rows(result: Path) -> tuple[list[str], Iterator[dict[str, Any]]]:
-    import pyarrow as pa
-
-    reader = pa.ipc.open_stream(pa.memory_map(str(result)))
-    return reader.schema.names, (row for batch in reader for row in batch.to_pylist())
-
-
 def _write(result: Path, out: Path) -> None:
     """Copy the result into a file of the format that its name says; whole or not at all."""
     temporary = out.with_name(f".{out.name}.tmp")
@@ -80,7 +72,7 @@ def _write(result: Path, out: Path) -> None:
         if out.suffix in (".parquet", ".arrow"):
             _write_arrow(result, temporary, parquet=out.suffix == ".parquet")
         else:
-            columns, rows = _rows(result)
+            columns, rows = read_rows(result)
             with temporary.open("w", newline="") as file:
                 write_rows(rows, out.suffix[1:], file, columns=columns)
         temporary.replace(out)

@@ -30,6 +30,21 @@ class Store(Contents):
 
         return sql.query(self, query, labels=labels)
 
+    def audit(self, question: str, *, labels: str | None = None) -> "pa.Table":
+        """The answer to a named question about the labels; ``store.audit.questions()`` are all of them.
+
+        Args:
+            question: its name, such as ``accuracy``.
+            labels: the label set that is asked about, where there are several.
+
+        Raises:
+            store.errors.QueryError: there is no such question.
+            store.errors.StoreMissingError: the store has not what it needs, such as gold.
+        """
+        from store.audit import ready
+
+        return self.sql(ready(self, question, labels=labels).sql, labels=labels)
+
     def stream(self, **config: Any) -> "Stream":
         """Batches of arrays in a shuffled, repeatable order; arguments as in `store.stream.StreamConfig`."""
         from store.stream import Stream, StreamConfig

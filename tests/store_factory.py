@@ -1,7 +1,7 @@
 """Small complete stores, made without a model: known texts, gold labels, logits and token ids."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,13 @@ def write_header(
     return Store(storage, create(storage, header))
 
 
-def add_corpus(made: Store, *, shards: Iterable[int] | None = None) -> None:
+def add_corpus(
+    made: Store,
+    *,
+    shards: Iterable[int] | None = None,
+    text: Callable[[int], str] = text_of,
+    label: Callable[[int, int], int | None] = label_of,
+) -> None:
     classes = len(made.header.classes)
     for shard in range(made.header.shards) if shards is None else shards:
         first, stop = made.shard_range(shard)
@@ -91,8 +97,8 @@ def add_corpus(made: Store, *, shards: Iterable[int] | None = None) -> None:
         batch = corpus_batch(
             first_row=first,
             ids=pa.array([f"id-{row}" for row in rows], pa.string()),
-            texts=pa.array([text_of(row) for row in rows], pa.string()),
-            labels=pa.array([label_of(row, classes) for row in rows], pa.int16()),
+            texts=pa.array([text(row) for row in rows], pa.string()),
+            labels=pa.array([label(row, classes) for row in rows], pa.int16()),
             extras={name: array for name, array in extras_of(rows).items() if name in made.header.extras},
         )
         statistics = corpus_statistics()
@@ -107,11 +113,13 @@ def add_labels(
     seed: int = 0,
     failed: Iterable[int] = (),
     shards: Iterable[int] | None = None,
+    logits: np.ndarray[Any, np.dtype[np.float16]] | None = None,
 ) -> np.ndarray[Any, np.dtype[np.float16]]:
-    """Write a label set; the logits of all rows, not a number where they are made to fail."""
+    """Write a label set; the logits of all rows, random ones where none are given, not a number where one fails."""
     family = made.label_set(name)
     family.freeze_card({"model": f"test/{name}", "encoding": "words-8-right", "max_length": 8, "device": "cpu"})
-    logits = random_logits(made.header.rows, len(made.header.classes), seed=seed, failed=failed)
+    if logits is None:
+        logits = random_logits(made.header.rows, len(made.header.classes), seed=seed, failed=failed)
     for shard in range(made.header.shards) if shards is None else shards:
         first, stop = made.shard_range(shard)
         batch = label_batch(

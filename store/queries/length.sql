@@ -1,0 +1,15 @@
+-- Quality by length: confidence, margin, cut texts and, where there is gold, accuracy, by tokens in powers of two.
+-- Needs: labels
+SELECT
+    (2 ^ floor(log2(greatest(n_tokens, 1))))::INT AS tokens_from,  -- none count as one
+    2 * tokens_from - 1 AS tokens_to,
+    count(*) AS rows,
+    avg(confidence) AS mean_confidence,
+    avg(margin) AS mean_margin,
+    count(*) FILTER (truncated) / count(*) AS truncated,
+    count(gold) AS gold_rows,
+    avg((gold = prediction)::INT) AS accuracy
+FROM reviews
+WHERE prediction IS NOT NULL
+GROUP BY tokens_from
+ORDER BY tokens_from

@@ -1,0 +1,11 @@
+-- Histogram of the margin, the largest probability less the second, in steps of 0.05.
+-- Needs: labels
+WITH bins AS (  -- a bin has its lower bound; the last one has 1, too
+    SELECT least(floor(margin * 20), 19)::INT AS bin, count(*) AS rows
+    FROM reviews
+    WHERE margin IS NOT NULL
+    GROUP BY bin
+)
+SELECT bin / 20 AS low, (bin + 1) / 20 AS high, rows, rows / sum(rows) OVER () AS share
+FROM bins
+ORDER BY bin
