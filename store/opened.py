@@ -9,6 +9,7 @@ from store.storage import Storage, storage_at
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from store.selection import Selection
     from store.stream import Stream
     from store.verification import Verification
 
@@ -44,6 +45,30 @@ class Store(Contents):
         from store.audit import ready
 
         return self.sql(ready(self, question, labels=labels).sql, labels=labels)
+
+    def select(self, name: str, **wanted: Any) -> "Selection":
+        """Freeze the rows of an SQL condition under ``name``; arguments as in `store.selecting.Wanted`."""
+        from store import sql
+        from store.selecting import Wanted, select
+
+        return select(self, name, Wanted(**wanted), ask=lambda query, labels: sql.query(self, query, labels=labels))
+
+    def selection(self, name: str) -> "Selection":
+        """The frozen selection ``name``.
+
+        Raises:
+            store.errors.StoreMissingError: there is none.
+            store.errors.MismatchError: labels that it was made from have changed.
+        """
+        from store.selection import read_selection
+
+        return read_selection(self, name)
+
+    def selections(self) -> list[str]:
+        """Names of the frozen selections, sorted."""
+        from store.selection import selections
+
+        return selections(self)
 
     def stream(self, **config: Any) -> "Stream":
         """Batches of arrays in a shuffled, repeatable order; arguments as in `store.stream.StreamConfig`."""

@@ -18,6 +18,8 @@ from store.findings import Finding, Kind
 from store.manifest import CARD, MANIFEST, Family
 from store.records import Record, record_of, shard_of_data
 from store.schema import REJECTS
+from store.selection_card import SELECTIONS
+from store.selection_check import may_be_needed, restore_card
 from store.shard import read_shard
 from store.shard_check import check_shard
 from store.statistics import shard_statistics
@@ -30,7 +32,7 @@ def restore_header(storage: Storage, findings: Iterable[Finding]) -> list[str]:
 
 
 def restore_small_files(contents: Contents, findings: list[Finding]) -> list[str]:
-    """Restore cards, records and manifests, in that order; names of what was restored."""
+    """Restore cards, records and manifests, in that order, and cards of selections; names of what was restored."""
     restored = []
     for family in contents.families():
         names = _files(findings, family.path)
@@ -38,7 +40,7 @@ def restore_small_files(contents: Contents, findings: list[Finding]) -> list[str
         restored += [name for name in names if _restore_record(contents, family, name.rsplit("/", 1)[-1])]
         if f"{family.path}/{MANIFEST}" in names and _restore_manifest(family):
             restored.append(f"{family.path}/{MANIFEST}")
-    return restored
+    return restored + [file for file in _files(findings, SELECTIONS) if restore_card(contents, file)]
 
 
 def remove_litter(contents: Contents, findings: Iterable[Finding]) -> list[str]:
@@ -58,6 +60,8 @@ def _may_be_needed(contents: Contents, litter: Finding) -> bool:
     """
     if litter.family in ("", REJECTS):
         return False
+    if litter.family == SELECTIONS:
+        return may_be_needed(contents, litter.file)
     name = litter.file.rsplit("/", 1)[-1]
     if (shard := shard_of_data(name)) is None:
         return True

@@ -1,24 +1,33 @@
 """Store + seed + epoch → batches of arrays, in the order of `store.order`. A plain iterable; knows no torch.
 
-Memory is bounded by one window of rows. Only the asked columns are read. Rows whose labelling failed are left out.
+Memory is bounded by two windows of rows: the one that is given out, and the next one, which is read meanwhile. Only
+the asked columns are read. Rows whose labelling failed, or that a selection has not, are left out.
+
+A step is the next ``batch_size`` rows of the order, whatever the number of ranks: each rank is given its part of every
+step and reads no other rows. So the state of a stream is its seed, its epoch and the number of the next step.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from store.contents import Contents
 from store.errors import StoreMissingError
-from store.manifest import Family
-from store.order import Rows, epoch_windows
-from store.schema import CORPUS, TOKENS, shard_of
-from store.shard import BATCH_ROWS, damage_named, open_shard, read_shard
+from store.family_reader import FamilyReader
+from store.order import EpochOrder, Rows, Window
+from store.row_set import RowSet
+from store.schema import CORPUS, TOKENS
+from store.selection import read_selection
+from store.shard import read_shard
+from store.window_rows import WindowRows
 
 Batch = dict[str, Any]
-_OPEN_SHARDS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,63 +35,69 @@ class StreamConfig:
     """What to stream and in which order.
 
     Attributes:
-        labels: name of the label set; None where no label column is asked.
+        labels: name of the label set; None where no label column is asked. Of several, in a tuple, each label column
+            has an axis more: (rows, label sets, …).
+        select: name of a selection, whose rows alone come; all rows where None.
         columns: of the corpus (``text``, ``label``, …) and of the label set (``logits``, ``confidence``, …).
         encoding: name of a kept encoding; adds ``input_ids`` (flat) and ``offsets`` (rows + 1).
-        batch_size: rows a batch; the last one of an epoch may be shorter.
+        batch_size: rows a step, of all ranks together; the last one of an epoch may be shorter.
         seed: of the order.
         epoch: from 0.
-        step: batches of the epoch to pass over, for a resume.
+        step: steps of the epoch to pass over, for a resume.
+        rank: which part of each step comes, from 0.
+        ranks: how many parts there are.
+        workers: threads that read ahead; 0 reads in the caller's when a window begins.
     """
 
-    labels: str | None = None
+    labels: str | tuple[str, ...] | None = None
+    select: str | None = None
     columns: tuple[str, ...] = ("logits",)
     encoding: str | None = None
     batch_size: int = 64
     seed: int = 0
     epoch: int = 0
     step: int = 0
+    rank: int = 0
+    ranks: int = 1
+    workers: int = 1
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ValueError(f"batch_size is {self.batch_size}; it must be at least 1")
+        if not 0 <= self.rank < self.ranks:
+            raise ValueError(f"rank is {self.rank} of {self.ranks}; it must be from 0 to {self.ranks - 1}")
+        if self.step < 0 or self.workers < 0:
+            raise ValueError(f"step is {self.step} and workers {self.workers}; neither can be negative")
+
+    @property
+    def label_sets(self) -> tuple[str, ...]:
+        """Names of all label sets that are asked."""
+        return () if self.labels is None else (self.labels,) if isinstance(self.labels, str) else self.labels
 
 
 class Stream:
     """An iterable of dicts of numpy arrays. Always has ``row``, (rows,) int64.
 
     ``logits`` is (rows, classes) float16 as stored; texts and other strings come as arrays of objects; a ``label`` that
-    is null is -1.
+    is null is -1. A batch may have no rows, where there are more ranks than rows of the last step.
     """
 
     def __init__(self, contents: Contents, config: StreamConfig) -> None:
         self.config = config
         self._contents = contents
         self._step = config.step
-        corpus_names = contents.schema(CORPUS).names
-        self._readers = [_FamilyReader(contents, CORPUS, [name for name in config.columns if name in corpus_names])]
-        if config.labels is not None:
-            path = contents.label_set(contents.one_label_set(config.labels)).path
-            own = [name for name in config.columns if name in contents.schema(path).names and name not in corpus_names]
-            self._readers.append(_FamilyReader(contents, path, own))
-        if config.encoding is not None:
-            self._readers.append(_FamilyReader(contents, f"{TOKENS}/{config.encoding}", ["input_ids"]))
-        self._readers = [reader for reader in self._readers if reader.columns]
-        known = {name for reader in self._readers for name in reader.columns}
-        if unknown := set(config.columns) - known:
-            raise StoreMissingError(
-                f"no column {', '.join(sorted(unknown))} in {contents.location} (labels: {config.labels})"
-            )
-        self._excluded = failed_rows(contents, config.labels) if config.labels is not None else None
+        self._readers = _readers(contents, config)
+        self._chosen = chosen_rows(contents, labels=config.label_sets, select=config.select)
+        self._order = EpochOrder(contents.header.rows, seed=config.seed, epoch=config.epoch, chosen=self._chosen)
 
     @property
     def rows(self) -> int:
-        """Rows of one epoch."""
-        return self._contents.header.rows - (0 if self._excluded is None else len(self._excluded))
+        """Rows of one epoch, of all ranks."""
+        return len(self._order)
 
     @property
     def steps(self) -> int:
-        """Batches of one epoch."""
+        """Steps of one epoch; every rank has as many."""
         return -(-self.rows // self.config.batch_size)
 
     def state(self) -> dict[str, int]:
@@ -91,70 +106,109 @@ class Stream:
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches from ``config.step`` to the end of the epoch."""
-        size, config = self.config.batch_size, self.config
-        skip = config.step * size
+        config = self.config
         self._step = config.step
+        ends = iter(_part_sizes(self.rows, config))
         held: list[Batch] = []
-        for members, order in epoch_windows(
-            self._contents.header.rows, seed=config.seed, epoch=config.epoch, excluded=self._excluded
-        ):
-            if skip >= len(order):
-                skip -= len(order)
-                continue
-            window = self._load(members)
-            for batch in _cut(window, order[skip:], held, size):
-                self._step += 1
-                yield batch
-            skip = 0
-        if held:
-            self._step += 1
-            yield _join(held)
+        missing = next(ends, None)
+        for rows in self._windows():
+            start = 0
+            while missing is not None and (start < len(rows) or missing == 0):
+                count = min(missing, len(rows) - start)
+                held.append(rows.batch(start, start + count))
+                start, missing = start + count, missing - count
+                if missing == 0:
+                    self._step += 1
+                    yield _join(held)
+                    held, missing = [], next(ends, None)
 
     def __call__(self) -> Iterator[Batch]:
         """The same: webdataset's pipelines call their first stage."""
         return iter(self)
 
-    def _load(self, members: Rows) -> pa.Table:
-        """The window's rows with all columns, in ascending order."""
-        table = pa.table({"row": members})
+    def _windows(self) -> Iterator[WindowRows]:
+        """This rank's rows of each window, the next one read ahead."""
+        windows = self._order.windows(self.config.step * self.config.batch_size)
+        if self.config.workers == 0:
+            yield from (self._load(window, None) for window in windows)
+            return
+        with ExitStack() as stack:
+            # A pool for whole windows and one for their parts, so that no thread waits for one of its own pool.
+            ahead, parts = (stack.enter_context(ThreadPoolExecutor(n)) for n in (1, self.config.workers))
+            coming: Future[WindowRows] | None = None
+            for window in windows:
+                ready, coming = coming, ahead.submit(self._load, window, parts)
+                if ready is not None:
+                    yield ready.result()
+            if coming is not None:
+                yield coming.result()
+
+    def _load(self, window: Window, pool: ThreadPoolExecutor | None) -> WindowRows:
+        """This rank's rows of ``window`` that come from ``config.step`` on, with all columns, in their order."""
+        order = window.order[_is_ours(window, self.rows, self.config)]
+        wanted = np.sort(order)
+        members = window.members[wanted]
+        columns: dict[str, list[pa.Array]] = {}
         for reader in self._readers:
-            for name, column in reader.read(members).items():
-                table = table.append_column(name, column)
-        return table.combine_chunks()
+            pieces = _read(reader, members, pool, parts=self.config.workers)
+            for name, type_ in reader.types.items():
+                arrays = [piece.column(name) for piece in pieces]
+                columns.setdefault(name, []).append(pa.concat_arrays(arrays) if arrays else pa.array([], type_))
+        return WindowRows(members, columns, np.searchsorted(wanted, order))
 
 
-def _cut(window: pa.Table, order: Rows, held: list[Batch], size: int) -> Iterator[Batch]:
-    """Whole batches of ``order``; what is left stays in ``held``, where the last window's rest came from."""
-    start = 0
-    while start < len(order):
-        need = size - sum(len(part["row"]) for part in held)
-        held.append(_arrays(window.take(order[start : start + need])))
-        start += need
-        if sum(len(part["row"]) for part in held) == size:
-            yield _join(held)
-            held.clear()
+def _readers(contents: Contents, config: StreamConfig) -> list[FamilyReader]:
+    """A reader for each family of which a column is asked.
+
+    Raises:
+        StoreMissingError: no family has one of them.
+    """
+    corpus = contents.schema(CORPUS).names
+    readers = [FamilyReader(contents, CORPUS, [name for name in config.columns if name in corpus])]
+    for labels in config.label_sets:
+        path = contents.label_set(contents.one_label_set(labels)).path
+        own = [name for name in config.columns if name in contents.schema(path).names and name not in corpus]
+        readers.append(FamilyReader(contents, path, own))
+    if config.encoding is not None:
+        readers.append(FamilyReader(contents, f"{TOKENS}/{config.encoding}", ["input_ids"]))
+    readers = [reader for reader in readers if reader.types]
+    known = {name for reader in readers for name in reader.types}
+    if unknown := set(config.columns) - known:
+        asked = ", ".join(config.label_sets) or None
+        raise StoreMissingError(f"no column {', '.join(sorted(unknown))} in {contents.location} (labels: {asked})")
+    return readers
 
 
-def _arrays(table: pa.Table) -> Batch:
-    batch: Batch = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        array = column.combine_chunks()
-        if name == "input_ids":
-            offsets = array.offsets.to_numpy()
-            batch["input_ids"] = array.values.to_numpy()[offsets[0] : offsets[-1]]
-            batch["offsets"] = (offsets - offsets[0]).astype(np.int64)
-        elif pa.types.is_fixed_size_list(array.type):
-            batch[name] = array.flatten().to_numpy().reshape(len(array), array.type.list_size)
-        else:
-            if name == "label":
-                array = array.fill_null(-1)
-            batch[name] = array.to_numpy(zero_copy_only=False)
-    return batch
+def _read(reader: FamilyReader, members: Rows, pool: ThreadPoolExecutor | None, *, parts: int) -> list[pa.RecordBatch]:
+    """What ``reader`` gives for ``members``, by the threads of ``pool`` where there is one."""
+    if pool is None or parts == 1:
+        return reader.read(members)
+    return [piece for pieces in pool.map(reader.read, np.array_split(members, parts)) for piece in pieces]
+
+
+def _part(rows: Any, config: StreamConfig) -> tuple[Any, Any]:
+    """Of a step of ``rows`` rows: the first one that is this rank's, and the one behind its last."""
+    return rows * config.rank // config.ranks, rows * (config.rank + 1) // config.ranks
+
+
+def _part_sizes(rows: int, config: StreamConfig) -> Iterator[int]:
+    """This rank's rows of each step, from ``config.step`` on."""
+    for start in range(config.step * config.batch_size, rows, config.batch_size):
+        first, stop = _part(min(config.batch_size, rows - start), config)
+        yield stop - first
+
+
+def _is_ours(window: Window, rows: int, config: StreamConfig) -> npt.NDArray[np.bool_]:
+    """(members,) whether what stands at each place of the window's order comes to this rank."""
+    steps, places = np.divmod(window.start + np.arange(len(window.order)), config.batch_size)
+    first, stop = _part(np.minimum(config.batch_size, rows - steps * config.batch_size), config)
+    ours: npt.NDArray[np.bool_] = (steps >= config.step) & (places >= first) & (places < stop)
+    return ours
 
 
 def _join(parts: list[Batch]) -> Batch:
     if len(parts) == 1:
-        return dict(parts[0])
+        return parts[0]
     batch = {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name != "offsets"}
     if "offsets" in parts[0]:
         lengths = np.concatenate([np.diff(part["offsets"]) for part in parts])
@@ -162,51 +216,20 @@ def _join(parts: list[Batch]) -> Batch:
     return batch
 
 
-class _FamilyReader:
-    """Rows of one family by number, with few shards open at a time."""
+def chosen_rows(contents: Contents, *, labels: Iterable[str] = (), select: str | None = None) -> RowSet | None:
+    """The rows that a selection has and that all of some label sets have logits for; None for all rows.
 
-    def __init__(self, contents: Contents, path: str, columns: list[str]) -> None:
-        self.columns = columns
-        self._contents = contents
-        self._family: Family = contents.family(path)
-        self._records = self._family.records() if columns else {}
-        self._open: dict[int, pa.ipc.RecordBatchFileReader] = {}
-
-    def read(self, members: Rows) -> dict[str, pa.ChunkedArray]:
-        """Columns of ``members``, which ascend. Rows that are not committed are an error of the caller's."""
-        header = self._contents.header
-        pieces: list[pa.RecordBatch] = []
-        position = 0
-        while position < len(members):
-            shard = shard_of(int(members[position]), rows=header.rows, shards=header.shards)
-            first, stop = self._contents.shard_range(shard)
-            end = int(np.searchsorted(members, stop))
-            pieces += self._read_shard(shard, members[position:end] - first)
-            position = end
-        return {name: pa.chunked_array([piece.column(name) for piece in pieces]) for name in self.columns}
-
-    def _read_shard(self, shard: int, local: Rows) -> list[pa.RecordBatch]:
-        reader = self._reader(shard)
-        numbers = local // BATCH_ROWS
-        with damage_named(self._family, self._records[shard]):
-            return [
-                reader.get_batch(int(number))
-                .select(self.columns)
-                .take(pa.array(local[numbers == number] - number * BATCH_ROWS))
-                for number in np.unique(numbers)
-            ]
-
-    def _reader(self, shard: int) -> pa.ipc.RecordBatchFileReader:
-        if shard not in self._records:
-            raise StoreMissingError(
-                f"{self._contents.location}/{self._family.path}: shard {shard} is not committed yet; "
-                "run the command that makes it again"
-            )
-        if shard not in self._open:
-            if len(self._open) >= _OPEN_SHARDS:
-                self._open.clear()
-            self._open[shard] = open_shard(self._family, self._records[shard])
-        return self._open[shard]
+    Raises:
+        StoreMissingError: there is no such selection or label set.
+        MismatchError: the labels that the selection was made from have changed.
+    """
+    chosen = None if select is None else read_selection(contents, select).rows
+    for name in labels:
+        failed = failed_rows(contents, name)
+        if len(failed):
+            labelled = ~RowSet.of(failed, size=contents.header.rows)
+            chosen = labelled if chosen is None else chosen & labelled
+    return chosen
 
 
 def failed_rows(contents: Contents, labels: str) -> Rows:

@@ -14,6 +14,7 @@ from store.family_check import Check, FamilyCheck
 from store.findings import Finding, Kind
 from store.records import record_name
 from store.schema import CORPUS, REJECTS
+from store.selection_check import check_selections
 from store.shard_check import check_rejects
 from store.small_files import check_twice
 from store.storage import TEMPORARY, Storage
@@ -38,6 +39,7 @@ def verify(storage: Storage, *, before: Check = lambda _: True) -> Iterator[Find
     for check in checks:
         yield from check.findings(before)
     yield from _check_corpus_first(checks)
+    yield from check_selections(contents, before)
     for name in storage.list(TEMPORARY):
         yield _litter("", f"{TEMPORARY}/{name}", "a writer is at work on it, or was killed")
 

@@ -1,0 +1,104 @@
+"""``engine select``."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.options import format_option
+from cli.output import print_rows, print_summary, shows_tables
+
+if TYPE_CHECKING:
+    from store import Store
+
+_LISTED = ["name", "selected", "of", "sql", "sources_ok"]
+
+
+@click.command("select")
+@click.argument("store", metavar="STORE")
+@click.argument("name", metavar="[NAME]", required=False)
+@click.option("--where", metavar="SQL", help="Condition on the columns of the view reviews. [default: all rows]")
+@click.option("--labels", metavar="NAME", help="Label set of the view reviews, where there are several.")
+@click.option("--order-by", metavar="SQL", help="Which rows come first; equal ones by row number.")
+@click.option("--limit", type=click.IntRange(min=1), help="Keep so many of the first rows, of the final result.")
+@click.option("--and", "and_", metavar="NAME", multiple=True, help="Only rows that are in this selection too.")
+@click.option("--or", "or_", metavar="NAME", multiple=True, help="And all rows of this selection.")
+@click.option("--not", "not_", metavar="NAME", multiple=True, help="But no row of this selection.")
+@click.option(
+    "--list", "list_", is_flag=True, help="List the selections, and whether what they were made from is as it was."
+)
+@click.option("--show", metavar="NAME", help="Say what is in a selection: its card, and rows a class.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds, of each query."
+)
+@click.option("--memory", default="4GB", show_default=True, help="Limit of each query's memory.")
+@format_option
+def command(**options: Any) -> None:
+    """Freeze a set of rows under a name, with the SQL and the hashes that made it.
+
+    \b
+    The rows are those of --where that are in every --and, and those of any --or, but none of any --not. Without
+    --where that begins with all rows; where --or is all that is said, with none. --order-by and --limit come last.
+    A row for which the condition is null is not selected. A selection is refused once its labels have changed.
+
+    \b
+    Example:
+      engine select reviews.store sure --where "confidence > 0.95 AND n_tokens < 400"
+    """
+    import store
+
+    modes = [options["name"] is not None, options["list_"], options["show"] is not None]
+    if sum(modes) != 1:
+        raise click.UsageError("give the NAME of a new selection, or --list, or --show NAME")
+    opened = store.open(options["store"])
+    if options["list_"]:
+        _list(opened, options["format"])
+    elif options["show"] is not None:
+        _show(opened, options["show"], options["format"])
+    else:
+        _select(opened, options)
+
+
+def _select(opened: "Store", options: dict[str, Any]) -> None:
+    from store.errors import QueryError
+    from store.selecting import Wanted, child_asker, select
+    from store.sql_process import Limits
+
+    limits = Limits(timeout=options["timeout"], memory=options["memory"])
+    try:
+        wanted = Wanted(**{one.name: options[one.name] for one in dataclasses.fields(Wanted)})
+    except QueryError as error:
+        raise click.UsageError(str(error)) from None
+    card = select(opened, options["name"], wanted, ask=child_asker(options["store"], limits)).card
+    summary = {"name": card.name, "selected": card.selected, "of": card.rows, "sha256": card.sha256[:16]}
+    print_summary(summary, options["format"])
+
+
+def _list(opened: "Store", format_: str | None) -> None:
+    from store.selection import changed_source, read_card, selections
+
+    cards = (read_card(opened, name) for name in selections(opened))
+    rows = [
+        {
+            "name": card.name,
+            "selected": card.selected,
+            "of": card.rows,
+            "sql": card.sql,
+            "sources_ok": changed_source(opened, card.sources) is None,
+        }
+        for card in cards
+    ]
+    print_rows(rows, format_, columns=_LISTED)
+
+
+def _show(opened: "Store", name: str, format_: str | None) -> None:
+    from store.selection import class_counts, read_selection
+
+    selection = read_selection(opened, name)
+    card, counts = dataclasses.asdict(selection.card), class_counts(opened, selection)
+    if not shows_tables(format_):
+        print_rows([{**card, "classes": counts}], format_)
+        return
+    print_summary(card, format_)
+    if counts:
+        print_rows(counts, format_)

@@ -1,0 +1,106 @@
+"""What a user gives to stand behind WHERE and ORDER BY → clauses of a query, and which views they read.
+
+DuckDB's parser says whether each text is an expression, or a list of them, and nothing more. A text that is whole by
+itself has balanced parentheses, so that it cannot end those that are put around it.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from store.errors import QueryError
+
+_FORBIDDEN = ("group_expressions", "having", "qualify", "sample")
+_HIDING = {"query", "query_table"}  # table functions that read what their argument says
+_SHOWN = 100  # characters
+
+
+def where_clause(condition: str | None) -> str:
+    """WHERE and the condition in parentheses; nothing where it is None."""
+    return "" if condition is None else f" WHERE ({_lines(condition)})"
+
+
+def order_clause(order: str | None) -> str:
+    """ORDER BY, and behind all else the number of the row."""
+    return " ORDER BY row" if order is None else f" ORDER BY{_lines(order)}, row"
+
+
+def _lines(text: str) -> str:
+    """``text`` on lines of its own, so that a comment at its end ends there."""
+    return f"\n{text}\n"
+
+
+def views_read(condition: str | None, order: str | None, *, ask: Callable[[str], pa.Table]) -> set[str]:
+    """Which of the views ``labels`` and ``gold`` the two texts read, in subqueries.
+
+    Args:
+        condition: what is to stand behind WHERE.
+        order: what is to stand behind ORDER BY.
+        ask: runs a SELECT; none where both are None.
+
+    Raises:
+        QueryError: the condition is not one expression, or the order not a list of them.
+    """
+    asked = [
+        (what, f"SELECT 1 {clause}{_lines(text)}", modifiers, text)
+        for what, clause, modifiers, text in (
+            ("the condition", "WHERE", [], condition),
+            ("the order", "ORDER BY", ["ORDER_MODIFIER"], order),
+        )
+        if text is not None
+    ]
+    if not asked:
+        return set()
+    trees = ask(f"SELECT {', '.join(f'json_serialize_sql({_literal(sql)})' for _, sql, _, _ in asked)}")
+    views: set[str] = set()
+    for (what, _, modifiers, text), (tree,) in zip(asked, trees.itercolumns(), strict=True):
+        named = f"{what} {text if len(text) <= _SHOWN else text[:_SHOWN] + ' …'!r}"
+        views |= _views_in(_parsed(tree.as_py(), modifiers, named=named))
+    return views
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _parsed(tree: str, modifiers: list[str], *, named: str) -> dict[str, Any]:
+    """The parse tree of a SELECT that has no clause but its condition, or its order.
+
+    Raises:
+        QueryError: it has others, it is none, or there are several.
+    """
+    try:
+        parsed = json.loads(tree)
+    except RecursionError:
+        raise QueryError(f"{named} is nested too deeply; write it flatter") from None
+    if parsed["error"]:
+        is_syntax = parsed["error_type"] == "parser"
+        raise QueryError(f"{named}: {parsed['error_message'] if is_syntax else 'a part of it is no plain SELECT'}")
+    node, *others = (statement["node"] for statement in parsed["statements"])
+    found = [modifier["type"] for modifier in node["modifiers"]]
+    if others or node["type"] != "SELECT_NODE" or found != modifiers or any(node[clause] for clause in _FORBIDDEN):
+        raise QueryError(f"{named} holds more; give an SQL expression, without another clause or statement behind it")
+    return dict(node)
+
+
+def _views_in(tree: Any) -> set[str]:
+    """Which of ``labels`` and ``gold`` a parse tree reads; both where it does not show what it reads."""
+    if _HIDING & set(_values(tree, "function_name")):
+        return {"labels", "gold"}
+    tables = [name.lower().strip('"_') for name in _values(tree, "table_name")]
+    return {view for view in ("labels", "gold") if any(table.startswith(view) for table in tables)}
+
+
+def _values(tree: Any, key: str) -> Iterator[str]:
+    """Every string under ``key`` in ``tree``."""
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            if isinstance(node.get(key), str):
+                yield node[key]
+            pending += node.values()
+        elif isinstance(node, list):
+            pending += node

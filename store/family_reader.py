@@ -1,0 +1,90 @@
+"""Row numbers → the columns of one family, in memory of their own. What a stream reads its windows with.
+
+Several threads may read at once.
+"""
+
+import threading
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from store.contents import Contents
+from store.errors import StoreMissingError
+from store.order import Rows
+from store.schema import shard_of
+from store.shard import BATCH_ROWS, damage_named, open_shard
+
+_OPEN_SHARDS = 64
+
+
+class FamilyReader:
+    """Rows of one family by number, with few shards open at a time.
+
+    Args:
+        contents: the store.
+        path: of the family.
+        columns: to read.
+
+    Attributes:
+        types: of the columns, by name.
+    """
+
+    def __init__(self, contents: Contents, path: str, columns: list[str]) -> None:
+        self.types = {name: contents.schema(path).field(name).type for name in columns}
+        self._header = contents.header
+        self._contents = contents
+        self._family = contents.family(path)
+        self._records = self._family.records() if columns else {}
+        self._open: dict[int, Any] = {}
+        self._lock = threading.Lock()
+
+    def read(self, members: Rows) -> list[pa.RecordBatch]:
+        """The columns of ``members``, which ascend, in pieces one after the other.
+
+        Raises:
+            StoreMissingError: the shard of one of them is not committed.
+            DamageError: a file is not as its record says.
+        """
+        pieces: list[pa.RecordBatch] = []
+        position = 0
+        while position < len(members):
+            shard = shard_of(int(members[position]), rows=self._header.rows, shards=self._header.shards)
+            first, stop = self._contents.shard_range(shard)
+            end = int(np.searchsorted(members, stop))
+            pieces += self._read_shard(shard, members[position:end] - first)
+            position = end
+        return pieces
+
+    def _read_shard(self, shard: int, local: Rows) -> list[pa.RecordBatch]:
+        reader = self._reader(shard)
+        batches = local // BATCH_ROWS
+        edges = [0, *(np.flatnonzero(np.diff(batches)) + 1).tolist(), len(local)]
+        with damage_named(self._family, self._records[shard]):
+            pieces = []
+            for begin, end in pairwise(edges):
+                number = int(batches[begin])
+                with self._lock:
+                    batch = reader.get_batch(number)
+                pieces.append(_rows_of(batch.select(list(self.types)), local[begin:end] - number * BATCH_ROWS))
+            return pieces
+
+    def _reader(self, shard: int) -> Any:
+        if shard not in self._records:
+            raise StoreMissingError(
+                f"{self._contents.location}/{self._family.path}: shard {shard} is not committed yet; "
+                "run the command that makes it again"
+            )
+        with self._lock:
+            if shard not in self._open:
+                if len(self._open) >= _OPEN_SHARDS:
+                    self._open.clear()
+                self._open[shard] = open_shard(self._family, self._records[shard])
+            return self._open[shard]
+
+
+def _rows_of(batch: pa.RecordBatch, rows: Rows) -> pa.RecordBatch:
+    """``rows`` of ``batch``; without a copy where they stand side by side."""
+    first, count = int(rows[0]), len(rows)
+    return batch.slice(first, count) if int(rows[-1]) - first + 1 == count else batch.take(pa.array(rows))
