@@ -4,21 +4,25 @@ from typing import Any
 
 import click
 
-from cli.options import Names, column_options, format_option, training_options
+from cli.options import Names, column_options, format_option, run_settings, training_options
 from cli.output import print_summary, progress, report_rejects
 
 
 @click.command("finetune")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option(
-    "--model", metavar="MODEL", required=True, help="What to begin with; MODEL#layers=1,3,5 keeps some layers."
+    "--model",
+    metavar="MODEL",
+    required=True,
+    help="What to begin with; MODEL#layers=1,3,5 keeps some layers, a config.json begins from scratch.",
 )
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
-@click.option("--out", metavar="DIR", required=True, help="Folder for the classifier; new or empty.")
+@click.option(
+    "--out", metavar="DIR", required=True, help="Folder for the classifier; new, or that of a run to go on with."
+)
 @column_options
 @click.option("--classes", type=Names(), help="Class names in order. [default: the labels, sorted]")
 @click.option("--limit", type=click.IntRange(min=1), help="Use this many rows, chosen at random by --seed.")
-@click.option("--eval", metavar="INPUT", multiple=True, help="Labelled rows to judge the result on.")
 @training_options(epochs=5, batch_size=16, learning_rate=2e-5)
 @format_option
 @click.pass_context
@@ -31,7 +35,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     Example:
       engine finetune gold.parquet --model bert-base-uncased --out teacher --eval test.parquet
     """
-    from engine import ColumnNames, FinetuneConfig, GoldConfig, LoopConfig, finetune
+    from engine import ColumnNames, FinetuneConfig, GoldConfig, finetune
 
     gold = GoldConfig(
         files=options["inputs"],
@@ -41,21 +45,12 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         limit=options["limit"],
         seed=options["seed"],
     )
-    loop = LoopConfig(
-        epochs=options["epochs"],
-        batch_size=options["batch_size"],
-        learning_rate=options["learning_rate"],
-        seed=options["seed"],
-        tokens_per_batch=options["tokens_per_batch"],
-    )
     config = FinetuneConfig(
         gold=gold,
         model=options["model"],
-        out=options["out"],
         revision=options["revision"],
         max_length=options["max_length"],
-        loop=loop,
-        evaluation=options["eval"],
+        **run_settings(options),
     )
     with progress(ctx) as tick:
         trained = finetune(config, tick=tick)
@@ -63,18 +58,25 @@ def command(ctx: click.Context, /, **options: Any) -> int:
 
 
 def print_trained(trained: Any, format_: str | None) -> int:
-    """The summary of a training; the exit code."""
+    """The summary of a training; the exit code. Of several processes the first one prints."""
     from cli.main import OK, REJECTED
 
+    if trained.rank:
+        return OK
     summary = {
         "out": trained.out,
         "classes": trained.classes,
         "rows": trained.rows,
         "rejected": trained.rejected,
-        "loss": round(trained.epochs[-1].loss, 5),
+        "loss": round(trained.epochs[-1].loss, 5) if trained.epochs else None,
+        "steps": trained.steps,
         "seconds": round(trained.seconds, 1),
-        "rows_per_second": round(sum(epoch.rows for epoch in trained.epochs) / trained.seconds, 1),
+        "rows_per_second": round(trained.rows_per_second, 1),
+        "waiting": round(trained.waiting, 4),
     }
+    if trained.best is not None:
+        summary["best_step"] = trained.best.step
+        summary |= {f"best_{name}": round(value, 5) for name, value in trained.best.figures.items()}
     if trained.evaluation is not None:
         summary |= {f"eval_{name}": value for name, value in trained.evaluation.headline().items()}
     print_summary(summary, format_)

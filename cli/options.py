@@ -1,11 +1,15 @@
 """Options that several commands share."""
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+_INTERVAL = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_EVERY_SECONDS = 600.0
 FORMATS = ("table", "json", "jsonl", "csv", "markdown")
 
 
@@ -52,25 +56,107 @@ def column_options(function: F) -> F:
     return function
 
 
+class Interval(click.ParamType[tuple[int | None, float]]):
+    """A number of steps, or a time such as ``90s``, ``10m`` or ``2h``."""
+
+    name = "STEPS|TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int | None, float]:
+        """``"500"`` → ``(500, …)``, ``"10m"`` → ``(None, 600.0)``."""
+        if isinstance(value, tuple):
+            return value
+        match = _INTERVAL.fullmatch(str(value).strip())
+        number = float(match[1]) if match else 0.0
+        if match is None or number <= 0 or (not match[2] and not number.is_integer()):
+            self.fail(f"{value!r} is no number of steps, such as 500, and no time, such as 90s, 10m or 2h", param, ctx)
+        return (int(number), _EVERY_SECONDS) if not match[2] else (None, number * _SECONDS[match[2]])
+
+
 def training_options(*, epochs: int, batch_size: int, learning_rate: float) -> Callable[[F], F]:
     """The options that say how to train, with a command's defaults."""
+    loop = (
+        click.option("--epochs", type=click.IntRange(min=1), default=epochs, help="Passes over the rows."),
+        click.option("--batch-size", type=click.IntRange(min=1), default=batch_size, help="Rows a step, of all ranks."),
+        click.option("--learning-rate", type=float, default=learning_rate, help="Its peak."),
+        click.option("--max-length", type=click.IntRange(min=4, max=65_535), help="Tokens a row."),
+        click.option("--seed", type=click.IntRange(min=0), default=0, help="Of everything random."),
+        click.option("--tokens-per-batch", type=click.IntRange(min=1), help="Tokens of a micro-batch."),
+    )
+    judged = (
+        click.option("--eval", metavar="INPUT", multiple=True, help="Labelled rows to judge the result on."),
+        click.option(
+            "--validation",
+            metavar="INPUT",
+            multiple=True,
+            help="Labelled rows to judge the model on while it is trained; the best state of all is the result.",
+        ),
+        click.option(
+            "--validate-every", type=click.IntRange(min=1), metavar="STEPS", help="[default: after each epoch]"
+        ),
+        click.option(
+            "--best-by",
+            type=click.Choice(["accuracy", "macro_f1", "log_loss"]),
+            default="accuracy",
+            help="The figure that says which state is best.",
+        ),
+        click.option(
+            "--patience", type=click.IntRange(min=1), help="Stop when so many validations in a row are not better."
+        ),
+    )
+    saved = (
+        click.option(
+            "--checkpoint-every",
+            type=Interval(),
+            default=f"{_EVERY_SECONDS // 60:.0f}m",
+            help="Steps, or time, from one checkpoint to the next; one is written at the end and when validated, too.",
+        ),
+        click.option("--keep", type=click.IntRange(min=1), default=2, help="Checkpoints that stay, beside the best."),
+        click.option(
+            "--report-to",
+            type=click.Choice(["none", "tensorboard"]),
+            default="none",
+            help="Where metrics go beside DIR/metrics.jsonl.",
+        ),
+        click.option(
+            "--lost-after",
+            type=click.FloatRange(min=1),
+            default=45.0,
+            metavar="SECONDS",
+            help="Of several processes: when one that does not answer is lost.",
+        ),
+    )
 
     def decorate(function: F) -> F:
-        for option in (
-            click.option("--tokens-per-batch", type=click.IntRange(min=1), help="Padded tokens of a micro-batch."),
-            click.option(
-                "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random."
-            ),
-            click.option("--max-length", type=click.IntRange(min=4, max=65_535), help="Tokens a row."),
-            click.option("--learning-rate", type=float, default=learning_rate, show_default=True, help="Its peak."),
-            click.option(
-                "--batch-size", type=click.IntRange(min=1), default=batch_size, show_default=True, help="Rows a step."
-            ),
-            click.option(
-                "--epochs", type=click.IntRange(min=1), default=epochs, show_default=True, help="Passes over the rows."
-            ),
-        ):
+        for option in reversed((*loop, *judged, *saved)):
             function = option(function)
         return function
 
     return decorate
+
+
+def run_settings(options: dict[str, Any]) -> dict[str, Any]:
+    """What `training_options` gave, as fields of `engine.training.run.RunConfig`."""
+    from engine import LoopConfig, SavingConfig, ValidationConfig
+
+    every_steps, every_seconds = options["checkpoint_every"]
+    names = ("epochs", "batch_size", "learning_rate", "seed", "tokens_per_batch")
+    if not options["validation"] and (options["patience"] or options["validate_every"]):
+        raise click.UsageError("--patience and --validate-every need --validation INPUT")
+    return {
+        "out": options["out"],
+        "loop": LoopConfig(**{name: options[name] for name in names}),
+        "saving": SavingConfig(
+            every_steps=every_steps,
+            every_seconds=every_seconds,
+            keep=options["keep"],
+            report_to=options["report_to"],
+        ),
+        "validation": ValidationConfig(
+            inputs=options["validation"],
+            every=options["validate_every"],
+            by=options["best_by"],
+            patience=options["patience"],
+        ),
+        "evaluation": options["eval"],
+        "lost_seconds": options["lost_after"],
+    }

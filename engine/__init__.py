@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from engine.labelling.card import Choices
     from engine.labelling.label_run import LabelConfig, label
     from engine.labelling.summary import LabelSummary
+    from engine.training.course import SavingConfig
     from engine.training.distill import DistillConfig, train
     from engine.training.loop import LoopConfig
+    from engine.training.loss import SoftLoss
+    from engine.training.run import ValidationConfig
     from engine.training.supervised import FinetuneConfig, finetune
     from engine.training.trained import Trained
 
@@ -36,7 +39,10 @@ _HOME = {
     "LabelConfig": "engine.labelling.label_run",
     "LabelSummary": "engine.labelling.summary",
     "LoopConfig": "engine.training.loop",
+    "SavingConfig": "engine.training.course",
+    "SoftLoss": "engine.training.loss",
     "Trained": "engine.training.trained",
+    "ValidationConfig": "engine.training.run",
     "evaluate": "engine.evaluation.evaluate",
     "finetune": "engine.training.supervised",
     "label": "engine.labelling.label_run",
@@ -54,7 +60,10 @@ __all__ = [
     "LabelConfig",
     "LabelSummary",
     "LoopConfig",
+    "SavingConfig",
+    "SoftLoss",
     "Trained",
+    "ValidationConfig",
     "evaluate",
     "finetune",
     "label",

@@ -81,14 +81,13 @@ def attend(
         value: like ``query``.
         rows: where they are.
         scale: of the products; 1 / √width where None.
-        dropout: of the weights; 0 where the kernel is used, which knows none.
+        dropout: of the weights; none where the kernel is used, which knows none.
         window: tokens less than this far apart attend to each other; None for all.
 
     Returns:
         (tokens, heads, width). Tokens of no row hold anything.
     """
     if rows.kernel:
-        assert dropout == 0.0, "the kernel has no dropout"
         reach = (-1, -1) if window is None else (window - 1, window - 1)
         bounds, longest = rows.bounds, rows.longest
         packed = varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scale, window_size=reach)
@@ -108,7 +107,7 @@ def attend(
     return _joined([part.transpose(1, 2).flatten(0, 1) for part in parts], len(query))
 
 
-def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: Rows) -> Tensor:
+def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: Rows, *, dropout: float = 0.0) -> Tensor:
     """The first token of each row attends to the tokens of its row.
 
     Args:
@@ -116,6 +115,7 @@ def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: Rows) -> Tenso
         key: (tokens, heads, width).
         value: like ``key``.
         rows: where they are.
+        dropout: as in `attend`.
 
     Returns:
         (rows, heads, width). Rows that fill up the batch hold anything.
@@ -127,7 +127,7 @@ def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: Rows) -> Tenso
         return packed
     parts = [
         scaled_dot_product_attention(
-            query[first : first + run.rows, :, None], _rectangle(key, run), _rectangle(value, run)
+            query[first : first + run.rows, :, None], _rectangle(key, run), _rectangle(value, run), dropout_p=dropout
         )
         for first, run in _numbered(rows.runs)
     ]

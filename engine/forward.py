@@ -40,7 +40,13 @@ class Forward:
         fused = path in (FUSED, COMPILED)
         self._packed = None if path == PADDED else PackedModel(module, fused=fused, compiled=path == COMPILED)
         self.module: Any = _quick(module) if self._packed is None else self._packed.module
-        self._kernel = self._packed is not None and not module.training and _fits_kernel(module)
+        self._kernel = self._packed is not None and _fits_kernel(module)
+        self._is_filled = self._kernel and not module.training  # what is trained is not compiled
+
+    @property
+    def has_attention_dropout(self) -> bool:
+        """Whether attention weights are dropped in training: the kernel for rows of different lengths cannot."""
+        return not self._kernel
 
     def plan(self, lengths: npt.NDArray[np.int64]) -> Plan:
         """Cut rows into batches."""
@@ -57,14 +63,14 @@ class Forward:
     def _size(self, rows: Rows, tokens: int) -> int:
         """Tokens of a packed batch, filled up. Where memory was short, a row alone is not: it shall have a chance."""
         is_last_chance = len(rows) == 1 and self.fits < self.budget
-        return max(tokens, self.fits) if self._kernel and not is_last_chance else tokens
+        return max(tokens, self.fits) if self._is_filled and not is_last_chance else tokens
 
     def __call__(self, tokens: Tokens, rows: Rows) -> Tensor:
         """(rows, classes) logits on the device, of chosen rows."""
         if self._packed is None or tokens.lengths[rows].min() == 0:
             return padded_logits(self._padded if self._packed else self.module, tokens, rows)
         packing = pack(tokens.ids, tokens.offsets, rows)
-        if self._kernel:  # one shape for all batches
+        if self._is_filled:  # one shape for all batches
             packing = fill(packing, tokens=self._size(rows, len(packing.ids)), rows=packing.rows)
         longest = self._longest if self._kernel else None
         placed = rows_of(packing, self._padded.device, kernel=self._kernel, longest=longest)
@@ -72,9 +78,13 @@ class Forward:
 
 
 def _fits_kernel(module: Any) -> bool:
-    """Whether its device has the kernel for rows of different lengths, and the kernel takes heads of its width."""
+    """Whether its device has the kernel for rows of different lengths, and the kernel takes heads of its width.
+
+    Training computes in bfloat16 there, whatever the type of the parameters.
+    """
+    dtype = torch.bfloat16 if module.training else module.dtype
     width = module.config.hidden_size // module.config.num_attention_heads
-    return has_kernel(module.device, module.dtype) and width % 8 == 0 and width <= 256
+    return has_kernel(module.device, dtype) and width % 8 == 0 and width <= 256
 
 
 def _quick(module: Any) -> Any:

@@ -17,15 +17,13 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from engine.errors import ModelError
-from engine.layers import keep_layers
 from engine.model_files import fetch, first_line, weights_sha256
 from engine.padding import settle_padding
 from engine.tokens import Encoding
 
 DEFAULT_MAX_LENGTH = 512
-_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 _GENERIC = re.compile(r"LABEL_\d+")
-_LAYERS = re.compile(r"(.+)#layers=(\d+(?:,\d+)*)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,67 +91,20 @@ def load_classifier(source: str, *, revision: str | None = None) -> Classifier:
             not fit.
     """
     folder = fetch(source, revision)
-    config = _config(source, folder)
+    config = read_config(source, folder)
     if config.num_labels < 2:
         raise ModelError(
             f"{source} has {config.num_labels} output; a classifier needs one for each of 2 classes or more"
         )
     if config.problem_type == "multi_label_classification":
         raise ModelError(f"{source} gives several labels a text (multi-label); one class a text is needed")
-    module, missing = _load_module(source, folder, config)
+    module, missing = load_module(source, folder, config)
     if missing:
         raise ModelError(
             f"{source} has no trained classification head ({', '.join(missing[:3])} are not in its weights); "
             "fine-tune it first with `engine finetune`"
         )
-    return _checked(source, revision, folder, module)
-
-
-def load_start(source: str, *, classes: Sequence[str], revision: str | None = None, seed: int = 0) -> Classifier:
-    """Load a model to train: its encoder, and a new head where it has none for these classes.
-
-    Args:
-        source: hub id or path; ``MODEL#layers=1,3,5`` keeps these encoder layers, counted from 0.
-        classes: class names that the trained model will have.
-        revision: branch, tag or commit of a hub id.
-        seed: of the new head's weights.
-
-    Raises:
-        ModelError: it is not there, its encoder is incomplete, or it has no such layers.
-    """
-    match = _LAYERS.fullmatch(source)
-    place, layers = (match[1], [int(layer) for layer in match[2].split(",")]) if match else (source, None)
-    folder = fetch(place, revision)
-    names = dict(enumerate(classes))
-    own = _config(place, folder).id2label or {}
-    config = _config(
-        place,
-        folder,
-        num_labels=len(classes),
-        id2label=names,
-        label2id={name: index for index, name in names.items()},
-        problem_type="single_label_classification",
-    )
-    torch.manual_seed(seed)
-    module, missing = _load_module(place, folder, config)
-    prefix = module.base_model_prefix + "."
-    if absent := [name for name in missing if name.startswith(prefix) and ".pooler." not in name]:
-        raise ModelError(f"{place} is incomplete: {', '.join(absent[:3])} are not in its weights")
-    if list(own.values()) != list(classes):
-        _new_head(module)
-    if layers is not None:
-        module = keep_layers(module, layers, source=place)
-    return _checked(source, revision, folder, module)
-
-
-def _new_head(module: Any) -> None:
-    """Forget a head that was trained for other classes: its outputs would mean something else."""
-    inside = {id(part) for part in module.base_model.modules()}
-    for part in module.modules():
-        if isinstance(part, nn.Linear) and id(part) not in inside:
-            nn.init.normal_(part.weight, std=getattr(module.config, "initializer_range", 0.02))
-            if part.bias is not None:
-                nn.init.zeros_(part.bias)
+    return checked(source, revision, folder, module)
 
 
 def save_classifier(model: Classifier, folder: Path) -> None:
@@ -180,15 +131,24 @@ def parameters(module: Any) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _config(source: str, folder: Path, **changes: Any) -> Any:
+def read_config(source: str, folder: Path, **changes: Any) -> Any:
+    """The configuration in ``folder``, with ``changes``.
+
+    Raises:
+        ModelError: it cannot be used.
+    """
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, **changes)
     except (ValueError, OSError, KeyError, TypeError, StrictDataclassError) as error:
         raise ModelError(f"{source}: its configuration cannot be used: {first_line(error)}") from None
 
 
-def _load_module(source: str, folder: Path, config: Any) -> tuple[Any, list[str]]:
-    """The model in fp32 on the CPU, and the names of parameters that its files lack."""
+def load_module(source: str, folder: Path, config: Any) -> tuple[Any, list[str]]:
+    """The model in fp32 on the CPU, and the names of parameters that its files lack.
+
+    Raises:
+        ModelError: its files do not make such a model.
+    """
     try:
         module, info = AutoModelForSequenceClassification.from_pretrained(
             folder,
@@ -205,9 +165,14 @@ def _load_module(source: str, folder: Path, config: Any) -> tuple[Any, list[str]
     return module.eval(), sorted([*info["missing_keys"], *mismatched])
 
 
-def _checked(source: str, revision: str | None, folder: Path, module: Any) -> Classifier:
-    if not any(any(folder.glob(pattern)) for pattern in _VOCABULARIES):
-        raise ModelError(f"{source} has no tokenizer: none of {', '.join(_VOCABULARIES)} is there")
+def checked(source: str, revision: str | None, folder: Path, module: Any) -> Classifier:
+    """``module`` with the tokenizer in ``folder``, when they go together.
+
+    Raises:
+        ModelError: there is no fast tokenizer, or they do not.
+    """
+    if not any(any(folder.glob(pattern)) for pattern in VOCABULARIES):
+        raise ModelError(f"{source} has no tokenizer: none of {', '.join(VOCABULARIES)} is there")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, use_fast=True)
     except (ValueError, OSError, KeyError, ImportError, AttributeError) as error:

@@ -11,15 +11,17 @@ from transformers.utils import logging as transformers_logging
 
 from engine.errors import ModelError
 
-_FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
+_WEIGHTS = "*.safetensors"
+_FILES = ["*.json", _WEIGHTS, "*.txt", "*.model"]
 
 
 def fetch(source: str, revision: str | None) -> Path:
-    """The folder with the model's files. Of a hub id, only configuration, tokenizer and safetensors are fetched."""
-    quiet_transformers()
-    folder = Path(source)
-    if not folder.is_dir():
-        folder = _download(source, revision)
+    """The folder with the model's files. Of a hub id, only configuration, tokenizer and safetensors are fetched.
+
+    Raises:
+        ModelError: there is no such model, or it has no safetensors.
+    """
+    folder = _folder(source, revision, _FILES)
     if not (folder / "config.json").exists():
         raise ModelError(f"{source}: there is no config.json; is it a model?")
     if not any(folder.glob("*.safetensors")):
@@ -27,12 +29,27 @@ def fetch(source: str, revision: str | None) -> Path:
     return folder
 
 
-def _download(source: str, revision: str | None) -> Path:
+def fetch_tokenizer(source: str, revision: str | None) -> Path:
+    """The folder with the files of the model's tokenizer; its weights are not fetched.
+
+    Raises:
+        ModelError: there is no such model.
+    """
+    return _folder(source, revision, [pattern for pattern in _FILES if pattern != _WEIGHTS])
+
+
+def _folder(source: str, revision: str | None, files: list[str]) -> Path:
+    quiet_transformers()
+    folder = Path(source)
+    return folder if folder.is_dir() else _download(source, revision, files)
+
+
+def _download(source: str, revision: str | None, files: list[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(source, revision=revision, allow_patterns=_FILES))
+        return Path(snapshot_download(source, revision=revision, allow_patterns=files))
     except HFValidationError:
         raise ModelError(f"{source}: there is no such folder, and it is no hub id either") from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:

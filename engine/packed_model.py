@@ -28,7 +28,8 @@ class PackedModel:
 
     Args:
         module: the classifier. It is not changed; its parameters are shared, where they are not stacked.
-        fused: whether its layers are replaced by `FusedLayer`, for inference.
+        fused: whether its layers are replaced by `FusedLayer`. Where ``module`` is in training mode, its parameters
+            can be trained through them.
         compiled: whether these are compiled.
 
     Raises:
@@ -49,11 +50,11 @@ class PackedModel:
         layers = self.module.get_submodule(name)
         if fused:
             for number, layer in enumerate(layers):
-                layers[number] = FusedLayer(layer, first_only=number == len(layers) - 1, compiled=compiled)
+                first_only = number == len(layers) - 1
+                layers[number] = FusedLayer(layer, first_only=first_only, compiled=compiled, trained=module.training)
         else:
             layers[-1].register_forward_hook(_first_tokens, with_kwargs=True)
-        if not module.training:
-            use_products(self.module)
+        use_products(self.module)
 
     def __call__(self, packing: Packing, rows: Rows) -> Tensor:
         """(rows, classes) logits, also of rows that fill up the batch.

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from engine.batches import flat
 from engine.errors import ModelError
 from engine.flat_ids import FlatIds, offsets_of, with_nanotoken, with_tokenizers
 
@@ -41,6 +42,11 @@ class Tokens:
     def lengths(self) -> npt.NDArray[np.int64]:
         """(rows,) tokens of each row."""
         return np.diff(self.offsets)
+
+    def some(self, rows: npt.NDArray[np.int64]) -> "Tokens":
+        """Those of ``rows``, (n,) row numbers, in their order."""
+        ids = flat(self.ids, self.offsets, rows)
+        return Tokens(ids=ids, offsets=offsets_of(self.lengths[rows]), truncated=self.truncated[rows])
 
     def row(self, row: int) -> npt.NDArray[Any]:
         """Token ids of one row."""

@@ -16,8 +16,9 @@ from transformers import (
 from transformers import RobertaForSequenceClassification as Roberta
 
 from engine.errors import ModelError
-from engine.model import load_classifier, load_start, named, save_classifier
+from engine.model import load_classifier, named, save_classifier
 from engine.padding import settle_padding
+from engine.start import load_start
 
 
 def copy(demo, name, tmp_path):

@@ -14,13 +14,14 @@ import engine
 import store
 from engine.errors import InputError, TrainingError
 from engine.inputs.gold import GoldConfig, read_gold
-from engine.model import load_start
-from engine.training.loop import LoopConfig, fit
+from engine.start import load_start
+from engine.training.loop import Lesson, LoopConfig, fit
 from engine.training.loss import cross_entropy, kl_divergence
-from engine.training.supervised import gold_steps
+from engine.training.ranks import Ranks
+from engine.training.supervised import GoldSteps
 from store.errors import StoreMissingError
 
-CPU = torch.device("cpu")
+ALONE = Ranks(rank=0, count=1, device=torch.device("cpu"))
 
 
 def without_dropout(model):
@@ -37,29 +38,23 @@ def short_training(demo, **changes):
     """Losses and weights of one epoch on gold, without dropout."""
     gold = read_gold(GoldConfig(files=(demo.path("gold.parquet"),)))
     model = without_dropout(load_start(demo.path("start-student"), classes=gold.classes))
-    tokens = model.encoding().encode(gold.texts)
     config = LoopConfig(**{"epochs": 1, "batch_size": 32, "learning_rate": 1e-3, **changes})
-    reports = fit(
-        model,
-        lambda epoch: gold_steps(tokens, gold, epoch=epoch, seed=config.seed, batch_size=config.batch_size),
-        cross_entropy,
-        config,
-        steps_per_epoch=-(-len(gold.texts) // config.batch_size),
-        device=CPU,
-    )
-    return reports, {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
+    steps = GoldSteps(gold, model.encoding(), batch_size=config.batch_size, seed=config.seed, ranks=ALONE)
+    course = fit(Lesson(model=model, steps=steps, loss=cross_entropy, config=config), ranks=ALONE)
+    return course.reports, {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
 
 
 def test_kl_is_zero_for_equal_logits_and_matches_the_formula():
     teacher, student = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([[0.0, 0.0], [3.0, 1.0]])
     p, q = torch.softmax(teacher, 1), torch.softmax(student, 1)
-    assert kl_divergence(student, teacher).item() == pytest.approx((p * (p / q).log()).sum().item(), rel=1e-5)
-    assert kl_divergence(teacher, teacher + 5).item() == pytest.approx(0, abs=1e-6)
+    divergences = kl_divergence(student, teacher[:, None])
+    torch.testing.assert_close(divergences, (p * (p / q).log()).sum(1))
+    assert kl_divergence(teacher, teacher[:, None] + 5).abs().max() < 1e-6
 
 
 def test_the_gradient_of_kl_is_that_of_soft_cross_entropy():
     teacher, student = torch.randn(4, 3), torch.randn(4, 3, requires_grad=True)
-    (gradient,) = torch.autograd.grad(kl_divergence(student, teacher), student)
+    (gradient,) = torch.autograd.grad(kl_divergence(student, teacher[:, None]).sum(), student)
     torch.testing.assert_close(gradient, torch.softmax(student, 1).detach() - torch.softmax(teacher, 1))
 
 
@@ -139,9 +134,11 @@ def test_a_shorter_student_tokenises_for_itself(demo, tmp_path, caplog):
     assert "tokenised on the fly" in caplog.text
 
 
-def test_a_folder_with_something_in_it_is_refused(demo):
-    with pytest.raises(TrainingError, match="student is not empty"):
-        distill(demo, demo.path("student"))
+def test_a_folder_with_something_in_it_is_refused(demo, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(TrainingError, match="is not empty, and no training was begun in it"):
+        distill(demo, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_an_unfinished_label_set_is_refused_by_name(demo, tmp_path):

@@ -1,31 +1,32 @@
 """Steps of rows and targets → a trained model. The one loop that gold and soft labels share.
 
-A step is a number of rows. The token budget only cuts it into micro-batches: the loss is the sum over the step's rows
-divided by their number, so that it does not depend on the budget.
+A step is a number of rows. Ranks split them, and the token budget cuts a rank's part into micro-batches: the loss is
+the sum over the step's rows divided by their number, so that it depends on neither. Random numbers of a step come from
+the seed, the step and the rank, so that a run that goes on from a checkpoint is the run that was never stopped.
 """
 
 import time
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from engine.errors import TrainingError
 from engine.forward import Forward
 from engine.model import Classifier
-from engine.packed_model import PADDED, PLAIN, choose_path
+from engine.packed_model import FUSED, PADDED, PLAIN, choose_path
 from engine.progress import Tick, silent
-from engine.tokens import Tokens
+from engine.training.checkpoint import Checkpoint, Tensors, model_tensors
+from engine.training.course import Best, Course, Saving, Validating
+from engine.training.loss import Loss
+from engine.training.optimizer import FlatGradients, Optimizer, linear_decay
+from engine.training.ranks import Ranks
+from engine.training.steps import Step, Steps, ahead
 
 CPU_BUDGET = 2048
 CUDA_BUDGET = 16_384
 _PROBED = 128
-
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""(logits, targets) → the sum of the rows' losses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class LoopConfig:
 
     Attributes:
         epochs: passes over the rows.
-        batch_size: rows a step.
+        batch_size: rows a step, of all ranks together.
         learning_rate: its peak: it rises over the first ``warmup`` of the steps and falls to zero, linearly.
         warmup: share of the steps.
         weight_decay: of AdamW; not on biases and norms.
@@ -61,124 +62,219 @@ class LoopConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
-    """The rows of one optimiser step.
+class Lesson:
+    """What is taught to whom.
 
     Attributes:
-        tokens: token ids of at least these rows.
-        rows: (n,) which rows of ``tokens``.
-        targets: (n, …) what the loss compares with.
+        model: what is trained, in place.
+        steps: what it learns from.
+        loss: of a micro-batch.
+        config: how.
     """
 
-    tokens: Tokens
-    rows: npt.NDArray[np.int64]
-    targets: npt.NDArray[Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochReport:
-    """What one epoch came to.
-
-    Attributes:
-        epoch: from 1.
-        loss: mean over its rows.
-        rows: how many.
-        seconds: wall time.
-    """
-
-    epoch: int
-    loss: float
-    rows: int
-    seconds: float
+    model: Classifier
+    steps: Steps
+    loss: Loss
+    config: LoopConfig
 
 
 def fit(
-    model: Classifier,
-    epoch_steps: Callable[[int], Iterable[Step]],
-    loss: Loss,
-    config: LoopConfig,
+    lesson: Lesson,
     *,
-    steps_per_epoch: int,
-    device: torch.device,
+    ranks: Ranks,
+    saving: Saving | None = None,
+    validating: Validating | None = None,
     tick: Tick = silent,
-) -> list[EpochReport]:
-    """Train ``model`` in place.
+) -> Course:
+    """Train a model, from the latest checkpoint on where there is one.
 
     Args:
-        model: what to train.
-        epoch_steps: the steps of an epoch, counted from 0.
-        loss: of a micro-batch.
-        config: how.
-        steps_per_epoch: how many there are.
-        device: where.
+        lesson: what is taught to whom.
+        ranks: who trains together, and this one's device.
+        saving: where checkpoints and metrics go.
+        validating: how the model is judged on the way; of all states that were saved, the best one is kept.
         tick: told the step, of all epochs' steps, and what the loss is.
 
+    Returns:
+        How it went.
+
     Raises:
-        TrainingError: there is no row, or the loss is not finite.
+        TrainingError: there is no row, the loss is not finite, or a rank was lost.
     """
-    if steps_per_epoch < 1:
+    if lesson.steps.per_epoch < 1:
         raise TrainingError("there is no row to learn from")
-    torch.manual_seed(config.seed)
-    module = model.module.to(device)
-    forward = _forward(module, config, device)
-    total = config.epochs * steps_per_epoch
-    optimizer = _optimizer(module, config)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _linear(total, config.warmup))
-    reports = []
-    done = 0
-    for epoch in range(config.epochs):
-        started, loss_sum, rows = time.perf_counter(), 0.0, 0
-        for step in epoch_steps(epoch):
-            step_loss = _accumulate(forward, step, loss, device)
-            if not np.isfinite(step_loss):
-                raise TrainingError(f"the loss is {step_loss} at step {done:,}; lower --learning-rate")
-            torch.nn.utils.clip_grad_norm_(module.parameters(), config.clip)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad(set_to_none=True)
-            done, loss_sum, rows = done + 1, loss_sum + step_loss, rows + len(step.rows)
-            tick(f"training, epoch {epoch + 1}, loss {loss_sum / rows:.4f}", done, total)
-        seconds = time.perf_counter() - started
-        reports.append(EpochReport(epoch=epoch + 1, loss=loss_sum / rows, rows=rows, seconds=round(seconds, 3)))
-    module.eval()
-    return reports
+    training = Training(lesson, ranks=ranks, saving=saving, validating=validating, tick=tick)
+    training.resume()
+    training.run()
+    return training.course
 
 
-def _forward(module: Any, config: LoopConfig, device: torch.device) -> Forward:
-    """Packed rows on a CPU. A GPU's kernel for them has no dropout, and without it they are slower than padded ones."""
+class Training:
+    """A training that is going on; arguments as in `fit`.
+
+    Attributes:
+        course: where it is.
+    """
+
+    def __init__(
+        self, lesson: Lesson, *, ranks: Ranks, saving: Saving | None, validating: Validating | None, tick: Tick
+    ) -> None:
+        config = lesson.config
+        self.course = Course()
+        self._model, self._steps, self._loss, self._config = lesson.model, lesson.steps, lesson.loss, config
+        self._ranks, self._saving, self._validating, self._tick = ranks, saving, validating, tick
+        self._total = config.epochs * lesson.steps.per_epoch
+        self._module: Any = lesson.model.module.to(ranks.device)
+        self._forward = _forward(self._module, config, ranks.device, longest=lesson.steps.longest)
+        self._optimizer = Optimizer(
+            self._module,
+            learning_rate=config.learning_rate,
+            weight_decay=config.weight_decay,
+            factor=linear_decay(self._total, config.warmup),
+        )
+        self._gradients = FlatGradients(self._optimizer.parameters, sums=1)
+
+    def resume(self) -> None:
+        """Go on from the latest checkpoint, where there is one."""
+        if self._saving is None:
+            return
+        if (checkpoint := self._saving.checkpoints.latest()) is not None:
+            self._place(checkpoint.model)
+            self._optimizer.restore(checkpoint.optimizer)
+            self.course = Course.of(checkpoint.state)
+        self._agree()
+        self._saving.begin(self.course.done, first=self._ranks.is_first)
+
+    def _agree(self) -> None:
+        """See that all ranks go on from the same step: they must find the same checkpoints.
+
+        Raises:
+            TrainingError: they do not.
+        """
+        steps = torch.zeros(self._ranks.count, device=self._ranks.device)
+        steps[self._ranks.rank] = self.course.done
+        self._ranks.sum(steps, doing="at the beginning")
+        if (steps != self.course.done).any():
+            raise TrainingError(
+                f"ranks would go on from different steps ({', '.join(f'{int(step):,}' for step in steps)}): --out must "
+                "be one folder that all machines share"
+            )
+
+    def _place(self, tensors: Tensors) -> None:
+        with torch.no_grad():
+            for name, tensor in model_tensors(self._module).items():
+                tensor.copy_(tensors[name])
+
+    def run(self) -> None:
+        """Take every step that is left; then the module is the best or the last one, and in evaluation mode."""
+        course = self.course
+        while not course.stopped and course.done < self._total:
+            first = course.done - course.epoch * self._steps.per_epoch
+            with ahead(self._steps.epoch(course.epoch, first)) as steps:
+                self._take(steps)
+        self._module.eval()
+        if course.best is not None and course.best.step != course.done:
+            self._place_best(course.best)
+
+    def _take(self, steps: Any) -> None:
+        """Take ``steps`` to the end of the epoch, or until the training stops early."""
+        course = self.course
+        before = time.perf_counter()
+        for step in steps:
+            waited = time.perf_counter() - before
+            loss, norm = self._step(step)
+            now = time.perf_counter()
+            course.add(loss=loss, norm=norm, rows=step.size, seconds=now - before, waited=waited)
+            before = now
+            self._tick(f"training, epoch {course.epoch + 1}, loss {course.mean_loss:.4f}", course.done, self._total)
+            self._after_step()
+            if course.stopped:
+                return
+            before += time.perf_counter() - now
+
+    def _step(self, step: Step) -> tuple[float, float]:
+        """One optimiser step; the sum of its rows' losses, of all ranks, and the norm of the gradient."""
+        done, gradients = self.course.done, self._gradients
+        self._module.train()
+        torch.manual_seed(_step_seed(self._config.seed, done, self._ranks.rank))
+        gradients.zero()
+        self._accumulate(step)
+        self._ranks.sum(gradients.everything, doing=f"in step {done + 1:,}")
+        loss = float(gradients.sums[0])
+        if not np.isfinite(loss):
+            raise TrainingError(f"the loss is {loss} at step {done + 1:,}; lower --learning-rate")
+        norm = gradients.clip(self._config.clip)
+        self._optimizer.step(done)
+        return loss, norm
+
+    def _accumulate(self, step: Step) -> None:
+        """Add the gradients of this rank's rows, micro-batch by micro-batch, and the sum of their losses."""
+        device = self._ranks.device
+        targets = {name: torch.from_numpy(array).to(device) for name, array in step.targets.items()}
+        for part in self._forward.plan(step.tokens.lengths[step.rows]) if len(step.rows) else ():
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                logits = self._forward(step.tokens, step.rows[part])
+            chosen = torch.from_numpy(part).to(device)
+            summed = self._loss(logits, {name: tensor[chosen] for name, tensor in targets.items()})
+            torch.autograd.backward(summed / step.size)
+            self._gradients.sums[0] += summed.detach()
+
+    def _after_step(self) -> None:
+        """Write a line, end the epoch, validate and save, where it is time to."""
+        course, per_epoch = self.course, self._steps.per_epoch
+        ends = course.done % per_epoch == 0
+        if self._saving is not None:
+            self._saving.log(course, self._optimizer.learning_rate(course.done - 1), total=self._total)
+        if ends:
+            course.end_epoch()
+        validates = self._validating is not None and (
+            course.done % self._validating.every == 0 if self._validating.every else ends
+        )
+        if validates:
+            self._validate()
+        is_last = course.stopped or course.done == self._total
+        if (
+            self._saving is not None
+            and self._ranks.is_first
+            and (validates or is_last or self._saving.is_due(course.done))
+        ):
+            self._saving.save(self._checkpoint(), course)
+
+    def _checkpoint(self) -> Checkpoint:
+        return Checkpoint(
+            model=model_tensors(self._module), optimizer=self._optimizer.state(), state=self.course.state()
+        )
+
+    def _validate(self) -> None:
+        assert self._validating is not None, "asked only where there is one"
+        course = self.course
+        figures = self._validating.judge(self._model, self._ranks)
+        course.judge(figures, by=self._validating.by, patience=self._validating.patience)
+        if self._saving is not None:
+            self._saving.log_validation(course, figures)
+
+    def _place_best(self, best: Best) -> None:
+        """Take the weights of the best checkpoint, where there are checkpoints; else the last ones stay."""
+        if self._saving is None:
+            return
+        checkpoint = self._saving.checkpoints.read(best.step)
+        if checkpoint is None:
+            raise TrainingError(
+                f"the best checkpoint, {self._saving.checkpoints.place(best.step)}, is damaged; remove the checkpoints "
+                "from there on and run the same command again"
+            )
+        self._place(checkpoint.model)
+
+
+def _step_seed(seed: int, step: int, rank: int) -> int:
+    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _forward(module: Any, config: LoopConfig, device: torch.device, *, longest: int) -> Forward:
+    """Packed rows, where the model's logits stay the same; on a GPU only where it has the kernel for them."""
     budget = config.tokens_per_batch or (CUDA_BUDGET if device.type == "cuda" else CPU_BUDGET)
-    path = choose_path(module.eval(), longest=_PROBED, among=(PLAIN,)) if device.type == "cpu" else PADDED
-    return Forward(module.train(), path=path, budget=budget, longest=_PROBED)
-
-
-def _accumulate(forward: Forward, step: Step, loss: Loss, device: torch.device) -> float:
-    """Gradients of one step, micro-batch by micro-batch; the sum of its rows' losses."""
-    targets = torch.from_numpy(step.targets).to(device)
-    total = 0.0
-    for part in forward.plan(step.tokens.lengths[step.rows]):
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            logits = forward(step.tokens, step.rows[part])
-        summed = loss(logits, targets[torch.from_numpy(part).to(device)])
-        torch.autograd.backward(summed / len(step.rows))
-        total += float(summed.detach())
-    return total
-
-
-def _optimizer(module: Any, config: LoopConfig) -> torch.optim.Optimizer:
-    """AdamW with bias correction; no decay on biases and norms, which are the parameters of one dimension."""
-    decayed = [parameter for parameter in module.parameters() if parameter.requires_grad and parameter.ndim > 1]
-    plain = [parameter for parameter in module.parameters() if parameter.requires_grad and parameter.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, eps=1e-6, fused=True)
-
-
-def _linear(total: int, warmup: float) -> Callable[[int], float]:
-    """Factor of the learning rate at a step: up over the warm-up, then down to zero at ``total``."""
-    rising = max(1, round(total * warmup))
-
-    def factor(step: int) -> float:
-        if step < rising:
-            return (step + 1) / rising
-        return max(0.0, (total - step) / max(1, total - rising))
-
-    return factor
+    path = choose_path(module.eval(), longest=min(longest, _PROBED), among=(FUSED, PLAIN))
+    forward = Forward(module.train(), path=path, budget=budget, longest=longest)
+    if device.type == "cuda" and path != PADDED and forward.has_attention_dropout:
+        return Forward(module, path=PADDED, budget=budget, longest=longest)
+    return forward

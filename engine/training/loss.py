@@ -1,31 +1,107 @@
-"""Logits and targets → a sum of losses over rows."""
+"""Logits and targets → a sum of losses over rows.
+
+Targets are tensors by name, with a row each: ``label`` (rows,) int64, the gold class or -1; ``logits`` (rows, label
+sets, classes), the teachers'; ``weight`` (rows,) float32.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
+from engine.errors import TrainingError
 
-def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Sum over rows of the negative log-likelihood.
+Targets = Mapping[str, Tensor]
+Loss = Callable[[Tensor, Targets], Tensor]
+"""(logits, targets) → the sum of the rows' losses."""
+KL, MSE = "kl", "mse"
 
-    Args:
-        logits: (rows, classes).
-        labels: (rows,) int64 class indices.
+
+def cross_entropy(logits: Tensor, targets: Targets) -> Tensor:
+    """Sum over rows of the negative log-likelihood of ``label``, every one of which is a class."""
+    return functional.cross_entropy(logits.float(), targets["label"], reduction="sum")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftLoss:
+    """How a student is compared with its teachers.
+
+    Attributes:
+        kind: ``kl`` or ``mse``.
+        temperature: of ``kl``.
+        gold_weight: share of the cross-entropy with the gold label, in the loss of a row that has one.
     """
-    return functional.cross_entropy(logits.float(), labels, reduction="sum")
+
+    kind: str = KL
+    temperature: float = 1.0
+    gold_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in (KL, MSE):
+            raise TrainingError(f"--loss is {self.kind!r}; it is {KL} or {MSE}")
+        if not 0 < self.temperature < float("inf"):
+            raise TrainingError(f"--temperature is {self.temperature:g}; it must be more than 0")
+        if self.kind == MSE and self.temperature != 1:
+            raise TrainingError(f"--temperature is {self.temperature:g}, and --loss {MSE} has none; use --loss {KL}")
+        if not 0 <= self.gold_weight <= 1:
+            raise TrainingError(f"--gold-weight is {self.gold_weight:g}; it must be from 0 to 1")
+
+    def __call__(self, logits: Tensor, targets: Targets) -> Tensor:
+        """The sum over rows of (1 - g) · soft + g · hard, times the row's weight; g is 0 where there is no gold."""
+        losses = self._soft(logits, targets["logits"])
+        if self.gold_weight:
+            labels = targets["label"]
+            hard = functional.cross_entropy(logits.float(), labels.clamp(min=0), reduction="none")
+            losses = torch.where(labels >= 0, torch.lerp(losses, hard, self.gold_weight), losses)
+        return (losses * targets["weight"]).sum() if "weight" in targets else losses.sum()
+
+    def _soft(self, logits: Tensor, teachers: Tensor) -> Tensor:
+        if self.kind == MSE:
+            return centred_mse(logits, teachers)
+        return kl_divergence(logits, teachers, temperature=self.temperature)
+
+    def words(self) -> str:
+        """For a model card."""
+        words = (
+            "mean squared error of centred logits" if self.kind == MSE else f"KL at temperature {self.temperature:g}"
+        )
+        return words + (f", gold labels weighing {self.gold_weight:g}" if self.gold_weight else "")
 
 
-def kl_divergence(logits: torch.Tensor, teacher_logits: torch.Tensor) -> torch.Tensor:
-    """Sum over rows of KL(teacher ‖ student) at temperature 1, in nats (Hinton et al. 2015).
+def kl_divergence(logits: Tensor, teachers: Tensor, *, temperature: float = 1.0) -> Tensor:
+    """(rows,) T² · KL(teachers ‖ student) at temperature T, in nats (Hinton et al. 2015).
 
-    Its gradient is that of the cross-entropy with soft targets; it is zero where the student agrees.
+    Of several teachers the probabilities at that temperature are averaged. At 1 its gradient is that of the
+    cross-entropy with soft targets; it is zero where the student agrees.
 
     Args:
         logits: (rows, classes) of the student.
-        teacher_logits: (rows, classes).
+        teachers: (rows, label sets, classes) logits.
+        temperature: T.
     """
-    return functional.kl_div(
-        functional.log_softmax(logits.float(), dim=-1),
-        functional.log_softmax(teacher_logits.float(), dim=-1),
-        reduction="sum",
-        log_target=True,
-    )
+    student = functional.log_softmax(logits.float() / temperature, dim=-1)
+    each = functional.log_softmax(teachers.float() / temperature, dim=-1)
+    teacher = torch.logsumexp(each, dim=1) - torch.log(torch.tensor(float(each.shape[1])))
+    divergence = functional.kl_div(student, teacher, reduction="none", log_target=True).sum(dim=-1)
+    return temperature**2 * divergence
+
+
+def centred_mse(logits: Tensor, teachers: Tensor) -> Tensor:
+    """(rows,) mean over classes of the squared difference of logits, each row's mean taken off (Ba and Caruana 2014).
+
+    Of several teachers the centred logits are averaged.
+
+    Args:
+        logits: (rows, classes) of the student.
+        teachers: (rows, label sets, classes) logits.
+    """
+    student, teacher = _centred(logits.float()), _centred(teachers.float()).mean(dim=1)
+    return (student - teacher).square().mean(dim=-1)
+
+
+def _centred(logits: Any) -> Tensor:
+    centred: Tensor = logits - logits.mean(dim=-1, keepdim=True)
+    return centred

@@ -3,87 +3,99 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from engine.device import best_device
-from engine.evaluation.evaluate import EvalConfig, evaluate_trained, read_held_out
+from engine.evaluation.evaluate import EvalConfig, read_held_out
 from engine.inputs.gold import Gold, GoldConfig, read_gold
-from engine.model import load_start
 from engine.progress import Tick, silent
-from engine.tokens import Tokens
-from engine.training.loop import LoopConfig, Step, fit
+from engine.start import load_start
+from engine.tokens import Encoding
+from engine.training.loop import LoopConfig
 from engine.training.loss import cross_entropy
-from engine.training.trained import Trained, prepare_folder, save_trained
-from store.order import epoch_windows
+from engine.training.ranks import Ranks, joined_ranks
+from engine.training.run import RunConfig, Task, carry_out, gold_sha256, held_folder
+from engine.training.steps import Step
+from engine.training.trained import Trained
+from store.order import whole_order
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinetuneConfig:
+class FinetuneConfig(RunConfig):
     """A training on gold labels.
 
     Attributes:
         gold: labelled files and how to read them.
-        model: hub id or path to begin with; ``MODEL#layers=1,3,5`` keeps some layers.
-        out: folder for the result; new or empty.
+        model: hub id or path to begin with; ``MODEL#layers=1,3,5`` keeps some layers, and a ``config.json`` begins
+            with random weights.
         revision: of the hub id.
         max_length: tokens a row.
         loop: how to train.
-        evaluation: labelled files to judge the result on, or None.
     """
 
     gold: GoldConfig
     model: str
-    out: str
     revision: str | None = None
     max_length: int | None = None
     loop: LoopConfig = field(default_factory=LoopConfig)
-    evaluation: tuple[str, ...] = ()
 
 
 def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> Trained:
-    """Train on gold labels, judge, and save.
+    """Train on gold labels, judge, and save; go on where an earlier run of the same training was stopped.
 
     Raises:
         EngineError: the files, the model or the folder do not fit.
     """
-    out = prepare_folder(config.out)
+    with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks:
+        task = _task(config, ranks)
+        with held_folder(config.out, ranks) as folder:
+            return carry_out(task, config, folder, ranks, tick=tick)
+
+
+def _task(config: FinetuneConfig, ranks: Ranks) -> Task:
     gold = read_gold(config.gold)
     model = load_start(config.model, classes=gold.classes, revision=config.revision, seed=config.loop.seed)
     encoding = model.encoding(config.max_length)
-    wanted = EvalConfig(
-        model=str(out), inputs=config.evaluation, columns=config.gold.columns, max_length=encoding.max_length
+    held_out, validation = (
+        EvalConfig(model=config.out, inputs=inputs, columns=config.gold.columns, max_length=encoding.max_length)
+        for inputs in (config.evaluation, config.validation.inputs)
     )
-    held_out = read_held_out(wanted, gold.classes) if config.evaluation else None
-    tokens = encoding.encode(gold.texts)
-
-    def epoch_steps(epoch: int) -> Iterator[Step]:
-        return gold_steps(tokens, gold, epoch=epoch, seed=config.loop.seed, batch_size=config.loop.batch_size)
-
-    device = best_device()
-    steps = -(-len(gold.texts) // config.loop.batch_size)
-    epochs = fit(model, epoch_steps, cross_entropy, config.loop, steps_per_epoch=steps, device=device, tick=tick)
-    evaluation = evaluate_trained(model, held_out, wanted, tick=tick) if held_out else None
-    trained = Trained(
-        out=str(out),
+    return Task(
+        model=model,
         start=config.model,
+        steps=GoldSteps(gold, encoding, batch_size=config.loop.batch_size, seed=config.loop.seed, ranks=ranks),
+        loss=cross_entropy,
         procedure="fine-tuned on gold labels",
-        classes=gold.classes,
-        rows=len(gold.texts),
+        asked={"gold_sha256": gold_sha256(gold)},
+        sources=list(config.gold.files),
+        gold=read_held_out(held_out, gold.classes) if held_out.inputs else None,
+        held_out=held_out,
+        validation=read_held_out(validation, gold.classes) if validation.inputs else None,
         rejected=gold.rejected,
         reasons=gold.reasons,
-        max_length=encoding.max_length,
-        loop=config.loop,
-        epochs=epochs,
-        evaluation=evaluation,
     )
-    save_trained(model, trained, sources=list(config.gold.files))
-    return trained
 
 
-def gold_steps(tokens: Tokens, gold: Gold, *, epoch: int, seed: int, batch_size: int) -> Iterator[Step]:
-    """The steps of one epoch over gold rows, in the order that a store's stream would give them."""
-    windows = epoch_windows(len(gold.texts), seed=seed, epoch=epoch)
-    order = np.concatenate([members[permutation] for members, permutation in windows])
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        yield Step(tokens=tokens, rows=rows, targets=gold.labels[rows])
+class GoldSteps:
+    """Steps over gold rows, in the order that a store's stream would give them; as `engine.training.steps.Steps`.
+
+    Args:
+        gold: the rows.
+        encoding: of the model.
+        batch_size: rows a step, of all ranks.
+        seed: of the order.
+        ranks: of which this process is one.
+    """
+
+    def __init__(self, gold: Gold, encoding: Encoding, *, batch_size: int, seed: int, ranks: Ranks) -> None:
+        self.rows, self.longest = len(gold.texts), encoding.max_length
+        self.per_epoch = -(-self.rows // batch_size)
+        self._tokens, self._labels = encoding.encode(gold.texts), gold.labels
+        self._batch_size, self._seed, self._ranks = batch_size, seed, ranks
+
+    def epoch(self, epoch: int, first: int) -> Iterator[Step]:
+        """The steps of one epoch, from step ``first`` on."""
+        order = whole_order(self.rows, seed=self._seed, epoch=epoch)
+        rank, count = self._ranks.rank, self._ranks.count
+        for start in range(first * self._batch_size, self.rows, self._batch_size):
+            step = order[start : start + self._batch_size]
+            rows = step[len(step) * rank // count : len(step) * (rank + 1) // count]
+            yield Step(tokens=self._tokens, rows=rows, targets={"label": self._labels[rows]}, size=len(step))

@@ -10,7 +10,9 @@ from pathlib import Path
 from engine.errors import TrainingError
 from engine.evaluation.evaluate import Evaluation
 from engine.model import Classifier, parameters, save_classifier
-from engine.training.loop import EpochReport, LoopConfig
+from engine.training.course import Best, EpochReport
+from engine.training.loop import LoopConfig
+from engine.training.run_folder import DONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,10 @@ class Trained:
         max_length: tokens a row.
         loop: how it was trained.
         epochs: what each epoch came to.
+        best: the state that was kept, where it was validated on the way.
+        steps: that were taken.
+        ranks: processes that trained together.
+        rank: which of them this one is.
         evaluation: on held-out rows, where asked.
         rejected: gold rows that were refused.
         reasons: the first of them.
@@ -40,40 +46,61 @@ class Trained:
     loop: LoopConfig
     epochs: list[EpochReport]
     evaluation: Evaluation | None
+    best: Best | None = None
+    steps: int = 0
+    ranks: int = 1
+    rank: int = 0
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
-        """Wall time of the epochs."""
+        """Wall time of the epochs' steps."""
         return sum(epoch.seconds for epoch in self.epochs)
 
+    @property
+    def rows_per_second(self) -> float:
+        """Of all ranks together."""
+        return sum(epoch.rows for epoch in self.epochs) / self.seconds if self.seconds else 0.0
 
-def prepare_folder(out: str) -> Path:
-    """The folder for a new model.
-
-    Raises:
-        TrainingError: something is in it already.
-    """
-    folder = Path(out)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise TrainingError(f"{out} is not empty; name a new folder with --out")
-    return folder
+    @property
+    def waiting(self) -> float:
+        """Share of that in which the next step was not ready."""
+        return sum(epoch.waited for epoch in self.epochs) / self.seconds if self.seconds else 0.0
 
 
 def save_trained(model: Classifier, trained: Trained, *, sources: list[str]) -> None:
-    """Write everything beside ``trained.out`` and rename it: the folder is there whole or not at all."""
+    """Write the model into ``trained.out``, file by file; ``training.json`` comes last and says that all are there."""
     folder = Path(trained.out)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
-        made = Path(temporary) / folder.name
+    with tempfile.TemporaryDirectory(prefix=".model-", dir=folder) as temporary:
+        made = Path(temporary)
         save_classifier(model, made)
-        report = {**dataclasses.asdict(trained), "sources": sources, "seconds": round(trained.seconds, 3)}
-        (made / "training.json").write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
         (made / "README.md").write_text(model_card(model, trained, sources=sources))
-        if folder.exists():
-            folder.rmdir()
-        made.rename(folder)
+        report = {**dataclasses.asdict(trained), "sources": sources, "seconds": round(trained.seconds, 3)}
+        (made / DONE).write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+        for path in sorted(made.iterdir(), key=lambda path: path.name == DONE):
+            path.replace(folder / path.name)
+
+
+def read_trained(folder: Path, *, rank: int) -> Trained:
+    """What `save_trained` wrote down, as rank ``rank`` gives it.
+
+    Raises:
+        TrainingError: its file is not readable.
+    """
+    try:
+        report = json.loads((folder / DONE).read_text())
+        for name in ("sources", "seconds"):
+            report.pop(name)
+        report["loop"] = LoopConfig(**report["loop"])
+        report["epochs"] = [EpochReport(**epoch) for epoch in report["epochs"]]
+        for name, kind in (("best", Best), ("evaluation", Evaluation)):
+            report[name] = kind(**report[name]) if report[name] is not None else None
+        return Trained(**{**report, "out": str(folder), "rank": rank})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{folder / DONE} is damaged ({error}); remove it, and run the same command again"
+        ) from None
 
 
 def model_card(model: Classifier, trained: Trained, *, sources: list[str]) -> str:

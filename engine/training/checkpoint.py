@@ -1,0 +1,144 @@
+"""The state of a training ⇄ a folder that is there whole or not at all, and that says of itself whether it is intact.
+
+    CHECKPOINTS/00001200/model.safetensors      parameters and buffers
+                         optimizer.safetensors  what AdamW remembers
+                         state.json             where the training is, and the hash of both files
+
+A checkpoint is written beside its place, synced, and renamed. The last one that is intact is the latest: nothing else
+points to it. Random numbers need no state: each step seeds its own from the seed, the step and the rank.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+_NAME = re.compile(r"\d{8,}")
+_UNFINISHED = ".unfinished-"
+_log = logging.getLogger(__name__)
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A training at one step.
+
+    Attributes:
+        model: parameters and buffers by name.
+        optimizer: what it remembers, by name.
+        state: where the training is: what JSON can say.
+    """
+
+    model: Tensors
+    optimizer: Tensors
+    state: dict[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one training.
+
+    Args:
+        folder: where they are.
+        keep: how many of the last ones stay.
+        wrote: told of each file that is about to be written or made visible; for tests.
+    """
+
+    def __init__(self, folder: Path, *, keep: int, wrote: Callable[[str], None] = lambda _: None) -> None:
+        self._folder = folder
+        self._keep = keep
+        self._wrote = wrote
+
+    def steps(self) -> list[int]:
+        """The steps that have a checkpoint, ascending; intact or not."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(int(path.name) for path in self._folder.iterdir() if _NAME.fullmatch(path.name))
+
+    def place(self, step: int) -> Path:
+        """The folder of the checkpoint at ``step``."""
+        return self._folder / f"{step:08d}"
+
+    def write(self, step: int, checkpoint: Checkpoint, *, best: int | None = None) -> None:
+        """Write the checkpoint at ``step``; then only the last ones and that at step ``best`` stay."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        made = self._folder / f"{_UNFINISHED}{step:08d}"
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir()
+        for name, tensors in ((MODEL, checkpoint.model), (OPTIMIZER, checkpoint.optimizer)):
+            self._wrote(name)
+            save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, made / name)
+        hashes = {name: _sha256(made / name) for name in (MODEL, OPTIMIZER)}
+        self._wrote(STATE)
+        (made / STATE).write_text(json.dumps({**checkpoint.state, "sha256": hashes}, indent=1) + "\n")
+        for path in (*made.iterdir(), made):
+            _sync(path)
+        self._wrote("rename")
+        place = self.place(step)
+        shutil.rmtree(place, ignore_errors=True)  # only one that was found damaged can be there
+        made.rename(place)
+        _sync(self._folder)
+        self._wrote("prune")
+        self._prune(best)
+
+    def _prune(self, best: int | None) -> None:
+        for step in self.steps()[: -self._keep]:
+            if step != best:
+                gone = self.place(step).rename(self._folder / f"{_UNFINISHED}{step:08d}")
+                shutil.rmtree(gone)
+
+    def sweep(self) -> None:
+        """Remove what a writer that was killed has left. Nobody else may be writing."""
+        for path in self._folder.glob(f"{_UNFINISHED}*"):
+            shutil.rmtree(path)
+
+    def latest(self) -> Checkpoint | None:
+        """The last one that is intact; None where there is none. Damaged ones are named in the log."""
+        for step in reversed(self.steps()):
+            if (checkpoint := self.read(step)) is not None:
+                return checkpoint
+        return None
+
+    def read(self, step: int) -> Checkpoint | None:
+        """The checkpoint at ``step``; None, and why in the log, where it is damaged or not there."""
+        place = self.place(step)
+        try:
+            state = json.loads((place / STATE).read_text())
+            for name, wanted in state.pop("sha256").items():
+                if _sha256(place / name) != wanted:
+                    raise ValueError(f"{name} has another sha256 than {STATE} says")
+            return Checkpoint(model=load_file(place / MODEL), optimizer=load_file(place / OPTIMIZER), state=state)
+        except (OSError, ValueError, KeyError, AttributeError, SafetensorError) as error:
+            _log.warning("the checkpoint %s is damaged and is passed over: %s", place, error)
+            return None
+
+
+def model_tensors(module: Any) -> Tensors:
+    """Parameters and buffers of ``module`` that a file of it holds, each once."""
+    kept = module.state_dict()
+    named = [*module.named_parameters(), *module.named_buffers()]
+    return {name: tensor for name, tensor in named if name in kept}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,87 @@
+"""What a training measures on its way → ``metrics.jsonl``, and TensorBoard where asked.
+
+One JSON object a line: ``step`` (of all epochs), ``epoch`` (from 1), ``loss`` (mean over the rows since the line
+before), ``learning_rate``, ``gradient_norm``, ``rows``, ``rows_per_second``; where the model was validated ``step``,
+``epoch`` and the figures, whose names begin with ``validation_``.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from engine.errors import TrainingError
+
+METRICS = "metrics.jsonl"
+NONE, TENSORBOARD = "none", "tensorboard"
+_MOST_LINES = 10_000
+
+
+def lines_apart(steps: int) -> int:
+    """Steps from line to line: each step has one, but where there are very many."""
+    return -(-steps // _MOST_LINES)
+
+
+class History:
+    """The lines of one training.
+
+    Args:
+        folder: of the training.
+        report_to: ``none`` or ``tensorboard``.
+        step: from which it goes on; later lines, which a killed run wrote, are dropped.
+
+    Raises:
+        TrainingError: the package of ``report_to`` is not installed.
+    """
+
+    def __init__(self, folder: Path, *, report_to: str, step: int) -> None:
+        writer = tensorboard_writer(report_to)
+        path = folder / METRICS
+        kept = [line for line in _lines(path) if line["step"] <= step]
+        temporary = path.with_name(f".{METRICS}")
+        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        temporary.replace(path)
+        self._file = path.open("a")
+        self._board = writer(str(folder / "tensorboard"), purge_step=step + 1) if writer else None
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Write one line."""
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+        if self._board is not None:
+            for name, value in line.items():
+                if name not in ("step", "epoch"):
+                    self._board.add_scalar(name, value, line["step"])
+
+    def close(self) -> None:
+        """Nothing more is added."""
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def tensorboard_writer(report_to: str) -> Any:
+    """TensorBoard's writer; None where it is not asked.
+
+    Raises:
+        TrainingError: its package is not installed.
+    """
+    if report_to == NONE:
+        return None
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise TrainingError(
+            f"--report-to {TENSORBOARD} needs the package tensorboard: pip install 'softlabel-engine[tensorboard]'"
+        ) from None
+    return SummaryWriter
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file that are whole: the last one may have been cut by a kill."""
+    lines = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            break
+    return [line for line in lines if isinstance(line, dict) and "step" in line]

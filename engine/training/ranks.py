@@ -1,0 +1,118 @@
+"""The processes that train one model together: which one this is, and sums over all of them.
+
+``torchrun`` says so in the environment; without it a process is alone. Every wait for another rank has a limit, so that
+a rank that is lost becomes an error of the others.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from torch import Tensor
+
+from engine.errors import TrainingError
+
+LOST_SECONDS = 45.0
+_START_SECONDS = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranks:
+    """This process among those that train together.
+
+    Attributes:
+        rank: its number, from 0.
+        count: how many there are.
+        device: that it computes on.
+    """
+
+    rank: int
+    count: int
+    device: torch.device
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this one writes what there is to write."""
+        return self.rank == 0
+
+    def sum(self, tensor: Tensor, *, doing: str) -> None:
+        """Add up ``tensor`` over all ranks, in place.
+
+        Args:
+            tensor: on the device of this rank; of the same shape everywhere.
+            doing: for the message, where a rank is lost.
+
+        Raises:
+            TrainingError: another rank did not answer in time, or its connection broke.
+        """
+        if self.count == 1:
+            return
+        try:
+            torch.distributed.all_reduce(tensor)
+        except RuntimeError as error:  # torch's DistError is one
+            raise TrainingError(
+                f"rank {self.rank} of {self.count}: another rank was lost {doing} ({_first_words(error)}). "
+                "Run the same command again to go on from the last checkpoint"
+            ) from None
+
+
+def _first_words(error: RuntimeError) -> str:
+    return str(error).strip().split("\n")[0][:200]
+
+
+@contextmanager
+def joined_ranks(device: torch.device, *, lost_seconds: float = LOST_SECONDS) -> Iterator[Ranks]:
+    """Join the other ranks that ``torchrun`` has started, and leave them in the end.
+
+    Args:
+        device: of a process that is alone; each of several takes a GPU of its own where ``device`` is one.
+        lost_seconds: how long one waits for another.
+
+    Raises:
+        TrainingError: they do not come together, or there are fewer GPUs than ranks on this machine.
+    """
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield Ranks(rank=0, count=1, device=device)
+        return
+    rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
+    if device.type == "cuda":
+        if local >= torch.cuda.device_count():
+            raise TrainingError(
+                f"rank {rank} is number {local} on this machine, and there are {torch.cuda.device_count()} GPUs; "
+                "lower --nproc-per-node"
+            )
+        device = torch.device("cuda", local)
+        torch.cuda.set_device(device)
+    _join(device, rank, count)
+    try:
+        _settle(device, rank, count, lost_seconds)
+        yield Ranks(rank=rank, count=count, device=device)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def _join(device: torch.device, rank: int, count: int) -> None:
+    os.environ.setdefault("TORCH_NCCL_BLOCKING_WAIT", "1")  # so that a limit that is passed is an error, not an abort
+    try:
+        torch.distributed.init_process_group(
+            "nccl" if device.type == "cuda" else "gloo",
+            rank=rank,
+            world_size=count,
+            timeout=timedelta(seconds=_START_SECONDS),
+        )
+    except (RuntimeError, ValueError) as error:
+        raise TrainingError(
+            f"rank {rank} of {count} did not find the others: {_first_words(RuntimeError(error))}"
+        ) from None
+
+
+def _settle(device: torch.device, rank: int, count: int, lost_seconds: float) -> None:
+    """Wait until everybody is there; from then on nobody is waited for that long."""
+    Ranks(rank=rank, count=count, device=device).sum(torch.zeros(1, device=device), doing="at the beginning")
+    group = torch.distributed.group.WORLD
+    assert group is not None, "it has just been made"
+    torch.distributed.distributed_c10d._set_pg_timeout(timedelta(seconds=lost_seconds), group)
