@@ -14,6 +14,7 @@ The parts:
     label        all rows: rows and tokens a second, padding, waiting, and model FLOP/s against the square product (mfu)
     two          the same with two worker processes on the one GPU
     peers        the pipeline, and sorted batches of the best of three sizes, on a sample, in turn with `engine.label`
+    train        one epoch of `engine.train` over what `label` has made (BERT-small's shape), and Trainer on a sample
 """
 
 import argparse
@@ -25,11 +26,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.conditions import RESULTS, conditions
-from benchmarks.gpu_parts import OURS, PARTS, Setup
+from benchmarks.gpu_parts import OURS, Setup
+from benchmarks.gpu_parts import PARTS as LABEL_PARTS
+from benchmarks.gpu_training import train
 from benchmarks.made_models import SHAPES
 from benchmarks.relabelling import let_workers_import
 from benchmarks.rounds import lines
 from engine.model_files import quiet_transformers
+
+PARTS = {**LABEL_PARTS, "train": train}
 
 
 def main() -> None:
@@ -106,6 +111,8 @@ def table(result: dict[str, Any]) -> list[str]:
         rows.append(f"fp16 products: {best['square']} TFLOP/s square, {shapes} in the model's shapes")
         rows.append(f"copies, GB/s: {result['ceilings']['copies_gb_per_second']}")
     rows += [_speed(name, result[name]) for name in ("label", "two") if name in result]
+    if "train" in result:
+        rows += _training(result["train"])
     if "peers" in result:
         rows += [f"on {result['peers']['rows']} rows:", *lines(result["peers"]["figures"], ours=OURS)]
         rows += _at_scale(result)
@@ -120,6 +127,21 @@ def _speed(name: str, figures: dict[str, Any]) -> str:
         f"{figures['tokens_per_second']:,.0f} tokens/s, padding {figures['padding']:.3f}, "
         f"{figures['model_tflops']:.3g} TFLOP/s{mfu}, waiting {figures['waiting']:.1%}{against}"
     )
+
+
+def _training(figures: dict[str, Any]) -> list[str]:
+    mfu = f", MFU {figures['mfu']:.1%}" if "mfu" in figures else ""
+    ours = (
+        f"train: {figures['rows']:,} rows in {figures['seconds']:.1f} s: {figures['rows_per_second']:,.0f} rows/s, "
+        f"{figures['model_tflops']:.3g} TFLOP/s{mfu}, waiting {figures['waiting']:.1%}"
+    )
+    if isinstance(figures["trainer"], str):
+        return [ours, f"Trainer is {figures['trainer']}"]
+    theirs = (
+        f"against Trainer, {sampling}, on {figures['trainer_rows']:,} rows: {one['times_as_fast']:.2f} ×"
+        for sampling, one in figures["trainer"].items()
+    )
+    return [ours, *theirs]
 
 
 def _at_scale(result: dict[str, Any]) -> list[str]:

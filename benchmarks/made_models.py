@@ -46,6 +46,7 @@ class Shape:
 
 SHAPES = {
     "tiny": Shape(layers=2, width=64, heads=2, inner=256),
+    "bert-small": Shape(layers=4, width=512, heads=8, inner=2048),
     "bert-base": Shape(layers=12, width=768, heads=12, inner=3072),
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.conditions import RESULTS
+from benchmarks.loader_table import loader as loader_lines
 
 README = Path(__file__).parent.parent / "README.md"
 _ARMS = {
@@ -106,6 +107,39 @@ def kills(result: dict[str, Any]) -> str:
     )
 
 
+def loader(result: dict[str, Any]) -> str:
+    """The stream and the loaders that people use."""
+    return "\n".join(loader_lines(result))
+
+
+def training(result: dict[str, Any]) -> str:
+    """Ours and Trainer's, with the ratio."""
+    figures = result["figures"]
+    lines = ["| how | rows/s | engine is faster by |", "|---|---:|---:|"]
+    for name in sorted(figures, key=lambda name: -figures[name]["rows_per_second"]):
+        ratio = "" if name == "engine" else f"{figures[name]['times_as_fast']:.2f} ×"
+        lines.append(f"| {name} | {figures[name]['rows_per_second']:.1f} | {ratio} |")
+    waiting = max(result["waiting"].values())
+    note = (
+        f"{result['rows']} labelled reviews, mean {result['tokens']['mean']:.0f} and at most {result['tokens']['max']} "
+        f"tokens, {result['batch_size']} rows a step; medians of {len(result['seconds']['engine'])} rounds in turn, "
+        f"ratios within each. The next step was never waited for longer than {waiting:.2%} of the time. "
+        f"{_conditions(result)}"
+    )
+    return "\n".join([*lines, "", note])
+
+
+def training_kills(one: dict[str, Any], two: dict[str, Any]) -> str:
+    """Two sentences."""
+    return (
+        f"{one['kills']} SIGKILLs at random moments of {one['trials']} trainings ({one['killed_in']['checkpoint']} of "
+        f"them while a checkpoint was written): {one['equal']} of {one['trials']} ended with the weights and losses of "
+        f"one that was never stopped, to the last bit. Of two processes, {two['kills']} kills of one or both: "
+        f"{two['equal']} of {two['trials']}, the largest difference of a weight {two['largest_difference']:.0e}; the "
+        f"other process ended {two['longest_wait_for_a_lost_rank']:.0f} s after one was lost, at most."
+    )
+
+
 def troubles(result: dict[str, Any]) -> str:
     """One sentence."""
     longest = result["longest_seconds"]
@@ -167,6 +201,9 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "tokenising": (tokenising, ("tokenising",)),
     "parity": (parity, ("parity",)),
     "kills": (kills, ("kills",)),
+    "training": (training, ("training_throughput",)),
+    "training_kills": (training_kills, ("training_kills", "training_kills_2")),
+    "loader": (loader, ("loader",)),
     "troubles": (troubles, ("troubles",)),
     "scale": (scale, ("scale",)),
     "queries": (queries, ("queries",)),

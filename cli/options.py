@@ -122,7 +122,7 @@ def training_options(*, epochs: int, batch_size: int, learning_rate: float) -> C
             type=click.FloatRange(min=1),
             default=45.0,
             metavar="SECONDS",
-            help="Of several processes: when one that does not answer is lost.",
+            help="Of several processes: when one that does not answer is lost. A checkpoint must be written within it.",
         ),
     )
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.gpu import run_parts, table
-from benchmarks.gpu_parts import PARTS, Setup
+from benchmarks.gpu import PARTS, run_parts, table
+from benchmarks.gpu_parts import Setup
 from benchmarks.made_models import SHAPES
 
 ROOT = Path(__file__).parent.parent
@@ -77,9 +77,23 @@ def test_the_peers_are_compared_with_ours_in_the_same_rounds(result: dict[str, A
     assert all(len(times) == 1 for times in result["peers"]["seconds"].values())
 
 
+def test_a_student_learns_from_the_store(result: dict[str, Any]) -> None:
+    figures = result["train"]
+    assert figures["rows"] == ROWS
+    assert figures["mfu"] == pytest.approx(figures["model_tflops"] / result["ceilings"]["fp32"]["square"], abs=1e-3)
+    assert isinstance(figures["trainer"], str) or figures["trainer"]["random"]["rows_per_second"] > 0
+
+
 def test_the_table_tells_every_part(result: dict[str, Any]) -> None:
     text = "\n".join(table(result))
-    for word in ("fp16, against transformers", "TFLOP/s square", "label: 48 rows", "two: 48 rows", "pipeline"):
+    for word in (
+        "fp16, against transformers",
+        "TFLOP/s square",
+        "label: 48 rows",
+        "two: 48 rows",
+        "pipeline",
+        "train: 48 rows",
+    ):
         assert word in text
 
 

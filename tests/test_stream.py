@@ -1,31 +1,48 @@
-"""Batches of arrays: every row once, aligned with what was written, and resumed to the row."""
+"""Batches of arrays: every row once, aligned with what was written, and resumed to the row, whoever reads them."""
 
+import gc
+import itertools
+import threading
+import tracemalloc
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from faults import FaultyStorage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_factory import (
+    EXTRAS,
+    NoWaitStorage,
     add_corpus,
     add_labels,
     add_tokens,
     label_of,
     make_store,
     random_logits,
+    repair_labels,
     text_of,
     token_ids,
     write_header,
 )
 
 from store import Store
-from store.errors import DamageError, StoreMissingError
-from store.order import BLOCK_ROWS, WINDOW_BLOCKS
+from store.errors import DamageError, MismatchError, StoreMissingError
+from store.order import BLOCK_ROWS, WINDOW_BLOCKS, EpochOrder
+from store.row_set import RowSet
+from store.schema import shard_of
+from store.selection import Selection, fingerprints, freeze_selection
+from store.storage import MemoryStorage
 from store.stream import Batch, Stream, StreamConfig, failed_rows
 
 WINDOW = BLOCK_ROWS * WINDOW_BLOCKS
 MANY = 2 * WINDOW + 12_345
 FAILED = [0, 63, 64, 499]
+ALSO_FAILED = [5, 63, 100, 101, 102]
 
 
 @pytest.fixture(scope="module")
@@ -293,3 +310,413 @@ def test_equal_streams_give_equal_batches(made: Store) -> None:
     batches = list(made.stream(labels="bert", encoding="words-8-right", batch_size=100))
     again = list(made.stream(labels="bert", encoding="words-8-right", batch_size=100))
     assert all(same(one, two) for one, two in zip(batches, again, strict=True))
+
+
+# ranks, workers and resumes
+
+ALL_COLUMNS = ("text", "id", "label", "n_chars", "stars", "Café", "logits", "prediction", "confidence", "truncated")
+RANKS_AND_WORKERS = [(ranks, workers) for ranks in (1, 2, 4) for workers in (0, 2, 4)]
+
+
+@pytest.fixture(scope="module")
+def rich() -> Store:
+    """500 rows with every kind of column; four rows of ``bert`` and five of ``roberta`` failed, one of them the same."""
+    made = write_header(rows=500, shards=7, extras=EXTRAS)
+    add_corpus(made)
+    add_labels(made, "bert", failed=FAILED)
+    add_labels(made, "roberta", seed=1, failed=ALSO_FAILED)
+    add_tokens(made, "words-8-right")
+    return made
+
+
+@pytest.fixture(scope="module")
+def wide() -> Store:
+    """A window and a bit, with texts, labels and tokens."""
+    made = write_header(rows=WINDOW + 500, shards=3)
+    add_corpus(made)
+    add_labels(made, "bert", failed=FAILED)
+    add_tokens(made, "words-8-right")
+    return made
+
+
+def together(parts: list[Batch]) -> Batch:
+    """The parts of one step as one batch; they are in the order of their ranks."""
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    if "offsets" in joined:
+        lengths = [length for part in parts for length in np.diff(part["offsets"]).tolist()]
+        joined["offsets"] = np.array([0, *itertools.accumulate(lengths)], np.int64)
+    return joined
+
+
+def assert_same(ours: list[Batch], theirs: list[Batch]) -> None:
+    """Not a number is equal to itself here, which no text is: extra columns may be null."""
+    assert len(ours) == len(theirs)
+    for one, two in zip(ours, theirs, strict=True):
+        assert one.keys() == two.keys()
+        for name in one:
+            assert one[name].dtype == two[name].dtype, name
+            np.testing.assert_array_equal(one[name], two[name], err_msg=name)
+
+
+def by_ranks(made: Store, ranks: int, **config: Any) -> list[Batch]:
+    """The steps of all ranks together; all have equally many of them, and know how many rows there are."""
+    streams = [made.stream(rank=rank, ranks=ranks, **config) for rank in range(ranks)]
+    assert len({(stream.rows, stream.steps) for stream in streams}) == 1
+    steps = list(zip(*streams, strict=True))
+    assert len(steps) == streams[0].steps - config.get("step", 0)
+    return [together(list(parts)) for parts in steps]
+
+
+@pytest.mark.parametrize(("ranks", "workers"), RANKS_AND_WORKERS)
+@pytest.mark.parametrize("batch_size", [2, 37, 99, 165, 10_000])
+def test_the_parts_of_all_ranks_are_the_batch_of_one(rich: Store, batch_size: int, ranks: int, workers: int) -> None:
+    """Of 496 rows, the last step has 15, 1, 1 and all; a step of 2 has no row for some of 4 ranks."""
+    config: dict[str, Any] = {"labels": "bert", "columns": ALL_COLUMNS, "encoding": "words-8-right", "seed": 3}
+    alone = list(rich.stream(**config, batch_size=batch_size, workers=0))
+    assert_same(by_ranks(rich, ranks, **config, batch_size=batch_size, workers=workers), alone)
+
+
+@pytest.mark.parametrize(("ranks", "workers"), RANKS_AND_WORKERS)
+@pytest.mark.parametrize("batch_size", [10_000, WINDOW + 495])
+def test_the_parts_of_steps_that_straddle_windows_are_the_batch_of_one(
+    wide: Store, batch_size: int, ranks: int, workers: int
+) -> None:
+    config: dict[str, Any] = {"labels": "bert", "columns": ("text", "label", "logits"), "encoding": "words-8-right"}
+    alone = list(wide.stream(**config, batch_size=batch_size, workers=0))
+    assert len(alone[-1]["row"]) == (wide.header.rows - len(FAILED)) % batch_size
+    assert_same(by_ranks(wide, ranks, **config, batch_size=batch_size, workers=workers), alone)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_parts_differ_by_one_row_at_most(made: Store, workers: int) -> None:
+    parts = [list(made.stream(labels="bert", batch_size=99, rank=rank, ranks=4, workers=workers)) for rank in range(4)]
+    sizes = [[len(batch["row"]) for batch in part] for part in parts]
+    assert [sum(step) for step in zip(*sizes, strict=True)] == [99, 99, 99, 99, 99, 1]
+    assert all(max(step) - min(step) <= 1 for step in zip(*sizes, strict=True))
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_a_part_without_rows_has_all_columns_in_their_types(rich: Store, workers: int) -> None:
+    columns, encoding = ("text", "label", "logits", "confidence"), "words-8-right"
+    config: dict[str, Any] = {"labels": ("bert", "roberta"), "columns": columns, "encoding": encoding}
+    parts = [list(rich.stream(**config, batch_size=2, rank=rank, ranks=3, workers=workers)) for rank in range(3)]
+    (empty,) = [part for part in parts if not any(len(batch["row"]) for batch in part)]
+    (full, _) = [part for part in parts if part is not empty]
+    assert len(empty) == len(full) == 246
+    for batch, example in zip(empty, full, strict=True):
+        assert batch.keys() == example.keys()
+        assert batch["offsets"].tolist() == [0]
+        for name in set(batch) - {"offsets"}:
+            assert len(batch[name]) == 0
+            assert batch[name].dtype == example[name].dtype
+            assert batch[name].shape[1:] == example[name].shape[1:]
+
+
+def interrupted(made: Store, data: st.DataObject, *, cuts: int, **config: Any) -> list[Batch]:
+    """An epoch that is read in pieces, each by another number of ranks and workers, from the state of the last."""
+    steps = made.stream(**config).steps
+    ends = sorted(data.draw(st.lists(st.integers(0, steps), min_size=cuts, max_size=cuts), label="interruptions"))
+    state, seen = {"seed": config.pop("seed"), "epoch": config.pop("epoch"), "step": 0}, list[Batch]()
+    for start, stop in pairwise([0, *ends, steps]):
+        ranks = data.draw(st.integers(1, 5), label="ranks")
+        workers = data.draw(st.sampled_from([0, 1, 2, 4]), label="workers")
+        streams = [made.stream(**config, **state, rank=rank, ranks=ranks, workers=workers) for rank in range(ranks)]
+        readers = [iter(stream) for stream in streams]
+        seen += [together([next(reader) for reader in readers]) for _ in range(stop - start)]
+        states = [stream.state() for stream in streams]
+        assert states == [{**state, "step": stop}] * ranks
+        state = states[0]
+    return seen
+
+
+@settings(max_examples=30, deadline=None)
+@given(batch_size=st.integers(1, 300), seed=st.integers(0, 2**32), epoch=st.integers(0, 100), data=st.data())
+def test_three_interruptions_with_other_ranks_change_nothing(
+    made: Store, batch_size: int, seed: int, epoch: int, data: st.DataObject
+) -> None:
+    config: dict[str, Any] = {"labels": "bert", "columns": ("text", "logits"), "encoding": "words-8-right"}
+    config |= {"batch_size": batch_size, "seed": seed, "epoch": epoch}
+    assert_same(interrupted(made, data, cuts=3, **config), list(made.stream(**config, workers=0)))
+
+
+@settings(max_examples=6, deadline=None)
+@given(batch_size=st.sampled_from([4_999, WINDOW // 3, WINDOW - 1]), data=st.data())
+def test_three_interruptions_over_many_windows_change_nothing(
+    large: Store, batch_size: int, data: st.DataObject
+) -> None:
+    config: dict[str, Any] = {"labels": "bert", "batch_size": batch_size, "seed": 1, "epoch": 2}
+    assert_same(interrupted(large, data, cuts=3, **config), list(large.stream(**config, workers=0)))
+
+
+@pytest.mark.parametrize("changes", [{"rank": -1}, {"rank": 2, "ranks": 2}, {"rank": 1}, {"ranks": 0}])
+def test_a_rank_is_one_of_the_ranks(made: Store, changes: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"rank is -?\d of \d; it must be from 0 to"):
+        made.stream(labels="bert", **changes)
+
+
+@pytest.mark.parametrize("changes", [{"step": -1}, {"workers": -1}])
+def test_steps_and_workers_are_not_negative(made: Store, changes: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"step is -?\d and workers -?\d; neither can be negative"):
+        made.stream(labels="bert", **changes)
+
+
+# selections and several label sets
+
+
+def chosen(made: Store, name: str, rows: Iterable[int]) -> RowSet:
+    """Freeze a selection that no SQL made; its rows."""
+    numbers = RowSet.of(np.array(sorted(rows), np.int64), size=made.header.rows)
+    freeze_selection(made, Selection(name=name, rows=numbers, sources=fingerprints(made, ["corpus"])))
+    return numbers
+
+
+def in_order(made: Store, rows: RowSet, *, seed: int, epoch: int) -> list[int]:
+    """Row numbers as the order of the epoch has them."""
+    windows = EpochOrder(made.header.rows, seed=seed, epoch=epoch, chosen=rows).windows()
+    return [row for window in windows for row in window.members[window.order].tolist()]
+
+
+@pytest.mark.parametrize(("ranks", "workers"), [(1, 0), (1, 2), (3, 0), (4, 2)])
+def test_a_selection_comes_exactly_and_in_its_order(rich: Store, ranks: int, workers: int) -> None:
+    rows = chosen(rich, "odd-or-many", [row for row in range(500) if row % 2 or row > 400])
+    config: dict[str, Any] = {"select": "odd-or-many", "columns": ("text",), "encoding": "words-8-right"}
+    config |= {"batch_size": 41, "seed": 9, "epoch": 4, "workers": workers}
+    batches = by_ranks(rich, ranks, **config)
+    assert rows_of(batches) == in_order(rich, rows, seed=9, epoch=4)
+    assert sorted(rows_of(batches)) == rows.numbers().tolist()
+    assert [text for batch in batches for text in batch["text"]] == [text_of(row) for row in rows_of(batches)]
+    assert rich.stream(**config).rows == len(rows)
+    assert len(batches) == -(-len(rows) // 41)
+
+
+def test_a_selection_over_many_windows_comes_exactly_and_in_its_order(wide: Store) -> None:
+    rows = chosen(wide, "every-third", range(0, WINDOW + 500, 3))
+    batches = by_ranks(wide, 2, select="every-third", columns=(), encoding="words-8-right", batch_size=5_000, workers=2)
+    assert rows_of(batches) == in_order(wide, rows, seed=0, epoch=0)
+    for step in (0, 3, 4):
+        tail = by_ranks(
+            wide, 3, select="every-third", columns=(), encoding="words-8-right", batch_size=5_000, step=step
+        )
+        assert_same(tail, batches[step:])
+
+
+def test_of_a_selection_the_rows_that_failed_are_left_out(rich: Store) -> None:
+    rows = chosen(rich, "first-seventy", range(70))
+    labelled = rows & ~RowSet.of(np.array(FAILED), size=500)
+    batches = by_ranks(rich, 2, labels="bert", select="first-seventy", batch_size=16)
+    assert sorted(rows_of(batches)) == sorted(set(range(70)) - set(FAILED))
+    assert rows_of(batches) == in_order(rich, labelled, seed=0, epoch=0)
+    assert sorted(rows_of(by_ranks(rich, 2, select="first-seventy", columns=("text",)))) == list(range(70))
+
+
+def test_a_selection_of_failed_rows_alone_gives_no_batch(rich: Store) -> None:
+    chosen(rich, "failed-alone", FAILED)
+    stream = rich.stream(labels="bert", select="failed-alone")
+    assert (stream.rows, stream.steps, list(stream)) == (0, 0, [])
+
+
+@pytest.mark.parametrize("names", [("bert", "roberta"), ("roberta", "bert"), ("bert",)])
+@pytest.mark.parametrize(("ranks", "workers"), [(1, 0), (3, 2)])
+def test_label_columns_of_several_sets_are_stacked(
+    rich: Store, names: tuple[str, ...], ranks: int, workers: int
+) -> None:
+    """(rows, label sets, …) in the order in which they are asked; a row that failed in either does not come."""
+    logits = {"bert": random_logits(500, failed=FAILED), "roberta": random_logits(500, seed=1, failed=ALSO_FAILED)}
+    columns = ("logits", "prediction", "truncated", "text", "label")
+    batches = by_ranks(rich, ranks, labels=names, columns=columns, batch_size=60, workers=workers)
+    lost = {*FAILED, *ALSO_FAILED} if len(names) == 2 else set(FAILED)
+    assert sorted(rows_of(batches)) == sorted(set(range(500)) - lost)
+    assert rich.stream(labels=names).rows == 500 - len(lost)
+    for batch in batches:
+        rows = batch["row"]
+        expected = np.stack([logits[name][rows] for name in names], axis=1)
+        assert np.array_equal(batch["logits"], expected if len(names) == 2 else expected[:, 0])
+        predictions = expected.argmax(axis=2)
+        assert np.array_equal(batch["prediction"], predictions if len(names) == 2 else predictions[:, 0])
+        assert batch["truncated"].shape == ((len(rows), 2) if len(names) == 2 else (len(rows),))
+        assert batch["text"].tolist() == [text_of(row) for row in rows.tolist()]
+        assert batch["label"].shape == (len(rows),)
+
+
+def test_words_of_several_sets_are_stacked_too(rich: Store) -> None:
+    """A column of strings; it is null in every row that comes."""
+    (batch,) = rich.stream(labels=("bert", "roberta"), columns=("failure",), batch_size=1_000)
+    assert batch["failure"].shape == (492, 2)
+    assert set(batch["failure"].ravel().tolist()) == {None}
+
+
+def test_one_unknown_set_among_several_is_refused(rich: Store) -> None:
+    with pytest.raises(StoreMissingError, match="has no label set 'gpt'"):
+        rich.stream(labels=("bert", "gpt"))
+
+
+def test_an_unknown_selection_is_refused_with_the_known_ones() -> None:
+    made = make_store(rows=50)
+    chosen(made, "few", range(5))
+    with pytest.raises(StoreMissingError, match="has no selection 'many'; it has: few"):
+        made.stream(labels="bert", select="many")
+
+
+def test_a_selection_whose_labels_have_changed_is_refused() -> None:
+    made = make_store(rows=50)
+    rows = RowSet.of(np.arange(5), size=50)
+    sources = fingerprints(made, ["corpus", "labels/bert"])
+    freeze_selection(made, Selection(name="sure", rows=rows, sources=sources))
+    assert made.stream(labels="bert", select="sure").rows == 5
+    repair_labels(made, "bert", shard=1, seed=9)
+    with pytest.raises(MismatchError, match=r"selection 'sure' .* was made from labels/bert when its fingerprint was"):
+        made.stream(labels="bert", select="sure")
+
+
+# what is read, held and left behind
+
+
+@pytest.fixture(scope="module")
+def in_many_shards() -> tuple[Store, FaultyStorage]:
+    """A window and four blocks in 300 shards, with labels alone, in a storage that counts its calls and does not fail."""
+    storage = FaultyStorage(MemoryStorage())
+    made = write_header(storage, rows=WINDOW + 4 * BLOCK_ROWS, shards=300)
+    add_labels(made, "bert")
+    made.label_set("bert").seal()
+    return made, storage
+
+
+def data_reads(storage: FaultyStorage) -> list[str]:
+    """Names of the data files that were read, in that order."""
+    return [call.removeprefix("read ") for call in storage.calls if call.startswith("read ") and ".arrow" in call]
+
+
+def shards_of(made: Store, rows: Iterable[int]) -> set[str]:
+    """The label files that hold ``rows``."""
+    records = made.label_set("bert").records()
+    numbers = {shard_of(int(row), rows=made.header.rows, shards=made.header.shards) for row in rows}
+    return {f"labels/bert/{records[number].file}" for number in numbers}
+
+
+@pytest.mark.parametrize("workers", [0, 1, 4])
+def test_a_resume_reads_nothing_of_the_windows_before(
+    in_many_shards: tuple[Store, FaultyStorage], workers: int
+) -> None:
+    made, storage = in_many_shards
+    (last,) = EpochOrder(made.header.rows, seed=0, epoch=0).windows(WINDOW)
+    storage.calls.clear()
+    batches = list(made.stream(labels="bert", batch_size=64, step=WINDOW // 64, workers=workers))
+    assert sorted(rows_of(batches)) == last.members.tolist()
+    read = data_reads(storage)
+    assert set(read) == shards_of(made, last.members)
+    assert len(read) == len(set(read)) <= 8
+    storage.calls.clear()
+    assert len(list(made.stream(labels="bert", batch_size=1_024, workers=workers))) == 65
+    assert len(set(data_reads(storage))) == 300
+
+
+def test_a_rank_reads_no_shard_that_others_alone_need(in_many_shards: tuple[Store, FaultyStorage]) -> None:
+    """Of the last step's 256 rows, each of 128 ranks has two."""
+    made, storage = in_many_shards
+    storage.calls.clear()
+    (batch,) = made.stream(labels="bert", batch_size=256, step=WINDOW // 256, rank=77, ranks=128)
+    assert len(batch["row"]) == 2
+    assert set(data_reads(storage)) == shards_of(made, batch["row"])
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_memory_is_bounded_by_about_two_windows(tmp_path: Path, workers: int) -> None:
+    """A window is 4 MiB of logits, and the epoch has eight; while one is read, its pieces and the sorted ones stand."""
+    rows, classes, window = 8 * WINDOW, 32, WINDOW * 32 * 2
+    made = write_header(NoWaitStorage(tmp_path), rows=rows, shards=16, classes=[f"class {n}" for n in range(classes)])
+    logits = np.broadcast_to(np.arange(classes, dtype=np.float16), (rows, classes))
+    add_labels(made, "wide", logits=logits)
+    before, most, batches = pa.total_allocated_bytes(), 0, 0
+    tracemalloc.start()
+    try:
+        for _ in made.stream(labels="wide", batch_size=512, workers=workers):
+            most = max(most, pa.total_allocated_bytes() - before)
+            batches += 1
+        of_python = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert batches == rows // 512
+    assert window <= most < 4.5 * window
+    assert of_python < 2 * window
+
+
+def threads() -> set[threading.Thread]:
+    return set(threading.enumerate())
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize("taken", [0, 1, 80])
+def test_a_stream_that_is_left_half_read_leaves_no_thread_behind(large: Store, workers: int, taken: int) -> None:
+    before = threads()
+    reader = iter(large.stream(labels="bert", batch_size=1_000, workers=workers))
+    for _ in range(taken):
+        next(reader)
+    assert taken == 0 or threads() > before
+    del reader
+    gc.collect()
+    assert threads() == before
+
+
+def test_a_stream_that_is_read_to_its_end_leaves_no_thread_behind(large: Store) -> None:
+    before = threads()
+    assert sum(1 for _ in large.stream(labels="bert", batch_size=10_000, workers=4)) == 15
+    assert threads() == before
+
+
+def damage_inside(made: Store, path: str, shard: int) -> str:
+    """Overwrite a quarter of a shard, whose size and end stay, so that it opens; the file's name."""
+    record = made.family(path).records()[shard]
+    data = bytearray(made.storage.read(f"{path}/{record.file}").to_pybytes())
+    quarter = len(data) // 4
+    data[quarter : 2 * quarter] = bytes(quarter)
+    made.storage.put(f"{path}/{record.file}", bytes(data))
+    return record.file
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2, 4])
+def test_an_error_of_a_reading_thread_reaches_the_caller_by_name(workers: int) -> None:
+    before = threads()
+    made = make_store(rows=6_000)
+    file = damage_inside(made, "corpus", 1)
+    with pytest.raises(DamageError, match=f"/corpus/{file} is damaged"):
+        list(made.stream(labels="bert", columns=("text", "logits"), workers=workers))
+    gc.collect()
+    assert threads() == before
+
+
+@pytest.mark.parametrize("workers", [0, 1, 4])
+def test_an_error_comes_where_its_window_begins(workers: int) -> None:
+    """What was read before is given out before. A selection leaves the damaged shard to the second window alone."""
+    made = write_header(rows=WINDOW + 4 * BLOCK_ROWS, shards=300)
+    add_labels(made, "bert")
+    first, second = (window.members for window in EpochOrder(made.header.rows, seed=0, epoch=0).windows())
+    begin, stop = made.shard_range(shard_of(int(second[0]), rows=made.header.rows, shards=300))
+    kept = first[(first < begin) | (first >= stop)]
+    numbers = RowSet.of(np.concatenate([kept, second]), size=made.header.rows)
+    freeze_selection(made, Selection(name="kept", rows=numbers, sources=fingerprints(made, ["labels/bert"])))
+    (name,) = shards_of(made, [begin])
+    made.storage.put(name, b"short")
+    seen: list[Batch] = []
+
+    def read() -> None:
+        seen.extend(made.stream(labels="bert", select="kept", batch_size=4_096, workers=workers))
+
+    with pytest.raises(DamageError, match=name):
+        read()
+    assert len(seen) == len(kept) // 4_096 == 15
+    assert set(rows_of(seen)) < set(kept.tolist())
+
+
+def test_a_stream_composes_with_webdataset(rich: Store) -> None:
+    """As the first stage, with two of webdataset's behind it."""
+    import webdataset as wds
+
+    stream = rich.stream(labels="bert", columns=("logits",), batch_size=31)
+    predicted = wds.map(lambda batch: (batch["row"], batch["logits"].argmax(axis=1)))
+    pairs = list(wds.DataPipeline(stream, predicted, wds.batched(2)))
+    batches = list(stream)
+    assert len(pairs) == len(batches) / 2
+    for number, (rows, predictions) in enumerate(pairs):
+        expected = batches[2 * number : 2 * number + 2]
+        assert np.array_equal(rows, [batch["row"] for batch in expected])
+        assert np.array_equal(predictions, [batch["logits"].argmax(axis=1) for batch in expected])

@@ -13,20 +13,15 @@ import numpy as np
 import torch
 
 from engine.errors import TrainingError
-from engine.forward import Forward
 from engine.model import Classifier
-from engine.packed_model import FUSED, PADDED, PLAIN, choose_path
 from engine.progress import Tick, silent
+from engine.training.backward import Backward
 from engine.training.checkpoint import Checkpoint, Tensors, model_tensors
 from engine.training.course import Best, Course, Saving, Validating
 from engine.training.loss import Loss
 from engine.training.optimizer import FlatGradients, Optimizer, linear_decay
 from engine.training.ranks import Ranks
 from engine.training.steps import Step, Steps, ahead
-
-CPU_BUDGET = 2048
-CUDA_BUDGET = 16_384
-_PROBED = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,11 +116,13 @@ class Training:
     ) -> None:
         config = lesson.config
         self.course = Course()
-        self._model, self._steps, self._loss, self._config = lesson.model, lesson.steps, lesson.loss, config
+        self._model, self._steps, self._config = lesson.model, lesson.steps, config
         self._ranks, self._saving, self._validating, self._tick = ranks, saving, validating, tick
         self._total = config.epochs * lesson.steps.per_epoch
         self._module: Any = lesson.model.module.to(ranks.device)
-        self._forward = _forward(self._module, config, ranks.device, longest=lesson.steps.longest)
+        self._backward = Backward(
+            self._module, lesson.loss, ranks.device, budget=config.tokens_per_batch, longest=lesson.steps.longest
+        )
         self._optimizer = Optimizer(
             self._module,
             learning_rate=config.learning_rate,
@@ -136,14 +133,14 @@ class Training:
 
     def resume(self) -> None:
         """Go on from the latest checkpoint, where there is one."""
-        if self._saving is None:
-            return
-        if (checkpoint := self._saving.checkpoints.latest()) is not None:
+        checkpoint = self._saving.checkpoints.latest() if self._saving is not None else None
+        if checkpoint is not None:
             self._place(checkpoint.model)
             self._optimizer.restore(checkpoint.optimizer)
             self.course = Course.of(checkpoint.state)
         self._agree()
-        self._saving.begin(self.course.done, first=self._ranks.is_first)
+        if self._saving is not None:
+            self._saving.begin(self.course.done, first=self._ranks.is_first)
 
     def _agree(self) -> None:
         """See that all ranks go on from the same step: they must find the same checkpoints.
@@ -153,7 +150,7 @@ class Training:
         """
         steps = torch.zeros(self._ranks.count, device=self._ranks.device)
         steps[self._ranks.rank] = self.course.done
-        self._ranks.sum(steps, doing="at the beginning")
+        self._ranks.sum(steps, doing="at the beginning", patient=True)
         if (steps != self.course.done).any():
             raise TrainingError(
                 f"ranks would go on from different steps ({', '.join(f'{int(step):,}' for step in steps)}): --out must "
@@ -198,7 +195,7 @@ class Training:
         self._module.train()
         torch.manual_seed(_step_seed(self._config.seed, done, self._ranks.rank))
         gradients.zero()
-        self._accumulate(step)
+        self._backward(step, gradients)
         self._ranks.sum(gradients.everything, doing=f"in step {done + 1:,}")
         loss = float(gradients.sums[0])
         if not np.isfinite(loss):
@@ -206,18 +203,6 @@ class Training:
         norm = gradients.clip(self._config.clip)
         self._optimizer.step(done)
         return loss, norm
-
-    def _accumulate(self, step: Step) -> None:
-        """Add the gradients of this rank's rows, micro-batch by micro-batch, and the sum of their losses."""
-        device = self._ranks.device
-        targets = {name: torch.from_numpy(array).to(device) for name, array in step.targets.items()}
-        for part in self._forward.plan(step.tokens.lengths[step.rows]) if len(step.rows) else ():
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                logits = self._forward(step.tokens, step.rows[part])
-            chosen = torch.from_numpy(part).to(device)
-            summed = self._loss(logits, {name: tensor[chosen] for name, tensor in targets.items()})
-            torch.autograd.backward(summed / step.size)
-            self._gradients.sums[0] += summed.detach()
 
     def _after_step(self) -> None:
         """Write a line, end the epoch, validate and save, where it is time to."""
@@ -232,6 +217,8 @@ class Training:
         )
         if validates:
             self._validate()
+            if course.stopped and not ends:
+                course.end_epoch()
         is_last = course.stopped or course.done == self._total
         if (
             self._saving is not None
@@ -268,13 +255,3 @@ class Training:
 
 def _step_seed(seed: int, step: int, rank: int) -> int:
     return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
-def _forward(module: Any, config: LoopConfig, device: torch.device, *, longest: int) -> Forward:
-    """Packed rows, where the model's logits stay the same; on a GPU only where it has the kernel for them."""
-    budget = config.tokens_per_batch or (CUDA_BUDGET if device.type == "cuda" else CPU_BUDGET)
-    path = choose_path(module.eval(), longest=min(longest, _PROBED), among=(FUSED, PLAIN))
-    forward = Forward(module.train(), path=path, budget=budget, longest=longest)
-    if device.type == "cuda" and path != PADDED and forward.has_attention_dropout:
-        return Forward(module, path=PADDED, budget=budget, longest=longest)
-    return forward

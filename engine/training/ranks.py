@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from torch import Tensor
 from engine.errors import TrainingError
 
 LOST_SECONDS = 45.0
-_START_SECONDS = 600.0
+START_SECONDS = 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,23 +28,26 @@ class Ranks:
         rank: its number, from 0.
         count: how many there are.
         device: that it computes on.
+        group: of torch, whose limit is that of a lost rank; None where this one is alone.
     """
 
     rank: int
     count: int
     device: torch.device
+    group: Any = None
 
     @property
     def is_first(self) -> bool:
         """Whether this one writes what there is to write."""
         return self.rank == 0
 
-    def sum(self, tensor: Tensor, *, doing: str) -> None:
+    def sum(self, tensor: Tensor, *, doing: str, patient: bool = False) -> None:
         """Add up ``tensor`` over all ranks, in place.
 
         Args:
             tensor: on the device of this rank; of the same shape everywhere.
             doing: for the message, where a rank is lost.
+            patient: whether to wait as long as ranks may take to begin.
 
         Raises:
             TrainingError: another rank did not answer in time, or its connection broke.
@@ -51,7 +55,7 @@ class Ranks:
         if self.count == 1:
             return
         try:
-            torch.distributed.all_reduce(tensor)
+            torch.distributed.all_reduce(tensor, group=None if patient else self.group)
         except RuntimeError as error:  # torch's DistError is one
             raise TrainingError(
                 f"rank {self.rank} of {self.count}: another rank was lost {doing} ({_first_words(error)}). "
@@ -64,12 +68,15 @@ def _first_words(error: RuntimeError) -> str:
 
 
 @contextmanager
-def joined_ranks(device: torch.device, *, lost_seconds: float = LOST_SECONDS) -> Iterator[Ranks]:
+def joined_ranks(
+    device: torch.device, *, lost_seconds: float = LOST_SECONDS, start_seconds: float = START_SECONDS
+) -> Iterator[Ranks]:
     """Join the other ranks that ``torchrun`` has started, and leave them in the end.
 
     Args:
         device: of a process that is alone; each of several takes a GPU of its own where ``device`` is one.
         lost_seconds: how long one waits for another.
+        start_seconds: the same at the beginning, while models are loaded.
 
     Raises:
         TrainingError: they do not come together, or there are fewer GPUs than ranks on this machine.
@@ -87,32 +94,24 @@ def joined_ranks(device: torch.device, *, lost_seconds: float = LOST_SECONDS) ->
             )
         device = torch.device("cuda", local)
         torch.cuda.set_device(device)
-    _join(device, rank, count)
+    _join(device, rank, count, start_seconds)
     try:
-        _settle(device, rank, count, lost_seconds)
-        yield Ranks(rank=rank, count=count, device=device)
+        group = torch.distributed.new_group(timeout=timedelta(seconds=lost_seconds))
+        yield Ranks(rank=rank, count=count, device=device, group=group)
     finally:
         torch.distributed.destroy_process_group()
 
 
-def _join(device: torch.device, rank: int, count: int) -> None:
+def _join(device: torch.device, rank: int, count: int, start_seconds: float) -> None:
     os.environ.setdefault("TORCH_NCCL_BLOCKING_WAIT", "1")  # so that a limit that is passed is an error, not an abort
     try:
         torch.distributed.init_process_group(
             "nccl" if device.type == "cuda" else "gloo",
             rank=rank,
             world_size=count,
-            timeout=timedelta(seconds=_START_SECONDS),
+            timeout=timedelta(seconds=start_seconds),
         )
     except (RuntimeError, ValueError) as error:
         raise TrainingError(
             f"rank {rank} of {count} did not find the others: {_first_words(RuntimeError(error))}"
         ) from None
-
-
-def _settle(device: torch.device, rank: int, count: int, lost_seconds: float) -> None:
-    """Wait until everybody is there; from then on nobody is waited for that long."""
-    Ranks(rank=rank, count=count, device=device).sum(torch.zeros(1, device=device), doing="at the beginning")
-    group = torch.distributed.group.WORLD
-    assert group is not None, "it has just been made"
-    torch.distributed.distributed_c10d._set_pg_timeout(timedelta(seconds=lost_seconds), group)

@@ -1,0 +1,250 @@
+"""`engine train` as a user runs it: selections, weights, several teachers, validation, and going on after a stop."""
+
+import dataclasses
+import hashlib
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import engine
+import store
+from cli.main import run
+from engine.errors import TrainingError
+from engine.training.checkpoint import Checkpoints
+from engine.training.loop import LoopConfig
+from store.errors import StoreMissingError
+
+SHORT = LoopConfig(epochs=1, batch_size=64, learning_rate=1e-3)
+
+
+class Stop(Exception):
+    """As a kill would, but one that a test survives."""
+
+
+def config(demo, out, **changes):
+    place, student = demo.path("reviews.store"), demo.path("start-student")
+    return engine.DistillConfig(**{"store": place, "student": student, "out": str(out), "loop": SHORT, **changes})
+
+
+def lines(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(out: Path) -> list[float]:
+    return [line["loss"] for line in lines(out) if "loss" in line]
+
+
+def weights(out: Path) -> dict:
+    return load_file(out / "model.safetensors")
+
+
+def hashes(place: str) -> dict[str, str]:
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in Path(place).rglob("*.arrow")}
+
+
+def stopping_at(step: int):
+    def tick(what: str, done: int, _total: int | None) -> None:
+        if what.startswith("training") and done == step:
+            raise Stop
+
+    return tick
+
+
+@pytest.fixture(scope="module")
+def sure(demo) -> int:
+    """Rows of a selection, as SQL counts them."""
+    place = store.open(demo.path("reviews.store"))
+    place.select("quite-sure", where="confidence > 0.9")
+    return place.sql("SELECT count(*) FROM labels WHERE confidence > 0.9").column(0)[0].as_py()
+
+
+def test_a_selection_trains_on_exactly_the_rows_that_sql_counts(demo, tmp_path, capsys, sure):
+    before = hashes(demo.path("reviews.store"))
+    arguments = ["train", demo.path("reviews.store"), "--student", demo.path("start-student"), "--epochs", "1"]
+    assert run([*arguments, "--select", "quite-sure", "--out", str(tmp_path / "out")]) == 0
+    assert 0 < sure < 4_000
+    assert json.loads(capsys.readouterr().out)["rows"] == sure
+    assert sum(line["rows"] for line in lines(tmp_path / "out")) == sure
+    assert hashes(demo.path("reviews.store")) == before
+    stream = store.open(demo.path("reviews.store")).stream(labels="teacher", select="quite-sure")
+    rows = np.concatenate([batch["row"] for batch in stream])
+    answer = store.open(demo.path("reviews.store")).sql("SELECT row FROM labels WHERE confidence > 0.9 ORDER BY row")
+    assert np.sort(rows).tolist() == answer.column("row").to_pylist()
+    assert "on the selection 'quite-sure'" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_selection_that_is_not_there_is_refused(demo, tmp_path):
+    with pytest.raises(StoreMissingError, match="has no selection 'other'"):
+        engine.train(config(demo, tmp_path / "out", select="other"))
+
+
+def test_weights_of_one_change_nothing_and_others_do(demo, tmp_path):
+    plain, even, uneven = (tmp_path / name for name in ("plain", "even", "uneven"))
+    engine.train(config(demo, plain))
+    engine.train(config(demo, even, weight="7"))
+    engine.train(config(demo, uneven, weight="confidence * confidence"))
+    assert losses(even) == pytest.approx(losses(plain), rel=1e-5)
+    assert losses(uneven) != pytest.approx(losses(plain), rel=1e-3)
+    kept = np.load(uneven / "weights.npy")
+    assert kept.mean() == pytest.approx(1, abs=1e-4)
+
+
+def test_rows_of_no_weight_are_not_learnt_from(demo, tmp_path, sure):
+    out = tmp_path / "out"
+    engine.train(config(demo, out, weight="CASE WHEN confidence > 0.9 THEN 1 ELSE 0 END"))
+    kept = np.load(out / "weights.npy")
+    assert (kept > 0).sum() == sure
+    assert kept[kept > 0] == pytest.approx(4_000 / sure, rel=1e-5)
+
+
+def test_several_teachers_are_averaged(demo, tmp_path):
+    place = str(tmp_path / "copy.store")
+    shutil.copytree(demo.path("reviews.store"), place)
+    engine.label(engine.LabelConfig(store=place, teacher=demo.path("direct-double"), name="second"))
+    both = engine.train(config(demo, tmp_path / "both", store=place, labels=("teacher", "second")))
+    alone = engine.train(config(demo, tmp_path / "alone", store=place, labels="teacher"))
+    assert "the mean of the label sets teacher, second" in both.procedure
+    assert both.epochs[0].loss != alone.epochs[0].loss
+    twice = config(demo, tmp_path / "twice", store=place, labels=("teacher", "teacher"))
+    with pytest.raises(TrainingError, match="names a label set twice"):
+        engine.train(twice)
+
+
+def test_gold_labels_are_mixed_in_where_there_are_some(demo, tmp_path):
+    place = str(tmp_path / "gold.store")
+    inputs = (demo.path("gold.parquet"),)
+    engine.label(engine.LabelConfig(store=place, teacher=demo.path("teacher"), inputs=inputs))
+    soft, mixed = (
+        engine.train(config(demo, tmp_path / name, store=place, loss=engine.SoftLoss(gold_weight=share)))
+        for name, share in (("soft", 0.0), ("mixed", 1.0))
+    )
+    hard = engine.finetune(
+        engine.FinetuneConfig(
+            gold=engine.GoldConfig(files=inputs),
+            model=demo.path("start-student"),
+            out=str(tmp_path / "hard"),
+            loop=SHORT,
+        )
+    )
+    assert mixed.epochs[0].loss == pytest.approx(hard.epochs[0].loss, rel=1e-5)
+    assert mixed.epochs[0].loss != pytest.approx(soft.epochs[0].loss, rel=1e-3)
+
+
+def test_mse_learns_too(demo, tmp_path):
+    loop = dataclasses.replace(SHORT, epochs=3)
+    trained = engine.train(config(demo, tmp_path / "out", loss=engine.SoftLoss(kind="mse"), loop=loop))
+    assert trained.epochs[-1].loss < 0.8 * trained.epochs[0].loss
+
+
+def test_a_configuration_alone_makes_a_student_with_the_teachers_tokenizer(demo, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    (tmp_path / "config.json").write_text((Path(demo.path("start-student")) / "config.json").read_text())
+    trained = engine.train(config(demo, tmp_path / "out", student=str(tmp_path / "config.json")))
+    assert trained.rows == 4_000
+    assert "are read from the store" in caplog.text
+    assert (tmp_path / "out" / "tokenizer.json").exists()
+
+
+@pytest.mark.parametrize("step", [1, 20, 62, 63, 64, 90])
+def test_a_run_that_goes_on_is_the_run_that_was_not_stopped(demo, tmp_path, step):
+    """The student has dropout, and the evaluation comes from the weights of the last step."""
+    loop, saving = dataclasses.replace(SHORT, epochs=2), engine.SavingConfig(every_steps=10)
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    engine.train(config(demo, whole, loop=loop, saving=saving))
+    with pytest.raises(Stop):
+        engine.train(config(demo, stopped, loop=loop, saving=saving), tick=stopping_at(step))
+    trained = engine.train(config(demo, stopped, loop=loop, saving=saving))
+    assert losses(stopped) == losses(whole)
+    assert (stopped / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert [epoch.rows for epoch in trained.epochs] == [4_000, 4_000]
+    assert trained.steps == 126
+
+
+def test_a_run_that_is_done_is_not_done_again(demo, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    first = engine.train(config(demo, tmp_path / "out", evaluation=(demo.path("test.parquet"),)))
+    before = (tmp_path / "out" / "model.safetensors").stat().st_mtime_ns
+    again = engine.train(config(demo, tmp_path / "out", evaluation=(demo.path("test.parquet"),)))
+    assert again == first
+    assert (tmp_path / "out" / "model.safetensors").stat().st_mtime_ns == before
+    assert "is done already" in caplog.text
+
+
+def test_a_run_goes_on_only_with_the_settings_that_it_was_begun_with(demo, tmp_path):
+    with pytest.raises(Stop):
+        engine.train(config(demo, tmp_path / "out"), tick=stopping_at(3))
+    other = dataclasses.replace(SHORT, learning_rate=5e-4, epochs=2)
+    with pytest.raises(TrainingError, match=r"loop.epochs was 1 and is 2; loop.learning_rate was 0.001 and is 0.0005"):
+        engine.train(config(demo, tmp_path / "out", loop=other))
+    with pytest.raises(TrainingError, match=r"loss.temperature was 1.0 and is 2.0"):
+        engine.train(config(demo, tmp_path / "out", loss=engine.SoftLoss(temperature=2.0)))
+
+
+def test_a_run_that_holds_the_folder_keeps_others_out(demo, tmp_path):
+    def meddle(what: str, done: int, _total: int | None) -> None:
+        if what.startswith("training") and done == 2:
+            with pytest.raises(TrainingError, match="another run is at work in"):
+                engine.train(config(demo, tmp_path / "out"))
+
+    assert engine.train(config(demo, tmp_path / "out"), tick=meddle).rows == 4_000
+
+
+def test_the_best_state_is_the_result(demo, tmp_path):
+    """A learning rate that is far too high at the end of a long training makes it worse; the best state stays."""
+    held_out = (demo.path("test.parquet"),)
+    validation = engine.ValidationConfig(inputs=held_out, every=20, by="log_loss")
+    loop = dataclasses.replace(SHORT, epochs=2, learning_rate=0.2)
+    trained = engine.train(config(demo, tmp_path / "out", loop=loop, validation=validation, evaluation=held_out))
+    judged = {line["step"]: line for line in lines(tmp_path / "out") if "validation_log_loss" in line}
+    best = min(judged, key=lambda step: judged[step]["validation_log_loss"])
+    assert list(judged) == [20, 40, 60, 80, 100, 120]
+    assert trained.best.step == best
+    assert trained.evaluation.log_loss == pytest.approx(judged[best]["validation_log_loss"], abs=1e-4)
+    assert best in Checkpoints(tmp_path / "out" / "checkpoints", keep=2).steps()
+
+
+def test_patience_ends_a_training(demo, tmp_path):
+    validation = engine.ValidationConfig(inputs=(demo.path("test.parquet"),), every=5, patience=2, by="log_loss")
+    loop = dataclasses.replace(SHORT, epochs=20, learning_rate=0.2)
+    trained = engine.train(config(demo, tmp_path / "out", loop=loop, validation=validation))
+    assert trained.steps == trained.best.step + 10 < 20 * 63
+
+
+def test_validation_and_early_stop_survive_a_stop(demo, tmp_path):
+    validation = engine.ValidationConfig(inputs=(demo.path("test.parquet"),), every=5, patience=4)
+    loop, saving = dataclasses.replace(SHORT, epochs=2, learning_rate=0.02), engine.SavingConfig(every_steps=3)
+    options = {"loop": loop, "saving": saving, "validation": validation}
+    whole = engine.train(config(demo, tmp_path / "whole", **options))
+    for step in (4, 11, 26):
+        with pytest.raises(Stop):
+            engine.train(config(demo, tmp_path / "chained", **options), tick=stopping_at(step))
+    chained = engine.train(config(demo, tmp_path / "chained", **options))
+    assert (chained.steps, chained.best) == (whole.steps, whole.best)
+    assert all(
+        torch.equal(tensor, weights(tmp_path / "whole")[name]) for name, tensor in weights(tmp_path / "chained").items()
+    )
+    without_speed = [
+        [{key: value for key, value in line.items() if key != "rows_per_second"} for line in lines(tmp_path / name)]
+        for name in ("whole", "chained")
+    ]
+    assert without_speed[0] == without_speed[1]
+
+
+def test_a_damaged_checkpoint_costs_the_steps_behind_the_one_before(demo, tmp_path, caplog):
+    saving = engine.SavingConfig(every_steps=10)
+    whole, damaged = tmp_path / "whole", tmp_path / "damaged"
+    engine.train(config(demo, whole, saving=saving))
+    with pytest.raises(Stop):
+        engine.train(config(demo, damaged, saving=saving), tick=stopping_at(45))
+    file = damaged / "checkpoints" / "00000040" / "optimizer.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"\xff")
+    engine.train(config(demo, damaged, saving=saving))
+    assert "is damaged and is passed over" in caplog.text
+    assert losses(damaged) == losses(whole)
+    assert (damaged / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
