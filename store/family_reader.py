@@ -13,10 +13,13 @@ import pyarrow as pa
 from store.contents import Contents
 from store.errors import StoreMissingError
 from store.order import Rows
+from store.ragged import as_bytes
 from store.schema import shard_of
 from store.shard import BATCH_ROWS, damage_named, open_shard
 
 _OPEN_SHARDS = 64
+
+Columns = dict[str, pa.Array]
 
 
 class FamilyReader:
@@ -40,14 +43,14 @@ class FamilyReader:
         self._open: dict[int, Any] = {}
         self._lock = threading.Lock()
 
-    def read(self, members: Rows) -> list[pa.RecordBatch]:
-        """The columns of ``members``, which ascend, in pieces one after the other.
+    def read(self, members: Rows) -> list[Columns]:
+        """The columns of ``members``, which ascend, in pieces one after the other; lists as `store.ragged` has them.
 
         Raises:
             StoreMissingError: the shard of one of them is not committed.
             DamageError: a file is not as its record says.
         """
-        pieces: list[pa.RecordBatch] = []
+        pieces: list[Columns] = []
         position = 0
         while position < len(members):
             shard = shard_of(int(members[position]), rows=self._header.rows, shards=self._header.shards)
@@ -57,7 +60,7 @@ class FamilyReader:
             position = end
         return pieces
 
-    def _read_shard(self, shard: int, local: Rows) -> list[pa.RecordBatch]:
+    def _read_shard(self, shard: int, local: Rows) -> list[Columns]:
         reader = self._reader(shard)
         batches = local // BATCH_ROWS
         edges = [0, *(np.flatnonzero(np.diff(batches)) + 1).tolist(), len(local)]
@@ -67,7 +70,8 @@ class FamilyReader:
                 number = int(batches[begin])
                 with self._lock:
                     batch = reader.get_batch(number)
-                pieces.append(_rows_of(batch.select(list(self.types)), local[begin:end] - number * BATCH_ROWS))
+                columns = {name: _gathered(batch.column(name)) for name in self.types}
+                pieces.append(_rows_of(columns, local[begin:end] - number * BATCH_ROWS))
             return pieces
 
     def _reader(self, shard: int) -> Any:
@@ -84,7 +88,15 @@ class FamilyReader:
             return self._open[shard]
 
 
-def _rows_of(batch: pa.RecordBatch, rows: Rows) -> pa.RecordBatch:
-    """``rows`` of ``batch``; without a copy where they stand side by side."""
+def _gathered(column: pa.Array) -> pa.Array:
+    """``column`` in the form in which rows of it are gathered fastest: lists as byte strings."""
+    return as_bytes(column) if pa.types.is_list(column.type) else column
+
+
+def _rows_of(columns: Columns, rows: Rows) -> Columns:
+    """``rows``, which ascend, of ``columns``; without a copy where they stand side by side."""
     first, count = int(rows[0]), len(rows)
-    return batch.slice(first, count) if int(rows[-1]) - first + 1 == count else batch.take(pa.array(rows))
+    if int(rows[-1]) - first + 1 == count:
+        return {name: column.slice(first, count) for name, column in columns.items()}
+    indices = pa.array(rows)
+    return {name: column.take(indices) for name, column in columns.items()}

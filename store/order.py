@@ -83,6 +83,15 @@ class BlockPermutation:
         return (mixed ^ (mixed >> np.uint64(31))) & self._mask
 
 
+def _sorting(words: _Raw) -> Rows:
+    """(n,) the places of ``words``, at most `WINDOW_ROWS`, in the order of their upper 48 bits; equal ones in theirs.
+
+    Words that carry their places in their lower bits are sorted several times as fast as places by words.
+    """
+    carried = words & ~np.uint64(WINDOW_ROWS - 1) | np.arange(len(words), dtype=np.uint64)
+    return (np.sort(carried) & np.uint64(WINDOW_ROWS - 1)).astype(np.int64)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Window:
     """Some rows of an epoch that stand side by side in its order.
@@ -125,14 +134,15 @@ class EpochOrder:
         return -(-self._blocks // WINDOW_BLOCKS)
 
     def windows(self, position: int = 0) -> Iterator[Window]:
-        """The windows from the one on that has the row at ``position`` of the order; none behind its end."""
+        """The windows from the one on that has the row at ``position`` of the order, those that have rows."""
         if position >= len(self):
             return
         first, start = self._window_at(position)
         for number in range(first, self._windows):
             window = self._window(number, start)
-            yield window
             start += len(window.members)
+            if len(window.members):
+                yield window
 
     def _window(self, number: int, start: int) -> Window:
         blocks = np.sort(self._permute(self._block_range(number)))
@@ -141,7 +151,7 @@ class EpochOrder:
         if self._chosen is not None:
             members = members[self._chosen.has(members)]
         words = _raw(len(members), seed=self._seed, epoch=self._epoch, stream=number + 1)
-        return Window(start=start, members=members, order=np.argsort(words, kind="stable"))
+        return Window(start=start, members=members, order=_sorting(words))
 
     def _block_range(self, number: int) -> Rows:
         return np.arange(number * WINDOW_BLOCKS, min(self._blocks, (number + 1) * WINDOW_BLOCKS))

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from store.contents import Contents
 from store.errors import StoreMissingError
-from store.family_reader import FamilyReader
+from store.family_reader import Columns, FamilyReader
 from store.order import EpochOrder, Rows, Window
 from store.row_set import RowSet
 from store.schema import CORPUS, TOKENS
@@ -146,15 +146,26 @@ class Stream:
     def _load(self, window: Window, pool: ThreadPoolExecutor | None) -> WindowRows:
         """This rank's rows of ``window`` that come from ``config.step`` on, with all columns, in their order."""
         order = window.order[_is_ours(window, self.rows, self.config)]
-        wanted = np.sort(order)
-        members = window.members[wanted]
+        members, order = _compact(window.members, order)
         columns: dict[str, list[pa.Array]] = {}
+        types: dict[str, pa.DataType] = {}
         for reader in self._readers:
             pieces = _read(reader, members, pool, parts=self.config.workers)
-            for name, type_ in reader.types.items():
-                arrays = [piece.column(name) for piece in pieces]
-                columns.setdefault(name, []).append(pa.concat_arrays(arrays) if arrays else pa.array([], type_))
-        return WindowRows(members, columns, np.searchsorted(wanted, order))
+            types |= reader.types
+            for name in reader.types:
+                arrays = [piece[name] for piece in pieces]
+                columns.setdefault(name, []).append(pa.concat_arrays(arrays) if arrays else pa.nulls(0))
+        return WindowRows(members, columns, types, order)
+
+
+def _compact(members: Rows, order: Rows) -> tuple[Rows, Rows]:
+    """Those of ``members`` that ``order`` has, ascending, and the same order as places among them."""
+    if len(order) == len(members):
+        return members, order
+    is_wanted = np.zeros(len(members), np.bool_)
+    is_wanted[order] = True
+    places = np.cumsum(is_wanted) - 1
+    return members[is_wanted], places[order]
 
 
 def _readers(contents: Contents, config: StreamConfig) -> list[FamilyReader]:
@@ -179,7 +190,7 @@ def _readers(contents: Contents, config: StreamConfig) -> list[FamilyReader]:
     return readers
 
 
-def _read(reader: FamilyReader, members: Rows, pool: ThreadPoolExecutor | None, *, parts: int) -> list[pa.RecordBatch]:
+def _read(reader: FamilyReader, members: Rows, pool: ThreadPoolExecutor | None, *, parts: int) -> list[Columns]:
     """What ``reader`` gives for ``members``, by the threads of ``pool`` where there is one."""
     if pool is None or parts == 1:
         return reader.read(members)

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from store.order import Rows
+from store.ragged import from_bytes
 
 TOKEN_IDS = "input_ids"
 
@@ -19,16 +20,22 @@ class WindowRows:
 
     Args:
         members: (rows,) their numbers.
-        columns: of ``members``, by name; several arrays of a column that several label sets have.
+        columns: of ``members``, by name; several arrays of a column that several label sets have. Lists as
+            `store.ragged` has them.
+        types: of the columns in their files.
         order: (rows,) the permutation of them in which they come.
     """
 
-    def __init__(self, members: Rows, columns: Mapping[str, list[pa.Array]], order: Rows) -> None:
+    def __init__(
+        self, members: Rows, columns: Mapping[str, list[pa.Array]], types: Mapping[str, pa.DataType], order: Rows
+    ) -> None:
         self._order = members[order]
         indices = pa.array(order)
-        self._columns = {name: [array.take(indices) for array in arrays] for name, arrays in columns.items()}
+        self._columns = {
+            name: [array.cast(_held(types[name])).take(indices) for array in arrays] for name, arrays in columns.items()
+        }
         ids = self._columns.pop(TOKEN_IDS, None)
-        self._ids = None if ids is None else (ids[0].values.to_numpy(), ids[0].offsets.to_numpy().astype(np.int64))
+        self._ids = None if ids is None else from_bytes(ids[0], types[TOKEN_IDS])
         self._arrays = {name: array for name in columns if (array := self._as_array(name)) is not None}
 
     def __len__(self) -> int:
@@ -56,6 +63,11 @@ class WindowRows:
     def _objects(self, name: str, start: int, stop: int) -> Any:
         parts = [array[start:stop].to_numpy(zero_copy_only=False) for array in self._columns[name]]
         return parts[0] if len(parts) == 1 else np.stack(parts, axis=1)
+
+
+def _held(type_: pa.DataType) -> pa.DataType:
+    """The type in which a column of ``type_`` is held here."""
+    return pa.large_binary() if pa.types.is_list(type_) else type_
 
 
 def _numbers(name: str, array: pa.Array) -> Any:

@@ -221,7 +221,7 @@ def test_validation_and_early_stop_survive_a_stop(demo, tmp_path):
     loop, saving = dataclasses.replace(SHORT, epochs=2, learning_rate=0.02), engine.SavingConfig(every_steps=3)
     options = {"loop": loop, "saving": saving, "validation": validation}
     whole = engine.train(config(demo, tmp_path / "whole", **options))
-    for step in (4, 11, 26):
+    for step in (4, 11, 19):
         with pytest.raises(Stop):
             engine.train(config(demo, tmp_path / "chained", **options), tick=stopping_at(step))
     chained = engine.train(config(demo, tmp_path / "chained", **options))
