@@ -66,13 +66,10 @@ class Trials:
         self._folder, self._ranks, self._chance = folder, ranks, random.Random(seed)
         run_demo(folder, rows=ROWS, say=lambda _: None)
         self._whole = folder / "whole"
-        process = self._start(self._whole)
-        _wait_until(lambda: bool(_metrics(self._whole)) or process.poll() is not None)
         started = time.monotonic()
-        if process.wait() != 0:
-            raise SystemExit(f"{' '.join(self._command(self._whole))} ended with {process.returncode}")
-        done = (self._whole / "training.json").stat().st_mtime
-        self._training_seconds = done - time.time() + time.monotonic() - started
+        self._run(self._whole)
+        self._steps = len(_metrics(self._whole))
+        self._step_seconds = (time.monotonic() - started) / self._steps
 
     def _command(self, out: Path) -> list[str]:
         start = [sys.executable]
@@ -113,8 +110,9 @@ class Trials:
         process = self._start(out)
         _wait_until(lambda: (out / "run.json").exists() or process.poll() is not None)
         begun = len(_metrics(out))
-        _wait_until(lambda: len(_metrics(out)) != begun or process.poll() is not None)
-        time.sleep(self._chance.uniform(0, self._training_seconds))
+        step = self._chance.randint(begun, self._steps)
+        _wait_until(lambda: len(_metrics(out)) >= step or process.poll() is not None)
+        time.sleep(self._chance.uniform(0, 2 * self._step_seconds))
         if process.poll() is not None:
             return "nothing", None
         phase = _phase(out)

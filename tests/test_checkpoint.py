@@ -122,7 +122,7 @@ def test_no_folder_has_no_checkpoint(tmp_path):
 
 
 def test_steps_are_in_the_order_of_their_numbers(tmp_path):
-    checkpoints = written(tmp_path, 900, 99_999_999, 20, 100_000_000)
+    checkpoints = written(tmp_path, 20, 900, 99_999_999, 100_000_000)
     assert checkpoints.steps() == [20, 900, 99_999_999, 100_000_000]
     assert same(checkpoints.latest(), checkpoint(100_000_000))
     (tmp_path / "notes").mkdir()

@@ -230,9 +230,9 @@ def test_by_steps_a_checkpoint_is_due_at_each_multiple(tmp_path):
 
 
 def test_by_time_a_checkpoint_is_due_when_it_is_over_since_the_last(tmp_path):
-    made = saving_in(tmp_path, every_seconds=0.2)
+    made = saving_in(tmp_path, every_seconds=0.5)
     assert not made.is_due(1)
-    time.sleep(0.21)
+    time.sleep(0.51)
     assert made.is_due(2)
     made.save(Checkpoint(model={}, optimizer={}, state={}), Course(done=2))
     assert not made.is_due(3)

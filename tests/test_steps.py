@@ -172,8 +172,6 @@ def test_closing_waits_for_a_maker_that_is_in_the_middle_of_a_step():
         next(steps)
         assert begun.wait(5)
         threading.Timer(0.1, go_on.set).start()
-        started = time.monotonic()
-    assert time.monotonic() - started >= 0.05
     assert go_on.is_set()
     assert making.made == 2
 

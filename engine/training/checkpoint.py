@@ -9,7 +9,6 @@ points to it. Random numbers need no state: each step seeds its own from the see
 """
 
 import hashlib
-import json
 import logging
 import os
 import re
@@ -22,6 +21,9 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from store.checked_json import parse_json, to_json
+from store.errors import DamageError
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 _NAME = re.compile(r"\d{8,}")
@@ -81,7 +83,7 @@ class Checkpoints:
             save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, made / name)
         hashes = {name: _sha256(made / name) for name in (MODEL, OPTIMIZER)}
         self._wrote(STATE)
-        (made / STATE).write_text(json.dumps({**checkpoint.state, "sha256": hashes}, indent=1) + "\n")
+        (made / STATE).write_bytes(to_json({**checkpoint.state, "sha256": hashes}))
         for path in (*made.iterdir(), made):
             _sync(path)
         self._wrote("rename")
@@ -90,13 +92,15 @@ class Checkpoints:
         made.rename(place)
         _sync(self._folder)
         self._wrote("prune")
-        self._prune(best)
+        self._prune(step, best)
 
-    def _prune(self, best: int | None) -> None:
-        for step in self.steps()[: -self._keep]:
-            if step != best:
-                gone = self.place(step).rename(self._folder / f"{_UNFINISHED}{step:08d}")
-                shutil.rmtree(gone)
+    def _prune(self, last: int, best: int | None) -> None:
+        """Remove what is not kept; and what is behind ``last``, which was passed over as damaged."""
+        steps = self.steps()
+        up_to_now = [step for step in steps if step <= last]
+        for step in {*steps} - {*up_to_now[-self._keep :], best}:
+            gone = self.place(step).rename(self._folder / f"{_UNFINISHED}{step:08d}")
+            shutil.rmtree(gone)
 
     def sweep(self) -> None:
         """Remove what a writer that was killed has left. Nobody else may be writing."""
@@ -114,12 +118,13 @@ class Checkpoints:
         """The checkpoint at ``step``; None, and why in the log, where it is damaged or not there."""
         place = self.place(step)
         try:
-            state = json.loads((place / STATE).read_text())
-            for name, wanted in state.pop("sha256").items():
-                if _sha256(place / name) != wanted:
+            state = parse_json((place / STATE).read_bytes(), str(place / STATE))
+            hashes = state.pop("sha256")
+            for name in (MODEL, OPTIMIZER):
+                if _sha256(place / name) != hashes[name]:
                     raise ValueError(f"{name} has another sha256 than {STATE} says")
             return Checkpoint(model=load_file(place / MODEL), optimizer=load_file(place / OPTIMIZER), state=state)
-        except (OSError, ValueError, KeyError, AttributeError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError, DamageError) as error:
             _log.warning("the checkpoint %s is damaged and is passed over: %s", place, error)
             return None
 
