@@ -8,7 +8,7 @@ from cli.options import Names, column_options, format_option, run_settings, trai
 from cli.output import print_summary, progress, report_rejects
 
 
-@click.command("finetune")
+@click.command("finetune", context_settings={"show_default": True})
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option(
     "--model",
@@ -84,4 +84,5 @@ def print_trained(trained: Any, format_: str | None) -> int:
     held_out = trained.evaluation.rejected if trained.evaluation is not None else 0
     if held_out:
         report_rejects(held_out, trained.evaluation.reasons)
-    return REJECTED if trained.rejected or held_out else OK
+    # torchrun would take another exit code for a process that failed.
+    return REJECTED if (trained.rejected or held_out) and trained.ranks == 1 else OK

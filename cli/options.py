@@ -96,8 +96,7 @@ def training_options(*, epochs: int, batch_size: int, learning_rate: float) -> C
         click.option(
             "--best-by",
             type=click.Choice(["accuracy", "macro_f1", "log_loss"]),
-            default="accuracy",
-            help="The figure that says which state is best.",
+            help="The figure that says which state is best. [default: accuracy]",
         ),
         click.option(
             "--patience", type=click.IntRange(min=1), help="Stop when so many validations in a row are not better."
@@ -140,8 +139,8 @@ def run_settings(options: dict[str, Any]) -> dict[str, Any]:
 
     every_steps, every_seconds = options["checkpoint_every"]
     names = ("epochs", "batch_size", "learning_rate", "seed", "tokens_per_batch")
-    if not options["validation"] and (options["patience"] or options["validate_every"]):
-        raise click.UsageError("--patience and --validate-every need --validation INPUT")
+    if not options["validation"] and (options["patience"] or options["validate_every"] or options["best_by"]):
+        raise click.UsageError("--patience, --validate-every and --best-by need --validation INPUT")
     return {
         "out": options["out"],
         "loop": LoopConfig(**{name: options[name] for name in names}),
@@ -154,7 +153,7 @@ def run_settings(options: dict[str, Any]) -> dict[str, Any]:
         "validation": ValidationConfig(
             inputs=options["validation"],
             every=options["validate_every"],
-            by=options["best_by"],
+            by=options["best_by"] or "accuracy",
             patience=options["patience"],
         ),
         "evaluation": options["eval"],

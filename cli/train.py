@@ -9,7 +9,7 @@ from cli.options import Names, format_option, run_settings, training_options
 from cli.output import progress
 
 
-@click.command("train")
+@click.command("train", context_settings={"show_default": True})
 @click.argument("store", metavar="STORE")
 @click.option(
     "--student",
@@ -25,11 +25,14 @@ from cli.output import progress
     "--labels",
     metavar="NAME[,NAME...]",
     type=Names(),
-    default=(),
     help="Label sets to learn from; several are averaged. [default: the only one]",
 )
 @click.option("--select", metavar="NAME", help="Learn from the rows of this selection alone.")
-@click.option("--weight", metavar="SQL", help="How much each row counts: an expression over the view reviews.")
+@click.option(
+    "--weight",
+    metavar="SQL",
+    help="How much each row counts: an expression over the view reviews, with the first of --labels.",
+)
 @click.option("--loss", type=click.Choice(["kl", "mse"]), default="kl", help="KL divergence, or centred logits.")
 @click.option("--temperature", type=float, default=1.0, help="Of kl.")
 @click.option(
@@ -42,7 +45,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     """Distil a student from a store's soft labels.
 
     Stored tokens are used where the student's encoding is that of the teacher; --max-length is the label set's unless
-    it is given. The order of the rows, the steps and the losses do not depend on the number of processes. A run that
+    it is given. The order of the rows, the steps and, with
+    dropout off, the losses do not depend on the number of processes. A run that
     was stopped goes on from its last checkpoint when the same command is run again.
 
     \b
@@ -57,7 +61,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         store=options["store"],
         student=options["student"],
         revision=options["revision"],
-        labels=options["labels"],
+        labels=options["labels"] or (),
         select=options["select"],
         weight=options["weight"],
         loss=SoftLoss(kind=options["loss"], temperature=options["temperature"], gold_weight=options["gold_weight"]),

@@ -90,6 +90,7 @@ def attend(
     if rows.kernel:
         reach = (-1, -1) if window is None else (window - 1, window - 1)
         bounds, longest = rows.bounds, rows.longest
+        query, key = query.to(value.dtype), key.to(value.dtype)  # autocast leaves rotated ones in fp32
         packed = varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scale, window_size=reach)
         assert isinstance(packed, Tensor)
         return packed

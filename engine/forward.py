@@ -67,7 +67,7 @@ class Forward:
 
     def __call__(self, tokens: Tokens, rows: Rows) -> Tensor:
         """(rows, classes) logits on the device, of chosen rows."""
-        if self._packed is None or tokens.lengths[rows].min() == 0:
+        if self._packed is None or (tokens.offsets[rows + 1] == tokens.offsets[rows]).any():
             return padded_logits(self._padded if self._packed else self.module, tokens, rows)
         packing = pack(tokens.ids, tokens.offsets, rows)
         if self._is_filled:  # one shape for all batches

@@ -21,8 +21,11 @@ def settle_padding(source: str, module: Any, tokenizer: Any) -> None:
     token = (pad + 1) % module.get_input_embeddings().num_embeddings
     row, padded = torch.full((1, 3), token), torch.full((1, 7), pad)
     padded[0, :3] = token
-    with torch.inference_mode():
-        alone = module(input_ids=row).logits
-        beside = module(input_ids=padded, attention_mask=(torch.arange(7) < 3).long()[None]).logits
+    try:
+        with torch.inference_mode():
+            alone = module(input_ids=row).logits
+            beside = module(input_ids=padded, attention_mask=(torch.arange(7) < 3).long()[None]).logits
+    except (RuntimeError, LookupError) as error:
+        raise ModelError(f"{source} cannot compute a row of 7 tokens: {error}") from None
     if not torch.allclose(alone, beside, atol=1e-3, rtol=1e-3, equal_nan=True):
         raise ModelError(f"{source}: padding on the right changes its logits; such models are not supported")

@@ -75,7 +75,7 @@ def _from_config(file: Path, classes: Sequence[str], tokenizer: tuple[str | None
     config = read_config(str(file), file, **_head(classes))
     try:
         module = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False).float().eval()
-    except (ValueError, TypeError, AttributeError, ZeroDivisionError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, AssertionError) as error:
         raise ModelError(f"{file} makes no sequence classifier: {error}") from None
     if any(any(file.parent.glob(pattern)) for pattern in VOCABULARIES):
         return checked(str(file), None, file.parent, module)

@@ -86,10 +86,13 @@ def _parsed(tree: str, modifiers: list[str], *, named: str) -> dict[str, Any]:
 
 
 def _views_in(tree: Any) -> set[str]:
-    """Which of ``labels`` and ``gold`` a parse tree reads; both where it does not show what it reads."""
-    if _HIDING & set(_values(tree, "function_name")):
-        return {"labels", "gold"}
+    """Which of ``labels`` and ``gold`` a parse tree reads; both where it does not show what it reads.
+
+    The view ``shards`` tells of both.
+    """
     tables = [name.lower().strip('"_') for name in _values(tree, "table_name")]
+    if _HIDING & set(_values(tree, "function_name")) or "shards" in tables:
+        return {"labels", "gold"}
     return {view for view in ("labels", "gold") if any(table.startswith(view) for table in tables)}
 
 

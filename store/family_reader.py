@@ -35,7 +35,9 @@ class FamilyReader:
     """
 
     def __init__(self, contents: Contents, path: str, columns: list[str]) -> None:
-        self.types = {name: contents.schema(path).field(name).type for name in columns}
+        schema = contents.schema(path)
+        self.types = {name: schema.field(name).type for name in columns}
+        self._places = sorted(schema.get_field_index(name) for name in columns)
         self._header = contents.header
         self._contents = contents
         self._family = contents.family(path)
@@ -84,13 +86,18 @@ class FamilyReader:
             if shard not in self._open:
                 if len(self._open) >= _OPEN_SHARDS:
                     self._open.clear()
-                self._open[shard] = open_shard(self._family, self._records[shard])
+                self._open[shard] = open_shard(self._family, self._records[shard], columns=self._places)
             return self._open[shard]
 
 
 def _gathered(column: pa.Array) -> pa.Array:
-    """``column`` in the form in which rows of it are gathered fastest: lists as byte strings."""
-    return as_bytes(column) if pa.types.is_list(column.type) else column
+    """``column`` in the form in which rows of it are gathered: lists as byte strings, texts with long offsets.
+
+    Texts of a window may have more than 2 GiB together.
+    """
+    if pa.types.is_list(column.type):
+        return as_bytes(column)
+    return column.cast(pa.large_string()) if pa.types.is_string(column.type) else column
 
 
 def _rows_of(columns: Columns, rows: Rows) -> Columns:

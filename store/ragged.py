@@ -15,8 +15,9 @@ def as_bytes(lists: pa.ListArray) -> pa.LargeBinaryArray:
     width = lists.type.value_type.bit_width // 8
     offsets = lists.offsets.to_numpy().astype(np.int64) * width
     values = lists.values
+    numbers = values.buffers()[1] or pa.py_buffer(b"")
     assert values.offset == 0, "lists of a record batch that was read begin where their buffer does"
-    return pa.Array.from_buffers(pa.large_binary(), len(lists), [None, pa.py_buffer(offsets), values.buffers()[1]])
+    return pa.Array.from_buffers(pa.large_binary(), len(lists), [None, pa.py_buffer(offsets), numbers])
 
 
 def from_bytes(strings: pa.LargeBinaryArray, type_: pa.ListType) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:

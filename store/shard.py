@@ -5,7 +5,7 @@ one, so that a reader finds a row without reading the others.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -123,13 +123,16 @@ def write_shard(
         )
 
 
-def open_shard(family: Family, record: Record, *, check_hash: bool = False) -> pa.ipc.RecordBatchFileReader:
+def open_shard(
+    family: Family, record: Record, *, check_hash: bool = False, columns: Sequence[int] | None = None
+) -> pa.ipc.RecordBatchFileReader:
     """A reader of a committed shard, memory-mapped where the storage allows.
 
     Args:
         family: where it lies.
         record: its commit.
         check_hash: compare every byte with the record first.
+        columns: places of those that are read, ascending; all where None.
 
     Raises:
         DamageError: the file is missing, has another size or hash, or is no Arrow file.
@@ -144,7 +147,8 @@ def open_shard(family: Family, record: Record, *, check_hash: bool = False) -> p
     if check_hash and hashlib.sha256(buffer).hexdigest() != record.sha256:
         raise DamageError(f"{name} is damaged: its sha256 is not that of its record; {_REMEDY}")
     try:
-        reader = pa.ipc.open_file(buffer)
+        options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else list(columns))
+        reader = pa.ipc.open_file(buffer, options=options)
     except (pa.ArrowException, OSError) as error:
         raise DamageError(f"{name} is damaged: {error}") from None
     return reader

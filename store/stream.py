@@ -1,7 +1,8 @@
 """Store + seed + epoch → batches of arrays, in the order of `store.order`. A plain iterable; knows no torch.
 
-Memory is bounded by two windows of rows: the one that is given out, and the next one, which is read meanwhile. Only
-the asked columns are read. Rows whose labelling failed, or that a selection has not, are left out.
+Memory is bounded by some four windows of rows: the one that is given out, and the next one, which is read meanwhile,
+put together and brought in order. Only the asked columns are read. Rows whose labelling failed, or that a selection has
+not, are left out.
 
 A step is the next ``batch_size`` rows of the order, whatever the number of ranks: each rank is given its part of every
 step and reads no other rows. So the state of a stream is its seed, its epoch and the number of the next step.
@@ -197,22 +198,23 @@ def _read(reader: FamilyReader, members: Rows, pool: ThreadPoolExecutor | None, 
     return [piece for pieces in pool.map(reader.read, np.array_split(members, parts)) for piece in pieces]
 
 
-def _part(rows: Any, config: StreamConfig) -> tuple[Any, Any]:
-    """Of a step of ``rows`` rows: the first one that is this rank's, and the one behind its last."""
-    return rows * config.rank // config.ranks, rows * (config.rank + 1) // config.ranks
+def part_of(rows: Any, *, rank: int, ranks: int) -> tuple[Any, Any]:
+    """Of a step of ``rows`` rows, or of many: the first one that is a rank's, and the one behind its last."""
+    return rows * rank // ranks, rows * (rank + 1) // ranks
 
 
 def _part_sizes(rows: int, config: StreamConfig) -> Iterator[int]:
     """This rank's rows of each step, from ``config.step`` on."""
     for start in range(config.step * config.batch_size, rows, config.batch_size):
-        first, stop = _part(min(config.batch_size, rows - start), config)
+        first, stop = part_of(min(config.batch_size, rows - start), rank=config.rank, ranks=config.ranks)
         yield stop - first
 
 
 def _is_ours(window: Window, rows: int, config: StreamConfig) -> npt.NDArray[np.bool_]:
     """(members,) whether what stands at each place of the window's order comes to this rank."""
     steps, places = np.divmod(window.start + np.arange(len(window.order)), config.batch_size)
-    first, stop = _part(np.minimum(config.batch_size, rows - steps * config.batch_size), config)
+    sizes = np.minimum(config.batch_size, rows - steps * config.batch_size)
+    first, stop = part_of(sizes, rank=config.rank, ranks=config.ranks)
     ours: npt.NDArray[np.bool_] = (steps >= config.step) & (places >= first) & (places < stop)
     return ours
 

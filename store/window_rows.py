@@ -67,7 +67,9 @@ class WindowRows:
 
 def _held(type_: pa.DataType) -> pa.DataType:
     """The type in which a column of ``type_`` is held here."""
-    return pa.large_binary() if pa.types.is_list(type_) else type_
+    if pa.types.is_list(type_):
+        return pa.large_binary()
+    return pa.large_string() if pa.types.is_string(type_) else type_
 
 
 def _numbers(name: str, array: pa.Array) -> Any:

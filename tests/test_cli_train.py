@@ -101,7 +101,9 @@ def test_all_options_arrive_in_their_place():
 @pytest.mark.parametrize("command", [TRAIN, FINETUNE], ids=lambda command: command[0])
 def test_patience_needs_something_to_wait_for(command, arguments, tmp_path, capsys):
     assert run([*command, str(tmp_path / "out"), *arguments]) == 2
-    assert "--patience and --validate-every need --validation INPUT" in " ".join(capsys.readouterr().err.split())
+    assert "--patience, --validate-every and --best-by need --validation INPUT" in " ".join(
+        capsys.readouterr().err.split()
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_factory import EXTRAS, add_corpus, add_labels, make_store, repair_labels, write_header
 
 from engine.errors import TrainingError
+from engine.training.ranks import Ranks
 from engine.training.row_weights import frozen_weights, weigh, weights_sha256
 from engine.training.run_folder import UNFINISHED_WEIGHTS, WEIGHTS, RunFolder
 from store.errors import QueryError
@@ -177,8 +179,18 @@ def test_an_expression_that_closes_what_is_around_it_is_refused(made, expression
 # frozen with the run
 
 
-def frozen(folder, made, expression="confidence", *, writes=True, select=None):
-    return frozen_weights(folder, made, expression, labels=("bert",), select=select, writes=writes)
+ALONE = Ranks(rank=0, count=1, device=torch.device("cpu"))
+
+
+class Second(Ranks):
+    """The second of two ranks, whom the first has met already."""
+
+    def meet(self):
+        pass
+
+
+def frozen(folder, made, expression="confidence", *, ranks=ALONE, select=None):
+    return frozen_weights(folder, made, expression, labels=("bert",), select=select, ranks=ranks)
 
 
 def test_a_run_that_goes_on_has_the_weights_that_it_was_begun_with(tmp_path):
@@ -209,10 +221,12 @@ def test_a_run_that_had_not_begun_weighs_anew(tmp_path):
     assert not (tmp_path / UNFINISHED_WEIGHTS).exists()
 
 
-def test_only_the_rank_that_writes_does(tmp_path):
+def test_every_rank_has_the_weights_of_the_first(tmp_path):
+    """Also where each would have others."""
     made = make_store(rows=ROWS, labels=["bert"])
-    folder = RunFolder(str(tmp_path))
-    assert np.array_equal(frozen(folder, made, writes=False), frozen(folder, made, writes=True))
+    first = frozen(RunFolder(str(tmp_path)), made, "random()")
+    second = Second(rank=1, count=2, device=torch.device("cpu"))
+    assert np.array_equal(frozen(RunFolder(str(tmp_path)), made, "random()", ranks=second), first)
     assert [path.name for path in tmp_path.iterdir()] == [WEIGHTS]
 
 

@@ -208,6 +208,25 @@ def test_token_ids_stay_with_their_row_where_a_batch_straddles_windows() -> None
         assert [piece.tolist() for piece in pieces] == [token_ids(row) for row in batch["row"].tolist()]
 
 
+@pytest.mark.parametrize("with_tokens", [range(0), range(30, 31), range(1, 70, 2)], ids=["none", "one", "odd"])
+@pytest.mark.parametrize("config", [{"batch_size": 70}, {"batch_size": 1, "step": 69}, {"batch_size": 8, "ranks": 3}])
+def test_rows_without_tokens_come_too(
+    monkeypatch: pytest.MonkeyPatch, with_tokens: range, config: dict[str, int]
+) -> None:
+    """Also where no row of a shard, of a window or of the store has any."""
+    monkeypatch.setattr("store_factory.token_ids", lambda row: [row, 7] if row in with_tokens else [])
+    made = write_header(rows=70, shards=3)
+    add_tokens(made, "words-8-right")
+    batches = list(made.stream(columns=(), encoding="words-8-right", **config))
+    assert batches
+    for batch in batches:
+        assert batch["input_ids"].dtype == np.uint16
+        assert batch["input_ids"].tolist() == [
+            token for row in batch["row"].tolist() if row in with_tokens for token in (row, 7)
+        ]
+        assert np.diff(batch["offsets"]).tolist() == [2 * (row in with_tokens) for row in batch["row"].tolist()]
+
+
 def test_the_label_set_that_is_asked_is_the_one_that_comes(made: Store) -> None:
     (batch,) = made.stream(labels="roberta", batch_size=1_000)
     assert len(batch["row"]) == 500
@@ -679,7 +698,7 @@ def test_an_error_of_a_reading_thread_reaches_the_caller_by_name(workers: int) -
     made = make_store(rows=6_000)
     file = damage_inside(made, "corpus", 1)
     with pytest.raises(DamageError, match=f"/corpus/{file} is damaged"):
-        list(made.stream(labels="bert", columns=("text", "logits"), workers=workers))
+        list(made.stream(labels="bert", columns=(*made.schema("corpus").names, "logits"), workers=workers))
     gc.collect()
     assert threads() == before
 

@@ -3,17 +3,21 @@
 import logging
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
+from engine.encoder import is_out_of_memory
+from engine.errors import TrainingError
 from engine.forward import Forward
 from engine.packed_model import FUSED, PADDED, PLAIN, choose_path
-from engine.training.loss import Loss
+from engine.training.loss import Loss, Targets
 from engine.training.optimizer import FlatGradients
 from engine.training.steps import Step
 
 CPU_BUDGET = 2048
 CUDA_BUDGET = 16_384
-_PROBED = 128
+_PROBED = 512
 _log = logging.getLogger(__name__)
 
 
@@ -45,10 +49,30 @@ class Backward:
         ``gradients.sums[0]`` becomes the sum of the losses, undivided.
         """
         targets = {name: torch.from_numpy(array).to(self._device) for name, array in step.targets.items()}
-        for part in self._forward.plan(step.tokens.lengths[step.rows]) if len(step.rows) else ():
-            with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
-                logits = self._forward(step.tokens, step.rows[part])
+        for part in self._forward.plan(_lengths(step)) if len(step.rows) else ():
             chosen = torch.from_numpy(part).to(self._device)
-            summed = self._loss(logits, {name: tensor[chosen] for name, tensor in targets.items()})
-            torch.autograd.backward(summed / step.size)
-            gradients.sums[0] += summed.detach()
+            try:
+                gradients.sums[0] += self._micro_batch(
+                    step, part, {name: tensor[chosen] for name, tensor in targets.items()}
+                )
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                tokens = int(_lengths(step)[part].sum())
+                raise TrainingError(
+                    f"the memory of {self._device} does not suffice for {len(part)} rows of {tokens:,} tokens; lower "
+                    f"--tokens-per-batch, which is {self._forward.budget:,}: that changes no step and no loss"
+                ) from None
+
+    def _micro_batch(self, step: Step, part: npt.NDArray[np.int64], targets: Targets) -> torch.Tensor:
+        """Add the gradients of some rows; the sum of their losses."""
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
+            logits = self._forward(step.tokens, step.rows[part])
+        summed = self._loss(logits, targets)
+        torch.autograd.backward(summed / step.size)
+        return summed.detach()
+
+
+def _lengths(step: Step) -> npt.NDArray[np.int64]:
+    offsets = step.tokens.offsets
+    return offsets[step.rows + 1] - offsets[step.rows]

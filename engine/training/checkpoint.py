@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from engine.errors import TrainingError
 from store.checked_json import parse_json, to_json
 from store.errors import DamageError
 
@@ -80,17 +81,17 @@ class Checkpoints:
         made.mkdir()
         for name, tensors in ((MODEL, checkpoint.model), (OPTIMIZER, checkpoint.optimizer)):
             self._wrote(name)
-            save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, made / name)
+            _save(tensors, made / name)
         hashes = {name: _sha256(made / name) for name in (MODEL, OPTIMIZER)}
         self._wrote(STATE)
         (made / STATE).write_bytes(to_json({**checkpoint.state, "sha256": hashes}))
         for path in (*made.iterdir(), made):
-            _sync(path)
+            sync(path)
         self._wrote("rename")
         place = self.place(step)
         shutil.rmtree(place, ignore_errors=True)  # only one that was found damaged can be there
         made.rename(place)
-        _sync(self._folder)
+        sync(self._folder)
         self._wrote("prune")
         self._prune(step, best)
 
@@ -124,7 +125,10 @@ class Checkpoints:
                 if _sha256(place / name) != hashes[name]:
                     raise ValueError(f"{name} has another sha256 than {STATE} says")
             return Checkpoint(model=load_file(place / MODEL), optimizer=load_file(place / OPTIMIZER), state=state)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError, DamageError) as error:
+        except DamageError:
+            _log.warning("the checkpoint %s is damaged and is passed over: its %s is", place, STATE)
+            return None
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             _log.warning("the checkpoint %s is damaged and is passed over: %s", place, error)
             return None
 
@@ -136,12 +140,29 @@ def model_tensors(module: Any) -> Tensors:
     return {name: tensor for name, tensor in named if name in kept}
 
 
+def _save(tensors: Tensors, file: Path) -> None:
+    """Write ``tensors`` as safetensors.
+
+    Raises:
+        TrainingError: it cannot be written, as on a full disk; what there is of it is removed.
+    """
+    try:
+        save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, file)
+    except SafetensorError as error:
+        shutil.rmtree(file.parent, ignore_errors=True)
+        raise TrainingError(
+            f"{file} could not be written: {error}. Make space, and run the same command again to go on from the last "
+            "checkpoint"
+        ) from None
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

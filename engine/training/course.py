@@ -1,6 +1,7 @@
 """How far a training is and how it went, as a checkpoint keeps it; and where checkpoints and metrics go."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 from engine.errors import TrainingError
 from engine.model import Classifier
 from engine.training.checkpoint import Checkpoint, Checkpoints
-from engine.training.history import NONE, History, lines_apart
+from engine.training.history import NONE, TENSORBOARD, History, lines_apart
 from engine.training.ranks import Ranks
 
 LOWER_IS_BETTER = {"accuracy": False, "macro_f1": False, "log_loss": True}
@@ -129,7 +130,8 @@ class Course:
     def judge(self, figures: dict[str, float], *, by: str, patience: int | None) -> None:
         """Take the state that was just validated for the best one, if it is; stop after ``patience`` that are not."""
         sign = -1 if LOWER_IS_BETTER[by] else 1
-        if self.best is None or sign * figures[by] > sign * self.best.figures[by]:
+        best = math.nan if self.best is None else self.best.figures[by]
+        if math.isnan(best) or sign * figures[by] > sign * best:
             self.best, self.worse = Best(step=self.done, figures=figures), 0
         else:
             self.worse += 1
@@ -174,6 +176,8 @@ class SavingConfig:
     report_to: str = NONE
 
     def __post_init__(self) -> None:
+        if self.report_to not in (NONE, TENSORBOARD):
+            raise TrainingError(f"--report-to is {self.report_to!r}; it is {NONE} or {TENSORBOARD}")
         if self.keep < 1:
             raise TrainingError(f"--keep is {self.keep}; at least the last checkpoint must stay")
         if (self.every_steps is not None and self.every_steps < 1) or self.every_seconds <= 0:

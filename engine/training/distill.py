@@ -6,6 +6,7 @@ from typing import Any
 
 import store
 from engine.device import best_device
+from engine.errors import TrainingError
 from engine.evaluation.evaluate import EvalConfig, read_held_out
 from engine.model import Classifier
 from engine.progress import Tick, silent
@@ -58,6 +59,7 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> Trained:
     Raises:
         EngineError, StoreError: the store, the model or the folder do not fit.
     """
+    RunFolder(config.out)
     with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks:
         made = store.open(config.store)
         labels = complete_label_sets(made, (config.labels,) if isinstance(config.labels, str) else config.labels)
@@ -120,8 +122,11 @@ def _steps(
     """What the student learns from, and what of it decides the result."""
     weights = None
     if config.weight is not None:
-        weights = frozen_weights(
-            folder, made, config.weight, labels=labels, select=config.select, writes=ranks.is_first
+        weights = frozen_weights(folder, made, config.weight, labels=labels, select=config.select, ranks=ranks)
+    if config.loss.gold_weight > 0 and not _has_gold(made):
+        raise TrainingError(
+            f"--gold-weight is {config.loss.gold_weight:g}, and no row of {made.location} has a gold label; "
+            "`engine label … --label COLUMN` takes them from the inputs"
         )
     what = SoftLabels(labels=labels, select=config.select, weights=weights, gold=config.loss.gold_weight > 0)
     steps = SoftSteps(
@@ -140,6 +145,10 @@ def _steps(
         "loss": dataclasses.asdict(config.loss),
     }
     return steps, asked
+
+
+def _has_gold(made: Store) -> bool:
+    return any(record.statistics.get("gold") for record in made.corpus.records().values())
 
 
 def _procedure(config: DistillConfig, labels: tuple[str, ...]) -> str:

@@ -49,7 +49,7 @@ class LoopConfig:
     tokens_per_batch: int | None = None
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0:
+        if self.epochs < 1 or self.batch_size < 1 or not 0 < self.learning_rate < float("inf"):
             raise TrainingError(
                 f"epochs {self.epochs}, batch size {self.batch_size} and learning rate {self.learning_rate} "
                 "must all be positive"
@@ -137,7 +137,7 @@ class Training:
         if checkpoint is not None:
             self._place(checkpoint.model)
             self._optimizer.restore(checkpoint.optimizer)
-            self.course = Course.of(checkpoint.state)
+            self.course = _course(checkpoint.state)
         self._agree()
         if self._saving is not None:
             self._saving.begin(self.course.done, first=self._ranks.is_first)
@@ -201,25 +201,25 @@ class Training:
         if not np.isfinite(loss):
             raise TrainingError(f"the loss is {loss} at step {done + 1:,}; lower --learning-rate")
         norm = gradients.clip(self._config.clip)
+        if not np.isfinite(norm):
+            raise TrainingError(f"the gradient is {norm} at step {done + 1:,}; lower --learning-rate")
         self._optimizer.step(done)
         return loss, norm
 
     def _after_step(self) -> None:
         """Write a line, end the epoch, validate and save, where it is time to."""
         course, per_epoch = self.course, self._steps.per_epoch
-        ends = course.done % per_epoch == 0
+        ends, is_end = course.done % per_epoch == 0, course.done == self._total
         if self._saving is not None:
             self._saving.log(course, self._optimizer.learning_rate(course.done - 1), total=self._total)
-        if ends:
-            course.end_epoch()
         validates = self._validating is not None and (
-            course.done % self._validating.every == 0 if self._validating.every else ends
+            is_end or (course.done % self._validating.every == 0 if self._validating.every else ends)
         )
         if validates:
             self._validate()
-            if course.stopped and not ends:
-                course.end_epoch()
-        is_last = course.stopped or course.done == self._total
+        if ends or course.stopped:
+            course.end_epoch()
+        is_last = course.stopped or is_end
         if (
             self._saving is not None
             and self._ranks.is_first
@@ -251,6 +251,16 @@ class Training:
                 "from there on and run the same command again"
             )
         self._place(checkpoint.model)
+
+
+def _course(state: dict[str, Any]) -> Course:
+    try:
+        return Course.of(state)
+    except (KeyError, TypeError) as error:
+        raise TrainingError(
+            f"the checkpoint was written by another version of this program ({error!r}); go on with that one, or name "
+            "a new folder with --out"
+        ) from None
 
 
 def _step_seed(seed: int, step: int, rank: int) -> int:

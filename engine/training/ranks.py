@@ -4,6 +4,8 @@
 a rank that is lost becomes an error of the others.
 """
 
+import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -62,6 +65,23 @@ class Ranks:
                 "Run the same command again to go on from the last checkpoint"
             ) from None
 
+    def meet(self) -> None:
+        """Wait until every rank is here, as long as ranks may take to begin."""
+        self.sum(torch.zeros(1, device=self.device), doing="at the beginning", patient=True)
+
+    def agree(self, words: str, *, what: str) -> None:
+        """See that ``words`` are the same on every rank.
+
+        Raises:
+            TrainingError: they are not; ``what`` says what differs.
+        """
+        digest = np.frombuffer(hashlib.sha256(words.encode()).digest(), ">u2").astype(np.int64)
+        digests = torch.zeros((self.count, len(digest)), dtype=torch.int64, device=self.device)
+        digests[self.rank] = torch.from_numpy(digest).to(self.device)
+        self.sum(digests, doing="at the beginning", patient=True)
+        if (digests != digests[0]).any():
+            raise TrainingError(f"rank {self.rank} of {self.count}: ranks have different {what}; give all the same")
+
 
 def _first_words(error: RuntimeError) -> str:
     return str(error).strip().split("\n")[0][:200]
@@ -85,7 +105,11 @@ def joined_ranks(
     if count == 1:
         yield Ranks(rank=0, count=1, device=device)
         return
+    if "RANK" not in os.environ:
+        raise TrainingError(f"WORLD_SIZE is {count} and RANK is not set; start several processes with torchrun")
     rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
+    if rank:  # one of them says what there is to say
+        logging.getLogger("engine").setLevel(logging.WARNING)
     if device.type == "cuda":
         if local >= torch.cuda.device_count():
             raise TrainingError(

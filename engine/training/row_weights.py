@@ -6,38 +6,36 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import TrainingError
+from engine.training.checkpoint import sync
+from engine.training.ranks import Ranks
 from engine.training.run_folder import UNFINISHED_WEIGHTS, WEIGHTS, RunFolder
 from store import Store
+from store.conditions import views_read
 from store.stream import chosen_rows
 
 Weights = npt.NDArray[np.float32]
 
 
 def frozen_weights(
-    folder: RunFolder, made: Store, expression: str, *, labels: tuple[str, ...], select: str | None, writes: bool
+    folder: RunFolder, made: Store, expression: str, *, labels: tuple[str, ...], select: str | None, ranks: Ranks
 ) -> Weights:
-    """The weights of the run in ``folder``: those that it was begun with, else new ones.
-
-    Args:
-        folder: of the run.
-        made: as in `weigh`, with what follows.
-        expression: of SQL.
-        labels: of the training.
-        select: of the training.
-        writes: whether new ones are written there.
+    """The weights of the run in ``folder``: those that it was begun with, else new ones of the first rank.
 
     Raises:
-        as `weigh`.
+        TrainingError: as `weigh`, or the file is damaged.
+        QueryError: as `weigh`.
     """
     path = folder.path / WEIGHTS
-    if folder.has_begun and path.exists():
-        return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
-    weights = weigh(made, expression, labels=labels, select=select)
-    if writes:
+    if ranks.is_first and not (folder.has_begun and path.exists()):
         temporary = folder.path / UNFINISHED_WEIGHTS
-        np.save(temporary, weights)
+        np.save(temporary, weigh(made, expression, labels=labels, select=select))
+        sync(temporary)
         temporary.replace(path)
-    return weights
+    ranks.meet()
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    except (OSError, ValueError, EOFError) as error:
+        raise TrainingError(f"{path} is damaged ({error}); name a new folder with --out") from None
 
 
 def weigh(made: Store, expression: str, *, labels: tuple[str, ...], select: str | None) -> Weights:
@@ -55,6 +53,7 @@ def weigh(made: Store, expression: str, *, labels: tuple[str, ...], select: str 
         TrainingError: the expression gives something else than a finite number from 0 on for a row.
         QueryError: it is no expression over the view ``reviews``.
     """
+    views_read(expression, None, ask=lambda sql: made.sql(sql, labels=labels[0]))  # it is one, and nothing more
     query = f"SELECT row, CAST((\n{expression}\n) AS DOUBLE) AS weight FROM reviews"
     answer = made.sql(query, labels=labels[0])
     weights = np.full(made.header.rows, np.nan)
@@ -67,6 +66,7 @@ def weigh(made: Store, expression: str, *, labels: tuple[str, ...], select: str 
             f"--weight {expression!r} gives {weights[bad[0]]} for row {bad[0]} and nothing better for "
             f"{len(bad) - 1:,} others; it must be a finite number from 0 on. coalesce(…, 1) and greatest(…, 0) help"
         )
+    weights /= weights[trained].max(initial=0.0) or 1.0  # so that their sum is finite
     total = weights[trained].sum()
     if total == 0:
         raise TrainingError(f"--weight {expression!r} gives 0 for every row; there is nothing to learn from")

@@ -1,5 +1,6 @@
 """A model, steps and a loss → a trained model in its folder, begun or gone on with. What gold and soft labels share."""
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -8,19 +9,21 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from engine.errors import TrainingError
 from engine.evaluation.evaluate import EvalConfig, evaluate_trained
 from engine.inputs.gold import Gold
-from engine.model import Classifier
-from engine.progress import Tick
+from engine.model import Classifier, load_classifier
+from engine.progress import Tick, silent
 from engine.training.checkpoint import Checkpoints, model_tensors
-from engine.training.course import Course, Saving, SavingConfig, Validating
+from engine.training.course import LOWER_IS_BETTER, Course, Saving, SavingConfig, Validating
 from engine.training.held_out import HeldOut
+from engine.training.history import tensorboard_writer
 from engine.training.loop import Lesson, LoopConfig, fit
 from engine.training.loss import Loss
 from engine.training.ranks import LOST_SECONDS, Ranks
 from engine.training.run_folder import CHECKPOINTS, RunFolder
 from engine.training.steps import Steps
-from engine.training.trained import Trained, read_trained, save_trained
+from engine.training.trained import Trained, read_trained, save_evaluation, save_trained
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,13 @@ class ValidationConfig:
     every: int | None = None
     by: str = "accuracy"
     patience: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("--validate-every", self.every), ("--patience", self.patience)):
+            if value is not None and value < 1:
+                raise TrainingError(f"{name} is {value}; it must be at least 1")
+        if self.by not in LOWER_IS_BETTER:
+            raise TrainingError(f"--best-by is {self.by!r}; it is one of {', '.join(LOWER_IS_BETTER)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,11 +123,14 @@ def carry_out(task: Task, config: RunConfig, folder: RunFolder, ranks: Ranks, *,
     Raises:
         TrainingError: the folder holds a run with other settings, or the training fails.
     """
+    tensorboard_writer(config.saving.report_to)  # before anything is begun, where its package is missing
     asked = flat_names({**task.asked, **_asked(task, config)})
+    ranks.agree(json.dumps(asked), what="settings, models or rows")
     folder.check(asked)
+    tick = tick if ranks.is_first else silent
     if folder.is_done:
         log.info("%s is done already; nothing was trained", folder.path)
-        return read_trained(folder.path, rank=ranks.rank)
+        return _judged_again(task, read_trained(folder.path, rank=ranks.rank), ranks, tick)
     if ranks.is_first:
         folder.begin(asked)
     saving = Saving(folder.path, config.saving, Checkpoints(folder.path / CHECKPOINTS, keep=config.saving.keep))
@@ -137,6 +150,16 @@ def carry_out(task: Task, config: RunConfig, folder: RunFolder, ranks: Ranks, *,
     return trained
 
 
+def _judged_again(task: Task, trained: Trained, ranks: Ranks, tick: Tick) -> Trained:
+    """A model that is done, judged on other rows than it was, where that is asked."""
+    if task.gold is None or not ranks.is_first or gold_sha256(task.gold) == trained.evaluated:
+        return trained
+    evaluation = evaluate_trained(load_classifier(trained.out), task.gold, task.held_out, tick=tick)
+    trained = dataclasses.replace(trained, evaluation=evaluation, evaluated=gold_sha256(task.gold))
+    save_evaluation(trained)
+    return trained
+
+
 def _validating(task: Task, config: ValidationConfig) -> Validating | None:
     if task.validation is None:
         return None
@@ -153,8 +176,8 @@ def _trained(task: Task, config: RunConfig, course: Course, ranks: Ranks, tick: 
         procedure=task.procedure,
         classes=task.model.classes,
         rows=task.steps.rows,
-        rejected=task.rejected,
-        reasons=task.reasons,
+        rejected=task.rejected + (task.validation.rejected if task.validation is not None else 0),
+        reasons=[*task.reasons, *(task.validation.reasons if task.validation is not None else ())],
         max_length=task.steps.longest,
         loop=config.loop,
         epochs=course.reports,
@@ -163,6 +186,7 @@ def _trained(task: Task, config: RunConfig, course: Course, ranks: Ranks, tick: 
         ranks=ranks.count,
         rank=ranks.rank,
         evaluation=evaluation,
+        evaluated=gold_sha256(task.gold) if task.gold is not None else None,
     )
 
 

@@ -9,6 +9,7 @@ OUT/model.safetensors …   the model, when it is done; training.json comes last
 
 import fcntl
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from engine.errors import TrainingError
 
 RUN, DONE, CHECKPOINTS = "run.json", "training.json", "checkpoints"
 WEIGHTS, UNFINISHED_WEIGHTS = "weights.npy", "weights.unfinished.npy"
+MODEL_BEFORE = ".model-"  # of a folder in which the model is written before it is put in its place
 _LOCK = ".lock"
 _BEFORE_RUN = {_LOCK, f".{RUN}", WEIGHTS, UNFINISHED_WEIGHTS}
 
@@ -58,7 +60,15 @@ class RunFolder:
         """
         if not self.has_begun:
             return
-        begun = json.loads((self.path / RUN).read_text())
+        try:
+            begun = json.loads((self.path / RUN).read_text())
+            if not isinstance(begun, dict):
+                raise ValueError("it is no JSON object")
+        except ValueError as error:
+            raise TrainingError(
+                f"{self.path / RUN} is damaged ({error}), so that nobody knows what was asked; name a new folder with "
+                "--out"
+            ) from None
         asked = json.loads(json.dumps(asked))
         different = [name for name in sorted(begun.keys() | asked.keys()) if begun.get(name) != asked.get(name)]
         if different:
@@ -88,4 +98,6 @@ class RunFolder:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise TrainingError(f"another run is at work in {self.path}; wait for it, or end it") from None
+            for left in self.path.glob(f"{MODEL_BEFORE}*"):
+                shutil.rmtree(left)
             yield

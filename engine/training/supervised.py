@@ -13,9 +13,11 @@ from engine.training.loop import LoopConfig
 from engine.training.loss import cross_entropy
 from engine.training.ranks import Ranks, joined_ranks
 from engine.training.run import RunConfig, Task, carry_out, gold_sha256, held_folder
+from engine.training.run_folder import RunFolder
 from engine.training.steps import Step
 from engine.training.trained import Trained
 from store.order import whole_order
+from store.stream import part_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,7 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> Trained:
     Raises:
         EngineError: the files, the model or the folder do not fit.
     """
+    RunFolder(config.out)
     with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks:
         task = _task(config, ranks)
         with held_folder(config.out, ranks) as folder:
@@ -97,5 +100,5 @@ class GoldSteps:
         rank, count = self._ranks.rank, self._ranks.count
         for start in range(first * self._batch_size, self.rows, self._batch_size):
             step = order[start : start + self._batch_size]
-            rows = step[len(step) * rank // count : len(step) * (rank + 1) // count]
+            rows = step[slice(*part_of(len(step), rank=rank, ranks=count))]
             yield Step(tokens=self._tokens, rows=rows, targets={"label": self._labels[rows]}, size=len(step))

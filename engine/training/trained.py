@@ -10,9 +10,10 @@ from pathlib import Path
 from engine.errors import TrainingError
 from engine.evaluation.evaluate import Evaluation
 from engine.model import Classifier, parameters, save_classifier
+from engine.training.checkpoint import sync
 from engine.training.course import Best, EpochReport
 from engine.training.loop import LoopConfig
-from engine.training.run_folder import DONE
+from engine.training.run_folder import DONE, MODEL_BEFORE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class Trained:
         ranks: processes that trained together.
         rank: which of them this one is.
         evaluation: on held-out rows, where asked.
+        evaluated: hash of these rows.
         rejected: gold rows that were refused.
         reasons: the first of them.
     """
@@ -46,6 +48,7 @@ class Trained:
     loop: LoopConfig
     epochs: list[EpochReport]
     evaluation: Evaluation | None
+    evaluated: str | None = None
     best: Best | None = None
     steps: int = 0
     ranks: int = 1
@@ -72,14 +75,28 @@ class Trained:
 def save_trained(model: Classifier, trained: Trained, *, sources: list[str]) -> None:
     """Write the model into ``trained.out``, file by file; ``training.json`` comes last and says that all are there."""
     folder = Path(trained.out)
-    with tempfile.TemporaryDirectory(prefix=".model-", dir=folder) as temporary:
+    with tempfile.TemporaryDirectory(prefix=MODEL_BEFORE, dir=folder) as temporary:
         made = Path(temporary)
         save_classifier(model, made)
         (made / "README.md").write_text(model_card(model, trained, sources=sources))
         report = {**dataclasses.asdict(trained), "sources": sources, "seconds": round(trained.seconds, 3)}
         (made / DONE).write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+        for path in made.iterdir():
+            sync(path)
         for path in sorted(made.iterdir(), key=lambda path: path.name == DONE):
+            if path.name == DONE:
+                sync(folder)
             path.replace(folder / path.name)
+    sync(folder)
+
+
+def save_evaluation(trained: Trained) -> None:
+    """Write down a later evaluation of a model that is done."""
+    file = Path(trained.out) / DONE
+    report = {**json.loads(file.read_text()), **dataclasses.asdict(trained)}
+    temporary = file.with_name(f".{DONE}")
+    temporary.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+    temporary.replace(file)
 
 
 def read_trained(folder: Path, *, rank: int) -> Trained:
@@ -124,6 +141,7 @@ def model_card(model: Classifier, trained: Trained, *, sources: list[str]) -> st
         f"| maximum length | {trained.max_length} tokens |",
         f"| recipe | {_recipe(trained.loop)} |",
         f"| last epoch's loss | {trained.epochs[-1].loss:.4f} |",
+        *_best(trained),
         f"| training time | {trained.seconds:,.1f} s |",
         f"| versions | torch {version('torch')}, transformers {version('transformers')} |",
     ]
@@ -139,6 +157,14 @@ def model_card(model: Classifier, trained: Trained, *, sources: list[str]) -> st
         ]
         lines += [f"| {name} | {value} |" for name, value in evaluation.headline().items()]
     return "\n".join(lines) + "\n"
+
+
+def _best(trained: Trained) -> list[str]:
+    """The row of the state that was kept, where it was chosen."""
+    if trained.best is None:
+        return []
+    figures = ", ".join(f"{name} {value:.4f}" for name, value in trained.best.figures.items())
+    return [f"| state | of step {trained.best.step:,} of {trained.steps:,}, the best on validation rows ({figures}) |"]
 
 
 def _recipe(loop: LoopConfig) -> str:
