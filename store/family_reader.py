@@ -14,10 +14,12 @@ from store.contents import Contents
 from store.errors import StoreMissingError
 from store.order import Rows
 from store.ragged import as_bytes
-from store.schema import shard_of
+from store.schema import CORPUS, shard_of
 from store.shard import BATCH_ROWS, damage_named, open_shard
 
 _OPEN_SHARDS = 64
+_KEPT_BATCHES = 2048
+_FEW_RUNS = 8
 
 Columns = dict[str, pa.Array]
 
@@ -43,6 +45,7 @@ class FamilyReader:
         self._family = contents.family(path)
         self._records = self._family.records() if columns else {}
         self._open: dict[int, Any] = {}
+        self._batches: dict[tuple[int, int], Columns] = {}
         self._lock = threading.Lock()
 
     def read(self, members: Rows) -> list[Columns]:
@@ -63,18 +66,28 @@ class FamilyReader:
         return pieces
 
     def _read_shard(self, shard: int, local: Rows) -> list[Columns]:
-        reader = self._reader(shard)
         batches = local // BATCH_ROWS
         edges = [0, *(np.flatnonzero(np.diff(batches)) + 1).tolist(), len(local)]
         with damage_named(self._family, self._records[shard]):
-            pieces = []
+            pieces: list[Columns] = []
             for begin, end in pairwise(edges):
                 number = int(batches[begin])
-                with self._lock:
-                    batch = reader.get_batch(number)
-                columns = {name: _gathered(batch.column(name)) for name in self.types}
-                pieces.append(_rows_of(columns, local[begin:end] - number * BATCH_ROWS))
+                pieces += _rows_of(self._batch(shard, number), local[begin:end] - number * BATCH_ROWS)
             return pieces
+
+    def _batch(self, shard: int, number: int) -> Columns:
+        """The columns of one batch of a shard; kept for the next window where they are mapped and not decompressed."""
+        columns = self._batches.get((shard, number))
+        if columns is None:
+            reader = self._reader(shard)
+            with self._lock:
+                batch = reader.get_batch(number)
+            columns = {name: _gathered(batch.column(name)) for name in self.types}
+            if self._family.path != CORPUS:
+                if len(self._batches) >= _KEPT_BATCHES:
+                    self._batches.clear()
+                self._batches[shard, number] = columns
+        return columns
 
     def _reader(self, shard: int) -> Any:
         if shard not in self._records:
@@ -100,10 +113,14 @@ def _gathered(column: pa.Array) -> pa.Array:
     return column.cast(pa.large_string()) if pa.types.is_string(column.type) else column
 
 
-def _rows_of(columns: Columns, rows: Rows) -> Columns:
-    """``rows``, which ascend, of ``columns``; without a copy where they stand side by side."""
-    first, count = int(rows[0]), len(rows)
-    if int(rows[-1]) - first + 1 == count:
-        return {name: column.slice(first, count) for name, column in columns.items()}
-    indices = pa.array(rows)
-    return {name: column.take(indices) for name, column in columns.items()}
+def _rows_of(columns: Columns, rows: Rows) -> list[Columns]:
+    """``rows``, which ascend, of ``columns``; without a copy where they stand side by side, as those of a block do."""
+    edges = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
+    if len(edges) * _FEW_RUNS > len(rows):
+        indices = pa.array(rows)
+        return [{name: column.take(indices) for name, column in columns.items()}]
+    starts = rows[edges[:-1]].tolist()
+    return [
+        {name: column.slice(start, stop - begin) for name, column in columns.items()}
+        for start, (begin, stop) in zip(starts, pairwise(edges), strict=True)
+    ]
