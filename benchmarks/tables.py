@@ -121,10 +121,10 @@ def training(result: dict[str, Any]) -> str:
         lines.append(f"| {name} | {figures[name]['rows_per_second']:.1f} | {ratio} |")
     waiting = max(result["waiting"].values())
     note = (
-        f"{result['rows']} labelled reviews, mean {result['tokens']['mean']:.0f} and at most {result['tokens']['max']} "
-        f"tokens, {result['batch_size']} rows a step; medians of {len(result['seconds']['engine'])} rounds in turn, "
-        f"ratios within each. The next step was never waited for longer than {waiting:.2%} of the time. "
-        f"{_conditions(result)}"
+        f"{result['rows']} of {result['rows_to_choose_from']:,} labelled reviews, mean {result['tokens']['mean']:.0f} "
+        f"and at most {result['tokens']['max']} tokens, {result['batch_size']} rows a step; medians of "
+        f"{len(result['seconds']['engine'])} rounds in turn, ratios within each. The next step was never waited for "
+        f"longer than {waiting:.2%} of the time. {_conditions(result)}"
     )
     return "\n".join([*lines, "", note])
 

@@ -1,13 +1,14 @@
 """How much faster is training than transformers.Trainer? Everybody trains in the same process, in turn.
 
-    python -m benchmarks.training_throughput --start MODEL#layers=1,3,5 --input labelled.parquet --rows 640 --rounds 5
+    python -m benchmarks.training_throughput --start MODEL#layers=1,3,5 --input labelled.parquet --steps 15 --rounds 5
 
-Everybody trains the same model on the same labelled rows, tokenised before, with as many rows a step, AdamW in fp32,
-dropout as the model's configuration says, and clipping. ``engine`` is the loop of `engine finetune`, ``engine, from a
-store`` that of `engine train` with token ids and logits that stream from a store. Trainer runs with its default
-padding (each batch to its longest row) and with its own grouping by length, both without saving, reporting or
-evaluating. A time is from the first step to the end of the last one; making a model, an optimizer or a data set is
-timed for nobody. Ratios are taken round by round.
+Everybody trains the same model on labelled rows of one file, tokenised before, with as many rows a step and as many
+steps, AdamW in fp32, dropout as the model's configuration says, and clipping. ``engine`` is the loop of `engine
+finetune`, ``engine, from a store`` that of `engine train` with token ids and logits that stream from a store, on rows
+that are spread over the file. Trainer takes the first steps of an epoch over the whole file, since its grouping by
+length sorts the rows of many batches and needs as many to choose from: with its default padding (each batch to its
+longest row), and with that grouping. It saves, reports and evaluates nothing. A time is from the first step to the end
+of the last one; making a model, an optimizer or a data set is timed for nobody. Ratios are taken round by round.
 
 Trainer needs the extra ``peers``.
 """
@@ -52,13 +53,15 @@ class Setup:
 
     Attributes:
         start: the model to begin with.
-        gold: the rows.
+        gold: the rows that we train on.
+        whole: those that Trainer takes its first steps of.
         batch_size: rows a step.
         max_length: tokens a row.
     """
 
     start: str
     gold: Gold
+    whole: Gold
     batch_size: int
     max_length: int
 
@@ -77,7 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--start", required=True, help="model to begin with; MODEL#layers=… keeps some layers")
     parser.add_argument("--input", required=True, help="Parquet file with the columns id, text and label")
-    parser.add_argument("--rows", type=int, default=640)
+    parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--max-length", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=5)
@@ -85,10 +88,12 @@ def main() -> None:
     quiet_transformers()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.parquet"
-        pq.write_table(_some(pq.read_table(arguments.input), arguments.rows), file)
+        table = pq.read_table(arguments.input, columns=["id", "text", "label"])
+        pq.write_table(_spread(table, arguments.steps * arguments.batch_size), file)
         setup = Setup(
             start=arguments.start,
             gold=read_gold(GoldConfig(files=(str(file),))),
+            whole=read_gold(GoldConfig(files=(arguments.input,))),
             batch_size=arguments.batch_size,
             max_length=arguments.max_length,
         )
@@ -99,8 +104,15 @@ def main() -> None:
     print(f"written to {path}")
 
 
-def _some(table: pa.Table, rows: int) -> pa.Table:
-    return table.select(["id", "text", "label"]).slice(0, rows)
+def _spread(table: pa.Table, rows: int) -> pa.Table:
+    """As many rows, spread over the table.
+
+    Raises:
+        ValueError: it has fewer.
+    """
+    if rows > table.num_rows:
+        raise ValueError(f"{rows} rows are asked for, and there are {table.num_rows}; lower --steps")
+    return table.take(pa.array([row * table.num_rows // rows for row in range(rows)]))
 
 
 def measure(setup: Setup, file: Path, work: Path, *, rounds: int) -> dict[str, Any]:
@@ -127,6 +139,7 @@ def measure(setup: Setup, file: Path, work: Path, *, rounds: int) -> dict[str, A
     lengths = setup.model().encoding(setup.max_length).encode(setup.gold.texts).lengths
     return {
         "rows": len(setup.gold.texts),
+        "rows_to_choose_from": len(setup.whole.texts),
         "batch_size": setup.batch_size,
         "tokens": {"mean": round(float(lengths.mean()), 1), "max": int(lengths.max())},
         "seconds": seconds,
@@ -156,13 +169,14 @@ def _soft(setup: Setup, place: Path, model: Classifier) -> tuple[Steps, Loss]:
 
 def _trainer(setup: Setup, out: Path, sampling: str) -> float:
     model = setup.model()
-    tokens = model.encoding(setup.max_length).encode(setup.gold.texts)
+    tokens = model.encoding(setup.max_length).encode(setup.whole.texts)
     rows = [
         {"input_ids": tokens.row(row).astype(int).tolist(), "label": int(label)}
-        for row, label in enumerate(setup.gold.labels)
+        for row, label in enumerate(setup.whole.labels)
     ]
     started = time.perf_counter()
-    seconds = train_with_trainer(model, rows, out, setup.loop, sampling=sampling)
+    steps = len(setup.gold.texts) // setup.batch_size
+    seconds = train_with_trainer(model, rows, out, setup.loop, sampling=sampling, steps=steps)
     assert seconds < time.perf_counter() - started
     return seconds
 

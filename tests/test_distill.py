@@ -203,7 +203,7 @@ def test_the_best_state_is_the_result(demo, tmp_path):
     trained = engine.train(config(demo, tmp_path / "out", loop=loop, validation=validation, evaluation=held_out))
     judged = {line["step"]: line for line in lines(tmp_path / "out") if "validation_log_loss" in line}
     best = min(judged, key=lambda step: judged[step]["validation_log_loss"])
-    assert list(judged) == [20, 40, 60, 80, 100, 120]
+    assert list(judged) == [20, 40, 60, 80, 100, 120, 126]
     assert trained.best.step == best
     assert trained.evaluation.log_loss == pytest.approx(judged[best]["validation_log_loss"], abs=1e-4)
     assert best in Checkpoints(tmp_path / "out" / "checkpoints", keep=2).steps()

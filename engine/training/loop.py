@@ -148,7 +148,7 @@ class Training:
         Raises:
             TrainingError: they do not.
         """
-        steps = torch.zeros(self._ranks.count, device=self._ranks.device)
+        steps = torch.zeros(self._ranks.count, dtype=torch.int64, device=self._ranks.device)
         steps[self._ranks.rank] = self.course.done
         self._ranks.sum(steps, doing="at the beginning", patient=True)
         if (steps != self.course.done).any():

@@ -92,7 +92,7 @@ class SoftSteps:
         if self._what.gold:
             targets["label"] = batch["label"].astype(np.int64)
         if self._what.weights is not None:
-            targets["weight"] = self._what.weights[batch["row"]]
+            targets["weight"] = np.asarray(self._what.weights[batch["row"]])
         return targets
 
 
