@@ -39,7 +39,9 @@ class FamilyReader:
     def __init__(self, contents: Contents, path: str, columns: list[str]) -> None:
         schema = contents.schema(path)
         self.types = {name: schema.field(name).type for name in columns}
-        self._places = sorted(schema.get_field_index(name) for name in columns)
+        self._is_compressed = path == CORPUS
+        # Arrow copies what it is told to read. That is right for what is decompressed; the rest is mapped.
+        self._places = sorted(map(schema.get_field_index, columns)) if self._is_compressed else None
         self._header = contents.header
         self._contents = contents
         self._family = contents.family(path)
@@ -83,7 +85,7 @@ class FamilyReader:
             with self._lock:
                 batch = reader.get_batch(number)
             columns = {name: _gathered(batch.column(name)) for name in self.types}
-            if self._family.path != CORPUS:
+            if not self._is_compressed:
                 if len(self._batches) >= _KEPT_BATCHES:
                     self._batches.clear()
                 self._batches[shard, number] = columns

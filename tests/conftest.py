@@ -1,9 +1,11 @@
 """What many tests share: the demo's whole path, gone once, and a way to run the command line as a user does."""
 
+import logging
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.skip(reason="a long run; choose it with -m slow"))
+
+
+@pytest.fixture(autouse=True)
+def levels() -> Iterator[None]:
+    """A command that a test runs in its own process, perhaps a quiet one, says nothing of what later tests log."""
+    yield
+    for room in ("engine", "store"):
+        logging.getLogger(room).setLevel(logging.NOTSET)
 
 
 @dataclass(frozen=True)

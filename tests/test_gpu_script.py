@@ -80,7 +80,7 @@ def test_the_peers_are_compared_with_ours_in_the_same_rounds(result: dict[str, A
 def test_a_student_learns_from_the_store(result: dict[str, Any]) -> None:
     figures = result["train"]
     assert figures["rows"] == ROWS
-    assert figures["mfu"] == pytest.approx(figures["model_tflops"] / result["ceilings"]["fp32"]["square"], abs=1e-3)
+    assert figures["mfu"] == pytest.approx(figures["model_tflops"] / result["ceilings"]["fp32"]["square"], rel=0.05)
     assert isinstance(figures["trainer"], str) or figures["trainer"]["random"]["rows_per_second"] > 0
 
 

@@ -5,6 +5,7 @@ the sum over the step's rows divided by their number, so that it depends on neit
 the seed, the step and the rank, so that a run that goes on from a checkpoint is the run that was never stopped.
 """
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from engine.training.loss import Loss
 from engine.training.optimizer import FlatGradients, Optimizer, linear_decay
 from engine.training.ranks import Ranks
 from engine.training.steps import Step, Steps, ahead
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +141,7 @@ class Training:
             self._place(checkpoint.model)
             self._optimizer.restore(checkpoint.optimizer)
             self.course = _course(checkpoint.state)
+            _log.info("going on behind step %s of %s", f"{self.course.done:,}", f"{self._total:,}")
         self._agree()
         if self._saving is not None:
             self._saving.begin(self.course.done, first=self._ranks.is_first)
