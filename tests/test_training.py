@@ -15,6 +15,7 @@ import store
 from engine.errors import InputError, TrainingError
 from engine.inputs.gold import GoldConfig, read_gold
 from engine.start import load_start
+from engine.training.backward import CUDA_BUDGETS, fitting_budget
 from engine.training.loop import Lesson, LoopConfig, fit
 from engine.training.loss import cross_entropy, kl_divergence
 from engine.training.ranks import Ranks
@@ -227,3 +228,13 @@ def test_a_stream_composes_with_webdataset(demo):
     stream = store.open(demo.path("reviews.store")).stream(labels="teacher", columns=("logits",), batch_size=100)
     pipeline = webdataset.DataPipeline(stream, webdataset.map(lambda batch: batch["logits"].argmax(axis=1)))
     assert sum(len(predictions) for predictions in pipeline) == 4000
+
+
+def test_a_gpus_budget_is_what_half_of_its_memory_holds():
+    least, most = CUDA_BUDGETS
+    assert fitting_budget(40 * 10**9, layers=12, hidden=768) == most
+    assert fitting_budget(12 * 10**9, layers=12, hidden=768) == 16_384
+    assert fitting_budget(10**6, layers=12, hidden=768) == least
+    for memory in range(10**9, 10**11, 10**9):
+        tokens = fitting_budget(memory, layers=24, hidden=1024)
+        assert tokens == least or tokens * 24 * 1024 * 48 <= memory
