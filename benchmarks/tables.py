@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.conditions import RESULTS
+from benchmarks.gpu_table import gpu
 from benchmarks.loader_table import loader as loader_lines
 
 README = Path(__file__).parent.parent / "README.md"
@@ -196,6 +197,7 @@ def _conditions(result: dict[str, Any]) -> str:
 TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "yelp": (yelp, ("yelp",)),
     "label_throughput": (throughput, ("label_throughput_minilm", "label_throughput_bert-base")),
+    "gpu": (gpu, ("gpu",)),
     "label_workers": (workers, ("label_workers_minilm",)),
     "label_memory": (memory, ("label_memory",)),
     "tokenising": (tokenising, ("tokenising",)),
