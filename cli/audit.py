@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.options import format_option
-from cli.output import print_rows, print_title, read_rows, shows_tables
+from cli.output import print_rows, print_summary, print_title, progress, read_rows, report_rejects, shows_tables
 
 if TYPE_CHECKING:
     from store import Store
@@ -21,37 +21,99 @@ Answer = tuple[list[str], list[dict[str, Any]]]
 @click.argument("store", metavar="STORE", required=False)
 @click.argument("queries", metavar="[QUERY]...", nargs=-1)
 @click.option("--labels", metavar="NAME", help="The label set that is asked about, where there are several.")
+@click.option(
+    "--round",
+    "rounds",
+    metavar="N",
+    type=click.IntRange(min=0),
+    multiple=True,
+    help="Count the gold of this round alone; may be repeated. 0 is the corpus's own. [default: all; the latest holds]",
+)
+@click.option(
+    "--gold", metavar="INPUT", multiple=True, help="Add the labels of these files, by id, as a round of gold."
+)
+@click.option("--id", "id_", metavar="COLUMN", help="With --gold: column of ids. [default: found]")
+@click.option("--label", metavar="COLUMN", help="With --gold: column of labels. [default: found]")
+@click.option("--source", metavar="NAME", help="With --gold: where the labels are from. [default: the file's name]")
+@click.option(
+    "--on-bad-row",
+    type=click.Choice(["reject", "fail"]),
+    default="reject",
+    show_default=True,
+    help="With --gold: leave a bad row out and say why (exit code 3), or stop at it.",
+)
 @click.option("--list", "list_", is_flag=True, help="List the questions, with their SQL in json and jsonl.")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds, of each.")
 @click.option("--memory", default="4GB", show_default=True, help="Limit of each question's memory.")
 @format_option
-def command(**options: Any) -> None:
-    """Ask a store how good its labels are, by questions that have names.
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> int | None:
+    """Ask a store how good its labels are, by questions that have names; or add human labels to it.
 
     Without a QUERY, a few quick ones that the store can answer. Each is one SELECT over the views of `engine sql`.
+
+    With --gold nothing is asked: the labels of INPUT (and of all that stands in the place of a QUERY) become one round
+    of gold. They are class names, or indices of classes. A row's latest label holds; none is ever lost.
 
     \b
     Example:
       engine audit reviews.store accuracy calibration --labels teacher
+      engine audit reviews.store --gold annotated.csv
     """
     import store
 
     if options["list_"]:
         _list(options["format"])
-        return
+        return None
     if options["store"] is None:
         raise click.UsageError("Missing argument 'STORE'.")
+    if options["gold"]:
+        return _add_gold(ctx, options)
+    if options["id_"] or options["label"] or options["source"]:
+        raise click.UsageError("--id, --label and --source say how --gold INPUT is read; give --gold too")
+    options["rounds"] = list(options["rounds"]) or None
     asked = _named(options["queries"])
     opened = store.open(options["store"])
     several = len(asked) != 1
     if several and options["format"] == "csv":
         raise click.UsageError("csv holds one table: name one question")
-    ready = _ready(opened, asked, options["labels"]) if options["queries"] else _overview(opened, options["labels"])
+    ready = _ready(opened, asked, options) if options["queries"] else _overview(opened, options)
     answers = ((question, _answer(question, options)) for question in ready)
     if shows_tables(options["format"]):
         _print_tables(answers, options["format"], titled=several)
     else:
         _print_records(answers, options["format"], named=several)
+    return None
+
+
+def _add_gold(ctx: click.Context, options: dict[str, Any]) -> int:
+    import dataclasses
+
+    from cli.main import OK, REJECTED
+    from engine import GoldRoundConfig, LabelColumns, add_gold
+
+    if options["rounds"] or options["labels"]:
+        raise click.UsageError("--round and --labels are for questions; with --gold nothing is asked")
+    config = GoldRoundConfig(
+        store=options["store"],
+        inputs=(*options["gold"], *options["queries"]),
+        columns=LabelColumns(id=options["id_"], label=options["label"]),
+        source=options["source"],
+        on_bad_row=options["on_bad_row"],
+    )
+    with progress(ctx) as tick:
+        added = add_gold(config, tick=tick)
+    summary = dataclasses.asdict(added)
+    reasons = summary.pop("reasons")
+    print_summary(summary if shows_tables(options["format"]) else {**summary, "reasons": reasons}, options["format"])
+    if not added.added:
+        click.echo(
+            f"nothing was added: the same labels from the same sources are round {added.round} already. To count them "
+            "again, as the latest ones, give another --source",
+            err=True,
+        )
+    report_rejects(added.rejected, reasons)
+    return REJECTED if added.rejected else OK
 
 
 def _list(format_: str | None) -> None:
@@ -73,19 +135,20 @@ def _named(names: tuple[str, ...]) -> "list[Question]":
         raise click.BadParameter(f"{error} See engine audit --list.", param_hint="QUERY") from None
 
 
-def _ready(opened: "Store", asked: "list[Question]", labels: str | None) -> "list[Question]":
+def _ready(opened: "Store", asked: "list[Question]", options: dict[str, Any]) -> "list[Question]":
     from store.audit import ready
 
-    return [ready(opened, question.name, labels=labels) for question in asked]
+    seen = {"labels": options["labels"], "rounds": options["rounds"]}
+    return [ready(opened, question.name, **seen) for question in asked]
 
 
-def _overview(opened: "Store", labels: str | None) -> "list[Question]":
+def _overview(opened: "Store", options: dict[str, Any]) -> "list[Question]":
     """The questions that this store can answer; a note says which it cannot, and why."""
     from store.audit import OVERVIEW, lacking, question
 
     asked = []
     for name in OVERVIEW:
-        lack = lacking(opened, question(name), labels=labels)
+        lack = lacking(opened, question(name), labels=options["labels"], rounds=options["rounds"])
         if lack is None:
             asked.append(question(name))
         elif not (click.get_current_context().obj or {}).get("quiet"):
@@ -100,7 +163,8 @@ def _answer(question: "Question", options: dict[str, Any]) -> Answer:
     limits = Limits(timeout=options["timeout"], memory=options["memory"])
     with tempfile.TemporaryDirectory(prefix="engine-audit-") as folder:
         result = Path(folder) / "result.arrows"
-        run_in_child(options["store"], question.sql, result, labels=options["labels"], limits=limits)
+        seen = {"labels": options["labels"], "rounds": options["rounds"]}
+        run_in_child(options["store"], question.sql, result, **seen, limits=limits)
         columns, rows = read_rows(result)
         return columns, list(rows)
 

@@ -12,7 +12,7 @@ from cli.output import print_rows, print_summary, shows_tables
 @click.argument("store", metavar="STORE")
 @format_option
 def command(**options: Any) -> None:
-    """Say what is in a store: rows, classes, inputs, and how far each family is.
+    """Say what is in a store: rows, classes, inputs, how far each family is, and rounds of gold.
 
     \b
     Example:
@@ -28,6 +28,9 @@ def command(**options: Any) -> None:
         return
     families: list[dict[str, Any]] = summary.pop("families")
     inputs: list[dict[str, Any]] = summary.pop("inputs")
+    gold: list[dict[str, Any]] = summary.pop("gold")
     print_summary(summary, format_)
     print_rows(families, format_)
     print_rows(inputs, format_)
+    if gold:
+        print_rows(gold, format_)

@@ -5,6 +5,7 @@ The work that the command line does, as functions that take the same choices as 
     engine.finetune(engine.FinetuneConfig(…))   gold labels → a teacher
     engine.label(engine.LabelConfig(…))         texts + a teacher → a store of soft labels
     engine.train(engine.DistillConfig(…))       a store → a student
+    engine.add_gold(engine.GoldRoundConfig(…))  labels by id → a round of gold in a store
     engine.evaluate(engine.EvalConfig(…))       a model + gold labels → how good it is
 
 Names load what they need when they are first used: ``import engine`` loads no torch.
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.evaluation.evaluate import EvalConfig, Evaluation, evaluate
-    from engine.inputs.columns import ColumnNames
+    from engine.gold_round import GoldRound, GoldRoundConfig, add_gold
+    from engine.inputs.columns import ColumnNames, LabelColumns
     from engine.inputs.gold import GoldConfig
     from engine.labelling.card import Choices
     from engine.labelling.label_run import LabelConfig, label
@@ -36,6 +38,9 @@ _HOME = {
     "Evaluation": "engine.evaluation.evaluate",
     "FinetuneConfig": "engine.training.supervised",
     "GoldConfig": "engine.inputs.gold",
+    "GoldRound": "engine.gold_round",
+    "GoldRoundConfig": "engine.gold_round",
+    "LabelColumns": "engine.inputs.columns",
     "LabelConfig": "engine.labelling.label_run",
     "LabelSummary": "engine.labelling.summary",
     "LoopConfig": "engine.training.loop",
@@ -43,6 +48,7 @@ _HOME = {
     "SoftLoss": "engine.training.loss",
     "Trained": "engine.training.trained",
     "ValidationConfig": "engine.training.run",
+    "add_gold": "engine.gold_round",
     "evaluate": "engine.evaluation.evaluate",
     "finetune": "engine.training.supervised",
     "label": "engine.labelling.label_run",
@@ -57,6 +63,9 @@ __all__ = [
     "Evaluation",
     "FinetuneConfig",
     "GoldConfig",
+    "GoldRound",
+    "GoldRoundConfig",
+    "LabelColumns",
     "LabelConfig",
     "LabelSummary",
     "LoopConfig",
@@ -64,6 +73,7 @@ __all__ = [
     "SoftLoss",
     "Trained",
     "ValidationConfig",
+    "add_gold",
     "evaluate",
     "finetune",
     "label",

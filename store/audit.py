@@ -6,13 +6,14 @@ does in the caller's process, and the command line in one of its own.
 """
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from store.contents import Contents
 from store.errors import QueryError, StoreMissingError
+from store.gold import chosen_rounds, has_gold
 
 OVERVIEW = ("failures", "classes", "length", "agreement", "accuracy", "calibration")
 """What is asked where no question is named: small answers of quick questions."""
@@ -63,36 +64,41 @@ def question(name: str) -> Question:
     return questions()[name]
 
 
-def ready(contents: Contents, name: str, *, labels: str | None = None) -> Question:
+def ready(contents: Contents, name: str, *, labels: str | None = None, rounds: Sequence[int] | None = None) -> Question:
     """The question ``name``, which can be asked of this store.
 
     Args:
         contents: the store.
         name: of the question.
         labels: the label set, where there are several.
+        rounds: the rounds of gold that count, 0 being the corpus's own; all where None.
 
     Raises:
         QueryError: there is no such question.
         StoreMissingError: the store has not what it needs.
     """
     asked = question(name)
-    if lack := lacking(contents, asked, labels=labels):
+    if lack := lacking(contents, asked, labels=labels, rounds=rounds):
         raise StoreMissingError(f"{name} cannot be asked: {lack}")
     return asked
 
 
-def lacking(contents: Contents, asked: Question, *, labels: str | None = None) -> str | None:
+def lacking(
+    contents: Contents, asked: Question, *, labels: str | None = None, rounds: Sequence[int] | None = None
+) -> str | None:
     """What the store lacks of that which ``asked`` needs, with a remedy; None where nothing is lacking.
 
     Raises:
-        StoreMissingError: there is no label set ``labels``.
+        StoreMissingError: there is no label set ``labels``, or no round of ``rounds``.
     """
     if labels is not None:
         contents.one_label_set(labels)
+    if rounds is not None:
+        chosen_rounds(contents, rounds)
     checks: dict[str, Callable[[], str | None]] = {
         "labels": lambda: _lacking_labels(contents, labels),
         "two label sets": lambda: _lacking_second(contents),
-        "gold": lambda: _lacking_gold(contents),
+        "gold": lambda: _lacking_gold(contents, rounds),
         "texts": lambda: None,
     }
     return next((lack for need in asked.needs if (lack := checks[need]())), None)
@@ -118,7 +124,11 @@ def _lacking_second(contents: Contents) -> str | None:
     )
 
 
-def _lacking_gold(contents: Contents) -> str | None:
-    if any(record.statistics.get("gold") for record in contents.corpus.records().values()):
+def _lacking_gold(contents: Contents, rounds: Sequence[int] | None) -> str | None:
+    if has_gold(contents, rounds):
         return None
-    return f"no row of {contents.location} has a gold label; `engine label … --label COLUMN` takes them from the inputs"
+    where = f" in round {', '.join(map(str, rounds))}" if rounds is not None else ""
+    return (
+        f"no row of {contents.location} has a gold label{where}; `engine label … --label COLUMN` takes them from the "
+        "inputs, and `engine audit … --gold INPUT` adds a round of them"
+    )

@@ -14,6 +14,8 @@ from store.errors import QueryError
 
 _FORBIDDEN = ("group_expressions", "having", "qualify", "sample")
 _HIDING = {"query", "query_table"}  # table functions that read what their argument says
+_GOLD_COLUMNS = {"gold", "gold_class", "gold_round", "gold_source", "reviews"}  # the last one: a row as one value
+_WHOLE_ROWS = {"STAR", "POSITIONAL_REFERENCE"}  # columns that are not named
 _SHOWN = 100  # characters
 
 
@@ -33,7 +35,7 @@ def _lines(text: str) -> str:
 
 
 def views_read(condition: str | None, order: str | None, *, ask: Callable[[str], pa.Table]) -> set[str]:
-    """Which of the views ``labels`` and ``gold`` the two texts read, in subqueries.
+    """Which of the views ``labels`` and ``gold`` the two texts read: in subqueries, and gold as columns of ``reviews``.
 
     Args:
         condition: what is to stand behind WHERE.
@@ -88,22 +90,27 @@ def _parsed(tree: str, modifiers: list[str], *, named: str) -> dict[str, Any]:
 def _views_in(tree: Any) -> set[str]:
     """Which of ``labels`` and ``gold`` a parse tree reads; both where it does not show what it reads.
 
-    The view ``shards`` tells of both.
+    The view ``shards`` tells of both. Gold is also what the columns of ``reviews`` show that are named so, and whole
+    rows of it.
     """
     tables = [name.lower().strip('"_') for name in _values(tree, "table_name")]
     if _HIDING & set(_values(tree, "function_name")) or "shards" in tables:
         return {"labels", "gold"}
-    return {view for view in ("labels", "gold") if any(table.startswith(view) for table in tables)}
+    views = {view for view in ("labels", "gold") if any(table.startswith(view) for table in tables)}
+    columns = {name.lower() for name in _values(tree, "column_names")}
+    if "reviews" in tables or columns & _GOLD_COLUMNS or _WHOLE_ROWS & set(_values(tree, "class")):
+        views.add("gold")
+    return views
 
 
 def _values(tree: Any, key: str) -> Iterator[str]:
-    """Every string under ``key`` in ``tree``."""
+    """Every string under ``key`` in ``tree``, or in a list there."""
     pending = [tree]
     while pending:
         node = pending.pop()
         if isinstance(node, dict):
-            if isinstance(node.get(key), str):
-                yield node[key]
+            held = node.get(key)
+            yield from (value for value in (held if isinstance(held, list) else [held]) if isinstance(value, str))
             pending += node.values()
         elif isinstance(node, list):
             pending += node

@@ -7,6 +7,8 @@ from store.contents import Contents, read_header
 from store.storage import Storage, storage_at
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from store.selection import Selection
@@ -17,26 +19,28 @@ if TYPE_CHECKING:
 class Store(Contents):
     """An open store. See `store.contents.Contents` for its families."""
 
-    def sql(self, query: str, *, labels: str | None = None) -> "pa.Table":
+    def sql(self, query: str, *, labels: str | None = None, rounds: "Sequence[int] | None" = None) -> "pa.Table":
         """The result of one SELECT over the views ``corpus labels reviews gold rejects shards``.
 
         Args:
             query: DuckDB SQL.
             labels: the label set of ``reviews``, where there are several.
+            rounds: the rounds of gold that are seen, 0 being the corpus's own; all where None.
 
         Raises:
             store.errors.QueryError: it is refused or fails.
         """
         from store import sql
 
-        return sql.query(self, query, labels=labels)
+        return sql.query(self, query, labels=labels, rounds=rounds)
 
-    def audit(self, question: str, *, labels: str | None = None) -> "pa.Table":
+    def audit(self, question: str, *, labels: str | None = None, rounds: "Sequence[int] | None" = None) -> "pa.Table":
         """The answer to a named question about the labels; ``store.audit.questions()`` are all of them.
 
         Args:
             question: its name, such as ``accuracy``.
             labels: the label set that is asked about, where there are several.
+            rounds: the rounds of gold that count, 0 being the corpus's own; all where None, the latest one first.
 
         Raises:
             store.errors.QueryError: there is no such question.
@@ -44,7 +48,8 @@ class Store(Contents):
         """
         from store.audit import ready
 
-        return self.sql(ready(self, question, labels=labels).sql, labels=labels)
+        asked = ready(self, question, labels=labels, rounds=rounds)
+        return self.sql(asked.sql, labels=labels, rounds=rounds)
 
     def select(self, name: str, **wanted: Any) -> "Selection":
         """Freeze the rows of an SQL condition under ``name``; arguments as in `store.selecting.Wanted`."""

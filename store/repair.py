@@ -15,9 +15,10 @@ from store.checked_json import copy_name, from_json, to_json
 from store.contents import HEADER, Contents, parse_header
 from store.errors import StoreError
 from store.findings import Finding, Kind
+from store.gold_check import round_of_data
 from store.manifest import CARD, MANIFEST, Family
 from store.records import Record, record_of, shard_of_data
-from store.schema import REJECTS
+from store.schema import GOLD, REJECTS
 from store.selection_card import SELECTIONS
 from store.selection_check import may_be_needed, restore_card
 from store.shard import read_shard
@@ -107,6 +108,8 @@ def _restore_record(contents: Contents, family: Family, name: str) -> bool:
 
 def _record_of_data(contents: Contents, family: Family, shard: int) -> Record | None:
     """A record made from the one data file of ``shard`` whose name is that of its bytes; None where there is none."""
+    if family.path == GOLD:
+        return round_of_data(contents, family, shard)
     first, stop = contents.shard_range(shard)
     made = []
     for name in contents.storage.list(family.path):

@@ -13,14 +13,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as pads
 
 from store.contents import Contents
 from store.errors import DamageError, QueryError, StoreError, StoreMissingError
+from store.gold import HeldGold
 from store.manifest import Family
+from store.order import Rows
 from store.pieces import Slice, plan_pieces
 from store.records import Record
+from store.schema import CORPUS, GOLD
 from store.shard import BATCH_ROWS
 
 _READERS = min(4, os.cpu_count() or 1)
@@ -91,6 +95,8 @@ class FamilyRows:
         sides: the schema that is shown of each family, by its path. A column that several have is the first one's.
         records: what is committed in each of them.
         failure: keeps what goes wrong while rows are read.
+        gold: gives the gold that holds, where `store.gold.GOLD_COLUMNS` are a side, at the path ``gold``; the corpus is
+            another one then.
 
     Raises:
         DamageError: two families have different rows in one shard.
@@ -103,17 +109,20 @@ class FamilyRows:
         *,
         records: Mapping[str, Mapping[int, Record]],
         failure: Failure,
+        gold: Callable[[], HeldGold] | None = None,
     ) -> None:
         self.failure = failure
-        self._families = {path: contents.family(path) for path in sides}
+        self._families = {path: contents.family(path) for path in records}
         self._schemas = sides
         self._side_of = {field.name: path for field, path in side_by_side(sides)}
         self._records = records
-        first, *others = (records[path] for path in sides)
+        self._gold = gold
+        self._held: HeldGold | None = None
+        first, *others = records.values()
         self._rows = {shard: record.rows for shard, record in first.items() if all(shard in other for other in others)}
         for shard in self._rows if others else ():
-            if len({(records[path][shard].first_row, records[path][shard].rows) for path in sides}) > 1:
-                raise DamageError(f"{contents.location}: {' and '.join(sides)} have different rows in shard {shard}")
+            if len({(records[path][shard].first_row, records[path][shard].rows) for path in records}) > 1:
+                raise DamageError(f"{contents.location}: {' and '.join(records)} have different rows in shard {shard}")
 
     def scanner(self, columns: Sequence[str] | None = None, filter: Any = None) -> "_Scan":  # noqa: A002 - Arrow's word
         """The rows of ``filter``, an Arrow expression, with ``columns``; all where None."""
@@ -128,9 +137,15 @@ class FamilyRows:
         text = "" if expression is None else str(expression)
         return [name for name in self._side_of if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
 
+    def hold_gold(self, names: Iterable[str]) -> None:
+        """Read the rounds of gold, once, where one of the columns ``names`` shows them."""
+        if self._gold is not None and self._held is None and GOLD in (self._side_of[name] for name in names):
+            self._held = self._gold()
+
     def pieces(self, names: Iterable[str]) -> Iterator[list[Slice]]:
         """What to read at once where the columns ``names`` are wanted."""
-        used = [self._records[path] for path in {self._side_of[name] for name in names}]
+        sides = {self._side_of[name] for name in names}
+        used = [self._records[path] for path in {CORPUS if path == GOLD else path for path in sides}]
         return plan_pieces(self._rows, {shard: sum(records[shard].bytes for records in used) for shard in self._rows})
 
     def read(self, piece: Sequence[Slice], names: Sequence[str]) -> pa.Table:
@@ -140,13 +155,25 @@ class FamilyRows:
             DamageError: a file is missing or not what its record says.
         """
         columns: dict[str, pa.ChunkedArray] = {}
+        gold = [name for name in names if self._side_of[name] == GOLD]
+        stored = dict.fromkeys([*names, *(["label"] if gold else [])])
         for path, family in self._families.items():
-            if ours := [name for name in names if self._side_of[name] == path]:
+            if ours := [name for name in stored if self._side_of[name] == path]:
                 indices = [self._schemas[path].get_field_index(name) for name in ours]
                 parts = ((part, self._records[path][part.shard]) for part in piece)
                 batches = [batch for part, record in parts for batch in _read(family, record, part, indices)]
                 columns |= {name: pa.chunked_array([batch.column(name) for batch in batches]) for name in ours}
+        if gold:
+            assert self._held is not None, "held before the first piece is read"
+            own, numbers = pa.concat_arrays(columns["label"].chunks), self._numbers(piece)
+            columns |= {name: self._held.column(name, numbers, own) for name in gold}
         return pa.table([columns[name] for name in names], names=list(names))
+
+    def _numbers(self, piece: Sequence[Slice]) -> Rows:
+        """Row numbers of ``piece``: the shards come in order."""
+        records = next(iter(self._records.values()))
+        starts = [records[part.shard].first_row + part.first * BATCH_ROWS for part in piece]
+        return np.concatenate([np.arange(start, start + part.rows) for start, part in zip(starts, piece, strict=True)])
 
 
 def _read(family: Family, record: Record, part: Slice, indices: list[int]) -> list[pa.RecordBatch]:
@@ -178,6 +205,7 @@ class _Scan:
         self._expression = expression
         self._schema = table.shown(columns)
         self._names = list(dict.fromkeys([*columns, *table.used_by(expression)]))
+        table.hold_gold(self._names)
 
     def to_reader(self) -> pa.RecordBatchReader:
         return pa.RecordBatchReader.from_batches(self._schema, self._batches())

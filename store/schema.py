@@ -17,8 +17,9 @@ GOLD = "gold"
 REJECTS = "rejects"
 
 RESERVED_COLUMNS = (
-    "row", "id", "text", "label", "n_chars", "text_hash", "class", "shard", "gold", "gold_class",
-    "label_set", "prediction", "confidence", "margin", "entropy", "n_tokens", "truncated", "failure", "logits",
+    "row", "id", "text", "label", "n_chars", "text_hash", "class", "shard", "gold", "gold_class", "gold_round",
+    "gold_source", "label_set", "prediction", "confidence", "margin", "entropy", "n_tokens", "truncated", "failure",
+    "logits",
 )  # fmt: skip
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

@@ -6,7 +6,7 @@ opened with a float32 schema. `store.sql_process` adds what a thread cannot have
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 
@@ -24,6 +24,7 @@ class Session:
     Args:
         contents: the store.
         labels: the label set of the view ``reviews``; needed where there are several.
+        rounds: the rounds of gold that are seen, 0 being the corpus's own; all where None.
         memory: DuckDB's limit, such as ``4GB``.
         temporary: an empty private folder to spill to; spilling is off without one.
         spill: bytes that may be in it.
@@ -34,6 +35,7 @@ class Session:
         contents: Contents,
         *,
         labels: str | None = None,
+        rounds: Sequence[int] | None = None,
         memory: str = "4GB",
         temporary: str = "",
         spill: int = 20 * 10**9,
@@ -52,7 +54,7 @@ class Session:
         )
         if temporary:  # duckdb 2.0 shows this setting where it is given above, and does not obey it
             self.connection.execute(f"SET max_temp_directory_size = '{spill}B'")
-        self._views = Views(self.connection, contents, labels)
+        self._views = Views(self.connection, contents, labels, rounds)
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")
 
@@ -107,16 +109,17 @@ def _with_different_names(schema: pa.Schema) -> pa.Schema:
     return pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
 
 
-def query(contents: Contents, sql: str, *, labels: str | None = None) -> pa.Table:
-    """Run one SELECT in this process, without a time limit.
+def query(contents: Contents, sql: str, *, labels: str | None = None, rounds: Sequence[int] | None = None) -> pa.Table:
+    """Run one SELECT in this process, without a time limit; ``labels`` and ``rounds`` as in `Session`.
 
     Raises:
         QueryError: it is refused or fails.
+        StoreMissingError: there is no such label set or round.
         DamageError: a file that it read is damaged.
     """
     with (
         tempfile.TemporaryDirectory(prefix="engine-sql-") as temporary,
-        Session(contents, labels=labels, temporary=temporary) as session,
+        Session(contents, labels=labels, rounds=rounds, temporary=temporary) as session,
     ):
         return session.reader(sql).read_all()
 

@@ -51,7 +51,7 @@ def run(request: dict[str, Any], limits: Limits) -> None:
     storage = storage_at(request["location"])
     contents = Contents(storage, read_header(storage))
     settings = {"memory": limits.memory, "temporary": request["temporary"], "spill": limits.disk}
-    with Session(contents, labels=request["labels"], **settings) as session:
+    with Session(contents, labels=request["labels"], rounds=request["rounds"], **settings) as session:
         reader = session.reader(request["sql"])
         with pa.OSFile(request["result"], "wb") as sink, pa.ipc.new_stream(sink, reader.schema) as writer:
             for batch in reader:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,13 @@ class Limits:
 
 
 def run_in_child(
-    location: str, sql: str, result: Path, *, labels: str | None = None, limits: Limits | None = None
+    location: str,
+    sql: str,
+    result: Path,
+    *,
+    labels: str | None = None,
+    rounds: Sequence[int] | None = None,
+    limits: Limits | None = None,
 ) -> None:
     """Run one SELECT in a process of its own.
 
@@ -79,6 +86,7 @@ def run_in_child(
         sql: the query.
         result: a file that is created with the result, as an Arrow IPC stream.
         labels: the label set of the view ``reviews``, where there are several.
+        rounds: the rounds of gold that are seen; all where None.
         limits: what the query may use.
 
     Raises:
@@ -89,8 +97,8 @@ def run_in_child(
     limits = limits or Limits()
     command = [sys.executable, "-P", "-m", "store.sql_child"]  # -P: a store.py in the working directory is not ours
     with tempfile.TemporaryDirectory(prefix="engine-sql-") as temporary:  # a child that is ended cannot clean up
-        request = {"location": location, "sql": sql, "result": str(result), "temporary": temporary, "labels": labels}
-        given = json.dumps({**request, "limits": asdict(limits)})
+        request = {"location": location, "sql": sql, "result": str(result), "temporary": temporary}
+        given = json.dumps({**request, "labels": labels, "rounds": rounds, "limits": asdict(limits)})
         try:
             done = subprocess.run(command, input=given, capture_output=True, timeout=limits.timeout, **_TEXT)
         except subprocess.TimeoutExpired:

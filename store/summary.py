@@ -4,13 +4,14 @@ from typing import Any
 
 from store.contents import Contents
 from store.manifest import Family
+from store.records import Record
 from store.schema import GOLD
 
 _CARD = ("model", "encoding", "max_length", "dtype", "tokens_per_batch", "device")
 
 
 def summarise(contents: Contents) -> dict[str, Any]:
-    """Rows, classes, inputs and families of a store. Reads records, no data file."""
+    """Rows, classes, inputs, families and rounds of gold of a store. Reads records, no data file."""
     header = contents.header
     families = [family for family in contents.families() if family.path != GOLD]
     return {
@@ -25,7 +26,13 @@ def summarise(contents: Contents) -> dict[str, Any]:
             {name: entry[name] for name in ("path", "rows", "rejected", "size", "sha256")} for entry in header.inputs
         ],
         "families": [_summarise_family(family) for family in families],
+        "gold": [_summarise_round(record) for record in contents.family(GOLD).records().values()],
     }
+
+
+def _summarise_round(record: Record) -> dict[str, Any]:
+    sources = list(record.statistics.get("sources", ()))
+    return {"round": record.shard, "rows": record.rows, "sources": sources, "sha256": record.sha256}
 
 
 def _summarise_family(family: Family) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from store.contents import HEADER, Contents, Header, parse_header
 from store.errors import DamageError, StoreMissingError
 from store.family_check import Check, FamilyCheck
 from store.findings import Finding, Kind
+from store.gold_check import check_gold
 from store.records import record_name
-from store.schema import CORPUS, REJECTS
+from store.schema import CORPUS, GOLD, REJECTS
 from store.selection_check import check_selections
 from store.shard_check import check_rejects
 from store.small_files import check_twice
@@ -35,9 +36,10 @@ def verify(storage: Storage, *, before: Check = lambda _: True) -> Iterator[Find
     yield from check_twice(storage, HEADER, "", lambda value: _is_header(storage, value))
     contents = Contents(storage, readable_header(storage))
     yield from _check_rejects(contents, before)
-    checks = [FamilyCheck(contents, family) for family in contents.families()]
+    checks = [FamilyCheck(contents, family) for family in contents.families() if family.path != GOLD]
     for check in checks:
         yield from check.findings(before)
+    yield from check_gold(contents, before)
     yield from _check_corpus_first(checks)
     yield from check_selections(contents, before)
     for name in storage.list(TEMPORARY):

@@ -3,6 +3,7 @@
 A family's records are read when a query scans it for the first time, once for all of the connection's queries.
 """
 
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import duckdb
@@ -11,8 +12,9 @@ import pyarrow.dataset as pads
 
 from store.contents import Contents
 from store.errors import DamageError
+from store.gold import GOLD_COLUMNS, HeldGold, chosen_rounds, held_gold, read_rounds
 from store.scan import Failure, FamilyRows, LateTable, side_by_side
-from store.schema import CORPUS, GOLD, LABELS, REJECTS, rejects_schema
+from store.schema import CORPUS, GOLD, LABELS, REJECTS, gold_schema, rejects_schema
 from store.shard_check import check_rejects
 from store.shard_table import SHARDS, ShardTable
 
@@ -22,8 +24,8 @@ _LABEL_COLUMNS = (
     "n_tokens, truncated, failure, logits::FLOAT[] AS logits"
 )
 _REVIEW_COLUMNS = (
-    "row, id, text, label AS gold, {gold} AS gold_class, n_chars, text_hash, {shard} AS shard, {name} AS label_set, "
-    "prediction, {class_} AS class, confidence, margin, entropy, n_tokens, truncated, failure, "
+    "row, id, text, gold, {gold} AS gold_class, gold_round, gold_source, n_chars, text_hash, {shard} AS shard, "
+    "{name} AS label_set, prediction, {class_} AS class, confidence, margin, entropy, n_tokens, truncated, failure, "
     "logits::FLOAT[] AS logits{extras}"
 )
 
@@ -35,11 +37,21 @@ class Views:
         failure: what went wrong in the store's files while a query read them.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, contents: Contents, labels: str | None) -> None:
-        """Create them; ``reviews`` only where ``labels`` names a label set or there is just one."""
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        contents: Contents,
+        labels: str | None,
+        rounds: Sequence[int] | None = None,
+    ) -> None:
+        """Create them; ``reviews`` only where ``labels`` names a label set or there is just one.
+
+        Of gold, ``gold`` and ``reviews`` show the ``rounds`` alone, 0 being the corpus's own; all where None.
+        """
         self.failure = Failure()
         self._connection = connection
         self._contents = contents
+        self._rounds = None if rounds is None else chosen_rounds(contents, rounds)
         self._records = cache(lambda path: contents.family(path).records())
         names = contents.label_sets()
         self._make_plain_views()
@@ -50,15 +62,15 @@ class Views:
     def _make_plain_views(self) -> None:
         contents = self._contents
         self._register("_corpus", CORPUS)
-        self._connection.register("_gold", contents.dataset(GOLD))
+        self._connection.register("_gold", LateTable(gold_schema(), self._gold_rows(), self.failure))
         rejects = LateTable(rejects_schema(), lambda: _sound_rejects(contents), self.failure)
         self._connection.register("_rejects", rejects)
         records = self._records
         shards = LateTable(SHARDS, lambda: ShardTable(contents, records), self.failure)
         self._connection.register("_shards", shards)
-        columns = _CORPUS_COLUMNS.format(class_=self._class_of("label"), shard=self._shard, extras=self._extras)
+        columns = _CORPUS_COLUMNS.format(class_=self._class_of("label"), shard=self._shard, extras=self._extras())
         self._view("corpus", f"SELECT {columns} FROM _corpus")
-        self._view("gold", "SELECT row, label, source, round FROM _gold")
+        self._view("gold", f"SELECT row, label, {self._class_of('label')} AS class, source, round FROM _gold")
         self._view("rejects", "SELECT file, source_row, id, reason FROM _rejects")
         self._view("shards", "SELECT * FROM _shards")
 
@@ -73,26 +85,44 @@ class Views:
         self._view("labels", " UNION ALL ".join(selects))
 
     def _make_reviews(self, name: str) -> None:
-        self._register("_reviews", f"{LABELS}/{name}", CORPUS)
+        self._register("_reviews", f"{LABELS}/{name}", CORPUS, gold=True)
         columns = _REVIEW_COLUMNS.format(
-            gold=self._class_of("label"),
+            gold=self._class_of("gold"),
             shard=self._shard,
             name=_literal(name),
             class_=self._class_of("prediction"),
-            extras=self._extras,
+            extras=self._extras(without=GOLD_COLUMNS.names),  # a store may be older than these columns
         )
         self._view("reviews", f"SELECT {columns} FROM _reviews")
 
-    def _register(self, table: str, *paths: str) -> None:
-        """Make the families at ``paths``, side by side, a table."""
+    def _register(self, table: str, *paths: str, gold: bool = False) -> None:
+        """Make the families at ``paths``, side by side, a table; with the gold that holds, where that is asked."""
         contents, records, failure = self._contents, self._records, self.failure  # not self, which has the connection
-        sides = {path: self._schema(path) for path in paths}
+        sides = {**({GOLD: GOLD_COLUMNS} if gold else {}), **{path: self._schema(path) for path in paths}}
+        held = self._held() if gold else None
 
         def make() -> FamilyRows:
-            return FamilyRows(contents, sides, records={path: records(path) for path in sides}, failure=failure)
+            there = {path: records(path) for path in paths}
+            return FamilyRows(contents, sides, records=there, failure=failure, gold=held)
 
         schema = pa.schema([field for field, _ in side_by_side(sides)])
         self._connection.register(table, LateTable(schema, make, failure))
+
+    def _gold_rows(self) -> Callable[[], pads.Dataset]:
+        """What gives the rows of the rounds that are shown."""
+        contents, records, rounds = self._contents, self._records, self._rounds
+
+        def make() -> pads.Dataset:
+            there = records(GOLD)
+            shown = [record for number, record in there.items() if rounds is None or number in rounds]
+            return pads.dataset(read_rounds(contents, shown))
+
+        return make
+
+    def _held(self) -> Callable[[], HeldGold]:
+        """What gives the gold that holds."""
+        contents, records, rounds = self._contents, self._records, self._rounds
+        return lambda: held_gold(contents, rounds, there=records(GOLD))
 
     def _view(self, name: str, select: str) -> None:
         self._connection.execute(f"CREATE VIEW {name} AS {select}")
@@ -110,9 +140,10 @@ class Views:
         header = self._contents.header
         return f"((row + 1) * {header.shards} - 1) // {max(1, header.rows)}"
 
-    @property
-    def _extras(self) -> str:
-        return "".join(f", {_identifier(name)}" for name in self._contents.header.extras)
+    def _extras(self, *, without: Sequence[str] = ()) -> str:
+        """The kept columns, but those of the names ``without``."""
+        names = (name for name in self._contents.header.extras if name.lower() not in without)
+        return "".join(f", {_identifier(name)}" for name in names)
 
     def _class_of(self, index: str) -> str:
         return f"([{', '.join(map(_literal, self._contents.header.classes))}]::VARCHAR[])[{index} + 1]"

@@ -224,7 +224,14 @@ def test_sources_are_what_was_read_and_what_the_named_ones_were_made_from(storag
         "both": ({"where": "row IN (FROM labels SELECT row)"}, {"corpus", "labels/bert", "labels/roberta"}),
         "quoted": ({"where": 'row IN (SELECT row FROM main."LABELS")'}, {"corpus", "labels/bert", "labels/roberta"}),
         "inner": ({"where": "row IN (SELECT row FROM _labels_0)"}, {"corpus", "labels/bert", "labels/roberta"}),
-        "word": ({"where": "text <> 'labels and gold' AND gold IS NULL", "labels": "bert"}, {"corpus", "labels/bert"}),
+        "word": ({"where": "text <> 'labels and gold'", "labels": "bert"}, {"corpus", "labels/bert"}),
+        "column": ({"where": 'reviews."Gold" IS NULL', "labels": "bert"}, {"corpus", "gold", "labels/bert"}),
+        "star": ({"where": "length(COLUMNS('i.*')) > 3", "labels": "bert"}, {"corpus", "gold", "labels/bert"}),
+        "whole": ({"where": "reviews::VARCHAR LIKE '%1%'", "labels": "bert"}, {"corpus", "gold", "labels/bert"}),
+        "subquery": (
+            {"where": "row IN (SELECT r.row FROM reviews r WHERE struct_extract(r, 'gold') = 1)", "labels": "bert"},
+            {"corpus", "gold", "labels/bert"},
+        ),
         "gold": ({"where": "row NOT IN (SELECT row FROM gold)"}, {"corpus", "gold"}),
         "order": (
             {"order_by": "(SELECT count(*) FROM labels l WHERE l.row = corpus.row)", "limit": 2},

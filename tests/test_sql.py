@@ -46,14 +46,14 @@ LABELS = [
     "failure", "logits",
 ]  # fmt: skip
 REVIEWS = [
-    "row", "id", "text", "gold", "gold_class", "n_chars", "text_hash", "shard", "label_set", "prediction", "class",
-    "confidence", "margin", "entropy", "n_tokens", "truncated", "failure", "logits", "stars", "Café",
+    "row", "id", "text", "gold", "gold_class", "gold_round", "gold_source", "n_chars", "text_hash", "shard",
+    "label_set", "prediction", "class", "confidence", "margin", "entropy", "n_tokens", "truncated", "failure", "logits", "stars", "Café",
 ]  # fmt: skip
 VIEWS = {
     "corpus": CORPUS,
     "labels": LABELS,
     "reviews": REVIEWS,
-    "gold": ["row", "label", "source", "round"],
+    "gold": ["row", "label", "class", "source", "round"],
     "rejects": ["file", "source_row", "id", "reason"],
     "shards": ["family", "name", "shard", "rows", "bytes", "sha256", "seconds", "statistics", "computed"],
 }

@@ -70,8 +70,8 @@ def check_block(raw: RawBlock, *, file: str) -> Block:
         file=file,
         first_row=raw.first_row,
         text=_texts(raw, file, problems),
-        id=_ids(raw, file, problems),
-        label=_labels(raw, file, problems),
+        id=ids(raw, file, problems),
+        label=labels(raw, file, problems),
         extras={name: _extra(raw.data[name], name, file, problems) for name in columns.extras},
         problems=problems,
         columns=ColumnNames(text=columns.text or None, id=columns.id, label=columns.label),
@@ -84,15 +84,16 @@ def _texts(raw: RawBlock, file: str, problems: Problems) -> pa.Array:
     return _required(array, problems, "text", limit=MAX_TEXT_BYTES)
 
 
-def _ids(raw: RawBlock, file: str, problems: Problems) -> pa.Array:
+def ids(raw: RawBlock, file: str, problems: Problems) -> pa.Array:
+    """Ids as strings, ``file:row`` where there is no column of them; adds to ``problems`` what is wrong with them."""
     name = raw.columns.id
     if name is None:
         return pa.array([f"{file}:{row}" for row in range(raw.first_row, raw.first_row + raw.rows)], pa.string())
     return _required(scalar_bytes(raw.data[name], name=name, file=file), problems, "id", limit=MAX_NAME_BYTES)
 
 
-def _labels(raw: RawBlock, file: str, problems: Problems) -> pa.Array:
-    """Labels as written; one of no characters is none."""
+def labels(raw: RawBlock, file: str, problems: Problems) -> pa.Array:
+    """Labels as written; one of no characters is none. Adds to ``problems`` what is wrong with them."""
     name = raw.columns.label
     if name is None:
         return pa.nulls(raw.rows, pa.string())

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from engine.errors import InputError
+from store.annotator_files import STORE_ID
 
 MAX_COLUMNS = 4096
 _PLAIN = {
@@ -22,12 +23,16 @@ class ColumnNames:
     label: str | None = None
 
 
+class LabelColumns(ColumnNames):
+    """The same for a file of labels: rows are known by their ids, and no other column is read."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Columns:
     """Which column of one file is what.
 
     Attributes:
-        text: always there.
+        text: empty where none is read, as of `LabelColumns`.
         id: None where rows have no id: ``file:row`` is it then.
         label: None where the file has no gold.
         extras: all others, in the file's order, but for those whose name a store cannot hold.
@@ -41,7 +46,7 @@ class Columns:
     def names(self) -> list[str]:
         """Every column that is read."""
         names = (self.text, self.id, self.label, *self.extras)
-        return list(dict.fromkeys(name for name in names if name is not None))
+        return list(dict.fromkeys(name for name in names if name))
 
 
 def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns:
@@ -54,12 +59,35 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
         raise InputError(f"{file}: more than {MAX_COLUMNS:,} columns; keep the text, the id, the label and a few")
     if repeated := [name for name, times in Counter(names).items() if times > 1]:
         raise InputError(f"{file}: two columns are named {repeated[0]!r}; rename one")
+    if isinstance(wanted, LabelColumns):
+        return Columns(text="", id=find_id(names, wanted, file=file), label=_label(names, wanted, file), extras=())
     text = _find("text", names, wanted.text, file)
     if text is None:
         raise InputError(f"{file}: no column looks like the text (columns: {_listed(names)}); name it with --text")
     id_, label = _find("id", names, wanted.id, file), _find("label", names, wanted.label, file)
     extras = tuple(name for name in names if name not in (text, id_, label) and _can_be_stored(name))
     return Columns(text=text, id=id_, label=label, extras=extras)
+
+
+def find_id(names: list[str], wanted: ColumnNames, *, file: str) -> str:
+    """The column of ``names`` that has the ids of a file of labels.
+
+    `STORE_ID` comes first: where Label Studio writes CSV or JSON-MIN, ``id`` is the number of its task.
+
+    Raises:
+        InputError: there is none, or a choice is needed.
+    """
+    found = _find("id", names, wanted.id or (STORE_ID if STORE_ID in names else None), file)
+    if found is None:
+        raise InputError(f"{file}: no column looks like the id (columns: {_listed(names)}); name it with --id")
+    return found
+
+
+def _label(names: list[str], wanted: ColumnNames, file: str) -> str:
+    found = _find("label", names, wanted.label, file)
+    if found is None:
+        raise InputError(f"{file}: no column looks like the label (columns: {_listed(names)}); name it with --label")
+    return found
 
 
 def _can_be_stored(name: str) -> bool:

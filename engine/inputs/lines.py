@@ -20,10 +20,11 @@ from engine.inputs.columns import MAX_COLUMNS, ColumnNames, Columns, find_column
 
 LINE_BYTES = 16 << 20
 _BOM = b"\xef\xbb\xbf"
-_JSON_ARRAY = re.compile(rb"(\xef\xbb\xbf)?\s*\[\s*\{")
+_JSON_ARRAY = re.compile(rb"\s*\[\s*\{")
 
 
-def _open(file: str) -> io.BufferedReader:
+def open_lines(file: str) -> io.BufferedReader:
+    """The bytes of a file that may be compressed, without a byte order mark."""
     source = io.BufferedReader(pa.input_stream(file, compression="detect"), 1 << 20)
     if source.peek(len(_BOM)).startswith(_BOM):
         source.read(len(_BOM))
@@ -32,7 +33,7 @@ def _open(file: str) -> io.BufferedReader:
 
 def _lines(file: str) -> Iterator[bytes | None]:
     """Lines with their ends; None for one that is too long."""
-    with _open(file) as source:
+    with open_lines(file) as source:
         while line := source.readline(LINE_BYTES):
             yield None if _passed_over(line, b"\n", source) else line
 
@@ -91,7 +92,7 @@ def read_csv(file: str, wanted: ColumnNames) -> Iterator[RawBlock]:
     """The rows of a CSV file with a header. The delimiter is a tab where the name ends in ``.tsv``, else a comma."""
     csv.field_size_limit(LINE_BYTES)
     delimiter = "\t" if re.search(r"\.tsv(\.gz|\.zst)?$", file, re.IGNORECASE) else ","
-    with io.TextIOWrapper(_open(file), encoding="utf-8", errors="surrogateescape", newline="") as source:
+    with io.TextIOWrapper(open_lines(file), encoding="utf-8", errors="surrogateescape", newline="") as source:
         lines = _CsvLines(source)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         try:
@@ -123,12 +124,17 @@ def _csv_rows(reader: Any, lines: _CsvLines, header: list[str], columns: Columns
 
 def read_jsonl(file: str, wanted: ColumnNames) -> Iterator[RawBlock]:
     """The rows of a JSON Lines file. Its columns are the keys of the first `BLOCK_ROWS` objects."""
-    with _open(file) as source:
-        if _JSON_ARRAY.match(source.read(4096)):
-            raise InputError(f"{file} is a JSON array; write one object a line (JSON Lines)")
+    if is_json_array(file):
+        raise InputError(f"{file} is a JSON array; write one object a line (JSON Lines)")
     names = _json_names(file, wanted)
     columns = find_columns(names, wanted, file=file) if names else Columns(text="", id=None, label=None, extras=())
-    yield from blocks_of_rows((_json_row(values, problem, columns) for values, problem in _parsed(file)), columns)
+    yield from blocks_of_rows((json_row(values, problem, columns) for values, problem in _parsed(file)), columns)
+
+
+def is_json_array(file: str) -> bool:
+    """Whether ``file`` begins as an array of objects does."""
+    with open_lines(file) as source:
+        return _JSON_ARRAY.match(source.read(4096)) is not None
 
 
 def _json_names(file: str, wanted: ColumnNames) -> list[str]:
@@ -166,7 +172,8 @@ def _parse_json(line: bytes) -> tuple[dict[str, Any], str | None]:
     return value, None
 
 
-def _json_row(values: dict[str, Any], problem: str | None, columns: Columns) -> Row:
+def json_row(values: dict[str, Any], problem: str | None, columns: Columns) -> Row:
+    """The row that a JSON object is, with what was wrong with it before."""
     try:
         encoded = {name: _encode(values.get(name)) for name in columns.extras}
     except RecursionError:  # what could just be read need not be writable: that takes other frames

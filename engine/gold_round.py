@@ -1,0 +1,178 @@
+"""Files of labels by id → one more round of gold in a store. Knows nothing of models."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import store
+from engine.errors import InputError
+from engine.inputs.annotations import Annotation, read_annotations
+from engine.inputs.classes import indexer
+from engine.inputs.columns import LabelColumns
+from engine.inputs.formats import expand
+from engine.progress import Tick, silent
+from store import Store
+from store.annotator_files import plain_cell
+from store.gold_round import Labelled, add_round, gold_before, rows_of_ids
+from store.storage import Storage
+
+_SHOWN = 20
+_MOST_OF_A_SOURCE = 200  # characters
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldRoundConfig:
+    """What to add.
+
+    Attributes:
+        store: its location, or a `Storage`.
+        inputs: paths and globs.
+        columns: column names that the user gave.
+        source: where the labels are from; the name of each file where None.
+        on_bad_row: ``reject`` or ``fail``.
+    """
+
+    store: str | Storage
+    inputs: tuple[str, ...]
+    columns: LabelColumns = field(default_factory=LabelColumns)
+    source: str | None = None
+    on_bad_row: str = "reject"
+
+    def __post_init__(self) -> None:
+        if self.on_bad_row not in ("reject", "fail"):
+            raise InputError(f"--on-bad-row is {self.on_bad_row!r}; it must be reject or fail")
+        if self.source is not None and (not self.source.strip() or not self.source.isprintable()):
+            raise InputError(f"--source is {self.source!r}; it must be a name that can be printed")
+        if self.source is not None and len(self.source) > _MOST_OF_A_SOURCE:
+            raise InputError(f"--source has {len(self.source):,} characters; {_MOST_OF_A_SOURCE} are enough")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldRound:
+    """What was added.
+
+    Attributes:
+        store: its location.
+        round: the number of the round.
+        added: its rows; 0 where the same labels were that round already.
+        agreeing: rows of the round whose gold label was the same before.
+        contradicting: those whose gold label was another one; the new one holds.
+        first: those that had none.
+        rejected: input rows that were refused.
+        reasons: the first of them, each as ``file row N: reason``.
+    """
+
+    store: str
+    round: int
+    added: int
+    agreeing: int
+    contradicting: int
+    first: int
+    rejected: int
+    reasons: list[str]
+
+
+def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
+    """Add the labels of ``config.inputs`` as a round of gold.
+
+    An id that comes again with the same label counts once; where its labels differ, all its rows are refused.
+
+    Raises:
+        InputError: nothing usable is there, or a row is bad and ``on_bad_row`` is ``fail``.
+        StoreError: the store is not finished, or damaged.
+    """
+    made = store.open(config.store)
+    files = expand(config.inputs)
+    given: list[Annotation] = []
+    for file in files:
+        given += read_annotations(file, config.columns)
+        tick("reading labels", len(given), None)
+    labelled, reasons = _judge(made, given, config.source)
+    if reasons and config.on_bad_row == "fail":
+        raise InputError(f"{reasons[0]}. Mend or drop the row, or pass --on-bad-row=reject")
+    if not len(labelled.rows):
+        why = f"the first was refused: {reasons[0]}" if reasons else "there is none at all"
+        raise InputError(f"{', '.join(files)}: no usable label; {why}")
+    number, is_new = add_round(made, labelled)
+    before = gold_before(made, labelled.rows, number)
+    agreeing, first = int((before == labelled.labels).sum()), int((before < 0).sum())
+    return GoldRound(
+        store=made.location,
+        round=number,
+        added=len(labelled.rows) if is_new else 0,
+        agreeing=agreeing,
+        contradicting=len(before) - agreeing - first,
+        first=first,
+        rejected=len(reasons),
+        reasons=reasons[:_SHOWN],
+    )
+
+
+def _judge(made: Store, given: list[Annotation], source: str | None) -> tuple[Labelled, list[str]]:
+    """The labels that can be used, and the reasons of the other annotations, in their order."""
+    ids = {one.id for one in given if one.id is not None}
+    known = rows_of_ids(made, ids | {plain for id_ in ids if (plain := plain_cell(id_)) is not None})
+    index_of = _class_indexer(made.header.classes)
+    judged = [_judge_one(one, known, index_of, made.header.classes) for one in given]
+    labels: dict[int, dict[int, Annotation]] = {}
+    for one, (row, label, problem) in zip(given, judged, strict=True):
+        if problem is None:
+            labels.setdefault(row, {}).setdefault(label, one)
+    problems = (
+        problem or _conflict(one, labels[row], made.header.classes)
+        for one, (row, _, problem) in zip(given, judged, strict=True)
+    )
+    reasons = [f"{one.place}: {problem}" for one, problem in zip(given, problems, strict=True) if problem is not None]
+    return _labelled(labels, source), reasons
+
+
+def _judge_one(
+    one: Annotation, known: dict[str, int], index_of: Callable[[str], int | None], classes: list[str]
+) -> tuple[int, int, str | None]:
+    """Row number and class index, or what is wrong."""
+    if one.problem is not None or one.id is None or one.label is None:
+        return -1, -1, one.problem or "id or label is null"
+    plain = plain_cell(one.id)
+    rows = [known[id_] for id_ in (one.id, plain) if id_ is not None and id_ in known]
+    if len(rows) != 1:
+        which = f"could be {one.id!r} or {plain!r}, and the store has both" if rows else "is not in the store"
+        return -1, -1, f"id {one.id[:_MOST_OF_A_SOURCE]!r} {which}"
+    label = index_of(one.label)
+    if label is None:
+        return -1, -1, f"unknown label {one.label[:_MOST_OF_A_SOURCE]!r} (classes: {', '.join(classes[:20])})"
+    return rows[0], label, None
+
+
+def _class_indexer(classes: list[str]) -> Callable[[str], int | None]:
+    """As `engine.inputs.classes.indexer`, also of cells that were made harmless for a spreadsheet."""
+    index_of = indexer(classes)
+
+    def index(label: str) -> int | None:
+        found, plain = index_of(label), plain_cell(label)
+        return index_of(plain) if found is None and plain is not None else found
+
+    return index
+
+
+def _conflict(one: Annotation, others: dict[int, Annotation], classes: list[str]) -> str | None:
+    """What contradicts a usable annotation: none of an id's labels is taken where they differ."""
+    if len(others) == 1:
+        return None
+    words = " and ".join(f"{classes[label]!r} in {other.place}" for label, other in list(others.items())[:3])
+    return f"id {(one.id or '')[:_MOST_OF_A_SOURCE]!r} has different labels: {words}"
+
+
+def _labelled(labels: dict[int, dict[int, Annotation]], source: str | None) -> Labelled:
+    agreed = sorted((row, *next(iter(of.items()))) for row, of in labels.items() if len(of) == 1)
+    return Labelled(
+        rows=np.array([row for row, _, _ in agreed], np.int64),
+        labels=np.array([label for _, label, _ in agreed], np.int16),
+        sources=[source or _name(one.file) for _, _, one in agreed],
+    )
+
+
+def _name(file: str) -> str:
+    """Name of a file as a source."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in Path(file).name)[:_MOST_OF_A_SOURCE]

@@ -1,0 +1,132 @@
+"""Files of labels → annotations: an id and a label each, or what is wrong with them. No text is read.
+
+Every format of `engine.inputs.formats`, and JSON arrays as Label Studio writes them: its JSON export (tasks, each with
+``data`` and ``annotations``) and JSON-MIN (one flat object an annotation).
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import InputError
+from engine.inputs.blocks import RawBlock, blocks_of_rows
+from engine.inputs.checks import ids, labels
+from engine.inputs.columns import LabelColumns, find_columns, find_id
+from engine.inputs.formats import read_raw
+from engine.inputs.lines import is_json_array, json_row, open_lines
+
+_LABEL = "label"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotation:
+    """What one row of a file says.
+
+    Attributes:
+        file: path as the user gave it.
+        row: its number in the file, from 1; of Label Studio's export, that of the task.
+        id: of the text; None where it cannot be used.
+        label: as written; None where there is none.
+        problem: why it cannot be used, or None.
+    """
+
+    file: str
+    row: int
+    id: str | None
+    label: str | None
+    problem: str | None = None
+
+    @property
+    def place(self) -> str:
+        """For messages."""
+        return f"{self.file} row {self.row:,}"
+
+
+def read_annotations(file: str, wanted: LabelColumns) -> Iterator[Annotation]:
+    """The annotations of ``file``, in its order.
+
+    Raises:
+        InputError: it cannot be read, or has no column of ids or of labels.
+    """
+    if ".json" in Path(file).suffixes and is_json_array(file):
+        yield from _read_array(file, wanted)
+        return
+    for raw in read_raw(file, wanted):
+        if raw.columns.label is None or raw.columns.id is None:
+            raise InputError(f"{file}: text alone has no labels; give a file with a column of ids and one of labels")
+        yield from _of_block(raw, file)
+
+
+def _of_block(raw: RawBlock, file: str) -> Iterator[Annotation]:
+    problems = list(raw.problems)
+    columns = ids(raw, file, problems).to_pylist(), labels(raw, file, problems).to_pylist()
+    for row, (id_, label, problem) in enumerate(zip(*columns, problems, strict=True), start=raw.first_row):
+        yield Annotation(file=file, row=row, id=id_, label=label, problem=problem or _lack(label))
+
+
+def _lack(label: str | None) -> str | None:
+    return "label is null" if label is None else None
+
+
+def _read_array(file: str, wanted: LabelColumns) -> Iterator[Annotation]:
+    try:
+        with open_lines(file) as source:
+            objects = json.load(source)
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{file} cannot be read: {error}") from error
+    if any(not isinstance(value, dict) for value in objects):
+        raise InputError(f"{file} is a JSON array of other things than objects")
+    if any(isinstance(value.get("annotations"), list) for value in objects):
+        for row, task in enumerate(objects, start=1):
+            yield from _of_task(task, row, file, wanted)
+        return
+    names = list(dict.fromkeys(name for value in objects for name in value))
+    if names:
+        columns = find_columns(names, wanted, file=file)
+        for raw in blocks_of_rows((json_row(value, None, columns) for value in objects), columns):
+            yield from _of_block(raw, file)
+
+
+def _of_task(task: dict[str, Any], row: int, file: str, wanted: LabelColumns) -> Iterator[Annotation]:
+    """One annotation for each that was not skipped; one with a problem where there is none."""
+    data, given = task.get("data"), task.get("annotations")
+    if not isinstance(data, dict) or not isinstance(given, list):
+        yield Annotation(file=file, row=row, id=None, label=None, problem="it is no task: it lacks data or annotations")
+        return
+    id_ = _text(data.get(find_id(list(data), wanted, file=f"{file} row {row:,}")))
+    done = [one for one in given if isinstance(one, dict) and not one.get("was_cancelled")]
+    if id_ is None:
+        yield Annotation(file=file, row=row, id=None, label=None, problem="id is null")
+    elif not done:
+        problem = "it was skipped: there is no label" if given else "label is null"
+        yield Annotation(file=file, row=row, id=id_, label=None, problem=problem)
+    else:
+        for label, why in (_choice(annotation, wanted.label) for annotation in done):
+            yield Annotation(file=file, row=row, id=id_, label=label, problem=why)
+
+
+def _text(value: Any) -> str | None:
+    """An id as written; None where it is none."""
+    if value is None or isinstance(value, dict | list) or value == "":
+        return None
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _choice(annotation: dict[str, Any], wanted: str | None) -> tuple[str | None, str | None]:
+    """The class that was chosen, or None and why there is none."""
+    results = annotation.get("result")
+    chosen: dict[str, list[str]] = {}
+    for result in results if isinstance(results, list) else []:
+        value = result.get("value") if isinstance(result, dict) else None
+        choices = value.get("choices") if isinstance(value, dict) else None
+        if isinstance(choices, list):
+            chosen.setdefault(str(result.get("from_name")), []).extend(map(str, choices))
+    if not chosen or (wanted is not None and wanted not in chosen):
+        return None, "label is null"
+    name = wanted or (next(iter(chosen)) if len(chosen) == 1 else _LABEL)
+    if name not in chosen:
+        return None, f"{' and '.join(map(repr, chosen))} are chosen; say with --label which one is the label"
+    choices = chosen[name]
+    return (choices[0], None) if len(choices) == 1 else (None, f"{len(choices)} classes are chosen, and a text has one")
