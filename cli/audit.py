@@ -13,6 +13,7 @@ from cli.output import print_rows, print_summary, print_title, progress, read_ro
 if TYPE_CHECKING:
     from store import Store
     from store.audit import Question
+    from store.calibration import Calibration
 
 Answer = tuple[list[str], list[dict[str, Any]]]
 
@@ -42,6 +43,15 @@ Answer = tuple[list[str], list[dict[str, Any]]]
     show_default=True,
     help="With --gold: leave a bad row out and say why (exit code 3), or stop at it.",
 )
+@click.option(
+    "--calibrate", is_flag=True, help="Fit the temperature of the label set to gold, and keep it beside its labels."
+)
+@click.option(
+    "--trained-on",
+    metavar="INPUT",
+    multiple=True,
+    help="With --calibrate: gold that the teacher was trained on; rows with its texts do not count.",
+)
 @click.option("--list", "list_", is_flag=True, help="List the questions, with their SQL in json and jsonl.")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds, of each.")
 @click.option("--memory", default="4GB", show_default=True, help="Limit of each question's memory.")
@@ -55,18 +65,27 @@ def command(ctx: click.Context, /, **options: Any) -> int | None:
     With --gold nothing is asked: the labels of INPUT (and of all that stands in the place of a QUERY) become one round
     of gold. They are class names, or indices of classes. A row's latest label holds; none is ever lost.
 
+    With --calibrate one number is fitted: the temperature by which logits are divided so that probabilities are honest
+    (Guo et al. 2017). Predictions stay. The gold must not be what the teacher was trained on: name its --round, or
+    that file with --trained-on. `engine train --calibrated` learns from such probabilities.
+
     \b
     Example:
       engine audit reviews.store accuracy calibration --labels teacher
       engine audit reviews.store --gold annotated.csv
+      engine audit reviews.store --calibrate --round 1
     """
     import store
 
+    _check(options)
     if options["list_"]:
         _list(options["format"])
         return None
     if options["store"] is None:
         raise click.UsageError("Missing argument 'STORE'.")
+    if options["calibrate"]:
+        _calibrate(options)
+        return None
     if options["gold"]:
         return _add_gold(ctx, options)
     if options["id_"] or options["label"] or options["source"]:
@@ -84,6 +103,39 @@ def command(ctx: click.Context, /, **options: Any) -> int | None:
     else:
         _print_records(answers, options["format"], named=several)
     return None
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Refuse what does not go together."""
+    if options["calibrate"] and (options["queries"] or options["gold"] or options["list_"]):
+        raise click.UsageError("--calibrate asks no QUERY, adds no --gold and has no --list; give it alone")
+    if options["trained_on"] and not options["calibrate"]:
+        raise click.UsageError("--trained-on says which gold --calibrate must not see; give --calibrate too")
+
+
+def _calibrate(options: dict[str, Any]) -> None:
+    import dataclasses
+
+    from engine.calibration import CalibrateConfig, calibrate
+
+    found = calibrate(
+        CalibrateConfig(
+            store=options["store"],
+            labels=options["labels"],
+            rounds=options["rounds"] or None,
+            trained_on=options["trained_on"],
+        )
+    )
+    summary = dataclasses.asdict(found)
+    if shows_tables(options["format"]):
+        figures = {f"{name} {when}": value for name in found.before for when, value in _both(found, name).items()}
+        summary = {name: value for name, value in summary.items() if name not in ("before", "after", "sources")}
+        summary |= figures
+    print_summary(summary, options["format"])
+
+
+def _both(found: "Calibration", figure: str) -> dict[str, float]:
+    return {"before": found.before[figure], "after": found.after[figure]}
 
 
 def _add_gold(ctx: click.Context, options: dict[str, Any]) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from store.calibration import calibrations
 from store.contents import Contents
 from store.errors import QueryError, StoreMissingError
 from store.gold import chosen_rounds, has_gold
@@ -18,7 +19,7 @@ from store.gold import chosen_rounds, has_gold
 OVERVIEW = ("failures", "classes", "length", "agreement", "accuracy", "calibration")
 """What is asked where no question is named: small answers of quick questions."""
 
-_FEW = ["labels", "two label sets", "gold", "texts"]
+_FEW = ["labels", "two label sets", "gold", "calibration", "texts"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +29,8 @@ class Question:
     Attributes:
         name: of the file, without its ending.
         help: one line.
-        needs: some of ``labels`` (one label set, with rows), ``two label sets``, ``gold``, and ``texts``, which every
-            store has but which take longer to read.
+        needs: some of ``labels`` (one label set, with rows), ``two label sets``, ``gold``, ``calibration``, and
+            ``texts``, which every store has but which take longer to read.
         sql: the file.
     """
 
@@ -99,6 +100,7 @@ def lacking(
         "labels": lambda: _lacking_labels(contents, labels),
         "two label sets": lambda: _lacking_second(contents),
         "gold": lambda: _lacking_gold(contents, rounds),
+        "calibration": lambda: _lacking_calibration(contents, labels),
         "texts": lambda: None,
     }
     return next((lack for need in asked.needs if (lack := checks[need]())), None)
@@ -122,6 +124,13 @@ def _lacking_second(contents: Contents) -> str | None:
         f"it compares label sets, and {contents.location} has {'only ' + repr(names[0]) if names else 'none'}; "
         "`engine label` with another teacher adds one"
     )
+
+
+def _lacking_calibration(contents: Contents, labels: str | None) -> str | None:
+    name = contents.one_label_set(labels)
+    if calibrations(contents, name):
+        return None
+    return f"the label set {name!r} has no temperature; `engine audit {contents.location} --calibrate` fits one to gold"
 
 
 def _lacking_gold(contents: Contents, rounds: Sequence[int] | None) -> str | None:

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
+from store.calibration import calibration_of, check_calibrations
 from store.checked_json import copy_name, to_json
 from store.contents import Contents
 from store.errors import DamageError
@@ -48,6 +49,8 @@ class FamilyCheck:
         yield from self._check_complete()
         for record in self.records.values():
             yield from self._check_data(record, before)
+        if self.family.path.startswith(f"{LABELS}/"):
+            yield from check_calibrations(self.contents, self.family.path)
         yield from self._find_litter()
 
     def _found(self, kind: Kind, name: str, problem: str, shard: int | None = None) -> Finding:
@@ -178,7 +181,7 @@ class FamilyCheck:
     def _find_litter(self) -> Iterator[Finding]:
         known = {CARD, copy_name(CARD), MANIFEST, *(record.file for record in self.records.values())}
         for name in sorted(self.names - known):
-            if record_of(name) is None:
+            if record_of(name) is None and calibration_of(name) is None:
                 yield self._found(Kind.LITTER, name, "no record that holds names it")
 
 

@@ -20,7 +20,7 @@ class Store(Contents):
     """An open store. See `store.contents.Contents` for its families."""
 
     def sql(self, query: str, *, labels: str | None = None, rounds: "Sequence[int] | None" = None) -> "pa.Table":
-        """The result of one SELECT over the views ``corpus labels reviews gold rejects shards``.
+        """The result of one SELECT over the views of `store.views`.
 
         Args:
             query: DuckDB SQL.

@@ -11,6 +11,7 @@ from functools import partial
 
 import pyarrow as pa
 
+from store.calibration import calibration_of
 from store.checked_json import copy_name, from_json, to_json
 from store.contents import HEADER, Contents, parse_header
 from store.errors import StoreError
@@ -38,6 +39,7 @@ def restore_small_files(contents: Contents, findings: list[Finding]) -> list[str
     for family in contents.families():
         names = _files(findings, family.path)
         restored += [name for name in names if _restore_twin(contents.storage, name, f"{family.path}/{CARD}")]
+        restored += [name for name in names if _restore_calibration(contents.storage, family, name)]
         restored += [name for name in names if _restore_record(contents, family, name.rsplit("/", 1)[-1])]
         if f"{family.path}/{MANIFEST}" in names and _restore_manifest(family):
             restored.append(f"{family.path}/{MANIFEST}")
@@ -90,6 +92,11 @@ def _restore_twin(storage: Storage, name: str, main: str) -> bool:
         return False
     storage.put(name, to_json(value))
     return True
+
+
+def _restore_calibration(storage: Storage, family: Family, name: str) -> bool:
+    main = calibration_of(name.rsplit("/", 1)[-1])
+    return main is not None and _restore_twin(storage, name, f"{family.path}/{main}")
 
 
 def _restore_record(contents: Contents, family: Family, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""A store → a locked-down DuckDB connection with the views ``corpus labels reviews gold rejects shards``.
+"""A store → a locked-down DuckDB connection with the views of `store.views`.
 
 The views show what is committed, of an unfinished store too. A query is one SELECT (or EXPLAIN of one): it can touch
 no file, no setting, no extension and no Python variable. DuckDB's Arrow scan refuses float16, so that label files are

@@ -1,4 +1,4 @@
-"""What SQL sees of a store: the views ``corpus labels reviews gold rejects shards``, over what is committed.
+"""What SQL sees of a store, over what is committed: ``corpus labels reviews gold rejects shards calibrations``.
 
 A family's records are read when a query scans it for the first time, once for all of the connection's queries.
 """
@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from store.calibration import calibrations
 from store.contents import Contents
 from store.errors import DamageError
 from store.gold import GOLD_COLUMNS, HeldGold, chosen_rounds, held_gold, read_rounds
@@ -27,6 +28,17 @@ _REVIEW_COLUMNS = (
     "row, id, text, gold, {gold} AS gold_class, gold_round, gold_source, n_chars, text_hash, {shard} AS shard, "
     "{name} AS label_set, prediction, {class_} AS class, confidence, margin, entropy, n_tokens, truncated, failure, "
     "logits::FLOAT[] AS logits{extras}"
+)
+
+CALIBRATIONS = pa.schema(
+    [
+        ("label_set", pa.string()),
+        ("number", pa.int32()),
+        ("temperature", pa.float64()),
+        ("standard_error", pa.float64()),
+        ("rows", pa.int64()),
+        ("left_out", pa.int64()),
+    ]
 )
 
 
@@ -68,11 +80,14 @@ class Views:
         records = self._records
         shards = LateTable(SHARDS, lambda: ShardTable(contents, records), self.failure)
         self._connection.register("_shards", shards)
+        temperatures = LateTable(CALIBRATIONS, lambda: _calibrations(contents), self.failure)
+        self._connection.register("_calibrations", temperatures)
         columns = _CORPUS_COLUMNS.format(class_=self._class_of("label"), shard=self._shard, extras=self._extras())
         self._view("corpus", f"SELECT {columns} FROM _corpus")
         self._view("gold", f"SELECT row, label, {self._class_of('label')} AS class, source, round FROM _gold")
         self._view("rejects", "SELECT file, source_row, id, reason FROM _rejects")
         self._view("shards", "SELECT * FROM _shards")
+        self._view("calibrations", "SELECT * FROM _calibrations")
 
     def _make_labels(self, names: list[str]) -> None:
         selects = []
@@ -160,6 +175,13 @@ def _sound_rejects(contents: Contents) -> pads.Dataset:
         file = f"{contents.location}/{REJECTS}/{contents.header.rejects['file']}"
         raise DamageError(f"{file} {problem.text}; `engine verify STORE --repair` makes it again")
     return contents.rejects()
+
+
+def _calibrations(contents: Contents) -> pads.Dataset:
+    """All calibrations of all label sets."""
+    held = [one for name in contents.label_sets() for one in calibrations(contents, name)]
+    rows = [{name: getattr(one, name) for name in CALIBRATIONS.names} for one in held]
+    return pads.dataset(pa.Table.from_pylist(rows, schema=CALIBRATIONS))
 
 
 def _literal(value: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from store import Store
+from store.calibration import Calibration, sources_now
 from store.contents import Header, create
 from store.schema import CORPUS, REJECTS, rejects_schema, tokens_schema
 from store.shard import ShardWriter, write_shard
@@ -197,3 +198,19 @@ def change_bytes(storage: Storage, name: str, old: bytes, new: bytes) -> None:
 def with_check(body: bytes) -> bytes:
     """A small file with a right check behind any ``body``, a JSON object or not, which lacks its last brace."""
     return body + b',\n "check": "' + hashlib.sha256(body).hexdigest().encode() + b'"\n}\n'
+
+
+def calibration_at(temperature: float, *, label_set: str = "bert", made: Store | None = None) -> Calibration:
+    """A calibration that nothing was fitted for; of the labels of ``made`` as they are."""
+    return Calibration(
+        label_set=label_set,
+        number=1,
+        temperature=temperature,
+        standard_error=0.1,
+        rows=100,
+        rounds=[0],
+        left_out=0,
+        sources={} if made is None else sources_now(made, label_set),
+        before={"log_loss": 0.5},
+        after={"log_loss": 0.4},
+    )

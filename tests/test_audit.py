@@ -10,13 +10,24 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from store_factory import CLASSES, add_corpus, add_labels, label_of, make_store, random_logits, text_of, write_header
+from store_factory import (
+    CLASSES,
+    add_corpus,
+    add_labels,
+    calibration_at,
+    label_of,
+    make_store,
+    random_logits,
+    text_of,
+    write_header,
+)
 
 from benchmarks.queries import time_questions
 from benchmarks.tables import queries
 from engine.evaluation.metrics import confusion, expected_calibration_error, log_loss
 from store import Store
 from store.audit import OVERVIEW, Question, lacking, question, questions, ready
+from store.calibration import add_calibration
 from store.errors import QueryError, StoreMissingError
 from store.storage import MemoryStorage
 from store.texts import text_hash
@@ -320,6 +331,79 @@ def test_reliability(answer: Rows, truth: Truth) -> None:
     check(answer, expected)
 
 
+def shifted(p: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities at a temperature, from those at 1."""
+    powers = p ** (1 / temperature)
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def test_calibrated() -> None:
+    made, truths = make()
+    for name, temperature in (("bert", 3.0), ("bert", 0.7), ("roberta", 5.0)):
+        add_calibration(made, calibration_at(temperature, label_set=name))
+    truth = truths["bert"]
+    gold, expected = truth.gold[truth.judged], []
+    for calibrated, temperature in ((False, 1.0), (True, 0.7)):
+        p = shifted(truth.p[truth.judged], temperature)
+        expected.append({"calibrated": calibrated, "temperature": temperature, "rows": len(gold)})
+        expected[-1] |= {"accuracy": truth.right.mean(), "mean_confidence": p.max(axis=1).mean()}
+        expected[-1] |= {"expected_calibration_error": expected_calibration_error(gold, p)}
+        expected[-1] |= {"brier_score": ((p - np.eye(len(CLASSES))[gold]) ** 2).sum(axis=1).mean()}
+        expected[-1] |= {"log_loss": log_loss(gold, p)}
+    check(made.audit("calibrated", labels="bert").to_pylist(), expected)
+
+
+def inferred(truth: np.ndarray, guess: np.ndarray) -> dict[str, Any]:
+    """PPI++ of a mean, as its paper has it: ``truth`` is NaN where there is no gold."""
+    labelled = ~np.isnan(truth)
+    y, f, others = truth[labelled], guess[labelled], guess[~labelled]
+    n, m = len(y), len(others)
+    weight = np.clip(np.cov(y, f)[0, 1] / ((1 + n / m) * np.var(guess, ddof=1)), 0, 1)
+    estimate = weight * others.mean() + (y - weight * f).mean()
+    error = np.sqrt(weight**2 * np.var(others, ddof=1) / m + np.var(y - weight * f, ddof=1) / n)
+    alone, z = np.std(y, ddof=1) / np.sqrt(n), 1.959963984540054
+    found = {"gold_rows": n, "other_rows": m, "labels_alone": guess.mean(), "gold_alone": y.mean()}
+    found |= {"gold_low": y.mean() - z * alone, "gold_high": y.mean() + z * alone, "estimate": estimate}
+    return found | {"low": estimate - z * error, "high": estimate + z * error, "narrower": 1 - error / alone}
+
+
+def test_estimates(answer: Rows, truth: Truth) -> None:
+    has_gold = truth.gold >= 0
+    of = {"accuracy": (truth.gold == truth.prediction, truth.confidence)}
+    of |= {f"share of {name}": (truth.gold == label, truth.p[:, label]) for label, name in enumerate(CLASSES)}
+    expected = []
+    for name, (true, guess) in of.items():
+        values = np.where(has_gold, true, np.nan)[truth.known]
+        expected.append({"slice": "all", "estimand": name, **inferred(values, guess[truth.known])})
+    check(answer, expected)
+
+
+def test_estimates_where_every_row_has_gold() -> None:
+    made, truths = make(rows=200, gold=lambda row, classes: row % classes)
+    truth = truths["bert"]
+    accuracy = made.audit("estimates", labels="bert").to_pylist()[0]
+    assert (accuracy["gold_rows"], accuracy["other_rows"]) == (truth.known.sum(), 0)
+    assert accuracy["estimate"] == accuracy["gold_alone"] == pytest.approx(truth.right.mean())
+    assert (accuracy["low"], accuracy["high"]) == (accuracy["gold_low"], accuracy["gold_high"])
+    assert accuracy["narrower"] == 0
+
+
+def test_good_labels_make_estimates_narrower() -> None:
+    made = write_header(MemoryStorage(), rows=4000, shards=2)
+    chance = np.random.default_rng(0)
+    logits = chance.normal(size=(4000, 3)) * 3
+    powers = np.exp(logits)
+    gold = (powers.cumsum(axis=1) / powers.sum(axis=1, keepdims=True) < chance.random((4000, 1))).sum(axis=1)
+    add_corpus(made, text=text_of, label=lambda row, _: int(gold[row]) if row % 20 == 0 else None)
+    add_labels(made, "bert", logits=logits.astype(np.float16))
+    accuracy, *shares = made.audit("estimates").to_pylist()
+    right = (logits.argmax(axis=1) == gold).mean()
+    assert accuracy["low"] < right < accuracy["high"]
+    for label, share in enumerate(shares):
+        assert share["low"] < (gold == label).mean() < share["high"]
+        assert share["narrower"] > 0.2
+
+
 def test_calibration(answer: Rows, truth: Truth) -> None:
     gold, p = truth.gold[truth.judged], truth.p[truth.judged]
     expected = {
@@ -435,10 +519,19 @@ def test_annotate(answer: Rows, truth: Truth) -> None:
 @pytest.mark.parametrize("name", questions())
 def test_one_row_is_answered(name: str) -> None:
     made, _ = make(rows=1, shards=1)
+    add_calibration(made, calibration_at(2.0))
     table = made.audit(name, labels="bert")
     assert not any(pa.types.is_decimal(type_) for type_ in table.schema.types)
     found = table.to_pylist()
-    assert len(found) == {"classes": 3, "failures": 2, "duplicates": 0, "label-errors": 0, "annotate": 0}.get(name, 1)
+    assert len(found) == {
+        "classes": 3,
+        "failures": 2,
+        "duplicates": 0,
+        "label-errors": 0,
+        "annotate": 0,
+        "calibrated": 2,
+        "estimates": 4,
+    }.get(name, 1)
     for row in found:
         assert not any(isinstance(value, float) and not math.isfinite(value) for value in row.values())
 
@@ -449,6 +542,7 @@ def test_of_rows_that_all_failed_nothing_is_said(name: str) -> None:
     add_corpus(made)
     for set_ in SETS:
         add_labels(made, set_, failed=range(9))
+    add_calibration(made, calibration_at(2.0))
     assert made.audit(name, labels="bert").num_rows == (2 if name == "failures" else 0)
 
 
@@ -543,5 +637,5 @@ def test_the_benchmark_times_a_question(tmp_path: Path) -> None:
 def test_the_benchmarks_words_name_the_slowest() -> None:
     seconds = {name: {"answer": {"again": 0.01 * at}} for at, name in enumerate(questions())}
     words = queries({"sizes": {"639000": seconds}, "conditions": {"cores": 2}})
-    assert words.startswith("Over 639,000 rows, the 17 that read no text take at most ")
+    assert words.startswith("Over 639,000 rows, the 19 that read no text take at most ")
     assert "the 3 that show texts" in words

@@ -34,6 +34,12 @@ def log_loss(gold: Labels, probabilities: npt.NDArray[np.float64]) -> float:
     return float(-np.log(np.maximum(chosen, np.finfo(np.float64).tiny)).mean())
 
 
+def brier_score(gold: Labels, probabilities: npt.NDArray[np.float64]) -> float:
+    """Mean over rows of the squared distance from the gold class, summed over all classes (Brier 1950)."""
+    chosen = probabilities[np.arange(len(gold)), gold]
+    return float(((probabilities**2).sum(axis=1) - 2 * chosen + 1).mean())
+
+
 def expected_calibration_error(gold: Labels, probabilities: npt.NDArray[Any], *, bins: int = ECE_BINS) -> float:
     """Mean gap between confidence and accuracy over equal-width bins of confidence (Guo et al. 2017)."""
     confidence = probabilities.max(axis=1)

@@ -1,0 +1,164 @@
+"""A store's logits and its gold labels → the temperature that makes probabilities honest (Guo et al. 2017).
+
+Only the division by one number is fitted, so predictions stay as they are. What it brings is judged by folds: each row
+by a temperature that was fitted without it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import store
+from engine.errors import InputError
+from engine.evaluation.metrics import brier_score, expected_calibration_error, log_loss
+from engine.inputs.gold import GoldConfig, read_gold
+from store import Store
+from store.calibration import Calibration, add_calibration, sources_now
+from store.storage import Storage
+from store.texts import text_hash
+
+Logits = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+FOLDS = 5
+LEAST_ROWS = 50
+_COLDEST, _HOTTEST = 1e-2, 1e2
+_HALVINGS = 60
+_QUERY = """
+SELECT gold::BIGINT AS gold, gold_round, logits, text_hash
+FROM reviews
+WHERE gold IS NOT NULL AND logits IS NOT NULL
+ORDER BY row
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrateConfig:
+    """What to calibrate.
+
+    Attributes:
+        store: its location, or a `Storage`.
+        labels: the label set; the only one where None.
+        rounds: of gold that count; all where None.
+        trained_on: the gold that the teacher was trained on: rows with its texts do not count.
+    """
+
+    store: str | Storage
+    labels: str | None = None
+    rounds: tuple[int, ...] | None = None
+    trained_on: tuple[str, ...] = ()
+
+
+def calibrate(config: CalibrateConfig) -> Calibration:
+    """Fit the temperature of a label set, and keep it beside its shards.
+
+    Raises:
+        InputError: there are too few gold rows, or none that a temperature can be fitted to.
+        StoreError: the label set is missing or not finished.
+    """
+    made = store.open(config.store)
+    label_set = made.one_label_set(config.labels)
+    sources = sources_now(made, label_set)
+    logits, gold, rounds, left_out = _gold_rows(made, config, label_set)
+    _check(gold, logits, where=f"{made.location}, label set {label_set!r}")
+    temperature = fit_temperature(logits, gold)
+    return add_calibration(
+        made,
+        Calibration(
+            label_set=label_set,
+            number=1,
+            temperature=temperature,
+            standard_error=standard_error(logits, temperature),
+            rows=len(gold),
+            rounds=rounds,
+            left_out=left_out,
+            sources=sources,
+            before=figures(gold, probabilities(logits, 1.0)),
+            after=figures(gold, probabilities(logits, fold_temperatures(logits, gold)[:, None])),
+        ),
+    )
+
+
+def _gold_rows(made: Store, config: CalibrateConfig, label_set: str) -> tuple[Logits, Labels, list[int], int]:
+    """Logits and labels of the rows that count, the rounds that they are from, and how many were left out."""
+    table = made.sql(_QUERY, labels=label_set, rounds=config.rounds)
+    known = {text_hash(text) for text in _texts(config.trained_on, tuple(made.header.classes))}
+    counts = np.array([hash_ not in known for hash_ in table.column("text_hash").to_pylist()], np.bool_)
+    flat = table.column("logits").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    logits = flat.astype(np.float64).reshape(len(counts), len(made.header.classes))
+    rounds = np.unique(table.column("gold_round").to_numpy()[counts]).tolist()
+    return logits[counts], table.column("gold").to_numpy()[counts], rounds, int((~counts).sum())
+
+
+def _texts(files: tuple[str, ...], classes: tuple[str, ...]) -> list[str]:
+    return read_gold(GoldConfig(files=files, classes=classes)).texts if files else []
+
+
+def _check(gold: Labels, logits: Logits, *, where: str) -> None:
+    """Refuse rows to which no temperature can be fitted.
+
+    Raises:
+        InputError: these are such rows.
+    """
+    if len(gold) < LEAST_ROWS:
+        raise InputError(
+            f"{where}: {len(gold)} gold rows count, and a temperature needs {LEAST_ROWS}; add some with "
+            "`engine audit STORE --gold`"
+        )
+    if slope(logits, gold, 1 / _COLDEST) < 0:
+        raise InputError(
+            f"{where}: of {len(gold):,} gold rows hardly one is predicted wrong, so that the colder the better and no "
+            "temperature is best; add gold rows"
+        )
+    if slope(logits, gold, 1 / _HOTTEST) > 0:
+        raise InputError(
+            f"{where}: the logits of {len(gold):,} gold rows say less than nothing about their labels, so that no "
+            "temperature is best; look at `engine audit STORE confusion`"
+        )
+
+
+def fit_temperature(logits: Logits, gold: Labels) -> float:
+    """The T in [0.01, 100] with the least log-loss of softmax(logits / T): the loss is convex in 1 / T."""
+    cold, hot = np.log(1 / _HOTTEST), np.log(1 / _COLDEST)
+    for _ in range(_HALVINGS):
+        middle = (cold + hot) / 2
+        cold, hot = (middle, hot) if slope(logits, gold, float(np.exp(middle))) < 0 else (cold, middle)
+    return float(np.exp(-(cold + hot) / 2))
+
+
+def slope(logits: Logits, gold: Labels, inverse: float) -> float:
+    """The derivative of the mean log-loss by 1 / T: the mean logit that is expected less the mean one that is right."""
+    expected = (probabilities(logits, 1 / inverse) * logits).sum(axis=1)
+    return float((expected - logits[np.arange(len(gold)), gold]).mean())
+
+
+def standard_error(logits: Logits, temperature: float) -> float:
+    """Of a fitted T, by its Fisher information: T² / √(rows · mean variance of a row's logits)."""
+    p = probabilities(logits, temperature)
+    variance = (p * logits**2).sum(axis=1) - (p * logits).sum(axis=1) ** 2
+    return float(temperature**2 / np.sqrt(max(variance.sum(), np.finfo(np.float64).tiny)))
+
+
+def fold_temperatures(logits: Logits, gold: Labels, *, folds: int = FOLDS) -> npt.NDArray[np.float64]:
+    """(rows,) for each row the temperature that was fitted on the folds that it is not in."""
+    fold_of = np.random.default_rng(0).permutation(len(gold)) % folds
+    fitted = [fit_temperature(logits[fold_of != fold], gold[fold_of != fold]) for fold in range(folds)]
+    return np.array(fitted)[fold_of]
+
+
+def probabilities(logits: Logits, temperature: Any) -> Logits:
+    """Softmax of (rows, classes) logits over a temperature, or (rows, 1) of them."""
+    scaled = (logits - logits.max(axis=1, keepdims=True)) / temperature
+    raised = np.exp(scaled)
+    softmax: Logits = raised / raised.sum(axis=1, keepdims=True)
+    return softmax
+
+
+def figures(gold: Labels, p: Logits) -> dict[str, float]:
+    """How good (rows, classes) probabilities are."""
+    return {
+        "expected_calibration_error": expected_calibration_error(gold, p),
+        "brier_score": brier_score(gold, p),
+        "log_loss": log_loss(gold, p),
+    }

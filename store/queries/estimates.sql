@@ -1,0 +1,75 @@
+-- Accuracy and class shares of all rows, from soft labels and a random sample of gold, with 95 % intervals.
+-- Needs: labels, gold
+-- Prediction-powered inference (Angelopoulos et al. 2023, with the weight of PPI++) beside gold alone and the labels
+-- alone. Only gold that was drawn at random counts for all rows: name its round with --round.
+WITH rows_ AS (
+    SELECT 'all' AS slice, gold, gold_class, prediction, class, confidence, logits
+    FROM reviews
+    WHERE prediction IS NOT NULL
+), names AS (
+    SELECT label, any_value(name) AS name
+    FROM (SELECT prediction AS label, class AS name FROM rows_ UNION SELECT gold, gold_class FROM rows_)
+    GROUP BY label
+), cells AS (  -- a probability is the confidence times exp(logit - largest logit)
+    SELECT
+        slice,
+        gold,
+        unnest(logits) AS logit,
+        generate_subscripts(logits, 1) - 1 AS label,
+        logits[prediction + 1] AS largest,
+        confidence
+    FROM rows_
+), moments AS (  -- truth is null without gold; guess is what the soft label expects of it
+    SELECT
+        slice,
+        label,
+        name,
+        count(truth) AS n,
+        count(*) - count(truth) AS m,
+        avg(guess) AS labels_alone,
+        avg(truth) AS truth,
+        avg(guess) FILTER (truth IS NOT NULL) AS guess_of_gold,
+        avg(guess) FILTER (truth IS NULL) AS guess_of_others,
+        var_samp(truth) AS var_truth,
+        var_samp(guess) FILTER (truth IS NOT NULL) AS var_of_gold,
+        var_samp(guess) FILTER (truth IS NULL) AS var_of_others,
+        covar_samp(guess, truth) AS covariance,
+        covar_samp(guess, truth) / ((1 + n / m) * var_samp(guess)) AS best_weight
+    FROM (
+        SELECT slice, -1 AS label, (gold = prediction)::DOUBLE AS truth, confidence::DOUBLE AS guess
+        FROM rows_
+        UNION ALL
+        SELECT slice, label, (gold = label)::DOUBLE, confidence::DOUBLE * exp(logit - largest)
+        FROM cells
+    )
+    LEFT JOIN names USING (label)
+    GROUP BY slice, label, name
+    HAVING count(truth) > 0
+), weighed AS (
+    SELECT
+        *,
+        if(m > 1 AND isfinite(best_weight), least(greatest(best_weight, 0), 1), 0) AS weight,
+        sqrt(var_truth / n) AS gold_error,
+        sqrt(
+            greatest(var_truth - 2 * weight * covariance + weight ^ 2 * var_of_gold, 0) / n
+            + if(weight > 0, weight ^ 2 * var_of_others / m, 0)
+        ) AS error,
+        truth + if(weight > 0, weight * (guess_of_others - guess_of_gold), 0) AS estimate,
+        1.959963984540054::DOUBLE AS z
+    FROM moments
+)
+SELECT
+    slice,
+    if(label < 0, 'accuracy', 'share of ' || coalesce(name, 'class ' || label)) AS estimand,
+    n AS gold_rows,
+    m AS other_rows,
+    labels_alone,
+    truth AS gold_alone,
+    greatest(truth - z * gold_error, 0) AS gold_low,
+    least(truth + z * gold_error, 1) AS gold_high,
+    estimate,
+    greatest(estimate - z * error, 0) AS low,
+    least(estimate + z * error, 1) AS high,
+    1 - error / nullif(gold_error, 0) AS narrower
+FROM weighed
+ORDER BY slice, label
