@@ -22,6 +22,7 @@ Answer = tuple[list[str], list[dict[str, Any]]]
 @click.argument("store", metavar="STORE", required=False)
 @click.argument("queries", metavar="[QUERY]...", nargs=-1)
 @click.option("--labels", metavar="NAME", help="The label set that is asked about, where there are several.")
+@click.option("--by", metavar="SQL", help="Of slices: the expression over the view reviews that makes them.")
 @click.option(
     "--round",
     "rounds",
@@ -72,6 +73,7 @@ def command(ctx: click.Context, /, **options: Any) -> int | None:
     \b
     Example:
       engine audit reviews.store accuracy calibration --labels teacher
+      engine audit reviews.store slices --by "left(id, 3)"
       engine audit reviews.store --gold annotated.csv
       engine audit reviews.store --calibrate --round 1
     """
@@ -91,6 +93,8 @@ def command(ctx: click.Context, /, **options: Any) -> int | None:
     if options["id_"] or options["label"] or options["source"]:
         raise click.UsageError("--id, --label and --source say how --gold INPUT is read; give --gold too")
     options["rounds"] = list(options["rounds"]) or None
+    if options["by"] is not None and options["queries"] != ("slices",):
+        raise click.UsageError("--by says how slices are made: engine audit STORE slices --by SQL")
     asked = _named(options["queries"])
     opened = store.open(options["store"])
     several = len(asked) != 1
@@ -144,8 +148,8 @@ def _add_gold(ctx: click.Context, options: dict[str, Any]) -> int:
     from cli.main import OK, REJECTED
     from engine import GoldRoundConfig, LabelColumns, add_gold
 
-    if options["rounds"] or options["labels"]:
-        raise click.UsageError("--round and --labels are for questions; with --gold nothing is asked")
+    if options["rounds"] or options["labels"] or options["by"]:
+        raise click.UsageError("--round, --labels and --by are for questions; with --gold nothing is asked")
     config = GoldRoundConfig(
         store=options["store"],
         inputs=(*options["gold"], *options["queries"]),
@@ -191,7 +195,17 @@ def _ready(opened: "Store", asked: "list[Question]", options: dict[str, Any]) ->
     from store.audit import ready
 
     seen = {"labels": options["labels"], "rounds": options["rounds"]}
-    return [ready(opened, question.name, **seen) for question in asked]
+    checked = [ready(opened, question.name, **seen) for question in asked]
+    return checked if options["by"] is None else [_sliced(question, options) for question in checked]
+
+
+def _sliced(question: "Question", options: dict[str, Any]) -> "Question":
+    from store.audit import sliced
+    from store.selecting import child_asker
+    from store.sql_process import Limits
+
+    ask = child_asker(options["store"], Limits(timeout=options["timeout"], memory=options["memory"]))
+    return sliced(question, options["by"], ask=lambda sql: ask(sql, options["labels"]))
 
 
 def _overview(opened: "Store", options: dict[str, Any]) -> "list[Question]":

@@ -1,6 +1,7 @@
 """``engine select``."""
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,9 @@ from cli.output import print_rows, print_summary, shows_tables
 
 if TYPE_CHECKING:
     from store import Store
+    from store.selection import Selection
 
+_OUT = (".json", ".jsonl", ".csv", ".parquet")
 _LISTED = ["name", "selected", "of", "sql", "sources_ok"]
 
 
@@ -29,6 +32,11 @@ _LISTED = ["name", "selected", "of", "sql", "sources_ok"]
 )
 @click.option("--show", metavar="NAME", help="Say what is in a selection: its card, and rows a class.")
 @click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"Write the rows for annotators: {' '.join(_OUT)}; json is what Label Studio imports.",
+)
+@click.option(
     "--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds, of each query."
 )
 @click.option("--memory", default="4GB", show_default=True, help="Limit of each query's memory.")
@@ -42,24 +50,34 @@ def command(**options: Any) -> None:
     A row for which the condition is null is not selected. A selection is refused once its labels have changed.
 
     \b
+    --out, also of a selection that is there (--show), writes ids, texts and the predictions of --labels, by row. What
+    annotators add comes back with `engine audit STORE --gold FILE`.
+
+    \b
     Example:
       engine select reviews.store sure --where "confidence > 0.95 AND n_tokens < 400"
+      engine select reviews.store next --order-by margin --limit 500 --out next.json
     """
     import store
 
     modes = [options["name"] is not None, options["list_"], options["show"] is not None]
     if sum(modes) != 1:
         raise click.UsageError("give the NAME of a new selection, or --list, or --show NAME")
+    out = options["out"]
+    if out is not None and options["list_"]:
+        raise click.UsageError("--out writes one selection: give its NAME, or --show NAME")
+    if out is not None and out.suffix not in _OUT:
+        raise click.BadParameter(f"{out}: known endings are {' '.join(_OUT)}", param_hint="--out")
     opened = store.open(options["store"])
     if options["list_"]:
         _list(opened, options["format"])
     elif options["show"] is not None:
-        _show(opened, options["show"], options["format"])
+        _write(opened, _show(opened, options["show"], options["format"]), options)
     else:
-        _select(opened, options)
+        _write(opened, _select(opened, options), options)
 
 
-def _select(opened: "Store", options: dict[str, Any]) -> None:
+def _select(opened: "Store", options: dict[str, Any]) -> "Selection":
     from store.errors import QueryError
     from store.selecting import Wanted, child_asker, select
     from store.sql_process import Limits
@@ -69,9 +87,26 @@ def _select(opened: "Store", options: dict[str, Any]) -> None:
         wanted = Wanted(**{one.name: options[one.name] for one in dataclasses.fields(Wanted)})
     except QueryError as error:
         raise click.UsageError(str(error)) from None
-    card = select(opened, options["name"], wanted, ask=child_asker(options["store"], limits)).card
+    selection = select(opened, options["name"], wanted, ask=child_asker(options["store"], limits))
+    card = selection.card
     summary = {"name": card.name, "selected": card.selected, "of": card.rows, "sha256": card.sha256[:16]}
     print_summary(summary, options["format"])
+    return selection
+
+
+def _write(opened: "Store", selection: "Selection", options: dict[str, Any]) -> None:
+    """Write the file for annotators, where one is asked."""
+    out: Path | None = options["out"]
+    if out is None:
+        return
+    from store.annotator_files import labelling_configuration, write_annotator_file
+    from store.selected_rows import SelectedRows
+
+    rows = SelectedRows(opened, selection, labels=options["labels"])
+    write_annotator_file(rows, out)
+    click.echo(f"wrote {out}: {len(rows):,} rows", err=True)
+    if out.suffix == ".json":
+        click.echo(f"Label Studio's configuration: {labelling_configuration(opened.header.classes)}", err=True)
 
 
 def _list(opened: "Store", format_: str | None) -> None:
@@ -91,14 +126,15 @@ def _list(opened: "Store", format_: str | None) -> None:
     print_rows(rows, format_, columns=_LISTED)
 
 
-def _show(opened: "Store", name: str, format_: str | None) -> None:
+def _show(opened: "Store", name: str, format_: str | None) -> "Selection":
     from store.selection import class_counts, read_selection
 
     selection = read_selection(opened, name)
     card, counts = dataclasses.asdict(selection.card), class_counts(opened, selection)
     if not shows_tables(format_):
         print_rows([{**card, "classes": counts}], format_)
-        return
+        return selection
     print_summary(card, format_)
     if counts:
         print_rows(counts, format_)
+    return selection

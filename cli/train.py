@@ -38,6 +38,15 @@ from cli.output import progress
 @click.option(
     "--gold-weight", type=click.FloatRange(0, 1), default=0.0, help="Share of the gold label in a row's loss."
 )
+@click.option(
+    "--round",
+    "rounds",
+    metavar="N",
+    type=click.IntRange(min=0),
+    multiple=True,
+    help="With --gold-weight: the gold of this round alone; may be repeated, 0 is the corpus's own. "
+    "[default: all that there are when the run begins; the latest holds]",
+)
 @training_options(epochs=2, batch_size=64, learning_rate=2e-4)
 @format_option
 @click.pass_context
@@ -65,6 +74,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         select=options["select"],
         weight=options["weight"],
         loss=SoftLoss(kind=options["loss"], temperature=options["temperature"], gold_weight=options["gold_weight"]),
+        rounds=options["rounds"] or None,
         max_length=options["max_length"],
         **run_settings(options),
     )

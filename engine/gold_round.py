@@ -14,7 +14,7 @@ from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
 from engine.progress import Tick, silent
 from store import Store
-from store.annotator_files import plain_cell
+from store.cells import plain_cell
 from store.gold_round import Labelled, add_round, gold_before, rows_of_ids
 from store.storage import Storage
 

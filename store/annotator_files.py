@@ -1,19 +1,113 @@
-"""What files for annotators and files from them agree on: the name of the id, and cells that no spreadsheet runs."""
+"""Selected rows → a file for annotators.
 
-STORE_ID = "engine_id"
-"""A second column of ids: where Label Studio writes CSV or JSON-MIN, ``id`` is the number of its task."""
-_RUN = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+``.json`` is what Label Studio imports: tasks with ``data`` and, of a label set, ``predictions``. ``.jsonl``, ``.csv``
+and ``.parquet`` have a row each. JSON says <, > and & by their numbers, so that nothing takes it for markup; in CSV
+nothing begins as a formula does.
+"""
+
+import csv
+import html
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from store.cells import STORE_ID, neutral_cell
+from store.selected_rows import SelectedRows, as_rows
+
+ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
+_MARKUP = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
+_PREDICTED = ("label_set", "class", "confidence", "margin")
+
+Row = dict[str, Any]
 
 
-def neutral_cell(text: str) -> str:
-    """``text`` as a cell that a spreadsheet shows and does not run: an apostrophe before it (OWASP, CSV injection).
+def write_annotator_file(rows: SelectedRows, out: Path) -> None:
+    """Write ``rows`` into ``out``, in the format that its name says; whole or not at all. A file there is replaced.
 
-    Only what begins, behind any apostrophes, with a sign that can begin a formula is changed. So `plain_cell` can undo
-    it.
+    Args:
+        rows: what to write.
+        out: its ending is one of `ENDINGS`.
     """
-    return f"'{text}" if text.lstrip("'").startswith(_RUN) else text
+    writers: dict[str, Callable[[SelectedRows, Path], None]] = {
+        ".json": _write_tasks,
+        ".jsonl": _write_lines,
+        ".csv": _write_csv,
+        ".parquet": _write_parquet,
+    }
+    temporary = out.with_name(f".{out.name}.tmp")
+    try:
+        writers[out.suffix](rows, temporary)
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
-def plain_cell(cell: str) -> str | None:
-    """The text of which `neutral_cell` made ``cell``; None where it made ``cell`` of none."""
-    return cell[1:] if cell.startswith("'") and neutral_cell(cell[1:]) == cell else None
+def labelling_configuration(classes: Sequence[str]) -> str:
+    """What Label Studio is to show, so that its tasks and predictions fit: the text, and one choice of a class."""
+    choices = "".join(f'<Choice value="{html.escape(name)}"/>' for name in classes)
+    return (
+        '<View><Text name="text" value="$text"/>'
+        f'<Choices name="label" toName="text" choice="single">{choices}</Choices></View>'
+    )
+
+
+def _write_tasks(rows: SelectedRows, out: Path) -> None:
+    with out.open("w", encoding="utf-8") as file:
+        before = "[\n"
+        for row in _rows(rows):
+            file.write(before + _json(_task(row)))
+            before = ",\n"
+        file.write("\n]\n" if before != "[\n" else "[]\n")
+
+
+def _task(row: Row) -> Row:
+    """One task, as Label Studio imports it (labelstud.io/guide/predictions)."""
+    data = {name: value for name, value in row.items() if name not in _PREDICTED}
+    task: Row = {"data": {**data, STORE_ID: row["id"]}}
+    if "label_set" in row:
+        task["predictions"] = [] if row["class"] is None else [_prediction(row)]
+    return task
+
+
+def _prediction(row: Row) -> Row:
+    chosen = {"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": [row["class"]]}}
+    return {"model_version": row["label_set"], "score": row["confidence"], "result": [chosen]}
+
+
+def _write_lines(rows: SelectedRows, out: Path) -> None:
+    with out.open("w", encoding="utf-8") as file:
+        file.writelines(f"{_json(row)}\n" for row in _rows(rows))
+
+
+def _write_csv(rows: SelectedRows, out: Path) -> None:
+    with out.open("w", encoding="utf-8", newline="") as file:
+        _write_cells(rows.schema.names, _rows(rows), file)
+
+
+def _write_cells(names: Iterable[str], rows: Iterable[Row], file: TextIO) -> None:
+    writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerow(map(neutral_cell, names))
+    writer.writerows(map(_cell, row.values()) for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return json.dumps(value)
+    return neutral_cell(value) if isinstance(value, str) else value
+
+
+def _write_parquet(rows: SelectedRows, out: Path) -> None:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetWriter(out, rows.schema) as writer:
+        for batch in rows:
+            writer.write_batch(batch)
+
+
+def _rows(rows: SelectedRows) -> Iterator[Row]:
+    return (row for batch in rows for row in as_rows(batch))
+
+
+def _json(value: Row) -> str:
+    return json.dumps(value, ensure_ascii=False).translate(_MARKUP)

@@ -1,23 +1,32 @@
 """The named quality questions: one file of SQL each in ``store/queries``, plain enough to be copied.
 
 A file's first comment is the question's help; ``-- Needs:`` below it says what it cannot be asked without. A question
-takes no parameter but the label set that the view ``reviews`` joins. Nothing here runs SQL: `store.opened.Store.audit`
+takes no parameter but the label set that the view ``reviews`` joins and the rounds of gold that it shows; and where a
+file has `BY`, an expression that stands there instead. Nothing here runs SQL: `store.opened.Store.audit`
 does in the caller's process, and the command line in one of its own.
 """
 
+import dataclasses
 import difflib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+import pyarrow as pa
+
 from store.calibration import calibrations
+from store.conditions import check_expression
 from store.contents import Contents
 from store.errors import QueryError, StoreMissingError
 from store.gold import chosen_rounds, has_gold
 
 OVERVIEW = ("failures", "classes", "length", "agreement", "accuracy", "calibration")
 """What is asked where no question is named: small answers of quick questions."""
+
+BY = re.compile(r"^( +).+ AS slice,(?=  -- by)", re.MULTILINE)
+"""The line of a file that groups by an expression over ``reviews``: another one may take its place."""
 
 _FEW = ["labels", "two label sets", "gold", "calibration", "texts"]
 
@@ -82,6 +91,25 @@ def ready(contents: Contents, name: str, *, labels: str | None = None, rounds: S
     if lack := lacking(contents, asked, labels=labels, rounds=rounds):
         raise StoreMissingError(f"{name} cannot be asked: {lack}")
     return asked
+
+
+def sliced(asked: Question, by: str, *, ask: Callable[[str], pa.Table]) -> Question:
+    """``asked``, by another expression over the columns of ``reviews``.
+
+    Args:
+        asked: a question that has `BY`.
+        by: the expression.
+        ask: runs a SELECT.
+
+    Raises:
+        QueryError: the question has no place for it, or it is not one expression.
+    """
+    if not BY.search(asked.sql):
+        able = " and ".join(one.name for one in questions().values() if BY.search(one.sql))
+        raise QueryError(f"{asked.name} groups by nothing that could be chosen; --by goes with {able}")
+    expression = check_expression(by, ask=ask)
+    sql = BY.sub(lambda line: f"{line[1]}{expression} AS slice,", asked.sql)
+    return dataclasses.replace(asked, sql=sql)
 
 
 def lacking(

@@ -53,14 +53,33 @@ def views_read(condition: str | None, order: str | None, *, ask: Callable[[str],
         )
         if text is not None
     ]
-    if not asked:
-        return set()
-    trees = ask(f"SELECT {', '.join(f'json_serialize_sql({_literal(sql)})' for _, sql, _, _ in asked)}")
     views: set[str] = set()
-    for (what, _, modifiers, text), (tree,) in zip(asked, trees.itercolumns(), strict=True):
-        named = f"{what} {text if len(text) <= _SHOWN else text[:_SHOWN] + ' …'!r}"
-        views |= _views_in(_parsed(tree.as_py(), modifiers, named=named))
+    for tree in _trees(asked, ask) if asked else ():
+        views |= _views_in(tree)
     return views
+
+
+def check_expression(text: str, *, ask: Callable[[str], pa.Table]) -> str:
+    """``text`` in parentheses, if it is one expression that gives one value a row.
+
+    Raises:
+        QueryError: it is none, or gives several columns or values.
+    """
+    (tree,) = _trees([("the expression", f"SELECT 1 WHERE{_lines(text)}", [], text)], ask)
+    if "STAR" in _values(tree, "class") or "unnest" in _values(tree, "function_name"):
+        raise QueryError(f"the expression {_shown(text)} gives several columns, or several values a row; name one")
+    return f"({_lines(text)})"
+
+
+def _trees(asked: list[tuple[str, str, list[str], str]], ask: Callable[[str], pa.Table]) -> Iterator[dict[str, Any]]:
+    """The parse trees of what a text is called, a SELECT with it, the clauses that it may have and the text itself."""
+    trees = ask(f"SELECT {', '.join(f'json_serialize_sql({_literal(sql)})' for _, sql, _, _ in asked)}")
+    for (what, _, modifiers, text), (tree,) in zip(asked, trees.itercolumns(), strict=True):
+        yield _parsed(tree.as_py(), modifiers, named=f"{what} {_shown(text)}")
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + " …")
 
 
 def _literal(text: str) -> str:

@@ -4,6 +4,7 @@ Round N, from 1, is one shard of the family ``gold``, whose rows have ascending 
 corpus was made with. The SQL side and the stream side both read gold here, and `store.gold_round` adds a round.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -110,6 +111,16 @@ def has_gold(contents: Contents, rounds: Iterable[int] | None = None) -> bool:
     if any(number != OWN for number in chosen):
         return True
     return OWN in chosen and any(record.statistics.get("gold") for record in contents.corpus.records().values())
+
+
+def rounds_sha256(contents: Contents, rounds: Iterable[int]) -> str:
+    """Hash of the labels of ``rounds``: of the hashes in their records, in order, then of the corpus's for round 0."""
+    there = contents.family(GOLD).records()
+    chosen = chosen_rounds(contents, rounds, there=there)
+    hashes = [there[number].sha256 for number in chosen if number != OWN]
+    if OWN in chosen:
+        hashes += [record.sha256 for record in contents.corpus.records().values()]
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def read_rounds(contents: Contents, records: Iterable[Record]) -> pa.Table:

@@ -34,21 +34,31 @@ class Store(Contents):
 
         return sql.query(self, query, labels=labels, rounds=rounds)
 
-    def audit(self, question: str, *, labels: str | None = None, rounds: "Sequence[int] | None" = None) -> "pa.Table":
+    def audit(
+        self,
+        question: str,
+        *,
+        labels: str | None = None,
+        rounds: "Sequence[int] | None" = None,
+        by: str | None = None,
+    ) -> "pa.Table":
         """The answer to a named question about the labels; ``store.audit.questions()`` are all of them.
 
         Args:
             question: its name, such as ``accuracy``.
             labels: the label set that is asked about, where there are several.
-            rounds: the rounds of gold that count, 0 being the corpus's own; all where None, the latest one first.
+            rounds: the rounds of gold that count, 0 being the corpus's own; all where None. The latest holds.
+            by: of ``slices``: an SQL expression over the columns of ``reviews``, such as ``left(id, 3)``.
 
         Raises:
-            store.errors.QueryError: there is no such question.
+            store.errors.QueryError: there is no such question, or ``by`` is no expression.
             store.errors.StoreMissingError: the store has not what it needs, such as gold.
         """
-        from store.audit import ready
+        from store.audit import ready, sliced
 
         asked = ready(self, question, labels=labels, rounds=rounds)
+        if by is not None:
+            asked = sliced(asked, by, ask=lambda query: self.sql(query, labels=labels))
         return self.sql(asked.sql, labels=labels, rounds=rounds)
 
     def select(self, name: str, **wanted: Any) -> "Selection":

@@ -21,14 +21,16 @@ import pyarrow as pa
 from store.contents import Contents
 from store.errors import StoreMissingError
 from store.family_reader import Columns, FamilyReader
+from store.gold_reader import GoldReader
 from store.order import EpochOrder, Rows, Window
 from store.row_set import RowSet
-from store.schema import CORPUS, TOKENS
+from store.schema import CORPUS, GOLD, TOKENS
 from store.selection import read_selection
 from store.shard import read_shard
 from store.window_rows import WindowRows
 
 Batch = dict[str, Any]
+Reader = FamilyReader | GoldReader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,9 @@ class StreamConfig:
         labels: name of the label set; None where no label column is asked. Of several, in a tuple, each label column
             has an axis more: (rows, label sets, …).
         select: name of a selection, whose rows alone come; all rows where None.
-        columns: of the corpus (``text``, ``label``, …) and of the label set (``logits``, ``confidence``, …).
+        columns: of the corpus (``text``, ``label``, …) and of the label set (``logits``, ``confidence``, …), and
+            ``gold``, the label of the latest round of gold, else that of the corpus.
+        rounds: the rounds that ``gold`` is from, 0 being the corpus's own; all that there are now where None.
         encoding: name of a kept encoding; adds ``input_ids`` (flat) and ``offsets`` (rows + 1).
         batch_size: rows a step, of all ranks together; the last one of an epoch may be shorter.
         seed: of the order.
@@ -53,6 +57,7 @@ class StreamConfig:
     labels: str | tuple[str, ...] | None = None
     select: str | None = None
     columns: tuple[str, ...] = ("logits",)
+    rounds: tuple[int, ...] | None = None
     encoding: str | None = None
     batch_size: int = 64
     seed: int = 0
@@ -79,8 +84,8 @@ class StreamConfig:
 class Stream:
     """An iterable of dicts of numpy arrays. Always has ``row``, (rows,) int64.
 
-    ``logits`` is (rows, classes) float16 as stored; texts and other strings come as arrays of objects; a ``label`` that
-    is null is -1. A batch may have no rows, where there are more ranks than rows of the last step.
+    ``logits`` is (rows, classes) float16 as stored; texts and other strings come as arrays of objects; a ``label`` or
+    ``gold`` that is null is -1. A batch may have no rows, where there are more ranks than rows of the last step.
     """
 
     def __init__(self, contents: Contents, config: StreamConfig) -> None:
@@ -169,14 +174,17 @@ def _compact(members: Rows, order: Rows) -> tuple[Rows, Rows]:
     return members[is_wanted], places[order]
 
 
-def _readers(contents: Contents, config: StreamConfig) -> list[FamilyReader]:
-    """A reader for each family of which a column is asked.
+def _readers(contents: Contents, config: StreamConfig) -> list[Reader]:
+    """A reader for each family of which a column is asked, and one of the gold that holds.
 
     Raises:
         StoreMissingError: no family has one of them.
     """
     corpus = contents.schema(CORPUS).names
-    readers = [FamilyReader(contents, CORPUS, [name for name in config.columns if name in corpus])]
+    readers: list[Reader] = []
+    if GOLD in config.columns:
+        readers.append(GoldReader(contents, config.rounds))
+    readers.append(FamilyReader(contents, CORPUS, [name for name in config.columns if name in corpus]))
     for labels in config.label_sets:
         path = contents.label_set(contents.one_label_set(labels)).path
         own = [name for name in config.columns if name in contents.schema(path).names and name not in corpus]
@@ -191,7 +199,7 @@ def _readers(contents: Contents, config: StreamConfig) -> list[FamilyReader]:
     return readers
 
 
-def _read(reader: FamilyReader, members: Rows, pool: ThreadPoolExecutor | None, *, parts: int) -> list[Columns]:
+def _read(reader: Reader, members: Rows, pool: ThreadPoolExecutor | None, *, parts: int) -> list[Columns]:
     """What ``reader`` gives for ``members``, by the threads of ``pool`` where there is one."""
     if pool is None or parts == 1:
         return reader.read(members)

@@ -120,7 +120,8 @@ class Views:
             there = {path: records(path) for path in paths}
             return FamilyRows(contents, sides, records=there, failure=failure, gold=held)
 
-        schema = pa.schema([field for field, _ in side_by_side(sides)])
+        columns = sorted(side_by_side(sides), key=lambda column: column[1] == GOLD)  # to count, DuckDB reads the first
+        schema = pa.schema([field for field, _ in columns])
         self._connection.register(table, LateTable(schema, make, failure))
 
     def _gold_rows(self) -> Callable[[], pads.Dataset]:

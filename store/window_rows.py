@@ -76,7 +76,7 @@ def _numbers(name: str, array: pa.Array) -> Any:
     """``array`` as numpy has it; None where it has no type for it."""
     if pa.types.is_fixed_size_list(array.type):
         return array.flatten().to_numpy().reshape(len(array), array.type.list_size)
-    if name == "label":
+    if name in ("label", "gold"):
         array = array.fill_null(-1)
     is_number = pa.types.is_primitive(array.type) or pa.types.is_boolean(array.type)
     return array.to_numpy(zero_copy_only=False) if is_number and not array.null_count else None

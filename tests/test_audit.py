@@ -173,6 +173,106 @@ def histogram(values: np.ndarray) -> Rows:
     return [dict(zip(("low", "high", "rows", "share"), row, strict=True)) for row in rows if row[2]]
 
 
+def slices(truth: Truth, values: list[Any]) -> Rows:
+    """What is said of the rows whose ``values`` are equal, most rows first; those of None last of equal ones."""
+    distinct = sorted(set(values), key=lambda value: (-values.count(value), value is None, value))
+    return [slice_(truth, np.array([one == value for one in values]), value, 1) for value in distinct]
+
+
+def slice_(truth: Truth, of: np.ndarray, value: Any, together: int) -> dict[str, Any]:
+    known = of & truth.known
+    judged = known & (truth.gold >= 0)
+    right, n = (truth.gold == truth.prediction)[judged].sum(), judged.sum()
+    counts = {name: (truth.prediction[known] == label).sum() for label, name in enumerate(CLASSES)}
+    largest = sorted((name for name in CLASSES if counts[name]), key=lambda name: -counts[name])
+    low = high = None
+    if n:  # the roots of Wilson's quadratic
+        z = 1.959963984540054
+        low, high = sorted(np.roots([n + z * z, -(2 * right + z * z), right * right / n]).real)
+    has = known.any()
+    return {
+        "slice": value,
+        "slices": together,
+        "rows": of.sum(),
+        "share": of.mean(),
+        "failures": (of & ~truth.known).sum(),
+        "classes": ", ".join(f"{name} {math.floor(100 * counts[name] / known.sum() + 0.5)} %" for name in largest)
+        or None,
+        "mean_confidence": truth.confidence[known].mean() if has else None,
+        "mean_margin": truth.margin[known].mean() if has else None,
+        "near_ties": (truth.margin[known].astype(np.float32) < 0.1).mean() if has else None,
+        "gold_rows": n,
+        "accuracy": float(right / n) if n else None,
+        "low": low,
+        "high": high,
+    }
+
+
+def test_slices(answer: Rows, truth: Truth) -> None:
+    check(answer, slices(truth, [class_of(label) for label in truth.prediction]))
+
+
+def test_slices_by_any_expression(made: Store, truth: Truth, labels: str) -> None:
+    for by, values in {
+        "row % 7 -- a comment": [row % 7 for row in range(ROWS)],
+        "left(id, 4)": [f"id-{row}"[:4] for row in range(ROWS)],
+        "nullif(n_tokens > 3, true)": [None if row % 7 > 3 else False for row in range(ROWS)],
+        "gold_class": [class_of(label) for label in truth.gold],
+        "CASE WHEN row < 9 THEN 'a)' ELSE '(b' END": ["a)" if row < 9 else "(b" for row in range(ROWS)],
+    }.items():
+        check(made.audit("slices", labels=labels, by=by).to_pylist(), slices(truth, values))
+
+
+def test_of_many_slices_the_largest_are_shown_and_the_others_are_one(made: Store, truth: Truth, labels: str) -> None:
+    values = [row if row < 150 else 150 for row in range(ROWS)]
+    rows = made.audit("slices", labels=labels, by="least(row, 150)").to_pylist()
+    assert [row["slice"] for row in rows] == [150, *range(99), None]
+    rest = np.array([99 <= value < 150 for value in values])
+    check(rows[-1:], [slice_(truth, rest, None, 51)])
+    assert sum(row["rows"] for row in rows) == ROWS
+    assert sum(row["share"] for row in rows) == pytest.approx(1)
+    assert made.audit("slices", labels=labels, by="least(row, 99)").num_rows == 100
+
+
+@pytest.mark.parametrize(
+    ("by", "message"),
+    [
+        ("class; DROP VIEW reviews", "holds more|a part of it is no plain SELECT"),
+        ("1) AS slice, (2", "syntax error"),
+        ("1) FROM reviews; SELECT (1", "syntax error"),
+        ("class FROM reviews", "syntax error"),
+        ("class LIMIT 3", "holds more"),
+        ("1 UNION SELECT 2", "holds more"),
+        ("class /*", "unterminated"),
+        ("class AS other", "syntax error"),
+        ("", "syntax error|holds more"),
+        ("*", "syntax error|several columns"),
+        ("COLUMNS('.*')", "gives several columns"),
+        ("unnest(logits)", "several values a row"),
+        ("count(*)", "GROUP BY"),
+        ("slice", "cannot be referenced"),
+        ("nothing", "not found"),
+        ("$1", "parameters"),
+        ("(SELECT content FROM read_text('/etc/passwd'))", "disabled"),
+        ("(SELECT * EXCLUDE (row) FROM read_csv('/etc/passwd'))", "several columns|disabled"),
+        ("(SELECT count(1) FROM 'x.parquet')", "disabled|does not exist"),
+        ("getenv('HOME')", "does not exist"),
+        ("(SELECT 1 FROM (PIVOT labels ON class USING count(*)))", "no plain SELECT"),
+        ("(" * 3000 + "1" + ")" * 3000, "nested|depth|recursion|memory exhausted|stack"),
+    ],
+)
+def test_what_is_no_expression_makes_no_slices(made: Store, by: str, message: str) -> None:
+    with pytest.raises(QueryError, match=f"(?i){message}"):
+        made.audit("slices", labels="bert", by=by)
+
+
+def test_only_slices_take_an_expression(made: Store) -> None:
+    with pytest.raises(
+        QueryError, match="accuracy groups by nothing that could be chosen; --by goes with slices and estimates"
+    ):
+        made.audit("accuracy", labels="bert", by="shard")
+
+
 @pytest.mark.usefixtures("labels")
 def test_confidence(answer: Rows, truth: Truth) -> None:
     check(answer, histogram(truth.confidence[truth.known]))
@@ -378,6 +478,23 @@ def test_estimates(answer: Rows, truth: Truth) -> None:
     check(answer, expected)
 
 
+def test_estimates_of_slices(made: Store, truth: Truth, labels: str) -> None:
+    expected = []
+    for slice_ in (True, False):
+        of = truth.known & ((truth.n_tokens < 5) == slice_)
+        gold = np.where(truth.gold >= 0, truth.gold == truth.prediction, np.nan)
+        expected.append({"slice": slice_, "estimand": "accuracy", **inferred(gold[of], truth.confidence[of])})
+    found = made.audit("estimates", labels=labels, by="n_tokens < 5").to_pylist()
+    check([row for row in found if row["estimand"] == "accuracy"], expected)
+    assert len(found) == 2 * (1 + len(CLASSES))
+
+
+def test_estimates_of_many_slices_are_those_of_the_largest(made: Store) -> None:
+    found = made.audit("estimates", labels="bert", by="least(row // 2, 850)").to_pylist()
+    assert len({row["slice"] for row in found}) == 100
+    assert found[0]["slice"] == 850
+
+
 def test_estimates_where_every_row_has_gold() -> None:
     made, truths = make(rows=200, gold=lambda row, classes: row % classes)
     truth = truths["bert"]
@@ -543,7 +660,7 @@ def test_of_rows_that_all_failed_nothing_is_said(name: str) -> None:
     for set_ in SETS:
         add_labels(made, set_, failed=range(9))
     add_calibration(made, calibration_at(2.0))
-    assert made.audit(name, labels="bert").num_rows == (2 if name == "failures" else 0)
+    assert made.audit(name, labels="bert").num_rows == {"failures": 2, "slices": 1}.get(name, 0)
 
 
 @pytest.mark.parametrize("name", questions())
@@ -637,5 +754,5 @@ def test_the_benchmark_times_a_question(tmp_path: Path) -> None:
 def test_the_benchmarks_words_name_the_slowest() -> None:
     seconds = {name: {"answer": {"again": 0.01 * at}} for at, name in enumerate(questions())}
     words = queries({"sizes": {"639000": seconds}, "conditions": {"cores": 2}})
-    assert words.startswith("Over 639,000 rows, the 19 that read no text take at most ")
+    assert words.startswith("Over 639,000 rows, the 20 that read no text take at most ")
     assert "the 3 that show texts" in words

@@ -20,6 +20,7 @@ from engine.training.run_folder import RunFolder
 from engine.training.soft_steps import SoftLabels, SoftSteps, complete_label_sets
 from engine.training.trained import Trained
 from store import Store
+from store.gold import OWN, chosen_rounds, has_gold, rounds_sha256
 from store.schema import LABELS
 from store.selection import fingerprint, read_selection
 from store.storage import Storage
@@ -38,6 +39,8 @@ class DistillConfig(RunConfig):
         select: a selection, whose rows alone are learnt from; all rows where None.
         weight: SQL expression over ``reviews``: how much each row counts; equally where None.
         loss: how the student is compared with its teachers.
+        rounds: the rounds of gold that the gold weight counts, 0 being the corpus's own; where None, all that there are
+            when the run begins. The latest of them holds.
         max_length: tokens a row; the label set's where None.
         loop: how to train.
     """
@@ -49,6 +52,7 @@ class DistillConfig(RunConfig):
     select: str | None = None
     weight: str | None = None
     loss: SoftLoss = field(default_factory=SoftLoss)
+    rounds: tuple[int, ...] | None = None
     max_length: int | None = None
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(epochs=2, batch_size=64, learning_rate=2e-4))
 
@@ -123,12 +127,8 @@ def _steps(
     weights = None
     if config.weight is not None:
         weights = frozen_weights(folder, made, config.weight, labels=labels, select=config.select, ranks=ranks)
-    if config.loss.gold_weight > 0 and not _has_gold(made):
-        raise TrainingError(
-            f"--gold-weight is {config.loss.gold_weight:g}, and no row of {made.location} has a gold label; "
-            "`engine label … --label COLUMN` takes them from the inputs"
-        )
-    what = SoftLabels(labels=labels, select=config.select, weights=weights, gold=config.loss.gold_weight > 0)
+    rounds = _rounds(made, config)
+    what = SoftLabels(labels=labels, select=config.select, weights=weights, rounds=rounds)
     steps = SoftSteps(
         made,
         what,
@@ -143,12 +143,35 @@ def _steps(
         "weight": config.weight,
         "weight_sha256": None if weights is None else weights_sha256(weights),
         "loss": dataclasses.asdict(config.loss),
+        "gold": _gold(made, rounds),
     }
     return steps, asked
 
 
-def _has_gold(made: Store) -> bool:
-    return any(record.statistics.get("gold") for record in made.corpus.records().values())
+def _gold(made: Store, rounds: tuple[int, ...] | None) -> dict[str, Any] | None:
+    """What says that the gold is the same as it was; None for that of the corpus alone, which never changes."""
+    if rounds in (None, (OWN,)):
+        return None
+    return {"rounds": list(rounds or ()), "sha256": rounds_sha256(made, rounds or ())}
+
+
+def _rounds(made: Store, config: DistillConfig) -> tuple[int, ...] | None:
+    """The rounds of gold that the run learns from, which stay the same until its end; None where it uses no gold.
+
+    Raises:
+        TrainingError: there is no gold, or rounds are named for nothing.
+    """
+    if not config.loss.gold_weight:
+        if config.rounds is not None:
+            raise TrainingError("--round says which gold counts, and --gold-weight is 0; give it too")
+        return None
+    rounds = chosen_rounds(made, config.rounds)
+    if not has_gold(made, rounds):
+        raise TrainingError(
+            f"--gold-weight is {config.loss.gold_weight:g}, and no row of {made.location} has a gold label; "
+            "`engine label … --label COLUMN` takes them from the inputs, and `engine audit … --gold INPUT` adds them"
+        )
+    return rounds
 
 
 def _procedure(config: DistillConfig, labels: tuple[str, ...]) -> str:

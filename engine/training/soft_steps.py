@@ -27,13 +27,13 @@ class SoftLabels:
         labels: label sets, whose logits come.
         select: a selection; all rows where None.
         weights: (rows of the store,) float32 by row number, or None.
-        gold: whether the gold labels come too.
+        rounds: the rounds of gold whose labels come too, 0 being the corpus's own; None for no gold.
     """
 
     labels: tuple[str, ...]
     select: str | None = None
     weights: npt.NDArray[np.float32] | None = None
-    gold: bool = False
+    rounds: tuple[int, ...] | None = None
 
 
 class SoftSteps:
@@ -58,11 +58,16 @@ class SoftSteps:
         self.rows, self.per_epoch, self.longest = stream.rows, stream.steps, encoding.max_length
 
     def _stream(self, *, epoch: int, first: int) -> Stream:
-        columns = ("logits", *(() if self._is_stored else ("text",)), *(("label",) if self._what.gold else ()))
+        columns = (
+            "logits",
+            *(() if self._is_stored else ("text",)),
+            *(("gold",) if self._what.rounds is not None else ()),
+        )
         return self._made.stream(
             labels=self._what.labels,
             select=self._what.select,
             columns=columns,
+            rounds=self._what.rounds,
             encoding=self._encoding.name if self._is_stored else None,
             batch_size=self._batch_size,
             seed=self._seed,
@@ -89,8 +94,8 @@ class SoftSteps:
     def _targets(self, batch: dict[str, Any]) -> dict[str, npt.NDArray[Any]]:
         logits = batch["logits"].astype(np.float32)
         targets = {"logits": logits if logits.ndim == 3 else logits[:, None]}
-        if self._what.gold:
-            targets["label"] = batch["label"].astype(np.int64)
+        if self._what.rounds is not None:
+            targets["label"] = batch["gold"].astype(np.int64)
         if self._what.weights is not None:
             targets["weight"] = np.asarray(self._what.weights[batch["row"]])
         return targets

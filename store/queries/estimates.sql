@@ -1,9 +1,16 @@
--- Accuracy and class shares of all rows, from soft labels and a random sample of gold, with 95 % intervals.
+-- Accuracy and class shares of all rows, or of slices (--by), from labels and a random sample of gold, within 95 %.
 -- Needs: labels, gold
 -- Prediction-powered inference (Angelopoulos et al. 2023, with the weight of PPI++) beside gold alone and the labels
 -- alone. Only gold that was drawn at random counts for all rows: name its round with --round.
 WITH rows_ AS (
-    SELECT 'all' AS slice, gold, gold_class, prediction, class, confidence, logits
+    SELECT
+        'all' AS slice,  -- by: any expression over the columns of reviews can stand before AS
+        gold,
+        gold_class,
+        prediction,
+        class,
+        confidence,
+        logits
     FROM reviews
     WHERE prediction IS NOT NULL
 ), names AS (
@@ -72,4 +79,5 @@ SELECT
     least(estimate + z * error, 1) AS high,
     1 - error / nullif(gold_error, 0) AS narrower
 FROM weighed
-ORDER BY slice, label
+QUALIFY dense_rank() OVER (ORDER BY n + m DESC, slice) <= 100  -- the largest ones
+ORDER BY n + m DESC, slice, label
