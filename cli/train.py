@@ -47,6 +47,11 @@ from cli.output import progress
     help="With --gold-weight: the gold of this round alone; may be repeated, 0 is the corpus's own. "
     "[default: all that there are when the run begins; the latest holds]",
 )
+@click.option(
+    "--calibrated",
+    is_flag=True,
+    help="Divide logits by the temperature of their label set: the latest of `engine audit --calibrate`.",
+)
 @training_options(epochs=2, batch_size=64, learning_rate=2e-4)
 @format_option
 @click.pass_context
@@ -75,6 +80,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         weight=options["weight"],
         loss=SoftLoss(kind=options["loss"], temperature=options["temperature"], gold_weight=options["gold_weight"]),
         rounds=options["rounds"] or None,
+        calibrated=options["calibrated"],
         max_length=options["max_length"],
         **run_settings(options),
     )

@@ -11,13 +11,18 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from store_factory import calibration_at
 
 import engine
 import store
 from cli.main import run
 from engine.errors import TrainingError
+from engine.start import load_start
 from engine.training.checkpoint import Checkpoints
 from engine.training.loop import LoopConfig
+from engine.training.ranks import Ranks
+from engine.training.soft_steps import SoftLabels, SoftSteps
+from store.calibration import add_calibration
 from store.errors import StoreMissingError
 
 SHORT = LoopConfig(epochs=1, batch_size=64, learning_rate=1e-3)
@@ -248,3 +253,58 @@ def test_a_damaged_checkpoint_costs_the_steps_behind_the_one_before(demo, tmp_pa
     assert "is damaged and is passed over" in caplog.text
     assert losses(damaged) == losses(whole)
     assert (damaged / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+@pytest.fixture
+def calibrated(demo, tmp_path) -> store.Store:
+    """A copy of the demo's store with a temperature."""
+    shutil.copytree(demo.path("reviews.store"), tmp_path / "a.store")
+    made = store.open(tmp_path / "a.store")
+    add_calibration(made, calibration_at(2.5, label_set="teacher", made=made))
+    return made
+
+
+def test_calibrated_logits_are_divided_by_their_temperature(demo, calibrated):
+    student = load_start(demo.path("start-student"), classes=calibrated.header.classes)
+    steps = {
+        temperatures: SoftSteps(
+            calibrated,
+            SoftLabels(labels=("teacher",), temperatures=temperatures),
+            student.encoding(64),
+            batch_size=32,
+            seed=0,
+            ranks=Ranks(rank=0, count=1, device=torch.device("cpu")),
+        )
+        for temperatures in (None, (2.5,))
+    }
+    plain, divided = (next(iter(one.epoch(0, 0))).targets["logits"] for one in steps.values())
+    np.testing.assert_allclose(divided, plain / 2.5, rtol=1e-6)
+
+
+def test_a_student_of_calibrated_labels_learns_something_else(demo, calibrated, tmp_path, capsys):
+    place, student = calibrated.location, demo.path("start-student")
+    for name, more in (("plain", []), ("calibrated", ["--calibrated"])):
+        out = str(tmp_path / name)
+        assert run(["train", place, "--student", student, "--out", out, "--epochs", "1", *more]) == 0
+        capsys.readouterr()
+    assert losses(tmp_path / "plain") != losses(tmp_path / "calibrated")
+    assert "calibrated by its temperature" in (tmp_path / "calibrated" / "README.md").read_text()
+
+
+def test_a_run_goes_on_with_the_temperature_that_it_was_begun_with(demo, calibrated, tmp_path):
+    every = engine.SavingConfig(every_steps=1)
+    asked = config(demo, tmp_path / "stopped", store=calibrated.location, calibrated=True, saving=every)
+    with pytest.raises(Stop):
+        engine.train(asked, tick=stopping_at(20))
+    whole = dataclasses.replace(asked, out=str(tmp_path / "whole"))
+    engine.train(whole)
+    add_calibration(calibrated, calibration_at(0.5, label_set="teacher", made=calibrated))
+    engine.train(asked)
+    assert losses(tmp_path / "stopped") == losses(tmp_path / "whole")
+    with pytest.raises(TrainingError, match="calibrated.teacher.temperature was 2.5 and is None"):
+        engine.train(dataclasses.replace(asked, calibrated=False))
+
+
+def test_calibrated_without_a_temperature_names_the_command(demo, tmp_path):
+    with pytest.raises(StoreMissingError, match="has no calibration; `engine audit"):
+        engine.train(config(demo, tmp_path / "out", calibrated=True))

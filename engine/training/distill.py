@@ -20,6 +20,7 @@ from engine.training.run_folder import RunFolder
 from engine.training.soft_steps import SoftLabels, SoftSteps, complete_label_sets
 from engine.training.trained import Trained
 from store import Store
+from store.calibration import Calibration, usable_calibration
 from store.gold import OWN, chosen_rounds, has_gold, rounds_sha256
 from store.schema import LABELS
 from store.selection import fingerprint, read_selection
@@ -41,6 +42,8 @@ class DistillConfig(RunConfig):
         loss: how the student is compared with its teachers.
         rounds: the rounds of gold that the gold weight counts, 0 being the corpus's own; where None, all that there are
             when the run begins. The latest of them holds.
+        calibrated: whether the logits of each label set are divided by its temperature, that of its latest calibration
+            when the run begins.
         max_length: tokens a row; the label set's where None.
         loop: how to train.
     """
@@ -53,6 +56,7 @@ class DistillConfig(RunConfig):
     weight: str | None = None
     loss: SoftLoss = field(default_factory=SoftLoss)
     rounds: tuple[int, ...] | None = None
+    calibrated: bool = False
     max_length: int | None = None
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(epochs=2, batch_size=64, learning_rate=2e-4))
 
@@ -128,7 +132,14 @@ def _steps(
     if config.weight is not None:
         weights = frozen_weights(folder, made, config.weight, labels=labels, select=config.select, ranks=ranks)
     rounds = _rounds(made, config)
-    what = SoftLabels(labels=labels, select=config.select, weights=weights, rounds=rounds)
+    held = _calibrations(made, labels, folder) if config.calibrated else None
+    what = SoftLabels(
+        labels=labels,
+        select=config.select,
+        weights=weights,
+        rounds=rounds,
+        temperatures=None if held is None else tuple(one.temperature for one in held.values()),
+    )
     steps = SoftSteps(
         made,
         what,
@@ -144,8 +155,19 @@ def _steps(
         "weight_sha256": None if weights is None else weights_sha256(weights),
         "loss": dataclasses.asdict(config.loss),
         "gold": _gold(made, rounds),
+        "calibrated": None if held is None else {name: _said(one) for name, one in held.items()},
     }
     return steps, asked
+
+
+def _calibrations(made: Store, labels: tuple[str, ...], folder: RunFolder) -> dict[str, Calibration]:
+    """The calibration of each label set: the one with which the run was begun, else the latest."""
+    begun = folder.asked
+    return {name: usable_calibration(made, name, begun.get(f"calibrated.{name}.number")) for name in labels}
+
+
+def _said(calibration: Calibration) -> dict[str, Any]:
+    return {"number": calibration.number, "temperature": calibration.temperature}
 
 
 def _gold(made: Store, rounds: tuple[int, ...] | None) -> dict[str, Any] | None:
@@ -178,6 +200,7 @@ def _procedure(config: DistillConfig, labels: tuple[str, ...]) -> str:
     """In words, for the model card."""
     whose = f"the label set {labels[0]!r}" if len(labels) == 1 else f"the mean of the label sets {', '.join(labels)}"
     words = [f"distilled from {whose} ({config.loss.words()})"]
+    words += ["calibrated by its temperature" if len(labels) == 1 else "each by its temperature"] * config.calibrated
     words += [f"on the selection {config.select!r}"] if config.select is not None else []
     words += [f"rows weighted by `{config.weight}`"] if config.weight is not None else []
     return ", ".join(words)

@@ -52,14 +52,15 @@ class RunFolder:
         """Whether the model is there."""
         return (self.path / DONE).exists()
 
-    def check(self, asked: dict[str, Any]) -> None:
-        """Refuse to go on with other settings than those that the run was begun with.
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the run was begun with; empty before that.
 
         Raises:
-            TrainingError: it names them, with both values.
+            TrainingError: the file that says so is damaged.
         """
         if not self.has_begun:
-            return
+            return {}
         try:
             begun = json.loads((self.path / RUN).read_text())
             if not isinstance(begun, dict):
@@ -69,6 +70,17 @@ class RunFolder:
                 f"{self.path / RUN} is damaged ({error}), so that nobody knows what was asked; name a new folder with "
                 "--out"
             ) from None
+        return begun
+
+    def check(self, asked: dict[str, Any]) -> None:
+        """Refuse to go on with other settings than those that the run was begun with.
+
+        Raises:
+            TrainingError: it names them, with both values.
+        """
+        if not self.has_begun:
+            return
+        begun = self.asked
         asked = json.loads(json.dumps(asked))
         different = [name for name in sorted(begun.keys() | asked.keys()) if begun.get(name) != asked.get(name)]
         if different:

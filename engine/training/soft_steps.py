@@ -28,12 +28,14 @@ class SoftLabels:
         select: a selection; all rows where None.
         weights: (rows of the store,) float32 by row number, or None.
         rounds: the rounds of gold whose labels come too, 0 being the corpus's own; None for no gold.
+        temperatures: one a label set, by which its logits are divided; None where they come as they are.
     """
 
     labels: tuple[str, ...]
     select: str | None = None
     weights: npt.NDArray[np.float32] | None = None
     rounds: tuple[int, ...] | None = None
+    temperatures: tuple[float, ...] | None = None
 
 
 class SoftSteps:
@@ -94,6 +96,8 @@ class SoftSteps:
     def _targets(self, batch: dict[str, Any]) -> dict[str, npt.NDArray[Any]]:
         logits = batch["logits"].astype(np.float32)
         targets = {"logits": logits if logits.ndim == 3 else logits[:, None]}
+        if self._what.temperatures is not None:
+            targets["logits"] /= np.array(self._what.temperatures, np.float32)[:, None]
         if self._what.rounds is not None:
             targets["label"] = batch["gold"].astype(np.int64)
         if self._what.weights is not None:
