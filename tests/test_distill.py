@@ -24,6 +24,7 @@ from engine.training.ranks import Ranks
 from engine.training.soft_steps import SoftLabels, SoftSteps
 from store.calibration import add_calibration
 from store.errors import StoreMissingError
+from store.gold_round import Labelled, add_round
 
 SHORT = LoopConfig(epochs=1, batch_size=64, learning_rate=1e-3)
 
@@ -139,6 +140,36 @@ def test_gold_labels_are_mixed_in_where_there_are_some(demo, tmp_path):
     )
     assert mixed.epochs[0].loss == pytest.approx(hard.epochs[0].loss, rel=1e-5)
     assert mixed.epochs[0].loss != pytest.approx(soft.epochs[0].loss, rel=1e-3)
+
+
+def test_rounds_of_gold_are_learnt_from_and_stay_the_same_in_a_run(demo, tmp_path):
+    place = shutil.copytree(demo.path("reviews.store"), tmp_path / "rounds.store")
+    made = store.open(place)
+    gold = {"store": str(place), "loss": engine.SoftLoss(gold_weight=0.5)}
+    with pytest.raises(TrainingError, match="`engine audit … --gold INPUT` adds them"):
+        engine.train(config(demo, tmp_path / "none", **gold))
+    with pytest.raises(TrainingError, match="--gold-weight is 0; give it too"):
+        engine.train(config(demo, tmp_path / "none", store=str(place), rounds=(0,)))
+
+    def add(source, label):
+        rows = np.arange(0, 4_000, 2)
+        labels = np.full(len(rows), label, np.int16)
+        return add_round(made, Labelled(rows=rows, labels=labels, sources=[source] * len(rows)))
+
+    add("first", 0)
+    whole = engine.train(config(demo, tmp_path / "whole", **gold))
+    soft = engine.train(config(demo, tmp_path / "soft", store=str(place)))
+    assert whole.epochs[0].loss != pytest.approx(soft.epochs[0].loss, rel=1e-3)
+    stopped = tmp_path / "stopped"
+    with pytest.raises(Stop):
+        engine.train(config(demo, stopped, **gold), tick=stopping_at(20))
+    add("second", 1)
+    with pytest.raises(TrainingError, match=r"gold.rounds was \[0, 1\] and is \[0, 1, 2\]"):
+        engine.train(config(demo, stopped, **gold))
+    resumed = engine.train(config(demo, stopped, rounds=(0, 1), **gold))
+    assert resumed.epochs[0].loss == pytest.approx(whole.epochs[0].loss, rel=1e-6)
+    other = engine.train(config(demo, tmp_path / "other", **gold))
+    assert other.epochs[0].loss != pytest.approx(whole.epochs[0].loss, rel=1e-3)
 
 
 def test_mse_learns_too(demo, tmp_path):

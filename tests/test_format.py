@@ -21,6 +21,8 @@ from store_factory import (
     token_ids,
 )
 
+from store.gold_round import Labelled, add_round
+
 
 def read_small(path: Path) -> dict[str, Any] | None:
     """A header, card, record or manifest; None where it is torn."""
@@ -172,3 +174,27 @@ def test_nothing_is_left_behind(place: Path) -> None:
     assert list((place / "tmp").iterdir()) == []
     named = {record["file"] for path in place.rglob("0*.json") if (record := read_small(path))}
     assert {path.name for path in place.rglob("*.arrow")} == named | {header(place)["rejects"]["file"]}
+
+
+def test_rounds_of_gold_are_read_without_us(tmp_path: Path) -> None:
+    made = make_store(NoWaitStorage(tmp_path), rows=300)
+    rounds = [np.arange(0, 300, 7), np.arange(0, 300, 5)]
+    for number, rows in enumerate(rounds, start=1):
+        add_round(made, Labelled(rows=rows, labels=(rows * number % 3).astype(np.int16), sources=["é.csv"] * len(rows)))
+    table = read_family(tmp_path / "gold")
+    assert table.column("row").to_pylist() == np.concatenate(rounds).tolist()
+    assert table.column_names == ["row", "label", "source", "round"]
+    for number, (record, rows) in enumerate(zip(read_records(tmp_path / "gold"), rounds, strict=True), start=1):
+        assert (record["shard"], record["first_row"], record["rows"]) == (number, 0, len(rows))
+        labels = rows * number % 3
+        told = b"".join(
+            int(row).to_bytes(8, "little") + int(label).to_bytes(2, "little") + "é.csv".encode() + b"\0"
+            for row, label in zip(rows, labels, strict=True)
+        )
+        counts = np.bincount(labels).tolist()
+        content = hashlib.sha256(told).hexdigest()
+        assert record["statistics"] == {"labels": counts, "sources": {"é.csv": len(rows)}, "content": content}
+    held = {row: label_of(row) for row in range(300)}
+    held |= dict(zip(table.column("row").to_pylist(), table.column("label").to_pylist(), strict=True))
+    asked = made.sql("SELECT row, gold FROM reviews").to_pylist()
+    assert {row["row"]: row["gold"] for row in asked} == held

@@ -32,6 +32,7 @@ from store_factory import (
 
 from store import Store
 from store.errors import DamageError, MismatchError, StoreMissingError
+from store.gold_round import Labelled, add_round
 from store.order import BLOCK_ROWS, WINDOW_BLOCKS, EpochOrder
 from store.row_set import RowSet
 from store.schema import shard_of
@@ -739,3 +740,17 @@ def test_a_stream_composes_with_webdataset(rich: Store) -> None:
         expected = batches[2 * number : 2 * number + 2]
         assert np.array_equal(rows, [batch["row"] for batch in expected])
         assert np.array_equal(predictions, [batch["logits"].argmax(axis=1) for batch in expected])
+
+
+def test_gold_is_the_label_of_the_latest_round_and_label_stays_the_corpuss() -> None:
+    made = make_store(rows=300)
+    rows = np.arange(1, 300, 7)
+    for source, labels in (("a", rows % 3), ("b", (rows + 1) % 3)):
+        add_round(made, Labelled(rows=rows, labels=labels.astype(np.int16), sources=[source] * len(rows)))
+    for rounds, shift in ((None, 1), ((0, 1), 0), ((0,), None)):
+        for batch in made.stream(columns=("text", "label", "gold"), rounds=rounds, batch_size=64, workers=2):
+            for row, own, gold in zip(batch["row"].tolist(), batch["label"], batch["gold"], strict=True):
+                label = label_of(row)
+                assert own == (-1 if label is None else label)
+                assert gold == ((row + shift) % 3 if shift is not None and row % 7 == 1 else own)
+            assert (batch["gold"].dtype, len(batch["text"])) == (np.int16, len(batch["row"]))
