@@ -185,6 +185,30 @@ def queries(result: dict[str, Any]) -> str:
     return f"{' '.join(words)} Two label sets, gold for a tenth of the rows; {result['conditions']['cores']} cores."
 
 
+def audit(result: dict[str, Any]) -> str:
+    """A few sentences and a table of intervals."""
+    calibration, mistakes, inference = result["calibration"], result["mistakes"], result["inference"]
+    before, after = (calibration[when]["expected_calibration_error"] for when in ("before", "after"))
+    words = (
+        f"{result['rows']:,} real Yelp reviews whose gold the teacher never saw. Fitted to "
+        f"{calibration['fitted_on']:,} of them, a temperature of {calibration['temperature']:.2f} takes the expected "
+        f"calibration error of the others from {before:.2%} to {after:.2%}. With {mistakes['base_rate']:.1%} of the "
+        f"gold labels turned over, {mistakes['share_of_mistakes']:.0%} of the {mistakes['ranked']} rows that "
+        f"`label-errors` ranks first are such. `estimates`, of {inference['resamples']} random samples each:"
+    )
+    lines = ["| gold rows | estimate | truth | covered | width | gold alone: covered | width | narrower |"]
+    lines.append("|---:|---|---:|---:|---:|---:|---:|---:|")
+    for size, of in inference["by_gold_rows"].items():
+        for name in list(of)[:2]:  # of two classes the second share is the first one's rest
+            one = of[name]
+            lines.append(
+                f"| {int(size):,} | {name} | {inference['truths'][name]:.1%} | {one['covered']:.1%} | "
+                f"{one['width']:.2%} | {one['covered_by_gold_alone']:.1%} | {one['width_of_gold_alone']:.2%} | "
+                f"{one['narrower']:.0%} |"
+            )
+    return "\n".join([words, "", *lines])
+
+
 def _conditions(result: dict[str, Any]) -> str:
     conditions = result["conditions"]
     versions = conditions["versions"]
@@ -209,6 +233,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "troubles": (troubles, ("troubles",)),
     "scale": (scale, ("scale",)),
     "queries": (queries, ("queries",)),
+    "audit": (audit, ("yelp_audit",)),
 }
 """By the name of the place in the README: what makes the words, and from which results."""
 

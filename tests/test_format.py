@@ -13,6 +13,7 @@ from store_factory import (
     REJECTED,
     NoWaitStorage,
     add_labels,
+    calibration_at,
     label_of,
     make_store,
     random_logits,
@@ -21,6 +22,7 @@ from store_factory import (
     token_ids,
 )
 
+from store.calibration import add_calibration
 from store.gold_round import Labelled, add_round
 
 
@@ -198,3 +200,19 @@ def test_rounds_of_gold_are_read_without_us(tmp_path: Path) -> None:
     held |= dict(zip(table.column("row").to_pylist(), table.column("label").to_pylist(), strict=True))
     asked = made.sql("SELECT row, gold FROM reviews").to_pylist()
     assert {row["row"]: row["gold"] for row in asked} == held
+
+
+def test_a_calibration_is_read_without_us(tmp_path: Path) -> None:
+    made = make_store(NoWaitStorage(tmp_path))
+    for temperature in (1.5, 2.5):
+        add_calibration(made, calibration_at(temperature, made=made))
+    files = sorted((tmp_path / "labels" / "bert").glob("calibration-*.json"))
+    assert [file.name for file in files] == [
+        "calibration-1.copy.json", "calibration-1.json", "calibration-2.copy.json", "calibration-2.json",
+    ]  # fmt: skip
+    value = read_small(files[-1])
+    assert value == read_small(files[-2])
+    assert value is not None
+    assert value["temperature"] == 2.5
+    hashes = "".join(record["sha256"] for record in read_records(tmp_path / "labels" / "bert"))
+    assert value["sources"]["labels/bert"] == hashlib.sha256(hashes.encode()).hexdigest()
