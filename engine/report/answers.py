@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from engine.report.names import different
 from store.audit import Question, lacking, questions, read_questions
 from store.contents import Contents
 from store.sql_process import Limits, run_all_in_child
@@ -24,6 +25,7 @@ from store.sql_process import Limits, run_all_in_child
 Row = dict[str, Any]
 LONGEST_TEXT = 400
 MOST_TEXTS = 100
+ROW_FIELDS = ("row", "first_row")
 _MOST_ROWS = {"drift": 1_000, "class-drift": 4_000}
 _TEXTS = "SELECT row, id, left(text, {longest}) AS text, n_chars FROM corpus WHERE row IN ({rows})"
 
@@ -49,6 +51,7 @@ class Answers:
 
     Attributes:
         classes: class names, in order.
+        names: what is shown of them.
         labels: the label set that was asked about; None where there is none yet.
         label_sets: all that have been begun.
         answers: rows of each answer, by the question's name; without those that the store cannot answer.
@@ -57,6 +60,7 @@ class Answers:
     """
 
     classes: list[str]
+    names: list[str]
     labels: str | None
     label_sets: list[str]
     answers: dict[str, list[Row]]
@@ -91,6 +95,7 @@ def ask(contents: Contents, *, labels: str | None, limits: Limits) -> Answers:
     answers = _run(contents, ready, labels=chosen, limits=limits)
     return Answers(
         classes=contents.header.classes,
+        names=different(contents.header.classes),
         labels=chosen,
         label_sets=names,
         answers=answers,
@@ -114,8 +119,8 @@ def _bounded(question: Question) -> str:
 
 def _rows_to_look_at(answers: Mapping[str, list[Row]]) -> list[int]:
     """Numbers of the rows whose texts are shown: of each answer that names rows, the first ones."""
-    shown = (row.get("row", row.get("first_row")) for rows in answers.values() for row in rows[:MOST_TEXTS])
-    return sorted({row for row in shown if row is not None})
+    shown = (row for rows in answers.values() for row in rows[:MOST_TEXTS])
+    return sorted({row[name] for row in shown for name in ROW_FIELDS if name in row})
 
 
 def _read_texts(contents: Contents, rows: list[int], *, labels: str | None, limits: Limits) -> dict[int, Text]:
