@@ -6,6 +6,7 @@ The work that the command line does, as functions that take the same choices as 
     engine.label(engine.LabelConfig(…))         texts + a teacher → a store of soft labels
     engine.train(engine.DistillConfig(…))       a store → a student
     engine.evaluate(engine.EvalConfig(…))       a model + gold labels → how good it is
+    engine.make_report(engine.ReportConfig(…))  a store + trainings → one HTML page
 
 Names load what they need when they are first used: ``import engine`` loads no torch.
 """
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from engine.labelling.card import Choices
     from engine.labelling.label_run import LabelConfig, label
     from engine.labelling.summary import LabelSummary
+    from engine.report.report import Report, ReportConfig, make_report
     from engine.training.course import SavingConfig
     from engine.training.distill import DistillConfig, train
     from engine.training.loop import LoopConfig
@@ -39,6 +41,8 @@ _HOME = {
     "LabelConfig": "engine.labelling.label_run",
     "LabelSummary": "engine.labelling.summary",
     "LoopConfig": "engine.training.loop",
+    "Report": "engine.report.report",
+    "ReportConfig": "engine.report.report",
     "SavingConfig": "engine.training.course",
     "SoftLoss": "engine.training.loss",
     "Trained": "engine.training.trained",
@@ -46,6 +50,7 @@ _HOME = {
     "evaluate": "engine.evaluation.evaluate",
     "finetune": "engine.training.supervised",
     "label": "engine.labelling.label_run",
+    "make_report": "engine.report.report",
     "train": "engine.training.distill",
 }
 
@@ -60,6 +65,8 @@ __all__ = [
     "LabelConfig",
     "LabelSummary",
     "LoopConfig",
+    "Report",
+    "ReportConfig",
     "SavingConfig",
     "SoftLoss",
     "Trained",
@@ -67,6 +74,7 @@ __all__ = [
     "evaluate",
     "finetune",
     "label",
+    "make_report",
     "train",
 ]
 

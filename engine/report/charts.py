@@ -10,10 +10,12 @@ it is.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import altair as alt
+from altair.utils.schemapi import debug_mode
 
 Spec = dict[str, Any]
 Zoom = Sequence[Literal["x", "y"]]
@@ -62,6 +64,13 @@ CONFIG: Spec = {
         "symbolSize": 80,
     },
 }
+
+
+@contextmanager
+def unchecked() -> Iterator[None]:
+    """Inside, Altair does not compare every part of a spec with its schema: that takes most of its time."""
+    with debug_mode(False):
+        yield
 
 
 def tips(**fields: str) -> list[alt.Tooltip]:
@@ -246,6 +255,6 @@ def _finished(chart: Any, *, height: int, zoom: Zoom = ()) -> Spec:
     chart = chart.properties(width="container", height=height).add_params(alt.param(name="chosen", value=None))
     if zoom:
         chart = chart.add_params(alt.selection_interval(name="zoom", bind="scales", encodings=zoom, zoom=_WHEEL))
-    spec: Spec = chart.to_dict()
+    spec: Spec = chart.to_dict(validate=False)
     spec.pop("config", None)
     return spec

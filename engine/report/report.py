@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.progress import Tick, silent
 from engine.report.answers import Answers, ask
+from engine.report.charts import unchecked
 from engine.report.figures import Section
 from engine.report.gold_plots import gold_figures
 from engine.report.names import visible
@@ -82,7 +83,8 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
     tick("asking the store", 0, None)
     answers = ask(contents, labels=config.labels, limits=config.limits)
     tick("drawing the page", 0, None)
-    page = _page(contents, answers, runs)
+    with unchecked():
+        page = _page(contents, answers, runs)
     written = _write(Path(config.out), write_page(page))
     return Report(
         out=config.out,
