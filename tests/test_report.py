@@ -204,7 +204,7 @@ def test_invisible_characters_are_made_visible():
     assert different(["a", "x" * 100, "x" * 101]) == ["a", f"{'x' * 59}… #2", f"{'x' * 59}… #3"]
 
 
-def test_a_store_without_labels_shows_its_corpus(tmp_path):
+def test_a_store_without_labels_shows_its_corpus(tmp_path, capsys):
     build(tmp_path / "a.store", labels=())
     report, html = report_of(tmp_path / "a.store")
     assert report.labels is None
@@ -213,6 +213,10 @@ def test_a_store_without_labels_shows_its_corpus(tmp_path):
     assert "`engine label` makes them" in report.lacking["classes"]
     words = Elements(html).words
     assert words[words.index("Labelled") + 1] == "0"
+    assert run(["report", str(tmp_path / "a.store"), "--out", str(tmp_path / "page.html"), "--format", "table"]) == 0
+    shown = capsys.readouterr().out
+    assert "gold-classes" in shown
+    assert "[" not in shown
 
 
 def test_a_store_without_gold_says_so(tmp_path):
@@ -358,14 +362,6 @@ def test_the_command_writes_the_page_and_says_what_is_in_it(place, tmp_path, cap
     assert (summary["labels"], summary["runs"]) == ("bert", 0)
     assert {"confusion", "classes", "agreement"} <= set(summary["figures"])
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
-
-
-def test_the_summary_can_be_a_table(tmp_path, capsys):
-    build(tmp_path / "a.store", labels=())
-    assert run(["report", str(tmp_path / "a.store"), "--out", str(tmp_path / "page.html"), "--format", "table"]) == 0
-    shown = capsys.readouterr().out
-    assert "gold-classes" in shown
-    assert "[" not in shown
 
 
 def test_what_is_refused_leaves_an_earlier_page(place, tmp_path, capsys):
