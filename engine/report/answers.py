@@ -26,7 +26,7 @@ Row = dict[str, Any]
 LONGEST_TEXT = 400
 MOST_TEXTS = 100
 ROW_FIELDS = ("row", "first_row")
-_MOST_ROWS = {"drift": 1_000, "class-drift": 4_000}
+MOST_ROWS = {"drift": 1_000, "class-drift": 4_000}
 _TEXTS = "SELECT row, id, left(text, {longest}) AS text, n_chars FROM corpus WHERE row IN ({rows})"
 
 
@@ -112,9 +112,9 @@ def _asked() -> dict[str, Question]:
 
 def _bounded(question: Question) -> str:
     """Its SQL; of answers with rows for every shard, which come in an order, the first rows."""
-    if question.name not in _MOST_ROWS:
+    if question.name not in MOST_ROWS:
         return question.sql
-    return f"SELECT * FROM (\n{question.sql}\n) LIMIT {_MOST_ROWS[question.name]}"
+    return f"SELECT * FROM (\n{question.sql}\n) LIMIT {MOST_ROWS[question.name]}"
 
 
 def _rows_to_look_at(answers: Mapping[str, list[Row]]) -> list[int]:

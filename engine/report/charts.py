@@ -30,7 +30,7 @@ ACCENT, INK, MUTED, PAPER = "var(--accent)", "var(--ink)", "var(--muted)", "var(
 SERIES = [f"var(--series-{number})" for number in range(1, 7)]
 _SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down"]
 _DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4]]  # five, so that thirty series have each their own look
-LOOSE = alt.Scale(zero=False, padding=10)  # room for marks at the ends
+LOOSE = alt.Scale(zero=False, nice=False, padding=10)  # room for marks at the ends
 WHOLE = alt.Axis(tickMinStep=1, format="d")
 _WHEEL = "wheel![event.ctrlKey || event.metaKey]"  # a wheel alone scrolls the page
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -105,7 +105,12 @@ def bars(*, count: int, value: str, title: str, form: str, tooltip: list[alt.Too
     """
     shown = alt.condition(MEMBER, alt.value(1), alt.value(0.25))
     base = _rows().encode(
-        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(domain=False, ticks=False, labelColor=INK)),
+        y=alt.Y(
+            "name:N",
+            sort=None,
+            title=None,
+            axis=alt.Axis(domain=False, ticks=False, labelColor=INK, labelOverlap=False),
+        ),
         tooltip=tooltip,
     )
     axis = alt.Axis(format="~%" if form.endswith("%") else form, tickCount=4)
@@ -216,7 +221,14 @@ def matrix(*, count: int, down: str, across: str, said: bool, tooltip: list[alt.
             "across:N",
             sort=None,
             title=across,
-            axis=alt.Axis(orient="top", labelAngle=-40, labelColor=INK, domain=False, labelLimit=110),
+            axis=alt.Axis(
+                orient="top",
+                labelAngle=-40 if said else -90,
+                labelColor=INK,
+                domain=False,
+                labelOverlap=False,
+                labelLimit=110,
+            ),
         ),
         y=alt.Y("down:N", sort=None, title=down, axis=alt.Axis(labelColor=INK, domain=False)),
         tooltip=tooltip,

@@ -194,16 +194,16 @@ def risk_coverage(answers: Answers) -> Figure | None:
 def gold_classes(answers: Answers) -> Figure | None:
     """Bars of gold labels."""
     names = answers.names
-    rows = [{**row, "of": row["label"], "name": names[row["label"]]} for row in answers["gold-classes"]]
-    if not rows:
+    every = [{**row, "of": row["label"], "name": names[row["label"]]} for row in answers["gold-classes"]]
+    if not every:
         return None
-    rows.sort(key=lambda row: -row["rows"])
+    rows = sorted(every, key=lambda row: -row["rows"])[:MOST_BARS]
     return Figure(
         name="gold-classes",
         title="How often has each class a gold label?",
-        says=f"{sum(row['rows'] for row in rows):,} rows have one; “{rows[0]['name']}” is most frequent.",
+        says=f"{sum(row['rows'] for row in every):,} rows have one; “{rows[0]['name']}” is most frequent.",
         how="A class with few gold rows is judged on few rows: its figures are less sure."
-        + (f" The {MOST_BARS} most frequent ones." if len(rows) > MOST_BARS else ""),
+        + (f" The {MOST_BARS} most frequent ones." if len(every) > MOST_BARS else ""),
         spec=charts.bars(
             count=len(rows),
             value="rows",
@@ -211,7 +211,7 @@ def gold_classes(answers: Answers) -> Figure | None:
             form=",d",
             tooltip=charts.tips(name="class", rows="gold rows|,", share="share|.2%"),
         ),
-        rows=rows[:MOST_BARS],
+        rows=rows,
         columns={"name": ("class", "text"), "rows": ("gold rows", "whole"), "share": ("share", "share")},
         chosen_by="member",
     )

@@ -9,7 +9,7 @@ _SPACES = "\t\n\r"
 
 def visible(text: str) -> str:
     """``text`` with a sign for each character that has no look of its own: ␀ for NUL, ⍰ for a change of direction."""
-    return "".join(_sign(char) if unicodedata.category(char) in ("Cc", "Cf") else char for char in text)
+    return "".join(_sign(char) if unicodedata.category(char) in ("Cc", "Cf", "Cs") else char for char in text)
 
 
 def _sign(char: str) -> str:

@@ -123,7 +123,6 @@ async function draw(figure) {
   const spec = { ...figure.spec, datasets: { ...figure.spec.datasets, rows: figure.rows } };
   const options = { ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: tip, config: page.config };
   const { view } = await vegaEmbed(plot, spec, options);
-  plot.classList.toggle("tall", plot.scrollHeight > 560);
   views.set(figure.name, view);
   addTools(box, view, figure);
   if (figure.chosen_by === "member") {

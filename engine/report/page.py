@@ -103,9 +103,9 @@ def _hash(text: str) -> str:
 
 
 def _json(data: Any) -> str:
-    """JSON in ASCII in which no tag or comment can begin or end; lines end nowhere."""
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    """JSON in which no tag or comment can begin or end, and no line either."""
+    text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return text.translate({ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
 
 
 def _data(page: Page) -> dict[str, Any]:

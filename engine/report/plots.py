@@ -10,7 +10,7 @@ from engine.report.answers import Answers, Row
 from engine.report.figures import Figure, Form, percent, together
 from engine.report.names import short
 
-MOST_BARS = 30
+MOST_BARS = 20
 _BINS: dict[str, tuple[str, Form]] = {
     "low": ("from", "number"),
     "high": ("to", "number"),
@@ -38,15 +38,14 @@ def classes(answers: Answers) -> Figure | None:
     says += f", and “{least['name']}” least, for {percent(least['share'])}." if len(rows) > 1 else "."
     if (never := sum(1 for row in rows if not row["rows"])) > 1:
         says += f" {never} classes are never predicted."
-    if rest:
-        total = {name: sum(row[name] for row in rest) for name in ("rows", "share", "mean_probability")}
-        first.append({**total, "of": -1, "name": f"… and {len(rest)} more"})
+    share = percent(sum(row["share"] for row in rest))
+    others = f" The {len(first)} most frequent; the other {len(rest)} have {share} together." if rest else ""
     return Figure(
         name="classes",
         title="How often is each class predicted?",
         says=says,
         how="Bars: share of predictions. Upright lines: mean probability, the share that the model itself believes in. "
-        "Click a bar to look at one class.",
+        "Click a bar to look at one class." + others,
         spec=charts.bars(
             count=len(first),
             value="share",
@@ -133,7 +132,9 @@ def length(answers: Answers) -> Figure | None:
     if not answers["length"]:
         return None
     rows = together(answers["length"], answers["length-by-class"])
-    rows = [{**row, "tokens": f"{row['tokens_from']}–{row['tokens_to']}"} for row in rows]
+    rows = [
+        {**row, "tokens": "–".join(dict.fromkeys((str(row["tokens_from"]), str(row["tokens_to"]))))} for row in rows
+    ]
     whole = [row for row in rows if row["of"] is None]
     ticks = list(dict.fromkeys(row["tokens"] for row in sorted(rows, key=lambda row: row["tokens_from"])))
     low = min(whole, key=lambda row: row["mean_confidence"])
@@ -176,17 +177,18 @@ def length(answers: Answers) -> Figure | None:
 
 def failures(answers: Answers) -> Figure | None:
     """Bars of the reasons why rows could not be labelled."""
-    rows: list[Row] = [
+    every: list[Row] = [
         {"name": f"{row['label_set']}: {short(row['failure'])}", **row}
         for row in answers["failures"]
         if row["failure"] is not None
     ]
+    rows = every[:MOST_BARS]
     if not rows:
         return None
     return Figure(
         name="failures",
         title="Which rows could not be labelled, and why?",
-        says=f"{sum(row['rows'] for row in rows):,} labels are missing, in all label sets; each has its reason.",
+        says=f"{sum(row['rows'] for row in every):,} labels are missing, in all label sets; each has its reason.",
         how="A bar for each label set and reason.",
         spec=charts.bars(
             count=len(rows),
@@ -195,6 +197,6 @@ def failures(answers: Answers) -> Figure | None:
             form=",d",
             tooltip=charts.tips(name="why", rows="rows|,", share="share of the set|.3%"),
         ),
-        rows=rows[:MOST_BARS],
+        rows=rows,
         columns={"name": ("label set: reason", "text"), "rows": ("rows", "whole"), "share": ("share", "share")},
     )

@@ -76,8 +76,10 @@ def _validations(rows: list[Row], metric: str, title: str) -> Figure:
         says=f"Best: {best[metric]:.4f}, {best['name']} at step {best['step']:,.0f}.",
         how="A mark for each time that the model was validated while it was trained.",
         spec=charts.curves(
-            x=alt.X("step:Q", title="step", axis=alt.Axis(format="~s", tickCount=6)),
-            y=alt.Y(f"{metric}:Q", title=f"validation {word}", scale=charts.LOOSE, axis=alt.Axis(tickCount=5)),
+            x=alt.X("step:Q", title="step", scale=charts.LOOSE, axis=alt.Axis(format="~s", tickCount=6)),
+            y=alt.Y(
+                f"{metric}:Q", title=f"validation {word}", scale=charts.LOOSE, axis=alt.Axis(format=".4~g", tickCount=5)
+            ),
             names=_once(row["name"] for row in rows),
             named=_NAMED,
             tooltip=charts.tips(name="run", step="step|,", **{metric: f"{word}|.4f"}),

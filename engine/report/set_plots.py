@@ -13,10 +13,11 @@ def set_figures(answers: Answers) -> list[Figure]:
 
 def agreement(answers: Answers) -> Figure | None:
     """Bars of every two label sets."""
-    rows = [{**row, "name": f"{row['label_set']} · {row['other']}"} for row in answers["agreement"]]
+    pairs = sorted(answers["agreement"], key=lambda row: row["share"])[:MOST_BARS]
+    rows = [{**row, "name": f"{row['label_set']} · {row['other']}"} for row in pairs]
     if not rows:
         return None
-    least = min(rows, key=lambda row: row["share"])
+    least = rows[0]
     return Figure(
         name="agreement",
         title="Do the label sets agree?",
@@ -30,7 +31,7 @@ def agreement(answers: Answers) -> Figure | None:
             form=".1%",
             tooltip=charts.tips(name="label sets", rows="rows|,", same="same|,", share="share|.2%"),
         ),
-        rows=rows[:MOST_BARS],
+        rows=rows,
         columns={
             "name": ("label sets", "text"),
             "rows": ("rows", "whole"),
@@ -57,13 +58,14 @@ def disagreement(answers: Answers) -> Figure | None:
     if not rows:
         return None
     rows = sorted(rows, key=lambda row: -row["rows"])[:MOST_BARS]
+    says = f"Most often about {rows[0]['name']} ({rows[0]['sets']}): {rows[0]['rows']:,} rows."
     several = len({row["sets"] for row in rows}) > 1
     if several:
-        rows = [{**row, "name": f"{row['sets']}: {row['name']}"} for row in rows]
+        rows = [{**row, "name": f"{row['name']} ({row['sets']})"} for row in rows]
     return Figure(
         name="disagreement",
         title="What do they disagree about?",
-        says=f"Most often about {rows[0]['name']} ({rows[0]['sets']}): {rows[0]['rows']:,} rows.",
+        says=says,
         how="Predictions of the first and of the second label set, the most frequent pairs."
         + ("" if several else f" Sets: {rows[0]['sets']}."),
         spec=charts.bars(

@@ -3,7 +3,7 @@
 import altair as alt
 
 from engine.report import charts
-from engine.report.answers import Answers
+from engine.report.answers import MOST_ROWS, Answers, Row
 from engine.report.figures import Figure, percent
 
 _MOST_LINES = 6
@@ -27,7 +27,8 @@ def drift(answers: Answers) -> Figure | None:
         name="drift",
         title="Does the confidence drift from shard to shard?",
         says=says,
-        how="A stem for each shard, from the mean of the whole (dashed). Shards follow the input, and so do trends.",
+        how="A stem for each shard, from the mean of the whole (dashed). Shards follow the input, and so do trends."
+        + _cut(rows, "shards", MOST_ROWS["drift"]),
         spec=charts.around(
             x="shard",
             y="mean_confidence",
@@ -74,7 +75,8 @@ def class_drift(answers: Answers) -> Figure | None:
         name="class-drift",
         title="Do the classes drift from shard to shard?",
         says=says,
-        how=f"Share of each class in each shard. Level lines mean that shards are alike.{few}",
+        how=f"Share of each class in each shard. Level lines mean that shards are alike.{few}"
+        + _cut(rows, "pairs of class and shard", MOST_ROWS["class-drift"]),
         spec=charts.curves(
             x=alt.X("shard:Q", title="shard", scale=charts.LOOSE, axis=charts.WHOLE),
             y=alt.Y(
@@ -107,3 +109,8 @@ def class_drift(answers: Answers) -> Figure | None:
         chosen_by="member",
         zoom={"x": "shard", "y": "share"},
     )
+
+
+def _cut(rows: list[Row], what: str, most: int) -> str:
+    """What is said where the answer was cut."""
+    return f" Only the {most:,} {what} that differ most are shown." if len(rows) >= most else ""

@@ -77,7 +77,7 @@ def _labels(contents: Contents, answers: Answers) -> list[Tile]:
         note = f"{percent(labelled['unsure'])} of the labels are below 60 %"
         tiles.append(Tile(name="Mean confidence", value=percent(labelled["mean_confidence"]), note=note))
         note = "texts longer than the model's maximum length"
-        tiles.append(Tile(name="Cut", value=percent(labelled["truncated"] / labelled["rows"]), note=note))
+        tiles.append(Tile(name="Truncated", value=percent(labelled["truncated"] / labelled["rows"]), note=note))
     return tiles
 
 
