@@ -17,7 +17,8 @@ from typing import Any, Literal
 import altair as alt
 from altair.utils.schemapi import debug_mode
 
-Spec = dict[str, Any]
+from engine.report.looks import ACCENT, INK, PAPER, Spec, style_of
+
 Zoom = Sequence[Literal["x", "y"]]
 
 EXACT = "datum.of === chosen"
@@ -26,44 +27,9 @@ EXACT = "datum.of === chosen"
 MEMBER = "chosen === null || datum.of === chosen || datum.other === chosen"
 """Is true of rows that have to do with the class that is chosen."""
 
-ACCENT, INK, MUTED, PAPER = "var(--accent)", "var(--ink)", "var(--muted)", "var(--paper)"
-SERIES = [f"var(--series-{number})" for number in range(1, 7)]
-_SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down"]
-_DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4]]  # five, so that thirty series have each their own look
 LOOSE = alt.Scale(zero=False, nice=False, padding=10)  # room for marks at the ends
 WHOLE = alt.Axis(tickMinStep=1, format="d")
 _WHEEL = "wheel![event.ctrlKey || event.metaKey]"  # a wheel alone scrolls the page
-_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-CONFIG: Spec = {
-    "background": None,
-    "font": _FONT,
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": MUTED,
-        "titleColor": MUTED,
-        "titleFontWeight": "normal",
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "labelLimit": 130,
-        "labelOverlap": "greedy",
-        "labelSeparation": 8,
-        "labelFlush": False,
-        "domainColor": MUTED,
-        "tickColor": MUTED,
-        "gridColor": "var(--line)",
-    },
-    "legend": {
-        "labelColor": INK,
-        "titleColor": MUTED,
-        "titleFontWeight": "normal",
-        "labelFontSize": 12,
-        "orient": "top",
-        "direction": "horizontal",
-        "columns": 2,
-        "labelLimit": 170,
-        "symbolSize": 80,
-    },
-}
 
 
 @contextmanager
@@ -134,7 +100,7 @@ def lines(*, x: alt.X, series: dict[str, str], y: str, tooltip: list[alt.Tooltip
     """A line with its own marks for each of ``series``: field → what it is called."""
     names = {field: json.dumps(name) for field, name in series.items()}
     called = "".join(f"datum.key === '{field}' ? {name} : " for field, name in names.items())
-    style = _style(list(series.values()), named=len(series))
+    style = style_of(list(series.values()), named=len(series))
     base = (
         _rows()
         .transform_filter(EXACT)
@@ -169,7 +135,7 @@ def curves(
         sparse: whether only those points are marked whose field ``mark`` is true.
         keep: an expression that says which rows are shown.
     """
-    style = _style(names, named=named)
+    style = style_of(names, named=named)
     base = _rows().transform_filter(keep).encode(x=x, y=y, tooltip=tooltip)
     line = base.mark_line(clip=True, strokeWidth=1.8).encode(style["color"], style["dash"])
     marked = base.transform_filter("datum.mark") if sparse else base
@@ -248,18 +214,6 @@ def _height(count: int, *, least: int, most: int) -> int:
 
 def _rows() -> alt.Chart:
     return alt.Chart(alt.NamedData("rows"))
-
-
-def _style(names: list[str], *, named: int) -> dict[str, Any]:
-    """Colour, shape and dash of the field ``name``, of which the first ``named`` values are in the legend."""
-    legend = alt.Legend(title=None, values=names[:named])
-    made: dict[str, tuple[Any, list[Any]]]
-    made = {"color": (alt.Color, SERIES), "shape": (alt.Shape, _SHAPES), "dash": (alt.StrokeDash, _DASHES)}
-    style = {}
-    for channel, (encoding, looks) in made.items():
-        cycle = [looks[number % len(looks)] for number in range(len(names))]
-        style[channel] = encoding("name:N", scale=alt.Scale(domain=names, range=cycle), legend=legend)
-    return style
 
 
 def _finished(chart: Any, *, height: int, zoom: Zoom = ()) -> Spec:
