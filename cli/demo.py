@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("demo")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Keep texts, models and store here.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Keep everything here.")
 @click.option("--rows", type=click.IntRange(min=100), default=12_000, show_default=True, help="Unlabelled reviews.")
 @format_option
 @click.pass_context
@@ -23,7 +23,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     """Go the whole path on generated reviews, in about half a minute.
 
     Makes gold, unlabelled and test text, fine-tunes a teacher, labels, queries, distils a student, and prints the
-    paper's four rows: every figure is measured as you watch.
+    paper's four rows: every figure is measured as you watch. The last thing is a page of HTML that shows all of it.
 
     \b
     Example:
@@ -34,13 +34,14 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     if out is None:
         with tempfile.TemporaryDirectory(prefix="engine-demo-") as folder:
             _show(ctx, Path(folder), rows, format_)
-        click.echo("Nothing was kept; pass --out DIR to look at the store and the models.", err=True)
+        click.echo("Nothing was kept; pass --out DIR to look at the report, the store and the models.", err=True)
         return
     if out.exists() and any(out.iterdir()):
         raise click.BadParameter(f"{out} is not empty; name a new folder", param_hint="--out")
     out.mkdir(parents=True, exist_ok=True)
     _show(ctx, out, rows, format_)
     click.echo(f'Kept in {out}. Ask it: engine sql {out / "reviews.store"} "SELECT * FROM reviews LIMIT 5"', err=True)
+    click.echo(f"Look at it: {out / 'report.html'}", err=True)
 
 
 def _show(ctx: click.Context, folder: Path, rows: int, format_: str) -> None:

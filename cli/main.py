@@ -20,7 +20,7 @@ from engine.errors import EngineError
 from store.errors import DamageError, StoreError
 
 OK, ERROR, USAGE, REJECTED, DAMAGED = 0, 1, 2, 3, 4
-COMMANDS = ("demo", "finetune", "label", "sql", "audit", "select", "train", "eval", "info", "verify")
+COMMANDS = ("demo", "finetune", "label", "sql", "audit", "select", "train", "eval", "info", "verify", "report")
 
 
 class Commands(click.Group):

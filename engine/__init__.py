@@ -7,6 +7,7 @@ The work that the command line does, as functions that take the same choices as 
     engine.train(engine.DistillConfig(…))       a store → a student
     engine.add_gold(engine.GoldRoundConfig(…))  labels by id → a round of gold in a store
     engine.evaluate(engine.EvalConfig(…))       a model + gold labels → how good it is
+    engine.make_report(engine.ReportConfig(…))  a store + trainings → one HTML page
 
 Names load what they need when they are first used: ``import engine`` loads no torch.
 """
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from engine.labelling.card import Choices
     from engine.labelling.label_run import LabelConfig, label
     from engine.labelling.summary import LabelSummary
+    from engine.report.report import Report, ReportConfig, make_report
     from engine.training.course import SavingConfig
     from engine.training.distill import DistillConfig, train
     from engine.training.loop import LoopConfig
@@ -44,6 +46,8 @@ _HOME = {
     "LabelConfig": "engine.labelling.label_run",
     "LabelSummary": "engine.labelling.summary",
     "LoopConfig": "engine.training.loop",
+    "Report": "engine.report.report",
+    "ReportConfig": "engine.report.report",
     "SavingConfig": "engine.training.course",
     "SoftLoss": "engine.training.loss",
     "Trained": "engine.training.trained",
@@ -52,6 +56,7 @@ _HOME = {
     "evaluate": "engine.evaluation.evaluate",
     "finetune": "engine.training.supervised",
     "label": "engine.labelling.label_run",
+    "make_report": "engine.report.report",
     "train": "engine.training.distill",
 }
 
@@ -69,6 +74,8 @@ __all__ = [
     "LabelConfig",
     "LabelSummary",
     "LoopConfig",
+    "Report",
+    "ReportConfig",
     "SavingConfig",
     "SoftLoss",
     "Trained",
@@ -77,6 +84,7 @@ __all__ = [
     "evaluate",
     "finetune",
     "label",
+    "make_report",
     "train",
 ]
 

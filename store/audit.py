@@ -52,7 +52,12 @@ class Question:
 @cache
 def questions() -> dict[str, Question]:
     """All of them by name: those that need least come first."""
-    read = [_parse(file.name, file.read_text("utf-8")) for file in files("store").joinpath("queries").iterdir()]
+    return read_questions("store")
+
+
+def read_questions(package: str) -> dict[str, Question]:
+    """The questions in the folder ``queries`` of a package, by name."""
+    read = [_parse(file.name, file.read_text("utf-8")) for file in files(package).joinpath("queries").iterdir()]
     return {one.name: one for one in sorted(read, key=lambda one: (sorted(map(_FEW.index, one.needs)), one.name))}
 
 

@@ -1,6 +1,6 @@
-"""The process that runs one query: a request comes in on stdin as JSON, an Arrow IPC stream goes to the named file.
+"""The process that runs queries: a request comes in on stdin as JSON, an Arrow IPC stream goes to each named file.
 
-Exit status 1 with the message on stdout where the query is refused or fails, 4 where the store is damaged. Its parent
+Exit status 1 with the message on stdout where a query is refused or fails, 4 where the store is damaged. Its parent
 (`store.sql_process`) ends it when its time is over; where the parent is gone, the system does. What can be limited is
 limited before anything that a query could misuse is imported.
 """
@@ -52,10 +52,11 @@ def run(request: dict[str, Any], limits: Limits) -> None:
     contents = Contents(storage, read_header(storage))
     settings = {"memory": limits.memory, "temporary": request["temporary"], "spill": limits.disk}
     with Session(contents, labels=request["labels"], rounds=request["rounds"], **settings) as session:
-        reader = session.reader(request["sql"])
-        with pa.OSFile(request["result"], "wb") as sink, pa.ipc.new_stream(sink, reader.schema) as writer:
-            for batch in reader:
-                writer.write_batch(batch)
+        for sql, result in request["asked"]:
+            reader = session.reader(sql)
+            with pa.OSFile(result, "wb") as sink, pa.ipc.new_stream(sink, reader.schema) as writer:
+                for batch in reader:
+                    writer.write_batch(batch)
 
 
 def main() -> int:

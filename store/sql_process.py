@@ -1,4 +1,4 @@
-"""One SELECT in a process of its own, which ends whatever the query does: `store.sql_child` is the other side.
+"""SELECTs in a process of their own, which ends whatever the query does: `store.sql_child` is the other side.
 
 The parent ends the child when its time is over. The child has limits of its own, for a parent that was killed and
 for memory that DuckDB does not count; whichever of them ends it, the caller gets an error that names limit and remedy.
@@ -94,11 +94,37 @@ def run_in_child(
         QueryError: it is refused, fails, or the process died.
         DamageError: a file of the store is damaged.
     """
+    run_all_in_child(location, [(sql, result)], labels=labels, rounds=rounds, limits=limits)
+
+
+def run_all_in_child(
+    location: str,
+    asked: list[tuple[str, Path]],
+    *,
+    labels: str | None = None,
+    rounds: Sequence[int] | None = None,
+    limits: Limits | None = None,
+) -> None:
+    """Run several SELECTs one after the other, over one connection, in a process of its own.
+
+    Args:
+        location: of the store, on disk.
+        asked: each query, and the file that is created with its result, as in `run_in_child`.
+        labels: the label set of the view ``reviews``, where there are several.
+        rounds: as in `run_in_child`.
+        limits: what they may use: the time is that of all of them together.
+
+    Raises:
+        QueryTimeoutError: they took longer than they may.
+        QueryError: one is refused or fails, or the process died.
+        DamageError: a file of the store is damaged.
+    """
     limits = limits or Limits()
     command = [sys.executable, "-P", "-m", "store.sql_child"]  # -P: a store.py in the working directory is not ours
     with tempfile.TemporaryDirectory(prefix="engine-sql-") as temporary:  # a child that is ended cannot clean up
-        request = {"location": location, "sql": sql, "result": str(result), "temporary": temporary}
-        given = json.dumps({**request, "labels": labels, "rounds": rounds, "limits": asdict(limits)})
+        named = [(sql, str(result)) for sql, result in asked]
+        request = {"location": location, "asked": named, "temporary": temporary, "labels": labels, "rounds": rounds}
+        given = json.dumps({**request, "limits": asdict(limits)})
         try:
             done = subprocess.run(command, input=given, capture_output=True, timeout=limits.timeout, **_TEXT)
         except subprocess.TimeoutExpired:

@@ -90,6 +90,7 @@ def add_corpus(
     shards: Iterable[int] | None = None,
     text: Callable[[int], str] = text_of,
     label: Callable[[int, int], int | None] = label_of,
+    id_: Callable[[int], str] = "id-{}".format,
 ) -> None:
     classes = len(made.header.classes)
     for shard in range(made.header.shards) if shards is None else shards:
@@ -97,7 +98,7 @@ def add_corpus(
         rows = range(first, stop)
         batch = corpus_batch(
             first_row=first,
-            ids=pa.array([f"id-{row}" for row in rows], pa.string()),
+            ids=pa.array([id_(row) for row in rows], pa.string()),
             texts=pa.array([text(row) for row in rows], pa.string()),
             labels=pa.array([label(row, classes) for row in rows], pa.int16()),
             extras={name: array for name, array in extras_of(rows).items() if name in made.header.extras},

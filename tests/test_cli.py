@@ -29,7 +29,17 @@ def loaded_by(code):
 def test_help_loads_nothing_heavy():
     loaded = loaded_by("from cli.main import run\nrun(['--help'])\n")
     assert "cli.label" in loaded
-    assert not loaded & {"torch", "transformers", "pyarrow", "duckdb", "numpy", "rich", "webdataset"}
+    assert not loaded & {
+        "torch",
+        "transformers",
+        "pyarrow",
+        "duckdb",
+        "numpy",
+        "rich",
+        "webdataset",
+        "altair",
+        "vl_convert",
+    }
 
 
 def test_import_engine_and_store_load_no_torch():
@@ -369,4 +379,7 @@ def test_the_demo_prints_four_measured_rows(tmp_path, capsys):
     judged = json.loads((out / "student" / "training.json").read_text())
     assert judged["evaluation"]["accuracy"] == arms[1]["accuracy"]
     assert Path(out / "reviews.store" / "store.json").exists()
+    assert f"Look at it: {out / 'report.html'}" in shown.err
+    page = (out / "report.html").read_text()
+    assert all(f"<bdi>{run}</bdi>" in page for run in ("teacher", "student", "direct", "direct-double"))
     assert "SELECT class" in shown.err

@@ -20,7 +20,7 @@ from store_factory import flip_bit, make_store
 import store
 from store import Store
 from store.errors import DamageError, QueryError, QueryTimeoutError
-from store.sql_process import Limits, run_in_child
+from store.sql_process import Limits, run_all_in_child, run_in_child
 from store.storage import LocalStorage
 
 ROWS = 50
@@ -44,6 +44,17 @@ def child(place: Path, sql: str, result: Path, *, labels: str | None = None, **l
     run_in_child(str(place), sql, result, labels=labels, limits=Limits(**limits))
     with pa.memory_map(str(result)) as source:
         return pa.ipc.open_stream(source).read_all()
+
+
+def test_one_child_answers_several_queries_in_the_time_of_all(made: Store, place: Path, tmp_path: Path) -> None:
+    asked = [(f"SELECT {number} AS n, count(*) AS rows FROM reviews", tmp_path / str(number)) for number in range(3)]
+    run_all_in_child(str(place), asked)
+    for sql, result in asked:
+        assert pa.ipc.open_stream(result.read_bytes()).read_all().equals(made.sql(sql))
+    with pytest.raises(QueryTimeoutError, match="its limit of 2 s"):
+        run_all_in_child(str(place), [*asked, (ENDLESS[0], tmp_path / "never")], limits=Limits(timeout=2))
+    with pytest.raises(QueryError, match="only SELECT is allowed"):
+        run_all_in_child(str(place), [*asked, ("DROP VIEW labels", tmp_path / "never")])
 
 
 ENDLESS = [
@@ -178,7 +189,7 @@ def test_a_child_that_is_killed_is_a_query_error_with_the_remedy(
 
 @pytest.mark.parametrize("sql", ENDLESS[:3])
 def test_a_child_whose_parent_is_gone_ends_by_itself(place: Path, tmp_path: Path, sql: str) -> None:
-    request = {"location": str(place), "sql": sql, "result": str(tmp_path / "result"), "temporary": "", "labels": None}
+    request = {"location": str(place), "asked": [(sql, str(tmp_path / "result"))], "temporary": "", "labels": None}
     limits = {"timeout": 1, "memory": "1GB", "disk": 10**9}
     command = [sys.executable, "-P", "-m", "store.sql_child"]
     given = json.dumps({**request, "limits": limits})

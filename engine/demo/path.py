@@ -1,4 +1,4 @@
-"""Generated reviews → gold → teacher → store → SQL → student → the paper's four-row table, all measured."""
+"""Generated reviews → gold → teacher → store → SQL → student → the paper's four rows, all measured → a report."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from engine.demo.reviews import CLASSES, ReviewConfig, generate
 from engine.inputs.gold import GoldConfig
 from engine.labelling.label_run import LabelConfig, label
 from engine.progress import Tick, silent
+from engine.report.report import ReportConfig, make_report
 from engine.training.distill import DistillConfig, train
 from engine.training.loop import LoopConfig
 from engine.training.supervised import FinetuneConfig, finetune
@@ -61,19 +62,21 @@ class DemoResult:
         query: what was asked of the store.
         answer: and what it said.
         label_rows_per_second: of the teacher's label run.
+        report: the page, in the folder.
     """
 
     arms: list[Arm]
     query: str
     answer: pa.Table
     label_rows_per_second: float
+    report: Path
 
 
 def run_demo(folder: Path, *, rows: int = DEFAULT_ROWS, say: Callable[[str], None], tick: Tick = silent) -> DemoResult:
     """Go the whole path in ``folder``.
 
     Args:
-        folder: empty; gold, unlabelled and test text, models and store stay in it.
+        folder: empty; gold, unlabelled and test text, models, store and report stay in it.
         rows: unlabelled reviews.
         say: told what is being done.
         tick: told how far it is.
@@ -111,8 +114,18 @@ def run_demo(folder: Path, *, rows: int = DEFAULT_ROWS, say: Callable[[str], Non
         _arm("student", STUDENT, "fine-tuned on gold", direct),
         _arm("student", STUDENT, "fine-tuned on twice the gold", double),
     ]
-    speed = labelled.rows_per_second or 0.0
-    return DemoResult(arms=arms, query=QUERY, answer=answer, label_rows_per_second=speed)
+    say("making the report")
+    runs = (teacher, student, direct, double)
+    page = make_report(
+        ReportConfig(store=place, out=str(folder / "report.html"), runs=tuple(run.out for run in runs)), tick=tick
+    )
+    return DemoResult(
+        arms=arms,
+        query=QUERY,
+        answer=answer,
+        label_rows_per_second=labelled.rows_per_second or 0.0,
+        report=Path(page.out),
+    )
 
 
 def _write_reviews(folder: Path, rows: int) -> None:

@@ -36,7 +36,7 @@ class History:
     def __init__(self, folder: Path, *, report_to: str, step: int) -> None:
         writer = tensorboard_writer(report_to)
         path = folder / METRICS
-        kept = [line for line in _lines(path) if line["step"] <= step]
+        kept = [line for line in read_lines(path) if line["step"] <= step]
         temporary = path.with_name(f".{METRICS}")
         temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
         temporary.replace(path)
@@ -76,7 +76,7 @@ def tensorboard_writer(report_to: str) -> Any:
     return SummaryWriter
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def read_lines(path: Path) -> list[dict[str, Any]]:
     """The lines of a file that are whole: the last one may have been cut by a kill."""
     lines = []
     for line in path.read_text().splitlines() if path.exists() else []:

@@ -1,0 +1,155 @@
+"""A store → the answers that a report shows: the named questions of the audit, and some of the report's own.
+
+All are asked by one process over one connection: what takes half a second to start, thirty times, is started once, and
+like a query of ``engine sql`` they end when their time is over, with the memory that they took. No column comes back
+whole: an answer has a row a bin, a class or a shard, or is one of at most some hundred rows to look at, whose texts
+are read in one pass, cut, behind all else.
+"""
+
+import math
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from engine.report.names import different
+from store.audit import Question, lacking, questions, read_questions
+from store.contents import Contents
+from store.sql_process import Limits, run_all_in_child
+
+Row = dict[str, Any]
+LONGEST_TEXT = 400
+MOST_TEXTS = 100
+ROW_FIELDS = ("row", "first_row")
+MOST_ROWS = {"drift": 1_000, "class-drift": 4_000}
+_TEXTS = "SELECT row, id, left(text, {longest}) AS text, n_chars FROM corpus WHERE row IN ({rows})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """What the corpus says of one row.
+
+    Attributes:
+        id: of the row.
+        text: its first `LONGEST_TEXT` characters.
+        n_chars: of the whole text.
+    """
+
+    id: str
+    text: str
+    n_chars: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What a store says of itself.
+
+    Attributes:
+        classes: class names, in order.
+        names: what is shown of them.
+        labels: the label set that was asked about; None where there is none yet.
+        label_sets: all that have been begun.
+        answers: rows of each answer, by the question's name; without those that the store cannot answer.
+        lacking: why it cannot, by the question's name.
+        texts: of the rows to look at, by row number.
+    """
+
+    classes: list[str]
+    names: list[str]
+    labels: str | None
+    label_sets: list[str]
+    answers: dict[str, list[Row]]
+    lacking: dict[str, str]
+    texts: dict[int, Text]
+
+    def __getitem__(self, question: str) -> list[Row]:
+        """Rows of an answer; none where there is no answer."""
+        return self.answers.get(question, [])
+
+    def one(self, question: str) -> Row:
+        """The row of an answer that has one at most; empty where it has none."""
+        return next(iter(self[question]), {})
+
+
+def ask(contents: Contents, *, labels: str | None, limits: Limits) -> Answers:
+    """Ask everything that the store can answer.
+
+    Args:
+        contents: a store on disk.
+        labels: the label set that is asked about, where there are several.
+        limits: what the questions may use, each of the two times that the store is asked.
+
+    Raises:
+        store.errors.StoreMissingError: there is no such label set, or a choice is needed.
+        store.errors.QueryError: a question failed, or took too long.
+    """
+    names = contents.label_sets()
+    chosen = contents.one_label_set(labels) if names or labels is not None else None
+    lacks = {name: lacking(contents, one, labels=chosen) for name, one in _asked().items()}
+    ready = {name: _bounded(one) for name, one in _asked().items() if lacks[name] is None}
+    answers = _run(contents, ready, labels=chosen, limits=limits)
+    return Answers(
+        classes=contents.header.classes,
+        names=different(contents.header.classes),
+        labels=chosen,
+        label_sets=names,
+        answers=answers,
+        lacking={name: lack for name, lack in lacks.items() if lack is not None},
+        texts=_read_texts(contents, _rows_to_look_at(answers), labels=chosen, limits=limits),
+    )
+
+
+@cache
+def _asked() -> dict[str, Question]:
+    """The audit's questions, and those in ``engine/report/queries``."""
+    return {**questions(), **read_questions("engine.report")}
+
+
+def _bounded(question: Question) -> str:
+    """Its SQL; of answers with rows for every shard, which come in an order, the first rows."""
+    if question.name not in MOST_ROWS:
+        return question.sql
+    return f"SELECT * FROM (\n{question.sql}\n) LIMIT {MOST_ROWS[question.name]}"
+
+
+def _rows_to_look_at(answers: Mapping[str, list[Row]]) -> list[int]:
+    """Numbers of the rows whose texts are shown: of each answer that names rows, the first ones."""
+    shown = (row for rows in answers.values() for row in rows[:MOST_TEXTS])
+    return sorted({row[name] for row in shown for name in ROW_FIELDS if name in row})
+
+
+def _read_texts(contents: Contents, rows: list[int], *, labels: str | None, limits: Limits) -> dict[int, Text]:
+    if not rows:
+        return {}
+    sql = _TEXTS.format(longest=LONGEST_TEXT, rows=", ".join(map(str, rows)))
+    read = _run(contents, {"texts": sql}, labels=labels, limits=limits)["texts"]
+    return {row.pop("row"): Text(**row) for row in read}
+
+
+def _run(contents: Contents, queries: Mapping[str, str], *, labels: str | None, limits: Limits) -> dict[str, list[Row]]:
+    """Rows of each query, by its name."""
+    with tempfile.TemporaryDirectory(prefix="engine-report-") as folder:
+        files = {name: Path(folder) / f"{name}.arrows" for name in queries}
+        asked = [(sql, files[name]) for name, sql in queries.items()]
+        run_all_in_child(contents.location, asked, labels=labels, limits=limits)
+        return {name: _plain_rows(file) for name, file in files.items()}
+
+
+def _plain_rows(file: Path) -> list[Row]:
+    with pa.memory_map(str(file)) as source:
+        rows: Iterable[Row] = pa.ipc.open_stream(source).read_all().to_pylist()
+    return [{name: _plain(value) for name, value in row.items()} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as JSON can say it: sums of integers come as decimals, and a ratio may be not a number."""
+    if isinstance(value, Decimal):
+        return int(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

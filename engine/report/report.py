@@ -1,0 +1,143 @@
+"""A store and folders of trainings → one HTML page, written whole or not at all."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from engine.progress import Tick, silent
+from engine.report.answers import Answers, ask
+from engine.report.charts import unchecked
+from engine.report.figures import Section
+from engine.report.gold_plots import gold_figures
+from engine.report.names import visible
+from engine.report.page import Page, write_page
+from engine.report.plots import label_figures
+from engine.report.run_plots import run_figures
+from engine.report.runs import Run, read_runs
+from engine.report.set_plots import set_figures
+from engine.report.shard_plots import shard_figures
+from engine.report.tables import make_tables
+from engine.report.tiles import make_tiles
+from store.opened import Store, open_store
+from store.sql_process import Limits
+
+_MOST_CHOICES = 100  # as many classes have rows of their own in the answers
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportConfig:
+    """What to show, and where.
+
+    Attributes:
+        store: its path.
+        out: the file; an earlier one is replaced.
+        labels: the label set, where there are several.
+        runs: folders of trainings.
+        limits: what the questions may use.
+    """
+
+    store: str
+    out: str
+    labels: str | None = None
+    runs: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=lambda: Limits(timeout=300))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What was written.
+
+    Attributes:
+        out: the file.
+        bytes: of it.
+        labels: the label set; None where there is none yet.
+        figures: names of the questions that have a plot.
+        tables: names of those that have a table of rows.
+        runs: trainings that are compared.
+        seconds: that it took.
+        lacking: questions that the store cannot answer, and why.
+    """
+
+    out: str
+    bytes: int
+    labels: str | None
+    figures: list[str]
+    tables: list[str]
+    runs: int
+    seconds: float
+    lacking: dict[str, str]
+
+
+def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
+    """Ask the store, read the trainings, write the page.
+
+    Raises:
+        engine.errors.TrainingError: a folder is none of a training, or is damaged.
+        store.errors.StoreError: the store has no such label set, is damaged, or a question failed.
+    """
+    started = time.perf_counter()
+    runs = read_runs(config.runs)
+    contents = open_store(config.store)
+    tick("asking the store", 0, None)
+    answers = ask(contents, labels=config.labels, limits=config.limits)
+    tick("drawing the page", 0, None)
+    with unchecked():
+        page = _page(contents, answers, runs)
+    written = _write(Path(config.out), write_page(page))
+    return Report(
+        out=config.out,
+        bytes=written,
+        labels=answers.labels,
+        figures=[figure.name for section in page.sections for figure in section.figures],
+        tables=[table.name for table in page.tables],
+        runs=len(runs),
+        seconds=round(time.perf_counter() - started, 1),
+        lacking=page.lacking,
+    )
+
+
+def _page(contents: Store, answers: Answers, runs: list[Run]) -> Page:
+    name = Path(contents.location).name
+    most = sorted(answers["classes"], key=lambda row: -row["rows"])[:_MOST_CHOICES]
+    choices = sorted(row["prediction"] for row in most) or list(range(len(answers.classes)))[:_MOST_CHOICES]
+    whose = f"The labels of {answers.labels}" if answers.labels else "No labels yet"
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    return Page(
+        title=visible(name),
+        subtitle=f"{whose}, {when}",
+        tiles=make_tiles(contents, answers),
+        sections=_sections(answers, runs),
+        runs=runs,
+        tables=make_tables(answers),
+        lacking=answers.lacking,
+        classes=answers.names,
+        choices=choices,
+        footer=f"Made by engine {version('softlabel-engine')} from {visible(contents.location)}. Figures are those of "
+        "`engine audit`; this file is complete and asks no server.",
+    )
+
+
+def _sections(answers: Answers, runs: list[Run]) -> list[Section]:
+    """Those that have figures, or runs."""
+    sections = [
+        Section(name="gold", title="Against gold", figures=gold_figures(answers)),
+        Section(name="labels", title="The labels", figures=label_figures(answers)),
+        Section(name="shards", title="From shard to shard", figures=shard_figures(answers)),
+        Section(name="sets", title="Between label sets", figures=set_figures(answers)),
+        Section(name="training", title="Training", figures=run_figures(runs)),
+    ]
+    return [section for section in sections if section.figures or (runs and section.name == "training")]
+
+
+def _write(out: Path, html: str) -> int:
+    """Write ``html`` beside ``out``, then rename it; its bytes."""
+    data = html.encode()
+    temporary = out.with_name(f".{out.name}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return len(data)

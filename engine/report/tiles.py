@@ -1,0 +1,117 @@
+"""Answers → the figures at the top of the page, each with a line that says what it is of."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.report.answers import Answers
+from engine.report.figures import percent
+from engine.report.names import short
+from store.contents import Contents
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """One figure.
+
+    Attributes:
+        name: what it is.
+        value: as it is shown.
+        note: what it is of.
+    """
+
+    name: str
+    value: str
+    note: str
+
+
+def make_tiles(contents: Contents, answers: Answers) -> list[Tile]:
+    """Of the corpus, of the label set, and against gold, as far as they are there."""
+    return [*_corpus(contents, answers), *_labels(contents, answers), *_gold(answers), *_sets(answers)]
+
+
+def _corpus(contents: Contents, answers: Answers) -> list[Tile]:
+    header, counted = contents.header, answers.one("rows")
+    there = counted["rows"]
+    whole = "in the store" if there == header.rows else f"of {header.rows:,}; the corpus is not complete"
+    refused = header.rejects["rows"]
+    note = f"{whole}, in {_count(header.shards, 'shard')}" + (
+        f"; {_count(refused, 'input row')} refused" if refused else ""
+    )
+    names = ", ".join(map(short, header.classes[:4])) + (", …" if len(header.classes) > 4 else "")
+    return [
+        Tile(name="Rows", value=f"{there:,}", note=note),
+        Tile(name="Classes", value=f"{len(header.classes):,}", note=names),
+        Tile(
+            name="Copies",
+            value=f"{counted['copies']:,}",
+            note=f"{percent(counted['copies'] / max(1, there))}: texts of an earlier row, but for case and space",
+        ),
+    ]
+
+
+def _labels(contents: Contents, answers: Answers) -> list[Tile]:
+    if answers.labels is None:
+        return [Tile(name="Labelled", value="0", note="no label set yet; `engine label` makes one")]
+    labelled = answers.one("labelled")
+    card = contents.label_set(answers.labels).card() or {}
+    tiles = [
+        Tile(
+            name="Label set",
+            value=short(answers.labels),
+            note=f"by {_model(card)}",
+        )
+    ]
+    if not labelled:
+        return [*tiles, Tile(name="Labelled", value="0", note="nothing is committed yet")]
+    rows = contents.header.rows
+    missing = rows - labelled["rows"]
+    note = f"{percent(labelled['labelled'] / max(1, rows))} of the rows" + (
+        f"; {missing:,} are to come" if missing else ""
+    )
+    tiles += [
+        Tile(name="Labelled", value=f"{labelled['labelled']:,}", note=note),
+        Tile(name="Failed", value=f"{labelled['failed']:,}", note="rows whose label is null, with a reason"),
+    ]
+    if labelled["labelled"]:
+        note = f"{percent(labelled['unsure'])} of the labels are below 60 %"
+        tiles.append(Tile(name="Mean confidence", value=percent(labelled["mean_confidence"]), note=note))
+        note = "texts longer than the model's maximum length"
+        tiles.append(Tile(name="Truncated", value=percent(labelled["truncated"] / labelled["rows"]), note=note))
+    return tiles
+
+
+def _gold(answers: Answers) -> list[Tile]:
+    right, scores = answers.one("accuracy"), answers.one("calibration")
+    if not right or not scores:
+        return []
+    note = f"95 % interval {percent(right['low'])} – {percent(right['high'])}; {_count(right['rows'], 'gold row')}"
+    return [
+        Tile(name="Accuracy", value=percent(right["accuracy"]), note=note),
+        Tile(
+            name="Calibration error",
+            value=percent(scores["expected_calibration_error"]),
+            note=f"expected, 15 bins; log-loss {scores['log_loss']:.3f}, Brier score {scores['brier_score']:.3f}",
+        ),
+    ]
+
+
+def _sets(answers: Answers) -> list[Tile]:
+    pairs = answers["agreement"]
+    if not pairs:
+        return []
+    least = min(pairs, key=lambda row: row["share"])
+    note = f"{short(least['label_set'])} and {short(least['other'])}" + (
+        ", the least of all pairs" if len(pairs) > 1 else ""
+    )
+    return [Tile(name="Agreement", value=percent(least["share"]), note=note)]
+
+
+def _model(card: dict[str, Any]) -> str:
+    """The hub id, or the last part of a path."""
+    name = str(card.get("model", "an unknown model"))
+    return short(Path(name).name if Path(name).is_absolute() else name)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
