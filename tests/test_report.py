@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import vl_convert
 from report_pages import Elements, build, data_of, report_of, write_run
-from store_factory import add_corpus, add_labels, write_header
+from store_factory import add_corpus, add_labels, calibration_at, write_header
 
 import store
 from cli.main import run
 from engine.errors import TrainingError
 from engine.report.names import different, short, visible
 from engine.report.runs import POINTS, read_runs
+from store.calibration import add_calibration
 from store.errors import QueryError, StoreMissingError
 from store.storage import LocalStorage
 
@@ -74,6 +75,35 @@ def test_a_curve_of_a_class_is_that_of_its_rows(place, html):
         assert ends[of]["rows"] == len(mine)
         assert ends[of]["coverage"] == 1
         assert math.isclose(ends[of]["risk"], sum(row["gold"] != of for row in mine) / len(mine))
+
+
+def test_intervals_are_those_of_the_estimates(place, html):
+    answer = {row["label"]: row for row in store.open(place).audit("estimates", labels="bert").to_pylist()}
+    rows = data_of(html)["figures"]["estimates"]["rows"]
+    names = ["labelled right", *(f"“{name}”" for name in store.open(place).header.classes)]
+    assert len(rows) == 2 * len(names)
+    for row in rows:
+        estimate = answer[names.index(row["name"]) - 1]
+        alone = row["key"] == "gold alone"
+        columns = ("gold_alone", "gold_low", "gold_high") if alone else ("estimate", "low", "high")
+        assert (row["value"], row["low"], row["high"]) == tuple(estimate[column] for column in columns)
+
+
+def test_where_every_row_has_gold_nothing_is_estimated(tmp_path):
+    build(tmp_path / "a.store", rows=60, corpus={"label": lambda row, classes: row % classes})
+    figures = data_of(report_of(tmp_path / "a.store")[1])["figures"]
+    assert "confusion" in figures
+    assert "estimates" not in figures
+
+
+def test_a_temperature_is_said_beside_the_error(tmp_path):
+    build(tmp_path / "a.store", rows=60)
+    made = store.open(tmp_path / "a.store")
+    add_calibration(made, calibration_at(1.5, made=made))
+    after = made.audit("calibrated").to_pylist()[1]
+    words = Elements(report_of(tmp_path / "a.store")[1]).words
+    error = 100 * after["expected_calibration_error"]
+    assert any(f"{error:.1f} % at a temperature of 1.50" in word for word in words)
 
 
 def test_matrices_have_every_cell(place, html):

@@ -26,6 +26,7 @@ Row = dict[str, Any]
 LONGEST_TEXT = 400
 MOST_TEXTS = 100
 ROW_FIELDS = ("row", "first_row")
+_LEFT_OUT = {"slices"}  # by an expression that is chosen; the plots have the slices by class
 MOST_ROWS = {"drift": 1_000, "class-drift": 4_000}
 _TEXTS = "SELECT row, id, left(text, {longest}) AS text, n_chars FROM corpus WHERE row IN ({rows})"
 
@@ -106,8 +107,9 @@ def ask(contents: Contents, *, labels: str | None, limits: Limits) -> Answers:
 
 @cache
 def _asked() -> dict[str, Question]:
-    """The audit's questions, and those in ``engine/report/queries``."""
-    return {**questions(), **read_questions("engine.report")}
+    """The audit's questions that are shown, and those in ``engine/report/queries``."""
+    shown = {name: one for name, one in questions().items() if name not in _LEFT_OUT}
+    return {**shown, **read_questions("engine.report")}
 
 
 def _bounded(question: Question) -> str:

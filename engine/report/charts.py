@@ -179,6 +179,26 @@ def diagonal(*, tooltip: list[alt.Tooltip]) -> Spec:
     return _finished(alt.layer(gap, dot, ideal), height=260, zoom=("x", "y"))
 
 
+def intervals(*, count: int, series: list[str], tooltip: list[alt.Tooltip]) -> Spec:
+    """For each of ``count`` names and ``key`` of ``series`` a line from ``low`` to ``high``, marked at ``value``."""
+    style = style_of(series, named=len(series), field="key")
+    base = _rows().encode(
+        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(domain=False, labelColor=INK, labelOverlap=False)),
+        yOffset=alt.YOffset("key:N", sort=None, scale=alt.Scale(domain=series, paddingOuter=0.6)),
+        tooltip=tooltip,
+    )
+    across = alt.X("low:Q", title="share of rows, with 95 % intervals", scale=LOOSE, axis=alt.Axis(format="~%"))
+    line = base.mark_rule(strokeWidth=2, clip=True).encode(across, style["color"], style["dash"], x2="high:Q")
+    ends = [
+        base.mark_tick(thickness=2, height=12, clip=True).encode(style["color"], x=f"{end}:Q")
+        for end in ("low", "high")
+    ]
+    mark = base.mark_point(filled=True, size=80, opacity=1, clip=True).encode(
+        style["color"], style["shape"], x="value:Q"
+    )
+    return _finished(alt.layer(line, *ends, mark), height=_height(count, least=44, most=70), zoom=("x",))
+
+
 def matrix(*, count: int, down: str, across: str, said: bool, tooltip: list[alt.Tooltip]) -> Spec:
     """``count`` classes down and across; a cell is darker for a larger ``share``, which it says where ``said``."""
     shown = alt.condition(MEMBER, alt.value(1), alt.value(0.15))

@@ -7,6 +7,7 @@ import altair as alt
 
 from engine.report import charts
 from engine.report.answers import Answers, Row
+from engine.report.estimate_plots import estimates
 from engine.report.figures import Figure, percent, together
 from engine.report.plots import MOST_BARS
 
@@ -17,7 +18,7 @@ _SAID_CELLS = 6  # classes of a matrix whose shares can be read in its cells, on
 def gold_figures(answers: Answers) -> list[Figure]:
     """Those that compare with gold."""
     made: list[Callable[[Answers], Figure | None]]
-    made = [confusion, reliability, risk_coverage, confident_joint, gold_classes]
+    made = [estimates, confusion, reliability, risk_coverage, confident_joint, gold_classes]
     return [figure for make in made if (figure := make(answers)) is not None]
 
 

@@ -43,13 +43,13 @@ CONFIG: Spec = {
 }
 
 
-def style_of(names: list[str], *, named: int) -> dict[str, Any]:
-    """Colour, shape and dash of the field ``name``, of which the first ``named`` values are in the legend."""
+def style_of(names: list[str], *, named: int, field: str = "name") -> dict[str, Any]:
+    """Colour, shape and dash of a field's values ``names``, of which the first ``named`` are in the legend."""
     legend = alt.Legend(title=None, values=names[:named])
     made: dict[str, tuple[Any, list[Any]]]
     made = {"color": (alt.Color, SERIES), "shape": (alt.Shape, _SHAPES), "dash": (alt.StrokeDash, _DASHES)}
     style = {}
     for channel, (encoding, looks) in made.items():
         cycle = [looks[number % len(looks)] for number in range(len(names))]
-        style[channel] = encoding("name:N", scale=alt.Scale(domain=names, range=cycle), legend=legend)
+        style[channel] = encoding(f"{field}:N", scale=alt.Scale(domain=names, range=cycle), legend=legend)
     return style

@@ -91,9 +91,18 @@ def _gold(answers: Answers) -> list[Tile]:
         Tile(
             name="Calibration error",
             value=percent(scores["expected_calibration_error"]),
-            note=f"expected, 15 bins; log-loss {scores['log_loss']:.3f}, Brier score {scores['brier_score']:.3f}",
+            note=f"expected, 15 bins; log-loss {scores['log_loss']:.3f}, Brier score {scores['brier_score']:.3f}"
+            + _calibrated(answers),
         ),
     ]
+
+
+def _calibrated(answers: Answers) -> str:
+    after = next((row for row in answers["calibrated"] if row["calibrated"]), None)
+    if after is None:
+        return ""
+    error = percent(after["expected_calibration_error"])
+    return f"; {error} at a temperature of {after['temperature']:.2f}"
 
 
 def _sets(answers: Answers) -> list[Tile]:

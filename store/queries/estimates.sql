@@ -67,6 +67,7 @@ WITH rows_ AS (
 )
 SELECT
     slice,
+    label,  -- -1 for accuracy
     if(label < 0, 'accuracy', 'share of ' || coalesce(name, 'class ' || label)) AS estimand,
     n AS gold_rows,
     m AS other_rows,
