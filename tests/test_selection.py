@@ -226,7 +226,7 @@ def test_sources_are_what_was_read_and_what_the_named_ones_were_made_from(storag
         "inner": ({"where": "row IN (SELECT row FROM _labels_0)"}, {"corpus", "labels/bert", "labels/roberta"}),
         "word": ({"where": "text <> 'labels and gold'", "labels": "bert"}, {"corpus", "labels/bert"}),
         "column": ({"where": 'reviews."Gold" IS NULL', "labels": "bert"}, {"corpus", "gold", "labels/bert"}),
-        "star": ({"where": "COLUMNS('id|text') <> ''", "labels": "bert"}, {"corpus", "gold", "labels/bert"}),
+        "star": ({"where": "COLUMNS('^id$') <> ''", "labels": "bert"}, {"corpus", "gold", "labels/bert"}),
         "whole": ({"where": "reviews::VARCHAR LIKE '%1%'", "labels": "bert"}, {"corpus", "gold", "labels/bert"}),
         "subquery": (
             {"where": "row IN (SELECT r.row FROM reviews r WHERE struct_extract(r, 'gold') = 1)", "labels": "bert"},
