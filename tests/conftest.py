@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,7 +39,7 @@ class Demo:
     """A folder in which `engine.demo.path.run_demo` has been.
 
     Attributes:
-        folder: texts, models and ``reviews.store``.
+        folder: texts, models and ``reviews.store``, without its round of gold.
         arms: the four rows of its table.
     """
 
@@ -57,6 +58,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     said: list[str] = []
     result = run_demo(folder, rows=4_000, say=said.append)
     assert said
+    shutil.rmtree(folder / "reviews.store" / "gold")  # tests add their own
     return Demo(folder, result.arms)
 
 

@@ -133,7 +133,7 @@ def test_tiles_show_the_figures_of_the_audit(place, html):
     (pair,) = opened.audit("agreement").to_pylist()
     for value in (right["accuracy"], scores["expected_calibration_error"], pair["share"]):
         assert f"{100 * value:.1f} %" in words
-    (note,) = [word for word in words if "95 % interval" in word]
+    (note,) = [word for word in words if word.startswith("95 % interval ")]
     assert f"{100 * right['low']:.1f} % – {100 * right['high']:.1f} %; {right['rows']} gold rows" in note
     assert words[words.index("Copies") + 1] == "120"
 

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 import store
 from engine.demo.models import Shape, make_model, make_tokenizer
 from engine.demo.reviews import CLASSES, ReviewConfig, generate
+from engine.gold_round import GoldRoundConfig, add_gold
 from engine.inputs.gold import GoldConfig
 from engine.labelling.label_run import LabelConfig, label
 from engine.progress import Tick, silent
@@ -24,6 +26,7 @@ STUDENT = Shape(hidden=32, layers=1, heads=2)
 DEFAULT_ROWS = 12_000
 GOLD_ROWS = 300
 TEST_ROWS = 2_000
+SAMPLE_ROWS = 500
 STUDENT_ROWS = 48_000
 OTHER_ROWS = 8_000
 PRETRAIN = LoopConfig(epochs=3, batch_size=32, learning_rate=1e-3)
@@ -76,7 +79,7 @@ def run_demo(folder: Path, *, rows: int = DEFAULT_ROWS, say: Callable[[str], Non
     """Go the whole path in ``folder``.
 
     Args:
-        folder: empty; gold, unlabelled and test text, models, store and report stay in it.
+        folder: empty; gold, unlabelled, annotated and test text, models, store and report stay in it.
         rows: unlabelled reviews.
         say: told what is being done.
         tick: told how far it is.
@@ -92,6 +95,8 @@ def run_demo(folder: Path, *, rows: int = DEFAULT_ROWS, say: Callable[[str], Non
     inputs, place = (str(folder / "unlabelled.parquet"),), str(folder / "reviews.store")
     labelled = label(LabelConfig(store=place, teacher=teacher.out, inputs=inputs, shards=4), tick=tick)
     answer = store.open(place).sql(QUERY)
+    say(f"adding a round of gold: {SAMPLE_ROWS} of these reviews at random, as annotators would send them back")
+    add_gold(GoldRoundConfig(store=place, inputs=(str(folder / "annotated.parquet"),)), tick=tick)
     say("distilling the student from the store")
     student = train(
         DistillConfig(
@@ -134,8 +139,10 @@ def _write_reviews(folder: Path, rows: int) -> None:
         pq.write_table(generate(ReviewConfig(rows=size, seed=seed)), folder / f"{name}.parquet")
     other = ReviewConfig(rows=OTHER_ROWS, seed=len(sizes) + 1, domain="hotel")
     pq.write_table(generate(other), folder / "other.parquet")
-    unlabelled = generate(ReviewConfig(rows=rows, seed=len(sizes))).drop_columns(["label"])
-    pq.write_table(unlabelled, folder / "unlabelled.parquet")
+    unlabelled = generate(ReviewConfig(rows=rows, seed=len(sizes)))
+    pq.write_table(unlabelled.drop_columns(["label"]), folder / "unlabelled.parquet")
+    sample = np.random.default_rng(0).choice(rows, min(SAMPLE_ROWS, rows), replace=False)
+    pq.write_table(unlabelled.select(["id", "label"]).take(np.sort(sample)), folder / "annotated.parquet")
 
 
 def _write_models(folder: Path) -> None:
