@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: OpenMP threads that spin would slow down the others
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what it runs in the background so
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
