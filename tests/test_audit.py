@@ -453,18 +453,37 @@ def test_calibrated() -> None:
     check(made.audit("calibrated", labels="bert").to_pylist(), expected)
 
 
+def wilson(share: float, rows: float) -> tuple[float, float]:
+    """Where the score test's statistic is 1.96 (Wilson 1927), found by halving."""
+
+    def bound(far: float) -> float:
+        near = share
+        for _ in range(200):
+            middle = (near + far) / 2
+            is_inside = abs(share - middle) <= 1.959963984540054 * math.sqrt(middle * (1 - middle) / rows)
+            near, far = (middle, far) if is_inside else (near, middle)
+        return near
+
+    return bound(0.0), bound(1.0)
+
+
 def inferred(truth: np.ndarray, guess: np.ndarray) -> dict[str, Any]:
     """PPI++ of a mean, as its paper has it: ``truth`` is NaN where there is no gold."""
     labelled = ~np.isnan(truth)
     y, f, others = truth[labelled], guess[labelled], guess[~labelled]
     n, m = len(y), len(others)
     weight = np.clip(np.cov(y, f)[0, 1] / ((1 + n / m) * np.var(guess, ddof=1)), 0, 1)
+    if min(y.sum(), n - y.sum()) < 10:
+        weight = 0
     estimate = weight * others.mean() + (y - weight * f).mean()
-    error = np.sqrt(weight**2 * np.var(others, ddof=1) / m + np.var(y - weight * f, ddof=1) / n)
-    alone, z = np.std(y, ddof=1) / np.sqrt(n), 1.959963984540054
+    variance = weight**2 * np.var(others, ddof=1) / m + np.var(y - weight * f, ddof=1) / n
+    (alone_low, alone_high), (low, high) = (
+        wilson(y.mean(), n),
+        wilson(estimate, estimate * (1 - estimate) / variance if weight else n),
+    )
     found = {"gold_rows": n, "other_rows": m, "labels_alone": guess.mean(), "gold_alone": y.mean()}
-    found |= {"gold_low": y.mean() - z * alone, "gold_high": y.mean() + z * alone, "estimate": estimate}
-    return found | {"low": estimate - z * error, "high": estimate + z * error, "narrower": 1 - error / alone}
+    found |= {"gold_low": alone_low, "gold_high": alone_high, "estimate": estimate, "low": low, "high": high}
+    return found | {"narrower": 1 - (high - low) / (alone_high - alone_low)}
 
 
 def test_estimates(answer: Rows, truth: Truth) -> None:
@@ -504,6 +523,36 @@ def test_estimates_where_every_row_has_gold() -> None:
     assert accuracy["estimate"] == accuracy["gold_alone"] == pytest.approx(truth.right.mean())
     assert (accuracy["low"], accuracy["high"]) == (accuracy["gold_low"], accuracy["gold_high"])
     assert accuracy["narrower"] == 0
+
+
+@pytest.mark.parametrize(("rows", "right"), [(1, 1), (1, 0), (2, 2), (5, 5), (40, 39), (60, 51)])
+def test_few_or_equal_gold_rows_make_wide_intervals(rows: int, right: int) -> None:
+    made = write_header(MemoryStorage(), rows=400, shards=1)
+    logits = random_logits(400)
+    predicted = logits.argmax(axis=1)
+    gold = [int(label if row < right else (label + 1) % 3) for row, label in enumerate(predicted[:rows])]
+    add_corpus(made, text=text_of, label=lambda row, _: gold[row] if row < rows else None)
+    add_labels(made, "bert", logits=logits)
+    accuracy, *shares = made.audit("estimates").to_pylist()
+    assert accuracy["estimate"] == accuracy["gold_alone"] == right / rows
+    assert (accuracy["low"], accuracy["high"]) == pytest.approx(wilson(right / rows, rows))
+    assert accuracy["high"] - accuracy["low"] > 0.1
+    assert all(share["low"] < share["high"] for share in shares)
+
+
+@pytest.mark.parametrize(("accuracy", "size"), [(0.99, 50), (0.97, 100), (0.9, 200), (0.8, 60)])
+def test_intervals_cover_the_truth_also_of_good_labels(accuracy: float, size: int) -> None:
+    """The same formulas as in the question, for many samples: its SQL is checked above."""
+    chance = np.random.default_rng(size)
+    covered = 0
+    for _ in range(400):
+        guess = chance.beta(accuracy * 8, (1 - accuracy) * 8, 3000)
+        truth = (chance.random(3000) < guess).astype(float)
+        mean = truth.mean()
+        truth[chance.permutation(3000)[size:]] = np.nan
+        found = inferred(truth, guess)
+        covered += found["low"] <= mean <= found["high"]
+    assert 0.9 <= covered / 400 <= 0.995  # Wilson's own coverage swings where a class is rare
 
 
 def test_good_labels_make_estimates_narrower() -> None:

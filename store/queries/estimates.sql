@@ -1,7 +1,9 @@
 -- Accuracy and class shares of all rows, or of slices (--by), from labels and a random sample of gold, within 95 %.
 -- Needs: labels, gold
 -- Prediction-powered inference (Angelopoulos et al. 2023, with the weight of PPI++) beside gold alone and the labels
--- alone. Only gold that was drawn at random counts for all rows: name its round with --round.
+-- alone. Only gold that was drawn at random counts for all rows: name its round with --round. Intervals are Wilson's, at
+-- the number of rows that the variance is worth (Korn and Graubard 1998). Where fewer than ten gold rows are right, or
+-- wrong, too little is known of the variance, and gold alone speaks.
 WITH rows_ AS (
     SELECT
         'all' AS slice,  -- by: any expression over the columns of reviews can stand before AS
@@ -32,6 +34,7 @@ WITH rows_ AS (
         label,
         name,
         count(truth) AS n,
+        sum(truth) AS hits,
         count(*) - count(truth) AS m,
         avg(guess) AS labels_alone,
         avg(truth) AS truth,
@@ -55,15 +58,23 @@ WITH rows_ AS (
 ), weighed AS (
     SELECT
         *,
-        if(m > 1 AND isfinite(best_weight), least(greatest(best_weight, 0), 1), 0) AS weight,
-        sqrt(var_truth / n) AS gold_error,
-        sqrt(
-            greatest(var_truth - 2 * weight * covariance + weight ^ 2 * var_of_gold, 0) / n
-            + if(weight > 0, weight ^ 2 * var_of_others / m, 0)
-        ) AS error,
-        truth + if(weight > 0, weight * (guess_of_others - guess_of_gold), 0) AS estimate,
+        if(m > 1 AND isfinite(best_weight) AND least(hits, n - hits) >= 10, least(greatest(best_weight, 0), 1), 0)
+            AS weight,
+        (var_truth - 2 * weight * covariance + weight ^ 2 * var_of_gold) / n
+            + weight ^ 2 * var_of_others / m AS variance,
+        if(weight > 0, least(greatest(truth + weight * (guess_of_others - guess_of_gold), 0), 1), truth) AS estimate,
+        if(weight > 0 AND variance > 0 AND estimate BETWEEN 1e-9 AND 1 - 1e-9, estimate * (1 - estimate) / variance, n)
+            AS worth,
         1.959963984540054::DOUBLE AS z
     FROM moments
+), bounded AS (  -- Wilson 1927
+    SELECT
+        *,
+        (truth + z * z / (2 * n)) / (1 + z * z / n) AS gold_middle,
+        z * sqrt(truth * (1 - truth) / n + z * z / (4 * n * n)) / (1 + z * z / n) AS gold_half,
+        (estimate + z * z / (2 * worth)) / (1 + z * z / worth) AS middle,
+        z * sqrt(estimate * (1 - estimate) / worth + z * z / (4 * worth * worth)) / (1 + z * z / worth) AS half
+    FROM weighed
 )
 SELECT
     slice,
@@ -73,12 +84,12 @@ SELECT
     m AS other_rows,
     labels_alone,
     truth AS gold_alone,
-    greatest(truth - z * gold_error, 0) AS gold_low,
-    least(truth + z * gold_error, 1) AS gold_high,
+    greatest(gold_middle - gold_half, 0) AS gold_low,
+    least(gold_middle + gold_half, 1) AS gold_high,
     estimate,
-    greatest(estimate - z * error, 0) AS low,
-    least(estimate + z * error, 1) AS high,
-    1 - error / nullif(gold_error, 0) AS narrower
-FROM weighed
+    greatest(middle - half, 0) AS low,
+    least(middle + half, 1) AS high,
+    1 - half / gold_half AS narrower
+FROM bounded
 QUALIFY dense_rank() OVER (ORDER BY n + m DESC, slice) <= 100  -- the largest ones
 ORDER BY n + m DESC, slice, label
