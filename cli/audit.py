@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.audit_gold import add_gold, calibrate
 from cli.options import format_option
-from cli.output import print_rows, print_summary, print_title, progress, read_rows, report_rejects, shows_tables
+from cli.output import print_rows, print_title, read_rows, shows_tables
 
 if TYPE_CHECKING:
     from store import Store
     from store.audit import Question
-    from store.calibration import Calibration
 
 Answer = tuple[list[str], list[dict[str, Any]]]
 
@@ -22,7 +22,7 @@ Answer = tuple[list[str], list[dict[str, Any]]]
 @click.argument("store", metavar="STORE", required=False)
 @click.argument("queries", metavar="[QUERY]...", nargs=-1)
 @click.option("--labels", metavar="NAME", help="The label set that is asked about, where there are several.")
-@click.option("--by", metavar="SQL", help="Of slices: the expression over the view reviews that makes them.")
+@click.option("--by", metavar="SQL", help="Of slices and estimates: an expression over the view reviews.")
 @click.option(
     "--round",
     "rounds",
@@ -53,6 +53,7 @@ Answer = tuple[list[str], list[dict[str, Any]]]
     multiple=True,
     help="With --calibrate: gold that the teacher was trained on; rows with its texts do not count.",
 )
+@click.option("--text", metavar="COLUMN", help="With --trained-on: column of texts. [default: found]")
 @click.option("--list", "list_", is_flag=True, help="List the questions, with their SQL in json and jsonl.")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds, of each.")
 @click.option("--memory", default="4GB", show_default=True, help="Limit of each question's memory.")
@@ -86,15 +87,15 @@ def command(ctx: click.Context, /, **options: Any) -> int | None:
     if options["store"] is None:
         raise click.UsageError("Missing argument 'STORE'.")
     if options["calibrate"]:
-        _calibrate(options)
+        calibrate(options)
         return None
     if options["gold"]:
-        return _add_gold(ctx, options)
+        return add_gold(ctx, options)
     if options["id_"] or options["label"] or options["source"]:
         raise click.UsageError("--id, --label and --source say how --gold INPUT is read; give --gold too")
     options["rounds"] = list(options["rounds"]) or None
-    if options["by"] is not None and options["queries"] != ("slices",):
-        raise click.UsageError("--by says how slices are made: engine audit STORE slices --by SQL")
+    if options["by"] is not None and len(options["queries"]) != 1:
+        raise click.UsageError("--by says how one question makes slices, such as: engine audit STORE slices --by SQL")
     asked = _named(options["queries"])
     opened = store.open(options["store"])
     several = len(asked) != 1
@@ -111,65 +112,13 @@ def command(ctx: click.Context, /, **options: Any) -> int | None:
 
 def _check(options: dict[str, Any]) -> None:
     """Refuse what does not go together."""
-    if options["calibrate"] and (options["queries"] or options["gold"] or options["list_"]):
-        raise click.UsageError("--calibrate asks no QUERY, adds no --gold and has no --list; give it alone")
-    if options["trained_on"] and not options["calibrate"]:
-        raise click.UsageError("--trained-on says which gold --calibrate must not see; give --calibrate too")
-
-
-def _calibrate(options: dict[str, Any]) -> None:
-    import dataclasses
-
-    from engine.calibration import CalibrateConfig, calibrate
-
-    found = calibrate(
-        CalibrateConfig(
-            store=options["store"],
-            labels=options["labels"],
-            rounds=options["rounds"] or None,
-            trained_on=options["trained_on"],
+    others = ("queries", "gold", "list_", "by", "id_", "label", "source")
+    if options["calibrate"] and any(options[name] for name in others):
+        raise click.UsageError(
+            "--calibrate asks no QUERY and adds no --gold: only --labels, --round, --trained-on go with it"
         )
-    )
-    summary = dataclasses.asdict(found)
-    if shows_tables(options["format"]):
-        figures = {f"{name} {when}": value for name in found.before for when, value in _both(found, name).items()}
-        summary = {name: value for name, value in summary.items() if name not in ("before", "after", "sources")}
-        summary |= figures
-    print_summary(summary, options["format"])
-
-
-def _both(found: "Calibration", figure: str) -> dict[str, float]:
-    return {"before": found.before[figure], "after": found.after[figure]}
-
-
-def _add_gold(ctx: click.Context, options: dict[str, Any]) -> int:
-    import dataclasses
-
-    from cli.main import OK, REJECTED
-    from engine import GoldRoundConfig, LabelColumns, add_gold
-
-    if options["rounds"] or options["labels"] or options["by"]:
-        raise click.UsageError("--round, --labels and --by are for questions; with --gold nothing is asked")
-    config = GoldRoundConfig(
-        store=options["store"],
-        inputs=(*options["gold"], *options["queries"]),
-        columns=LabelColumns(id=options["id_"], label=options["label"]),
-        source=options["source"],
-        on_bad_row=options["on_bad_row"],
-    )
-    with progress(ctx) as tick:
-        added = add_gold(config, tick=tick)
-    summary = dataclasses.asdict(added)
-    reasons = summary.pop("reasons")
-    print_summary(summary if shows_tables(options["format"]) else {**summary, "reasons": reasons}, options["format"])
-    if not added.added:
-        click.echo(
-            f"nothing was added: the same labels from the same sources are round {added.round} already. To count them "
-            "again, as the latest ones, give another --source",
-            err=True,
-        )
-    report_rejects(added.rejected, reasons)
-    return REJECTED if added.rejected else OK
+    if (options["trained_on"] or options["text"]) and not options["calibrate"]:
+        raise click.UsageError("--trained-on and --text say which gold --calibrate must not see; give --calibrate too")
 
 
 def _list(format_: str | None) -> None:

@@ -20,6 +20,14 @@ from cli.output import print_summary, progress, shows_tables
 )
 @click.option("--labels", metavar="NAME", help="The label set that is shown, where there are several.")
 @click.option(
+    "--round",
+    "rounds",
+    metavar="N",
+    type=click.IntRange(min=0),
+    multiple=True,
+    help="Count the gold of this round alone; may be repeated. 0 is the corpus's own. [default: all; the latest holds]",
+)
+@click.option(
     "--run",
     "runs",
     metavar="DIR",
@@ -53,6 +61,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         store=options["store"],
         out=str(out),
         labels=options["labels"],
+        rounds=options["rounds"] or None,
         runs=options["runs"],
         limits=Limits(timeout=options["timeout"], memory=options["memory"]),
     )

@@ -29,7 +29,7 @@ def command(**options: Any) -> None:
     """Ask a store one SELECT.
 
     \b
-    Views: corpus, labels, reviews (corpus and one label set joined), gold, rejects, shards.
+    Views: corpus, labels, reviews (corpus and one label set joined), gold, rejects, shards, calibrations.
     They show what is committed, of a store that is still being labelled too. Nothing can be written or changed.
 
     \b

@@ -4,6 +4,7 @@ Only the division by one number is fitted, so predictions stay as they are. What
 by a temperature that was fitted without it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,9 @@ import numpy.typing as npt
 import store
 from engine.errors import InputError
 from engine.evaluation.metrics import brier_score, expected_calibration_error, log_loss
-from engine.inputs.gold import GoldConfig, read_gold
+from engine.inputs.checks import read_blocks
+from engine.inputs.columns import ColumnNames
+from engine.inputs.formats import expand
 from store import Store
 from store.calibration import Calibration, add_calibration, sources_now
 from store.storage import Storage
@@ -41,13 +44,15 @@ class CalibrateConfig:
         store: its location, or a `Storage`.
         labels: the label set; the only one where None.
         rounds: of gold that count; all where None.
-        trained_on: the gold that the teacher was trained on: rows with its texts do not count.
+        trained_on: files that the teacher was trained on: rows with their texts do not count.
+        text: the column of texts in these; found where None.
     """
 
     store: str | Storage
     labels: str | None = None
     rounds: tuple[int, ...] | None = None
     trained_on: tuple[str, ...] = ()
+    text: str | None = None
 
 
 def calibrate(config: CalibrateConfig) -> Calibration:
@@ -63,13 +68,19 @@ def calibrate(config: CalibrateConfig) -> Calibration:
     logits, gold, rounds, left_out = _gold_rows(made, config, label_set)
     _check(gold, logits, where=f"{made.location}, label set {label_set!r}")
     temperature = fit_temperature(logits, gold)
+    error = standard_error(logits, temperature)
+    if error >= temperature:
+        raise InputError(
+            f"{made.location}, label set {label_set!r}: the temperature would be {temperature:.3g}, give or take "
+            f"{error:.3g}: logits hardly differ, or gold rows are too few; add some with `engine audit STORE --gold`"
+        )
     return add_calibration(
         made,
         Calibration(
             label_set=label_set,
             number=1,
             temperature=temperature,
-            standard_error=standard_error(logits, temperature),
+            standard_error=error,
             rows=len(gold),
             rounds=rounds,
             left_out=left_out,
@@ -83,7 +94,7 @@ def calibrate(config: CalibrateConfig) -> Calibration:
 def _gold_rows(made: Store, config: CalibrateConfig, label_set: str) -> tuple[Logits, Labels, list[int], int]:
     """Logits and labels of the rows that count, the rounds that they are from, and how many were left out."""
     table = made.sql(_QUERY, labels=label_set, rounds=config.rounds)
-    known = {text_hash(text) for text in _texts(config.trained_on, tuple(made.header.classes))}
+    known = {text_hash(text) for text in _texts(config.trained_on, config.text)}
     counts = np.array([hash_ not in known for hash_ in table.column("text_hash").to_pylist()], np.bool_)
     flat = table.column("logits").combine_chunks().flatten().to_numpy(zero_copy_only=False)
     logits = flat.astype(np.float64).reshape(len(counts), len(made.header.classes))
@@ -91,8 +102,11 @@ def _gold_rows(made: Store, config: CalibrateConfig, label_set: str) -> tuple[Lo
     return logits[counts], table.column("gold").to_numpy()[counts], rounds, int((~counts).sum())
 
 
-def _texts(files: tuple[str, ...], classes: tuple[str, ...]) -> list[str]:
-    return read_gold(GoldConfig(files=files, classes=classes)).texts if files else []
+def _texts(files: tuple[str, ...], column: str | None) -> Iterator[str]:
+    """All texts of some files, whatever is wrong with their labels and ids."""
+    for file in expand(files) if files else ():
+        for block in read_blocks(file, ColumnNames(text=column)):
+            yield from (text for text in block.text.to_pylist() if text is not None)
 
 
 def _check(gold: Labels, logits: Logits, *, where: str) -> None:

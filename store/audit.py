@@ -16,10 +16,10 @@ from importlib.resources import files
 
 import pyarrow as pa
 
-from store.calibration import calibrations
+from store.calibration import usable_calibration
 from store.conditions import check_expression
 from store.contents import Contents
-from store.errors import QueryError, StoreMissingError
+from store.errors import MismatchError, QueryError, StoreMissingError
 from store.gold import chosen_rounds, has_gold
 
 OVERVIEW = ("failures", "classes", "length", "agreement", "accuracy", "calibration")
@@ -161,9 +161,11 @@ def _lacking_second(contents: Contents) -> str | None:
 
 def _lacking_calibration(contents: Contents, labels: str | None) -> str | None:
     name = contents.one_label_set(labels)
-    if calibrations(contents, name):
-        return None
-    return f"the label set {name!r} has no temperature; `engine audit {contents.location} --calibrate` fits one to gold"
+    try:
+        usable_calibration(contents, name)
+    except (StoreMissingError, MismatchError) as error:
+        return str(error)
+    return None
 
 
 def _lacking_gold(contents: Contents, rounds: Sequence[int] | None) -> str | None:

@@ -48,7 +48,7 @@ class Store(Contents):
             question: its name, such as ``accuracy``.
             labels: the label set that is asked about, where there are several.
             rounds: the rounds of gold that count, 0 being the corpus's own; all where None. The latest holds.
-            by: of ``slices``: an SQL expression over the columns of ``reviews``, such as ``left(id, 3)``.
+            by: of ``slices`` and ``estimates``: an SQL expression over ``reviews``, such as ``left(id, 3)``.
 
         Raises:
             store.errors.QueryError: there is no such question, or ``by`` is no expression.

@@ -440,7 +440,7 @@ def shifted(p: np.ndarray, temperature: float) -> np.ndarray:
 def test_calibrated() -> None:
     made, truths = make()
     for name, temperature in (("bert", 3.0), ("bert", 0.7), ("roberta", 5.0)):
-        add_calibration(made, calibration_at(temperature, label_set=name))
+        add_calibration(made, calibration_at(temperature, label_set=name, made=made))
     truth = truths["bert"]
     gold, expected = truth.gold[truth.judged], []
     for calibrated, temperature in ((False, 1.0), (True, 0.7)):
@@ -451,6 +451,16 @@ def test_calibrated() -> None:
         expected[-1] |= {"brier_score": ((p - np.eye(len(CLASSES))[gold]) ** 2).sum(axis=1).mean()}
         expected[-1] |= {"log_loss": log_loss(gold, p)}
     check(made.audit("calibrated", labels="bert").to_pylist(), expected)
+
+
+def test_calibrated_of_logits_far_apart_is_finite() -> None:
+    made = write_header(MemoryStorage(), rows=2, shards=1)
+    add_corpus(made, label=lambda row, _: row)
+    add_labels(made, "bert", logits=np.array([[60000, -60000, 0], [60000, -60000, 0]], np.float16))
+    add_calibration(made, calibration_at(2.0, made=made))
+    (before, after), (plain,) = made.audit("calibrated").to_pylist(), made.audit("calibration").to_pylist()
+    assert before["log_loss"] == pytest.approx(plain["log_loss"])
+    assert after["log_loss"] == pytest.approx(plain["log_loss"] / 2)
 
 
 def wilson(share: float, rows: float) -> tuple[float, float]:
@@ -686,7 +696,7 @@ def test_annotate(answer: Rows, truth: Truth) -> None:
 @pytest.mark.parametrize("name", questions())
 def test_one_row_is_answered(name: str) -> None:
     made, _ = make(rows=1, shards=1)
-    add_calibration(made, calibration_at(2.0))
+    add_calibration(made, calibration_at(2.0, made=made))
     table = made.audit(name, labels="bert")
     assert not any(pa.types.is_decimal(type_) for type_ in table.schema.types)
     found = table.to_pylist()
@@ -709,7 +719,7 @@ def test_of_rows_that_all_failed_nothing_is_said(name: str) -> None:
     add_corpus(made)
     for set_ in SETS:
         add_labels(made, set_, failed=range(9))
-    add_calibration(made, calibration_at(2.0))
+    add_calibration(made, calibration_at(2.0, made=made))
     assert made.audit(name, labels="bert").num_rows == {"failures": 2, "slices": 1}.get(name, 0)
 
 

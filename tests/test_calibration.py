@@ -153,6 +153,8 @@ def test_labels_that_changed_refuse_their_calibration(tmp_path: Path) -> None:
     repair_labels(made, "bert", shard=1, seed=5)
     with pytest.raises(MismatchError, match="has changed since calibration 1 was made"):
         usable_calibration(made, "bert")
+    with pytest.raises(StoreMissingError, match="calibrated cannot be asked: .* has changed since calibration 1"):
+        made.audit("calibrated")
     assert calibrate(CalibrateConfig(store=made.storage)).number == 2
     assert usable_calibration(made, "bert").number == 2
 
@@ -166,6 +168,14 @@ def test_rows_that_the_teacher_was_trained_on_do_not_count(tmp_path: Path) -> No
     logits, gold = drawn()
     assert (found.rows, found.left_out) == (ROWS - 300, 300)
     assert found.temperature == pytest.approx(fit_temperature(logits[300:], gold[300:]))
+
+
+def test_texts_that_it_was_trained_on_need_no_labels_and_ids(tmp_path: Path) -> None:
+    trained = tmp_path / "gold.parquet"
+    texts = [*(text_of(row) for row in range(100)), None]
+    pq.write_table(pa.table({"body": texts, "id": ["the same"] * 101, "label": [None, *range(100)]}), trained)
+    found = calibrate(CalibrateConfig(store=make().storage, trained_on=(str(trained),), text="body"))
+    assert found.left_out == 100
 
 
 def test_chosen_rounds_alone_count() -> None:
@@ -194,6 +204,14 @@ def test_rows_without_a_best_temperature_are_refused(gold: object, words: str) -
     with pytest.raises(InputError, match=words):
         calibrate(CalibrateConfig(store=made.storage))
     assert calibrations(made, "bert") == []
+
+
+def test_logits_that_do_not_differ_have_no_temperature() -> None:
+    made = write_header(MemoryStorage(), rows=200)
+    add_corpus(made, label=lambda row, classes: row % classes)
+    add_labels(made, "bert", logits=np.ones((200, 3), np.float16))
+    with pytest.raises(InputError, match="logits hardly differ"):
+        calibrate(CalibrateConfig(store=made.storage))
 
 
 # Damage
@@ -283,6 +301,9 @@ def test_the_command_shows_a_table(tmp_path: Path, capsys: pytest.CaptureFixture
         ["accuracy", "--trained-on", "gold.parquet"],
         ["--calibrate", "--gold", "gold.parquet"],
         ["--calibrate", "--list"],
+        ["--calibrate", "--by", "shard"],
+        ["--calibrate", "--source", "me"],
+        ["--text", "body"],
     ],
 )
 def test_what_does_not_go_together_is_refused(

@@ -190,7 +190,7 @@ def test_questions_count_the_rounds_that_are_asked(place: Path, audit: Any, tmp_
         (["--gold", "x.csv", "--round", "1"], "with --gold nothing is asked"),
         (["--gold", "x.csv", "--by", "shard"], "with --gold nothing is asked"),
         (["--by", "shard"], "engine audit STORE slices --by SQL"),
-        (["accuracy", "--by", "shard"], "engine audit STORE slices --by SQL"),
+        (["slices", "estimates", "--by", "shard"], "engine audit STORE slices --by SQL"),
         (["accuracy", "--round", "-1"], "not in the range"),
     ],
 )
@@ -198,6 +198,15 @@ def test_usage_errors_end_with_2(audit: Any, arguments: list[str], message: str)
     code, rows, err = audit(*arguments)
     assert (code, rows) == (2, [])
     assert message in err
+
+
+def test_estimates_of_slices_are_asked_by_the_command_too(audit: Any) -> None:
+    code, rows, _ = audit("estimates", "--by", "row % 2")
+    assert code == 0
+    assert {row["slice"] for row in rows} == {0, 1}
+    code, _, err = audit("accuracy", "--by", "row % 2")
+    assert code == 1
+    assert "--by goes with slices and estimates" in err
 
 
 def test_a_source_must_be_a_name(audit: Any, tmp_path: Path) -> None:
@@ -349,6 +358,37 @@ def test_tasks_are_read_with_what_is_wrong_with_them(tmp_path: Path) -> None:
         assert read(path, odd) == [("7", None, "label is null")]
 
 
+def test_a_task_without_an_id_is_refused_and_where_none_has_one_the_file_is(
+    place: Path, audit: Any, tmp_path: Path
+) -> None:
+    lost, either = {"data": {"text": "x"}}, {"data": {"uuid": "id-3", "doc_id": "id-3"}}
+    tasks = [annotated(task, at, "neutral") for at, task in enumerate([lost, {"data": {"id": "id-3"}}, either])]
+    file = write(tmp_path / "a.json", tasks)
+    code, (summary,), _ = audit("--gold", file)
+    assert (code, summary["added"], summary["reasons"]) == (
+        3,
+        1,
+        [
+            f"{file} row 1: the task's data: no column looks like the id (columns: text); name it with --id",
+            f"{file} row 3: the task's data: uuid and doc_id could each be the id; choose with --id",
+        ],
+    )
+    code, _, err = audit("--gold", file, "--on-bad-row", "fail")
+    assert (code, "row 1: the task's data: no column" in err) == (1, True)
+    good = write(tmp_path / "good.jsonl", rows_of({"id-7": "neutral"}))
+    for named in ([], ["--id", "key"]):
+        code, _, err = audit("--gold", write(tmp_path / "b.json", tasks[::2]), good, *named)
+        assert (code, "b.json: no task has an id. Row 1: the task's data: " in err) == (1, True)
+    assert store.open(place).sql("SELECT row FROM gold").column("row").to_pylist() == [3]
+
+
+@pytest.mark.parametrize("text", ["[]", "\ufeff [\n ]\n"])
+def test_an_empty_export_is_called_one(audit: Any, tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text, "utf-8")
+    code, _, err = audit("--gold", tmp_path / "a.json")
+    assert (code, f"{tmp_path / 'a.json'} holds no annotated tasks" in err) == (1, True)
+
+
 def test_annotators_who_disagree_on_a_text_are_both_refused(audit: Any, tmp_path: Path) -> None:
     tasks = [
         annotated({"data": {"id": "id-3"}}, 1, "neutral", "positive"),
@@ -362,6 +402,8 @@ def test_out_is_for_one_selection_and_has_a_known_ending(place: Path, capsys: py
     assert run(["select", str(place), "--list", "--out", "x.csv"]) == 2
     assert run(["select", str(place), "a", "--limit", "1", "--out", "x.xlsx"]) == 2
     assert "known endings are .json .jsonl .csv .parquet" in capsys.readouterr().err
+    assert run(["select", str(place), "a", "--limit", "1", "--out", str(place / "none" / "x.csv")]) == 2
+    assert f"{place / 'none'} is no folder; make it, or name another file" in capsys.readouterr().err
     assert store.open(place).selections() == []
 
 

@@ -165,8 +165,9 @@ def test_rounds_of_gold_are_learnt_from_and_stay_the_same_in_a_run(demo, tmp_pat
         engine.train(config(demo, stopped, **gold), tick=stopping_at(20))
     add("second", 1)
     with pytest.raises(TrainingError, match=r"gold.rounds was \[0, 1\] and is \[0, 1, 2\]"):
-        engine.train(config(demo, stopped, **gold))
-    resumed = engine.train(config(demo, stopped, rounds=(0, 1), **gold))
+        engine.train(config(demo, stopped, rounds=(0, 1, 2), **gold))
+    resumed = engine.train(config(demo, stopped, **gold))
+    assert engine.train(config(demo, stopped, **gold)).evaluation is None  # it is done, and stays so
     assert resumed.epochs[0].loss == pytest.approx(whole.epochs[0].loss, rel=1e-6)
     other = engine.train(config(demo, tmp_path / "other", **gold))
     assert other.epochs[0].loss != pytest.approx(whole.epochs[0].loss, rel=1e-3)

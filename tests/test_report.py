@@ -23,6 +23,7 @@ from engine.report.names import different, short, visible
 from engine.report.runs import POINTS, read_runs
 from store.calibration import add_calibration
 from store.errors import QueryError, StoreMissingError
+from store.gold_round import Labelled, add_round
 from store.storage import LocalStorage
 
 TWO = ("bert", "roberta")
@@ -96,6 +97,20 @@ def test_where_every_row_has_gold_nothing_is_estimated(tmp_path):
     assert "estimates" not in figures
 
 
+def test_chosen_rounds_of_gold_alone_are_shown(tmp_path, capsys):
+    build(tmp_path / "a.store", rows=60)
+    made = store.open(tmp_path / "a.store")
+    add_round(made, Labelled(rows=np.arange(12), labels=np.zeros(12, np.int16), sources=["me"] * 12))
+    assert run(["report", made.location, "--round", "1", "--out", str(tmp_path / "a.html")]) == 0
+    html = (tmp_path / "a.html").read_text()
+    (estimate, *_) = made.audit("estimates", rounds=(1,)).to_pylist()
+    assert {row["gold_rows"] for row in data_of(html)["figures"]["estimates"]["rows"]} == {estimate["gold_rows"]}
+    assert "gold of round 1 alone" in html
+    capsys.readouterr()
+    assert run(["report", made.location, "--round", "2", "--out", str(tmp_path / "a.html")]) == 1
+    assert "has no gold round 2" in capsys.readouterr().err
+
+
 def test_a_temperature_is_said_beside_the_error(tmp_path):
     build(tmp_path / "a.store", rows=60)
     made = store.open(tmp_path / "a.store")
@@ -103,7 +118,7 @@ def test_a_temperature_is_said_beside_the_error(tmp_path):
     after = made.audit("calibrated").to_pylist()[1]
     words = Elements(report_of(tmp_path / "a.store")[1]).words
     error = 100 * after["expected_calibration_error"]
-    assert any(f"{error:.1f} % at a temperature of 1.50" in word for word in words)
+    assert any(f"{error:.1f} % at the temperature that was fitted to gold, 1.50" in word for word in words)
 
 
 def test_matrices_have_every_cell(place, html):
@@ -311,7 +326,7 @@ def test_many_classes_do_not_burst_the_plots(tmp_path):
 
 
 def test_one_of_several_label_sets_is_chosen(place, html):
-    with pytest.raises(StoreMissingError, match="has 2 label sets: bert, roberta; name one"):
+    with pytest.raises(StoreMissingError, match="has 2 label sets: bert, roberta; choose one with --labels"):
         report_of(place)
     with pytest.raises(StoreMissingError, match="has no label set 'gpt'; it has: bert, roberta"):
         report_of(place, labels="gpt")

@@ -8,7 +8,7 @@ are read in one pass, cut, behind all else.
 
 import math
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -77,12 +77,13 @@ class Answers:
         return next(iter(self[question]), {})
 
 
-def ask(contents: Contents, *, labels: str | None, limits: Limits) -> Answers:
+def ask(contents: Contents, *, labels: str | None, rounds: Sequence[int] | None = None, limits: Limits) -> Answers:
     """Ask everything that the store can answer.
 
     Args:
         contents: a store on disk.
         labels: the label set that is asked about, where there are several.
+        rounds: of gold that count; all where None.
         limits: what the questions may use, each of the two times that the store is asked.
 
     Raises:
@@ -91,9 +92,9 @@ def ask(contents: Contents, *, labels: str | None, limits: Limits) -> Answers:
     """
     names = contents.label_sets()
     chosen = contents.one_label_set(labels) if names or labels is not None else None
-    lacks = {name: lacking(contents, one, labels=chosen) for name, one in _asked().items()}
+    lacks = {name: lacking(contents, one, labels=chosen, rounds=rounds) for name, one in _asked().items()}
     ready = {name: _bounded(one) for name, one in _asked().items() if lacks[name] is None}
-    answers = _run(contents, ready, labels=chosen, limits=limits)
+    answers = _run(contents, ready, labels=chosen, rounds=rounds, limits=limits)
     return Answers(
         classes=contents.header.classes,
         names=different(contents.header.classes),
@@ -133,12 +134,19 @@ def _read_texts(contents: Contents, rows: list[int], *, labels: str | None, limi
     return {row.pop("row"): Text(**row) for row in read}
 
 
-def _run(contents: Contents, queries: Mapping[str, str], *, labels: str | None, limits: Limits) -> dict[str, list[Row]]:
+def _run(
+    contents: Contents,
+    queries: Mapping[str, str],
+    *,
+    labels: str | None,
+    rounds: Sequence[int] | None = None,
+    limits: Limits,
+) -> dict[str, list[Row]]:
     """Rows of each query, by its name."""
     with tempfile.TemporaryDirectory(prefix="engine-report-") as folder:
         files = {name: Path(folder) / f"{name}.arrows" for name in queries}
         asked = [(sql, files[name]) for name, sql in queries.items()]
-        run_all_in_child(contents.location, asked, labels=labels, limits=limits)
+        run_all_in_child(contents.location, asked, labels=labels, rounds=rounds, limits=limits)
         return {name: _plain_rows(file) for name, file in files.items()}
 
 

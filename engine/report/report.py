@@ -34,6 +34,7 @@ class ReportConfig:
         store: its path.
         out: the file; an earlier one is replaced.
         labels: the label set, where there are several.
+        rounds: of gold that count, 0 being the corpus's own; all where None.
         runs: folders of trainings.
         limits: what the questions may use.
     """
@@ -41,6 +42,7 @@ class ReportConfig:
     store: str
     out: str
     labels: str | None = None
+    rounds: tuple[int, ...] | None = None
     runs: tuple[str, ...] = ()
     limits: Limits = field(default_factory=lambda: Limits(timeout=300))
 
@@ -81,10 +83,10 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
     runs = read_runs(config.runs)
     contents = open_store(config.store)
     tick("asking the store", 0, None)
-    answers = ask(contents, labels=config.labels, limits=config.limits)
+    answers = ask(contents, labels=config.labels, rounds=config.rounds, limits=config.limits)
     tick("drawing the page", 0, None)
     with unchecked():
-        page = _page(contents, answers, runs)
+        page = _page(contents, answers, runs, rounds=config.rounds)
     written = _write(Path(config.out), write_page(page))
     return Report(
         out=config.out,
@@ -98,11 +100,12 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
     )
 
 
-def _page(contents: Store, answers: Answers, runs: list[Run]) -> Page:
+def _page(contents: Store, answers: Answers, runs: list[Run], *, rounds: tuple[int, ...] | None) -> Page:
     name = Path(contents.location).name
     most = sorted(answers["classes"], key=lambda row: -row["rows"])[:_MOST_CHOICES]
     choices = sorted(row["prediction"] for row in most) or list(range(len(answers.classes)))[:_MOST_CHOICES]
     whose = f"The labels of {answers.labels}" if answers.labels else "No labels yet"
+    whose += "" if rounds is None else f", gold of round {', '.join(map(str, rounds))} alone"
     when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     return Page(
         title=visible(name),

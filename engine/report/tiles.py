@@ -102,7 +102,7 @@ def _calibrated(answers: Answers) -> str:
     if after is None:
         return ""
     error = percent(after["expected_calibration_error"])
-    return f"; {error} at a temperature of {after['temperature']:.2f}"
+    return f"; {error} at the temperature that was fitted to gold, {after['temperature']:.2f}"
 
 
 def _sets(answers: Answers) -> list[Tile]:

@@ -131,7 +131,7 @@ def _steps(
     weights = None
     if config.weight is not None:
         weights = frozen_weights(folder, made, config.weight, labels=labels, select=config.select, ranks=ranks)
-    rounds = _rounds(made, config)
+    rounds = _rounds(made, config, folder)
     held = _calibrations(made, labels, folder) if config.calibrated else None
     what = SoftLabels(
         labels=labels,
@@ -177,8 +177,10 @@ def _gold(made: Store, rounds: tuple[int, ...] | None) -> dict[str, Any] | None:
     return {"rounds": list(rounds or ()), "sha256": rounds_sha256(made, rounds or ())}
 
 
-def _rounds(made: Store, config: DistillConfig) -> tuple[int, ...] | None:
+def _rounds(made: Store, config: DistillConfig, folder: RunFolder) -> tuple[int, ...] | None:
     """The rounds of gold that the run learns from, which stay the same until its end; None where it uses no gold.
+
+    Of a run that goes on, and names none, they are those with which it was begun.
 
     Raises:
         TrainingError: there is no gold, or rounds are named for nothing.
@@ -187,7 +189,8 @@ def _rounds(made: Store, config: DistillConfig) -> tuple[int, ...] | None:
         if config.rounds is not None:
             raise TrainingError("--round says which gold counts, and --gold-weight is 0; give it too")
         return None
-    rounds = chosen_rounds(made, config.rounds)
+    begun = folder.asked.get("gold.rounds", [OWN]) if folder.has_begun else None
+    rounds = chosen_rounds(made, begun if config.rounds is None else config.rounds)
     if not has_gold(made, rounds):
         raise TrainingError(
             f"--gold-weight is {config.loss.gold_weight:g}, and no row of {made.location} has a gold label; "

@@ -1,4 +1,4 @@
--- Calibration on gold rows as the labels are, and at the temperature of `engine audit --calibrate`.
+-- Calibration on gold rows as labelled, and at the latest temperature (which was fitted to some, see --round).
 -- Needs: labels, gold, calibration
 WITH latest AS (
     SELECT temperature
@@ -15,7 +15,7 @@ WITH latest AS (
         temperature,
         calibrated,
         (gold = prediction)::INT AS correct,
-        exp((logits[gold + 1] - logits[prediction + 1]) / temperature) AS right_power,
+        (logits[gold + 1] - logits[prediction + 1]) / temperature AS behind,
         [exp((logit - logits[prediction + 1]) / temperature) for logit in logits] AS powers,
         list_sum(powers) AS total,
         list_sum([power * power for power in powers]) AS squares
@@ -28,8 +28,8 @@ WITH latest AS (
         count(*) AS rows,
         sum(correct) AS correct,
         sum(1 / total) AS confidence,
-        sum(squares / total ^ 2 - 2 * right_power / total + 1) AS brier,
-        sum(ln(total) - ln(right_power)) AS log_loss
+        sum(squares / total ^ 2 - 2 * exp(behind) / total + 1) AS brier,
+        sum(ln(total) - behind) AS log_loss
     FROM scored
     GROUP BY temperature, calibrated, ceil(15 / total)
 )

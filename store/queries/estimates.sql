@@ -1,9 +1,9 @@
 -- Accuracy and class shares of all rows, or of slices (--by), from labels and a random sample of gold, within 95 %.
 -- Needs: labels, gold
 -- Prediction-powered inference (Angelopoulos et al. 2023, with the weight of PPI++) beside gold alone and the labels
--- alone. Only gold that was drawn at random counts for all rows: name its round with --round. Intervals are Wilson's, at
--- the number of rows that the variance is worth (Korn and Graubard 1998). Where fewer than ten gold rows are right, or
--- wrong, too little is known of the variance, and gold alone speaks.
+-- alone. Only gold that was drawn at random counts for all rows: name its round with --round. Intervals are Wilson's,
+-- at the number of rows that the variance is worth (Korn and Graubard 1998). Where fewer than ten gold rows are right,
+-- or wrong, too little is known of the variance, and gold alone speaks.
 WITH rows_ AS (
     SELECT
         'all' AS slice,  -- by: any expression over the columns of reviews can stand before AS

@@ -1,0 +1,68 @@
+"""What ``engine audit`` does with gold beside asking: a round more of it, and the temperature that it gives."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.output import print_summary, progress, report_rejects, shows_tables
+
+if TYPE_CHECKING:
+    from store.calibration import Calibration
+
+
+def calibrate(options: dict[str, Any]) -> None:
+    """Fit the temperature of a label set, and print it."""
+    import dataclasses
+
+    from engine import calibration
+
+    found = calibration.calibrate(
+        calibration.CalibrateConfig(
+            store=options["store"],
+            labels=options["labels"],
+            rounds=options["rounds"] or None,
+            trained_on=options["trained_on"],
+            text=options["text"],
+        )
+    )
+    summary = dataclasses.asdict(found)
+    if shows_tables(options["format"]):
+        figures = {f"{name} {when}": value for name in found.before for when, value in _both(found, name).items()}
+        summary = {name: value for name, value in summary.items() if name not in ("before", "after", "sources")}
+        summary |= figures
+    print_summary(summary, options["format"])
+
+
+def _both(found: "Calibration", figure: str) -> dict[str, float]:
+    return {"before": found.before[figure], "after": found.after[figure]}
+
+
+def add_gold(ctx: click.Context, options: dict[str, Any]) -> int:
+    """Add a round of gold, and print what came of it; the exit code."""
+    import dataclasses
+
+    import engine
+    from cli.main import OK, REJECTED
+
+    if options["rounds"] or options["labels"] or options["by"]:
+        raise click.UsageError("--round, --labels and --by are for questions; with --gold nothing is asked")
+    config = engine.GoldRoundConfig(
+        store=options["store"],
+        inputs=(*options["gold"], *options["queries"]),
+        columns=engine.LabelColumns(id=options["id_"], label=options["label"]),
+        source=options["source"],
+        on_bad_row=options["on_bad_row"],
+    )
+    with progress(ctx) as tick:
+        added = engine.add_gold(config, tick=tick)
+    summary = dataclasses.asdict(added)
+    reasons = summary.pop("reasons")
+    print_summary(summary if shows_tables(options["format"]) else {**summary, "reasons": reasons}, options["format"])
+    if not added.added:
+        click.echo(
+            f"nothing was added: the same labels from the same sources are round {added.round} already. To count them "
+            "again, as the latest ones, give another --source",
+            err=True,
+        )
+    report_rejects(added.rejected, reasons)
+    return REJECTED if added.rejected else OK
