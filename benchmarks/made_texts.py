@@ -43,6 +43,11 @@ def write_made_texts(path: Path, *, rows: int, words: Sequence[str], seed: int =
             writer.write_batch(pa.record_batch([ids, texts], schema=schema))
 
 
+def made_texts(first: int, stop: int, *, words: Sequence[str], seed: int = 0) -> Any:
+    """Arrow strings for the rows from ``first`` to before ``stop``; others for another ``first``."""
+    return _texts(np.random.default_rng([seed, first]), stop - first, pa.array(words))
+
+
 def _texts(chance: np.random.Generator, rows: int, dictionary: Any) -> Any:
     tokens = np.exp(chance.normal(np.log(MEDIAN_TOKENS), SIGMA, rows)).round().astype(np.int64)
     offsets = np.zeros(rows + 1, np.int32)

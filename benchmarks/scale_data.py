@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +46,20 @@ def logits_of(labels: int, first: int, stop: int) -> npt.NDArray[np.float16]:
     return logits
 
 
-def build_store(place: Path, *, rows: int, shards: int, label_sets: Iterable[str] = LABEL_SETS) -> Store:
-    """A finished store of short texts."""
+def short_texts(first: int, stop: int) -> pa.Array:
+    """Texts of rows, of no more than their numbers."""
+    return pc.binary_join_element_wise("text number ", pa.array(np.arange(first, stop)).cast(pa.string()), "")
+
+
+def build_store(
+    place: Path,
+    *,
+    rows: int,
+    shards: int,
+    label_sets: Iterable[str] = LABEL_SETS,
+    texts: Callable[[int, int], pa.Array] = short_texts,
+) -> Store:
+    """A finished store, with ``texts`` of a shard's first row and the row after its last."""
     storage = Unsynced(place)
     with ShardWriter(storage, rejects_schema(), compressed=True) as writer:
         file, size, sha256 = writer.publish(REJECTS, 0)
@@ -61,7 +73,7 @@ def build_store(place: Path, *, rows: int, shards: int, label_sets: Iterable[str
     )
     made = Store(storage, create(storage, header))
     for shard in range(shards):
-        _write_corpus(made, shard)
+        _write_corpus(made, shard, texts)
     made.corpus.seal()
     for number, name in enumerate(label_sets):
         family = made.label_set(name)
@@ -72,14 +84,14 @@ def build_store(place: Path, *, rows: int, shards: int, label_sets: Iterable[str
     return made
 
 
-def _write_corpus(made: Store, shard: int) -> None:
+def _write_corpus(made: Store, shard: int, texts: Callable[[int, int], pa.Array]) -> None:
     first, stop = made.shard_range(shard)
     numbers = pa.array(np.arange(first, stop)).cast(pa.string())
     gold, known = gold_of(first, stop)
     batch = corpus_batch(
         first_row=first,
         ids=pc.binary_join_element_wise("r", numbers, ""),
-        texts=pc.binary_join_element_wise("text number ", numbers, ""),
+        texts=texts(first, stop),
         labels=pa.array(gold, mask=~known),
         extras={},
     )

@@ -185,6 +185,16 @@ def queries(result: dict[str, Any]) -> str:
     return f"{' '.join(words)} Two label sets, gold for a tenth of the rows; {result['conditions']['cores']} cores."
 
 
+def report(result: dict[str, Any]) -> str:
+    """One sentence."""
+    return (
+        f"A report of {result['rows']:,} rows with {result['mean_characters']:,.0f} characters each in the mean, two "
+        f"label sets and gold for a tenth takes {result['seconds']:.1f} s (the median of {len(result['rounds'])} whole "
+        f"processes, {result['conditions']['cores']} cores), is a page of {result['bytes'] / 1e6:.1f} MB and needs "
+        f"{result['peak_megabytes']:,} MB at most."
+    )
+
+
 def audit(result: dict[str, Any]) -> str:
     """A few sentences and a table of intervals."""
     calibration, mistakes, inference = result["calibration"], result["mistakes"], result["inference"]
@@ -234,6 +244,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "scale": (scale, ("scale",)),
     "queries": (queries, ("queries",)),
     "audit": (audit, ("yelp_audit",)),
+    "report": (report, ("report",)),
 }
 """By the name of the place in the README: what makes the words, and from which results."""
 

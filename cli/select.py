@@ -8,12 +8,12 @@ import click
 
 from cli.options import format_option
 from cli.output import print_rows, print_summary, shows_tables
+from store.annotator_files import ENDINGS
 
 if TYPE_CHECKING:
     from store import Store
     from store.selection import Selection
 
-_OUT = (".json", ".jsonl", ".csv", ".parquet")
 _LISTED = ["name", "selected", "of", "sql", "sources_ok"]
 
 
@@ -34,7 +34,7 @@ _LISTED = ["name", "selected", "of", "sql", "sources_ok"]
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help=f"Write the rows for annotators: {' '.join(_OUT)}; json is what Label Studio imports.",
+    help=f"Write the rows for annotators: {' '.join(ENDINGS)}; json is what Label Studio imports.",
 )
 @click.option(
     "--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds, of each query."
@@ -63,11 +63,8 @@ def command(**options: Any) -> None:
     modes = [options["name"] is not None, options["list_"], options["show"] is not None]
     if sum(modes) != 1:
         raise click.UsageError("give the NAME of a new selection, or --list, or --show NAME")
-    out = options["out"]
-    if out is not None and options["list_"]:
-        raise click.UsageError("--out writes one selection: give its NAME, or --show NAME")
-    if out is not None and out.suffix not in _OUT:
-        raise click.BadParameter(f"{out}: known endings are {' '.join(_OUT)}", param_hint="--out")
+    if options["out"] is not None:
+        _check_out(options["out"], lists=options["list_"])
     opened = store.open(options["store"])
     if options["list_"]:
         _list(opened, options["format"])
@@ -75,6 +72,15 @@ def command(**options: Any) -> None:
         _write(opened, _show(opened, options["show"], options["format"]), options)
     else:
         _write(opened, _select(opened, options), options)
+
+
+def _check_out(out: Path, *, lists: bool) -> None:
+    if lists:
+        raise click.UsageError("--out writes one selection: give its NAME, or --show NAME")
+    if out.suffix not in ENDINGS:
+        raise click.BadParameter(f"{out}: known endings are {' '.join(ENDINGS)}", param_hint="--out")
+    if not out.parent.is_dir():
+        raise click.BadParameter(f"{out.parent} is no folder; make it, or name another file", param_hint="--out")
 
 
 def _select(opened: "Store", options: dict[str, Any]) -> "Selection":
@@ -87,6 +93,8 @@ def _select(opened: "Store", options: dict[str, Any]) -> "Selection":
         wanted = Wanted(**{one.name: options[one.name] for one in dataclasses.fields(Wanted)})
     except QueryError as error:
         raise click.UsageError(str(error)) from None
+    if options["out"] is not None and opened.label_sets():
+        opened.one_label_set(wanted.labels)  # whose predictions are written; before anything is frozen
     selection = select(opened, options["name"], wanted, ask=child_asker(options["store"], limits))
     card = selection.card
     summary = {"name": card.name, "selected": card.selected, "of": card.rows, "sha256": card.sha256[:16]}

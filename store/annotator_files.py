@@ -1,28 +1,37 @@
 """Selected rows → a file for annotators.
 
 ``.json`` is what Label Studio imports: tasks with ``data`` and, of a label set, ``predictions``. ``.jsonl``, ``.csv``
-and ``.parquet`` have a row each. JSON says <, > and & by their numbers, so that nothing takes it for markup; in CSV
-nothing begins as a formula does.
+and ``.parquet`` have a row each. JSON says <, > and & by their numbers, so that nothing takes it for markup.
+
+In CSV no cell begins as a formula does. Where a program cuts at semicolons, as the spreadsheets of many countries do,
+quotes in the middle of its cells protect nothing: a cell can begin behind each semicolon or line break of a text. So
+there, too, an apostrophe is put before the sign that a formula begins with. Ids, and the names of label sets and
+classes, have it at their beginning alone, for they come back: inside they are safe only where the comma separates.
 """
 
 import csv
 import html
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from store.cells import STORE_ID, neutral_cell
-from store.selected_rows import SelectedRows, as_rows
+
+if TYPE_CHECKING:
+    from store.selected_rows import SelectedRows
 
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 _MARKUP = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
+_CUT = re.compile('(?<=[;\t\r\n])(?="*[=+@＝＋－＠-])')
+_COME_BACK = {"id", "label_set", "class"}
 _PREDICTED = ("label_set", "class", "confidence", "margin")
 
 Row = dict[str, Any]
 
 
-def write_annotator_file(rows: SelectedRows, out: Path) -> None:
+def write_annotator_file(rows: "SelectedRows", out: Path) -> None:
     """Write ``rows`` into ``out``, in the format that its name says; whole or not at all. A file there is replaced.
 
     Args:
@@ -52,7 +61,7 @@ def labelling_configuration(classes: Sequence[str]) -> str:
     )
 
 
-def _write_tasks(rows: SelectedRows, out: Path) -> None:
+def _write_tasks(rows: "SelectedRows", out: Path) -> None:
     with out.open("w", encoding="utf-8") as file:
         before = "[\n"
         for row in _rows(rows):
@@ -75,29 +84,36 @@ def _prediction(row: Row) -> Row:
     return {"model_version": row["label_set"], "score": row["confidence"], "result": [chosen]}
 
 
-def _write_lines(rows: SelectedRows, out: Path) -> None:
+def _write_lines(rows: "SelectedRows", out: Path) -> None:
     with out.open("w", encoding="utf-8") as file:
         file.writelines(f"{_json(row)}\n" for row in _rows(rows))
 
 
-def _write_csv(rows: SelectedRows, out: Path) -> None:
+def _write_csv(rows: "SelectedRows", out: Path) -> None:
     with out.open("w", encoding="utf-8", newline="") as file:
         _write_cells(rows.schema.names, _rows(rows), file)
 
 
 def _write_cells(names: Iterable[str], rows: Iterable[Row], file: TextIO) -> None:
-    writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(map(neutral_cell, names))
-    writer.writerows(map(_cell, row.values()) for row in rows)
+    writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerow(_uncut(neutral_cell(name)) for name in names)
+    writer.writerows([_cell(name, value) for name, value in row.items()] for row in rows)
 
 
-def _cell(value: Any) -> Any:
+def _cell(name: str, value: Any) -> Any:
     if isinstance(value, bool):
         return json.dumps(value)
-    return neutral_cell(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return neutral_cell(value) if name in _COME_BACK else _uncut(neutral_cell(value))
 
 
-def _write_parquet(rows: SelectedRows, out: Path) -> None:
+def _uncut(cell: str) -> str:
+    """``cell`` without a formula behind a sign at which a program may cut it."""
+    return _CUT.sub("'", cell)
+
+
+def _write_parquet(rows: "SelectedRows", out: Path) -> None:
     import pyarrow.parquet as pq
 
     with pq.ParquetWriter(out, rows.schema) as writer:
@@ -105,7 +121,9 @@ def _write_parquet(rows: SelectedRows, out: Path) -> None:
             writer.write_batch(batch)
 
 
-def _rows(rows: SelectedRows) -> Iterator[Row]:
+def _rows(rows: "SelectedRows") -> Iterator[Row]:
+    from store.selected_rows import as_rows
+
     return (row for batch in rows for row in as_rows(batch))
 
 

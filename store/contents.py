@@ -106,8 +106,12 @@ class Contents:
             if name not in names:
                 raise StoreMissingError(f"{self.location} has no label set {name!r}; it has: {_listed(names)}")
             return name
-        if len(names) != 1:
-            raise StoreMissingError(f"{self.location} has {len(names)} label sets: {_listed(names)}; name one")
+        if not names:
+            raise StoreMissingError(f"{self.location} has no label set yet; `engine label` makes one")
+        if len(names) > 1:
+            raise StoreMissingError(
+                f"{self.location} has {len(names)} label sets: {_listed(names)}; choose one with --labels (labels=…)"
+            )
         return names[0]
 
     def families(self) -> list[Family]:

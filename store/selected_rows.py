@@ -6,7 +6,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from store.contents import Contents
-from store.errors import StoreMissingError
 from store.family_reader import FamilyReader
 from store.order import Rows
 from store.schema import CORPUS, LABELS
@@ -67,12 +66,7 @@ class SelectedRows:
 
 
 def _label_set(contents: Contents, name: str | None) -> str | None:
-    if name is None and not contents.label_sets():
-        return None
-    try:
-        return contents.one_label_set(name)
-    except StoreMissingError as error:
-        raise StoreMissingError(f"{error}: whose predictions are wanted? See --labels") from None
+    return None if name is None and not contents.label_sets() else contents.one_label_set(name)
 
 
 def _joined(reader: FamilyReader, members: Rows) -> dict[str, pa.Array]:

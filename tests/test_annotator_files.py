@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from store_factory import CLASSES, add_corpus, add_labels, make_store, text_of, write_header
 
 from store import Store
-from store.annotator_files import ENDINGS, labelling_configuration, write_annotator_file
+from store.annotator_files import ENDINGS, _write_cells, labelling_configuration, write_annotator_file
 from store.cells import neutral_cell, plain_cell
 from store.errors import StoreMissingError
 from store.selected_rows import SelectedRows
@@ -85,11 +85,42 @@ def test_no_cell_of_a_csv_begins_as_a_formula_does(made: Store, tmp_path: Path) 
         rows = list(csv.DictReader(file))
     assert len(rows) == made.header.rows
     for row, text in zip(rows, EVIL, strict=False):
-        assert row["text"] in (text, f"'{text}")
+        assert row["text"] in (text, f"'{text}", "'\r'=x")
         assert not row["text"].startswith(("=", "+", "-", "@", "\t", "\r", "＝"))
-        assert (plain_cell(row["text"]) or row["text"]) == text
+        assert (plain_cell(row["text"]) or row["text"]).replace("\r'=", "\r=") == text
     assert rows[2]["class"] == rows[2]["confidence"] == ""
     assert rows[5]["stars"] == ""
+
+
+HOSTILE = [
+    "a;=1+1",
+    'b;"=1',
+    'c;""\n;=x";"',
+    "d\n=1",
+    "e\r\n+1",
+    "f\t-1",
+    ";@x",
+    ";",
+    '";',
+    '"\n"',
+    "g;＝1",
+    ";-) fine",
+]
+
+
+@given(st.lists(st.text(alphabet='"=-;,\n\r\t a', max_size=12) | st.sampled_from(HOSTILE), min_size=1, max_size=4))
+def test_no_text_becomes_a_formula_where_a_semicolon_cuts(texts: list[str]) -> None:
+    file = io.StringIO(newline="")
+    _write_cells(
+        ["row", "text", "a;=1"], ({"row": at, "text": text, "a;=1": text} for at, text in enumerate(texts)), file
+    )
+    for delimiter in ";,\t":
+        cells = [
+            cell for row in csv.reader(io.StringIO(file.getvalue(), newline=""), delimiter=delimiter) for cell in row
+        ]
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "＝"))]
+    back = list(csv.reader(io.StringIO(file.getvalue(), newline=""), strict=True))
+    assert [row[1].replace("'", "") for row in back[1:]] == [text.replace("'", "") for text in texts]
 
 
 @given(st.text(alphabet="'=+-@\t\rab", max_size=6) | st.text())
@@ -112,7 +143,7 @@ def test_without_labels_there_are_texts_and_no_predictions(tmp_path: Path) -> No
 
 def test_of_several_label_sets_one_is_chosen_or_that_of_the_condition(tmp_path: Path) -> None:
     made = make_store(labels=["bert", "roberta"])
-    with pytest.raises(StoreMissingError, match="2 label sets: bert, roberta; name one: .* See --labels"):
+    with pytest.raises(StoreMissingError, match="2 label sets: bert, roberta; choose one with --labels"):
         written(made, tmp_path / "a.jsonl")
     with pytest.raises(StoreMissingError, match="no label set 'gpt'"):
         written(made, tmp_path / "a.jsonl", labels="gpt")
@@ -140,7 +171,7 @@ def test_numbers_that_json_cannot_say_are_null(tmp_path: Path) -> None:
     tasks = json.loads(written(made, tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
     assert [(task["data"]["score"], task["data"]["-flag"]) for task in tasks] == [(None, True), (0.1, None)]
     text = written(made, tmp_path / "b.csv").read_text()
-    assert text.splitlines() == ['"row","id","text","score","\'-flag"', '0,"a","x","","true"', '1,"b","y",0.1,""']
+    assert text.splitlines() == ['"row","id","text","score","\'-flag"', '"0","a","x","","true"', '"1","b","y","0.1",""']
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

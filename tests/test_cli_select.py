@@ -163,6 +163,18 @@ def test_errors_end_with_1_and_freeze_nothing(place: str, select: Any, arguments
     assert select("--list") == (0, [], "")
 
 
+def test_predictions_that_cannot_be_written_freeze_nothing(place: str, select: Any, tmp_path: Path) -> None:
+    add_labels(store.open(place), "roberta", seed=1)
+    for named, message in (
+        ([], "2 label sets: bert, roberta; choose one with --labels"),
+        (["--labels", "gpt"], "'gpt'"),
+    ):
+        code, rows, err = select("a", "--limit", "3", "--out", str(tmp_path / "a.csv"), *named)
+        assert (code, rows, message in err) == (1, [], True)
+    assert select("--list") == (0, [], "")
+    assert select("a", "--limit", "3", "--out", str(tmp_path / "a.csv"), "--labels", "roberta")[0] == 0
+
+
 def test_other_rows_under_a_name_that_is_taken_are_refused(select: Any) -> None:
     assert select("a", "--limit", "3")[0] == 0
     code, _, err = select("a", "--limit", "4")

@@ -185,7 +185,7 @@ def test_the_only_label_set_needs_no_name() -> None:
 def test_a_choice_among_label_sets_lists_them() -> None:
     made = make_store(labels=["roberta", "bert"])
     assert made.one_label_set("roberta") == "roberta"
-    with pytest.raises(StoreMissingError, match="has 2 label sets: bert, roberta; name one"):
+    with pytest.raises(StoreMissingError, match="has 2 label sets: bert, roberta; choose one with --labels"):
         made.one_label_set(None)
     with pytest.raises(StoreMissingError, match="has no label set 'gpt'; it has: bert, roberta"):
         made.one_label_set("gpt")
@@ -193,7 +193,7 @@ def test_a_choice_among_label_sets_lists_them() -> None:
 
 def test_a_store_without_label_sets_says_so() -> None:
     made = write_header(rows=7)
-    with pytest.raises(StoreMissingError, match="has 0 label sets: none; name one"):
+    with pytest.raises(StoreMissingError, match="has no label set yet; `engine label` makes one"):
         made.one_label_set(None)
     with pytest.raises(StoreMissingError, match="has no label set 'bert'; it has: none"):
         made.one_label_set("bert")

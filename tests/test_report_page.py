@@ -3,7 +3,9 @@
 Skipped where there is no Chromium, unless REPORT_NEEDS_BROWSER says that there is one.
 """
 
+import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -311,6 +313,25 @@ def test_texts_that_want_to_be_scripts_stay_texts(watched: Watched) -> None:
     assert any(text.startswith(PAYLOADS[0]) for text in texts)
     assert page.locator("#class option").all_inner_texts()[1] == "good"
     assert any("<img src=x" in option for option in page.locator("#class option").all_inner_texts())
+
+
+def test_a_plot_that_cannot_be_drawn_leaves_its_numbers_and_the_others(
+    browser: Browser, file: Path, tmp_path: Path
+) -> None:
+    before, data, after = re.split(r'(?<=id="data">)(.*?)(?=</script>)', file.read_text("utf-8"), maxsplit=1)
+    page = json.loads(data)
+    broken = next(figure for figure in page["figures"] if figure["name"] == "classes")
+    broken["spec"] = {"mark": "no such mark"}
+    (tmp_path / "a.html").write_text(before + json.dumps(page).replace("<", "\\u003c") + after, "utf-8")
+    watched = Watched(browser, tmp_path / "a.html")
+    plot = watched.page.locator("#figure-classes .plot")
+    assert "could not be drawn here" in plot.inner_text()
+    watched.page.wait_for_selector("#figure-classes details[open] td")
+    assert not [
+        figure["name"] for figure in page["figures"] if figure != broken and not marks(watched.page, figure["name"])
+    ]
+    choose(watched.page, "good")
+    watched.context.close()
 
 
 def test_the_policy_stops_what_would_be_added(browser: Browser, file: Path) -> None:

@@ -5,6 +5,7 @@ Every format of `engine.inputs.formats`, and JSON arrays as Label Studio writes 
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from engine.inputs.formats import read_raw
 from engine.inputs.lines import is_json_array, json_row, open_lines
 
 _LABEL = "label"
+_EMPTY_ARRAY = re.compile(rb"\s*\[\s*\]\s*")
+_NO_TASK = "it is no task: it lacks data or annotations"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,15 +51,25 @@ def read_annotations(file: str, wanted: LabelColumns) -> Iterator[Annotation]:
     """The annotations of ``file``, in its order.
 
     Raises:
-        InputError: it cannot be read, or has no column of ids or of labels.
+        InputError: it cannot be read, holds no annotated tasks, or has no column of ids or of labels.
     """
-    if ".json" in Path(file).suffixes and is_json_array(file):
-        yield from _read_array(file, wanted)
-        return
+    if ".json" in Path(file).suffixes:
+        if is_json_array(file):
+            yield from _read_array(file, wanted)
+            return
+        if _is_empty_array(file):
+            raise InputError(
+                f"{file} holds no annotated tasks: it is an empty JSON array; annotate some and export again"
+            )
     for raw in read_raw(file, wanted):
         if raw.columns.label is None or raw.columns.id is None:
             raise InputError(f"{file}: text alone has no labels; give a file with a column of ids and one of labels")
         yield from _of_block(raw, file)
+
+
+def _is_empty_array(file: str) -> bool:
+    with open_lines(file) as source:
+        return _EMPTY_ARRAY.fullmatch(source.read(4096)) is not None
 
 
 def _of_block(raw: RawBlock, file: str) -> Iterator[Annotation]:
@@ -79,8 +92,7 @@ def _read_array(file: str, wanted: LabelColumns) -> Iterator[Annotation]:
     if any(not isinstance(value, dict) for value in objects):
         raise InputError(f"{file} is a JSON array of other things than objects")
     if any(isinstance(value.get("annotations"), list) for value in objects):
-        for row, task in enumerate(objects, start=1):
-            yield from _of_task(task, row, file, wanted)
+        yield from _read_tasks(objects, file, wanted)
         return
     names = list(dict.fromkeys(name for value in objects for name in value))
     if names:
@@ -89,13 +101,36 @@ def _read_array(file: str, wanted: LabelColumns) -> Iterator[Annotation]:
             yield from _of_block(raw, file)
 
 
-def _of_task(task: dict[str, Any], row: int, file: str, wanted: LabelColumns) -> Iterator[Annotation]:
+def _read_tasks(tasks: list[dict[str, Any]], file: str, wanted: LabelColumns) -> Iterator[Annotation]:
+    """What each task says. One without a key of ids has a problem.
+
+    Raises:
+        InputError: no task has such a key.
+    """
+    keys = [_id_key(task, wanted) for task in tasks]
+    if all(key is None for key, _ in keys):
+        raise InputError(f"{file}: no task has an id. Row 1: {keys[0][1]}")
+    for row, (task, (key, problem)) in enumerate(zip(tasks, keys, strict=True), start=1):
+        if key is None:
+            yield Annotation(file=file, row=row, id=None, label=None, problem=problem)
+        else:
+            yield from _of_task(task, key, row, file, wanted)
+
+
+def _id_key(task: dict[str, Any], wanted: LabelColumns) -> tuple[str | None, str | None]:
+    """The key of a task's data that has its id, or None and why there is none."""
+    data = task.get("data")
+    if not isinstance(data, dict) or not isinstance(task.get("annotations"), list):
+        return None, _NO_TASK
+    try:
+        return find_id(list(data), wanted, file="the task's data"), None
+    except InputError as error:
+        return None, str(error)
+
+
+def _of_task(task: dict[str, Any], key: str, row: int, file: str, wanted: LabelColumns) -> Iterator[Annotation]:
     """One annotation for each that was not skipped; one with a problem where there is none."""
-    data, given = task.get("data"), task.get("annotations")
-    if not isinstance(data, dict) or not isinstance(given, list):
-        yield Annotation(file=file, row=row, id=None, label=None, problem="it is no task: it lacks data or annotations")
-        return
-    id_ = _text(data.get(find_id(list(data), wanted, file=f"{file} row {row:,}")))
+    id_, given = _text(task["data"][key]), task["annotations"]
     done = [one for one in given if isinstance(one, dict) and not one.get("was_cancelled")]
     if id_ is None:
         yield Annotation(file=file, row=row, id=None, label=None, problem="id is null")

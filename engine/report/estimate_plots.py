@@ -38,7 +38,7 @@ def estimates(answers: Answers) -> Figure | None:
             "high": ("at most", "share"),
             "gold_rows": ("gold rows", "whole"),
         },
-        zoom={"x": "value"},
+        zoom={"x": "low"},
     )
 
 

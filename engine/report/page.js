@@ -122,6 +122,7 @@ async function draw(figure) {
   const plot = box.querySelector(".plot");
   const spec = { ...figure.spec, datasets: { ...figure.spec.datasets, rows: figure.rows } };
   const options = { ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip: tip, config: page.config };
+  box.querySelector("details").addEventListener("toggle", () => showNumbers(figure));
   const { view } = await vegaEmbed(plot, spec, options);
   views.set(figure.name, view);
   addTools(box, view, figure);
@@ -131,8 +132,14 @@ async function draw(figure) {
       if (Number.isInteger(of) && page.choices.includes(of)) choose(of === chosen ? null : of);
     });
   }
-  box.querySelector("details").addEventListener("toggle", () => showNumbers(figure));
   showNumbers(figure);
+}
+
+function showUndrawn(figure, error) {
+  const box = byId(`figure-${figure.name}`);
+  const note = `This plot could not be drawn here (${error.message}). Its numbers are below.`;
+  box.querySelector(".plot").replaceChildren(make("p", note, { class: "says", role: "note" }));
+  box.querySelector("details").open = true;
 }
 
 // --- the choice of a class
@@ -220,7 +227,13 @@ async function start() {
   prepareTheme();
   prepareClasses();
   prepareRows();
-  for (const figure of page.figures) await draw(figure);
+  for (const figure of page.figures) {
+    try {
+      await draw(figure);
+    } catch (error) {
+      showUndrawn(figure, error);
+    }
+  }
   document.documentElement.dataset.ready = "yes";
 }
 
