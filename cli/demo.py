@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @format_option
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
-    """Go the whole path on generated reviews, in about half a minute.
+    """Go the whole path on generated reviews, in a minute or two.
 
     Makes gold, unlabelled and test text, fine-tunes a teacher, labels, queries, distils a student, and prints the
     paper's four rows: every figure is measured as you watch. The last thing is a page of HTML that shows all of it.

@@ -35,6 +35,12 @@ def in_training(family, *, dropout=0.0, **changes):
     return make(family, **{**dict.fromkeys(names, dropout), **changes}).train()
 
 
+@pytest.fixture(autouse=True)
+def _all_trained_through_onednn(monkeypatch):
+    """However small the weights of these models are."""
+    monkeypatch.setattr(engine.products, "LEAST_TRAINED", 0)
+
+
 @pytest.fixture(scope="module")
 def tokens():
     return made_up(LENGTHS)
@@ -116,6 +122,14 @@ def test_gradients_do_not_need_one_dnn(tokens, family, monkeypatch):
     monkeypatch.setattr(engine.products, "_pointwise", None)
     module = in_training(family)
     assert_same_gradients(through(FUSED, module, tokens, budget=100), of_transformers(module, tokens))
+
+
+def test_small_weights_are_trained_by_torchs_own_products(tokens, monkeypatch):
+    module = in_training("Bert")
+    expected = through(FUSED, module, tokens)
+    monkeypatch.setattr(engine.products, "LEAST_TRAINED", 1_000_000)
+    monkeypatch.setattr(engine.products._Trained, "apply", None)
+    assert_same_gradients(through(FUSED, module, tokens), expected)
 
 
 def test_gradients_add_up_over_micro_batches(tokens):
