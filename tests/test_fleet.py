@@ -133,7 +133,7 @@ def test_a_shard_that_another_run_has_committed_is_skipped(make_job, whole):
         (Trouble(kind="kill", shard=1, times=1), "killed by SIGKILL"),
         (Trouble(kind="kill", shard=LOADING, times=2), "loading the model on fake:"),
         (Trouble(kind="hang", shard=1, times=1), "it said nothing for 1 s"),
-        (Trouble(kind="sticky", device="fake:1", times=1), "CUDA error: device-side assert triggered"),
+        (Trouble(kind="sticky", shard=1, times=1), "CUDA error: device-side assert triggered"),
         (Trouble(kind="raise", shard=4, times=1), "shard 4 is poison, in batch"),
     ],
     ids=lambda value: value.kind if isinstance(value, Trouble) else "",
