@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.audit_gold import add_gold, calibrate
-from cli.options import format_option
+from cli.options import format_option, rounds_option
 from cli.output import print_rows, print_title, read_rows, shows_tables
 
 if TYPE_CHECKING:
@@ -23,14 +23,7 @@ Answer = tuple[list[str], list[dict[str, Any]]]
 @click.argument("queries", metavar="[QUERY]...", nargs=-1)
 @click.option("--labels", metavar="NAME", help="The label set that is asked about, where there are several.")
 @click.option("--by", metavar="SQL", help="Of slices and estimates: an expression over the view reviews.")
-@click.option(
-    "--round",
-    "rounds",
-    metavar="N",
-    type=click.IntRange(min=0),
-    multiple=True,
-    help="Count the gold of this round alone; may be repeated. 0 is the corpus's own. [default: all; the latest holds]",
-)
+@rounds_option
 @click.option(
     "--gold", metavar="INPUT", multiple=True, help="Add the labels of these files, by id, as a round of gold."
 )

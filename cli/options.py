@@ -12,6 +12,15 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _EVERY_SECONDS = 600.0
 FORMATS = ("table", "json", "jsonl", "csv", "markdown")
 
+rounds_option = click.option(
+    "--round",
+    "rounds",
+    metavar="N",
+    type=click.IntRange(min=0),
+    multiple=True,
+    help="Count the gold of this round alone; may be repeated. 0 is the corpus's own. [default: all; the latest holds]",
+)
+
 
 class Names(click.ParamType[tuple[str, ...]]):
     """Names with commas between them."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cli.options import format_option
+from cli.options import format_option, rounds_option
 from cli.output import print_summary, progress, shows_tables
 
 
@@ -19,14 +19,7 @@ from cli.output import print_summary, progress, shows_tables
     help="The page; an earlier one is replaced, when the new one is complete.",
 )
 @click.option("--labels", metavar="NAME", help="The label set that is shown, where there are several.")
-@click.option(
-    "--round",
-    "rounds",
-    metavar="N",
-    type=click.IntRange(min=0),
-    multiple=True,
-    help="Count the gold of this round alone; may be repeated. 0 is the corpus's own. [default: all; the latest holds]",
-)
+@rounds_option
 @click.option(
     "--run",
     "runs",
