@@ -10,13 +10,14 @@ import store
 from benchmarks.loader_data import BATCH_ROWS, CLASSES, VOCABULARY, Batch, Data
 from benchmarks.scale_data import Unsynced
 from store import Store
-from store.contents import Header, create
-from store.manifest import Family
-from store.schema import CORPUS, REJECTS, rejects_schema, tokens_schema
-from store.shard import ShardWriter, write_shard
-from store.soft_labels import label_batch, label_statistics
-from store.statistics import token_statistics
-from store.texts import add_statistics, corpus_batch, corpus_statistics
+from store.families.corpus import add_statistics, corpus_batch, corpus_statistics
+from store.families.labels import label_batch, label_statistics
+from store.families.rejects import rejects_schema
+from store.families.tokens import token_statistics, tokens_schema
+from store.format.family import Family
+from store.format.header import Header, create
+from store.format.names import CORPUS, REJECTS
+from store.format.shard import ShardWriter, write_shard
 
 NAME = "made"
 _ROWS_PER_SHARD = 32_768  # as `engine.ingest` cuts a corpus

@@ -15,8 +15,8 @@ from typing import Any
 from benchmarks.scale import ask
 from benchmarks.scale_data import build_store
 from store import Store
-from store.audit import questions
-from store.calibration import Calibration, add_calibration, sources_now
+from store.gold.calibration import Calibration, add_calibration, sources_now
+from store.sql.questions import questions
 
 SIZES = (639_000, 10_000_000)
 ROWS_A_SHARD = 100_000

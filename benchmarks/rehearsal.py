@@ -13,8 +13,8 @@ from engine.errors import EngineError
 from engine.ingest import IngestConfig, finish_corpus, ingest
 from engine.labelling.fake import FakeJob
 from engine.labelling.work import Work, carry_out
-from store.contents import is_store
 from store.errors import StoreError
+from store.format.header import is_store
 from store.storage import LocalStorage
 
 CLASSES = ("negative", "positive")

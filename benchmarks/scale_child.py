@@ -26,7 +26,7 @@ def _again(work: Callable[[], Any], first: float) -> float:
 def ask(request: dict[str, Any]) -> dict[str, Any]:
     """Seconds to open and connect, of the query, and of the same query again; its first rows."""
     import store
-    from store.sql import Session
+    from store.sql.session import Session
 
     made, opening = _timed(lambda: store.open(request["store"]))
     session, connecting = _timed(lambda: Session(made, labels="bert"))

@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from store import Store
-from store.contents import Header, create
-from store.manifest import Family
-from store.schema import CORPUS, REJECTS, rejects_schema
-from store.shard import ShardWriter, write_shard
-from store.soft_labels import label_batch, label_statistics
+from store.families.corpus import add_statistics, corpus_batch, corpus_statistics
+from store.families.labels import label_batch, label_statistics
+from store.families.rejects import rejects_schema
+from store.format.family import Family
+from store.format.header import Header, create
+from store.format.names import CORPUS, REJECTS
+from store.format.shard import ShardWriter, write_shard
 from store.storage import LocalStorage
-from store.texts import add_statistics, corpus_batch, corpus_statistics
 
 CLASSES = ["negative", "positive"]
 LABEL_SETS = ("bert", "roberta")

@@ -171,7 +171,7 @@ def scale(result: dict[str, Any]) -> str:
 
 def queries(result: dict[str, Any]) -> str:
     """One sentence a size."""
-    from store.audit import questions
+    from store.sql.questions import questions
 
     words = []
     for rows, figures in result["sizes"].items():

@@ -24,7 +24,7 @@ import store
 from benchmarks.conditions import write_result
 from engine.calibration import CalibrateConfig, calibrate
 from store import Store
-from store.audit import questions
+from store.sql.questions import questions
 
 SAMPLE = 2_000
 NOISE = 0.05

@@ -13,7 +13,7 @@ from cli.output import print_rows, print_title, read_rows, shows_tables
 
 if TYPE_CHECKING:
     from store import Store
-    from store.audit import Question
+    from store.sql.questions import Question
 
 Answer = tuple[list[str], list[dict[str, Any]]]
 
@@ -115,7 +115,7 @@ def _check(options: dict[str, Any]) -> None:
 
 
 def _list(format_: str | None) -> None:
-    from store.audit import questions
+    from store.sql.questions import questions
 
     rows = [{"name": one.name, "needs": ", ".join(one.needs), "help": one.help} for one in questions().values()]
     if format_ != "csv" and not shows_tables(format_):
@@ -124,8 +124,8 @@ def _list(format_: str | None) -> None:
 
 
 def _named(names: tuple[str, ...]) -> "list[Question]":
-    from store.audit import OVERVIEW, question
     from store.errors import QueryError
+    from store.sql.questions import OVERVIEW, question
 
     try:
         return [question(name) for name in names or OVERVIEW]
@@ -134,7 +134,7 @@ def _named(names: tuple[str, ...]) -> "list[Question]":
 
 
 def _ready(opened: "Store", asked: "list[Question]", options: dict[str, Any]) -> "list[Question]":
-    from store.audit import ready
+    from store.sql.questions import ready
 
     seen = {"labels": options["labels"], "rounds": options["rounds"]}
     checked = [ready(opened, question.name, **seen) for question in asked]
@@ -142,9 +142,8 @@ def _ready(opened: "Store", asked: "list[Question]", options: dict[str, Any]) ->
 
 
 def _sliced(question: "Question", options: dict[str, Any]) -> "Question":
-    from store.audit import sliced
-    from store.selecting import child_asker
-    from store.sql_process import Limits
+    from store.sql.process import Limits, child_asker
+    from store.sql.questions import sliced
 
     ask = child_asker(options["store"], Limits(timeout=options["timeout"], memory=options["memory"]))
     return sliced(question, options["by"], ask=lambda sql: ask(sql, options["labels"]))
@@ -152,7 +151,7 @@ def _sliced(question: "Question", options: dict[str, Any]) -> "Question":
 
 def _overview(opened: "Store", options: dict[str, Any]) -> "list[Question]":
     """The questions that this store can answer; a note says which it cannot, and why."""
-    from store.audit import OVERVIEW, lacking, question
+    from store.sql.questions import OVERVIEW, lacking, question
 
     asked = []
     for name in OVERVIEW:
@@ -166,7 +165,7 @@ def _overview(opened: "Store", options: dict[str, Any]) -> "list[Question]":
 
 def _answer(question: "Question", options: dict[str, Any]) -> Answer:
     """Columns and rows, by a process that ends when its time is over."""
-    from store.sql_process import Limits, run_in_child
+    from store.sql.process import Limits, run_in_child
 
     limits = Limits(timeout=options["timeout"], memory=options["memory"])
     with tempfile.TemporaryDirectory(prefix="engine-audit-") as folder:

@@ -7,7 +7,7 @@ import click
 from cli.output import print_summary, progress, report_rejects, shows_tables
 
 if TYPE_CHECKING:
-    from store.calibration import Calibration
+    from store.gold.calibration import Calibration
 
 
 def calibrate(options: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       engine report reviews.store --run teacher --run student --out report.html
     """
     from engine.report.report import ReportConfig, make_report
-    from store.sql_process import Limits
+    from store.sql.process import Limits
 
     out: Path = options["out"]
     if not out.parent.is_dir():

@@ -8,11 +8,11 @@ import click
 
 from cli.options import format_option
 from cli.output import print_rows, print_summary, shows_tables
-from store.annotator_files import ENDINGS
+from store.selections.export import ENDINGS
 
 if TYPE_CHECKING:
     from store import Store
-    from store.selection import Selection
+    from store.selections.selection import Selection
 
 _LISTED = ["name", "selected", "of", "sql", "sources_ok"]
 
@@ -85,8 +85,8 @@ def _check_out(out: Path, *, lists: bool) -> None:
 
 def _select(opened: "Store", options: dict[str, Any]) -> "Selection":
     from store.errors import QueryError
-    from store.selecting import Wanted, child_asker, select
-    from store.sql_process import Limits
+    from store.selections.select import Wanted, select
+    from store.sql.process import Limits, child_asker
 
     limits = Limits(timeout=options["timeout"], memory=options["memory"])
     try:
@@ -107,8 +107,8 @@ def _write(opened: "Store", selection: "Selection", options: dict[str, Any]) -> 
     out: Path | None = options["out"]
     if out is None:
         return
-    from store.annotator_files import labelling_configuration, write_annotator_file
-    from store.selected_rows import SelectedRows
+    from store.selections.export import labelling_configuration, write_annotator_file
+    from store.selections.export_rows import SelectedRows
 
     rows = SelectedRows(opened, selection, labels=options["labels"])
     write_annotator_file(rows, out)
@@ -118,7 +118,7 @@ def _write(opened: "Store", selection: "Selection", options: dict[str, Any]) -> 
 
 
 def _list(opened: "Store", format_: str | None) -> None:
-    from store.selection import changed_source, read_card, selections
+    from store.selections.selection import changed_source, read_card, selections
 
     cards = (read_card(opened, name) for name in selections(opened))
     rows = [
@@ -135,7 +135,7 @@ def _list(opened: "Store", format_: str | None) -> None:
 
 
 def _show(opened: "Store", name: str, format_: str | None) -> "Selection":
-    from store.selection import class_counts, read_selection
+    from store.selections.selection import class_counts, read_selection
 
     selection = read_selection(opened, name)
     card, counts = dataclasses.asdict(selection.card), class_counts(opened, selection)

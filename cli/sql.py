@@ -36,7 +36,7 @@ def command(**options: Any) -> None:
     Example:
       engine sql reviews.store "SELECT class, count(*), avg(confidence) FROM labels GROUP BY 1"
     """
-    from store.sql_process import Limits, run_in_child
+    from store.sql.process import Limits, run_in_child
 
     query = _query(options["query"], options["file"])
     out: Path | None = options["out"]

@@ -8,9 +8,9 @@ from cli.options import format_option
 from cli.output import print_rows, progress
 
 if TYPE_CHECKING:
-    from store.findings import Finding
+    from store.format.findings import Finding
     from store.storage import Storage
-    from store.verification import Verification
+    from store.verify.process import Verification
 
 
 @click.command("verify")
@@ -42,7 +42,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     """
     from cli.main import DAMAGED, OK
     from store.storage import storage_at
-    from store.verification import verify_store
+    from store.verify.process import verify_store
 
     if (options["teacher"] or options["inputs"]) and not options["repair"]:
         raise click.UsageError("--teacher and --input say where to repair from; give --repair too")

@@ -18,9 +18,9 @@ from engine.inputs.checks import read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
 from store import Store
-from store.calibration import Calibration, add_calibration, sources_now
+from store.families.corpus import text_hash
+from store.gold.calibration import Calibration, add_calibration, sources_now
 from store.storage import Storage
-from store.texts import text_hash
 
 Logits = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]

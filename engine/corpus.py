@@ -18,12 +18,13 @@ from engine.inputs.columns import ColumnNames
 from engine.inputs.seen import SeenFile
 from engine.progress import Tick, silent
 from store import Store
-from store.contents import Contents, create
 from store.errors import DamageError
-from store.schema import CORPUS, REJECTS
-from store.shard import read_shard, write_shard
-from store.shard_check import check_rejects
-from store.texts import add_statistics, corpus_batch, corpus_statistics
+from store.families.corpus import add_statistics, corpus_batch, corpus_statistics
+from store.families.rejects import check_rejects
+from store.format.header import create
+from store.format.names import CORPUS, REJECTS
+from store.format.shard import read_shard, write_shard
+from store.snapshot import Contents
 
 
 def write_corpus(made: Store, files: Sequence[SeenFile], *, repair: Collection[int] = (), tick: Tick = silent) -> None:
@@ -105,7 +106,7 @@ def _refused_by_file(made: Store) -> dict[str, npt.NDArray[np.int64]]:
     Raises:
         DamageError: the file of refused rows is damaged; with other rows the corpus would come out wrong.
     """
-    if (problem := check_rejects(made)) is not None:
+    if (problem := check_rejects(made.storage, made.header)) is not None:
         file = f"{made.location}/{REJECTS}/{made.header.rejects['file']}"
         raise DamageError(f"{file} {problem.text}; `engine verify {made.location} --repair` makes it again")
     rejects = made.rejects().to_table(columns=["file", "source_row"])

@@ -14,8 +14,8 @@ from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
 from engine.progress import Tick, silent
 from store import Store
-from store.cells import plain_cell
-from store.gold_round import Labelled, add_round, gold_before, rows_of_ids
+from store.gold.add_round import Labelled, add_round, gold_before, rows_of_ids
+from store.selections.csv_safe import plain_cell
 from store.storage import Storage
 
 _SHOWN = 20

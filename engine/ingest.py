@@ -20,9 +20,10 @@ from engine.inputs.seen import SeenFile, see
 from engine.inputs.survey import Names, Rejects, Source, describe_input, survey_files
 from engine.progress import Tick, silent
 from store import Store
-from store.contents import Header, create, read_header
-from store.schema import REJECTS, RESERVED_COLUMNS, rejects_schema
-from store.shard import ShardWriter
+from store.families.rejects import rejects_schema
+from store.format.header import Header, create, read_header
+from store.format.names import REJECTS, RESERVED_COLUMNS
+from store.format.shard import ShardWriter
 from store.storage import Storage
 
 ROWS_PER_SHARD = 32_768

@@ -7,11 +7,10 @@ import pyarrow as pa
 
 from engine.tokens import Encoding, Tokens
 from store.errors import MismatchError
-from store.manifest import Family
-from store.records import Record
-from store.schema import tokens_schema
-from store.shard import read_shard, write_shard
-from store.statistics import token_statistics
+from store.families.tokens import token_statistics, tokens_schema
+from store.format.family import Family
+from store.format.record import Record
+from store.format.shard import read_shard, write_shard
 
 
 def tokens_card(encoding: Encoding) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from store.opened import Store
-    from store.opened import open_store as open  # noqa: A004 - store.open reads as what it is
+    from store.store import Store
+    from store.store import open_store as open  # noqa: A004 - store.open reads as what it is
 
 __all__ = ["Store", "open"]
 
@@ -20,5 +20,5 @@ __all__ = ["Store", "open"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'store' has no attribute {name!r}")
-    opened = importlib.import_module("store.opened")
+    opened = importlib.import_module("store.store")
     return opened.open_store if name == "open" else opened.Store

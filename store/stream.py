@@ -1,4 +1,4 @@
-"""Store + seed + epoch → batches of arrays, in the order of `store.order`. A plain iterable; knows no torch.
+"""Store + seed + epoch → batches of arrays, in the order of `store.rows.order`. A plain iterable; knows no torch.
 
 Memory is bounded by some four windows of rows: the one that is given out, and the next one, which is read meanwhile,
 put together and brought in order. Only the asked columns are read. Rows whose labelling failed, or that a selection has
@@ -8,7 +8,7 @@ A step is the next ``batch_size`` rows of the order, whatever the number of rank
 step and reads no other rows. So the state of a stream is its seed, its epoch and the number of the next step.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,16 +18,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from store.contents import Contents
 from store.errors import StoreMissingError
-from store.family_reader import Columns, FamilyReader
-from store.gold_reader import GoldReader
-from store.order import EpochOrder, Rows, Window
-from store.row_set import RowSet
-from store.schema import CORPUS, GOLD, TOKENS
-from store.selection import read_selection
-from store.shard import read_shard
-from store.window_rows import WindowRows
+from store.format.names import CORPUS, GOLD, TOKENS
+from store.gold.reader import GoldReader
+from store.rows.family_reader import Columns, FamilyReader
+from store.rows.order import EpochOrder, Rows, Window
+from store.rows.window import WindowRows
+from store.selections.selection import chosen_rows
+from store.snapshot import Contents
 
 Batch = dict[str, Any]
 Reader = FamilyReader | GoldReader
@@ -235,31 +233,3 @@ def _join(parts: list[Batch]) -> Batch:
         lengths = np.concatenate([np.diff(part["offsets"]) for part in parts])
         batch["offsets"] = np.concatenate([[0], np.cumsum(lengths)])
     return batch
-
-
-def chosen_rows(contents: Contents, *, labels: Iterable[str] = (), select: str | None = None) -> RowSet | None:
-    """The rows that a selection has and that all of some label sets have logits for; None for all rows.
-
-    Raises:
-        StoreMissingError: there is no such selection or label set.
-        MismatchError: the labels that the selection was made from have changed.
-    """
-    chosen = None if select is None else read_selection(contents, select).rows
-    for name in labels:
-        failed = failed_rows(contents, name)
-        if len(failed):
-            labelled = ~RowSet.of(failed, size=contents.header.rows)
-            chosen = labelled if chosen is None else chosen & labelled
-    return chosen
-
-
-def failed_rows(contents: Contents, labels: str) -> Rows:
-    """Row numbers whose labelling failed, ascending. Reads only shards whose record counts failures."""
-    family = contents.label_set(labels)
-    failed = [np.empty(0, np.int64)]
-    for record in family.records().values():
-        if not record.statistics.get("failed"):
-            continue
-        column = read_shard(family, record).column("failure")
-        failed.append(record.first_row + np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False)))
-    return np.concatenate(failed)

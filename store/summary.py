@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from store.contents import Contents
-from store.manifest import Family
-from store.records import Record
-from store.schema import GOLD
+from store.format.family import Family
+from store.format.names import GOLD
+from store.format.record import Record
+from store.snapshot import Contents
 
 _CARD = ("model", "encoding", "max_length", "dtype", "tokens_per_batch", "device")
 

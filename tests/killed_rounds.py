@@ -15,7 +15,7 @@ import numpy as np
 from faults import Fault, FaultyStorage
 
 import store
-from store.gold_round import Labelled, add_round
+from store.gold.add_round import Labelled, add_round
 from store.storage import LocalStorage
 
 

@@ -8,14 +8,15 @@ import numpy as np
 import pyarrow as pa
 
 from store import Store
-from store.calibration import Calibration, sources_now
-from store.contents import Header, create
-from store.schema import CORPUS, REJECTS, rejects_schema, tokens_schema
-from store.shard import ShardWriter, write_shard
-from store.soft_labels import label_batch, label_statistics
-from store.statistics import token_statistics
+from store.families.corpus import add_statistics, corpus_batch, corpus_statistics
+from store.families.labels import label_batch, label_statistics
+from store.families.rejects import rejects_schema
+from store.families.tokens import token_statistics, tokens_schema
+from store.format.header import Header, create
+from store.format.names import CORPUS, REJECTS
+from store.format.shard import ShardWriter, write_shard
+from store.gold.calibration import Calibration, sources_now
 from store.storage import LocalStorage, MemoryStorage, Storage
-from store.texts import add_statistics, corpus_batch, corpus_statistics
 
 CLASSES = ["negative", "neutral", "positive"]
 EXTRAS = {"stars": pa.int64(), "Café": pa.string()}

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from store_factory import CLASSES, add_corpus, add_labels, make_store, text_of, write_header
 
 from store import Store
-from store.annotator_files import ENDINGS, _write_cells, labelling_configuration, write_annotator_file
-from store.cells import neutral_cell, plain_cell
 from store.errors import StoreMissingError
-from store.selected_rows import SelectedRows
-from store.texts import corpus_batch
+from store.families.corpus import corpus_batch
+from store.selections.csv_safe import neutral_cell, plain_cell
+from store.selections.export import ENDINGS, _write_cells, labelling_configuration, write_annotator_file
+from store.selections.export_rows import SelectedRows
 
 EVIL = ["=1+1", "+x", "-x", "@SUM(A1)", "\tx", "\r=x", "＝x", "'=x", "''=x", "' =x", "<b>x</b>", 'a,b\n"c"', "naïve 👍"]
 
@@ -157,8 +157,8 @@ def test_of_several_label_sets_one_is_chosen_or_that_of_the_condition(tmp_path: 
 
 def test_numbers_that_json_cannot_say_are_null(tmp_path: Path) -> None:
     made = write_header(rows=2, shards=1, extras={"score": pa.float64(), "-flag": pa.bool_()})
-    from store.schema import CORPUS
-    from store.shard import write_shard
+    from store.format.names import CORPUS
+    from store.format.shard import write_shard
 
     batch = corpus_batch(
         first_row=0,

@@ -26,11 +26,11 @@ from benchmarks.queries import time_questions
 from benchmarks.tables import queries
 from engine.evaluation.metrics import confusion, expected_calibration_error, log_loss
 from store import Store
-from store.audit import OVERVIEW, Question, lacking, question, questions, ready
-from store.calibration import add_calibration
 from store.errors import QueryError, StoreMissingError
+from store.families.corpus import text_hash
+from store.gold.calibration import add_calibration
+from store.sql.questions import OVERVIEW, Question, lacking, question, questions, ready
 from store.storage import MemoryStorage
-from store.texts import text_hash
 
 ROWS, SHARDS, SETS = 1800, 4, ("bert", "roberta")
 FAILED = {"bert": range(7, ROWS, 40), "roberta": range(8, ROWS, 30)}

@@ -36,12 +36,12 @@ from engine.calibration import (
 from engine.errors import InputError
 from engine.evaluation.metrics import log_loss
 from store import Store
-from store.calibration import add_calibration, calibrations, usable_calibration
 from store.errors import DamageError, MismatchError, StoreMissingError
-from store.findings import Kind
-from store.repair import restore_small_files
+from store.format.findings import Kind
+from store.gold.calibration import add_calibration, calibrations, usable_calibration
 from store.storage import MemoryStorage, Storage
-from store.verify import verify
+from store.verify.repair import restore_small_files
+from store.verify.verify import verify
 
 ROWS = 900
 

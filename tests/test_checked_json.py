@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_factory import with_check
 
-from store.checked_json import copy_name, freeze, from_json, is_there, is_torn, parse_json, to_json
 from store.errors import DamageError, StoreMissingError
+from store.format.json_file import copy_name, freeze, from_json, is_there, is_torn, parse_json, to_json
 from store.storage import LocalStorage, MemoryStorage, Storage
 
 VALUE = {"b": "é", "a": [1, None, {"x": "}", "check": "no"}], "last": {"deep": ',\n "check": "'}}

@@ -11,7 +11,7 @@ import pytest
 from store_factory import add_corpus, add_labels, make_store, write_header
 
 from cli.main import run
-from store.audit import OVERVIEW, questions
+from store.sql.questions import OVERVIEW, questions
 from store.storage import LocalStorage
 
 

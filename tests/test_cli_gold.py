@@ -308,9 +308,9 @@ def test_an_id_that_could_be_either_of_two_is_refused(tmp_path: Path) -> None:
 
 def evil_store(storage: LocalStorage, ids: list[str]) -> Store:
     """A store with these ids and a class that could be a formula."""
-    from store.schema import CORPUS
-    from store.shard import write_shard
-    from store.texts import corpus_batch
+    from store.families.corpus import corpus_batch
+    from store.format.names import CORPUS
+    from store.format.shard import write_shard
 
     made = write_header(storage, rows=len(ids), shards=1, classes=["-", "=2", "c"])
     n = len(ids)

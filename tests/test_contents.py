@@ -22,8 +22,6 @@ from store_factory import (
 )
 
 import store
-from store.checked_json import copy_name, from_json, to_json
-from store.contents import HEADER, check_classes, create, is_store, read_header
 from store.errors import (
     DamageError,
     FormatError,
@@ -34,7 +32,12 @@ from store.errors import (
     StoreFullError,
     StoreMissingError,
 )
-from store.schema import corpus_schema, gold_schema, labels_schema
+from store.families.corpus import corpus_schema
+from store.families.gold import gold_schema
+from store.families.labels import labels_schema
+from store.format.header import HEADER, create, is_store, read_header
+from store.format.json_file import copy_name, from_json, to_json
+from store.snapshot import check_classes
 from store.storage import LocalStorage, MemoryStorage, Storage
 
 

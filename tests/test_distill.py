@@ -22,9 +22,9 @@ from engine.training.checkpoint import Checkpoints
 from engine.training.loop import LoopConfig
 from engine.training.ranks import Ranks
 from engine.training.soft_steps import SoftLabels, SoftSteps
-from store.calibration import add_calibration
 from store.errors import StoreMissingError
-from store.gold_round import Labelled, add_round
+from store.gold.add_round import Labelled, add_round
+from store.gold.calibration import add_calibration
 
 SHORT = LoopConfig(epochs=1, batch_size=64, learning_rate=1e-3)
 

@@ -24,10 +24,10 @@ from engine.errors import EngineError
 from engine.labelling.shard_labeller import label_shard
 from store import Store
 from store.errors import MismatchError, StoreError
-from store.runs import read_runs
-from store.shard import read_shard
+from store.format.run_log import read_runs
+from store.format.shard import read_shard
 from store.storage import LocalStorage, MemoryStorage, Storage
-from store.verify import verify
+from store.verify.verify import verify
 
 Files = dict[str, bytes]
 Run = Callable[[Storage, tuple[str, ...]], object]

@@ -25,7 +25,7 @@ from engine.labelling.shard_queue import Attempt, ShardQueue
 from engine.labelling.trouble import LOADING, Trouble
 from engine.labelling.worker_process import WorkerProcess
 from store.errors import MismatchError
-from store.runs import read_runs
+from store.format.run_log import read_runs
 from store.storage import storage_at
 
 SHARDS = 6

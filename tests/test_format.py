@@ -22,8 +22,8 @@ from store_factory import (
     token_ids,
 )
 
-from store.calibration import add_calibration
-from store.gold_round import Labelled, add_round
+from store.gold.add_round import Labelled, add_round
+from store.gold.calibration import add_calibration
 
 
 def read_small(path: Path) -> dict[str, Any] | None:

@@ -35,17 +35,17 @@ import store
 from engine.labelling.repair import repair
 from store import Store
 from store.errors import DamageError, MismatchError, StoreError, StoreMissingError
-from store.gold import has_gold, held_gold, rounds_sha256
-from store.gold_round import Labelled, add_round, gold_before, rows_of_ids
-from store.repair import remove_litter
-from store.scan import BATCH_ROWS
-from store.selection import fingerprint
-from store.shard import ShardWriter, write_shard
-from store.statistics import gold_statistics
+from store.families.gold import gold_statistics
+from store.format.shard import ShardWriter, write_shard
+from store.gold.add_round import Labelled, add_round, gold_before, rows_of_ids
+from store.gold.fingerprint import fingerprint
+from store.gold.held import has_gold, held_gold, rounds_sha256
+from store.sql.scan import BATCH_ROWS
 from store.storage import LocalStorage, MemoryStorage, Storage
 from store.summary import summarise
-from store.verification import verify_store
-from store.verify import verify
+from store.verify.process import verify_store
+from store.verify.repair import remove_litter
+from store.verify.verify import verify
 
 ROWS = 50
 Round = dict[int, int]
@@ -244,7 +244,7 @@ def test_processes_at_once_lose_nothing(tmp_path: Path) -> None:
     place = tmp_path / "a.store"
     made = make_store(LocalStorage(place), rows=ROWS)
     script = (
-        "import sys, numpy as np, store\nfrom store.gold_round import *\nat = int(sys.argv[2])\nsys.stdin.read(1)\n"
+        "import sys, numpy as np, store\nfrom store.gold.add_round import *\nat = int(sys.argv[2])\nsys.stdin.read(1)\n"
         "rows = np.arange(at, 50, 5)\n"
         "print(add_round(store.open(sys.argv[1]), Labelled(rows=rows, labels=np.zeros(len(rows), np.int16), "
         "sources=['x'] * len(rows)))[0])"

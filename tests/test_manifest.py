@@ -10,10 +10,10 @@ from threading import Barrier
 import pytest
 from store_factory import NoWaitStorage, change_bytes, flip_bit, with_check
 
-from store.checked_json import from_json, to_json
 from store.errors import DamageError, MismatchError
-from store.manifest import CARD, MANIFEST, Family
-from store.records import Record, data_name, record_name, record_of
+from store.format.family import CARD, MANIFEST, Family
+from store.format.json_file import from_json, to_json
+from store.format.record import Record, data_name, record_name, record_of
 from store.storage import LocalStorage, MemoryStorage, Storage
 
 

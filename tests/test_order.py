@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.order import BLOCK_ROWS, WINDOW_BLOCKS, WINDOW_ROWS, BlockPermutation, EpochOrder, Rows, Window, whole_order
-from store.row_set import RowSet
+from store.rows.order import (
+    BLOCK_ROWS,
+    WINDOW_BLOCKS,
+    WINDOW_ROWS,
+    BlockPermutation,
+    EpochOrder,
+    Rows,
+    Window,
+    whole_order,
+)
+from store.rows.row_set import RowSet
 
 WINDOW = BLOCK_ROWS * WINDOW_BLOCKS
 keys = st.integers(0, 2**64 - 1)

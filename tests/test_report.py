@@ -21,9 +21,9 @@ from cli.main import run
 from engine.errors import TrainingError
 from engine.report.names import different, short, visible
 from engine.report.runs import POINTS, read_runs
-from store.calibration import add_calibration
 from store.errors import QueryError, StoreMissingError
-from store.gold_round import Labelled, add_round
+from store.gold.add_round import Labelled, add_round
+from store.gold.calibration import add_calibration
 from store.storage import LocalStorage
 
 TWO = ("bert", "roberta")
@@ -440,7 +440,7 @@ def test_damage_has_its_exit_code(tmp_path, capsys):
 
 def test_a_question_that_fails_is_told(place):
     from engine.report.answers import ask
-    from store.sql_process import Limits
+    from store.sql.process import Limits
 
     with pytest.raises(QueryError, match="memory"):
         ask(store.open(place), labels="bert", limits=Limits(memory="10MB"))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.row_set import RowSet
+from store.rows.row_set import RowSet
 
 SIZES = [0, 1, 63, 64, 65, 127, 128, 200]
 

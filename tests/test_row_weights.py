@@ -12,8 +12,9 @@ from engine.training.ranks import Ranks
 from engine.training.row_weights import frozen_weights, weigh, weights_sha256
 from engine.training.run_folder import UNFINISHED_WEIGHTS, WEIGHTS, RunFolder
 from store.errors import QueryError
-from store.row_set import RowSet
-from store.selection import Selection, fingerprints, freeze_selection
+from store.gold.fingerprint import fingerprints
+from store.rows.row_set import RowSet
+from store.selections.selection import Selection, freeze_selection
 
 ROWS = 60
 FAILED, ALSO_FAILED = [0, 7, 59], [7, 20]

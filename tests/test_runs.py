@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from store.checked_json import to_json
-from store.runs import RUNS, RunLog, read_runs, shard_seconds
+from store.format.json_file import to_json
+from store.format.run_log import RUNS, RunLog, read_runs, shard_seconds
 from store.storage import MemoryStorage
 
 

@@ -15,7 +15,7 @@ from benchmarks.scale_data import CLASSES, LABEL_SETS, build_store, gold_of, log
 from engine.inputs.columns import ColumnNames
 from engine.inputs.tables import read_parquet
 from store import Store
-from store.soft_labels import derive
+from store.families.labels import derive
 
 ROWS, SHARDS = 200_000, 20
 DESCRIPTORS = 60

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from store_factory import add_corpus, add_labels, make_store, random_logits, write_header
 
 from store import Store
-from store.contents import Contents
 from store.errors import DamageError, QueryError
-from store.pieces import PIECE_BYTES, PIECE_ROWS, plan_pieces
-from store.scan import Failure, FamilyRows, LateTable
-from store.shard import BATCH_ROWS
-from store.sql import Session
+from store.format.shard import BATCH_ROWS
+from store.snapshot import Contents
+from store.sql.lazy_table import Failure, LateTable
+from store.sql.read_plan import PIECE_BYTES, PIECE_ROWS, plan_pieces
+from store.sql.scan import FamilyRows
+from store.sql.session import Session
 from store.storage import LocalStorage, MemoryStorage
 
 SIDES = ("labels/bert", "corpus")

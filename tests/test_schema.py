@@ -8,17 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.errors import InvalidNameError
-from store.schema import (
-    RESERVED_COLUMNS,
-    check_name,
-    corpus_schema,
-    gold_schema,
-    labels_schema,
-    rejects_schema,
-    shard_of,
-    shard_range,
-    tokens_schema,
-)
+from store.families.corpus import corpus_schema
+from store.families.gold import gold_schema
+from store.families.labels import labels_schema
+from store.families.rejects import rejects_schema
+from store.families.tokens import tokens_schema
+from store.format.layout import shard_of, shard_range
+from store.format.names import RESERVED_COLUMNS, check_name
 
 sizes = st.integers(min_value=1, max_value=10**12)
 

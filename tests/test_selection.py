@@ -32,7 +32,6 @@ from store_factory import (
 
 import store
 from store import Store
-from store.checked_json import copy_name, from_json, to_json
 from store.errors import (
     DamageError,
     InvalidNameError,
@@ -42,20 +41,14 @@ from store.errors import (
     StoreExistsError,
     StoreMissingError,
 )
-from store.row_set import RowSet
-from store.selecting import Wanted, select
-from store.selection import (
-    Selection,
-    changed_source,
-    class_counts,
-    fingerprints,
-    freeze_selection,
-    read_card,
-    selections,
-)
-from store.sql import query
+from store.format.json_file import copy_name, from_json, to_json
+from store.gold.fingerprint import fingerprints
+from store.rows.row_set import RowSet
+from store.selections.select import Wanted, select
+from store.selections.selection import Selection, changed_source, class_counts, freeze_selection, read_card, selections
+from store.sql.session import query
 from store.storage import LocalStorage, MemoryStorage, Storage
-from store.verify import verify
+from store.verify.verify import verify
 
 ROWS = 150
 STARS = {row: None if row % 6 == 5 else row % 5 + 1 for row in range(ROWS)}
@@ -674,7 +667,7 @@ def test_the_selections_of_a_store_on_disk_need_no_duckdb(tmp_path: Path) -> Non
     script = (
         "import sys, store\nassert not {'duckdb', 'pyarrow', 'numpy'} & set(sys.modules)\n"
         f"print(store.open({str(tmp_path / 'a.store')!r}).selection('few').rows.numbers().tolist())\n"
-        "assert not {'duckdb', 'torch', 'store.sql', 'store.stream'} & set(sys.modules)\n"
+        "assert not {'duckdb', 'torch', 'store.sql.session', 'store.stream'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[0, 1, 2]\n"

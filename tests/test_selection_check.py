@@ -10,12 +10,12 @@ from store_factory import NoWaitStorage, add_labels, flip_bit, make_store, repai
 import store
 from cli.main import DAMAGED, OK, run
 from store import Store
-from store.checked_json import from_json, to_json
-from store.findings import Finding, Kind
-from store.repair import remove_litter, restore_small_files
+from store.format.findings import Finding, Kind
+from store.format.json_file import from_json, to_json
 from store.storage import LocalStorage, MemoryStorage, Storage
-from store.verification import verify_store
-from store.verify import verify
+from store.verify.process import verify_store
+from store.verify.repair import remove_litter, restore_small_files
+from store.verify.verify import verify
 
 NAMES = ("few", "sure", "texts")
 

@@ -18,11 +18,11 @@ from store_factory import add_corpus, add_labels, flip_bit, random_logits, write
 
 from store import Store
 from store.errors import DamageError, MismatchError, StoreError, StoreFullError
-from store.manifest import Family
-from store.records import Record
-from store.schema import CORPUS
-from store.shard import BATCH_ROWS, ShardWriter, open_shard, read_shard, rebatch, write_shard
-from store.soft_labels import label_batch
+from store.families.labels import label_batch
+from store.format.family import Family
+from store.format.names import CORPUS
+from store.format.record import Record
+from store.format.shard import BATCH_ROWS, ShardWriter, open_shard, read_shard, rebatch, write_shard
 from store.storage import TEMPORARY, LocalStorage, MemoryStorage, Storage
 
 SCHEMA = pa.schema([pa.field("row", pa.int64(), nullable=False), ("text", pa.string()), ("flag", pa.bool_())])
@@ -329,8 +329,8 @@ def test_a_disk_that_is_full_at_any_wait_commits_all_or_nothing(tmp_path: Path) 
 ROOM = """
 import resource, sys
 from store.errors import StoreFullError
-from store.manifest import Family
-from store.shard import write_shard
+from store.format.family import Family
+from store.format.shard import write_shard
 from store.storage import LocalStorage
 sys.path.insert(0, "tests")
 from test_shard import SCHEMA, numbered

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from store_factory import random_logits
 
-from store.schema import labels_schema
-from store.soft_labels import NON_FINITE, derive, label_batch, label_statistics, softmax
+from store.families.labels import NON_FINITE, derive, label_batch, label_statistics, labels_schema, softmax
 
 shapes = st.tuples(st.integers(0, 6), st.integers(2, 7))
 finite = hnp.arrays(np.float16, shapes, elements=st.floats(width=16, allow_nan=False, allow_infinity=False))

@@ -34,10 +34,11 @@ from store_factory import (
 import store
 from store import Store
 from store.errors import DamageError, QueryError, StoreMissingError
-from store.runs import RunLog
-from store.sql import Session, check_statement, query
+from store.families.corpus import text_hash
+from store.format.run_log import RunLog
+from store.sql.session import Session, query
+from store.sql.statement import check_statement
 from store.storage import LocalStorage, MemoryStorage
-from store.texts import text_hash
 
 ROWS = 50
 CORPUS = ["row", "id", "text", "label", "class", "n_chars", "text_hash", "shard", "stars", "Café"]

@@ -20,7 +20,7 @@ from store_factory import flip_bit, make_store
 import store
 from store import Store
 from store.errors import DamageError, QueryError, QueryTimeoutError
-from store.sql_process import Limits, run_all_in_child, run_in_child
+from store.sql.process import Limits, run_all_in_child, run_in_child
 from store.storage import LocalStorage
 
 ROWS = 50
@@ -192,7 +192,7 @@ def test_a_child_whose_parent_is_gone_ends_by_itself(place: Path, tmp_path: Path
     request = {"location": str(place), "asked": [(sql, str(tmp_path / "result"))], "temporary": ""}
     request |= {"labels": None, "rounds": None}
     limits = {"timeout": 1, "memory": "1GB", "disk": 10**9}
-    command = [sys.executable, "-P", "-m", "store.sql_child"]
+    command = [sys.executable, "-P", "-m", "store.sql.child"]
     given = json.dumps({**request, "limits": limits})
     done = subprocess.run(command, input=given, text=True, capture_output=True, timeout=120)
     assert done.returncode in (-signal.SIGALRM, -signal.SIGXCPU)
@@ -201,8 +201,8 @@ def test_a_child_whose_parent_is_gone_ends_by_itself(place: Path, tmp_path: Path
 def test_a_child_sets_the_limits_of_its_process() -> None:
     program = """
         import resource, signal
-        from store.sql_child import limit
-        from store.sql_process import Limits
+        from store.sql.child import limit
+        from store.sql.process import Limits
         limits = Limits(timeout=100, memory="1GB", disk=12345)
         limit(limits)
         names = ("CORE", "FSIZE", "DATA", "AS")

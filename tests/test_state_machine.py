@@ -18,13 +18,13 @@ from engine.errors import EngineError
 from engine.labelling.repair import repair
 from engine.labelling.shard_labeller import label_missing, label_shard
 from store import Store
-from store.checked_json import copy_name
-from store.contents import is_store
 from store.errors import DamageError, StoreError, StoreMissingError
-from store.findings import Finding
+from store.format.findings import Finding
+from store.format.header import is_store
+from store.format.json_file import copy_name
 from store.storage import MemoryStorage, Storage
-from store.verification import verify_store
-from store.verify import verify
+from store.verify.process import verify_store
+from store.verify.verify import verify
 
 ROWS, SHARDS = 20, 4
 SETS = ("one", "second")

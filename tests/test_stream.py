@@ -32,13 +32,15 @@ from store_factory import (
 
 from store import Store
 from store.errors import DamageError, MismatchError, StoreMissingError
-from store.gold_round import Labelled, add_round
-from store.order import BLOCK_ROWS, WINDOW_BLOCKS, EpochOrder
-from store.row_set import RowSet
-from store.schema import shard_of
-from store.selection import Selection, fingerprints, freeze_selection
+from store.format.layout import shard_of
+from store.gold.add_round import Labelled, add_round
+from store.gold.fingerprint import fingerprints
+from store.rows.family_reader import failed_rows
+from store.rows.order import BLOCK_ROWS, WINDOW_BLOCKS, EpochOrder
+from store.rows.row_set import RowSet
+from store.selections.selection import Selection, freeze_selection
 from store.storage import MemoryStorage
-from store.stream import Batch, Stream, StreamConfig, failed_rows
+from store.stream import Batch, Stream, StreamConfig
 
 WINDOW = BLOCK_ROWS * WINDOW_BLOCKS
 MANY = 2 * WINDOW + 12_345

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.schema import corpus_schema
-from store.texts import add_statistics, corpus_batch, corpus_statistics, text_hash
+from store.families.corpus import add_statistics, corpus_batch, corpus_schema, corpus_statistics, text_hash
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 

@@ -36,16 +36,16 @@ from engine.errors import EngineError
 from engine.labelling.repair import Repair, repair
 from engine.labelling.shard_labeller import Labeller, label_shard
 from store import Store
-from store.checked_json import copy_name, from_json, to_json
 from store.errors import DamageError, StoreMissingError
-from store.findings import Finding, Kind
-from store.manifest import MANIFEST
-from store.records import data_name, record_name
-from store.schema import rejects_schema
-from store.statistics import shard_statistics
+from store.families.kind import shard_statistics
+from store.families.rejects import rejects_schema
+from store.format.family import MANIFEST
+from store.format.findings import Finding, Kind
+from store.format.json_file import copy_name, from_json, to_json
+from store.format.record import data_name, record_name
 from store.storage import LocalStorage, MemoryStorage, Storage
-from store.verification import verify_store
-from store.verify import verify
+from store.verify.process import verify_store
+from store.verify.verify import verify
 
 ROWS = 12
 SETS = ("one", "second")

@@ -12,7 +12,7 @@ from engine.labelling.fake import FakeJob, fake_encoding, fake_labeller
 from engine.labelling.shard_labeller import Labeller
 from engine.labelling.work import Work, carry_out
 from store import Store
-from store.contents import is_store
+from store.format.header import is_store
 from store.storage import Storage
 
 CLASSES = ("bad", "good")

@@ -18,7 +18,7 @@ from engine.inputs.columns import ColumnNames
 from engine.inputs.gold import Gold, GoldConfig, read_gold
 from engine.model import Classifier, load_classifier, parameters
 from engine.progress import Tick, silent
-from store.soft_labels import softmax
+from store.families.labels import softmax
 
 
 @dataclass(frozen=True, kw_only=True)

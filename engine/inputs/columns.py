@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from engine.errors import InputError
-from store.cells import STORE_ID
+from store.selections.csv_safe import STORE_ID
 
 MAX_COLUMNS = 4096
 _PLAIN = {

@@ -23,8 +23,8 @@ from engine.inputs.columns import ColumnNames
 from engine.inputs.duplicates import DuplicateFinder
 from engine.inputs.seen import SeenFile, see
 from engine.progress import Tick
-from store.schema import rejects_schema
-from store.shard import ShardWriter
+from store.families.rejects import rejects_schema
+from store.format.shard import ShardWriter
 
 _REJECTS_AT_ONCE = 1 << 16
 

@@ -15,7 +15,7 @@ from engine.labelling.devices import device_kind
 from engine.model import Classifier
 from engine.packed_model import COMPILED, FUSED, choose_path
 from store.errors import MismatchError
-from store.manifest import Family
+from store.format.family import Family
 
 CHECK_ROWS = 8
 _USE = ("_name_or_path", "transformers_version", "id2label", "label2id", "dtype", "torch_dtype", "architectures")

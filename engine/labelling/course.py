@@ -7,7 +7,7 @@ from engine.labelling.notes import Notes
 from engine.labelling.shard_report import ShardReport
 from engine.progress import Tick
 from store import Store
-from store.manifest import Family
+from store.format.family import Family
 
 
 class Course:

@@ -15,8 +15,8 @@ from engine.labelling.shard_labeller import Labeller
 from engine.model import Classifier, load_classifier, named
 from engine.packed_model import COMPILED
 from store import Store
-from store.contents import check_classes
 from store.errors import StoreMissingError
+from store.snapshot import check_classes
 from store.storage import Storage
 
 

@@ -24,9 +24,10 @@ from engine.model import Classifier
 from engine.packed_model import COMPILED
 from engine.progress import Tick, silent
 from store import Store
-from store.contents import check_classes, is_store
 from store.errors import MismatchError
-from store.schema import check_name
+from store.format.header import is_store
+from store.format.names import check_name
+from store.snapshot import check_classes
 from store.storage import Storage, storage_at
 
 # Compiling takes tens of seconds in each worker, and makes up for that only in a run of minutes.

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from store.errors import StoreError
-from store.runs import RunLog
+from store.format.run_log import RunLog
 from store.storage import Storage
 
 _log = logging.getLogger("engine.labelling")
 
 
 class Notes:
-    """The notes of one run; see `store.runs.RunLog`."""
+    """The notes of one run; see `store.format.run_log.RunLog`."""
 
     def __init__(self, storage: Storage, about: dict[str, Any]) -> None:
         self._log = RunLog(storage, about)

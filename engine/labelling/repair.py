@@ -19,12 +19,12 @@ from engine.labelling.shard_tokens import tokenise_shard
 from engine.progress import Tick, silent
 from store import Store
 from store.errors import StoreError
-from store.findings import Finding
-from store.repair import remove_litter, restore_header, restore_small_files
-from store.schema import CORPUS, LABELS, REJECTS, TOKENS
+from store.format.findings import Finding
+from store.format.names import CORPUS, LABELS, REJECTS, TOKENS
 from store.storage import Storage
-from store.verification import Verification, verify_store
-from store.verify import readable_header
+from store.verify.process import Verification, verify_store
+from store.verify.repair import remove_litter, restore_header, restore_small_files
+from store.verify.verify import readable_header
 
 OpenLabeller = Callable[[Store, str], Labeller]
 """Loads the teacher of a label set."""
@@ -61,7 +61,7 @@ def repair(
 
     Args:
         storage: where.
-        found: what `store.verification.verify_store` found.
+        found: what `store.verify.process.verify_store` found.
         open_labeller: loads the teacher of a label set.
         inputs: where the input files are now, in the order in which they were given; where they were, if empty.
         tick: told how far it is.

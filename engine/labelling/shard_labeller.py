@@ -20,9 +20,9 @@ from engine.labelling.shard_tokens import shard_tokens
 from engine.progress import Tick, silent
 from engine.tokens import Encoding, Tokens
 from store import Store
-from store.manifest import Family
-from store.shard import write_shard
-from store.soft_labels import label_batch, label_statistics
+from store.families.labels import label_batch, label_statistics
+from store.format.family import Family
+from store.format.shard import write_shard
 
 
 class Computes(Protocol):

@@ -7,7 +7,7 @@ from engine.progress import Tick, silent
 from engine.stored_tokens import check_tokens, read_tokens, write_tokens
 from engine.tokens import Encoding, Tokens
 from store import Store
-from store.manifest import Family
+from store.format.family import Family
 
 # Texts tokenised between two ticks: a few hundred milliseconds.
 _TICK_TEXTS = 1024

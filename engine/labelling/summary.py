@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from engine.labelling.shard_report import ShardReport
 from store import Store
-from store.manifest import Family
+from store.format.family import Family
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from engine.labelling.summary import LabelSummary, summarise
 from engine.progress import Tick, silent
 from store import Store
 from store.errors import StoreError
-from store.manifest import Family
+from store.format.family import Family
 
 
 @dataclass(frozen=True, kw_only=True)

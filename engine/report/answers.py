@@ -18,9 +18,9 @@ from typing import Any
 import pyarrow as pa
 
 from engine.report.names import different
-from store.audit import Question, lacking, questions, read_questions
-from store.contents import Contents
-from store.sql_process import Limits, run_all_in_child
+from store.snapshot import Contents
+from store.sql.process import Limits, run_all_in_child
+from store.sql.questions import Question, lacking, questions, read_questions
 
 Row = dict[str, Any]
 LONGEST_TEXT = 400

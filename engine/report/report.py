@@ -20,8 +20,8 @@ from engine.report.set_plots import set_figures
 from engine.report.shard_plots import shard_figures
 from engine.report.tables import make_tables
 from engine.report.tiles import make_tiles
-from store.opened import Store, open_store
-from store.sql_process import Limits
+from store.sql.process import Limits
+from store.store import Store, open_store
 
 _MOST_CHOICES = 100  # as many classes have rows of their own in the answers
 

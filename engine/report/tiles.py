@@ -7,7 +7,7 @@ from typing import Any
 from engine.report.answers import Answers
 from engine.report.figures import percent
 from engine.report.names import short
-from store.contents import Contents
+from store.snapshot import Contents
 
 
 @dataclass(frozen=True, kw_only=True)

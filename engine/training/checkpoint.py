@@ -23,8 +23,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine.errors import TrainingError
-from store.checked_json import parse_json, to_json
 from store.errors import DamageError
+from store.format.json_file import parse_json, to_json
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 _NAME = re.compile(r"\d{8,}")

@@ -20,10 +20,11 @@ from engine.training.run_folder import RunFolder
 from engine.training.soft_steps import SoftLabels, SoftSteps, complete_label_sets
 from engine.training.trained import Trained
 from store import Store
-from store.calibration import Calibration, usable_calibration
-from store.gold import OWN, chosen_rounds, has_gold, rounds_sha256
-from store.schema import LABELS
-from store.selection import fingerprint, read_selection
+from store.format.names import LABELS
+from store.gold.calibration import Calibration, usable_calibration
+from store.gold.fingerprint import fingerprint
+from store.gold.held import OWN, chosen_rounds, has_gold, rounds_sha256
+from store.selections.selection import read_selection
 from store.storage import Storage
 
 

@@ -11,7 +11,7 @@ from engine.model import Classifier
 from engine.packed_model import choose_path
 from engine.tokens import Encoding
 from engine.training.ranks import Ranks
-from store.soft_labels import softmax
+from store.families.labels import softmax
 
 
 class HeldOut:

@@ -10,8 +10,8 @@ from engine.training.checkpoint import sync
 from engine.training.ranks import Ranks
 from engine.training.run_folder import UNFINISHED_WEIGHTS, WEIGHTS, RunFolder
 from store import Store
-from store.conditions import views_read
-from store.stream import chosen_rows
+from store.selections.selection import chosen_rows
+from store.sql.conditions import views_read
 
 Weights = npt.NDArray[np.float32]
 

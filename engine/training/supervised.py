@@ -16,7 +16,7 @@ from engine.training.run import RunConfig, Task, carry_out, gold_sha256, held_fo
 from engine.training.run_folder import RunFolder
 from engine.training.steps import Step
 from engine.training.trained import Trained
-from store.order import whole_order
+from store.rows.order import whole_order
 from store.stream import part_of
 
 

@@ -1,0 +1,68 @@
+"""Texts → the columns of a corpus shard. Pure Arrow and hashing; knows nothing of files or shards."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def text_hash(text: str) -> int:
+    """64 bits of BLAKE2b of the normalised text: case-folded, runs of white space as one space, none at the ends.
+
+    Equal for texts that a reader would call the same; FORMAT.md tells other languages how to compute it.
+    """
+    normalised = " ".join(text.casefold().split())
+    return int.from_bytes(hashlib.blake2b(normalised.encode(), digest_size=8).digest(), "little")
+
+
+def corpus_batch(
+    *, first_row: int, ids: pa.Array, texts: pa.Array, labels: pa.Array, extras: dict[str, pa.Array]
+) -> pa.RecordBatch:
+    """One record batch of the corpus.
+
+    Args:
+        first_row: row number of the first row; the others follow it without a gap.
+        ids: (rows,) string.
+        texts: (rows,) string.
+        labels: (rows,) int16, index of the gold class or null.
+        extras: (rows,) kept input columns, by name.
+    """
+    hashes = (text_hash(text) for text in texts.to_pylist())
+    columns = [
+        pa.array(np.arange(first_row, first_row + len(texts))),
+        ids,
+        texts,
+        labels,
+        pc.utf8_length(texts),
+        pa.array(np.fromiter(hashes, np.uint64, count=len(texts))),
+        *extras.values(),
+    ]
+    return pa.record_batch(columns, schema=corpus_schema({name: array.type for name, array in extras.items()}))
+
+
+def corpus_statistics() -> dict[str, Any]:
+    """Statistics of a corpus shard of no rows; `add_statistics` adds a batch to them."""
+    return {"characters": 0, "gold": 0}
+
+
+def add_statistics(statistics: dict[str, Any], batch: pa.RecordBatch) -> None:
+    """Count ``batch`` into ``statistics``."""
+    statistics["characters"] += pc.sum(batch.column("n_chars")).as_py() or 0
+    statistics["gold"] += batch.num_rows - batch.column("label").null_count
+
+
+def corpus_schema(extras: dict[str, pa.DataType] | None = None) -> pa.Schema:
+    """Texts and what came with them. ``extras``: kept input columns, in order."""
+    return pa.schema(
+        [
+            pa.field("row", pa.int64(), nullable=False),
+            pa.field("id", pa.string(), nullable=False),
+            pa.field("text", pa.string(), nullable=False),
+            pa.field("label", pa.int16()),
+            pa.field("n_chars", pa.int32(), nullable=False),
+            pa.field("text_hash", pa.uint64(), nullable=False),
+            *(pa.field(name, type_) for name, type_ in (extras or {}).items()),
+        ]
+    )

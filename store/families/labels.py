@@ -1,0 +1,126 @@
+"""Logits → the columns of a label shard. The derived columns come from the stored fp16 logits, not from finer ones.
+
+Pure numpy and Arrow; knows nothing of models, files or shards.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+NON_FINITE = "non-finite logits"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """What a row of logits says, in one value each.
+
+    Attributes:
+        prediction: (rows,) int16, index of the largest logit; the first of equal ones.
+        confidence: (rows,) float32, the largest softmax probability.
+        margin: (rows,) float32, the largest probability minus the second.
+        entropy: (rows,) float32, of the softmax, in nats.
+    """
+
+    prediction: npt.NDArray[np.int16]
+    confidence: npt.NDArray[np.float32]
+    margin: npt.NDArray[np.float32]
+    entropy: npt.NDArray[np.float32]
+
+
+def softmax(logits: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Probabilities, (rows, classes) float64, of ``logits``, (rows, classes) of any float type."""
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    probabilities: npt.NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def derive(logits: npt.NDArray[np.float16]) -> Derived:
+    """The derived columns of ``logits``, (rows, classes) float16, all finite, at least two classes."""
+    probabilities = softmax(logits)
+    top_two = np.partition(probabilities, -2, axis=1)[:, -2:]
+    logs = np.log(probabilities, where=probabilities > 0, out=np.zeros_like(probabilities))
+    return Derived(
+        prediction=logits.argmax(axis=1).astype(np.int16),
+        confidence=top_two[:, 1].astype(np.float32),
+        margin=(top_two[:, 1] - top_two[:, 0]).astype(np.float32),
+        entropy=np.maximum(0, -(probabilities * logs).sum(axis=1)).astype(np.float32),
+    )
+
+
+def label_batch(
+    *,
+    first_row: int,
+    logits: npt.NDArray[np.float16],
+    n_tokens: npt.NDArray[np.uint16],
+    truncated: npt.NDArray[np.bool_],
+) -> pa.RecordBatch:
+    """One record batch of the labels family. A row whose logits are not all finite becomes a failure.
+
+    Args:
+        first_row: row number of the first row; the others follow it without a gap.
+        logits: (rows, classes) float16, in the store's class order.
+        n_tokens: (rows,) tokens that the model saw, special ones included.
+        truncated: (rows,) whether the text had more.
+    """
+    rows, classes = logits.shape
+    failed = ~np.all(np.isfinite(logits), axis=1)
+    kept = np.where(failed[:, None], np.float16(0), logits)
+    derived = derive(kept)
+    schema = labels_schema(classes)
+    values = pa.array(kept.reshape(-1), type=pa.float16())
+    return pa.record_batch(
+        [
+            pa.array(np.arange(first_row, first_row + rows)),
+            pa.FixedSizeListArray.from_arrays(values, type=schema.field("logits").type, mask=pa.array(failed)),
+            pa.array(derived.prediction, mask=failed),
+            pa.array(derived.confidence, mask=failed),
+            pa.array(derived.margin, mask=failed),
+            pa.array(derived.entropy, mask=failed),
+            pa.array(n_tokens, type=pa.uint16()),
+            pa.array(truncated),
+            pa.array(np.where(failed, NON_FINITE, ""), mask=~failed, type=pa.string()),
+        ],
+        schema=schema,
+    )
+
+
+def label_statistics(batch: pa.RecordBatch) -> dict[str, Any]:
+    """What a label shard's record says of it. A pure function of the shard's rows."""
+    classes = batch.schema.field("logits").type.list_size
+    prediction = batch.column("prediction").drop_null().to_numpy(zero_copy_only=False)
+    confidence = batch.column("confidence").drop_null().to_numpy(zero_copy_only=False)
+    return {
+        "failed": batch.column("prediction").null_count,
+        "truncated": int(batch.column("truncated").to_numpy(zero_copy_only=False).sum()),
+        "tokens": int(batch.column("n_tokens").to_numpy().astype(np.int64).sum()),
+        "predictions": np.bincount(prediction, minlength=classes).tolist(),
+        "mean_confidence": round(float(confidence.astype(np.float64).mean()), 6) if len(confidence) else None,
+    }
+
+
+def labels_schema(classes: int, *, logit: pa.DataType | None = None) -> pa.Schema:
+    """Soft labels of one model.
+
+    Args:
+        classes: number of classes, C.
+        logit: type of one logit: float16 as stored (the default), or float32 to read with DuckDB, whose
+            Arrow scan refuses float16.
+    """
+    return pa.schema(
+        [
+            pa.field("row", pa.int64(), nullable=False),
+            pa.field("logits", pa.list_(pa.field("item", logit or pa.float16(), nullable=False), classes)),
+            pa.field("prediction", pa.int16()),
+            pa.field("confidence", pa.float32()),
+            pa.field("margin", pa.float32()),
+            pa.field("entropy", pa.float32()),
+            pa.field("n_tokens", pa.uint16(), nullable=False),
+            pa.field("truncated", pa.bool_(), nullable=False),
+            pa.field("failure", pa.string()),
+        ]
+    )

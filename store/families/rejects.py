@@ -1,0 +1,41 @@
+"""Refused input rows: their columns and checks."""
+
+import pyarrow as pa
+
+from store.format.findings import Problem, damaged
+from store.format.header import Header
+from store.format.names import REJECTS
+from store.format.shard import check_bytes
+from store.storage import Storage
+
+
+def rejects_schema() -> pa.Schema:
+    """Input rows that were refused. ``source_row`` counts from 1 inside its file."""
+    return pa.schema(
+        [
+            pa.field("file", pa.string(), nullable=False),
+            pa.field("source_row", pa.int64(), nullable=False),
+            pa.field("id", pa.string()),
+            pa.field("reason", pa.string(), nullable=False),
+        ]
+    )
+
+
+def check_rejects(storage: Storage, header: Header) -> Problem | None:
+    """What is wrong with the file of refused rows."""
+    said = header.rejects
+    problem = check_bytes(storage, f"{REJECTS}/{said['file']}", size=said["bytes"], sha256=said["sha256"])
+    return problem or damaged(_check_reject_rows(storage, header))
+
+
+def _check_reject_rows(storage: Storage, header: Header) -> str:
+    said = header.rejects
+    try:
+        table = pa.ipc.open_file(storage.read(f"{REJECTS}/{said['file']}")).read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        return f"has the bytes that the header says and cannot be read: {error}"
+    if not table.schema.equals(rejects_schema()) or table.num_rows != said["rows"]:
+        columns = ", ".join(table.column_names)
+        return f"holds {table.num_rows:,} rows of {columns}; the header says {said['rows']:,} rows"
+    return ""

@@ -1,0 +1,1 @@
+"""The format of a store on disk: small files, records, shards and the rules that tie them together."""

@@ -1,0 +1,89 @@
+"""The header of a store, ``store.json``: what was fixed when it was made."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from store.errors import DamageError, FormatError, StoreExistsError, StoreMissingError
+from store.format.json_file import copy_name, freeze, from_json, frozen, is_there
+from store.format.names import FORMAT_VERSION
+from store.storage import Storage
+
+HEADER = "store.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """``store.json``: what was frozen when the inputs had been read for the first time.
+
+    Attributes:
+        format_version: of the layout.
+        classes: class names; a label is an index into them.
+        rows: rows of the corpus.
+        shards: shards of every family (`store.format.layout.shard_range` cuts the rows).
+        extras: kept input columns: name → Arrow type in words.
+        inputs: one entry a file: path as given, size in bytes, sha256, rows, rejected.
+        rejects: name, rows, bytes and sha256 of the file of refused rows.
+    """
+
+    format_version: int = FORMAT_VERSION
+    classes: list[str]
+    rows: int
+    shards: int
+    extras: dict[str, str]
+    inputs: list[dict[str, Any]]
+    rejects: dict[str, Any]
+
+
+def read_header(storage: Storage) -> Header:
+    """The header of the store at ``storage``.
+
+    Raises:
+        StoreMissingError: there is no store.
+        FormatError: it has a format that this program does not know.
+        DamageError: it is not JSON, or fields are missing or too many.
+    """
+    try:
+        return parse_header(storage, frozen(storage, HEADER) or from_json(storage, HEADER))
+    except StoreMissingError:
+        raise StoreMissingError(
+            f"{storage.location} is not a store: it has no {HEADER}. `engine label INPUT… --store …` makes one"
+        ) from None
+
+
+def parse_header(storage: Storage, raw: dict[str, Any]) -> Header:
+    """The header that ``raw`` is.
+
+    Raises:
+        FormatError: it has a format that this program does not know.
+        DamageError: fields are missing or too many.
+    """
+    version = raw.get("format_version")
+    if version is None:
+        raise DamageError(f"{storage.location}/{HEADER} is damaged: it says no format version")
+    if version != FORMAT_VERSION:
+        raise FormatError(
+            f"{storage.location} has format version {version}, and this program knows {FORMAT_VERSION}; update it"
+        )
+    try:
+        return Header(**raw)
+    except TypeError as error:
+        raise DamageError(f"{storage.location}/{HEADER} is damaged: {error}") from None
+
+
+def is_store(storage: Storage) -> bool:
+    """Whether the header of a store is at ``storage``."""
+    return any(is_there(storage, name) for name in (HEADER, copy_name(HEADER)))
+
+
+def create(storage: Storage, header: Header) -> Header:
+    """Freeze ``header`` as the store's; the header that holds, where an equal one was first.
+
+    Raises:
+        StoreExistsError: the first one is different.
+    """
+    freeze(storage, HEADER, dataclasses.asdict(header))
+    first = read_header(storage)
+    if first != header:
+        raise StoreExistsError(f"{storage.location}: another run made this store from other inputs; use another folder")
+    return first

@@ -1,0 +1,45 @@
+"""The columns of each family, as Arrow schemas, and the rule that cuts rows into shards.
+
+This module knows names and types. It reads and writes nothing.
+"""
+
+import re
+
+from store.errors import InvalidNameError
+
+FORMAT_VERSION = 1
+CORPUS = "corpus"
+TOKENS = "tokens"
+LABELS = "labels"
+GOLD = "gold"
+REJECTS = "rejects"
+
+RESERVED_COLUMNS = (
+    "row", "id", "text", "label", "n_chars", "text_hash", "class", "shard", "gold", "gold_class", "gold_round",
+    "gold_source", "label_set", "prediction", "confidence", "margin", "entropy", "n_tokens", "truncated", "failure",
+    "logits",
+)  # fmt: skip
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def is_name(name: str) -> bool:
+    """Whether ``name`` can be that of a label set, an encoding or a selection."""
+    return _NAME.fullmatch(name) is not None
+
+
+def check_name(name: str, *, what: str) -> str:
+    """``name`` itself, if it can be the name of a label set, an encoding or a selection.
+
+    Args:
+        name: the name.
+        what: what it names, for the message.
+
+    Raises:
+        InvalidNameError: it does not match ``[a-z0-9][a-z0-9._-]{0,63}``.
+    """
+    if not is_name(name):
+        raise InvalidNameError(
+            f"{what} {name!r}: a name is 1 to 64 of a-z, 0-9, '.', '_' and '-', and begins with a letter or digit"
+        )
+    return name

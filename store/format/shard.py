@@ -1,0 +1,195 @@
+"""Record batches ⇄ one Arrow IPC file. The file format, not the stream format: a truncated stream reads short silently.
+
+The same rows give the same bytes, however they come. A file's batches all hold `BATCH_ROWS` rows, but for the last
+one, so that a reader finds a row without reading the others.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+
+from store.errors import DamageError, StoreMissingError
+from store.format.family import Family
+from store.format.findings import Kind, Problem, damaged
+from store.format.names import CORPUS
+from store.format.record import Record, data_name
+from store.storage import Staged, Storage
+
+BATCH_ROWS = 1024
+_REMEDY = "`engine verify STORE --repair` makes it again"
+
+
+def rebatch(tables: Iterable[pa.Table | pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of `BATCH_ROWS`, but for the last. Holds one batch and one input at a time."""
+    pending: list[pa.Table] = []
+    held = 0
+    for piece in tables:
+        table = pa.Table.from_batches([piece]) if isinstance(piece, pa.RecordBatch) else piece
+        pending.append(table.cast(schema))
+        held += table.num_rows
+        if held >= BATCH_ROWS:
+            whole = pa.concat_tables(pending)
+            cut = held - held % BATCH_ROWS
+            for start in range(0, cut, BATCH_ROWS):
+                yield one_batch(whole.slice(start, BATCH_ROWS))
+            pending, held = [whole.slice(cut)], held - cut
+    if held:
+        yield one_batch(pa.concat_tables(pending))
+
+
+def one_batch(table: pa.Table) -> pa.RecordBatch:
+    """A copy of ``table``: a slice would be written with the beginning of the row behind it as padding."""
+    if table.num_rows == 0:
+        return pa.RecordBatch.from_pylist([], schema=table.schema)
+    return pa.record_batch([pa.concat_arrays(column.chunks) for column in table.columns], schema=table.schema)
+
+
+class ShardWriter:
+    """Writes one file of a family, batch by batch, and publishes it under its hash's name.
+
+    Use as a context manager: what is not published when it ends is removed, and what is published is its writer's,
+    whom nobody takes for dead, until then.
+    """
+
+    def __init__(self, storage: Storage, schema: pa.Schema, *, compressed: bool) -> None:
+        self.rows = 0
+        self._staged: Staged = storage.stage()
+        options = pa.ipc.IpcWriteOptions(compression="zstd" if compressed else None)
+        self._writer = pa.ipc.new_file(self._staged, schema, options=options)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append ``batch``."""
+        self._writer.write_batch(batch)
+        self.rows += batch.num_rows
+
+    def finish(self) -> str:
+        """Write the end of the file, once; its sha256."""
+        if self._writer is not None:
+            self._writer.close()  # the second time, Arrow would write it again
+            self._writer = None
+        return self._staged.sha256
+
+    def publish(self, folder: str, shard: int) -> tuple[str, int, str]:
+        """Finish the file and make it visible; its name in ``folder``, size in bytes and sha256."""
+        name = data_name(shard, self.finish())
+        self._staged.publish(f"{folder}/{name}")
+        return name, self._staged.size, self._staged.sha256
+
+    def __enter__(self) -> "ShardWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._staged.discard()
+
+
+def write_shard(
+    family: Family,
+    shard: int,
+    first_row: int,
+    batches: Iterable[pa.RecordBatch],
+    *,
+    schema: pa.Schema,
+    statistics: dict[str, Any],
+    computed: dict[str, Any] | None = None,
+) -> bool:
+    """Write and commit one shard; False where another writer had committed equal bytes.
+
+    Args:
+        family: where it goes.
+        shard: its number.
+        first_row: row number of its first row.
+        batches: its rows.
+        schema: of the family.
+        statistics: for its record; read after ``batches`` is exhausted, so that a generator may fill it.
+        computed: for its record.
+    """
+    with ShardWriter(family.storage, schema, compressed=family.path == CORPUS) as writer:
+        for batch in rebatch(batches, schema):
+            writer.write(batch)
+        file, size, sha256 = writer.publish(family.path, shard)
+        return family.commit(
+            Record(
+                shard=shard,
+                first_row=first_row,
+                rows=writer.rows,
+                file=file,
+                bytes=size,
+                sha256=sha256,
+                statistics=statistics,
+                computed=computed or {},
+            )
+        )
+
+
+def open_shard(
+    family: Family, record: Record, *, check_hash: bool = False, columns: Sequence[int] | None = None
+) -> pa.ipc.RecordBatchFileReader:
+    """A reader of a committed shard, memory-mapped where the storage allows.
+
+    Args:
+        family: where it lies.
+        record: its commit.
+        check_hash: compare every byte with the record first.
+        columns: places of those that are read, ascending; all where None.
+
+    Raises:
+        DamageError: the file is missing, has another size or hash, or is no Arrow file.
+    """
+    name = f"{family.storage.location}/{family.path}/{record.file}"
+    try:
+        buffer = family.storage.read(f"{family.path}/{record.file}")
+    except StoreMissingError:
+        raise DamageError(f"{name} is missing, and its record says that it is committed; {_REMEDY}") from None
+    if buffer.size != record.bytes:
+        raise DamageError(f"{name} has {buffer.size:,} bytes and its record says {record.bytes:,}; {_REMEDY}")
+    if check_hash and hashlib.sha256(buffer).hexdigest() != record.sha256:
+        raise DamageError(f"{name} is damaged: its sha256 is not that of its record; {_REMEDY}")
+    try:
+        options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else list(columns))
+        reader = pa.ipc.open_file(buffer, options=options)
+    except (pa.ArrowException, OSError) as error:
+        raise DamageError(f"{name} is damaged: {error}") from None
+    return reader
+
+
+def read_shard(family: Family, record: Record, *, check_hash: bool = False) -> pa.Table:
+    """All rows of a committed shard.
+
+    Args:
+        family: where it lies.
+        record: its commit.
+        check_hash: compare every byte with the record first.
+
+    Raises:
+        DamageError: as `open_shard`, or a batch cannot be read.
+    """
+    reader = open_shard(family, record, check_hash=check_hash)
+    with damage_named(family, record):
+        return reader.read_all()
+
+
+@contextmanager
+def damage_named(family: Family, record: Record) -> Iterator[None]:
+    """Say of Arrow's errors inside which file is damaged."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise DamageError(f"{family.storage.location}/{family.path}/{record.file} is damaged: {error}") from None
+
+
+def check_bytes(storage: Storage, name: str, *, size: int, sha256: str) -> Problem | None:
+    """What is wrong with the bytes of a data file."""
+    try:
+        buffer = storage.read(name)
+        found = hashlib.sha256(buffer).hexdigest()
+    except StoreMissingError:
+        return Problem(Kind.MISSING, "is missing")
+    except OSError as error:
+        return Problem(Kind.DAMAGED, f"cannot be read: {error.strerror or error}")
+    if buffer.size != size:
+        return Problem(Kind.DAMAGED, f"has {buffer.size:,} bytes, and its record says {size:,}")
+    same = found == sha256
+    return None if same else damaged(f"has the sha256 {found[:16]}, and its record says {sha256[:16]}")

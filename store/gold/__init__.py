@@ -1,0 +1,1 @@
+"""Human labels that came after the corpus, and the calibrations that they give."""

@@ -1,0 +1,39 @@
+"""Row numbers → the gold label that holds for each: what a stream gives as its column ``gold``."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from store.format.names import CORPUS
+from store.gold.held import GOLD_COLUMNS, held_gold
+from store.rows.family_reader import Columns, FamilyReader
+from store.rows.order import Rows
+from store.snapshot import Contents
+
+
+class GoldReader:
+    """As `store.rows.family_reader.FamilyReader`, for the one column ``gold``.
+
+    Args:
+        contents: the store.
+        rounds: those that count, 0 being the corpus's own; all that there are now where None.
+
+    Attributes:
+        types: of the column, by name.
+    """
+
+    def __init__(self, contents: Contents, rounds: Sequence[int] | None = None) -> None:
+        self.types = {"gold": GOLD_COLUMNS.field("gold").type}
+        self._held = held_gold(contents, rounds)
+        self._own = FamilyReader(contents, CORPUS, ["label"])
+
+    def read(self, members: Rows) -> list[Columns]:
+        """The gold labels of ``members``, which ascend; null for a row without one.
+
+        Raises:
+            StoreMissingError: the shard of one of them is not committed.
+            DamageError: a file is not as its record says.
+        """
+        labels = [piece["label"] for piece in self._own.read(members)]
+        own = pa.concat_arrays(labels) if labels else pa.nulls(0, pa.int16())
+        return [{"gold": self._held.column("gold", members, own)}]

@@ -1,0 +1,1 @@
+"""Row numbers and the columns that belong to them: orders, sets and readers. Knows no SQL."""

@@ -1,0 +1,141 @@
+"""Row numbers → the columns of one family, in memory of their own. What a stream reads its windows with.
+
+Several threads may read at once.
+"""
+
+import threading
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from store.errors import StoreMissingError
+from store.format.layout import shard_of
+from store.format.names import CORPUS
+from store.format.shard import BATCH_ROWS, damage_named, open_shard, read_shard
+from store.rows.list_bytes import as_bytes
+from store.rows.order import Rows
+from store.snapshot import Contents
+
+_OPEN_SHARDS = 64
+_KEPT_BATCHES = 2048
+_FEW_RUNS = 8
+
+Columns = dict[str, pa.Array]
+
+
+class FamilyReader:
+    """Rows of one family by number, with few shards open at a time.
+
+    Args:
+        contents: the store.
+        path: of the family.
+        columns: to read.
+
+    Attributes:
+        types: of the columns, by name.
+    """
+
+    def __init__(self, contents: Contents, path: str, columns: list[str]) -> None:
+        schema = contents.schema(path)
+        self.types = {name: schema.field(name).type for name in columns}
+        self._is_compressed = path == CORPUS
+        # Arrow copies what it is told to read. That is right for what is decompressed; the rest is mapped.
+        self._places = sorted(map(schema.get_field_index, columns)) if self._is_compressed else None
+        self._header = contents.header
+        self._contents = contents
+        self._family = contents.family(path)
+        self._records = self._family.records() if columns else {}
+        self._open: dict[int, Any] = {}
+        self._batches: dict[tuple[int, int], Columns] = {}
+        self._lock = threading.Lock()
+
+    def read(self, members: Rows) -> list[Columns]:
+        """The columns of ``members``, which ascend, in pieces one after the other; lists as `store.rows.list_bytes` has them.
+
+        Raises:
+            StoreMissingError: the shard of one of them is not committed.
+            DamageError: a file is not as its record says.
+        """
+        pieces: list[Columns] = []
+        position = 0
+        while position < len(members):
+            shard = shard_of(int(members[position]), rows=self._header.rows, shards=self._header.shards)
+            first, stop = self._contents.shard_range(shard)
+            end = int(np.searchsorted(members, stop))
+            pieces += self._read_shard(shard, members[position:end] - first)
+            position = end
+        return pieces
+
+    def _read_shard(self, shard: int, local: Rows) -> list[Columns]:
+        batches = local // BATCH_ROWS
+        edges = [0, *(np.flatnonzero(np.diff(batches)) + 1).tolist(), len(local)]
+        with damage_named(self._family, self._records[shard]):
+            pieces: list[Columns] = []
+            for begin, end in pairwise(edges):
+                number = int(batches[begin])
+                pieces += _rows_of(self._batch(shard, number), local[begin:end] - number * BATCH_ROWS)
+            return pieces
+
+    def _batch(self, shard: int, number: int) -> Columns:
+        """The columns of one batch of a shard; kept for the next window where they are mapped and not decompressed."""
+        columns = self._batches.get((shard, number))
+        if columns is None:
+            reader = self._reader(shard)
+            with self._lock:
+                batch = reader.get_batch(number)
+            columns = {name: _gathered(batch.column(name)) for name in self.types}
+            if not self._is_compressed:
+                if len(self._batches) >= _KEPT_BATCHES:
+                    self._batches.clear()
+                self._batches[shard, number] = columns
+        return columns
+
+    def _reader(self, shard: int) -> Any:
+        if shard not in self._records:
+            raise StoreMissingError(
+                f"{self._contents.location}/{self._family.path}: shard {shard} is not committed yet; "
+                "run the command that makes it again"
+            )
+        with self._lock:
+            if shard not in self._open:
+                if len(self._open) >= _OPEN_SHARDS:
+                    self._open.clear()
+                self._open[shard] = open_shard(self._family, self._records[shard], columns=self._places)
+            return self._open[shard]
+
+
+def _gathered(column: pa.Array) -> pa.Array:
+    """``column`` in the form in which rows of it are gathered: lists as byte strings, texts with long offsets.
+
+    Texts of a window may have more than 2 GiB together.
+    """
+    if pa.types.is_list(column.type):
+        return as_bytes(column)
+    return column.cast(pa.large_string()) if pa.types.is_string(column.type) else column
+
+
+def _rows_of(columns: Columns, rows: Rows) -> list[Columns]:
+    """``rows``, which ascend, of ``columns``; without a copy where they stand side by side, as those of a block do."""
+    edges = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
+    if len(edges) * _FEW_RUNS > len(rows):
+        indices = pa.array(rows)
+        return [{name: column.take(indices) for name, column in columns.items()}]
+    starts = rows[edges[:-1]].tolist()
+    return [
+        {name: column.slice(start, stop - begin) for name, column in columns.items()}
+        for start, (begin, stop) in zip(starts, pairwise(edges), strict=True)
+    ]
+
+
+def failed_rows(contents: Contents, labels: str) -> Rows:
+    """Row numbers whose labelling failed, ascending. Reads only shards whose record counts failures."""
+    family = contents.label_set(labels)
+    failed = [np.empty(0, np.int64)]
+    for record in family.records().values():
+        if not record.statistics.get("failed"):
+            continue
+        column = read_shard(family, record).column("failure")
+        failed.append(record.first_row + np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False)))
+    return np.concatenate(failed)

@@ -1,0 +1,139 @@
+"""The card of a selection: what its file of bits holds and how that came about, and how both files are called.
+
+Its exclusive creation is what freezes the selection. This module opens no file of bits.
+"""
+
+import dataclasses
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from store.errors import DamageError, InvalidNameError
+from store.format.json_file import frozen
+from store.format.names import CORPUS, GOLD, LABELS, check_name, is_name
+from store.rows.row_set import WORD_ROWS
+from store.snapshot import Contents
+from store.storage import Storage
+
+SELECTIONS = "selections"
+_BITS = re.compile(r"(.+)-[0-9a-f]{16}\.bits")
+_COPY = ".copy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a selection is called and how it came about.
+
+    Attributes:
+        name: of the selection.
+        sql: what stood behind WHERE; None where there was none.
+        order_by: what stood behind ORDER BY; equal rows came in the order of their numbers.
+        limit: how many of the first rows were kept; None for all.
+        labels: the label set that the SQL saw; None where it saw none.
+        algebra: names of other selections: ``and`` those that it lies inside of, ``or`` those that were added and
+            ``not`` those that were taken out.
+        sources: the fingerprint of each family that it was made from, by path.
+    """
+
+    name: str
+    sql: str | None = None
+    order_by: str | None = None
+    limit: int | None = None
+    labels: str | None = None
+    algebra: dict[str, list[str]] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """These attributes alone."""
+        return {one.name: getattr(self, one.name) for one in dataclasses.fields(Origin)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card(Origin):
+    """``selections/<name>.json``.
+
+    Attributes:
+        rows: rows of the store.
+        selected: how many of them are in the selection.
+        file: name of the file of bits beside the card: ``<name>-<first 16 of sha256>.bits``.
+        bytes: size of that file.
+        sha256: of that file, hexadecimal.
+    """
+
+    rows: int
+    selected: int
+    file: str
+    bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if not (type(self.rows) is int and type(self.selected) is int and 0 <= self.selected <= self.rows):
+            raise TypeError(f"it selects {self.selected} of {self.rows} rows")
+        if self.file != bits_name(self.name, self.sha256):
+            raise TypeError(f"file is {self.file!r}, and must be {bits_name(self.name, self.sha256)!r}")
+        if self.bytes != -(-self.rows // WORD_ROWS) * 8:
+            raise TypeError(f"bytes is {self.bytes}, which is not one bit for each of {self.rows} rows")
+        if not isinstance(self.sources, dict) or not all(map(_is_source, self.sources.items())):
+            raise TypeError(f"sources are {self.sources}, and must be families and their fingerprints")
+
+
+def _is_source(source: tuple[str, Any]) -> bool:
+    path, sha256 = source
+    kind, _, name = path.partition("/")
+    return (path in (CORPUS, GOLD) or (kind == LABELS and is_name(name))) and isinstance(sha256, str)
+
+
+def bits_name(name: str, sha256: str) -> str:
+    """File name of a selection's bits."""
+    return f"{name}-{sha256[:16]}.bits"
+
+
+def selection_of_bits(file: str) -> str | None:
+    """Name of the selection whose bits ``file`` holds; None where it is no such file. Inverse of `bits_name`."""
+    match = _BITS.fullmatch(file)
+    return match[1] if match is not None and is_name(match[1]) else None
+
+
+def card_name(name: str) -> str:
+    """Where the card of the selection ``name`` is, from the store's root.
+
+    Raises:
+        InvalidNameError: it cannot be the name of a selection.
+    """
+    if check_name(name, what="selection").endswith(_COPY):
+        raise InvalidNameError(f"selection {name!r}: the copy of another one's card is called so; use another name")
+    return f"{SELECTIONS}/{name}.json"
+
+
+def begun_selections(storage: Storage) -> list[str]:
+    """Names of the selections that have a card or its copy, also a torn one; sorted."""
+    stems = (file.removesuffix(".json") for file in storage.list(SELECTIONS) if file.endswith(".json"))
+    names = {stem.removesuffix(_COPY) for stem in stems}
+    return sorted(name for name in names if is_name(name) and not name.endswith(_COPY))
+
+
+def card_there(contents: Contents, name: str) -> Card | None:
+    """The card of the selection ``name``, or its copy where that is lost; None where there is neither.
+
+    Raises:
+        DamageError: it is damaged, or that of another selection or store.
+    """
+    value = frozen(contents.storage, card_name(name))
+    return None if value is None else parse_card(contents, name, value)
+
+
+def parse_card(contents: Contents, name: str, value: dict[str, Any]) -> Card:
+    """The card of the selection ``name`` that ``value`` is.
+
+    Raises:
+        DamageError: it is none, or that of another selection or store.
+    """
+    place = f"{contents.location}/{card_name(name)}"
+    try:
+        card = Card(**value)
+    except TypeError as error:
+        raise DamageError(f"{place} is not a card of a selection: {error}") from None
+    if (card.name, card.rows) != (name, contents.header.rows):
+        raise DamageError(f"{place} is the card of {card.name!r}, in a store of {card.rows:,} rows")
+    return card

@@ -1,0 +1,173 @@
+"""A condition in SQL, and other selections → a frozen selection. What runs the SQL is handed in.
+
+The condition is asked of the view ``reviews``, or of ``corpus`` where no label set is joined.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from store.errors import DamageError, MismatchError, QueryError
+from store.format.names import CORPUS, GOLD, LABELS
+from store.gold.fingerprint import fingerprints
+from store.rows.row_set import Numbers, RowSet
+from store.selections.card import card_name
+from store.selections.selection import Selection, changed_source, freeze_selection, read_selection
+from store.snapshot import Contents
+from store.sql.conditions import order_clause, views_read, where_clause
+from store.sql.process import Ask
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which rows to select: those of ``where`` that are in all of ``and_``, and those of ``or_``, but none of ``not_``.
+
+    Attributes:
+        where: an SQL condition. Without one it is all rows, or none where only ``or_`` says with which to begin.
+        labels: the label set whose columns it may use, where there are several.
+        order_by: SQL: which of those rows come first; equal ones by row number.
+        limit: how many of the first to keep; all where None.
+        and_, or_, not_: names of other selections.
+    """
+
+    where: str | None = None
+    labels: str | None = None
+    order_by: str | None = None
+    limit: int | None = None
+    and_: tuple[str, ...] = ()
+    or_: tuple[str, ...] = ()
+    not_: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise QueryError(f"--limit is {self.limit}; it must be at least 1")
+        if self.order_by is not None and self.limit is None:
+            raise QueryError("--order-by says which rows --limit keeps, for a selection has no order; give --limit too")
+        if self.where is None and self.limit is None and not self.algebra:
+            raise QueryError("which rows? Give a condition (--where), other selections (--and, --or, --not) or --limit")
+
+    @property
+    def algebra(self) -> dict[str, list[str]]:
+        """Names of other selections, by what is done with them."""
+        named = {"and": self.and_, "or": self.or_, "not": self.not_}
+        return {word: list(names) for word, names in named.items() if names}
+
+    @property
+    def has_sql(self) -> bool:
+        """Whether the columns of a view are asked."""
+        return self.where is not None or self.order_by is not None
+
+
+def select(contents: Contents, name: str, wanted: Wanted, *, ask: Ask) -> Selection:
+    """Select rows and freeze them under ``name``.
+
+    Args:
+        contents: the store.
+        name: of the selection.
+        wanted: which rows.
+        ask: runs the SQL.
+
+    Raises:
+        QueryError: the SQL is refused or fails.
+        InvalidNameError: the selection cannot be called so.
+        StoreMissingError: there is no such label set or selection, or a family that is read is not finished.
+        StoreExistsError: there is a selection of that name with other rows.
+        MismatchError: what a named selection was made from has changed, or did so while this one was made.
+        DamageError: a file of the store is damaged.
+    """
+    card_name(name)
+    work = _Selecting(contents, wanted, ask)
+    sources = fingerprints(contents, work.families())
+    rows = work.rows()
+    if (change := changed_source(contents, sources)) is not None:
+        raise MismatchError(f"the selection {name!r} of {contents.location} {change}; select again")
+    for other in work.others.values():
+        sources |= other.sources
+    made = Selection(
+        name=name,
+        rows=rows,
+        sql=wanted.where,
+        order_by=wanted.order_by,
+        limit=wanted.limit,
+        labels=work.labels,
+        algebra=wanted.algebra,
+        sources=sources,
+    )
+    return freeze_selection(contents, made)
+
+
+class _Selecting:
+    """One selection in the making.
+
+    Attributes:
+        labels: the label set that is joined; None where none is.
+        others: the selections that are named.
+    """
+
+    def __init__(self, contents: Contents, wanted: Wanted, ask: Ask) -> None:
+        self._contents = contents
+        self._wanted = wanted
+        self._ask = ask
+        self.labels = self._label_set()
+        self.others = {name: read_selection(contents, name) for name in (*wanted.and_, *wanted.or_, *wanted.not_)}
+
+    def _label_set(self) -> str | None:
+        wanted = self._wanted
+        if wanted.labels is None and not (wanted.has_sql and len(self._contents.label_sets()) == 1):
+            return None
+        return self._contents.one_label_set(wanted.labels)
+
+    def families(self) -> set[str]:
+        """Paths of what may be read; the SQL is checked."""
+        views = views_read(self._wanted.where, self._wanted.order_by, ask=lambda sql: self._ask(sql, self.labels))
+        names = set(self._contents.label_sets()) if "labels" in views else set()
+        names |= {self.labels} if self.labels is not None else set()
+        return {CORPUS, *(f"{LABELS}/{name}" for name in names), *({GOLD} if "gold" in views else ())}
+
+    def rows(self) -> RowSet:
+        """The rows that are wanted."""
+        wanted, size = self._wanted, self._contents.header.rows
+        if not wanted.algebra:
+            order = "" if wanted.limit is None else order_clause(wanted.order_by)
+            clauses = where_clause(wanted.where) + order
+            return RowSet.of(self._numbers(clauses, limit=wanted.limit), size=size)
+        rows = self._combined()
+        if wanted.limit is None:
+            return rows
+        first = rows.numbers() if wanted.order_by is None else self._numbers(order_clause(wanted.order_by))
+        return RowSet.of(first[rows.has(first)][: wanted.limit], size=size)
+
+    def _combined(self) -> RowSet:
+        wanted, size = self._wanted, self._contents.header.rows
+        rows = RowSet.every(size)
+        if wanted.where is not None:
+            rows = RowSet.of(self._numbers(where_clause(wanted.where)), size=size)
+        elif wanted.or_ and not wanted.and_:
+            rows = ~rows
+        for name in wanted.and_:
+            rows &= self.others[name].rows
+        for name in wanted.or_:
+            rows |= self.others[name].rows
+        for name in wanted.not_:
+            rows &= ~self.others[name].rows
+        return rows
+
+    def _numbers(self, clauses: str, *, limit: int | None = None) -> Numbers:
+        """Row numbers, in order."""
+        view = "corpus" if self.labels is None else "reviews"
+        query = f"SELECT row FROM {view}{clauses}" + ("" if limit is None else f" LIMIT {limit}")
+        try:
+            numbers: Numbers = self._ask(query, self.labels).column("row").to_numpy().astype(np.int64)
+        except QueryError as error:
+            if not (hint := self._hint(str(error))):
+                raise
+            raise QueryError(f"{error}\n{hint}") from None
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < self._contents.header.rows:
+            raise DamageError(f"{self._contents.location} has row numbers that are not its own; see `engine verify`")
+        return numbers
+
+    def _hint(self, error: str) -> str:
+        if self.labels is not None or "Referenced column" not in error:
+            return ""
+        names = ", ".join(self._contents.label_sets()) or "none yet"
+        return f"Columns of a label set need one: choose it with --labels. This store has: {names}."

@@ -1,0 +1,193 @@
+"""Selections: sets of rows that are frozen under a name, with the SQL and the hashes of what they were made from.
+
+A selection is a file of bits, one a row, and a card. It holds as long as every family that it was made from is as it
+was. No SQL is run here: `store.selections.select` does that, and the stream obeys what is read here.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from store.errors import DamageError, MismatchError, StoreExistsError, StoreMissingError
+from store.format.findings import Kind, Problem
+from store.format.json_file import copy_name, freeze, is_there
+from store.format.names import LABELS
+from store.format.shard import check_bytes
+from store.gold.fingerprint import fingerprint
+from store.rows.family_reader import failed_rows
+from store.rows.row_set import RowSet
+from store.selections.card import (
+    SELECTIONS,
+    Card,
+    Origin,
+    begun_selections,
+    bits_name,
+    card_name,
+    card_there,
+    parse_card,
+)
+from store.snapshot import Contents
+
+BITS_REMEDY = "`engine select` with the same options writes it again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection(Origin):
+    """A set of rows and how it came about: see `store.selections.card.Origin`.
+
+    Attributes:
+        rows: which rows of the store are in it.
+    """
+
+    rows: RowSet
+
+    @property
+    def bits(self) -> bytes:
+        """(⌈size / 64⌉ · 8,) the words of ``rows``, little-endian: row r is bit r % 8 of byte r // 8."""
+        return self.rows.words.astype("<u8").tobytes()
+
+    @property
+    def card(self) -> Card:
+        """What its card says, where nobody was first."""
+        bits = self.bits
+        sha256 = hashlib.sha256(bits).hexdigest()
+        file, size, selected = bits_name(self.name, sha256), self.rows.size, len(self.rows)
+        return Card(rows=size, selected=selected, file=file, bytes=len(bits), sha256=sha256, **self.origin)
+
+
+def selections(contents: Contents) -> list[str]:
+    """Names of the frozen selections, sorted."""
+    cards = {name: card_name(name) for name in begun_selections(contents.storage)}
+    return [
+        name
+        for name, card in cards.items()
+        if any(is_there(contents.storage, file) for file in (card, copy_name(card)))
+    ]
+
+
+def freeze_selection(contents: Contents, selection: Selection) -> Selection:
+    """Freeze ``selection`` under its name, once, for good; the one that holds, which has the same rows.
+
+    Raises:
+        InvalidNameError: it cannot be called so.
+        StoreExistsError: there is one of that name with other rows.
+        MismatchError: there is one of that name with these rows, and what it was made from has changed.
+    """
+    card = selection.card
+    held = card_there(contents, card.name) or card
+    if held.sha256 == card.sha256:
+        held = parse_card(contents, card.name, _publish(contents, selection))
+    if held.sha256 != card.sha256:
+        raise StoreExistsError(
+            f"{contents.location} has a selection {card.name!r} of {held.selected:,} rows, and this one has "
+            f"{card.selected:,} rows and is another; use another name"
+        )
+    return read_selection(contents, card.name)
+
+
+def _publish(contents: Contents, selection: Selection) -> dict[str, Any]:
+    """Write the bits, also over damaged ones, and freeze the card; the card that holds."""
+    card, staged = selection.card, contents.storage.stage()
+    try:
+        staged.write(selection.bits)
+        staged.publish(f"{SELECTIONS}/{card.file}")
+        return freeze(contents.storage, card_name(card.name), dataclasses.asdict(card))
+    finally:
+        staged.discard()
+
+
+def read_selection(contents: Contents, name: str) -> Selection:
+    """The selection ``name``.
+
+    Raises:
+        StoreMissingError: there is none.
+        DamageError: its card or its bits are damaged.
+        MismatchError: a family that it was made from has changed.
+    """
+    card = read_card(contents, name)
+    if (problem := check_bits(contents, card)) is not None:
+        raise DamageError(f"{contents.location}/{SELECTIONS}/{card.file} {problem.text}; {BITS_REMEDY}")
+    if (change := changed_source(contents, card.sources)) is not None:
+        raise MismatchError(f"the selection {name!r} of {contents.location} {change}; select again under another name")
+    return Selection(rows=_rows(contents, card), **card.origin)
+
+
+def read_card(contents: Contents, name: str) -> Card:
+    """The card of the selection ``name``, whatever has become of its bits and sources.
+
+    Raises:
+        StoreMissingError: there is none.
+        DamageError: it is damaged, or that of another selection or store.
+    """
+    card = card_there(contents, name)
+    if card is None:
+        there = ", ".join(selections(contents)) or "none"
+        raise StoreMissingError(f"{contents.location} has no selection {name!r}; it has: {there}")
+    return card
+
+
+def check_bits(contents: Contents, card: Card) -> Problem | None:
+    """What is wrong with a selection's file of bits: its size and hash, and what it holds."""
+    problem = check_bytes(contents.storage, f"{SELECTIONS}/{card.file}", size=card.bytes, sha256=card.sha256)
+    if problem is not None:
+        return problem
+    rows = _rows(contents, card)
+    if len(rows) == card.selected and (rows & RowSet.every(card.rows)) == rows:
+        return None
+    return Problem(Kind.DAMAGED, f"holds {len(rows):,} of {card.rows:,} rows, and its card says {card.selected:,}")
+
+
+def _rows(contents: Contents, card: Card) -> RowSet:
+    words = np.frombuffer(contents.storage.read(f"{SELECTIONS}/{card.file}"), "<u8").astype(np.uint64)
+    return RowSet(size=card.rows, words=words)
+
+
+def changed_source(contents: Contents, sources: dict[str, str]) -> str | None:
+    """Which family is not as it was when ``sources`` were taken, in words; None where all are."""
+    for path, then in sources.items():
+        try:
+            now = fingerprint(contents, path)
+        except StoreMissingError as error:
+            return f"was made from {path}, and {error}"
+        if now != then:
+            return f"was made from {path} when its fingerprint was {then[:16]}, and it is {now[:16]} now"
+    return None
+
+
+def class_counts(contents: Contents, selection: Selection) -> list[dict[str, Any]]:
+    """How many of the selected rows its label set gives to each class, and to none, where labelling failed.
+
+    Returns:
+        A dict of ``class`` and ``selected`` a class, in the store's order; empty where it has no label set.
+    """
+    if selection.labels is None:
+        return []
+    classes = contents.header.classes
+    counts = np.zeros(len(classes) + 1, np.int64)
+    labels = contents.dataset(f"{LABELS}/{selection.labels}")
+    for batch in labels.to_batches(columns=["row", "prediction"]):
+        predictions = batch.column("prediction").fill_null(len(classes)).to_numpy()
+        chosen = predictions[selection.rows.has(batch.column("row").to_numpy())]
+        counts += np.bincount(chosen, minlength=len(classes) + 1)
+    named = zip([*classes, None], counts.tolist(), strict=True)
+    return [{"class": name, "selected": count} for name, count in named if name is not None or count]
+
+
+def chosen_rows(contents: Contents, *, labels: Iterable[str] = (), select: str | None = None) -> RowSet | None:
+    """The rows that a selection has and that all of some label sets have logits for; None for all rows.
+
+    Raises:
+        StoreMissingError: there is no such selection or label set.
+        MismatchError: the labels that the selection was made from have changed.
+    """
+    chosen = None if select is None else read_selection(contents, select).rows
+    for name in labels:
+        failed = failed_rows(contents, name)
+        if len(failed):
+            labelled = ~RowSet.of(failed, size=contents.header.rows)
+            chosen = labelled if chosen is None else chosen & labelled
+    return chosen

@@ -1,0 +1,1 @@
+"""SQL over a store: a locked-down DuckDB session, its views, and the named quality questions."""

@@ -1,0 +1,178 @@
+"""The named quality questions: one file of SQL each in ``store/sql/queries``, plain enough to be copied.
+
+A file's first comment is the question's help; ``-- Needs:`` below it says what it cannot be asked without. A question
+takes no parameter but the label set that the view ``reviews`` joins and the rounds of gold that it shows; and where a
+file has `BY`, an expression that stands there instead. Nothing here runs SQL: `store.store.Store.audit`
+does in the caller's process, and the command line in one of its own.
+"""
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import pyarrow as pa
+
+from store.errors import MismatchError, QueryError, StoreMissingError
+from store.gold.calibration import usable_calibration
+from store.gold.held import chosen_rounds, has_gold
+from store.snapshot import Contents
+from store.sql.conditions import check_expression
+
+OVERVIEW = ("failures", "classes", "length", "agreement", "accuracy", "calibration")
+"""What is asked where no question is named: small answers of quick questions."""
+
+BY = re.compile(r"^( +).+ AS slice,(?=  -- by)", re.MULTILINE)
+"""The line of a file that groups by an expression over ``reviews``: another one may take its place."""
+
+_FEW = ["labels", "two label sets", "gold", "calibration", "texts"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One file of SQL.
+
+    Attributes:
+        name: of the file, without its ending.
+        help: one line.
+        needs: some of ``labels`` (one label set, with rows), ``two label sets``, ``gold``, ``calibration``, and
+            ``texts``, which every store has but which take longer to read.
+        sql: the file.
+    """
+
+    name: str
+    help: str
+    needs: tuple[str, ...]
+    sql: str
+
+
+@cache
+def questions() -> dict[str, Question]:
+    """All of them by name: those that need least come first."""
+    return read_questions("store.sql")
+
+
+def read_questions(package: str) -> dict[str, Question]:
+    """The questions in the folder ``queries`` of a package, by name."""
+    read = [_parse(file.name, file.read_text("utf-8")) for file in files(package).joinpath("queries").iterdir()]
+    return {one.name: one for one in sorted(read, key=lambda one: (sorted(map(_FEW.index, one.needs)), one.name))}
+
+
+def _parse(file: str, sql: str) -> Question:
+    help_, second, *_ = sql.splitlines()
+    needs = second.removeprefix("-- Needs: ").split(", ") if second.startswith("-- Needs: ") else []
+    return Question(name=file.removesuffix(".sql"), help=help_.removeprefix("-- "), needs=tuple(needs), sql=sql)
+
+
+def question(name: str) -> Question:
+    """The question ``name``.
+
+    Raises:
+        QueryError: there is none; the message names the nearest ones.
+    """
+    if name not in questions():
+        near = difflib.get_close_matches(name, questions(), cutoff=0.5) or list(questions())
+        raise QueryError(f"there is no question {name!r}; did you mean {' or '.join(near)}?")
+    return questions()[name]
+
+
+def ready(contents: Contents, name: str, *, labels: str | None = None, rounds: Sequence[int] | None = None) -> Question:
+    """The question ``name``, which can be asked of this store.
+
+    Args:
+        contents: the store.
+        name: of the question.
+        labels: the label set, where there are several.
+        rounds: the rounds of gold that count, 0 being the corpus's own; all where None.
+
+    Raises:
+        QueryError: there is no such question.
+        StoreMissingError: the store has not what it needs.
+    """
+    asked = question(name)
+    if lack := lacking(contents, asked, labels=labels, rounds=rounds):
+        raise StoreMissingError(f"{name} cannot be asked: {lack}")
+    return asked
+
+
+def sliced(asked: Question, by: str, *, ask: Callable[[str], pa.Table]) -> Question:
+    """``asked``, by another expression over the columns of ``reviews``.
+
+    Args:
+        asked: a question that has `BY`.
+        by: the expression.
+        ask: runs a SELECT.
+
+    Raises:
+        QueryError: the question has no place for it, or it is not one expression.
+    """
+    if not BY.search(asked.sql):
+        able = " and ".join(one.name for one in questions().values() if BY.search(one.sql))
+        raise QueryError(f"{asked.name} groups by nothing that could be chosen; --by goes with {able}")
+    expression = check_expression(by, ask=ask)
+    sql = BY.sub(lambda line: f"{line[1]}{expression} AS slice,", asked.sql)
+    return dataclasses.replace(asked, sql=sql)
+
+
+def lacking(
+    contents: Contents, asked: Question, *, labels: str | None = None, rounds: Sequence[int] | None = None
+) -> str | None:
+    """What the store lacks of that which ``asked`` needs, with a remedy; None where nothing is lacking.
+
+    Raises:
+        StoreMissingError: there is no label set ``labels``, or no round of ``rounds``.
+    """
+    if labels is not None:
+        contents.one_label_set(labels)
+    if rounds is not None:
+        chosen_rounds(contents, rounds)
+    checks: dict[str, Callable[[], str | None]] = {
+        "labels": lambda: _lacking_labels(contents, labels),
+        "two label sets": lambda: _lacking_second(contents),
+        "gold": lambda: _lacking_gold(contents, rounds),
+        "calibration": lambda: _lacking_calibration(contents, labels),
+        "texts": lambda: None,
+    }
+    return next((lack for need in asked.needs if (lack := checks[need]())), None)
+
+
+def _lacking_labels(contents: Contents, labels: str | None) -> str | None:
+    names = contents.label_sets()
+    if labels is None and len(names) > 1:
+        return f"it is about one label set; choose it with --labels. {contents.location} has: {', '.join(names)}"
+    if not names or not contents.label_set(labels or names[0]).records():
+        whose = f"the label set {labels or names[0]!r}" if names else contents.location
+        return f"{whose} has no labels yet; `engine label` makes them"
+    return None
+
+
+def _lacking_second(contents: Contents) -> str | None:
+    names = [name for name in contents.label_sets() if contents.label_set(name).records()]
+    if len(names) > 1:
+        return None
+    return (
+        f"it compares label sets, and {contents.location} has {'only ' + repr(names[0]) if names else 'none'}; "
+        "`engine label` with another teacher adds one"
+    )
+
+
+def _lacking_calibration(contents: Contents, labels: str | None) -> str | None:
+    name = contents.one_label_set(labels)
+    try:
+        usable_calibration(contents, name)
+    except (StoreMissingError, MismatchError) as error:
+        return str(error)
+    return None
+
+
+def _lacking_gold(contents: Contents, rounds: Sequence[int] | None) -> str | None:
+    if has_gold(contents, rounds):
+        return None
+    where = f" in round {', '.join(map(str, rounds))}" if rounds is not None else ""
+    return (
+        f"no row of {contents.location} has a gold label{where}; `engine label … --label COLUMN` takes them from the "
+        "inputs, and `engine audit … --gold INPUT` adds a round of them"
+    )

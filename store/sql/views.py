@@ -1,0 +1,195 @@
+"""What SQL sees of a store, over what is committed: ``corpus labels reviews gold rejects shards calibrations``.
+
+A family's records are read when a query scans it for the first time, once for all of the connection's queries.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as pads
+
+from store.errors import DamageError
+from store.families.gold import gold_schema
+from store.families.rejects import check_rejects, rejects_schema
+from store.format.names import CORPUS, GOLD, LABELS, REJECTS
+from store.gold.calibration import calibrations
+from store.gold.held import GOLD_COLUMNS, HeldGold, chosen_rounds, held_gold, read_rounds
+from store.snapshot import Contents
+from store.sql.lazy_table import Failure, LateTable, side_by_side
+from store.sql.scan import FamilyRows
+from store.sql.shards_view import SHARDS, ShardTable
+
+_CORPUS_COLUMNS = "row, id, text, label, {class_} AS class, n_chars, text_hash, {shard} AS shard{extras}"
+_LABEL_COLUMNS = (
+    "row, {name} AS label_set, {shard} AS shard, prediction, {class_} AS class, confidence, margin, entropy, "
+    "n_tokens, truncated, failure, logits::FLOAT[] AS logits"
+)
+_REVIEW_COLUMNS = (
+    "row, id, text, gold, {gold} AS gold_class, gold_round, gold_source, n_chars, text_hash, {shard} AS shard, "
+    "{name} AS label_set, prediction, {class_} AS class, confidence, margin, entropy, n_tokens, truncated, failure, "
+    "logits::FLOAT[] AS logits{extras}"
+)
+
+CALIBRATIONS = pa.schema(
+    [
+        ("label_set", pa.string()),
+        ("number", pa.int32()),
+        ("temperature", pa.float64()),
+        ("standard_error", pa.float64()),
+        ("rows", pa.int64()),
+        ("left_out", pa.int64()),
+    ]
+)
+
+
+class Views:
+    """The views of one connection.
+
+    Attributes:
+        failure: what went wrong in the store's files while a query read them.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        contents: Contents,
+        labels: str | None,
+        rounds: Sequence[int] | None = None,
+    ) -> None:
+        """Create them; ``reviews`` only where ``labels`` names a label set or there is just one.
+
+        Of gold, ``gold`` and ``reviews`` show the ``rounds`` alone, 0 being the corpus's own; all where None.
+        """
+        self.failure = Failure()
+        self._connection = connection
+        self._contents = contents
+        self._rounds = None if rounds is None else chosen_rounds(contents, rounds)
+        self._records = cache(lambda path: contents.family(path).records())
+        names = contents.label_sets()
+        self._make_plain_views()
+        self._make_labels(names)
+        if labels is not None or len(names) == 1:
+            self._make_reviews(contents.one_label_set(labels))
+
+    def _make_plain_views(self) -> None:
+        contents = self._contents
+        self._register("_corpus", CORPUS)
+        self._connection.register("_gold", LateTable(gold_schema(), self._gold_rows(), self.failure))
+        rejects = LateTable(rejects_schema(), lambda: _sound_rejects(contents), self.failure)
+        self._connection.register("_rejects", rejects)
+        records = self._records
+        shards = LateTable(SHARDS, lambda: ShardTable(contents, records), self.failure)
+        self._connection.register("_shards", shards)
+        temperatures = LateTable(CALIBRATIONS, lambda: _calibrations(contents), self.failure)
+        self._connection.register("_calibrations", temperatures)
+        columns = _CORPUS_COLUMNS.format(class_=self._class_of("label"), shard=self._shard, extras=self._extras())
+        self._view("corpus", f"SELECT {columns} FROM _corpus")
+        self._view("gold", f"SELECT row, label, {self._class_of('label')} AS class, source, round FROM _gold")
+        self._view("rejects", "SELECT file, source_row, id, reason FROM _rejects")
+        self._view("shards", "SELECT * FROM _shards")
+        self._view("calibrations", "SELECT * FROM _calibrations")
+
+    def _make_labels(self, names: list[str]) -> None:
+        selects = []
+        for number, name in enumerate(names):
+            self._register(f"_labels_{number}", f"{LABELS}/{name}")
+            selects.append(f"SELECT {self._label_columns(name)} FROM _labels_{number}")
+        if not selects:
+            self._connection.register("_labels_none", self._schema(f"{LABELS}/none").empty_table())
+            selects.append(f"SELECT {self._label_columns('')} FROM _labels_none")
+        self._view("labels", " UNION ALL ".join(selects))
+
+    def _make_reviews(self, name: str) -> None:
+        self._register("_reviews", f"{LABELS}/{name}", CORPUS, gold=True)
+        columns = _REVIEW_COLUMNS.format(
+            gold=self._class_of("gold"),
+            shard=self._shard,
+            name=_literal(name),
+            class_=self._class_of("prediction"),
+            extras=self._extras(without=GOLD_COLUMNS.names),  # a store may be older than these columns
+        )
+        self._view("reviews", f"SELECT {columns} FROM _reviews")
+
+    def _register(self, table: str, *paths: str, gold: bool = False) -> None:
+        """Make the families at ``paths``, side by side, a table; with the gold that holds, where that is asked."""
+        contents, records, failure = self._contents, self._records, self.failure  # not self, which has the connection
+        sides = {**({GOLD: GOLD_COLUMNS} if gold else {}), **{path: self._schema(path) for path in paths}}
+        held = self._held() if gold else None
+
+        def make() -> FamilyRows:
+            there = {path: records(path) for path in paths}
+            return FamilyRows(contents, sides, records=there, failure=failure, gold=held)
+
+        columns = sorted(side_by_side(sides), key=lambda column: column[1] == GOLD)  # to count, DuckDB reads the first
+        schema = pa.schema([field for field, _ in columns])
+        self._connection.register(table, LateTable(schema, make, failure))
+
+    def _gold_rows(self) -> Callable[[], pads.Dataset]:
+        """What gives the rows of the rounds that are shown."""
+        contents, records, rounds = self._contents, self._records, self._rounds
+
+        def make() -> pads.Dataset:
+            there = records(GOLD)
+            shown = [record for number, record in there.items() if rounds is None or number in rounds]
+            return pads.dataset(read_rounds(contents, shown))
+
+        return make
+
+    def _held(self) -> Callable[[], HeldGold]:
+        """What gives the gold that holds."""
+        contents, records, rounds = self._contents, self._records, self._rounds
+        return lambda: held_gold(contents, rounds, there=records(GOLD))
+
+    def _view(self, name: str, select: str) -> None:
+        self._connection.execute(f"CREATE VIEW {name} AS {select}")
+
+    def _schema(self, path: str) -> pa.Schema:
+        """DuckDB's scan of Arrow refuses float16: it is shown float32."""
+        return self._contents.schema(path, logit=pa.float32())
+
+    def _label_columns(self, name: str) -> str:
+        return _LABEL_COLUMNS.format(name=_literal(name), shard=self._shard, class_=self._class_of("prediction"))
+
+    @property
+    def _shard(self) -> str:
+        """The inverse of `store.format.layout.shard_range`, in SQL."""
+        header = self._contents.header
+        return f"((row + 1) * {header.shards} - 1) // {max(1, header.rows)}"
+
+    def _extras(self, *, without: Sequence[str] = ()) -> str:
+        """The kept columns, but those of the names ``without``."""
+        names = (name for name in self._contents.header.extras if name.lower() not in without)
+        return "".join(f", {_identifier(name)}" for name in names)
+
+    def _class_of(self, index: str) -> str:
+        return f"([{', '.join(map(_literal, self._contents.header.classes))}]::VARCHAR[])[{index} + 1]"
+
+
+def _sound_rejects(contents: Contents) -> pads.Dataset:
+    """The refused rows, of a file that is as the header says: it is small enough to be hashed each time.
+
+    Raises:
+        DamageError: it is not.
+    """
+    problem = check_rejects(contents.storage, contents.header)
+    if problem is not None:
+        file = f"{contents.location}/{REJECTS}/{contents.header.rejects['file']}"
+        raise DamageError(f"{file} {problem.text}; `engine verify STORE --repair` makes it again")
+    return contents.rejects()
+
+
+def _calibrations(contents: Contents) -> pads.Dataset:
+    """All calibrations of all label sets."""
+    held = [one for name in contents.label_sets() for one in calibrations(contents, name)]
+    rows = [{name: getattr(one, name) for name in CALIBRATIONS.names} for one in held]
+    return pads.dataset(pa.Table.from_pylist(rows, schema=CALIBRATIONS))
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

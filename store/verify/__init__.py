@@ -1,0 +1,1 @@
+"""Checks of every byte and promise of a store, and the repair of small files."""

@@ -1,0 +1,140 @@
+"""A place → what is wrong in the store there, whatever its files hold.
+
+A file that passes its hash was made by its writer, and who wrote a store that came from elsewhere is not known. So a
+store on disk is read in a process of its own: a file that ends that process is damage like any other, and the rest is
+checked by another process.
+"""
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+
+from store.errors import DamageError, FormatError, StoreError, StoreMissingError
+from store.format.findings import Finding, Kind
+from store.format.names import REJECTS
+from store.snapshot import Contents
+from store.storage import Storage
+from store.storage.local import LocalStorage
+from store.verify.verify import readable_header, verify
+
+Tick = Callable[[str, int, int | None], None]
+ERRORS = {kind.__name__: kind for kind in (StoreMissingError, FormatError, DamageError)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What a check of a whole store came to.
+
+    Attributes:
+        findings: all of them, in the order of the store.
+        files: data files that were read.
+    """
+
+    findings: list[Finding]
+    files: int
+
+    @property
+    def damage(self) -> list[Finding]:
+        """The findings that are damage."""
+        return [finding for finding in self.findings if finding.is_damage]
+
+
+def verify_store(storage: Storage, *, tick: Tick = lambda *_: None) -> Verification:
+    """Check every hash, row number, fingerprint and alignment of the store at ``storage``.
+
+    Args:
+        storage: where; on a disk it is read in a process of its own.
+        tick: told how many data files were read.
+
+    Raises:
+        StoreMissingError, FormatError: there is no store that this program knows.
+        DamageError: the header and its copy are both unreadable.
+    """
+    header = readable_header(storage)
+    expected = len(Contents(storage, header).families()) * header.shards
+    read: set[str] = set()
+
+    def before(name: str) -> bool:
+        read.add(name)
+        tick("verifying", len(read), max(len(read), expected))
+        return True
+
+    if isinstance(storage, LocalStorage):
+        findings = _verify_in_children(str(storage.root), before)
+    else:
+        findings = list(verify(storage, before=before))
+    return Verification(findings=findings, files=len(read))
+
+
+def _verify_in_children(root: str, before: Callable[[str], bool]) -> list[Finding]:
+    """The findings of a process that came to its end. Each one that a signal ended shows one more file that does so."""
+    fatal: list[Finding] = []
+    while True:
+        with tempfile.TemporaryFile() as cries:
+            findings, reading, code = _verify_in_child(root, [finding.file for finding in fatal], before, cries)
+            if findings is not None:
+                return findings + fatal
+            cries.seek(0)
+            said = cries.read().decode(errors="replace").strip()[-500:]
+        if reading is None or code >= 0:
+            raise StoreError(f"{root}: the process that checks it ended with {_how(code)}: {said}")
+        fatal.append(_fatal(reading, _how(code)))
+
+
+def _verify_in_child(
+    root: str, skip: list[str], before: Callable[[str], bool], cries: IO[bytes]
+) -> tuple[list[Finding] | None, str | None, int]:
+    """Findings (None where the process did not come to its end), the file that it read last, and its exit status."""
+    command = [sys.executable, "-P", "-m", "store.verify.child"]
+    findings: list[Finding] = []
+    reading, said = None, -1
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=cries) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            child.stdin.write(json.dumps({"location": root, "skip": skip}).encode())
+            child.stdin.close()
+            for what, value in _messages(child.stdout):
+                if what == "reading":
+                    reading = value
+                    before(value)
+                elif what == "finding":
+                    findings.append(Finding(**{**value, "kind": Kind(value["kind"])}))
+                elif what == "error":
+                    raise ERRORS.get(value[0], StoreError)(value[1])
+                elif what == "done":
+                    said = value
+        except BaseException:
+            child.kill()
+            raise
+    return findings if said == len(findings) else None, reading, child.returncode
+
+
+def _messages(lines: Iterable[bytes]) -> Iterator[tuple[str, Any]]:
+    """What the child says: one JSON array a line. What a library prints there too is passed over."""
+    for line in lines:
+        with contextlib.suppress(ValueError, TypeError):
+            what, value = json.loads(line)
+            yield what, value
+
+
+def _how(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit status {code}"
+
+
+def _fatal(file: str, ended: str) -> Finding:
+    family, name = file.rsplit("/", 1)
+    digits = name.split("-")[0]
+    return Finding(
+        kind=Kind.DAMAGED,
+        family=family,
+        shard=int(digits) if digits.isdecimal() and family != REJECTS else None,
+        file=file,
+        problem=f"has the bytes of its record, and reading it ended the process: {ended}",
+    )

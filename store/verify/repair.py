@@ -1,0 +1,147 @@
+"""Findings → small files that are whole again, and no litter. Needs no model: nothing is computed here.
+
+A header or card comes back from its copy, a record from the manifest or from its data file, a manifest from the
+records. Data files are made again from what they were made of: that is `engine.labelling.repair`'s work.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable
+from functools import partial
+
+import pyarrow as pa
+
+from store.errors import StoreError
+from store.families.kind import shard_statistics
+from store.format.family import CARD, MANIFEST, Family
+from store.format.findings import Finding, Kind
+from store.format.header import HEADER, parse_header
+from store.format.json_file import copy_name, from_json, to_json
+from store.format.names import GOLD, REJECTS
+from store.format.record import Record, record_of, shard_of_data
+from store.format.shard import read_shard
+from store.gold.calibration import calibration_of
+from store.selections.card import SELECTIONS
+from store.snapshot import Contents
+from store.storage import Storage
+from store.verify.gold import round_of_data
+from store.verify.selections import may_be_needed, restore_card
+from store.verify.shard import check_shard
+
+
+def restore_header(storage: Storage, findings: Iterable[Finding]) -> list[str]:
+    """Restore the header or its copy from the other; names of what was restored."""
+    return [name for name in _files(findings, "") if _restore_twin(storage, name, HEADER)]
+
+
+def restore_small_files(contents: Contents, findings: list[Finding]) -> list[str]:
+    """Restore cards, records and manifests, in that order, and cards of selections; names of what was restored."""
+    restored = []
+    for family in contents.families():
+        names = _files(findings, family.path)
+        restored += [name for name in names if _restore_twin(contents.storage, name, f"{family.path}/{CARD}")]
+        restored += [name for name in names if _restore_calibration(contents.storage, family, name)]
+        restored += [name for name in names if _restore_record(contents, family, name.rsplit("/", 1)[-1])]
+        if f"{family.path}/{MANIFEST}" in names and _restore_manifest(family):
+            restored.append(f"{family.path}/{MANIFEST}")
+    return restored + [file for file in _files(findings, SELECTIONS) if restore_card(contents, file)]
+
+
+def remove_litter(contents: Contents, findings: Iterable[Finding]) -> list[str]:
+    """Remove files that nothing needs and whose writers are provably dead; their names."""
+    litter = [finding for finding in findings if finding.kind is Kind.LITTER]
+    return [
+        finding.file
+        for finding in litter
+        if contents.storage.remove_dead(finding.file, unless=partial(_may_be_needed, contents, finding))
+    ]
+
+
+def _may_be_needed(contents: Contents, litter: Finding) -> bool:
+    """Whether the file is none to remove: its writer may have committed it after it was found.
+
+    A data file whose shard has no record stays: the next run commits it. So does what no writer of a store made.
+    """
+    if litter.family in ("", REJECTS):
+        return False
+    if litter.family == SELECTIONS:
+        return may_be_needed(contents, litter.file)
+    name = litter.file.rsplit("/", 1)[-1]
+    if (shard := shard_of_data(name)) is None:
+        return True
+    try:
+        record = contents.family(litter.family).record(shard)
+    except StoreError:
+        return True
+    return record is None or record.file == name
+
+
+def _files(findings: Iterable[Finding], family: str) -> list[str]:
+    """Files of a family that are damaged or not there yet, each once."""
+    return list(dict.fromkeys(found.file for found in findings if found.family == family and found.kind != Kind.LITTER))
+
+
+def _restore_twin(storage: Storage, name: str, main: str) -> bool:
+    """Restore a file that is kept twice from the other one; the first one holds where they differ."""
+    if name not in (main, copy_name(main)):
+        return False
+    try:
+        value = from_json(storage, copy_name(main) if name == main else main)
+        if main == HEADER:
+            parse_header(storage, value)
+    except StoreError:
+        return False
+    storage.put(name, to_json(value))
+    return True
+
+
+def _restore_calibration(storage: Storage, family: Family, name: str) -> bool:
+    main = calibration_of(name.rsplit("/", 1)[-1])
+    return main is not None and _restore_twin(storage, name, f"{family.path}/{main}")
+
+
+def _restore_record(contents: Contents, family: Family, name: str) -> bool:
+    numbers = record_of(name)
+    if numbers is None:
+        return False
+    shard, generation = numbers
+    record = family.listed_record(shard) if generation == 0 else None
+    if record is None or record.file not in contents.storage.list(family.path):  # a manifest may be another family's
+        record = _record_of_data(contents, family, shard) or record
+    if record is None:
+        return False
+    contents.storage.put(f"{family.path}/{name}", to_json(dataclasses.asdict(record)))
+    return True
+
+
+def _record_of_data(contents: Contents, family: Family, shard: int) -> Record | None:
+    """A record made from the one data file of ``shard`` whose name is that of its bytes; None where there is none."""
+    if family.path == GOLD:
+        return round_of_data(contents, family, shard)
+    first, stop = contents.shard_range(shard)
+    made = []
+    for name in contents.storage.list(family.path):
+        if shard_of_data(name) != shard:
+            continue
+        try:
+            data = contents.storage.read(f"{family.path}/{name}")
+            sha256 = hashlib.sha256(data).hexdigest()
+            record = Record(shard=shard, first_row=first, rows=stop - first, file=name, bytes=data.size, sha256=sha256)
+            rows = read_shard(family, record)
+            record = dataclasses.replace(record, statistics=shard_statistics(family.path, rows))
+        except (TypeError, KeyError, OSError, StoreError, pa.ArrowException):
+            continue  # a file of another kind, whoever put it there
+        if check_shard(contents, family, record) is None:
+            made.append(record)
+    return made[0] if len(made) == 1 else None
+
+
+def _restore_manifest(family: Family) -> bool:
+    try:
+        records, card = family.records(manifest=False), family.card()
+    except StoreError:
+        return False
+    if len(records) < family.shards or (card is None and family.has_card):
+        return False
+    family.storage.put(f"{family.path}/{MANIFEST}", to_json(family.manifest(records)))
+    return True

@@ -1,0 +1,96 @@
+"""A store → everything that is wrong in it: every hash, row number and fingerprint, and whether families fit together.
+
+Small files first, then each data file that a record names: its size and hash before Arrow sees a byte of it. Reads
+everything and changes nothing. What it finds is a `store.format.findings.Finding` each.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from store.errors import DamageError, StoreMissingError
+from store.families.rejects import check_rejects
+from store.format.findings import Finding, Kind
+from store.format.header import HEADER, Header, parse_header
+from store.format.json_file import copy_name, from_json
+from store.format.names import CORPUS, GOLD, REJECTS
+from store.format.record import record_name
+from store.snapshot import Contents
+from store.storage import TEMPORARY, Storage
+from store.verify.copies import check_twice
+from store.verify.family import Check, FamilyCheck
+from store.verify.gold import check_gold
+from store.verify.selections import check_selections
+
+
+def verify(storage: Storage, *, before: Check = lambda _: True) -> Iterator[Finding]:
+    """Everything that is wrong in the store at ``storage``, as it is found.
+
+    Args:
+        storage: where.
+        before: told of each data file before it is read.
+
+    Raises:
+        StoreMissingError: there is no store.
+        FormatError: its format is not known to this program.
+        DamageError: the header and its copy are both unreadable, so that nothing else can be judged.
+    """
+    yield from check_twice(storage, HEADER, "", lambda value: _is_header(storage, value))
+    contents = Contents(storage, readable_header(storage))
+    yield from _check_rejects(contents, before)
+    checks = [FamilyCheck(contents, family) for family in contents.families() if family.path != GOLD]
+    for check in checks:
+        yield from check.findings(before)
+    yield from check_gold(contents, before)
+    yield from _check_corpus_first(checks)
+    yield from check_selections(contents, before)
+    for name in storage.list(TEMPORARY):
+        yield _litter("", f"{TEMPORARY}/{name}", "a writer is at work on it, or was killed")
+
+
+def readable_header(storage: Storage) -> Header:
+    """The header, or else its copy.
+
+    Raises:
+        as `verify`.
+    """
+    for name in (HEADER, copy_name(HEADER)):
+        try:
+            return parse_header(storage, from_json(storage, name))
+        except (StoreMissingError, DamageError):
+            continue
+    if not {HEADER, copy_name(HEADER)} & set(storage.list("")):
+        raise StoreMissingError(f"{storage.location} is not a store: it has no {HEADER}")
+    raise DamageError(f"{storage.location}: {HEADER} and its copy are both damaged; restore one of them from a backup")
+
+
+def _is_header(storage: Storage, value: dict[str, Any]) -> bool:
+    try:
+        parse_header(storage, value)
+    except DamageError:
+        return False
+    return True
+
+
+def _check_rejects(contents: Contents, before: Check) -> Iterator[Finding]:
+    file = f"{REJECTS}/{contents.header.rejects['file']}"
+    if before(file) and (problem := check_rejects(contents.storage, contents.header)) is not None:
+        yield Finding(kind=problem.kind, family=REJECTS, shard=None, file=file, problem=problem.text)
+    for name in contents.storage.list(REJECTS):
+        if name != contents.header.rejects["file"]:
+            yield _litter(REJECTS, f"{REJECTS}/{name}", "the header names another")
+
+
+def _check_corpus_first(checks: list[FamilyCheck]) -> Iterator[Finding]:
+    """Tokens and labels are made of texts: where they are committed, the texts were."""
+    corpus, *others = checks
+    committed: set[int] = set().union(*(check.records for check in others))
+    for shard in sorted(committed - set(corpus.records)):
+        if record_name(shard) in corpus.names:
+            continue  # it is damaged, and said to be
+        file = f"{CORPUS}/{record_name(shard)}"
+        problem = "is missing, and other families hold its rows"
+        yield Finding(kind=Kind.MISSING, family=CORPUS, shard=shard, file=file, problem=problem)
+
+
+def _litter(family: str, file: str, problem: str) -> Finding:
+    return Finding(kind=Kind.LITTER, family=family, shard=None, file=file, problem=problem)
