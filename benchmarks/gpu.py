@@ -32,7 +32,7 @@ from benchmarks.gpu_training import train
 from benchmarks.made_models import SHAPES
 from benchmarks.relabelling import let_workers_import
 from benchmarks.rounds import lines
-from engine.model_files import quiet_transformers
+from engine.models.files import quiet_transformers
 
 PARTS = {**LABEL_PARTS, "train": train}
 

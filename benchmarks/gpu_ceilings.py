@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from benchmarks.made_models import Shape
-from engine.encoder import DTYPES
+from engine.compute.encoder import DTYPES
 
 _TIMES = 5
 

@@ -18,7 +18,7 @@ from benchmarks.made_models import SHAPES, Shape, make_teacher, make_tokenizer
 from benchmarks.made_texts import LENGTHS, LONGEST, made_words, write_made_texts
 from benchmarks.relabelling import label_again, stored_lengths, stored_logits
 from benchmarks.rounds import compare, run_rounds
-from engine.labelling.exact_check import BOUNDS
+from engine.labelling.parity_check import BOUNDS
 from engine.labelling.summary import LabelSummary
 
 OURS = "engine"

@@ -15,7 +15,7 @@ from benchmarks.gpu_parts import Setup
 from benchmarks.made_models import SHAPES, make_teacher, read_tokenizer
 from benchmarks.peers import is_installed
 from benchmarks.relabelling import NAME, stored_lengths
-from engine.start import load_start
+from engine.models.initialize import load_start
 
 BATCH_SIZE = 256
 _PASSES = 3  # forward, and backward for inputs and for weights

@@ -2,7 +2,7 @@
 
     python -m benchmarks.label_memory --work FOLDER [--rows 10000 32768 80000 640000]
 
-The teacher is made up (`engine.labelling.fake`): its logits need no model, and all the rest is the real thing, token
+The teacher is made up (`engine.testing.fake_job`): its logits need no model, and all the rest is the real thing, token
 ids kept. Its tokens are bytes, cut at 512, so that nearly every row has 512 of them: three times what a real teacher
 has of such texts. Shards are the default ones, of 32,768 rows at most; a shard is what is in memory, so a store of
 fewer rows than that needs less. What a real teacher's weights and batches need comes on top, and does not depend on

@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 import store
-from engine.ingest import IngestConfig, ingest
-from engine.labelling.fake import FakeJob
-from engine.labelling.work import Work, carry_out
+from engine.ingest.ingest import IngestConfig, ingest
+from engine.labelling.execute import Work, carry_out
+from engine.testing.fake_job import FakeJob
 from store.storage import LocalStorage
 
 CLASSES = ("negative", "positive")

@@ -32,10 +32,10 @@ from benchmarks.peers import Peer, cross_encoder_peer, is_installed, one_by_one,
 from benchmarks.relabelling import label_again
 from benchmarks.rounds import compare, lines, run_rounds
 from benchmarks.two_workers import SIDES, measure_workers
-from engine.labelling.label_run import default_name
-from engine.model import load_classifier
-from engine.model_files import quiet_transformers
-from engine.tokens import Encoding
+from engine.labelling.label import default_name
+from engine.models.classifier import load_classifier
+from engine.models.files import quiet_transformers
+from engine.tokens.encoding import Encoding
 
 OURS = "engine"
 WARM_UP_ROWS = 128

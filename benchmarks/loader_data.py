@@ -16,7 +16,7 @@ import numpy.typing as npt
 CLASSES = 2
 BATCH_ROWS = 64
 VOCABULARY = 30_522
-# Tokens of a row: the distribution of `engine.tokens.made_up_tokens`, whose mean is that of real reviews.
+# Tokens of a row: the distribution of `engine.tokens.tokens.made_up_tokens`, whose mean is that of real reviews.
 _LOG_MEDIAN, _SIGMA, _SHORTEST, _LONGEST = 4.8, 0.8, 8, 512
 
 

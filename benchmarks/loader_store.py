@@ -20,7 +20,7 @@ from store.format.names import CORPUS, REJECTS
 from store.format.shard import ShardWriter, write_shard
 
 NAME = "made"
-_ROWS_PER_SHARD = 32_768  # as `engine.ingest` cuts a corpus
+_ROWS_PER_SHARD = 32_768  # as `engine.ingest.ingest` cuts a corpus
 
 
 def write(data: Data, place: Path) -> None:

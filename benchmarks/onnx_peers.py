@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from benchmarks.peers import Logits, Peer, load
-from engine.batches import pad, plan, restore
-from engine.encoder import CPU_BUDGET
-from engine.tokens import Encoding
+from engine.compute.encoder import CPU_BUDGET
+from engine.tokens.batches import pad, plan, restore
+from engine.tokens.encoding import Encoding
 
 PACKAGES = ("onnx", "onnxruntime")
 _AXES = {0: "rows", 1: "tokens"}
@@ -70,7 +70,7 @@ class _Bare(torch.nn.Module):
 
 
 def onnx_peer(file: Path, encoding: Encoding, *, pad_id: int, budget: int = CPU_BUDGET) -> Peer:
-    """Tokens and batches as `engine.encoder` plans them for a CPU, each padded; as many threads as torch has."""
+    """Batches as `engine.compute.encoder` plans them for a CPU, each padded; as many threads as torch has."""
     runtime: Any = importlib.import_module("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()

@@ -22,7 +22,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import engine
 import store
 from benchmarks.conditions import write_result
-from engine.model_files import quiet_transformers
+from engine.models.files import quiet_transformers
 
 
 def main() -> None:

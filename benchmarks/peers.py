@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-from engine.model_files import quiet_transformers
+from engine.models.files import quiet_transformers
 
 Logits = npt.NDArray[np.float32]
 Peer = Callable[[Sequence[str]], Logits]

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.ingest import IngestConfig, finish_corpus, ingest
-from engine.labelling.fake import FakeJob
-from engine.labelling.work import Work, carry_out
+from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
+from engine.labelling.execute import Work, carry_out
+from engine.testing.fake_job import FakeJob
 from store.errors import StoreError
 from store.format.header import is_store
 from store.storage import LocalStorage

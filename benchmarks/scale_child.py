@@ -69,8 +69,8 @@ def info(request: dict[str, Any]) -> dict[str, Any]:
 
 def ingest(request: dict[str, Any]) -> dict[str, Any]:
     """Seconds to make a store of text files."""
-    from engine.ingest import IngestConfig
-    from engine.ingest import ingest as run
+    from engine.ingest.ingest import IngestConfig
+    from engine.ingest.ingest import ingest as run
     from store.storage import LocalStorage
 
     config = IngestConfig(files=tuple(request["files"]))

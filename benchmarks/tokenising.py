@@ -26,7 +26,8 @@ from tokenizers import Tokenizer
 
 from benchmarks.conditions import write_result
 from benchmarks.rounds import compare, lines, run_rounds
-from engine.tokens import Encoding, Tokens
+from engine.tokens.encoding import Encoding
+from engine.tokens.tokens import Tokens
 
 OURS = "engine, nanotoken, first call"
 CHECK_ROWS = 2048

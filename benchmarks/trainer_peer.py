@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers import DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments
 
-from engine.model import Classifier
+from engine.models.classifier import Classifier
 from engine.training.loop import LoopConfig
 
 

@@ -28,8 +28,8 @@ from safetensors.numpy import load_file
 
 from benchmarks.conditions import write_result
 from engine.demo.path import run_demo
-from engine.training.checkpoint import MODEL
-from engine.training.history import METRICS
+from engine.training.output.checkpoint import MODEL
+from engine.training.output.metrics_log import METRICS
 
 ROWS = 1_500
 LIMIT = 120.0

@@ -31,17 +31,17 @@ from benchmarks.conditions import write_result
 from benchmarks.relabelling import NAME, label_again
 from benchmarks.rounds import compare, lines, run_rounds
 from benchmarks.trainer_peer import train_with_trainer
-from engine.inputs.gold import Gold, GoldConfig, read_gold
-from engine.model import Classifier, save_classifier
-from engine.model_files import quiet_transformers
-from engine.start import load_start
-from engine.training.course import Course
+from engine.inputs.labelled import Gold, GoldConfig, read_gold
+from engine.models.classifier import Classifier, save_classifier
+from engine.models.files import quiet_transformers
+from engine.models.initialize import load_start
+from engine.training.data.gold_steps import GoldSteps
+from engine.training.data.steps import Steps
+from engine.training.data.store_steps import SoftLabels, SoftSteps
+from engine.training.distributed import Ranks
 from engine.training.loop import Lesson, LoopConfig, fit
 from engine.training.loss import Loss, SoftLoss, cross_entropy
-from engine.training.ranks import Ranks
-from engine.training.soft_steps import SoftLabels, SoftSteps
-from engine.training.steps import Steps
-from engine.training.supervised import GoldSteps
+from engine.training.state import Course
 
 OURS, STREAMED = "engine", "engine, from a store"
 ALONE = Ranks(rank=0, count=1, device=torch.device("cpu"))

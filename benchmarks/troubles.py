@@ -20,10 +20,10 @@ from benchmarks.conditions import write_result
 from benchmarks.kills import files, write_texts
 from benchmarks.rehearsal import CLASSES
 from engine.errors import LabellingError
-from engine.ingest import IngestConfig, ingest
-from engine.labelling.fake import FakeJob
-from engine.labelling.fleet import FleetConfig, run_fleet
-from engine.labelling.trouble import Trouble
+from engine.ingest.ingest import IngestConfig, ingest
+from engine.labelling.runners.local_processes import FleetConfig, run_fleet
+from engine.testing.fake_job import FakeJob
+from engine.testing.faults import Trouble
 from store.storage import LocalStorage
 
 KINDS = ("kill", "hang", "sticky")

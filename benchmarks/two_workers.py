@@ -17,8 +17,8 @@ import engine
 import store
 from benchmarks.relabelling import NAME, forget, let_workers_import
 from benchmarks.rounds import compare, run_rounds
+from engine.labelling.execute import Work, carry_out
 from engine.labelling.job import LabelJob
-from engine.labelling.work import Work, carry_out
 
 if TYPE_CHECKING:
     from engine.labelling.pipeline import ShardSteps

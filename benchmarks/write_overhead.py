@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 import engine
 from benchmarks.conditions import write_result
-from engine.model_files import quiet_transformers
+from engine.models.files import quiet_transformers
 from store.storage import LocalStorage, Staged
 
 

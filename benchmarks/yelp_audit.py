@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import engine
 import store
 from benchmarks.conditions import write_result
-from engine.calibration import CalibrateConfig, calibrate
+from engine.evaluation.calibrate import CalibrateConfig, calibrate
 from store import Store
 from store.sql.questions import questions
 

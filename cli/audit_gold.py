@@ -14,7 +14,7 @@ def calibrate(options: dict[str, Any]) -> None:
     """Fit the temperature of a label set, and print it."""
     import dataclasses
 
-    from engine import calibration
+    from engine.evaluation import calibrate as calibration
 
     found = calibration.calibrate(
         calibration.CalibrateConfig(

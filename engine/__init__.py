@@ -17,20 +17,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.evaluation.evaluate import EvalConfig, Evaluation, evaluate
-    from engine.gold_round import GoldRound, GoldRoundConfig, add_gold
+    from engine.ingest.gold_rounds import GoldRound, GoldRoundConfig, add_gold
     from engine.inputs.columns import ColumnNames, LabelColumns
-    from engine.inputs.gold import GoldConfig
+    from engine.inputs.labelled import GoldConfig
     from engine.labelling.card import Choices
-    from engine.labelling.label_run import LabelConfig, label
+    from engine.labelling.label import LabelConfig, label
     from engine.labelling.summary import LabelSummary
     from engine.report.report import Report, ReportConfig, make_report
-    from engine.training.course import SavingConfig
     from engine.training.distill import DistillConfig, train
+    from engine.training.finetune import FinetuneConfig, finetune
     from engine.training.loop import LoopConfig
     from engine.training.loss import SoftLoss
-    from engine.training.run import ValidationConfig
-    from engine.training.supervised import FinetuneConfig, finetune
-    from engine.training.trained import Trained
+    from engine.training.output.saved_model import Trained
+    from engine.training.output.saving import SavingConfig
+    from engine.training.validation import ValidationConfig
 
 _HOME = {
     "Choices": "engine.labelling.card",
@@ -38,24 +38,24 @@ _HOME = {
     "DistillConfig": "engine.training.distill",
     "EvalConfig": "engine.evaluation.evaluate",
     "Evaluation": "engine.evaluation.evaluate",
-    "FinetuneConfig": "engine.training.supervised",
-    "GoldConfig": "engine.inputs.gold",
-    "GoldRound": "engine.gold_round",
-    "GoldRoundConfig": "engine.gold_round",
+    "FinetuneConfig": "engine.training.finetune",
+    "GoldConfig": "engine.inputs.labelled",
+    "GoldRound": "engine.ingest.gold_rounds",
+    "GoldRoundConfig": "engine.ingest.gold_rounds",
     "LabelColumns": "engine.inputs.columns",
-    "LabelConfig": "engine.labelling.label_run",
+    "LabelConfig": "engine.labelling.label",
     "LabelSummary": "engine.labelling.summary",
     "LoopConfig": "engine.training.loop",
     "Report": "engine.report.report",
     "ReportConfig": "engine.report.report",
-    "SavingConfig": "engine.training.course",
+    "SavingConfig": "engine.training.state",
     "SoftLoss": "engine.training.loss",
-    "Trained": "engine.training.trained",
+    "Trained": "engine.training.output.saved_model",
     "ValidationConfig": "engine.training.run",
-    "add_gold": "engine.gold_round",
+    "add_gold": "engine.ingest.gold_rounds",
     "evaluate": "engine.evaluation.evaluate",
-    "finetune": "engine.training.supervised",
-    "label": "engine.labelling.label_run",
+    "finetune": "engine.training.finetune",
+    "label": "engine.labelling.label",
     "make_report": "engine.report.report",
     "train": "engine.training.distill",
 }

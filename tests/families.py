@@ -6,10 +6,10 @@ import numpy as np
 import torch
 import transformers
 
-from engine.encoder import Encoder
-from engine.model import Classifier
-from engine.packed_model import choose_path
-from engine.tokens import Tokens
+from engine.compute.encoder import Encoder
+from engine.compute.packed_model import choose_path
+from engine.models.classifier import Classifier
+from engine.tokens.tokens import Tokens
 
 VOCABULARY = 300
 LONGEST = 512
@@ -53,7 +53,7 @@ def make(family, *, seed=0, **changes):
 
 
 def classifier(module):
-    """As `engine.model.load_classifier` gives it, but for what lies on a disk."""
+    """As `engine.models.classifier.load_classifier` gives it, but for what lies on a disk."""
     names = [f"class {number}" for number in range(module.config.num_labels)]
     return Classifier(source="small", revision=None, folder=Path(), module=module, tokenizer=None, classes=names)
 

@@ -3,8 +3,8 @@ import pytest
 import torch
 from varlen import plain_attention, varlen_attn
 
-from engine.attention import attend, attend_first, has_kernel, rows_of
-from engine.packing import fill, pack
+from engine.compute.attention import attend, attend_first, has_kernel, rows_of
+from engine.compute.packing import fill, pack
 
 CPU = torch.device("cpu")
 LENGTHS = [[1], [5], [9, 9, 9], [40, 17, 17, 3, 3, 3, 1], [3, 40, 3], [2, 1, 2, 1]]
@@ -29,7 +29,7 @@ def row_by_row(query, key, value, packing, **options):
 
 @pytest.fixture(params=[False, True], ids=["without kernel", "with kernel"])
 def kernel(request, monkeypatch):
-    monkeypatch.setattr("engine.attention.varlen_attn", varlen_attn)
+    monkeypatch.setattr("engine.compute.attention.varlen_attn", varlen_attn)
     return request.param
 
 

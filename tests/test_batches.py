@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.batches import pad, plan, plan_packed, restore, waste
+from engine.tokens.batches import pad, plan, plan_packed, restore, waste
 
 lengths_and_budget = st.tuples(st.lists(st.integers(0, 600), max_size=300), st.integers(1, 5000))
 

@@ -24,17 +24,10 @@ from store_factory import (
 
 import store
 from cli.main import DAMAGED, ERROR, OK, USAGE, run
-from engine.calibration import (
-    CalibrateConfig,
-    calibrate,
-    fit_temperature,
-    fold_temperatures,
-    probabilities,
-    slope,
-    standard_error,
-)
 from engine.errors import InputError
+from engine.evaluation.calibrate import CalibrateConfig, calibrate
 from engine.evaluation.metrics import log_loss
+from engine.evaluation.temperature import fit_temperature, fold_temperatures, probabilities, slope, standard_error
 from store import Store
 from store.errors import DamageError, MismatchError, StoreMissingError
 from store.format.findings import Kind

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from engine.training.checkpoint import MODEL, OPTIMIZER, STATE, Checkpoint, Checkpoints, model_tensors
+from engine.training.output.checkpoint import MODEL, OPTIMIZER, STATE, Checkpoint, Checkpoints, model_tensors
 
 MOMENTS = [MODEL, OPTIMIZER, STATE, "rename", "prune"]
 UNSEEN, SEEN = MOMENTS[:4], MOMENTS[4:]
@@ -192,7 +192,7 @@ def test_a_process_that_is_killed_leaves_the_checkpoint_before_or_the_new_one(tm
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "from test_checkpoint import checkpoint\n"
-        "from engine.training.checkpoint import Checkpoints\n"
+        "from engine.training.output.checkpoint import Checkpoints\n"
         "folder, moment = Path(sys.argv[1]), sys.argv[2]\n"
         "Checkpoints(folder, keep=2).write(10, checkpoint(10))\n"
         "die = lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == moment else None\n"

@@ -15,7 +15,7 @@ from store_factory import CLASSES, add_corpus, add_labels, label_of, make_store,
 
 import store
 from cli.main import run
-from engine.gold_round import GoldRoundConfig, add_gold
+from engine.ingest.gold_rounds import GoldRoundConfig, add_gold
 from engine.inputs.annotations import read_annotations
 from engine.inputs.columns import LabelColumns
 from store import Store

@@ -8,12 +8,12 @@ import torch
 from families import made_up, make
 from torch._dynamo.testing import CompileCounter
 
-import engine.attention
-import engine.forward
-import engine.fused_layer
-import engine.products
-from engine.forward import Forward
-from engine.packed_model import COMPILED, FUSED
+import engine.compute.attention
+import engine.compute.forward
+import engine.compute.fused_layer
+import engine.compute.linear
+from engine.compute.forward import Forward
+from engine.compute.packed_model import COMPILED, FUSED
 
 
 @torch.library.custom_op("engine_tests::attention", mutates_args=())
@@ -34,13 +34,13 @@ def as_kernel(query, key, value, bounds, _bounds, longest, _longest, **_):
 @pytest.fixture
 def kernel(monkeypatch):
     """A CPU that pretends to have the kernel, and nothing compiled yet."""
-    monkeypatch.setattr(engine.attention, "varlen_attn", as_kernel)
-    monkeypatch.setattr(engine.forward, "has_kernel", lambda *_: True)
-    monkeypatch.setattr(engine.products, "_pointwise", None)  # as on a GPU
-    engine.fused_layer._compiled.cache_clear()
+    monkeypatch.setattr(engine.compute.attention, "varlen_attn", as_kernel)
+    monkeypatch.setattr(engine.compute.forward, "has_kernel", lambda *_: True)
+    monkeypatch.setattr(engine.compute.linear, "_pointwise", None)  # as on a GPU
+    engine.compute.fused_layer._compiled.cache_clear()
     torch._dynamo.reset()
     yield
-    engine.fused_layer._compiled.cache_clear()
+    engine.compute.fused_layer._compiled.cache_clear()
     torch._dynamo.reset()
 
 
@@ -69,7 +69,7 @@ def test_a_compiler_that_fails_leaves_the_layers_as_they_are(kernel, monkeypatch
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=broken))
     module = make("Bert", num_hidden_layers=3)
     np.testing.assert_array_equal(logits_of(module, COMPILED), logits_of(module, FUSED))
-    warnings = [record.message for record in caplog.records if record.name == "engine.fused_layer"]
+    warnings = [record.message for record in caplog.records if record.name == "engine.compute.fused_layer"]
     assert len(warnings) == 2
     assert all("cannot be compiled here, and run as they are" in warning for warning in warnings)
 

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from test_history import MadeUpSteps
 
 from engine.errors import TrainingError
-from engine.training.checkpoint import Checkpoint, Checkpoints, model_tensors
-from engine.training.course import Best, Course, EpochReport, Saving, SavingConfig, Validating
+from engine.training.distributed import Ranks
 from engine.training.loop import Lesson, LoopConfig, fit
 from engine.training.loss import cross_entropy
-from engine.training.ranks import Ranks
-from engine.training.run import ValidationConfig
+from engine.training.output.checkpoint import Checkpoint, Checkpoints, model_tensors
+from engine.training.output.saving import Saving, SavingConfig
+from engine.training.state import Best, Course, EpochReport
+from engine.training.validation import Validating, ValidationConfig
 
 ALONE = Ranks(rank=0, count=1, device=torch.device("cpu"))
 floats = st.floats(allow_nan=False)

@@ -17,11 +17,11 @@ import engine
 import store
 from cli.main import run
 from engine.errors import TrainingError
-from engine.start import load_start
-from engine.training.checkpoint import Checkpoints
+from engine.models.initialize import load_start
+from engine.training.data.store_steps import SoftLabels, SoftSteps
+from engine.training.distributed import Ranks
 from engine.training.loop import LoopConfig
-from engine.training.ranks import Ranks
-from engine.training.soft_steps import SoftLabels, SoftSteps
+from engine.training.output.checkpoint import Checkpoints
 from store.errors import StoreMissingError
 from store.gold.add_round import Labelled, add_round
 from store.gold.calibration import add_calibration

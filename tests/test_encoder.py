@@ -8,10 +8,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from engine.encoder import DTYPES, Encoder, default_budget, default_dtype, is_out_of_memory
+from engine.compute.encoder import DTYPES, Encoder, default_budget, default_dtype, is_out_of_memory
+from engine.compute.packed_model import FUSED, PADDED, PLAIN
 from engine.errors import ModelError
-from engine.model import load_classifier
-from engine.packed_model import FUSED, PADDED, PLAIN
+from engine.models.classifier import load_classifier
 
 TEXTS = ["good", "the food was not good .", "bad " * 300, "the room is lovely . " * 9, "x", "so rude and so slow !"]
 
@@ -152,8 +152,8 @@ def test_a_split_leaves_the_order_of_the_rows():
 def test_batches_for_the_kernel_are_filled_up_less_where_memory_does_not_suffice(monkeypatch):
     from varlen import varlen_attn
 
-    monkeypatch.setattr("engine.forward.has_kernel", lambda device, dtype: True)
-    monkeypatch.setattr("engine.attention.varlen_attn", varlen_attn)
+    monkeypatch.setattr("engine.compute.forward.has_kernel", lambda device, dtype: True)
+    monkeypatch.setattr("engine.compute.attention.varlen_attn", varlen_attn)
     module = make("Bert")
     tokens = made_up(LENGTHS)
     made = encoder(module, budget=512)
@@ -191,7 +191,7 @@ def test_a_row_without_tokens_disturbs_no_other_and_is_the_same_anywhere(modules
 
 @pytest.mark.parametrize(("family", "path"), [("Bert", FUSED), ("Bert", PLAIN), ("Roberta", FUSED), ("Bert", PADDED)])
 def test_operations_are_those_that_pytorch_counts(family, path, monkeypatch):
-    monkeypatch.setattr("engine.products._pointwise", None)
+    monkeypatch.setattr("engine.compute.linear._pointwise", None)
     made = encoder(make(family, hidden_size=64, intermediate_size=256), budget=4096, path=path)
     tokens = made_up([64] * 8)
     # With gradients, and by plain matrix products: it knows no others.

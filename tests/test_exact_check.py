@@ -7,7 +7,7 @@ import engine
 import store
 from engine.errors import LabellingError
 from engine.labelling.card import Choices
-from engine.labelling.exact_check import BOUNDS, ExactCheck, check_exact, chosen_rows
+from engine.labelling.parity_check import BOUNDS, ExactCheck, check_exact, chosen_rows
 
 ROWS = 2_560
 EXACT = np.random.default_rng(0).normal(0, 3, (ROWS, 3)).astype(np.float32)
@@ -138,7 +138,7 @@ def test_a_run_without_checks_notes_none(demo, tmp_path):
 
 
 def test_a_run_whose_logits_are_wrong_ends_before_it_writes_them(demo, tmp_path, monkeypatch):
-    from engine.encoder import Encoder
+    from engine.compute.encoder import Encoder
 
     exact = Encoder.exact_logits
     monkeypatch.setattr(Encoder, "exact_logits", lambda encoder, tokens, row: exact(encoder, tokens, row) + 0.1)

@@ -21,7 +21,7 @@ from whole_run import REJECTED, begin, freeze_card, label, labeller_for, whole_r
 
 import store
 from engine.errors import EngineError
-from engine.labelling.shard_labeller import label_shard
+from engine.labelling.shard import label_shard
 from store import Store
 from store.errors import MismatchError, StoreError
 from store.format.run_log import read_runs

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer
 
-from engine.flat_ids import FlatIds, offsets_of, with_nanotoken, with_tokenizers
-from engine.nasty_texts import NASTY_TEXTS
-from engine.tokens import Encoding
+from engine.tokens.backends import FlatIds, offsets_of, with_nanotoken, with_tokenizers
+from engine.tokens.encoding import Encoding
+from engine.tokens.probe_texts import NASTY_TEXTS
 
 MAX_LENGTH = 24
 NORMALIZERS = {
@@ -99,7 +99,7 @@ def test_name_and_fingerprint_do_not_say_who_made_the_ids(both):
 
 def test_without_nanotoken_the_ids_come_from_tokenizers(backend, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "nanotoken", None)
-    with caplog.at_level(logging.DEBUG, logger="engine.flat_ids"):
+    with caplog.at_level(logging.DEBUG, logger="engine.tokens.backends"):
         encoding = Encoding(backend, max_length=MAX_LENGTH)
     assert encoding.made_by == "tokenizers"
     assert "not nanotoken: import of nanotoken halted" in caplog.text
@@ -129,7 +129,7 @@ class _TamperedBatches:
 def test_one_text_of_the_sample_with_other_ids_is_enough_to_do_without_nanotoken(backend, monkeypatch, caplog, text):
     nanotoken = pytest.importorskip("nanotoken")
     monkeypatch.setattr(nanotoken, "Tokenizer", _Tampered(nanotoken.Tokenizer, text))
-    with caplog.at_level(logging.DEBUG, logger="engine.flat_ids"):
+    with caplog.at_level(logging.DEBUG, logger="engine.tokens.backends"):
         assert Encoding(backend, max_length=MAX_LENGTH).made_by == "tokenizers"
     assert "differ on the sample" in caplog.text
 

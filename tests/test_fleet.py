@@ -16,14 +16,14 @@ from store_factory import add_corpus, write_header
 
 import engine
 import store
+from engine.compute.device import find_devices, worker_threads
 from engine.errors import LabellingError
-from engine.labelling.devices import find_devices, worker_threads
-from engine.labelling.fake import FakeJob
-from engine.labelling.fleet import FleetConfig, run_fleet
-from engine.labelling.shard_labeller import label_missing
-from engine.labelling.shard_queue import Attempt, ShardQueue
-from engine.labelling.trouble import LOADING, Trouble
-from engine.labelling.worker_process import WorkerProcess
+from engine.labelling.runners.local_processes import FleetConfig, run_fleet
+from engine.labelling.runners.process import WorkerProcess
+from engine.labelling.runners.scheduler import Attempt, ShardQueue
+from engine.labelling.shard import label_missing
+from engine.testing.fake_job import FakeJob
+from engine.testing.faults import LOADING, Trouble
 from store.errors import MismatchError
 from store.format.run_log import read_runs
 from store.storage import storage_at

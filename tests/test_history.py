@@ -14,13 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import TrainingError
-from engine.training.checkpoint import Checkpoints
-from engine.training.course import Course, Saving, SavingConfig, Validating
-from engine.training.history import METRICS, History, lines_apart, tensorboard_writer
+from engine.training.data.steps import Step
+from engine.training.distributed import Ranks
 from engine.training.loop import Lesson, LoopConfig, fit
 from engine.training.loss import cross_entropy
-from engine.training.ranks import Ranks
-from engine.training.steps import Step
+from engine.training.output.checkpoint import Checkpoints
+from engine.training.output.metrics_log import METRICS, History, lines_apart, tensorboard_writer
+from engine.training.output.saving import Saving, SavingConfig
+from engine.training.state import Course
+from engine.training.validation import Validating
 
 
 def lines(folder):
@@ -146,7 +148,7 @@ def test_only_the_first_rank_writes(tmp_path):
 
 
 class MadeUpSteps:
-    """Steps of random tokens; as `engine.training.steps.Steps`."""
+    """Steps of random tokens; as `engine.training.data.steps.Steps`."""
 
     def __init__(self, *, rows=12, batch_size=4):
         self.rows, self.per_epoch, self.longest = rows, -(-rows // batch_size), 16

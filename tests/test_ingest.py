@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import store
-from engine.corpus import read_texts, write_corpus
 from engine.errors import InputError
-from engine.ingest import IngestConfig, check_inputs, ingest, rewrite_rejects
+from engine.ingest.ingest import IngestConfig, check_inputs, ingest, rewrite_rejects
+from engine.ingest.input_file import see
+from engine.ingest.validate import Survey
+from engine.ingest.write_corpus import read_texts, write_corpus
 from engine.inputs.columns import ColumnNames
-from engine.inputs.seen import see
-from engine.inputs.survey import Survey
 from store import Store
 from store.errors import DamageError
 from store.storage import LocalStorage, MemoryStorage, Storage

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from engine.errors import InputError
 from engine.inputs.blocks import BLOCK_ROWS
-from engine.inputs.checks import MAX_TEXT_BYTES, Block, read_blocks
+from engine.inputs.check_rows import MAX_TEXT_BYTES, Block, read_blocks
 from engine.inputs.columns import MAX_COLUMNS, ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.lines import LINE_BYTES

@@ -18,13 +18,13 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import engine
 import engine.labelling.card
 import store
-from engine.encoder import Encoder
+from engine.compute.encoder import Encoder
 from engine.errors import InputError, ModelError
 from engine.labelling.card import check_card
-from engine.labelling.label_run import default_name
-from engine.labelling.messages import describe
-from engine.model import load_classifier
-from engine.tokens import Tokens
+from engine.labelling.label import default_name
+from engine.labelling.runners.messages import describe
+from engine.models.classifier import load_classifier
+from engine.tokens.tokens import Tokens
 from store.errors import DamageError, MismatchError
 from store.storage import MemoryStorage
 

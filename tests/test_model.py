@@ -16,9 +16,9 @@ from transformers import (
 from transformers import RobertaForSequenceClassification as Roberta
 
 from engine.errors import ModelError
-from engine.model import load_classifier, named, save_classifier
-from engine.padding import settle_padding
-from engine.start import load_start
+from engine.models.classifier import load_classifier, named, save_classifier
+from engine.models.initialize import load_start
+from engine.models.padding import settle_padding
 
 
 def copy(demo, name, tmp_path):

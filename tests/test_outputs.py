@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.outputs import Outputs
+from engine.compute.transfer import Outputs
 
 CPU = torch.device("cpu")
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")

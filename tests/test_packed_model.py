@@ -6,12 +6,12 @@ import torch
 from families import FAMILIES, LONGEST, PACKED_FAMILIES, alone, chosen, encoder, made_up, make
 from varlen import varlen_attn
 
-import engine.attention
-import engine.packed_model
-from engine.attention import Rows, rows_of
-from engine.fused_layer import FusedLayer
-from engine.packed_model import FUSED, PADDED, PLAIN, PackedModel, choose_path
-from engine.packing import fill, pack
+import engine.compute.attention
+import engine.compute.packed_model
+from engine.compute.attention import Rows, rows_of
+from engine.compute.fused_layer import FusedLayer
+from engine.compute.packed_model import FUSED, PADDED, PLAIN, PackedModel, choose_path
+from engine.compute.packing import fill, pack
 
 CPU = torch.device("cpu")
 LENGTHS = [2, 3, 3, 512, 7, 9, 9, 9, 64, 15, 16, 17, 18, 130, 2, 300, 33, 5, 8, 8]
@@ -94,16 +94,16 @@ def test_a_text_that_names_the_padding_token_has_the_same_logits(modules, family
 
 
 def window_is_ignored(monkeypatch):
-    attend = engine.attention.attend
+    attend = engine.compute.attention.attend
     monkeypatch.setattr(
-        engine.attention, "attend", lambda *given, window=None, **others: attend(*given, **others, window=None)
+        engine.compute.attention, "attend", lambda *given, window=None, **others: attend(*given, **others, window=None)
     )
 
 
 def window_is_one_too_wide(monkeypatch):
-    attend = engine.attention.attend
+    attend = engine.compute.attention.attend
     monkeypatch.setattr(
-        engine.attention,
+        engine.compute.attention,
         "attend",
         lambda *given, window=None, **others: attend(*given, **others, window=window and window + 1),
     )
@@ -123,18 +123,18 @@ def positions_begin_one_late(monkeypatch):
 
 
 def the_second_token_is_read(monkeypatch):
-    given = engine.packed_model.rows_of
+    given = engine.compute.packed_model.rows_of
 
     def wrong(*arguments, **options):
         rows = given(*arguments, **options)
         changed = {name: getattr(rows, name) for name in ("bounds", "runs", "longest", "kernel")}
         return Rows(**changed, firsts=rows.firsts + 1)
 
-    monkeypatch.setattr(engine.packed_model, "rows_of", wrong)
+    monkeypatch.setattr(engine.compute.packed_model, "rows_of", wrong)
 
 
 def rows_attend_to_each_other(monkeypatch):
-    pack_ = engine.packed_model.pack
+    pack_ = engine.compute.packed_model.pack
 
     def wrong(ids, offsets, rows):
         packing = pack_(ids, offsets, rows)
@@ -145,7 +145,7 @@ def rows_attend_to_each_other(monkeypatch):
             runs=(*packing.runs[:-2], joined),
         )  # fmt: skip
 
-    monkeypatch.setattr(engine.packed_model, "pack", wrong)
+    monkeypatch.setattr(engine.compute.packed_model, "pack", wrong)
 
 
 @pytest.mark.parametrize(
@@ -302,8 +302,8 @@ def kernel(monkeypatch):
         shapes.append((len(key), longest_key))
         return varlen_attn(query, key, value, bounds, key_bounds, longest, longest_key, **options)
 
-    monkeypatch.setattr("engine.forward.has_kernel", lambda device, dtype: True)
-    monkeypatch.setattr("engine.attention.varlen_attn", seen)
+    monkeypatch.setattr("engine.compute.forward.has_kernel", lambda device, dtype: True)
+    monkeypatch.setattr("engine.compute.attention.varlen_attn", seen)
     return shapes
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.packing import fill, pack
+from engine.compute.packing import fill, pack
 
 rows_of_ids = st.lists(st.lists(st.integers(0, 60_000), max_size=9), min_size=1, max_size=20)
 

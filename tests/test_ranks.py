@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from transformers import AutoConfig
 
 from engine.errors import TrainingError
-from engine.training.ranks import Ranks, joined_ranks
+from engine.training.distributed import Ranks, joined_ranks
 
 CPU = torch.device("cpu")
 

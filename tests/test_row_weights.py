@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from store_factory import EXTRAS, add_corpus, add_labels, make_store, repair_labels, write_header
 
 from engine.errors import TrainingError
-from engine.training.ranks import Ranks
-from engine.training.row_weights import frozen_weights, weigh, weights_sha256
-from engine.training.run_folder import UNFINISHED_WEIGHTS, WEIGHTS, RunFolder
+from engine.training.data.row_weights import frozen_weights, weigh, weights_sha256
+from engine.training.distributed import Ranks
+from engine.training.output.run_folder import UNFINISHED_WEIGHTS, WEIGHTS, RunFolder
 from store.errors import QueryError
 from store.gold.fingerprint import fingerprints
 from store.rows.row_set import RowSet

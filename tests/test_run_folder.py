@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import TrainingError
+from engine.training.output.run_folder import DONE, RUN, UNFINISHED_WEIGHTS, WEIGHTS, RunFolder
 from engine.training.run import flat_names
-from engine.training.run_folder import DONE, RUN, UNFINISHED_WEIGHTS, WEIGHTS, RunFolder
 
 ASKED = {"loop.seed": 0, "loop.learning_rate": 2e-4, "classes": ["negative", "positive"], "select": None}
 
@@ -160,7 +160,7 @@ def test_a_folder_is_held_once(tmp_path):
 
 HOLDER = (
     "import sys, time\n"
-    "from engine.training.run_folder import RunFolder\n"
+    "from engine.training.output.run_folder import RunFolder\n"
     "with RunFolder(sys.argv[1]).held():\n"
     "    print('held', flush=True)\n"
     "    time.sleep(60)\n"

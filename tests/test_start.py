@@ -11,8 +11,8 @@ from store_factory import add_corpus, add_labels, write_header
 import engine
 from engine.demo.models import Shape, make_model, make_tokenizer
 from engine.errors import ModelError
-from engine.model import load_classifier, save_classifier
-from engine.start import load_start
+from engine.models.classifier import load_classifier, save_classifier
+from engine.models.initialize import load_start
 from store.storage import MemoryStorage
 
 CLASSES = ["bad", "fine", "good"]

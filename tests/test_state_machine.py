@@ -16,7 +16,7 @@ from whole_run import begin, freeze_card, label, labeller_for, whole_run, write_
 
 from engine.errors import EngineError
 from engine.labelling.repair import repair
-from engine.labelling.shard_labeller import label_missing, label_shard
+from engine.labelling.shard import label_missing, label_shard
 from store import Store
 from store.errors import DamageError, StoreError, StoreMissingError
 from store.format.findings import Finding

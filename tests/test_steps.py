@@ -8,8 +8,9 @@ import time
 import numpy as np
 import pytest
 
-from engine.tokens import Tokens
-from engine.training.steps import _AHEAD, Step, ahead
+from engine.tokens.tokens import Tokens
+from engine.training.data.prefetch import _AHEAD, ahead
+from engine.training.data.steps import Step
 
 NO_TOKENS = Tokens(ids=np.empty(0, np.uint16), offsets=np.zeros(1, np.int64), truncated=np.empty(0, np.bool_))
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 import engine.labelling.token_budget
 from cli.label import Budget
-from engine.encoder import default_budget
+from engine.compute.encoder import default_budget
 from engine.labelling.token_budget import (
     CANDIDATES,
     Conditions,
@@ -16,8 +16,8 @@ from engine.labelling.token_budget import (
     fastest,
     measure_budgets,
 )
-from engine.model import load_classifier
-from engine.tokens import made_up_tokens
+from engine.models.classifier import load_classifier
+from engine.tokens.tokens import made_up_tokens
 
 CPU = torch.device("cpu")
 
@@ -87,7 +87,7 @@ def test_every_budget_is_measured_and_the_model_left_as_it_was(demo):
 
 
 def test_budgets_for_which_memory_does_not_suffice_are_left_out(demo, monkeypatch):
-    from engine.forward import Forward
+    from engine.compute.forward import Forward
 
     whole = Forward.__call__
 

@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from engine.errors import ModelError
-from engine.tokens import Encoding
+from engine.tokens.encoding import Encoding
 
 
 @pytest.fixture(scope="module")

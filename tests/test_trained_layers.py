@@ -10,12 +10,12 @@ from families import FAMILIES, PACKED_FAMILIES, chosen, made_up, make
 from torch.nn.functional import cross_entropy
 from varlen import varlen_attn
 
-import engine.products
-from engine.attention import attend, attend_first, rows_of
-from engine.forward import Forward, padded_logits
-from engine.packed_model import FUSED, PADDED, PLAIN, choose_path
-from engine.packing import pack
-from engine.products import product, product_gelu
+import engine.compute.linear
+from engine.compute.attention import attend, attend_first, rows_of
+from engine.compute.forward import Forward, padded_logits
+from engine.compute.linear import product, product_gelu
+from engine.compute.packed_model import FUSED, PADDED, PLAIN, choose_path
+from engine.compute.packing import pack
 
 CPU = torch.device("cpu")
 BERTS = ("Bert", "Roberta", "Electra", "XLMRoberta", "Camembert")
@@ -38,7 +38,7 @@ def in_training(family, *, dropout=0.0, **changes):
 @pytest.fixture(autouse=True)
 def _all_trained_through_onednn(monkeypatch):
     """However small the weights of these models are."""
-    monkeypatch.setattr(engine.products, "LEAST_TRAINED", 0)
+    monkeypatch.setattr(engine.compute.linear, "LEAST_TRAINED", 0)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_gradients_follow_the_configuration(tokens, changes):
 @pytest.mark.parametrize("family", BERTS)
 def test_gradients_do_not_need_one_dnn(tokens, family, monkeypatch):
     """As on a GPU, or a processor without it."""
-    monkeypatch.setattr(engine.products, "_pointwise", None)
+    monkeypatch.setattr(engine.compute.linear, "_pointwise", None)
     module = in_training(family)
     assert_same_gradients(through(FUSED, module, tokens, budget=100), of_transformers(module, tokens))
 
@@ -127,8 +127,8 @@ def test_gradients_do_not_need_one_dnn(tokens, family, monkeypatch):
 def test_small_weights_are_trained_by_torchs_own_products(tokens, monkeypatch):
     module = in_training("Bert")
     expected = through(FUSED, module, tokens)
-    monkeypatch.setattr(engine.products, "LEAST_TRAINED", 1_000_000)
-    monkeypatch.setattr(engine.products._Trained, "apply", None)
+    monkeypatch.setattr(engine.compute.linear, "LEAST_TRAINED", 1_000_000)
+    monkeypatch.setattr(engine.compute.linear._Trained, "apply", None)
     assert_same_gradients(through(FUSED, module, tokens), expected)
 
 
@@ -223,8 +223,8 @@ def kernel(monkeypatch):
         asked.append(options)
         return varlen_attn(*arguments, **options)
 
-    monkeypatch.setattr("engine.forward.has_kernel", lambda device, dtype: dtype == torch.bfloat16)
-    monkeypatch.setattr("engine.attention.varlen_attn", seen)
+    monkeypatch.setattr("engine.compute.forward.has_kernel", lambda device, dtype: dtype == torch.bfloat16)
+    monkeypatch.setattr("engine.compute.attention.varlen_attn", seen)
     return asked
 
 

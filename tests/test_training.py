@@ -13,13 +13,13 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import engine
 import store
 from engine.errors import InputError, TrainingError
-from engine.inputs.gold import GoldConfig, read_gold
-from engine.start import load_start
-from engine.training.backward import CUDA_BUDGETS, fitting_budget
+from engine.inputs.labelled import GoldConfig, read_gold
+from engine.models.initialize import load_start
+from engine.training.data.gold_steps import GoldSteps
+from engine.training.distributed import Ranks
 from engine.training.loop import Lesson, LoopConfig, fit
 from engine.training.loss import cross_entropy, kl_divergence
-from engine.training.ranks import Ranks
-from engine.training.supervised import GoldSteps
+from engine.training.micro_batches import CUDA_BUDGETS, fitting_budget
 from store.errors import StoreMissingError
 
 ALONE = Ranks(rank=0, count=1, device=torch.device("cpu"))

@@ -34,7 +34,7 @@ from cli.main import DAMAGED, OK, USAGE, run
 from engine.demo.models import Shape, make_model, make_tokenizer
 from engine.errors import EngineError
 from engine.labelling.repair import Repair, repair
-from engine.labelling.shard_labeller import Labeller, label_shard
+from engine.labelling.shard import Labeller, label_shard
 from store import Store
 from store.errors import DamageError, StoreMissingError
 from store.families.kind import shard_statistics

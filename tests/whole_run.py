@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.ingest import IngestConfig, finish_corpus, ingest
-from engine.labelling.fake import FakeJob, fake_encoding, fake_labeller
-from engine.labelling.shard_labeller import Labeller
-from engine.labelling.work import Work, carry_out
+from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
+from engine.labelling.execute import Work, carry_out
+from engine.labelling.shard import Labeller
+from engine.testing.fake_job import FakeJob, fake_encoding, fake_labeller
 from store import Store
 from store.format.header import is_store
 from store.storage import Storage

@@ -11,7 +11,7 @@ import torch
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
 
-from engine.model_files import quiet_transformers
+from engine.models.files import quiet_transformers
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,15 +11,15 @@ import pyarrow.parquet as pq
 import store
 from engine.demo.models import Shape, make_model, make_tokenizer
 from engine.demo.reviews import CLASSES, ReviewConfig, generate
-from engine.gold_round import GoldRoundConfig, add_gold
-from engine.inputs.gold import GoldConfig
-from engine.labelling.label_run import LabelConfig, label
+from engine.ingest.gold_rounds import GoldRoundConfig, add_gold
+from engine.inputs.labelled import GoldConfig
+from engine.labelling.label import LabelConfig, label
 from engine.progress import Tick, silent
 from engine.report.report import ReportConfig, make_report
 from engine.training.distill import DistillConfig, train
+from engine.training.finetune import FinetuneConfig, finetune
 from engine.training.loop import LoopConfig
-from engine.training.supervised import FinetuneConfig, finetune
-from engine.training.trained import Trained
+from engine.training.output.saved_model import Trained
 
 TEACHER = Shape(hidden=64, layers=2, heads=2)
 STUDENT = Shape(hidden=32, layers=1, heads=2)

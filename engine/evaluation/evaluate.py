@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.device import best_device
-from engine.encoder import Encoder, default_budget
+from engine.compute.device import best_device
+from engine.compute.encoder import Encoder, default_budget
 from engine.errors import ModelError
 from engine.evaluation.metrics import accuracy, confusion, expected_calibration_error, f1_scores, log_loss
 from engine.evaluation.paired import Paired, compare_pairs
 from engine.inputs.columns import ColumnNames
-from engine.inputs.gold import Gold, GoldConfig, read_gold
-from engine.model import Classifier, load_classifier, parameters
+from engine.inputs.labelled import Gold, GoldConfig, read_gold
+from engine.models.classifier import Classifier, load_classifier, parameters
 from engine.progress import Tick, silent
 from store.families.labels import softmax
 

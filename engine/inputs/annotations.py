@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.errors import InputError
 from engine.inputs.blocks import RawBlock, blocks_of_rows
-from engine.inputs.checks import ids, labels
+from engine.inputs.check_rows import ids, labels
 from engine.inputs.columns import LabelColumns, find_columns, find_id
 from engine.inputs.formats import read_raw
 from engine.inputs.lines import is_json_array, json_row, open_lines

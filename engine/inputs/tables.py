@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.inputs.arrow_check import check_arrow
+from engine.inputs.arrow_sandbox import check_arrow
 from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, RawBlock, blocks_of_batches
 from engine.inputs.columns import ColumnNames, Columns, find_columns
 from engine.inputs.values import can_be_kept

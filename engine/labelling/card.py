@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from engine.encoder import default_dtype
-from engine.labelling.devices import device_kind
-from engine.model import Classifier
-from engine.packed_model import COMPILED, FUSED, choose_path
+from engine.compute.device import device_kind
+from engine.compute.encoder import default_dtype
+from engine.compute.packed_model import COMPILED, FUSED, choose_path
+from engine.models.classifier import Classifier
 from store.errors import MismatchError
 from store.format.family import Family
 
@@ -83,7 +83,7 @@ def settled_by(card: dict[str, Any]) -> Choices:
 
 
 def find_path(model: Classifier, settled: Choices, *, compiled: bool) -> str:
-    """How the teacher computes; see `engine.packed_model.choose_path`.
+    """How the teacher computes; see `engine.compute.packed_model.choose_path`.
 
     Args:
         model: the teacher, in fp32 on the CPU.

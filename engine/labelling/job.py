@@ -7,13 +7,13 @@ from typing import Any
 import torch
 
 import store
-from engine.device import find_device
-from engine.encoder import Encoder
+from engine.compute.device import find_device
+from engine.compute.encoder import Encoder
+from engine.compute.packed_model import COMPILED
 from engine.errors import ModelError
 from engine.labelling.card import check_card, find_path, make_card, settled_by
-from engine.labelling.shard_labeller import Labeller
-from engine.model import Classifier, load_classifier, named
-from engine.packed_model import COMPILED
+from engine.labelling.shard import Labeller
+from engine.models.classifier import Classifier, load_classifier, named
 from store import Store
 from store.errors import StoreMissingError
 from store.snapshot import check_classes

@@ -17,7 +17,7 @@ OnDone = Callable[[int, Any], None]
 
 
 class ShardSteps(Protocol):
-    """What is done with a shard; `engine.labelling.shard_labeller.Labeller` is one."""
+    """What is done with a shard; `engine.labelling.shard.Labeller` is one."""
 
     def prepare(self, shard: int, tick: Tick) -> Any:
         """All that needs no device; None where there is nothing to do."""

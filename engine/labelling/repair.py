@@ -9,12 +9,12 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from engine.corpus import write_corpus
 from engine.errors import EngineError
-from engine.ingest import check_inputs, rewrite_rejects
+from engine.ingest.ingest import check_inputs, rewrite_rejects
+from engine.ingest.input_file import SeenFile
+from engine.ingest.write_corpus import write_corpus
 from engine.inputs.formats import expand
-from engine.inputs.seen import SeenFile
-from engine.labelling.shard_labeller import Labeller, label_shard
+from engine.labelling.shard import Labeller, label_shard
 from engine.labelling.shard_tokens import tokenise_shard
 from engine.progress import Tick, silent
 from store import Store

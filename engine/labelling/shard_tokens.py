@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from engine.corpus import read_texts
+from engine.ingest.write_corpus import read_texts
 from engine.progress import Tick, silent
-from engine.stored_tokens import check_tokens, read_tokens, write_tokens
-from engine.tokens import Encoding, Tokens
+from engine.tokens.encoding import Encoding
+from engine.tokens.stored import check_tokens, read_tokens, write_tokens
+from engine.tokens.tokens import Tokens
 from store import Store
 from store.format.family import Family
 

@@ -2,9 +2,42 @@
 
 from dataclasses import dataclass
 
-from engine.labelling.shard_report import ShardReport
+from engine.labelling.parity_check import ExactCheck
 from store import Store
 from store.format.family import Family
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardReport:
+    """What one shard took.
+
+    Attributes:
+        shard: its number.
+        committed: whether this run's commit was the first.
+        rows: labelled and failed ones.
+        failed: rows whose logits were not finite.
+        tokens: real ones.
+        padded_tokens: tokens computed, padding included.
+        flops: floating-point operations of the model, padding not counted.
+        ceiling: floating-point operations a second that the device can do at most.
+        seconds: of all stages, added up.
+        busy_seconds: of these, those in which the device computed.
+        stages: seconds in ``tokenise``, ``compute`` and ``write``.
+        check: of some of its rows.
+    """
+
+    shard: int
+    committed: bool
+    rows: int
+    failed: int
+    tokens: int
+    padded_tokens: int
+    flops: float
+    ceiling: float
+    seconds: float
+    busy_seconds: float
+    stages: dict[str, float]
+    check: ExactCheck | None
 
 
 @dataclass(frozen=True, kw_only=True)

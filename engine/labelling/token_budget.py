@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.encoder import Encoder, default_budget
-from engine.model import Classifier
-from engine.packed_model import choose_path
+from engine.compute.encoder import Encoder, default_budget
+from engine.compute.packed_model import choose_path
+from engine.models.classifier import Classifier
 from engine.progress import Tick, silent
-from engine.tokens import made_up_tokens
+from engine.tokens.tokens import made_up_tokens
 from store import Store
 
 CANDIDATES = {"cpu": (512, 1024, 2048, 4096), "cuda": (32_768, 65_536, 131_072)}

@@ -18,8 +18,8 @@ from typing import Any
 
 import vl_convert
 
-from engine.report.figures import Figure, Section, percent
-from engine.report.looks import CONFIG
+from engine.report.figures.figure import Figure, Section, percent
+from engine.report.figures.style import CONFIG
 from engine.report.names import short
 from engine.report.runs import Run
 from engine.report.tables import Table

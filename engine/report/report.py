@@ -8,16 +8,16 @@ from pathlib import Path
 
 from engine.progress import Tick, silent
 from engine.report.answers import Answers, ask
-from engine.report.charts import unchecked
-from engine.report.figures import Section
-from engine.report.gold_plots import gold_figures
+from engine.report.figures.charts import unchecked
+from engine.report.figures.figure import Section
+from engine.report.figures.gold import gold_figures
+from engine.report.figures.label_sets import set_figures
+from engine.report.figures.labels import label_figures
+from engine.report.figures.shards import shard_figures
+from engine.report.figures.training import run_figures
 from engine.report.names import visible
 from engine.report.page import Page, write_page
-from engine.report.plots import label_figures
-from engine.report.run_plots import run_figures
 from engine.report.runs import Run, read_runs
-from engine.report.set_plots import set_figures
-from engine.report.shard_plots import shard_figures
 from engine.report.tables import make_tables
 from engine.report.tiles import make_tiles
 from store.sql.process import Limits

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import TrainingError
-from engine.training.history import METRICS, read_lines
-from engine.training.run_folder import DONE, RUN
+from engine.training.output.metrics_log import METRICS, read_lines
+from engine.training.output.run_folder import DONE, RUN
 
 POINTS = 120
 VALIDATION = "validation_"
@@ -90,7 +90,7 @@ def _read(folder: Path, name: str) -> Run:
 
 
 def _read_figures(file: Path) -> dict[str, Any]:
-    """What `engine.training.trained.save_trained` wrote down, of that what the table shows."""
+    """What `engine.training.output.saved_model.save_trained` wrote down, of that what the table shows."""
     try:
         report = json.loads(file.read_text("utf-8"))
         arm = {name: _typed(report[name], name, *types) for name, types in _ARM.items()}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from engine.report.answers import LONGEST_TEXT, MOST_TEXTS, ROW_FIELDS, Answers, Row
-from engine.report.figures import Form
+from engine.report.figures.figure import Form
 from engine.report.names import short, visible
 
 _ID: dict[str, tuple[str, Form]] = {"id": ("id", "text")}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.report.answers import Answers
-from engine.report.figures import percent
+from engine.report.figures.figure import percent
 from engine.report.names import short
 from store.snapshot import Contents
 

@@ -5,20 +5,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import store
-from engine.device import best_device
+from engine.compute.device import best_device
 from engine.errors import TrainingError
 from engine.evaluation.evaluate import EvalConfig, read_held_out
-from engine.model import Classifier
+from engine.models.classifier import Classifier
+from engine.models.initialize import load_start
 from engine.progress import Tick, silent
-from engine.start import load_start
+from engine.training.data.row_weights import frozen_weights, weights_sha256
+from engine.training.data.store_steps import SoftLabels, SoftSteps, complete_label_sets
+from engine.training.distributed import Ranks, joined_ranks
 from engine.training.loop import LoopConfig
 from engine.training.loss import SoftLoss
-from engine.training.ranks import Ranks, joined_ranks
-from engine.training.row_weights import frozen_weights, weights_sha256
+from engine.training.output.run_folder import RunFolder
+from engine.training.output.saved_model import Trained
 from engine.training.run import RunConfig, Task, carry_out, held_folder
-from engine.training.run_folder import RunFolder
-from engine.training.soft_steps import SoftLabels, SoftSteps, complete_label_sets
-from engine.training.trained import Trained
 from store import Store
 from store.format.names import LABELS
 from store.gold.calibration import Calibration, usable_calibration

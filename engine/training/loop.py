@@ -14,15 +14,18 @@ import numpy as np
 import torch
 
 from engine.errors import TrainingError
-from engine.model import Classifier
+from engine.models.classifier import Classifier
 from engine.progress import Tick, silent
-from engine.training.backward import Backward
-from engine.training.checkpoint import Checkpoint, Tensors, model_tensors
-from engine.training.course import Best, Course, Saving, Validating
+from engine.training.data.prefetch import ahead
+from engine.training.data.steps import Step, Steps
+from engine.training.distributed import Ranks
 from engine.training.loss import Loss
+from engine.training.micro_batches import Backward
 from engine.training.optimizer import FlatGradients, Optimizer, linear_decay
-from engine.training.ranks import Ranks
-from engine.training.steps import Step, Steps, ahead
+from engine.training.output.checkpoint import Checkpoint, Tensors, model_tensors
+from engine.training.output.saving import Saving
+from engine.training.state import Best, Course
+from engine.training.validation import Validating
 
 _log = logging.getLogger(__name__)
 

@@ -9,47 +9,23 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from engine.errors import TrainingError
 from engine.evaluation.evaluate import EvalConfig, evaluate_trained
-from engine.inputs.gold import Gold
-from engine.model import Classifier, load_classifier
+from engine.inputs.labelled import Gold
+from engine.models.classifier import Classifier, load_classifier
 from engine.progress import Tick, silent
-from engine.training.checkpoint import Checkpoints, model_tensors
-from engine.training.course import LOWER_IS_BETTER, Course, Saving, SavingConfig, Validating
-from engine.training.held_out import HeldOut
-from engine.training.history import tensorboard_writer
+from engine.training.data.steps import Steps
+from engine.training.distributed import LOST_SECONDS, Ranks
 from engine.training.loop import Lesson, LoopConfig, fit
 from engine.training.loss import Loss
-from engine.training.ranks import LOST_SECONDS, Ranks
-from engine.training.run_folder import CHECKPOINTS, RunFolder
-from engine.training.steps import Steps
-from engine.training.trained import Trained, read_trained, save_evaluation, save_trained
+from engine.training.output.checkpoint import Checkpoints, model_tensors
+from engine.training.output.metrics_log import tensorboard_writer
+from engine.training.output.run_folder import CHECKPOINTS, RunFolder
+from engine.training.output.saved_model import Trained, read_trained, save_evaluation, save_trained
+from engine.training.output.saving import Saving, SavingConfig
+from engine.training.state import Course
+from engine.training.validation import HeldOut, Validating, ValidationConfig
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ValidationConfig:
-    """How the model is judged while it is trained, to keep the best state of all; not at all without inputs.
-
-    Attributes:
-        inputs: labelled files. Not those of the final evaluation: what is chosen on rows looks too good on them.
-        every: steps from one time to the next; at the end of each epoch where None.
-        by: the figure that decides: ``accuracy``, ``macro_f1`` or ``log_loss``.
-        patience: stop when so many in a row are not better; never where None.
-    """
-
-    inputs: tuple[str, ...] = ()
-    every: int | None = None
-    by: str = "accuracy"
-    patience: int | None = None
-
-    def __post_init__(self) -> None:
-        for name, value in (("--validate-every", self.every), ("--patience", self.patience)):
-            if value is not None and value < 1:
-                raise TrainingError(f"{name} is {value}; it must be at least 1")
-        if self.by not in LOWER_IS_BETTER:
-            raise TrainingError(f"--best-by is {self.by!r}; it is one of {', '.join(LOWER_IS_BETTER)}")
 
 
 @dataclass(frozen=True, kw_only=True)

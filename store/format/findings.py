@@ -1,4 +1,4 @@
-"""What is wrong in a store, one record each: made by `store.verify.verify`, printed by ``engine verify``, read by repair."""
+"""What is wrong in a store, one record each: made by `store.verify`, printed by ``engine verify``, read by repair."""
 
 import enum
 from dataclasses import dataclass

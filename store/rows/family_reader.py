@@ -52,7 +52,7 @@ class FamilyReader:
         self._lock = threading.Lock()
 
     def read(self, members: Rows) -> list[Columns]:
-        """The columns of ``members``, which ascend, in pieces one after the other; lists as `store.rows.list_bytes` has them.
+        """The columns of ``members``, which ascend, piece by piece; lists as `store.rows.list_bytes` has them.
 
         Raises:
             StoreMissingError: the shard of one of them is not committed.

@@ -37,8 +37,8 @@ class FamilyRows:
         sides: the schema that is shown of each family, by its path. A column that several have is the first one's.
         records: what is committed in each of them.
         failure: keeps what goes wrong while rows are read.
-        gold: gives the gold that holds, where `store.gold.held.GOLD_COLUMNS` are a side, at the path ``gold``; the corpus is
-            another one then.
+        gold: gives the gold that holds, if `store.gold.held.GOLD_COLUMNS` are a side, at the path ``gold``; the
+            corpus is another one then.
 
     Raises:
         DamageError: two families have different rows in one shard.

@@ -1,0 +1,1 @@
+"""Planned batches of token ids → logits, on a CPU or a GPU."""

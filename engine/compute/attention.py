@@ -1,0 +1,185 @@
+"""Attention inside the rows of a packed sequence, as transformers' models call it and as our own layers do.
+
+A GPU has a kernel for rows of different lengths in 16 bits; elsewhere rows of equal length are computed together.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.attention.varlen import varlen_attn
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+
+from engine.compute.packing import Packing, Run
+
+PACKED = "engine_packed"
+"""The name of the attention function among those of transformers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Where the rows of a packed sequence are, on its device.
+
+    Attributes:
+        bounds: (rows + 1,) int32, as in `Packing`.
+        firsts: (rows,) int64, as in `Packing`.
+        runs: rows of equal length that lie side by side.
+        longest: tokens that a row has at most.
+        kernel: whether the kernel for rows of different lengths is used.
+    """
+
+    bounds: Tensor
+    firsts: Tensor
+    runs: tuple[Run, ...]
+    longest: int
+    kernel: bool
+
+
+def has_kernel(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether ``device`` has the kernel for rows of different lengths: FlashAttention 2 needs Ampere and 16 bits."""
+    if device.type != "cuda" or dtype not in (torch.float16, torch.bfloat16):
+        return False
+    return torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def rows_of(packing: Packing, device: torch.device, *, kernel: bool, longest: int | None = None) -> Rows:
+    """`Rows` of a packing.
+
+    Args:
+        packing: the batch.
+        device: where it is computed.
+        kernel: as in `Rows`.
+        longest: a bound that stays the same from batch to batch, so that a compiled model does too.
+    """
+    return Rows(
+        bounds=torch.from_numpy(packing.bounds).to(device, non_blocking=True),
+        firsts=torch.from_numpy(packing.firsts).to(device, non_blocking=True),
+        runs=packing.runs,
+        longest=packing.longest if longest is None else longest,
+        kernel=kernel,
+    )
+
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    rows: Rows,
+    *,
+    scale: float | None = None,
+    dropout: float = 0.0,
+    window: int | None = None,
+) -> Tensor:
+    """Every token attends to the tokens of its row.
+
+    Args:
+        query: (tokens, heads, width).
+        key: like ``query``.
+        value: like ``query``.
+        rows: where they are.
+        scale: of the products; 1 / √width where None.
+        dropout: of the weights; none where the kernel is used, which knows none.
+        window: tokens less than this far apart attend to each other; None for all.
+
+    Returns:
+        (tokens, heads, width). Tokens of no row hold anything.
+    """
+    if rows.kernel:
+        reach = (-1, -1) if window is None else (window - 1, window - 1)
+        bounds, longest = rows.bounds, rows.longest
+        query, key = query.to(value.dtype), key.to(value.dtype)  # autocast leaves rotated ones in fp32
+        packed = varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scale, window_size=reach)
+        assert isinstance(packed, Tensor)
+        return packed
+    parts = [
+        scaled_dot_product_attention(
+            _rectangle(query, run),
+            _rectangle(key, run),
+            _rectangle(value, run),
+            attn_mask=_band(run.length, window, query.device),
+            dropout_p=dropout,
+            scale=scale,
+        )
+        for run in rows.runs
+    ]
+    return _joined([part.transpose(1, 2).flatten(0, 1) for part in parts], len(query))
+
+
+def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: Rows, *, dropout: float = 0.0) -> Tensor:
+    """The first token of each row attends to the tokens of its row.
+
+    Args:
+        query: (rows, heads, width), of the first tokens.
+        key: (tokens, heads, width).
+        value: like ``key``.
+        rows: where they are.
+        dropout: as in `attend`.
+
+    Returns:
+        (rows, heads, width). Rows that fill up the batch hold anything.
+    """
+    if rows.kernel:
+        each = torch.arange(len(query) + 1, dtype=torch.int32, device=query.device)
+        packed = varlen_attn(query, key, value, each, rows.bounds, 1, rows.longest)
+        assert isinstance(packed, Tensor)
+        return packed
+    parts = [
+        scaled_dot_product_attention(
+            query[first : first + run.rows, :, None], _rectangle(key, run), _rectangle(value, run), dropout_p=dropout
+        )
+        for first, run in _numbered(rows.runs)
+    ]
+    return _joined([part[:, :, 0] for part in parts], len(query))
+
+
+def _numbered(runs: tuple[Run, ...]) -> Iterator[tuple[int, Run]]:
+    """Each run with the number of its first row."""
+    first = 0
+    for run in runs:
+        yield first, run
+        first += run.rows
+
+
+def _rectangle(packed: Tensor, run: Run) -> Tensor:
+    """(rows, heads, length, width) of a run."""
+    return packed[run.begin : run.stop].view(run.rows, run.length, *packed.shape[1:]).transpose(1, 2)
+
+
+def _band(length: int, window: int | None, device: torch.device) -> Tensor | None:
+    """(length, length) true where tokens are less than ``window`` apart; None where all are."""
+    if window is None or length <= window:
+        return None
+    return torch.ones(length, length, dtype=torch.bool, device=device).triu(1 - window).tril(window - 1)
+
+
+def _joined(parts: list[Tensor], size: int) -> Tensor:
+    """All parts, one after the other, filled up to ``size``."""
+    missing = size - sum(map(len, parts))
+    if missing:
+        parts.append(parts[0].new_zeros(missing, *parts[0].shape[1:]))
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _packed_attention(
+    _module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    _attention_mask: None,
+    *,
+    packed_rows: Rows,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    sliding_window: int | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """What transformers' models call: (1, heads, tokens, width) → (1, tokens, heads, width)."""
+    query, key, value = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
+    packed = attend(query, key, value, packed_rows, scale=scaling, dropout=dropout, window=sliding_window)
+    return packed[None], None
+
+
+AttentionInterface.register(PACKED, _packed_attention)

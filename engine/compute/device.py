@@ -1,0 +1,89 @@
+"""The name of a device → the device, where it is there."""
+
+import logging
+import os
+from collections.abc import Sequence
+
+import torch
+
+from engine.errors import LabellingError, ModelError
+
+
+def best_device() -> torch.device:
+    """A CUDA device where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def find_device(name: str) -> torch.device:
+    """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` names.
+
+    Raises:
+        ModelError: it is not there.
+    """
+    device = best_device() if name == "auto" else torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ModelError(f"--devices is {name}, and there are {torch.cuda.device_count()} CUDA devices here")
+    return device
+
+
+_log = logging.getLogger("engine.labelling")
+
+
+def device_kind(device: torch.device) -> str:
+    """``cpu``, or the name of the CUDA device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def find_devices(names: Sequence[str]) -> tuple[str, ...]:
+    """The devices that the user means, by name.
+
+    Args:
+        names: ``cpu``, ``cuda`` or ``cuda:N``, each as often as it is to have workers; or ``auto`` alone, which is
+            every CUDA device of the first one's kind, or one CPU worker where there is none.
+
+    Raises:
+        LabellingError: no name is given, ``auto`` is not alone, or the devices are of two kinds.
+        ModelError: a device is not there.
+    """
+    if not names or ("auto" in names and len(names) > 1):
+        raise LabellingError(f"--devices is {','.join(names)!r}; name devices with commas between them, or auto alone")
+    if names[0] == "auto":
+        count = torch.cuda.device_count()
+        found = [f"cuda:{number}" for number in range(count)] if torch.cuda.is_available() else ["cpu"]
+        return tuple(name for name in found if _kind(name) == _kind(found[0]))
+    kinds = {name: _kind(name) for name in names}
+    other = next((name for name in names if kinds[name] != kinds[names[0]]), None)
+    if other is not None:
+        raise LabellingError(
+            f"--devices has {names[0]} ({kinds[names[0]]}) and {other} ({kinds[other]}): they give different bits, and "
+            "a label set is made by one kind of device. Name devices of one kind"
+        )
+    return tuple(names)
+
+
+def _kind(name: str) -> str:
+    return device_kind(find_device(name))
+
+
+def worker_threads(devices: Sequence[str]) -> int:
+    """CPU threads of each worker.
+
+    Processes that compute on the same cores with as many threads each wait for one another: two on two cores are a
+    hundred times slower than two with one thread each.
+    """
+    on_cpu = sum(name == "cpu" for name in devices)
+    return max(1, torch.get_num_threads() // max(1, on_cpu))
+
+
+def warn_if_crowded(devices: Sequence[str], threads: int) -> None:
+    """Say so where the threads that a label set was begun with are too many for so many workers."""
+    on_cpu, cores = sum(name == "cpu" for name in devices), os.cpu_count() or 1
+    if threads > 1 and on_cpu > 1 and threads * on_cpu > cores:
+        _log.warning(
+            "the label set was begun with %d threads a worker, and %d workers share %d cores: that is slow. "
+            "Name %d in --devices",
+            threads,
+            on_cpu,
+            cores,
+            max(1, cores // threads),
+        )

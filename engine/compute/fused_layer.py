@@ -1,0 +1,207 @@
+"""A layer of a BERT-like encoder → the same layer for packed rows: one product for query, key and value.
+
+For inference and training. The last layer of a classifier that reads the first token of a row computes nothing but
+keys and values for the others.
+"""
+
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout, layer_norm
+from transformers.activations import GELUActivation
+
+from engine.compute.attention import Rows, attend, attend_first
+from engine.compute.linear import packed, product, product_gelu
+
+_log = logging.getLogger(__name__)
+
+
+class Weights(NamedTuple):
+    """A layer's parameters; (outputs, inputs) and (outputs,).
+
+    ``mixed`` gives query, key and value of all tokens; in the last layer key and value alone, and ``query`` the query
+    of the first tokens.
+    """
+
+    query: Tensor | None
+    query_bias: Tensor | None
+    mixed: Tensor
+    mixed_bias: Tensor
+    out: Tensor
+    out_bias: Tensor
+    out_norm: Tensor
+    out_norm_bias: Tensor
+    up: Tensor
+    up_bias: Tensor
+    down: Tensor
+    down_bias: Tensor
+    down_norm: Tensor
+    down_norm_bias: Tensor
+
+
+class Form(NamedTuple):
+    """What is the same for all layers of a model.
+
+    Attributes:
+        heads: of the attention.
+        eps: of the norms.
+        act: between the two products of the feed-forward part; None for GELU by the error function.
+        dropout: of what the attention and the feed-forward part give; 0 in inference.
+        attention_dropout: of the attention's weights; likewise.
+    """
+
+    heads: int
+    eps: float
+    act: Callable[[Tensor], Tensor] | None
+    dropout: float = 0.0
+    attention_dropout: float = 0.0
+
+
+class FusedLayer(nn.Module):
+    """The layer, on (1, tokens, hidden).
+
+    Args:
+        layer: of transformers; it must have the parts of a `BertLayer`.
+        first_only: whether its output is (rows, 1, hidden), of the first token of each row.
+        compiled: whether it is compiled; for a GPU, where all batches have as many tokens.
+        trained: whether its parameters are trained, so that they are taken as they are at each pass.
+
+    Raises:
+        AttributeError: it has other parts.
+    """
+
+    def __init__(self, layer: Any, *, first_only: bool, compiled: bool = False, trained: bool = False) -> None:
+        super().__init__()
+        self._first_only = first_only
+        self._layer = layer if trained else None
+        with torch.no_grad():
+            self._weights = None if trained else _weights(layer, first_only=first_only, kept=packed)
+        self._form = _form(layer)
+        compute = first_tokens if first_only else all_tokens
+        self._compute = _compiled(compute) if compiled and self._form.act is None else compute
+
+    def forward(self, hidden: Tensor, *_: Any, packed_rows: Rows, **__: Any) -> Tensor:
+        """(1, tokens, hidden) → the same, or (rows, 1, hidden)."""
+        if self._weights is not None:
+            output = self._compute(hidden[0], self._weights, packed_rows, self._form)
+        else:
+            weights = _weights(self._layer, first_only=self._first_only, kept=lambda parameter: parameter)
+            output = self._compute(hidden[0], weights, packed_rows, self._trained_form())
+        return output[:, None] if self._first_only else output[None]
+
+    def _trained_form(self) -> Form:
+        layer: Any = self._layer
+        if not self.training:
+            return self._form
+        return self._form._replace(
+            dropout=float(layer.output.dropout.p), attention_dropout=float(layer.attention.self.dropout.p)
+        )
+
+
+def _weights(layer: Any, *, first_only: bool, kept: Callable[[Tensor], Tensor]) -> Weights:
+    """The parameters of ``layer``; ``kept`` says how those of large products are held."""
+    own, out, up, down = layer.attention.self, layer.attention.output, layer.intermediate.dense, layer.output
+    parts = [own.key, own.value] if first_only else [own.query, own.key, own.value]
+    return Weights(
+        query=kept(own.query.weight) if first_only else None,
+        query_bias=own.query.bias if first_only else None,
+        mixed=kept(torch.cat([part.weight for part in parts])),
+        mixed_bias=torch.cat([part.bias for part in parts]),
+        out=kept(out.dense.weight),
+        out_bias=out.dense.bias,
+        out_norm=out.LayerNorm.weight,
+        out_norm_bias=out.LayerNorm.bias,
+        up=kept(up.weight),
+        up_bias=up.bias,
+        down=kept(down.dense.weight),
+        down_bias=down.dense.bias,
+        down_norm=down.LayerNorm.weight,
+        down_norm_bias=down.LayerNorm.bias,
+    )
+
+
+def _form(layer: Any) -> Form:
+    act = layer.intermediate.intermediate_act_fn
+    return Form(
+        heads=int(layer.attention.self.num_attention_heads),
+        eps=float(layer.output.LayerNorm.eps),
+        act=None if isinstance(act, GELUActivation) else act,
+    )
+
+
+def all_tokens(hidden: Tensor, weights: Weights, rows: Rows, form: Form) -> Tensor:
+    """(tokens, hidden) → (tokens, hidden)."""
+    query, key, value = _split(product(hidden, weights.mixed, weights.mixed_bias), 3, form).unbind(1)
+    attended = attend(query, key, value, rows, dropout=form.attention_dropout)
+    return _feed_forward(attended.flatten(1), hidden, weights, form)
+
+
+def first_tokens(hidden: Tensor, weights: Weights, rows: Rows, form: Form) -> Tensor:
+    """(tokens, hidden) → (rows, hidden), of the first token of each row."""
+    assert weights.query is not None, "the layer has a product of its own for the query"
+    firsts = hidden[rows.firsts]
+    query = _split(product(firsts, weights.query, weights.query_bias), 1, form)[:, 0]
+    key, value = _split(product(hidden, weights.mixed, weights.mixed_bias), 2, form).unbind(1)
+    attended = attend_first(query, key, value, rows, dropout=form.attention_dropout)
+    return _feed_forward(attended.flatten(1), firsts, weights, form)
+
+
+def _split(mixed: Tensor, parts: int, form: Form) -> Tensor:
+    """(tokens, parts * hidden) → (tokens, parts, heads, width)."""
+    return mixed.view(mixed.shape[0], parts, form.heads, -1)
+
+
+def _feed_forward(attended: Tensor, hidden: Tensor, weights: Weights, form: Form) -> Tensor:
+    mixed = _added(product(attended, weights.out, weights.out_bias), hidden, form)
+    hidden = layer_norm(mixed, mixed.shape[1:], weights.out_norm, weights.out_norm_bias, form.eps)
+    if form.act is None:
+        raised = product_gelu(hidden, weights.up, weights.up_bias)
+    else:
+        raised = form.act(product(hidden, weights.up, weights.up_bias))
+    output = _added(product(raised, weights.down, weights.down_bias), hidden, form)
+    return layer_norm(output, output.shape[1:], weights.down_norm, weights.down_norm_bias, form.eps)
+
+
+def _added(part: Tensor, hidden: Tensor, form: Form) -> Tensor:
+    """``part`` + ``hidden``; in the memory of ``part`` where that is not needed any more."""
+    if torch.is_grad_enabled():
+        return (dropout(part, form.dropout) if form.dropout else part) + hidden
+    return part.add_(hidden)
+
+
+_failed: list[str] = []
+
+
+def compiling_failed() -> bool:
+    """Whether layers of this process that were to be compiled run as they are."""
+    return bool(_failed)
+
+
+Compute = Callable[[Tensor, Weights, Rows, Form], Tensor]
+
+
+@cache
+def _compiled(compute: Compute) -> Compute:
+    """Compiled once for all layers, whose weights come as arguments; as it is, with a warning, where that fails.
+
+    All batches have one number of tokens. Their numbers of rows differ; torch finds that out at the second one, and
+    compiles for all numbers then.
+    """
+    quick: Compute | None = torch.compile(compute)
+
+    def try_quick(hidden: Tensor, weights: Weights, rows: Rows, form: Form) -> Tensor:
+        nonlocal quick
+        if quick is not None:
+            try:
+                return quick(hidden, weights, rows, form)
+            except torch._dynamo.exc.TorchDynamoException as error:
+                _log.warning("the layers cannot be compiled here, and run as they are: %s", str(error).split("\n")[0])
+                quick = None
+                _failed.append(compute.__name__)
+        return compute(hidden, weights, rows, form)
+
+    return try_quick

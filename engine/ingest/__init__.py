@@ -1,0 +1,1 @@
+"""Input files → a store's header, corpus, rejects and rounds of gold."""

@@ -1,0 +1,187 @@
+"""Input files → a store's header, corpus and rejects, in two passes and bounded memory.
+
+The first pass checks and counts every row and freezes ``store.json``; the second
+(`engine.ingest.write_corpus`) writes the shards that are missing. Killed anywhere and run again, it gives the same bytes. Knows nothing of models.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from engine.errors import InputError
+from engine.ingest.input_file import SeenFile, describe_input, see
+from engine.ingest.validate import Names, Rejects, Source, survey_files
+from engine.ingest.write_corpus import write_corpus
+from engine.inputs.classes import check_class_names, classes_of
+from engine.inputs.columns import ColumnNames
+from engine.inputs.formats import expand
+from engine.progress import Tick, silent
+from store import Store
+from store.families.rejects import rejects_schema
+from store.format.header import Header, create, read_header
+from store.format.names import REJECTS, RESERVED_COLUMNS
+from store.format.shard import ShardWriter
+from store.storage import Storage
+
+ROWS_PER_SHARD = 32_768
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestConfig:
+    """What to read and how.
+
+    Attributes:
+        files: paths and globs.
+        columns: names that the user gave.
+        classes: class names, in order; from the gold labels or the model where None.
+        shards: how many; one for every `ROWS_PER_SHARD` rows where None.
+        on_bad_row: ``reject`` or ``fail``.
+    """
+
+    files: tuple[str, ...]
+    columns: ColumnNames = field(default_factory=ColumnNames)
+    classes: tuple[str, ...] | None = None
+    shards: int | None = None
+    on_bad_row: str = "reject"
+
+    def __post_init__(self) -> None:
+        if self.shards is not None and self.shards < 1:
+            raise InputError(f"--shards is {self.shards}; it must be at least 1")
+        if self.on_bad_row not in ("reject", "fail"):
+            raise InputError(f"--on-bad-row is {self.on_bad_row!r}; it must be reject or fail")
+
+
+def ingest(storage: Storage, config: IngestConfig, *, known: Sequence[str] | None = None, tick: Tick = silent) -> Store:
+    """Make the store at ``storage`` from input files: both passes.
+
+    Args:
+        storage: where; it must not hold a store.
+        config: what to read.
+        known: class names of the model that will label, in its order.
+        tick: told how far it is.
+
+    Raises:
+        InputError: a file or column is bad, no row is left, or a row is bad and ``on_bad_row`` is ``fail``.
+    """
+    files = expand(config.files)
+    with ShardWriter(storage, rejects_schema(), compressed=True) as writer:
+        rejects = Rejects(writer, on_bad_row=config.on_bad_row)
+        names = Names(classes=config.classes, known=known)
+        sources = [Source(path=file, columns=config.columns, name=file) for file in files]
+        survey = survey_files(sources, names=names, rejects=rejects, tick=tick)
+        if survey.rejected == survey.rows:
+            raise InputError(f"{', '.join(files)}: no usable row among {survey.rows:,}")
+        classes = list(config.classes) if config.classes is not None else classes_of(survey.labels, known)
+        check_class_names(classes)
+        _check_known(classes, known)
+        file, size, sha256 = writer.publish(REJECTS, 0)
+    rows = survey.rows - survey.rejected
+    header = Header(
+        classes=classes,
+        rows=rows,
+        shards=config.shards or -(-rows // ROWS_PER_SHARD),
+        extras=_merge_extras(survey.extras),
+        inputs=survey.inputs,
+        rejects={"file": file, "rows": survey.rejected, "bytes": size, "sha256": sha256},
+    )
+    made = Store(storage, create(storage, header))
+    write_corpus(made, survey.files, tick=tick)
+    return made
+
+
+def _check_known(classes: list[str], known: Sequence[str] | None) -> None:
+    if known is not None and set(classes) != set(known):
+        raise InputError(
+            f"the gold labels are {', '.join(classes[:20])}, and the model has {', '.join(known)}: choose "
+            "another column with --label, or name the classes with --classes"
+        )
+
+
+def _merge_extras(files: list[dict[str, pa.DataType]]) -> dict[str, str]:
+    """Columns that every file has, under names that do not clash, in SQL, with the store's or with each other.
+
+    A mixed type becomes string.
+    """
+    merged: dict[str, str] = {}
+    taken = set(RESERVED_COLUMNS)
+    for name in files[0] if files else {}:
+        if name.lower() in taken or not all(name in file for file in files):
+            continue
+        taken.add(name.lower())
+        types = {str(file[name]) for file in files}
+        merged[name] = types.pop() if len(types) == 1 else "string"
+    return merged
+
+
+def check_inputs(made: Store, files: Sequence[str]) -> list[SeenFile]:
+    """Refuse input files that are not those which the store was made from; those that are, as they are now.
+
+    Raises:
+        InputError: another number of files, or one of another size or content.
+    """
+    held = made.header.inputs
+    if len(files) != len(held):
+        raise InputError(f"{made.location} was made from {len(held)} input files, and {len(files)} are given now")
+    return [_check_input(made, file, entry) for file, entry in zip(files, held, strict=True)]
+
+
+def _check_input(made: Store, file: str, entry: dict[str, Any]) -> SeenFile:
+    if not Path(file).exists():
+        raise InputError(f"{made.location} needs its input {file}, and it is not there")
+    seen = see(file)
+    now = describe_input(file)
+    if now["sha256"] != entry["sha256"]:
+        raise InputError(
+            f"{file} has changed since {made.location} was begun: {entry['size']:,} bytes with sha256 "
+            f"{entry['sha256'][:16]} then, {now['size']:,} bytes with {now['sha256'][:16]} now. "
+            "Restore it, or label into a new store"
+        )
+    return seen
+
+
+def finish_corpus(storage: Storage, inputs: Sequence[str], *, tick: Tick = silent) -> Store:
+    """The store at ``storage``; its corpus is finished, where an earlier run did not come so far.
+
+    Args:
+        storage: of a store that has a header.
+        inputs: files to read, which must be those that it was begun with; where they were then, if empty.
+        tick: told how far it is.
+
+    Raises:
+        InputError: a file is another one, or gone.
+    """
+    made = Store(storage, read_header(storage))
+    if made.corpus.missing():
+        files = expand(inputs) or [entry["path"] for entry in made.header.inputs]
+        write_corpus(made, check_inputs(made, files), tick=tick)
+    else:
+        if inputs:
+            check_inputs(made, expand(inputs))
+        made.corpus.seal()  # who wrote the last shard may have been killed before it
+    return made
+
+
+def rewrite_rejects(made: Store, files: Sequence[SeenFile]) -> bool:
+    """Make the damaged file of refused rows again; False where it came out with other bytes than it had.
+
+    Args:
+        made: the store.
+        files: its inputs, as `check_inputs` gives them.
+    """
+    said = made.header.rejects
+    sources = [
+        Source(path=file.path, columns=ColumnNames(**entry.get("columns", {})), name=entry["path"])
+        for file, entry in zip(files, made.header.inputs, strict=True)
+    ]
+    # Indices are labels too where the user named the classes, and the header does not say whether it was so.
+    for names in (Names(classes=None, known=made.header.classes), Names(classes=made.header.classes, known=None)):
+        with ShardWriter(made.storage, rejects_schema(), compressed=True) as writer:
+            rejects = Rejects(writer, on_bad_row="reject")
+            survey_files(sources, names=names, rejects=rejects, tick=silent)
+            if writer.finish() == said["sha256"]:
+                writer.publish(REJECTS, 0)
+                return True
+    return False

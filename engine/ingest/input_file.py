@@ -1,0 +1,61 @@
+"""An input file as it was when it was first looked at: whether it is still the same one can be asked at any time."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenFile:
+    """A file and what changes when it is written to or replaced.
+
+    Attributes:
+        path: where it is.
+        size: in bytes.
+        modified: time of its last change, in nanoseconds.
+        number: of its inode.
+    """
+
+    path: str
+    size: int
+    modified: int
+    number: int
+
+    def check(self) -> None:
+        """Refuse the file if it has changed.
+
+        Raises:
+            InputError: it has, or is gone.
+        """
+        if see(self.path) != self:
+            raise InputError(f"{self.path} changed while it was read; run again when nobody writes to it")
+
+
+def see(path: str) -> SeenFile:
+    """``path`` as it is now.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        now = Path(path).stat()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    return SeenFile(path=path, size=now.st_size, modified=now.st_mtime_ns, number=now.st_ino)
+
+
+def describe_input(file: str) -> dict[str, Any]:
+    """Path, size in bytes and sha256 of an input file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with Path(file).open("rb") as source:
+            digest = hashlib.file_digest(source, "sha256").hexdigest()
+        return {"path": file, "size": Path(file).stat().st_size, "sha256": digest}
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}") from error

@@ -1,0 +1,161 @@
+"""Pass 2 of ingest: input files + a store's header → the corpus shards that are missing, and their texts back.
+
+The rows that the first pass refused are left out. A shard is a pure function of the header and the inputs, so that it
+does not matter who writes it, when, or after which kill.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from engine.errors import InputError
+from engine.ingest.input_file import SeenFile
+from engine.inputs.check_rows import Block, read_blocks
+from engine.inputs.classes import indexer
+from engine.inputs.columns import ColumnNames
+from engine.progress import Tick, silent
+from store import Store
+from store.errors import DamageError
+from store.families.corpus import add_statistics, corpus_batch, corpus_statistics
+from store.families.rejects import check_rejects
+from store.format.header import create
+from store.format.names import CORPUS, REJECTS
+from store.format.shard import read_shard, write_shard
+from store.snapshot import Contents
+
+
+def write_corpus(made: Store, files: Sequence[SeenFile], *, repair: Collection[int] = (), tick: Tick = silent) -> None:
+    """Write the corpus shards that are missing, and seal the corpus.
+
+    Args:
+        made: the store.
+        files: its inputs as they are now, in the order in which they were given first; see `engine.ingest.ingest`.
+        repair: committed shards to make again instead, because their files are damaged.
+        tick: told how far it is.
+
+    Raises:
+        InputError: a file changed meanwhile, or gives fewer or more rows than were counted.
+    """
+    corpus, header = made.corpus, made.header
+    corpus.repairing = bool(repair)
+    wanted = set(repair) or set(corpus.missing())
+    batches = _Rows(_accepted(made, files))
+    for shard in range(max(wanted, default=-1) + 1):
+        first, stop = made.shard_range(shard)
+        if shard not in wanted or (not repair and corpus.record(shard) is not None):
+            batches.skip(stop - first)
+            continue
+        statistics = corpus_statistics()
+        rows = batches.take(stop - first, statistics, first)
+        write_shard(corpus, shard, first, rows, schema=made.schema(CORPUS), statistics=statistics)
+        tick("writing the corpus", stop, header.rows)
+    if not repair:
+        create(made.storage, header)  # who made the header may have been killed before its copy
+        corpus.seal()
+
+
+def _accepted(made: Store, files: Sequence[SeenFile]) -> Iterator[dict[str, pa.Array]]:
+    """The columns of the rows that were not refused, block by block, in input order."""
+    index_of = indexer(made.header.classes)
+    refused = _refused_by_file(made)
+    for file, entry in zip(files, made.header.inputs, strict=True):
+        file.check()
+        if not entry["rows"]:
+            continue
+        rows = 0
+        for block in read_blocks(file.path, ColumnNames(**entry["columns"]), name=entry["path"]):
+            file.check()
+            rows += block.rows
+            if rows > entry["rows"]:
+                raise _changed(file.path)
+            yield _accepted_columns(block, refused.get(entry["path"], np.empty(0, np.int64)), made.extras(), index_of)
+        if rows < entry["rows"]:
+            raise _changed(file.path)
+
+
+def _accepted_columns(
+    block: Block,
+    refused: npt.NDArray[np.int64],
+    extras: dict[str, pa.DataType],
+    index_of: Callable[[str], int | None],
+) -> dict[str, pa.Array]:
+    """The columns of the rows of ``block`` whose numbers are not in ``refused``, which is ascending."""
+    if not extras.keys() <= block.extras.keys():
+        raise _changed(block.file)
+    begin, end = np.searchsorted(refused, [block.first_row, block.first_row + block.rows])
+    kept = pa.array(np.delete(np.arange(block.rows), refused[begin:end] - block.first_row))
+    labels = [None if label is None else index_of(label) for label in block.label.take(kept).to_pylist()]
+    return {
+        "id": block.id.take(kept),
+        "text": block.text.take(kept),
+        "label": pa.array(labels, pa.int16()),
+        **{name: block.extras[name].take(kept).cast(type_) for name, type_ in extras.items()},
+    }
+
+
+def _changed(file: str) -> InputError:
+    return InputError(f"{file} changed while it was read: it has not the rows that were counted; begin a new store")
+
+
+def _refused_by_file(made: Store) -> dict[str, npt.NDArray[np.int64]]:
+    """Numbers of the refused rows of each file, ascending.
+
+    Raises:
+        DamageError: the file of refused rows is damaged; with other rows the corpus would come out wrong.
+    """
+    if (problem := check_rejects(made.storage, made.header)) is not None:
+        file = f"{made.location}/{REJECTS}/{made.header.rejects['file']}"
+        raise DamageError(f"{file} {problem.text}; `engine verify {made.location} --repair` makes it again")
+    rejects = made.rejects().to_table(columns=["file", "source_row"])
+    files = rejects.column("file").combine_chunks().dictionary_encode()
+    rows = rejects.column("source_row").to_numpy()
+    numbers = files.indices.to_numpy()
+    order = np.lexsort((rows, numbers))
+    parts = np.split(rows[order], np.cumsum(np.bincount(numbers, minlength=len(files.dictionary)))[:-1])
+    return dict(zip(files.dictionary.to_pylist(), parts, strict=False))
+
+
+class _Rows:
+    """A queue of accepted rows that hands out any number of them."""
+
+    def __init__(self, blocks: Iterator[dict[str, pa.Array]]) -> None:
+        self._blocks = blocks
+        self._held: dict[str, pa.Array] | None = None
+
+    def _next(self, rows: int) -> Iterator[dict[str, pa.Array]]:
+        """Pieces that add up to ``rows`` rows."""
+        while rows:
+            held = self._held if self._held is not None else next(self._blocks)
+            size = len(held["id"])
+            self._held = {name: array.slice(rows) for name, array in held.items()} if size > rows else None
+            piece = {name: array.slice(0, rows) for name, array in held.items()}
+            rows -= min(size, rows)
+            yield piece
+
+    def skip(self, rows: int) -> None:
+        """Pass over ``rows`` rows."""
+        for _ in self._next(rows):
+            pass
+
+    def take(self, rows: int, statistics: dict[str, Any], first_row: int) -> Iterator[pa.RecordBatch]:
+        """The next ``rows`` rows as corpus batches, counted into ``statistics``."""
+        for piece in self._next(rows):
+            extras = {name: array for name, array in piece.items() if name not in ("id", "text", "label")}
+            batch = corpus_batch(
+                first_row=first_row, ids=piece["id"], texts=piece["text"], labels=piece["label"], extras=extras
+            )
+            add_statistics(statistics, batch)
+            first_row += batch.num_rows
+            yield batch
+
+
+def read_texts(made: Contents, shard: int) -> list[str]:
+    """Texts of one corpus shard, in row order."""
+    record = made.corpus.record(shard)
+    if record is None:
+        raise InputError(f"{made.location}: shard {shard} of the corpus is not written; run the label command again")
+    texts: list[str] = read_shard(made.corpus, record, check_hash=True).column("text").to_pylist()
+    return texts

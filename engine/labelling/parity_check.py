@@ -1,0 +1,104 @@
+"""Some stored logits against the model's own: computed again alone, in fp32, by transformers' code. No torch here.
+
+Every shard says in its record how far it is off; a bound that is passed ends the run before the shard is committed.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import LabellingError
+from engine.progress import Tick, silent
+from engine.tokens.tokens import Tokens
+
+BOUNDS = {"fp32": (1e-4, 5e-4), "fp16": (2e-2, 1e-2), "bf16": (1e-1, 5e-2)}
+"""By dtype of the computation: (absolute, relative). That of fp32 is what storing fp16 costs."""
+_ROWS_PER_CHECK = 256  # a row alone costs several in a batch; no shard spends more than a percent or so
+
+
+class ComputesExactly(Protocol):
+    """What computes one row alone.
+
+    Attributes:
+        dtype: of its batches.
+    """
+
+    dtype: str
+
+    def exact_logits(self, tokens: Tokens, row: int) -> npt.NDArray[np.float32]:
+        """(classes,) float32."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExactCheck:
+    """What a check found.
+
+    Attributes:
+        rows: how many were compared.
+        largest_difference: of a logit.
+        flips: rows whose prediction differs.
+    """
+
+    rows: int
+    largest_difference: float
+    flips: int
+
+
+def check_exact(
+    encoder: ComputesExactly,
+    tokens: Tokens,
+    stored: npt.NDArray[np.float16],
+    *,
+    shard: int,
+    rows: int,
+    tick: Tick = silent,
+) -> ExactCheck | None:
+    """Compare ``rows`` random rows of a shard, fewer where it is small; None where there is nothing to compare.
+
+    Args:
+        encoder: computes them again.
+        tokens: of the shard.
+        stored: (rows of the shard, classes) logits as they will be stored, in the encoder's class order.
+        shard: its number, which decides the rows.
+        rows: how many at most.
+        tick: told after each.
+
+    Raises:
+        LabellingError: a logit is further off than the dtype explains.
+    """
+    chosen = chosen_rows(stored, shard=shard, rows=rows)
+    if len(chosen) == 0:
+        return None
+    exact = []
+    for row in chosen:
+        exact.append(encoder.exact_logits(tokens, int(row)))
+        tick("checking logits", len(stored), len(stored))
+    compared, again = stored[chosen].astype(np.float32), np.stack(exact)
+    difference = np.abs(compared - again)
+    absolute, relative = BOUNDS[encoder.dtype]
+    within = difference <= absolute + relative * np.abs(again)  # nan is not
+    if (bad := np.flatnonzero(~within.all(axis=1))).size:
+        first = bad[0]
+        raise LabellingError(
+            f"shard {shard}: the logits of its row {chosen[first]} are {_numbers(compared[first])}, and alone in "
+            f"fp32 {_numbers(again[first])}: more than {encoder.dtype} explains ({absolute:g} + {relative:g}·|x|). "
+            "Nothing of this shard was written. Try --dtype fp32, or look at the device"
+        )
+    return ExactCheck(
+        rows=len(chosen),
+        largest_difference=round(float(difference.max()), 7),
+        flips=int((compared.argmax(axis=1) != again.argmax(axis=1)).sum()),
+    )
+
+
+def chosen_rows(stored: npt.NDArray[np.float16], *, shard: int, rows: int) -> npt.NDArray[np.int64]:
+    """Rows to compare, ascending: always the same ones of a shard, and none that failed."""
+    there = np.flatnonzero(np.isfinite(stored).all(axis=1))
+    size = min(rows, -(-len(there) // _ROWS_PER_CHECK))
+    return np.sort(np.random.default_rng(shard).choice(there, size, replace=False))
+
+
+def _numbers(logits: npt.NDArray[np.float32]) -> str:
+    return ", ".join(f"{logit:.4g}" for logit in logits)

@@ -1,0 +1,1 @@
+"""Who carries out a label job: this process, or local worker processes."""

@@ -1,0 +1,144 @@
+"""A worker process as its parent sees it: how it is started, what it has in hand, how it is ended.
+
+Not `multiprocessing.Process`, which runs the user's script again in the child and needs a main guard there.
+"""
+
+import contextlib
+import logging
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from multiprocessing.connection import Connection, Pipe
+from typing import Any
+
+from engine.labelling.runners.messages import Message
+
+_log = logging.getLogger("engine.labelling")
+_GRACE_SECONDS = 3.0
+_REAP_SECONDS = 5.0
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+
+class WorkerProcess:
+    """A running worker.
+
+    Args:
+        job: the pickled `engine.labelling.runners.messages.Job`.
+        device: on which it works.
+
+    Attributes:
+        ready: whether it has opened the job.
+        shards: what it has in hand, and then what comes next.
+        rows: of the shard in hand that it has told to be done.
+        heard: when it last said something, or was given something; seconds of the monotonic clock.
+    """
+
+    def __init__(self, job: bytes, device: str) -> None:
+        self.ready = False
+        self.shards: list[int] = []
+        self.rows = 0
+        self.heard = time.monotonic()
+        self.connection: Connection[Any, Any]
+        self.connection, theirs = Pipe()
+        # Blocked, and so by inheritance in the child, until the child has said which signals it ignores.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+        try:
+            self._process = subprocess.Popen(
+                # -P: an engine.py in the working directory is not ours.
+                [sys.executable, "-P", "-m", "engine.labelling.runners.worker", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+        finally:
+            theirs.close()
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        with contextlib.suppress(OSError):  # it has died already: reading from it will say so
+            self.connection.send_bytes(job)
+            self.connection.send(device)
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    @property
+    def shard(self) -> int | None:
+        """What it has in hand; None where it waits."""
+        return self.shards[0] if self.shards else None
+
+    def give(self, shard: int) -> None:
+        """Let it label ``shard``, behind what it has in hand."""
+        if not self.shards:
+            self.rows, self.heard = 0, time.monotonic()
+        self.shards.append(shard)
+        with contextlib.suppress(OSError):  # as above
+            self.connection.send(shard)
+
+    def finish(self, shard: int) -> None:
+        """It is done with ``shard``."""
+        assert self.shards[:1] == [shard], "a worker is done with a shard that it has not in hand"
+        self.shards, self.rows = self.shards[1:], 0
+
+    def hear(self) -> Message | None:
+        """What it says, where there is something to read; None where it has died."""
+        self.heard = time.monotonic()
+        try:
+            message: Message = self.connection.recv()
+        except (EOFError, OSError):
+            return None
+        return message
+
+    def kill(self) -> None:
+        """End it now. It gets no time to tidy up: it may hang, and what it had in hand was not committed."""
+        self._process.kill()
+        self._reap()
+
+    def died(self) -> str:
+        """How it ended, when it is found dead."""
+        if not self._wait(_REAP_SECONDS):  # its connection is closed, and yet it lives
+            self._process.kill()
+        self._reap()
+        code = self._process.returncode
+        if code is None or code >= 0:
+            return f"its process ended with status {code}"
+        hint = " (the kernel does that where memory runs out)" if code == -signal.SIGKILL else ""
+        return f"its process was killed by {signal.Signals(-code).name}{hint}"
+
+    def _reap(self) -> None:
+        if not self._wait(_REAP_SECONDS):
+            _log.warning("worker process %d does not end even by SIGKILL; its driver hangs", self._process.pid)
+        self.connection.close()
+
+    def _wait(self, seconds: float) -> bool:
+        try:
+            self._process.wait(timeout=max(0.0, seconds))
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _ask_to_end(self, *, finished: bool) -> None:
+        if not finished:
+            self._process.terminate()
+            return
+        with contextlib.suppress(OSError):
+            self.connection.send(None)
+
+
+def end_workers(workers: Iterable[WorkerProcess], *, finished: bool) -> None:
+    """End all of them, and leave none behind.
+
+    Args:
+        workers: those that still run.
+        finished: whether there is nothing more to do; they are stopped in the middle of their work else.
+    """
+    held = list(workers)
+    for worker in held:
+        worker._ask_to_end(finished=finished)
+    deadline = time.monotonic() + _GRACE_SECONDS
+    for worker in held:
+        worker._wait(deadline - time.monotonic())
+    for worker in held:
+        worker.kill()

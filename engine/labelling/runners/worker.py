@@ -1,0 +1,102 @@
+"""The process that labels on one device; `local_processes` starts it with the descriptor of a connection.
+
+It takes a job and then shards from the connection, and ends at the first error: a CUDA error can make every later
+call in its process fail. It ends at once, too, when its parent is gone.
+"""
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Any
+
+from engine.labelling.pipeline import Pipeline
+from engine.labelling.runners.messages import Done, Job, Message, Ready, Ticked, failed
+
+ORPHANED = 3
+_TICK_SECONDS = 0.1
+
+
+class _Parent:
+    """The other end of the connection."""
+
+    def __init__(self, connection: "Connection[Any, Any]") -> None:
+        self._connection = connection
+        self._inbox: SimpleQueue[bytes] = SimpleQueue()
+        self._ticked = 0.0
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        """Runs in a thread of its own, so that a parent's death is seen while a model is loaded or computes."""
+        while True:
+            try:
+                self._inbox.put(self._connection.recv_bytes())
+            except (EOFError, OSError):
+                os._exit(ORPHANED)
+
+    def receive(self) -> Any:
+        """What it said next; waits for it."""
+        return pickle.loads(self._inbox.get())
+
+    def take(self, *, wait: bool) -> int | None:
+        """The next shard; None where there are no more, or without ``wait`` where it has named none."""
+        if not wait and self._inbox.empty():
+            return None
+        shard: int | None = self.receive()
+        if shard is None:
+            self._inbox.put(pickle.dumps(None))  # whoever asks again is told the same
+        return shard
+
+    def send(self, message: Message) -> None:
+        try:
+            self._connection.send(message)
+        except OSError:
+            os._exit(ORPHANED)
+
+    def done(self, shard: int, report: Any) -> None:
+        """Tell it that a shard is committed."""
+        self.send(Done(shard, report))
+
+    def tick(self, _what: str, rows: int, _total: int | None) -> None:
+        """Tell it that work goes on, not more often than it needs to know."""
+        now = time.monotonic()
+        if now - self._ticked >= _TICK_SECONDS:
+            self._ticked = now
+            self.send(Ticked(rows))
+
+
+def serve(parent: _Parent) -> int:
+    """Open the job and label shards until there are no more; the exit status."""
+    try:
+        _label_all(parent, job=parent.receive(), device=parent.receive())
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent decides what becomes of it
+        parent.send(failed(error))
+        return 1
+    return 0
+
+
+def _label_all(parent: _Parent, *, job: Job, device: str) -> None:
+    steps = job.open(device)
+    parent.send(Ready())
+    # A GPU works by itself: the shard before is written meanwhile. Elsewhere a kill would cost that shard, too.
+    behind = device.startswith("cuda")
+    Pipeline(steps, ahead=True, behind=behind, tick=parent.tick, done=parent.done).run(parent)
+
+
+def main() -> int:
+    """Serve the parent at the descriptor that the command line names."""
+    # A terminal sends Ctrl-C, and Slurm SIGUSR1, to all processes; whether to stop is the parent's decision. It blocked
+    # them for the time until here.
+    for number in (signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGUSR1, signal.SIGTERM))
+    return serve(_Parent(Connection(int(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""A hub id or a path → a classifier, loaded safely, and what is known of it."""

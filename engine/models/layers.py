@@ -1,0 +1,68 @@
+"""A model → the same model with some of its encoder layers, as loading it from disk will make it."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.errors import ModelError
+
+
+def keep_layers(module: Any, layers: Sequence[int], *, source: str) -> Any:
+    """A new model of ``layers`` alone, counted from 0.
+
+    It is built from the shortened configuration and takes the weights by name, so that what is trained is what will
+    be loaded again.
+
+    Raises:
+        ModelError: the model has no such layers, or a layer does not fit its new place.
+    """
+    count = module.config.num_hidden_layers
+    stack = stack_name(module)
+    if stack is None:
+        raise ModelError(f"{source}: no single stack of its {count} layers was found; #layers= needs one")
+    if not layers or max(layers) >= count or len(set(layers)) != len(layers):
+        asked = ",".join(map(str, layers))
+        raise ModelError(f"{source} has the layers 0 to {count - 1}, and #layers={asked} asks for others or one twice")
+    config = copy.deepcopy(module.config)
+    config.num_hidden_layers = len(layers)
+    if getattr(config, "layer_types", None) is not None:
+        config.layer_types = [config.layer_types[layer] for layer in layers]
+    shorter = type(module)(config)
+    try:
+        shorter.load_state_dict(_renumbered(module.state_dict(), stack, layers), strict=True)
+    except RuntimeError:
+        raise ModelError(
+            f"{source}: its layers {','.join(map(str, layers))} do not fit the places 0 to {len(layers) - 1}; "
+            "layers of this kind of model differ by their place"
+        ) from None
+    return shorter.eval()
+
+
+def shared_copy(module: Any) -> Any:
+    """A copy of the modules that holds the same parameters and buffers."""
+    tensors = [*module.parameters(), *module.buffers()]
+    return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+
+
+def stack_name(module: Any) -> str | None:
+    """The name of the list of its encoder layers; None where there is not exactly one."""
+    count = module.config.num_hidden_layers
+    names = [name for name, part in module.named_modules() if isinstance(part, nn.ModuleList) and len(part) == count]
+    return str(names[0]) if len(names) == 1 else None
+
+
+def _renumbered(state: dict[str, torch.Tensor], stack: str, layers: Sequence[int]) -> dict[str, torch.Tensor]:
+    """Weights with the chosen layers under their new numbers, and without the others."""
+    place = {layer: number for number, layer in enumerate(layers)}
+    renumbered = {}
+    for name, tensor in state.items():
+        if not name.startswith(f"{stack}."):
+            renumbered[name] = tensor
+            continue
+        layer, _, rest = name[len(stack) + 1 :].partition(".")
+        if int(layer) in place:
+            renumbered[f"{stack}.{place[int(layer)]}.{rest}"] = tensor
+    return renumbered

@@ -1,0 +1,1 @@
+"""Answers about a store → plots of a report."""

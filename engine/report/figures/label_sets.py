@@ -1,0 +1,93 @@
+"""Answers about label sets against each other → figures."""
+
+from engine.report.answers import Answers
+from engine.report.figures import charts
+from engine.report.figures.figure import Figure, percent
+from engine.report.figures.labels import MOST_BARS
+
+
+def set_figures(answers: Answers) -> list[Figure]:
+    """Those of a store that has several label sets."""
+    return [figure for figure in (agreement(answers), disagreement(answers)) if figure is not None]
+
+
+def agreement(answers: Answers) -> Figure | None:
+    """Bars of every two label sets."""
+    pairs = sorted(answers["agreement"], key=lambda row: row["share"])[:MOST_BARS]
+    rows = [{**row, "name": f"{row['label_set']} · {row['other']}"} for row in pairs]
+    if not rows:
+        return None
+    least = rows[0]
+    return Figure(
+        name="agreement",
+        title="Do the label sets agree?",
+        says=f"{least['name']}: {percent(least['share'])} of {least['rows']:,} rows have the same prediction in both"
+        + (", the least of all." if len(rows) > 1 else "."),
+        how="A bar for every two label sets. Rows on which teachers disagree are worth a look.",
+        spec=charts.bars(
+            count=len(rows),
+            value="share",
+            title="share with the same prediction",
+            form=".1%",
+            tooltip=charts.tips(name="label sets", rows="rows|,", same="same|,", share="share|.2%"),
+        ),
+        rows=rows,
+        columns={
+            "name": ("label sets", "text"),
+            "rows": ("rows", "whole"),
+            "same": ("same", "whole"),
+            "share": ("share", "share"),
+        },
+    )
+
+
+def disagreement(answers: Answers) -> Figure | None:
+    """Bars of the most frequent pairs of different predictions."""
+    names = answers.names
+    rows = [
+        {
+            **row,
+            "of": row["prediction"],
+            "other": row["other_prediction"],
+            "name": f"{names[row['prediction']]} / {names[row['other_prediction']]}",
+            "sets": f"{row['label_set']} / {row['other']}",
+        }
+        for row in answers["disagreement"]
+        if row["prediction"] != row["other_prediction"]
+    ]
+    if not rows:
+        return None
+    rows = sorted(rows, key=lambda row: -row["rows"])[:MOST_BARS]
+    says = f"Most often about {rows[0]['name']} ({rows[0]['sets']}): {rows[0]['rows']:,} rows."
+    several = len({row["sets"] for row in rows}) > 1
+    if several:
+        rows = [{**row, "name": f"{row['name']} ({row['sets']})"} for row in rows]
+    return Figure(
+        name="disagreement",
+        title="What do they disagree about?",
+        says=says,
+        how="Predictions of the first and of the second label set, the most frequent pairs."
+        + ("" if several else f" Sets: {rows[0]['sets']}."),
+        spec=charts.bars(
+            count=len(rows),
+            value="rows",
+            title="rows",
+            form=",d",
+            tooltip=charts.tips(
+                sets="label sets",
+                name="predictions",
+                rows="rows|,",
+                mean_confidence="mean confidence|.2%",
+                other_mean_confidence="of the second|.2%",
+            ),
+        ),
+        rows=rows,
+        columns={
+            "sets": ("label sets", "text"),
+            "name": ("predictions", "text"),
+            "rows": ("rows", "whole"),
+            "mean_confidence": ("mean confidence", "share"),
+            "other_mean_confidence": ("of the second", "share"),
+        },
+        chosen_by="member",
+    )

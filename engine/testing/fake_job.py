@@ -1,0 +1,192 @@
+"""A job that needs no model: made-up logits, and troubles on demand. Runs the real labelling of a shard. No torch.
+
+For tests of whatever runs jobs, and to try a cluster before a model is put on it.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+import store
+from engine.labelling.shard import Computed, Labeller, Prepared
+from engine.labelling.summary import ShardReport
+from engine.progress import Tick, silent
+from engine.testing.faults import LOADING, Trouble, Troublemaker, strike
+from engine.tokens.batches import Plan, pad, plan, restore, waste
+from engine.tokens.encoding import Encoding
+from engine.tokens.tokens import Tokens
+from store import Store
+
+_BUDGET = 256
+_TICK_SECONDS = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeJob:
+    """The twin of `engine.labelling.job.LabelJob`.
+
+    Attributes:
+        store: path of a store that has a corpus.
+        label_set: its name.
+        keep_tokens: whether token ids are stored too.
+        max_length: tokens, which are bytes here.
+        seconds_per_shard: how long one takes, at least.
+        troubles: what goes wrong.
+        marks: a folder in which processes count the troubles that have a number of times.
+        begun: a file to which every process adds a line for each shard that it begins.
+    """
+
+    store: str
+    label_set: str = "fake"
+    keep_tokens: bool = True
+    max_length: int = 64
+    seconds_per_shard: float = 0.0
+    troubles: tuple[Trouble, ...] = ()
+    marks: str | None = None
+    begun: str | None = None
+
+    def freeze_card(self) -> None:
+        """Write the label set's card, as the run that begins it does."""
+        contents, encoding = store.open(self.store), fake_encoding(self.max_length)
+        contents.label_set(self.label_set).freeze_card(
+            {
+                "model": "fake",
+                "revision": None,
+                **dict.fromkeys(("weights_sha256", "config_sha256"), "0" * 64),
+                "classes": contents.header.classes,
+                "encoding": encoding.name,
+                "encoding_sha256": encoding.fingerprint,
+                "max_length": self.max_length,
+                "dtype": "fp32",
+                "tokens_per_batch": _BUDGET,
+                "device": "fake",
+                "threads": 1,
+                "versions": {"numpy": np.__version__},
+            }
+        )
+
+    def open(self, device: str) -> "FakeSteps":
+        """What is done with a shard; ``device`` may have any name."""
+        makers = [Troublemaker(trouble, f"{self.marks}/{number}") for number, trouble in enumerate(self.troubles)]
+        strike(makers, LOADING, device)
+        labeller = fake_labeller(store.open(self.store), self.label_set, max_length=self.max_length)
+        return FakeSteps(self, dataclasses.replace(labeller, keep_tokens=self.keep_tokens), makers, device)
+
+
+class FakeSteps:
+    """The steps of a `Labeller`, with what goes wrong in them."""
+
+    def __init__(self, job: FakeJob, labeller: Labeller, makers: "list[Troublemaker]", device: str) -> None:
+        self._job = job
+        self._labeller = labeller
+        self._makers = makers
+        self._device = device
+
+    def prepare(self, shard: int, tick: Tick) -> Prepared | None:
+        """As a `Labeller` does."""
+        return self._labeller.prepare(shard, tick)
+
+    def compute(self, prepared: Prepared, tick: Tick) -> Computed:
+        """As a `Labeller` does, after a while and not without trouble."""
+        if self._job.begun is not None:
+            with Path(self._job.begun).open("a") as file:
+                file.write(f"{prepared.shard}\n")
+        _pass_time(self._job.seconds_per_shard, tick)
+        classes, vocab_size = len(self._labeller.permutation), self._labeller.encoding.vocab_size
+        encoder = FakeEncoder(classes, vocab_size, lambda: strike(self._makers, prepared.shard, self._device))
+        return dataclasses.replace(self._labeller, encoder=encoder).compute(prepared, tick)
+
+    def commit(self, computed: Computed) -> ShardReport:
+        """As a `Labeller` does."""
+        return self._labeller.commit(computed)
+
+
+def fake_labeller(contents: Store, label_set: str, *, max_length: int = 64) -> Labeller:
+    """A labeller that needs no model and keeps its tokens."""
+    encoding, classes = fake_encoding(max_length), len(contents.header.classes)
+    return Labeller(
+        contents=contents,
+        labels=contents.label_set(label_set),
+        encoder=FakeEncoder(classes, encoding.vocab_size),
+        encoding=encoding,
+        permutation=list(range(classes)),
+        keep_tokens=True,
+    )
+
+
+def fake_encoding(max_length: int) -> Encoding:
+    """A real encoding whose tokens are the bytes of the text."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({letter: index for index, letter in enumerate(letters)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    return Encoding(tokenizer, max_length=max_length)
+
+
+class FakeEncoder:
+    """Logits from token ids without a model: sums of made-up weights.
+
+    Args:
+        classes: how many.
+        vocab_size: of the token ids.
+        before_last_batch: called so; for troubles.
+    """
+
+    def __init__(self, classes: int, vocab_size: int, before_last_batch: Callable[[], None] = lambda: None) -> None:
+        self.dtype, self.path = "fp32", "fake"
+        self.splits = 0
+        self.busy_seconds = 0.0
+        self._weights = np.sin(np.arange(classes * vocab_size, dtype=np.float32)).reshape(classes, vocab_size)
+        self._before_last_batch = before_last_batch
+
+    def plan(self, tokens: Tokens) -> Plan:
+        """Batches of at most 256 padded tokens."""
+        return plan(tokens.lengths, budget=_BUDGET)
+
+    def computed_tokens(self, tokens: Tokens, batches: Plan) -> int:
+        """Padding included."""
+        return waste(batches, tokens.lengths).padded
+
+    def ceiling(self) -> float:
+        """A round number."""
+        return 1e12
+
+    def flops(self, tokens: Tokens) -> float:
+        """A product and a sum for each token and class."""
+        return 2.0 * len(self._weights) * float(tokens.lengths.sum())
+
+    def logits(self, tokens: Tokens, batches: Plan, *, tick: Tick = silent) -> npt.NDArray[np.float32]:
+        """(rows, classes) float32, in the order of ``tokens``."""
+        outputs = []
+        done = 0
+        for number, batch in enumerate(batches, start=1):
+            try:
+                if number == len(batches):
+                    self._before_last_batch()
+                outputs.append(self._compute(tokens, batch))
+            except Exception as error:
+                error.add_note(f"in batch {number} of {len(batches)} ({len(batch)} rows)")
+                raise
+            done += len(batch)
+            tick("computing logits", done, len(tokens.truncated))
+        return restore(batches, outputs) if outputs else np.empty((0, len(self._weights)), np.float32)
+
+    def exact_logits(self, tokens: Tokens, row: int) -> npt.NDArray[np.float32]:
+        """(classes,) float32 of one row."""
+        return self._compute(tokens, np.array([row])).reshape(-1)
+
+    def _compute(self, tokens: Tokens, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        ids, real = pad(tokens.ids, tokens.offsets, rows, pad_id=0)
+        sums: npt.NDArray[np.float32] = (self._weights[:, ids] * real).sum(axis=2).T
+        return sums
+
+
+def _pass_time(seconds: float, tick: Tick) -> None:
+    for _ in range(round(seconds / _TICK_SECONDS)):
+        time.sleep(_TICK_SECONDS)
+        tick("waiting", 0, None)

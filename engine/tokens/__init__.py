@@ -1,0 +1,1 @@
+"""Texts → token ids, and a plan of batches over them."""

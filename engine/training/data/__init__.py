@@ -1,0 +1,1 @@
+"""What a training reads: steps of rows, from a store or from gold labels, prepared ahead."""

@@ -1,0 +1,115 @@
+"""The folder of one training: what it was asked, its checkpoints and metrics, and in the end the model.
+
+OUT/run.json              what was asked and what it was given; a run that goes on must be asked the same
+OUT/weights.npy           how much each row weighs, where that was asked
+OUT/checkpoints/          see `engine.training.output.checkpoint`
+OUT/metrics.jsonl         see `engine.training.output.metrics_log`
+OUT/model.safetensors …   the model, when it is done; training.json comes last
+"""
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from engine.errors import TrainingError
+
+RUN, DONE, CHECKPOINTS = "run.json", "training.json", "checkpoints"
+WEIGHTS, UNFINISHED_WEIGHTS = "weights.npy", "weights.unfinished.npy"
+MODEL_BEFORE = ".model-"  # of a folder in which the model is written before it is put in its place
+_LOCK = ".lock"
+_BEFORE_RUN = {_LOCK, f".{RUN}", WEIGHTS, UNFINISHED_WEIGHTS}
+
+
+class RunFolder:
+    """A folder that is new, empty, or that of an earlier run of the same training.
+
+    Args:
+        out: its path.
+
+    Raises:
+        TrainingError: something else is in it.
+    """
+
+    def __init__(self, out: str) -> None:
+        self.path = Path(out)
+        if self.path.exists() and not self.path.is_dir():
+            raise TrainingError(f"{out} is a file; name a folder with --out")
+        inside = {entry.name for entry in self.path.iterdir()} if self.path.exists() else set()
+        if inside - _BEFORE_RUN and RUN not in inside:
+            raise TrainingError(f"{out} is not empty, and no training was begun in it; name a new folder with --out")
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it says what was asked."""
+        return (self.path / RUN).exists()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the model is there."""
+        return (self.path / DONE).exists()
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the run was begun with; empty before that.
+
+        Raises:
+            TrainingError: the file that says so is damaged.
+        """
+        if not self.has_begun:
+            return {}
+        try:
+            begun = json.loads((self.path / RUN).read_text())
+            if not isinstance(begun, dict):
+                raise ValueError("it is no JSON object")
+        except ValueError as error:
+            raise TrainingError(
+                f"{self.path / RUN} is damaged ({error}), so that nobody knows what was asked; name a new folder with "
+                "--out"
+            ) from None
+        return begun
+
+    def check(self, asked: dict[str, Any]) -> None:
+        """Refuse to go on with other settings than those that the run was begun with.
+
+        Raises:
+            TrainingError: it names them, with both values.
+        """
+        if not self.has_begun:
+            return
+        begun = self.asked
+        asked = json.loads(json.dumps(asked))
+        different = [name for name in sorted(begun.keys() | asked.keys()) if begun.get(name) != asked.get(name)]
+        if different:
+            words = "; ".join(f"{name} was {begun.get(name)!r} and is {asked.get(name)!r}" for name in different)
+            raise TrainingError(
+                f"{self.path} holds a run that was begun with other settings: {words}. Ask for the same, or name a new "
+                "folder with --out"
+            )
+
+    def begin(self, asked: dict[str, Any]) -> None:
+        """Write down what was asked, once."""
+        if not self.has_begun:
+            temporary = self.path / f".{RUN}"
+            temporary.write_text(json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
+            temporary.replace(self.path / RUN)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder, and keep other runs out of it.
+
+        Raises:
+            TrainingError: another run is at work in it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / _LOCK).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise TrainingError(f"another run is at work in {self.path}; wait for it, or end it") from None
+            for left in self.path.glob(f"{MODEL_BEFORE}*"):
+                shutil.rmtree(left)
+            yield

@@ -1,0 +1,174 @@
+"""A trained model on disk: weights, tokenizer, a model card for people, ``training.json`` for programs."""
+
+import dataclasses
+import json
+import tempfile
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from engine.errors import TrainingError
+from engine.evaluation.evaluate import Evaluation
+from engine.models.classifier import Classifier, parameters, save_classifier
+from engine.training.loop import LoopConfig
+from engine.training.output.checkpoint import sync
+from engine.training.output.run_folder import DONE, MODEL_BEFORE
+from engine.training.state import Best, EpochReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a training did.
+
+    Attributes:
+        out: folder of the result.
+        start: model that it began with.
+        procedure: in words.
+        classes: class names, in order.
+        rows: rows of an epoch.
+        max_length: tokens a row.
+        loop: how it was trained.
+        epochs: what each epoch came to.
+        best: the state that was kept, where it was validated on the way.
+        steps: that were taken.
+        ranks: processes that trained together.
+        rank: which of them this one is.
+        evaluation: on held-out rows, where asked.
+        evaluated: hash of these rows.
+        rejected: gold rows that were refused.
+        reasons: the first of them.
+    """
+
+    out: str
+    start: str
+    procedure: str
+    classes: list[str]
+    rows: int
+    max_length: int
+    loop: LoopConfig
+    epochs: list[EpochReport]
+    evaluation: Evaluation | None
+    evaluated: str | None = None
+    best: Best | None = None
+    steps: int = 0
+    ranks: int = 1
+    rank: int = 0
+    rejected: int = 0
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the epochs' steps."""
+        return sum(epoch.seconds for epoch in self.epochs)
+
+    @property
+    def rows_per_second(self) -> float:
+        """Of all ranks together."""
+        return sum(epoch.rows for epoch in self.epochs) / self.seconds if self.seconds else 0.0
+
+    @property
+    def waiting(self) -> float:
+        """Share of that in which the next step was not ready."""
+        return sum(epoch.waited for epoch in self.epochs) / self.seconds if self.seconds else 0.0
+
+
+def save_trained(model: Classifier, trained: Trained, *, sources: list[str]) -> None:
+    """Write the model into ``trained.out``, file by file; ``training.json`` comes last and says that all are there."""
+    folder = Path(trained.out)
+    with tempfile.TemporaryDirectory(prefix=MODEL_BEFORE, dir=folder) as temporary:
+        made = Path(temporary)
+        save_classifier(model, made)
+        (made / "README.md").write_text(model_card(model, trained, sources=sources))
+        report = {**dataclasses.asdict(trained), "sources": sources, "seconds": round(trained.seconds, 3)}
+        (made / DONE).write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+        for path in made.iterdir():
+            sync(path)
+        for path in sorted(made.iterdir(), key=lambda path: path.name == DONE):
+            if path.name == DONE:
+                sync(folder)
+            path.replace(folder / path.name)
+    sync(folder)
+
+
+def save_evaluation(trained: Trained) -> None:
+    """Write down a later evaluation of a model that is done."""
+    file = Path(trained.out) / DONE
+    report = {**json.loads(file.read_text()), **dataclasses.asdict(trained)}
+    temporary = file.with_name(f".{DONE}")
+    temporary.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+    temporary.replace(file)
+
+
+def read_trained(folder: Path, *, rank: int) -> Trained:
+    """What `save_trained` wrote down, as rank ``rank`` gives it.
+
+    Raises:
+        TrainingError: its file is not readable.
+    """
+    try:
+        report = json.loads((folder / DONE).read_text())
+        for name in ("sources", "seconds"):
+            report.pop(name)
+        report["loop"] = LoopConfig(**report["loop"])
+        report["epochs"] = [EpochReport(**epoch) for epoch in report["epochs"]]
+        for name, kind in (("best", Best), ("evaluation", Evaluation)):
+            report[name] = kind(**report[name]) if report[name] is not None else None
+        return Trained(**{**report, "out": str(folder), "rank": rank})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{folder / DONE} is damaged ({error}); remove it, and run the same command again"
+        ) from None
+
+
+def model_card(model: Classifier, trained: Trained, *, sources: list[str]) -> str:
+    """The model card, in Markdown with the front matter that hubs read."""
+    evaluation = trained.evaluation
+    lines = [
+        "---",
+        "library_name: transformers",
+        "pipeline_tag: text-classification",
+        "---",
+        "",
+        f"# {Path(trained.out).name}",
+        "",
+        f"`{trained.start}`, {trained.procedure}.",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| classes | {', '.join(trained.classes)} |",
+        f"| trained on | {trained.rows:,} rows of {', '.join(f'`{source}`' for source in sources)} |",
+        f"| parameters | {parameters(model.module):,} |",
+        f"| maximum length | {trained.max_length} tokens |",
+        f"| recipe | {_recipe(trained.loop)} |",
+        f"| last epoch's loss | {trained.epochs[-1].loss:.4f} |",
+        *_best(trained),
+        f"| training time | {trained.seconds:,.1f} s |",
+        f"| versions | torch {version('torch')}, transformers {version('transformers')} |",
+    ]
+    if evaluation is not None:
+        lines += [
+            "",
+            "## Evaluation",
+            "",
+            f"On {evaluation.rows:,} held-out rows:",
+            "",
+            "| metric | value |",
+            "|---|---|",
+        ]
+        lines += [f"| {name} | {value} |" for name, value in evaluation.headline().items()]
+    return "\n".join(lines) + "\n"
+
+
+def _best(trained: Trained) -> list[str]:
+    """The row of the state that was kept, where it was chosen."""
+    if trained.best is None:
+        return []
+    figures = ", ".join(f"{name} {value:.4f}" for name, value in trained.best.figures.items())
+    return [f"| state | of step {trained.best.step:,} of {trained.steps:,}, the best on validation rows ({figures}) |"]
+
+
+def _recipe(loop: LoopConfig) -> str:
+    return (
+        f"AdamW, learning rate {loop.learning_rate:g}, {loop.batch_size} rows a step, {loop.epochs} epochs, "
+        f"warm-up {loop.warmup:.0%}, weight decay {loop.weight_decay:g}, clip {loop.clip:g}, seed {loop.seed}"
+    )
