@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.conditions import RESULTS
-from benchmarks.gpu_table import gpu
-from benchmarks.loader_table import loader as loader_lines
+from benchmarks.gpu.table import gpu
+from benchmarks.harness.conditions import RESULTS
+from benchmarks.loader.table import loader as loader_lines
 
 README = Path(__file__).parent.parent / "README.md"
 _ARMS = {

@@ -1,7 +1,7 @@
 """Input files → a store's header, corpus and rejects, in two passes and bounded memory.
 
-The first pass checks and counts every row and freezes ``store.json``; the second
-(`engine.ingest.write_corpus`) writes the shards that are missing. Killed anywhere and run again, it gives the same bytes. Knows nothing of models.
+The first pass checks and counts every row and freezes ``store.json``; the second (`engine.ingest.write_corpus`) writes
+the shards that are missing. Killed anywhere and run again, it gives the same bytes. Knows nothing of models.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 Families hold the same rows in the same order, so that several of them are one table side by side, without a join.
 Files are read in pieces of bounded size, a few of them ahead of the query. pyarrow's own scanner of a data set takes
-five times as long for many small files and three times for few large ones (`benchmarks.scale`).
+five times as long for many small files and three times for few large ones (`benchmarks.store.scale`).
 """
 
 import os

@@ -1,0 +1,1 @@
+"""Does what is killed or broken end as if it had not been?"""

@@ -1,0 +1,65 @@
+"""One label run with a made-up teacher, as a process that can be killed: all of a real run but the model.
+
+    python -m benchmarks.faults.rehearsal reviews.jsonl --store reviews.store --shards 12 --workers 2
+
+Prints how many shards it labelled. `benchmarks.faults.kills` and the tests kill it at random moments.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from engine.errors import EngineError
+from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
+from engine.labelling.execute import Work, carry_out
+from engine.testing.fake_job import FakeJob
+from store.errors import StoreError
+from store.format.header import is_store
+from store.storage import LocalStorage
+
+CLASSES = ("negative", "positive")
+
+
+def main() -> int:
+    """Make the store where there is none, label what is missing."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("input")
+    parser.add_argument("--store", required=True)
+    parser.add_argument("--shards", type=int, default=12)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=0.05, help="a shard takes at least")
+    parser.add_argument("--begun", help="a file to which each shard is written when it is begun")
+    arguments = parser.parse_args()
+    try:
+        sys.stdout.write(f"{rehearse(arguments)}\n")
+    except (EngineError, StoreError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+def rehearse(arguments: argparse.Namespace) -> int:
+    """The run; how many shards it labelled."""
+    storage = LocalStorage(arguments.store)
+    if is_store(storage):
+        made = finish_corpus(storage, (arguments.input,))
+    else:
+        made = ingest(
+            storage, IngestConfig(files=(arguments.input,), shards=arguments.shards, classes=CLASSES), known=CLASSES
+        )
+    job = FakeJob(
+        store=str(Path(arguments.store).absolute()), seconds_per_shard=arguments.seconds, begun=arguments.begun
+    )
+    job.freeze_card()
+    work = Work(
+        made=made,
+        labels=made.label_set(job.label_set),
+        job=job,
+        start=job.open("fake") if arguments.workers == 1 else None,
+        keep_tokens=True,
+    )
+    return carry_out(work, tuple(f"fake:{number}" for number in range(arguments.workers))).shards_done
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""Under which conditions a figure was measured: what every file in ``results/`` carries."""
+
+import json
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+RESULTS = Path(__file__).parent.parent / "results"
+
+
+def conditions() -> dict[str, Any]:
+    """Commit, processor, cores, threads and versions."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=RESULTS.parent)
+    dirty = subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, cwd=RESULTS.parent)
+    return {
+        "commit": commit.stdout.strip() + ("+changes" if dirty.stdout.strip() else ""),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers", "pyarrow", "numpy")},
+    }
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def write_result(name: str, result: dict[str, Any]) -> Path:
+    """Write ``results/<name>.json`` with the conditions beside the figures."""
+    path = RESULTS / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"conditions": conditions(), **result}, indent=1) + "\n")
+    return path

@@ -1,0 +1,187 @@
+"""How much faster is labelling than what people do today? Everybody runs in the same process, in turn.
+
+    python -m benchmarks.labelling.throughput --model TEACHER --input reviews.parquet --rows 800 --rounds 5
+    python -m benchmarks.labelling.throughput --shape bert-base --tokenizer TEACHER --input reviews.parquet --rows 160
+    python -m benchmarks.labelling.throughput --part workers --model TEACHER --input reviews.parquet --rows 800
+
+What a time includes. ``engine``: `engine.label` from reading the store's texts through tokenising, computing,
+checking and writing to the commit of the last shard. A peer: tokenising and computing; it stores nothing. Loading a
+model, making the store's corpus and exporting to ONNX are timed for nobody. Before the rounds everybody labels a few
+rows, and the logits of every peer are checked against transformers in fp32, one row at a time. Ratios are taken round
+by round.
+
+Peers need the extra ``peers``; those whose package is not there are left out, and the result names them.
+``--part workers`` compares two workers of one thread with one of two threads (`benchmarks.labelling.two_workers`).
+"""
+
+import argparse
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.harness.conditions import write_result
+from benchmarks.harness.made_models import SHAPES, make_teacher, read_tokenizer
+from benchmarks.harness.rounds import compare, lines, run_rounds
+from benchmarks.labelling.onnx_peers import PACKAGES, export, onnx_peer
+from benchmarks.labelling.peers import (
+    Peer,
+    cross_encoder_peer,
+    is_installed,
+    one_by_one,
+    pipeline_peer,
+    seconds_of,
+    sorted_peer,
+)
+from benchmarks.labelling.relabelling import label_again
+from benchmarks.labelling.two_workers import SIDES, measure_workers
+from engine.labelling.label import default_name
+from engine.models.classifier import load_classifier
+from engine.models.files import quiet_transformers
+from engine.tokens.encoding import Encoding
+
+OURS = "engine"
+WARM_UP_ROWS = 128
+TOLERANCE = 1e-3
+INCLUDES = {OURS: "reading, tokenising, computing, checking, writing, committing", "peers": "tokenising, computing"}
+
+
+def main() -> None:
+    """Measure one part, print the table, write the result."""
+    arguments = _arguments()
+    quiet_transformers()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        model = Path(arguments.model) if arguments.model else _made(work / arguments.shape, arguments)
+        slug = arguments.name or default_name(str(model))
+        rows = work / "rows.parquet"
+        pq.write_table(_choose(pq.read_table(arguments.input, columns=["id", "text"]), arguments.rows), rows)
+        if arguments.part == "workers":
+            result = measure_workers(model, rows, work, rounds=arguments.rounds, shards=arguments.shards)
+            name, ours = f"label_workers_{slug}", next(iter(SIDES))
+        else:
+            result = measure_peers(model, rows, work, rounds=arguments.rounds)
+            name, ours = f"label_throughput_{slug}", OURS
+    path = write_result(name, result)
+    print("\n".join(lines(result["figures"], ours=ours)))
+    for word in result.get("notes", []):
+        print(word)
+    print(f"written to {path}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--model", help="folder of a fine-tuned classifier")
+    model.add_argument("--shape", choices=SHAPES, help="make a model of this shape, with random weights")
+    parser.add_argument("--tokenizer", help="folder of the tokenizer of a made model")
+    parser.add_argument("--input", required=True, help="Parquet file with the columns id and text")
+    parser.add_argument("--rows", type=int, default=800, help="as many, spread over the file")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--part", choices=["peers", "workers"], default="peers")
+    parser.add_argument("--shards", type=int, default=16, help="of the part workers")
+    parser.add_argument("--name", help="of the result; by the model's folder or shape if not given")
+    arguments = parser.parse_args()
+    if arguments.shape and not arguments.tokenizer:
+        parser.error("--shape needs --tokenizer")
+    return arguments
+
+
+def _made(folder: Path, arguments: argparse.Namespace) -> Path:
+    return make_teacher(folder, SHAPES[arguments.shape], read_tokenizer(arguments.tokenizer))
+
+
+def _choose(table: pa.Table, rows: int) -> pa.Table:
+    step = max(1, table.num_rows // rows)
+    return table.take(pa.array(range(0, min(step * rows, table.num_rows), step)))
+
+
+def measure_peers(model: Path, file: Path, work: Path, *, rounds: int) -> dict[str, Any]:
+    """The part ``peers``."""
+    texts = pq.read_table(file).column("text").to_pylist()
+    classifier = load_classifier(str(model))
+    encoding = classifier.encoding()
+    peers, absent = _peers(model, work, encoding, pad_id=classifier.module.config.pad_token_id)
+    checks = _check(peers, one_by_one(model, max_length=encoding.max_length), texts[:WARM_UP_ROWS])
+
+    def label() -> float:
+        return label_again(work / "store", model, inputs=file, devices=("cpu",), shards=1).seconds
+
+    label()
+    contestants = {OURS: label} | {name: partial(seconds_of, peer, texts) for name, peer in peers.items()}
+    seconds = run_rounds(contestants, rounds)
+    figures = compare(seconds, rows=len(texts), ours=OURS)
+    lengths = encoding.encode(texts).lengths
+    return {
+        "rows": len(texts),
+        "tokens": {"mean": round(float(lengths.mean()), 1), "max": int(lengths.max())},
+        "includes": INCLUDES,
+        "absent": absent,
+        "checks": checks,
+        "seconds": seconds,
+        "figures": figures,
+        "notes": _notes(figures, checks),
+    }
+
+
+def _peers(model: Path, work: Path, encoding: Encoding, *, pad_id: int) -> tuple[dict[str, Peer], dict[str, str]]:
+    """Every peer that is installed, and why the others are not there."""
+    longest = encoding.max_length
+    peers = {
+        "pipeline(batch_size=32)": pipeline_peer(model, max_length=longest),
+        "transformers, sorted, batches of 32": sorted_peer(model, max_length=longest),
+    }
+    absent = {}
+    if is_installed("sentence_transformers"):
+        peers["CrossEncoder.predict(batch_size=32)"] = cross_encoder_peer(model, max_length=longest)
+    else:
+        absent["CrossEncoder.predict(batch_size=32)"] = "sentence_transformers is not installed"
+    missing = [package for package in PACKAGES if not is_installed(package)]
+    if missing:
+        absent["ONNX Runtime"] = f"{', '.join(missing)} is not installed"
+    else:
+        for kind, path in zip(("fp32", "int8"), export(model, work), strict=True):
+            peers[f"ONNX Runtime {kind}, our batches"] = onnx_peer(path, encoding, pad_id=pad_id)
+    for name, reason in absent.items():
+        sys.stderr.write(f"{name} is left out: {reason} (pip install -e '.[peers]')\n")
+    return peers, absent
+
+
+def _check(peers: dict[str, Peer], reference: Peer, texts: list[str]) -> dict[str, dict[str, float]]:
+    """Largest difference from transformers, and the share of equal predictions. Warms everybody up.
+
+    Raises:
+        ValueError: a peer in fp32 gives other logits.
+    """
+    truth, checks = reference(texts), {}
+    for name, peer in peers.items():
+        logits = peer(texts)
+        difference = float(np.abs(logits - truth).max())
+        equal = float((logits.argmax(axis=1) == truth.argmax(axis=1)).mean())
+        if difference > TOLERANCE and "int8" not in name:
+            raise ValueError(f"{name}: logits differ by {difference:.2g} from those of transformers")
+        checks[name] = {"rows": len(texts), "largest_difference": difference, "equal_predictions": equal}
+    return checks
+
+
+def _notes(figures: dict[str, dict[str, Any]], checks: dict[str, dict[str, float]]) -> list[str]:
+    """Where int8 stands: it is the one peer that computes something else."""
+    words = []
+    for name, figure in figures.items():
+        if "int8" in name:
+            ratio = 1 / figure["times_as_fast"]
+            verdict = f"{ratio:.2f} times as fast as {OURS}" if ratio > 1 else f"slower than {OURS} ({ratio:.2f} times)"
+            check = checks[name]
+            words.append(
+                f"{name}: {verdict}; {check['equal_predictions']:.1%} of {check['rows']} predictions as in fp32"
+            )
+    return words
+
+
+if __name__ == "__main__":
+    main()

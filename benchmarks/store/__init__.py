@@ -1,0 +1,1 @@
+"""Does a store stay quick when it is large?"""

@@ -1,0 +1,48 @@
+"""SIGKILL at random moments, in chains: the short form of `benchmarks.faults.kills`."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.faults.kills import files, real, rehearsal, run_trials, write_texts
+
+TEXTS = "texts.jsonl"
+
+
+def test_runs_that_were_killed_leave_the_store_of_one_that_was_not(tmp_path: Path) -> None:
+    write_texts(tmp_path / TEXTS, rows=200)
+    trials = run_trials(rehearsal(tmp_path / TEXTS, 0.03), tmp_path, workers=[1, 2, 2], seed=7)
+    assert [trial for trial in trials if not trial.is_good] == []
+    assert any(trial.kills for trial in trials)
+    assert all(trial.again is not None for trial in trials)
+
+
+@pytest.mark.slow
+def test_with_many_workers_and_kills(tmp_path: Path) -> None:
+    write_texts(tmp_path / TEXTS)
+    trials = run_trials(rehearsal(tmp_path / TEXTS, 0.05), tmp_path, workers=[1, 2, 4] * 66 + [2, 4], seed=0)
+    assert [trial for trial in trials if not trial.is_good] == []
+
+
+@pytest.mark.slow
+def test_with_a_real_model(demo, tmp_path: Path) -> None:
+    trials = run_trials(real(demo.folder), tmp_path, workers=[1, 2] * 10, seed=0)
+    assert [trial for trial in trials if not trial.is_good] == []
+
+
+def test_a_trial_sees_a_store_that_came_out_otherwise(tmp_path: Path) -> None:
+    """The judge must be able to condemn: here every run but the first writes one file more."""
+    write_texts(tmp_path / TEXTS, rows=50)
+    normal = rehearsal(tmp_path / TEXTS, 0.0)
+
+    def spoiled(place: Path, workers: int) -> list[str]:
+        if place.name.startswith("whole"):
+            return normal(place, workers)
+        script = "import subprocess, sys; subprocess.run(sys.argv[2:], check=True); open(sys.argv[1], 'w').close()"
+        return [sys.executable, "-c", script, str(place / "corpus" / "more"), *normal(place, workers)]
+
+    (trial,) = run_trials(spoiled, tmp_path, workers=[1], seed=3)
+    assert trial.different == ["corpus/more"]
+    assert not trial.is_good
+    assert "corpus/more" in files(tmp_path / "store-0")
