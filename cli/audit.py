@@ -71,7 +71,7 @@ def command(ctx: click.Context, /, **options: Any) -> int | None:
       engine audit reviews.store --gold annotated.csv
       engine audit reviews.store --calibrate --round 1
     """
-    import store
+    from store.store import open_store
 
     _check(options)
     if options["list_"]:
@@ -90,11 +90,11 @@ def command(ctx: click.Context, /, **options: Any) -> int | None:
     if options["by"] is not None and len(options["queries"]) != 1:
         raise click.UsageError("--by says how one question makes slices, such as: engine audit STORE slices --by SQL")
     asked = _named(options["queries"])
-    opened = store.open(options["store"])
+    store = open_store(options["store"])
     several = len(asked) != 1
     if several and options["format"] == "csv":
         raise click.UsageError("csv holds one table: name one question")
-    ready = _ready(opened, asked, options) if options["queries"] else _overview(opened, options)
+    ready = _ready(store, asked, options) if options["queries"] else _overview(store, options)
     answers = ((question, _answer(question, options)) for question in ready)
     if shows_tables(options["format"]):
         _print_tables(answers, options["format"], titled=several)
@@ -133,11 +133,11 @@ def _named(names: tuple[str, ...]) -> "list[Question]":
         raise click.BadParameter(f"{error} See engine audit --list.", param_hint="QUERY") from None
 
 
-def _ready(opened: "Store", asked: "list[Question]", options: dict[str, Any]) -> "list[Question]":
+def _ready(store: "Store", asked: "list[Question]", options: dict[str, Any]) -> "list[Question]":
     from store.sql.questions import ready
 
     seen = {"labels": options["labels"], "rounds": options["rounds"]}
-    checked = [ready(opened, question.name, **seen) for question in asked]
+    checked = [ready(store, question.name, **seen) for question in asked]
     return checked if options["by"] is None else [_sliced(question, options) for question in checked]
 
 
@@ -149,13 +149,13 @@ def _sliced(question: "Question", options: dict[str, Any]) -> "Question":
     return sliced(question, options["by"], ask=lambda sql: ask(sql, options["labels"]))
 
 
-def _overview(opened: "Store", options: dict[str, Any]) -> "list[Question]":
+def _overview(store: "Store", options: dict[str, Any]) -> "list[Question]":
     """The questions that this store can answer; a note says which it cannot, and why."""
     from store.sql.questions import OVERVIEW, lacking, question
 
     asked = []
     for name in OVERVIEW:
-        lack = lacking(opened, question(name), labels=options["labels"], rounds=options["rounds"])
+        lack = lacking(store, question(name), labels=options["labels"], rounds=options["rounds"])
         if lack is None:
             asked.append(question(name))
         elif not (click.get_current_context().obj or {}).get("quiet"):

@@ -58,20 +58,20 @@ def command(**options: Any) -> None:
       engine select reviews.store sure --where "confidence > 0.95 AND n_tokens < 400"
       engine select reviews.store next --order-by margin --limit 500 --out next.json
     """
-    import store
+    from store.store import open_store
 
     modes = [options["name"] is not None, options["list_"], options["show"] is not None]
     if sum(modes) != 1:
         raise click.UsageError("give the NAME of a new selection, or --list, or --show NAME")
     if options["out"] is not None:
         _check_out(options["out"], lists=options["list_"])
-    opened = store.open(options["store"])
+    store = open_store(options["store"])
     if options["list_"]:
-        _list(opened, options["format"])
+        _list(store, options["format"])
     elif options["show"] is not None:
-        _write(opened, _show(opened, options["show"], options["format"]), options)
+        _write(store, _show(store, options["show"], options["format"]), options)
     else:
-        _write(opened, _select(opened, options), options)
+        _write(store, _select(store, options), options)
 
 
 def _check_out(out: Path, *, lists: bool) -> None:
@@ -83,7 +83,7 @@ def _check_out(out: Path, *, lists: bool) -> None:
         raise click.BadParameter(f"{out.parent} is no folder; make it, or name another file", param_hint="--out")
 
 
-def _select(opened: "Store", options: dict[str, Any]) -> "Selection":
+def _select(store: "Store", options: dict[str, Any]) -> "Selection":
     from store.errors import QueryError
     from store.selections.select import Wanted, select
     from store.sql.process import Limits, child_asker
@@ -93,16 +93,16 @@ def _select(opened: "Store", options: dict[str, Any]) -> "Selection":
         wanted = Wanted(**{one.name: options[one.name] for one in dataclasses.fields(Wanted)})
     except QueryError as error:
         raise click.UsageError(str(error)) from None
-    if options["out"] is not None and opened.label_sets():
-        opened.one_label_set(wanted.labels)  # whose predictions are written; before anything is frozen
-    selection = select(opened, options["name"], wanted, ask=child_asker(options["store"], limits))
+    if options["out"] is not None and store.label_sets():
+        store.one_label_set(wanted.labels)  # whose predictions are written; before anything is frozen
+    selection = select(store, options["name"], wanted, ask=child_asker(options["store"], limits))
     card = selection.card
     summary = {"name": card.name, "selected": card.selected, "of": card.rows, "sha256": card.sha256[:16]}
     print_summary(summary, options["format"])
     return selection
 
 
-def _write(opened: "Store", selection: "Selection", options: dict[str, Any]) -> None:
+def _write(store: "Store", selection: "Selection", options: dict[str, Any]) -> None:
     """Write the file for annotators, where one is asked."""
     out: Path | None = options["out"]
     if out is None:
@@ -110,35 +110,35 @@ def _write(opened: "Store", selection: "Selection", options: dict[str, Any]) -> 
     from store.selections.export import labelling_configuration, write_annotator_file
     from store.selections.export_rows import SelectedRows
 
-    rows = SelectedRows(opened, selection, labels=options["labels"])
+    rows = SelectedRows(store, selection, labels=options["labels"])
     write_annotator_file(rows, out)
     click.echo(f"wrote {out}: {len(rows):,} rows", err=True)
     if out.suffix == ".json":
-        click.echo(f"Label Studio's configuration: {labelling_configuration(opened.header.classes)}", err=True)
+        click.echo(f"Label Studio's configuration: {labelling_configuration(store.header.classes)}", err=True)
 
 
-def _list(opened: "Store", format_: str | None) -> None:
+def _list(store: "Store", format_: str | None) -> None:
     from store.selections.selection import changed_source, read_card, selections
 
-    cards = (read_card(opened, name) for name in selections(opened))
+    cards = (read_card(store, name) for name in selections(store))
     rows = [
         {
             "name": card.name,
             "selected": card.selected,
             "of": card.rows,
             "sql": card.sql,
-            "sources_ok": changed_source(opened, card.sources) is None,
+            "sources_ok": changed_source(store, card.sources) is None,
         }
         for card in cards
     ]
     print_rows(rows, format_, columns=_LISTED)
 
 
-def _show(opened: "Store", name: str, format_: str | None) -> "Selection":
+def _show(store: "Store", name: str, format_: str | None) -> "Selection":
     from store.selections.selection import class_counts, read_selection
 
-    selection = read_selection(opened, name)
-    card, counts = dataclasses.asdict(selection.card), class_counts(opened, selection)
+    selection = read_selection(store, name)
+    card, counts = dataclasses.asdict(selection.card), class_counts(store, selection)
     if not shows_tables(format_):
         print_rows([{**card, "classes": counts}], format_)
         return selection

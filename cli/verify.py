@@ -41,12 +41,12 @@ def command(ctx: click.Context, /, **options: Any) -> int:
       engine verify reviews.store --repair
     """
     from cli.main import DAMAGED, OK
-    from store.storage import storage_at
+    from store.storage import open_storage
     from store.verify.process import verify_store
 
     if (options["teacher"] or options["inputs"]) and not options["repair"]:
         raise click.UsageError("--teacher and --input say where to repair from; give --repair too")
-    storage = storage_at(options["store"])
+    storage = open_storage(options["store"])
     with progress(ctx) as tick:
         found = verify_store(storage, tick=tick)
     _print(found.findings, options["format"])

@@ -16,7 +16,7 @@ from store.format.names import CORPUS, GOLD, LABELS, REJECTS, TOKENS, check_name
 from store.storage import Storage
 
 
-class Contents:
+class Snapshot:
     """The families of one store, as they are committed at the moment of asking."""
 
     def __init__(self, storage: Storage, header: Header) -> None:
@@ -126,16 +126,16 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names) or "none"
 
 
-def check_classes(contents: Contents, classes: list[str], *, whose: str) -> list[int]:
+def check_classes(snapshot: Snapshot, classes: list[str], *, whose: str) -> list[int]:
     """For each of the store's classes, its index in ``classes``: the permutation that puts logits in the store's order.
 
     Raises:
         MismatchError: the names differ as sets.
     """
-    ours = contents.header.classes
+    ours = snapshot.header.classes
     if sorted(classes) != sorted(ours) or len(set(classes)) != len(classes):
         raise MismatchError(
-            f"{whose} has the classes {', '.join(classes)}, and {contents.location} has {', '.join(ours)}; "
+            f"{whose} has the classes {', '.join(classes)}, and {snapshot.location} has {', '.join(ours)}; "
             "rename them in the model's id2label, or label into a new store"
         )
     return [classes.index(name) for name in ours]

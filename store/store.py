@@ -4,8 +4,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from store.format.header import read_header
-from store.snapshot import Contents
-from store.storage import Storage, storage_at
+from store.snapshot import Snapshot
+from store.storage import Storage, open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from store.verify.process import Verification
 
 
-class Store(Contents):
-    """An open store. See `store.snapshot.Contents` for its families."""
+class Store(Snapshot):
+    """An open store. See `store.snapshot.Snapshot` for its families."""
 
     def sql(self, query: str, *, labels: str | None = None, rounds: "Sequence[int] | None" = None) -> "pa.Table":
         """The result of one SELECT over the views of `store.sql.views`.
@@ -106,5 +106,5 @@ def open_store(place: str | os.PathLike[str] | Storage) -> Store:
         store.errors.StoreMissingError: there is none.
         store.errors.FormatError: its format is not known to this program.
     """
-    storage = storage_at(place)
+    storage = open_storage(place)
     return Store(storage, read_header(storage))

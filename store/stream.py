@@ -21,11 +21,11 @@ import pyarrow as pa
 from store.errors import StoreMissingError
 from store.format.names import CORPUS, GOLD, TOKENS
 from store.gold.reader import GoldReader
-from store.rows.family_reader import Columns, FamilyReader
+from store.rows.family_reader import ColumnArrays, FamilyReader
 from store.rows.order import EpochOrder, Rows, Window
 from store.rows.window import WindowRows
 from store.selections.selection import chosen_rows
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 
 Batch = dict[str, Any]
 Reader = FamilyReader | GoldReader
@@ -86,13 +86,13 @@ class Stream:
     ``gold`` that is null is -1. A batch may have no rows, where there are more ranks than rows of the last step.
     """
 
-    def __init__(self, contents: Contents, config: StreamConfig) -> None:
+    def __init__(self, snapshot: Snapshot, config: StreamConfig) -> None:
         self.config = config
-        self._contents = contents
+        self._snapshot = snapshot
         self._step = config.step
-        self._readers = _readers(contents, config)
-        self._chosen = chosen_rows(contents, labels=config.label_sets, select=config.select)
-        self._order = EpochOrder(contents.header.rows, seed=config.seed, epoch=config.epoch, chosen=self._chosen)
+        self._readers = _readers(snapshot, config)
+        self._chosen = chosen_rows(snapshot, labels=config.label_sets, select=config.select)
+        self._order = EpochOrder(snapshot.header.rows, seed=config.seed, epoch=config.epoch, chosen=self._chosen)
 
     @property
     def rows(self) -> int:
@@ -172,32 +172,32 @@ def _compact(members: Rows, order: Rows) -> tuple[Rows, Rows]:
     return members[is_wanted], places[order]
 
 
-def _readers(contents: Contents, config: StreamConfig) -> list[Reader]:
+def _readers(snapshot: Snapshot, config: StreamConfig) -> list[Reader]:
     """A reader for each family of which a column is asked, and one of the gold that holds.
 
     Raises:
         StoreMissingError: no family has one of them.
     """
-    corpus = contents.schema(CORPUS).names
+    corpus = snapshot.schema(CORPUS).names
     readers: list[Reader] = []
     if GOLD in config.columns:
-        readers.append(GoldReader(contents, config.rounds))
-    readers.append(FamilyReader(contents, CORPUS, [name for name in config.columns if name in corpus]))
+        readers.append(GoldReader(snapshot, config.rounds))
+    readers.append(FamilyReader(snapshot, CORPUS, [name for name in config.columns if name in corpus]))
     for labels in config.label_sets:
-        path = contents.label_set(contents.one_label_set(labels)).path
-        own = [name for name in config.columns if name in contents.schema(path).names and name not in corpus]
-        readers.append(FamilyReader(contents, path, own))
+        path = snapshot.label_set(snapshot.one_label_set(labels)).path
+        own = [name for name in config.columns if name in snapshot.schema(path).names and name not in corpus]
+        readers.append(FamilyReader(snapshot, path, own))
     if config.encoding is not None:
-        readers.append(FamilyReader(contents, f"{TOKENS}/{config.encoding}", ["input_ids"]))
+        readers.append(FamilyReader(snapshot, f"{TOKENS}/{config.encoding}", ["input_ids"]))
     readers = [reader for reader in readers if reader.types]
     known = {name for reader in readers for name in reader.types}
     if unknown := set(config.columns) - known:
         asked = ", ".join(config.label_sets) or None
-        raise StoreMissingError(f"no column {', '.join(sorted(unknown))} in {contents.location} (labels: {asked})")
+        raise StoreMissingError(f"no column {', '.join(sorted(unknown))} in {snapshot.location} (labels: {asked})")
     return readers
 
 
-def _read(reader: Reader, members: Rows, pool: ThreadPoolExecutor | None, *, parts: int) -> list[Columns]:
+def _read(reader: Reader, members: Rows, pool: ThreadPoolExecutor | None, *, parts: int) -> list[ColumnArrays]:
     """What ``reader`` gives for ``members``, by the threads of ``pool`` where there is one."""
     if pool is None or parts == 1:
         return reader.read(members)

@@ -5,17 +5,17 @@ from typing import Any
 from store.format.family import Family
 from store.format.names import GOLD
 from store.format.record import Record
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 
 _CARD = ("model", "encoding", "max_length", "dtype", "tokens_per_batch", "device")
 
 
-def summarise(contents: Contents) -> dict[str, Any]:
+def summarise(snapshot: Snapshot) -> dict[str, Any]:
     """Rows, classes, inputs, families and rounds of gold of a store. Reads records, no data file."""
-    header = contents.header
-    families = [family for family in contents.families() if family.path != GOLD]
+    header = snapshot.header
+    families = [family for family in snapshot.families() if family.path != GOLD]
     return {
-        "store": contents.location,
+        "store": snapshot.location,
         "format_version": header.format_version,
         "rows": header.rows,
         "rejected": header.rejects["rows"],
@@ -26,7 +26,7 @@ def summarise(contents: Contents) -> dict[str, Any]:
             {name: entry[name] for name in ("path", "rows", "rejected", "size", "sha256")} for entry in header.inputs
         ],
         "families": [_summarise_family(family) for family in families],
-        "gold": [_summarise_round(record) for record in contents.family(GOLD).records().values()],
+        "gold": [_summarise_round(record) for record in snapshot.family(GOLD).records().values()],
     }
 
 

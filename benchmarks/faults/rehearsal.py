@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.errors import EngineError
 from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
-from engine.labelling.execute import Work, carry_out
+from engine.labelling.execute import Work, execute
 from engine.testing.fake_job import FakeJob
 from store.errors import StoreError
 from store.format.header import is_store
@@ -52,13 +52,13 @@ def rehearse(arguments: argparse.Namespace) -> int:
     )
     job.freeze_card()
     work = Work(
-        made=made,
+        store=made,
         labels=made.label_set(job.label_set),
         job=job,
         start=job.open("fake") if arguments.workers == 1 else None,
         keep_tokens=True,
     )
-    return carry_out(work, tuple(f"fake:{number}" for number in range(arguments.workers))).shards_done
+    return execute(work, tuple(f"fake:{number}" for number in range(arguments.workers))).shards_done
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from store.families.corpus import add_statistics, corpus_batch, corpus_statistic
 from store.families.labels import label_batch, label_statistics
 from store.families.rejects import rejects_schema
 from store.format.family import Family
-from store.format.header import Header, create
+from store.format.header import Header, create_header
 from store.format.names import CORPUS, REJECTS
 from store.format.shard import ShardWriter, write_shard
 from store.storage import LocalStorage
@@ -72,7 +72,7 @@ def build_store(
         inputs=[{"path": "made.jsonl", "size": 0, "sha256": "0" * 64, "rows": rows, "rejected": 0, "columns": {}}],
         rejects={"file": file, "rows": 0, "bytes": size, "sha256": sha256},
     )
-    made = Store(storage, create(storage, header))
+    made = Store(storage, create_header(storage, header))
     for shard in range(shards):
         _write_corpus(made, shard, texts)
     made.corpus.seal()

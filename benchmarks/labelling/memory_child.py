@@ -7,7 +7,7 @@ from typing import Any
 
 import store
 from engine.ingest.ingest import IngestConfig, ingest
-from engine.labelling.execute import Work, carry_out
+from engine.labelling.execute import Work, execute
 from engine.testing.fake_job import FakeJob
 from store.storage import LocalStorage
 
@@ -26,8 +26,8 @@ def label_texts(request: dict[str, Any]) -> None:
     job = FakeJob(store=request["store"], max_length=MAX_LENGTH)
     job.freeze_card()
     labels = made.label_set(job.label_set)
-    work = Work(made=made, labels=labels, job=job, start=job.open("fake"), keep_tokens=True)
-    carry_out(work, ("fake",))
+    work = Work(store=made, labels=labels, job=job, start=job.open("fake"), keep_tokens=True)
+    execute(work, ("fake",))
 
 
 if __name__ == "__main__":

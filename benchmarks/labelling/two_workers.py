@@ -17,7 +17,7 @@ import engine
 import store
 from benchmarks.harness.rounds import compare, run_rounds
 from benchmarks.labelling.relabelling import NAME, forget, let_workers_import
-from engine.labelling.execute import Work, carry_out
+from engine.labelling.execute import Work, execute
 from engine.labelling.job import LabelJob
 
 if TYPE_CHECKING:
@@ -113,6 +113,6 @@ def _label(model: Path, file: Path, place: Path, *, devices: tuple[str, ...], sh
     marks.mkdir()
     together = Together(job=job, marks=str(marks), workers=len(devices))
     clock = _Clock()
-    work = Work(made=made, labels=labels, job=together, start=None, keep_tokens=True)
-    carry_out(work, devices, tick=clock.tick)
+    work = Work(store=made, labels=labels, job=together, start=None, keep_tokens=True)
+    execute(work, devices, tick=clock.tick)
     return clock.seconds()

@@ -15,7 +15,7 @@ from store.families.labels import label_batch, label_statistics
 from store.families.rejects import rejects_schema
 from store.families.tokens import token_statistics, tokens_schema
 from store.format.family import Family
-from store.format.header import Header, create
+from store.format.header import Header, create_header
 from store.format.names import CORPUS, REJECTS
 from store.format.shard import ShardWriter, write_shard
 
@@ -50,7 +50,7 @@ def _create(place: Path, rows: int) -> Store:
         inputs=[{"path": "made.jsonl", "size": 0, "sha256": "0" * 64, "rows": rows, "rejected": 0, "columns": {}}],
         rejects={"file": file, "rows": 0, "bytes": size, "sha256": sha256},
     )
-    return Store(storage, create(storage, header))
+    return Store(storage, create_header(storage, header))
 
 
 def _write_corpus(made: Store, shard: int, first: int, stop: int) -> None:

@@ -2,9 +2,9 @@
 
     python -m benchmarks.store.queries --work FOLDER [--rows 639000 10000000]
 
-Stores of two label sets, with gold for a tenth of the rows (`benchmarks.harness.made_stores`). Each question is asked in
-a process of its own, once with its manifests unread and then a few times again (the median counts). ``--work`` needs 1 GB
-for ten million rows; it is deleted afterwards.
+Stores of two label sets, with gold for a tenth of the rows (`benchmarks.harness.made_stores`). Each question is asked
+in a process of its own, once with its manifests unread and then a few times again (the median counts). ``--work`` needs
+1 GB for ten million rows; it is deleted afterwards.
 """
 
 import argparse

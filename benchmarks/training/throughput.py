@@ -39,9 +39,9 @@ from engine.training.data.gold_steps import GoldSteps
 from engine.training.data.steps import Steps
 from engine.training.data.store_steps import SoftLabels, SoftSteps
 from engine.training.distributed import Ranks
-from engine.training.loop import Lesson, LoopConfig, fit
+from engine.training.loop import LoopConfig, Objective, fit
 from engine.training.loss import Loss, SoftLoss, cross_entropy
-from engine.training.state import Course
+from engine.training.state import TrainState
 
 OURS, STREAMED = "engine", "engine, from a store"
 ALONE = Ranks(rank=0, count=1, device=torch.device("cpu"))
@@ -127,7 +127,7 @@ def measure(setup: Setup, file: Path, work: Path, *, rounds: int) -> dict[str, A
     def train(name: str) -> float:
         model = setup.model()
         steps, loss = ways[name](model)
-        course: Course = fit(Lesson(model=model, steps=steps, loss=loss, config=setup.loop), ranks=ALONE)
+        course: TrainState = fit(Objective(model=model, steps=steps, loss=loss, config=setup.loop), ranks=ALONE)
         (report,) = course.reports
         waiting[name].append(round(report.waited / report.seconds, 5))
         return report.seconds

@@ -16,7 +16,7 @@ from engine.compute.ceiling import measure_ceiling
 from engine.compute.forward import Forward, Rows, padded_logits
 from engine.compute.fused_layer import compiling_failed
 from engine.compute.packed_model import COMPILED, FUSED, choose_path
-from engine.compute.transfer import Outputs
+from engine.compute.transfer import Transfers
 from engine.errors import ModelError
 from engine.models.classifier import Classifier, load_classifier
 from engine.models.flops import model_flops
@@ -124,7 +124,7 @@ class Encoder:
         Raises:
             ModelError: memory does not suffice for a single row.
         """
-        outputs = Outputs(self.device)
+        outputs = Transfers(self.device)
         done = 0
         self._tick = lambda: tick("computing logits", done, len(tokens.truncated))
         for number, batch in enumerate(batches, start=1):
@@ -140,7 +140,7 @@ class Encoder:
         self.busy_seconds += outputs.busy_seconds
         return restore(batches, computed) if computed else np.empty((0, len(self._model.classes)), np.float32)
 
-    def _compute(self, tokens: Tokens, rows: Rows, outputs: Outputs) -> None:
+    def _compute(self, tokens: Tokens, rows: Rows, outputs: Transfers) -> None:
         """Compute ``rows``, in halves where memory does not suffice for all, now or at an earlier time."""
         size = self._forward.computed_tokens([rows], tokens.lengths)
         if size <= self._forward.fits or len(rows) == 1:

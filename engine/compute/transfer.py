@@ -13,7 +13,7 @@ from torch import Tensor
 _IN_FLIGHT = 3
 
 
-class Outputs:
+class Transfers:
     """Takes batches as they are computed, and gives them as arrays in the end.
 
     Args:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import store
 from engine.errors import InputError
 from engine.evaluation.temperature import (
     COLDEST,
@@ -30,6 +29,7 @@ from store import Store
 from store.families.corpus import text_hash
 from store.gold.calibration import Calibration, add_calibration, sources_now
 from store.storage import Storage
+from store.store import open_store
 
 LEAST_ROWS = 50
 _QUERY = """
@@ -66,20 +66,20 @@ def calibrate(config: CalibrateConfig) -> Calibration:
         InputError: there are too few gold rows, or none that a temperature can be fitted to.
         StoreError: the label set is missing or not finished.
     """
-    made = store.open(config.store)
-    label_set = made.one_label_set(config.labels)
-    sources = sources_now(made, label_set)
-    logits, gold, rounds, left_out = _gold_rows(made, config, label_set)
-    _check(gold, logits, where=f"{made.location}, label set {label_set!r}")
+    store = open_store(config.store)
+    label_set = store.one_label_set(config.labels)
+    sources = sources_now(store, label_set)
+    logits, gold, rounds, left_out = _gold_rows(store, config, label_set)
+    _check(gold, logits, where=f"{store.location}, label set {label_set!r}")
     temperature = fit_temperature(logits, gold)
     error = standard_error(logits, temperature)
     if error >= temperature:
         raise InputError(
-            f"{made.location}, label set {label_set!r}: the temperature would be {temperature:.3g}, give or take "
+            f"{store.location}, label set {label_set!r}: the temperature would be {temperature:.3g}, give or take "
             f"{error:.3g}: logits hardly differ, or gold rows are too few; add some with `engine audit STORE --gold`"
         )
     return add_calibration(
-        made,
+        store,
         Calibration(
             label_set=label_set,
             number=1,
@@ -95,13 +95,13 @@ def calibrate(config: CalibrateConfig) -> Calibration:
     )
 
 
-def _gold_rows(made: Store, config: CalibrateConfig, label_set: str) -> tuple[Logits, Labels, list[int], int]:
+def _gold_rows(store: Store, config: CalibrateConfig, label_set: str) -> tuple[Logits, Labels, list[int], int]:
     """Logits and labels of the rows that count, the rounds that they are from, and how many were left out."""
-    table = made.sql(_QUERY, labels=label_set, rounds=config.rounds)
+    table = store.sql(_QUERY, labels=label_set, rounds=config.rounds)
     known = {text_hash(text) for text in _texts(config.trained_on, config.text)}
     counts = np.array([hash_ not in known for hash_ in table.column("text_hash").to_pylist()], np.bool_)
     flat = table.column("logits").combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    logits = flat.astype(np.float64).reshape(len(counts), len(made.header.classes))
+    logits = flat.astype(np.float64).reshape(len(counts), len(store.header.classes))
     rounds = np.unique(table.column("gold_round").to_numpy()[counts]).tolist()
     return logits[counts], table.column("gold").to_numpy()[counts], rounds, int((~counts).sum())
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-import store
 from engine.errors import InputError
 from engine.inputs.annotations import Annotation, read_annotations
 from engine.inputs.classes import indexer
@@ -17,6 +16,7 @@ from store import Store
 from store.gold.add_round import Labelled, add_round, gold_before, rows_of_ids
 from store.selections.csv_safe import plain_cell
 from store.storage import Storage
+from store.store import open_store
 
 _SHOWN = 20
 _MOST_OF_A_SOURCE = 200  # characters
@@ -83,23 +83,23 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
         InputError: nothing usable is there, or a row is bad and ``on_bad_row`` is ``fail``.
         StoreError: the store is not finished, or damaged.
     """
-    made = store.open(config.store)
+    store = open_store(config.store)
     files = expand(config.inputs)
     given: list[Annotation] = []
     for file in files:
         given += read_annotations(file, config.columns)
         tick("reading labels", len(given), None)
-    labelled, reasons = _judge(made, given, config.source)
+    labelled, reasons = _judge(store, given, config.source)
     if reasons and config.on_bad_row == "fail":
         raise InputError(f"{reasons[0]}. Mend or drop the row, or pass --on-bad-row=reject")
     if not len(labelled.rows):
         why = f"the first was refused: {reasons[0]}" if reasons else "there is none at all"
         raise InputError(f"{', '.join(files)}: no usable label; {why}")
-    number, is_new = add_round(made, labelled)
-    before = gold_before(made, labelled.rows, number)
+    number, is_new = add_round(store, labelled)
+    before = gold_before(store, labelled.rows, number)
     agreeing, first = int((before == labelled.labels).sum()), int((before < 0).sum())
     return GoldRound(
-        store=made.location,
+        store=store.location,
         round=number,
         added=len(labelled.rows) if is_new else 0,
         agreeing=agreeing,
@@ -110,18 +110,18 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
     )
 
 
-def _judge(made: Store, given: list[Annotation], source: str | None) -> tuple[Labelled, list[str]]:
+def _judge(store: Store, given: list[Annotation], source: str | None) -> tuple[Labelled, list[str]]:
     """The labels that can be used, and the reasons of the other annotations, in their order."""
     ids = {one.id for one in given if one.id is not None}
-    known = rows_of_ids(made, ids | {plain for id_ in ids if (plain := plain_cell(id_)) is not None})
-    index_of = _class_indexer(made.header.classes)
-    judged = [_judge_one(one, known, index_of, made.header.classes) for one in given]
+    known = rows_of_ids(store, ids | {plain for id_ in ids if (plain := plain_cell(id_)) is not None})
+    index_of = _class_indexer(store.header.classes)
+    judged = [_judge_one(one, known, index_of, store.header.classes) for one in given]
     labels: dict[int, dict[int, Annotation]] = {}
     for one, (row, label, problem) in zip(given, judged, strict=True):
         if problem is None:
             labels.setdefault(row, {}).setdefault(label, one)
     problems = (
-        problem or _conflict(one, labels[row], made.header.classes)
+        problem or _conflict(one, labels[row], store.header.classes)
         for one, (row, _, problem) in zip(given, judged, strict=True)
     )
     reasons = [f"{one.place}: {problem}" for one, problem in zip(given, problems, strict=True) if problem is not None]

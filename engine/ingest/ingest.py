@@ -21,7 +21,7 @@ from engine.inputs.formats import expand
 from engine.progress import Tick, silent
 from store import Store
 from store.families.rejects import rejects_schema
-from store.format.header import Header, create, read_header
+from store.format.header import Header, create_header, read_header
 from store.format.names import REJECTS, RESERVED_COLUMNS
 from store.format.shard import ShardWriter
 from store.storage import Storage
@@ -87,7 +87,7 @@ def ingest(storage: Storage, config: IngestConfig, *, known: Sequence[str] | Non
         inputs=survey.inputs,
         rejects={"file": file, "rows": survey.rejected, "bytes": size, "sha256": sha256},
     )
-    made = Store(storage, create(storage, header))
+    made = Store(storage, create_header(storage, header))
     write_corpus(made, survey.files, tick=tick)
     return made
 
@@ -116,26 +116,26 @@ def _merge_extras(files: list[dict[str, pa.DataType]]) -> dict[str, str]:
     return merged
 
 
-def check_inputs(made: Store, files: Sequence[str]) -> list[SeenFile]:
+def check_inputs(store: Store, files: Sequence[str]) -> list[SeenFile]:
     """Refuse input files that are not those which the store was made from; those that are, as they are now.
 
     Raises:
         InputError: another number of files, or one of another size or content.
     """
-    held = made.header.inputs
+    held = store.header.inputs
     if len(files) != len(held):
-        raise InputError(f"{made.location} was made from {len(held)} input files, and {len(files)} are given now")
-    return [_check_input(made, file, entry) for file, entry in zip(files, held, strict=True)]
+        raise InputError(f"{store.location} was made from {len(held)} input files, and {len(files)} are given now")
+    return [_check_input(store, file, entry) for file, entry in zip(files, held, strict=True)]
 
 
-def _check_input(made: Store, file: str, entry: dict[str, Any]) -> SeenFile:
+def _check_input(store: Store, file: str, entry: dict[str, Any]) -> SeenFile:
     if not Path(file).exists():
-        raise InputError(f"{made.location} needs its input {file}, and it is not there")
+        raise InputError(f"{store.location} needs its input {file}, and it is not there")
     seen = see(file)
     now = describe_input(file)
     if now["sha256"] != entry["sha256"]:
         raise InputError(
-            f"{file} has changed since {made.location} was begun: {entry['size']:,} bytes with sha256 "
+            f"{file} has changed since {store.location} was begun: {entry['size']:,} bytes with sha256 "
             f"{entry['sha256'][:16]} then, {now['size']:,} bytes with {now['sha256'][:16]} now. "
             "Restore it, or label into a new store"
         )
@@ -164,21 +164,21 @@ def finish_corpus(storage: Storage, inputs: Sequence[str], *, tick: Tick = silen
     return made
 
 
-def rewrite_rejects(made: Store, files: Sequence[SeenFile]) -> bool:
+def rewrite_rejects(store: Store, files: Sequence[SeenFile]) -> bool:
     """Make the damaged file of refused rows again; False where it came out with other bytes than it had.
 
     Args:
-        made: the store.
+        store: the store.
         files: its inputs, as `check_inputs` gives them.
     """
-    said = made.header.rejects
+    said = store.header.rejects
     sources = [
         Source(path=file.path, columns=ColumnNames(**entry.get("columns", {})), name=entry["path"])
-        for file, entry in zip(files, made.header.inputs, strict=True)
+        for file, entry in zip(files, store.header.inputs, strict=True)
     ]
     # Indices are labels too where the user named the classes, and the header does not say whether it was so.
-    for names in (Names(classes=None, known=made.header.classes), Names(classes=made.header.classes, known=None)):
-        with ShardWriter(made.storage, rejects_schema(), compressed=True) as writer:
+    for names in (Names(classes=None, known=store.header.classes), Names(classes=store.header.classes, known=None)):
+        with ShardWriter(store.storage, rejects_schema(), compressed=True) as writer:
             rejects = Rejects(writer, on_bad_row="reject")
             survey_files(sources, names=names, rejects=rejects, tick=silent)
             if writer.finish() == said["sha256"]:

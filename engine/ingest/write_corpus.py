@@ -21,17 +21,17 @@ from store import Store
 from store.errors import DamageError
 from store.families.corpus import add_statistics, corpus_batch, corpus_statistics
 from store.families.rejects import check_rejects
-from store.format.header import create
+from store.format.header import create_header
 from store.format.names import CORPUS, REJECTS
 from store.format.shard import read_shard, write_shard
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 
 
-def write_corpus(made: Store, files: Sequence[SeenFile], *, repair: Collection[int] = (), tick: Tick = silent) -> None:
+def write_corpus(store: Store, files: Sequence[SeenFile], *, repair: Collection[int] = (), tick: Tick = silent) -> None:
     """Write the corpus shards that are missing, and seal the corpus.
 
     Args:
-        made: the store.
+        store: the store.
         files: its inputs as they are now, in the order in which they were given first; see `engine.ingest.ingest`.
         repair: committed shards to make again instead, because their files are damaged.
         tick: told how far it is.
@@ -39,29 +39,29 @@ def write_corpus(made: Store, files: Sequence[SeenFile], *, repair: Collection[i
     Raises:
         InputError: a file changed meanwhile, or gives fewer or more rows than were counted.
     """
-    corpus, header = made.corpus, made.header
+    corpus, header = store.corpus, store.header
     corpus.repairing = bool(repair)
     wanted = set(repair) or set(corpus.missing())
-    batches = _Rows(_accepted(made, files))
+    batches = _Rows(_accepted(store, files))
     for shard in range(max(wanted, default=-1) + 1):
-        first, stop = made.shard_range(shard)
+        first, stop = store.shard_range(shard)
         if shard not in wanted or (not repair and corpus.record(shard) is not None):
             batches.skip(stop - first)
             continue
         statistics = corpus_statistics()
         rows = batches.take(stop - first, statistics, first)
-        write_shard(corpus, shard, first, rows, schema=made.schema(CORPUS), statistics=statistics)
+        write_shard(corpus, shard, first, rows, schema=store.schema(CORPUS), statistics=statistics)
         tick("writing the corpus", stop, header.rows)
     if not repair:
-        create(made.storage, header)  # who made the header may have been killed before its copy
+        create_header(store.storage, header)  # who made the header may have been killed before its copy
         corpus.seal()
 
 
-def _accepted(made: Store, files: Sequence[SeenFile]) -> Iterator[dict[str, pa.Array]]:
+def _accepted(store: Store, files: Sequence[SeenFile]) -> Iterator[dict[str, pa.Array]]:
     """The columns of the rows that were not refused, block by block, in input order."""
-    index_of = indexer(made.header.classes)
-    refused = _refused_by_file(made)
-    for file, entry in zip(files, made.header.inputs, strict=True):
+    index_of = indexer(store.header.classes)
+    refused = _refused_by_file(store)
+    for file, entry in zip(files, store.header.inputs, strict=True):
         file.check()
         if not entry["rows"]:
             continue
@@ -71,7 +71,7 @@ def _accepted(made: Store, files: Sequence[SeenFile]) -> Iterator[dict[str, pa.A
             rows += block.rows
             if rows > entry["rows"]:
                 raise _changed(file.path)
-            yield _accepted_columns(block, refused.get(entry["path"], np.empty(0, np.int64)), made.extras(), index_of)
+            yield _accepted_columns(block, refused.get(entry["path"], np.empty(0, np.int64)), store.extras(), index_of)
         if rows < entry["rows"]:
             raise _changed(file.path)
 
@@ -100,16 +100,16 @@ def _changed(file: str) -> InputError:
     return InputError(f"{file} changed while it was read: it has not the rows that were counted; begin a new store")
 
 
-def _refused_by_file(made: Store) -> dict[str, npt.NDArray[np.int64]]:
+def _refused_by_file(store: Store) -> dict[str, npt.NDArray[np.int64]]:
     """Numbers of the refused rows of each file, ascending.
 
     Raises:
         DamageError: the file of refused rows is damaged; with other rows the corpus would come out wrong.
     """
-    if (problem := check_rejects(made.storage, made.header)) is not None:
-        file = f"{made.location}/{REJECTS}/{made.header.rejects['file']}"
-        raise DamageError(f"{file} {problem.text}; `engine verify {made.location} --repair` makes it again")
-    rejects = made.rejects().to_table(columns=["file", "source_row"])
+    if (problem := check_rejects(store.storage, store.header)) is not None:
+        file = f"{store.location}/{REJECTS}/{store.header.rejects['file']}"
+        raise DamageError(f"{file} {problem.text}; `engine verify {store.location} --repair` makes it again")
+    rejects = store.rejects().to_table(columns=["file", "source_row"])
     files = rejects.column("file").combine_chunks().dictionary_encode()
     rows = rejects.column("source_row").to_numpy()
     numbers = files.indices.to_numpy()
@@ -152,10 +152,10 @@ class _Rows:
             yield batch
 
 
-def read_texts(made: Contents, shard: int) -> list[str]:
+def read_texts(store: Snapshot, shard: int) -> list[str]:
     """Texts of one corpus shard, in row order."""
-    record = made.corpus.record(shard)
+    record = store.corpus.record(shard)
     if record is None:
-        raise InputError(f"{made.location}: shard {shard} of the corpus is not written; run the label command again")
-    texts: list[str] = read_shard(made.corpus, record, check_hash=True).column("text").to_pylist()
+        raise InputError(f"{store.location}: shard {shard} of the corpus is not written; run the label command again")
+    texts: list[str] = read_shard(store.corpus, record, check_hash=True).column("text").to_pylist()
     return texts

@@ -130,7 +130,7 @@ def config_sha256(model: Classifier) -> str:
     return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def freeze(labels: Family, card: dict[str, Any], choices: Choices) -> dict[str, Any]:
+def freeze_card(labels: Family, card: dict[str, Any], choices: Choices) -> dict[str, Any]:
     """Write ``card`` as that of ``labels``, or check it against the one there; the card that holds.
 
     Runs that begin together may measure other budgets, and find another number of tokens worth compiling for: what

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from engine.errors import EngineError, LabellingError
 from engine.labelling.pipeline import Pipeline, ShardError, ShardSteps
-from engine.labelling.progress import Course, take_notes
+from engine.labelling.progress import Progress, take_notes
 from engine.labelling.runners.local_processes import FleetConfig, run_fleet
 from engine.labelling.runners.messages import Job, describe
 from engine.labelling.summary import LabelSummary, summarise
@@ -24,21 +24,21 @@ class Work:
     """What a run has to do.
 
     Attributes:
-        made: the store, with its corpus.
+        store: the store, with its corpus.
         labels: the label set, with its card.
         job: what is done with a shard.
         start: labels in this process; None where workers open the job for themselves.
         keep_tokens: whether the run makes tokens too.
     """
 
-    made: Store
+    store: Store
     labels: Family
     job: Job
     start: ShardSteps | None
     keep_tokens: bool
 
 
-def carry_out(
+def execute(
     work: Work, devices: tuple[str, ...], *, worker: tuple[int, int] | None = None, tick: Tick = silent
 ) -> LabelSummary:
     """Label the shards that are missing and seal what is finished.
@@ -49,17 +49,17 @@ def carry_out(
         worker: as in `engine.labelling.label.LabelConfig`.
         tick: told how far it is.
     """
-    made, card = work.made, work.labels.card()
+    store, card = work.store, work.labels.card()
     assert card is not None, "a label set is begun by freezing its card"
-    made.storage.sweep()
+    store.storage.sweep()
     about = {"command": "label", "label_set": work.labels.name, "devices": list(devices), "card": card}
-    with take_notes(made.storage, about) as notes:
-        course = Course(made, work.labels, notes, tick)
-        _label(work, course, _shards_to_do(work.labels, worker), devices)
+    with take_notes(store.storage, about) as notes:
+        progress = Progress(store, work.labels, notes, tick)
+        _label(work, progress, _shards_to_do(work.labels, worker), devices)
         work.labels.seal()
         if work.keep_tokens:
-            made.tokens(card["encoding"]).seal()
-        summary = summarise(made, work.labels, course.reports, seconds=course.seconds(), devices=devices)
+            store.tokens(card["encoding"]).seal()
+        summary = summarise(store, work.labels, progress.reports, seconds=progress.seconds(), devices=devices)
         notes.finish(dataclasses.asdict(summary))
     return summary
 
@@ -75,14 +75,14 @@ def _shards_to_do(labels: Family, worker: tuple[int, int] | None) -> list[int]:
     return missing[begin:] + missing[:begin]
 
 
-def _label(work: Work, course: Course, shards: list[int], devices: tuple[str, ...]) -> None:
-    course.begin(shards)
+def _label(work: Work, progress: Progress, shards: list[int], devices: tuple[str, ...]) -> None:
+    progress.begin(shards)
     if work.start is None:
-        run_fleet(work.job, shards, FleetConfig(devices=devices), done=course.done, tick=course.tick)
+        run_fleet(work.job, shards, FleetConfig(devices=devices), done=progress.done, tick=progress.tick)
         return
     # All threads of this process compute: one that prepares the next shard meanwhile would stand in their way.
-    pipeline = Pipeline(work.start, ahead=False, behind=False, tick=course.tick, done=course.done)
-    course.tick("labelling", 0, None)
+    pipeline = Pipeline(work.start, ahead=False, behind=False, tick=progress.tick, done=progress.done)
+    progress.tick("labelling", 0, None)
     try:
         pipeline.run(_Listed(shards))
     except ShardError as failure:

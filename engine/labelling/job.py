@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-import store
 from engine.compute.device import find_device
 from engine.compute.encoder import Encoder
 from engine.compute.packed_model import COMPILED
@@ -18,6 +17,7 @@ from store import Store
 from store.errors import StoreMissingError
 from store.snapshot import check_classes
 from store.storage import Storage
+from store.store import open_store
 
 
 def load_teacher(source: str, *, revision: str | None, classes: Sequence[str] | None) -> Classifier:
@@ -97,24 +97,24 @@ class LabelJob:
         )
         if target.type == "cuda":
             encoder.warm_up()
-        contents = store.open(self.store)
+        snapshot = open_store(self.store)
         return Labeller(
-            contents=contents,
-            labels=contents.label_set(self.label_set),
+            snapshot=snapshot,
+            labels=snapshot.label_set(self.label_set),
             encoder=encoder,
             encoding=model.encoding(self.card["max_length"]),
-            permutation=check_classes(contents, model.classes, whose=model.source),
+            permutation=check_classes(snapshot, model.classes, whose=model.source),
             keep_tokens=self.keep_tokens,
             check_rows=self.card["check_rows"],
             path=self.card["path"],
         )
 
 
-def labeller_of(made: Store, label_set: str, *, teacher: str | None = None) -> Labeller:
+def labeller_of(store: Store, label_set: str, *, teacher: str | None = None) -> Labeller:
     """What a label set was made with, loaded again as its card says.
 
     Args:
-        made: the store.
+        store: the store.
         label_set: its name.
         teacher: where the teacher is now; where it was, if None.
 
@@ -122,11 +122,11 @@ def labeller_of(made: Store, label_set: str, *, teacher: str | None = None) -> L
         ModelError: the teacher is not there any more.
         MismatchError: it is another one.
     """
-    card = made.label_set(label_set).card()
+    card = store.label_set(label_set).card()
     if card is None:
-        raise StoreMissingError(f"{made.location} has no label set {label_set!r}")
+        raise StoreMissingError(f"{store.location} has no label set {label_set!r}")
     job = LabelJob(
-        store=made.storage,
+        store=store.storage,
         label_set=label_set,
         teacher=teacher or card["model"],
         revision=None if teacher else card["revision"],

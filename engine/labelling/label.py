@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-import store
 from engine.compute.attention import has_kernel
 from engine.compute.device import find_device, find_devices, warn_if_crowded, worker_threads
 from engine.compute.encoder import DTYPES
@@ -15,8 +14,8 @@ from engine.compute.packed_model import COMPILED
 from engine.errors import InputError, LabellingError
 from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
 from engine.inputs.columns import ColumnNames
-from engine.labelling.card import Choices, find_path, freeze, make_card, settle
-from engine.labelling.execute import Work, carry_out
+from engine.labelling.card import Choices, find_path, freeze_card, make_card, settle
+from engine.labelling.execute import Work, execute
 from engine.labelling.job import LabelJob, load_teacher
 from engine.labelling.summary import LabelSummary
 from engine.labelling.token_budget import Conditions, choose_budget, estimated_tokens
@@ -27,7 +26,8 @@ from store.errors import MismatchError
 from store.format.header import is_store
 from store.format.names import check_name
 from store.snapshot import check_classes
-from store.storage import Storage, storage_at
+from store.storage import Storage, open_storage
+from store.store import open_store
 
 # Compiling takes tens of seconds in each worker, and makes up for that only in a run of minutes.
 _TOKENS_TO_COMPILE = 100_000_000
@@ -81,9 +81,9 @@ def label(config: LabelConfig, *, tick: Tick = silent) -> LabelSummary:
         EngineError, StoreError: something does not fit; nothing that was committed is changed.
         LabellingError: some shards could not be labelled; the others are.
     """
-    storage = storage_at(config.store)
+    storage = open_storage(config.store)
     devices = find_devices(config.devices)
-    return carry_out(_prepare(config, storage, devices, tick), devices, worker=config.worker, tick=tick)
+    return execute(_prepare(config, storage, devices, tick), devices, worker=config.worker, tick=tick)
 
 
 def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], tick: Tick) -> Work:
@@ -91,9 +91,9 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
     held = _held_card(storage, name)
     revision = config.revision or (held.get("revision") if held.get("model") == config.teacher else None)
     model = load_teacher(config.teacher, revision=revision, classes=config.classes or held.get("classes"))
-    made = _open_or_make(storage, config, model, tick)
-    labels = made.label_set(name)
-    check_classes(made, model.classes, whose=model.source)
+    store = _open_or_make(storage, config, model, tick)
+    labels = store.label_set(name)
+    check_classes(store, model.classes, whose=model.source)
     device = find_device(devices[0])
     threads = worker_threads(devices)
     settled = settle(
@@ -101,11 +101,11 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
         config.choices,
         device,
         choose_budget=lambda dtype, max_length: choose_budget(
-            made, model, device, Conditions(dtype=dtype, longest=max_length, threads=threads), tick=tick
+            store, model, device, Conditions(dtype=dtype, longest=max_length, threads=threads), tick=tick
         ),
     )
-    path = find_path(model, settled, compiled=_compiles(labels.card(), made, device, settled.dtype))
-    card = freeze(labels, make_card(model, settled, device, path=path, threads=threads), config.choices)
+    path = find_path(model, settled, compiled=_compiles(labels.card(), store, device, settled.dtype))
+    card = freeze_card(labels, make_card(model, settled, device, path=path, threads=threads), config.choices)
     warn_if_crowded(devices, card["threads"])
     job = LabelJob(
         store=config.store,
@@ -116,7 +116,7 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
         keep_tokens=config.keep_tokens,
     )
     return Work(
-        made=made,
+        store=store,
         labels=labels,
         job=job,
         start=job.start(model, devices[0]) if _stays_here(devices, config.store) else None,
@@ -124,11 +124,11 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
     )
 
 
-def _compiles(held: dict[str, Any] | None, made: Store, device: torch.device, dtype: str | None) -> bool:
+def _compiles(held: dict[str, Any] | None, store: Store, device: torch.device, dtype: str | None) -> bool:
     """Whether the teacher's layers are compiled: as the card says, else on a GPU where there is much to label."""
     if held is not None:
         return held.get("path") == COMPILED
-    return has_kernel(device, DTYPES[str(dtype)]) and estimated_tokens(made) >= _TOKENS_TO_COMPILE
+    return has_kernel(device, DTYPES[str(dtype)]) and estimated_tokens(store) >= _TOKENS_TO_COMPILE
 
 
 def _stays_here(devices: tuple[str, ...], place: str | Storage) -> bool:
@@ -145,7 +145,7 @@ def default_name(teacher: str) -> str:
 
 def _held_card(storage: Storage, name: str) -> dict[str, Any]:
     """What an earlier run of this label set froze; empty where there was none."""
-    return (store.open(storage).label_set(name).card() if is_store(storage) else None) or {}
+    return (open_store(storage).label_set(name).card() if is_store(storage) else None) or {}
 
 
 def _open_or_make(storage: Storage, config: LabelConfig, model: Classifier, tick: Tick) -> Store:
@@ -160,27 +160,27 @@ def _open_or_make(storage: Storage, config: LabelConfig, model: Classifier, tick
             on_bad_row=config.on_bad_row,
         )
         return ingest(storage, wanted, known=model.classes, tick=tick)
-    made = store.open(storage)
-    _check_same(made, config)
+    store = open_store(storage)
+    _check_same(store, config)
     return finish_corpus(storage, config.inputs, tick=tick)
 
 
-def _check_same(made: Store, config: LabelConfig) -> None:
+def _check_same(store: Store, config: LabelConfig) -> None:
     """Refuse options that the store's header contradicts."""
     for what, given in dataclasses.asdict(config.columns).items():
-        held = {entry["columns"].get(what) for entry in made.header.inputs if entry["rows"]}
+        held = {entry["columns"].get(what) for entry in store.header.inputs if entry["rows"]}
         if given is not None and held and held != {given}:
             names = ", ".join(sorted(name or "none" for name in held))
-            raise MismatchError(f"{made.location} was made from the {what} column {names}, and --{what} is {given}")
-    if config.on_bad_row == "fail" and made.header.rejects["rows"]:
+            raise MismatchError(f"{store.location} was made from the {what} column {names}, and --{what} is {given}")
+    if config.on_bad_row == "fail" and store.header.rejects["rows"]:
         raise MismatchError(
-            f"{made.location} was made with {made.header.rejects['rows']:,} rows rejected, and --on-bad-row is fail; "
+            f"{store.location} was made with {store.header.rejects['rows']:,} rows rejected, and --on-bad-row is fail; "
             "label into a new store"
         )
-    if config.shards is not None and config.shards != made.header.shards:
-        raise MismatchError(f"{made.location} has {made.header.shards} shards, and --shards is {config.shards}")
-    if config.classes is not None and sorted(config.classes) != sorted(made.header.classes):
+    if config.shards is not None and config.shards != store.header.shards:
+        raise MismatchError(f"{store.location} has {store.header.shards} shards, and --shards is {config.shards}")
+    if config.classes is not None and sorted(config.classes) != sorted(store.header.classes):
         raise MismatchError(
-            f"{made.location} has the classes {', '.join(made.header.classes)}, and --classes is "
+            f"{store.location} has the classes {', '.join(store.header.classes)}, and --classes is "
             f"{', '.join(config.classes)}"
         )

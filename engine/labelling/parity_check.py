@@ -32,7 +32,7 @@ class ComputesExactly(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExactCheck:
+class ParityCheck:
     """What a check found.
 
     Attributes:
@@ -46,7 +46,7 @@ class ExactCheck:
     flips: int
 
 
-def check_exact(
+def check_parity(
     encoder: ComputesExactly,
     tokens: Tokens,
     stored: npt.NDArray[np.float16],
@@ -54,7 +54,7 @@ def check_exact(
     shard: int,
     rows: int,
     tick: Tick = silent,
-) -> ExactCheck | None:
+) -> ParityCheck | None:
     """Compare ``rows`` random rows of a shard, fewer where it is small; None where there is nothing to compare.
 
     Args:
@@ -86,7 +86,7 @@ def check_exact(
             f"fp32 {_numbers(again[first])}: more than {encoder.dtype} explains ({absolute:g} + {relative:g}·|x|). "
             "Nothing of this shard was written. Try --dtype fp32, or look at the device"
         )
-    return ExactCheck(
+    return ParityCheck(
         rows=len(chosen),
         largest_difference=round(float(difference.max()), 7),
         flips=int((compared.argmax(axis=1) != again.argmax(axis=1)).sum()),

@@ -53,16 +53,16 @@ def _forgiven() -> Iterator[None]:
         _log.warning("the notes of this run could not be written: %s", error)
 
 
-class Course:
+class Progress:
     """How far the run is: told of every shard and of every step, it tells the notes and the user.
 
     Attributes:
         reports: of the shards that this run labelled.
     """
 
-    def __init__(self, made: Store, labels: Family, notes: Notes, tick: Tick) -> None:
+    def __init__(self, store: Store, labels: Family, notes: Notes, tick: Tick) -> None:
         self.reports: list[ShardReport] = []
-        self._made = made
+        self._store = store
         self._labels = labels
         self._notes = notes
         self._tick = tick
@@ -96,5 +96,5 @@ class Course:
         return 0.0 if self._started is None else max(0.0, self._ended - self._started)
 
     def _rows_of(self, shard: int) -> int:
-        first, stop = self._made.shard_range(shard)
+        first, stop = self._store.shard_range(shard)
         return stop - first

@@ -91,10 +91,10 @@ def repair(
 class _Work:
     """Damaged data files, made again one family after the other: each is made of the ones before."""
 
-    def __init__(self, made: Store, inputs: list[str], open_labeller: OpenLabeller, tick: Tick) -> None:
+    def __init__(self, store: Store, inputs: list[str], open_labeller: OpenLabeller, tick: Tick) -> None:
         self.redone: list[tuple[str, int]] = []
         self.obstacles: list[str] = []
-        self._made = made
+        self._store = store
         self._inputs = inputs
         self._open_labeller = open_labeller
         self._tick = tick
@@ -118,31 +118,31 @@ class _Work:
                     self.obstacles.append(f"{path}: {error}")
 
     def _sources(self) -> list[SeenFile]:
-        return check_inputs(self._made, expand(self._inputs) or [entry["path"] for entry in self._made.header.inputs])
+        return check_inputs(self._store, expand(self._inputs) or [entry["path"] for entry in self._store.header.inputs])
 
     def _rejects(self, path: str, _: list[int]) -> None:
-        if not rewrite_rejects(self._made, self._sources()):
+        if not rewrite_rejects(self._store, self._sources()):
             raise EngineError("the inputs give other refused rows than they did: was another version at work then?")
         self.redone.append((path, 0))
 
     def _corpus(self, path: str, shards: list[int]) -> None:
-        write_corpus(self._made, self._sources(), repair=shards, tick=self._tick)
+        write_corpus(self._store, self._sources(), repair=shards, tick=self._tick)
         self.redone += [(path, shard) for shard in shards]
 
     def _tokens(self, path: str, shards: list[int]) -> None:
         encoding = path.split("/", 1)[1]
-        cards = {name: self._made.label_set(name).card() or {} for name in self._made.label_sets()}
+        cards = {name: self._store.label_set(name).card() or {} for name in self._store.label_sets()}
         users = [name for name, card in cards.items() if card.get("encoding") == encoding]
         if not users:
             raise EngineError(f"no label set was made with the encoding {encoding}, so that its tokenizer is not known")
-        labeller, family = self._open_labeller(self._made, users[0]), self._made.family(path)
+        labeller, family = self._open_labeller(self._store, users[0]), self._store.family(path)
         family.repairing = True
         for shard in shards:
-            tokenise_shard(self._made, labeller.encoding, shard, family, tick=self._tick)
+            tokenise_shard(self._store, labeller.encoding, shard, family, tick=self._tick)
             self.redone.append((path, shard))
 
     def _labels(self, path: str, shards: list[int]) -> None:
-        labeller = self._open_labeller(self._made, path.split("/", 1)[1])
+        labeller = self._open_labeller(self._store, path.split("/", 1)[1])
         labeller.labels.repairing = True
         for shard in shards:
             label_shard(labeller, shard, tick=self._tick)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from engine.labelling.parity_check import ExactCheck, check_exact
+from engine.labelling.parity_check import ParityCheck, check_parity
 from engine.labelling.pipeline import ShardSteps
 from engine.labelling.shard_tokens import shard_tokens
 from engine.labelling.summary import ShardReport
@@ -65,7 +65,7 @@ class Labeller:
     """All that labelling a shard takes.
 
     Attributes:
-        contents: the store.
+        snapshot: the store.
         labels: the label set's family.
         encoder: the teacher, on its device.
         encoding: of the teacher.
@@ -75,7 +75,7 @@ class Labeller:
         path: how the encoder is to compute; None where there is one way only.
     """
 
-    contents: Store
+    snapshot: Store
     labels: Family
     encoder: Computes
     encoding: Encoding
@@ -129,7 +129,7 @@ class Computed:
 
     prepared: Prepared
     logits: npt.NDArray[np.float16]
-    check: ExactCheck | None
+    check: ParityCheck | None
     splits: int
     seconds: float
     busy_seconds: float
@@ -152,7 +152,7 @@ def label_shard(labeller: Labeller, shard: int, *, tick: Tick = silent) -> Shard
 def prepare_shard(labeller: Labeller, shard: int, tick: Tick = silent) -> Prepared:
     """Read the texts, tokenise them and plan their batches. Needs no device."""
     started = time.perf_counter()
-    tokens = shard_tokens(labeller.contents, labeller.encoding, shard, keep=labeller.keep_tokens, tick=tick)
+    tokens = shard_tokens(labeller.snapshot, labeller.encoding, shard, keep=labeller.keep_tokens, tick=tick)
     batches = labeller.encoder.plan(tokens)
     return Prepared(shard=shard, tokens=tokens, batches=batches, seconds=time.perf_counter() - started)
 
@@ -167,7 +167,7 @@ def compute_shard(labeller: Labeller, prepared: Prepared, tick: Tick = silent) -
     started, splits, busy = time.perf_counter(), encoder.splits, encoder.busy_seconds
     logits = encoder.logits(tokens, prepared.batches, tick=tick)
     stored = _finite(encoder, tokens, logits, tick)
-    check = check_exact(encoder, tokens, stored, shard=prepared.shard, rows=labeller.check_rows, tick=tick)
+    check = check_parity(encoder, tokens, stored, shard=prepared.shard, rows=labeller.check_rows, tick=tick)
     return Computed(
         prepared=prepared,
         logits=np.ascontiguousarray(stored[:, labeller.permutation]),
@@ -182,7 +182,7 @@ def commit_shard(labeller: Labeller, computed: Computed) -> ShardReport:
     """Write the labels and commit them."""
     started = time.perf_counter()
     prepared, tokens = computed.prepared, computed.prepared.tokens
-    first_row, _ = labeller.contents.shard_range(prepared.shard)
+    first_row, _ = labeller.snapshot.shard_range(prepared.shard)
     batch = label_batch(
         first_row=first_row,
         logits=computed.logits,

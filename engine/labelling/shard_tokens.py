@@ -14,23 +14,23 @@ from store.format.family import Family
 _TICK_TEXTS = 1024
 
 
-def shard_tokens(contents: Store, encoding: Encoding, shard: int, *, keep: bool, tick: Tick = silent) -> Tokens:
+def shard_tokens(snapshot: Store, encoding: Encoding, shard: int, *, keep: bool, tick: Tick = silent) -> Tokens:
     """Token ids of ``shard``: the stored ones, else made from its texts, and stored where they are to be kept."""
-    family = contents.tokens(encoding.name)
+    family = snapshot.tokens(encoding.name)
     record = family.record(shard)
     if record is not None:
         check_tokens(family, encoding)
         return read_tokens(family, record)
-    return tokenise_shard(contents, encoding, shard, family if keep else None, tick=tick)
+    return tokenise_shard(snapshot, encoding, shard, family if keep else None, tick=tick)
 
 
 def tokenise_shard(
-    contents: Store, encoding: Encoding, shard: int, family: Family | None, *, tick: Tick = silent
+    snapshot: Store, encoding: Encoding, shard: int, family: Family | None, *, tick: Tick = silent
 ) -> Tokens:
     """Token ids of the texts of ``shard``; committed to ``family`` where there is one."""
-    tokens = _encode(encoding, read_texts(contents, shard), tick)
+    tokens = _encode(encoding, read_texts(snapshot, shard), tick)
     if family is not None:
-        first_row, _ = contents.shard_range(shard)
+        first_row, _ = snapshot.shard_range(shard)
         write_tokens(family, shard, first_row, tokens, encoding)
     return tokens
 

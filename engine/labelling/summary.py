@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.labelling.parity_check import ExactCheck
+from engine.labelling.parity_check import ParityCheck
 from store import Store
 from store.format.family import Family
 
@@ -37,7 +37,7 @@ class ShardReport:
     seconds: float
     busy_seconds: float
     stages: dict[str, float]
-    check: ExactCheck | None
+    check: ParityCheck | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,12 +97,12 @@ class LabelSummary:
 
 
 def summarise(
-    made: Store, labels: Family, reports: list[ShardReport], *, seconds: float, devices: tuple[str, ...]
+    store: Store, labels: Family, reports: list[ShardReport], *, seconds: float, devices: tuple[str, ...]
 ) -> LabelSummary:
     """The summary of a run.
 
     Args:
-        made: the store.
+        store: the store.
         labels: the label set.
         reports: of the shards that the run labelled.
         seconds: as in `LabelSummary`.
@@ -112,14 +112,14 @@ def summarise(
     checks = [report.check for report in reports if report.check is not None]
     rows, tokens = sum(report.rows for report in reports), sum(report.tokens for report in reports)
     return LabelSummary(
-        store=made.location,
+        store=store.location,
         name=labels.name,
-        rows=made.header.rows,
-        rejected=made.header.rejects["rows"],
+        rows=store.header.rows,
+        rejected=store.header.rejects["rows"],
         failed=sum(record.statistics["failed"] for record in records.values()),
         shards_done=len(reports),
-        shards=made.header.shards,
-        shards_missing=made.header.shards - len(records),
+        shards=store.header.shards,
+        shards_missing=store.header.shards - len(records),
         rows_done=rows,
         seconds=round(seconds, 3),
         rows_per_second=round(rows / seconds, 1) if rows else None,

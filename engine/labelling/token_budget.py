@@ -45,19 +45,19 @@ class Conditions:
 
 
 def choose_budget(
-    made: Store, model: Classifier, device: torch.device, conditions: Conditions, *, tick: Tick = silent
+    store: Store, model: Classifier, device: torch.device, conditions: Conditions, *, tick: Tick = silent
 ) -> int:
-    """The token budget for labelling ``made`` with ``model``.
+    """The token budget for labelling ``store`` with ``model``.
 
     Args:
-        made: the store, with its corpus.
+        store: the store, with its corpus.
         model: the teacher; it is left as it is.
         device: that will label.
         conditions: of labelling.
         tick: told of progress.
     """
     candidates = CANDIDATES[device.type]
-    if estimated_tokens(made) < _SHARE * (_ROUNDS + 1) * len(candidates) * candidates[-1]:
+    if estimated_tokens(store) < _SHARE * (_ROUNDS + 1) * len(candidates) * candidates[-1]:
         return default_budget(device)
     seconds = measure_budgets(model, device, conditions, candidates=candidates, tick=tick)
     best = fastest(seconds)
@@ -66,9 +66,9 @@ def choose_budget(
     return best
 
 
-def estimated_tokens(made: Store) -> float:
+def estimated_tokens(store: Store) -> float:
     """How many tokens the corpus has, rather too few."""
-    characters = sum(record.statistics["characters"] for record in made.corpus.records().values())
+    characters = sum(record.statistics["characters"] for record in store.corpus.records().values())
     return float(characters / _CHARACTERS_PER_TOKEN)
 
 

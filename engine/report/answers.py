@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from engine.report.names import different
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 from store.sql.process import Limits, run_all_in_child
 from store.sql.questions import Question, lacking, questions, read_questions
 
@@ -77,11 +77,11 @@ class Answers:
         return next(iter(self[question]), {})
 
 
-def ask(contents: Contents, *, labels: str | None, rounds: Sequence[int] | None = None, limits: Limits) -> Answers:
+def ask(snapshot: Snapshot, *, labels: str | None, rounds: Sequence[int] | None = None, limits: Limits) -> Answers:
     """Ask everything that the store can answer.
 
     Args:
-        contents: a store on disk.
+        snapshot: a store on disk.
         labels: the label set that is asked about, where there are several.
         rounds: of gold that count; all where None.
         limits: what the questions may use, each of the two times that the store is asked.
@@ -90,19 +90,19 @@ def ask(contents: Contents, *, labels: str | None, rounds: Sequence[int] | None 
         store.errors.StoreMissingError: there is no such label set, or a choice is needed.
         store.errors.QueryError: a question failed, or took too long.
     """
-    names = contents.label_sets()
-    chosen = contents.one_label_set(labels) if names or labels is not None else None
-    lacks = {name: lacking(contents, one, labels=chosen, rounds=rounds) for name, one in _asked().items()}
+    names = snapshot.label_sets()
+    chosen = snapshot.one_label_set(labels) if names or labels is not None else None
+    lacks = {name: lacking(snapshot, one, labels=chosen, rounds=rounds) for name, one in _asked().items()}
     ready = {name: _bounded(one) for name, one in _asked().items() if lacks[name] is None}
-    answers = _run(contents, ready, labels=chosen, rounds=rounds, limits=limits)
+    answers = _run(snapshot, ready, labels=chosen, rounds=rounds, limits=limits)
     return Answers(
-        classes=contents.header.classes,
-        names=different(contents.header.classes),
+        classes=snapshot.header.classes,
+        names=different(snapshot.header.classes),
         labels=chosen,
         label_sets=names,
         answers=answers,
         lacking={name: lack for name, lack in lacks.items() if lack is not None},
-        texts=_read_texts(contents, _rows_to_look_at(answers), labels=chosen, limits=limits),
+        texts=_read_texts(snapshot, _rows_to_look_at(answers), labels=chosen, limits=limits),
     )
 
 
@@ -126,16 +126,16 @@ def _rows_to_look_at(answers: Mapping[str, list[Row]]) -> list[int]:
     return sorted({row[name] for row in shown for name in ROW_FIELDS if name in row})
 
 
-def _read_texts(contents: Contents, rows: list[int], *, labels: str | None, limits: Limits) -> dict[int, Text]:
+def _read_texts(snapshot: Snapshot, rows: list[int], *, labels: str | None, limits: Limits) -> dict[int, Text]:
     if not rows:
         return {}
     sql = _TEXTS.format(longest=LONGEST_TEXT, rows=", ".join(map(str, rows)))
-    read = _run(contents, {"texts": sql}, labels=labels, limits=limits)["texts"]
+    read = _run(snapshot, {"texts": sql}, labels=labels, limits=limits)["texts"]
     return {row.pop("row"): Text(**row) for row in read}
 
 
 def _run(
-    contents: Contents,
+    snapshot: Snapshot,
     queries: Mapping[str, str],
     *,
     labels: str | None,
@@ -146,7 +146,7 @@ def _run(
     with tempfile.TemporaryDirectory(prefix="engine-report-") as folder:
         files = {name: Path(folder) / f"{name}.arrows" for name in queries}
         asked = [(sql, files[name]) for name, sql in queries.items()]
-        run_all_in_child(contents.location, asked, labels=labels, rounds=rounds, limits=limits)
+        run_all_in_child(snapshot.location, asked, labels=labels, rounds=rounds, limits=limits)
         return {name: _plain_rows(file) for name, file in files.items()}
 
 

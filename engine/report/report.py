@@ -81,12 +81,12 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
     """
     started = time.perf_counter()
     runs = read_runs(config.runs)
-    contents = open_store(config.store)
+    snapshot = open_store(config.store)
     tick("asking the store", 0, None)
-    answers = ask(contents, labels=config.labels, rounds=config.rounds, limits=config.limits)
+    answers = ask(snapshot, labels=config.labels, rounds=config.rounds, limits=config.limits)
     tick("drawing the page", 0, None)
     with unchecked():
-        page = _page(contents, answers, runs, rounds=config.rounds)
+        page = _page(snapshot, answers, runs, rounds=config.rounds)
     written = _write(Path(config.out), write_page(page))
     return Report(
         out=config.out,
@@ -100,8 +100,8 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
     )
 
 
-def _page(contents: Store, answers: Answers, runs: list[Run], *, rounds: tuple[int, ...] | None) -> Page:
-    name = Path(contents.location).name
+def _page(snapshot: Store, answers: Answers, runs: list[Run], *, rounds: tuple[int, ...] | None) -> Page:
+    name = Path(snapshot.location).name
     most = sorted(answers["classes"], key=lambda row: -row["rows"])[:_MOST_CHOICES]
     choices = sorted(row["prediction"] for row in most) or list(range(len(answers.classes)))[:_MOST_CHOICES]
     whose = f"The labels of {answers.labels}" if answers.labels else "No labels yet"
@@ -110,14 +110,14 @@ def _page(contents: Store, answers: Answers, runs: list[Run], *, rounds: tuple[i
     return Page(
         title=visible(name),
         subtitle=f"{whose}, {when}",
-        tiles=make_tiles(contents, answers),
+        tiles=make_tiles(snapshot, answers),
         sections=_sections(answers, runs),
         runs=runs,
         tables=make_tables(answers),
         lacking=answers.lacking,
         classes=answers.names,
         choices=choices,
-        footer=f"Made by engine {version('softlabel-engine')} from {visible(contents.location)}. Figures are those of "
+        footer=f"Made by engine {version('softlabel-engine')} from {visible(snapshot.location)}. Figures are those of "
         "`engine audit`; this file is complete and asks no server.",
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 from engine.report.answers import Answers
 from engine.report.figures.figure import percent
 from engine.report.names import short
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,13 +25,13 @@ class Tile:
     note: str
 
 
-def make_tiles(contents: Contents, answers: Answers) -> list[Tile]:
+def make_tiles(snapshot: Snapshot, answers: Answers) -> list[Tile]:
     """Of the corpus, of the label set, and against gold, as far as they are there."""
-    return [*_corpus(contents, answers), *_labels(contents, answers), *_gold(answers), *_sets(answers)]
+    return [*_corpus(snapshot, answers), *_labels(snapshot, answers), *_gold(answers), *_sets(answers)]
 
 
-def _corpus(contents: Contents, answers: Answers) -> list[Tile]:
-    header, counted = contents.header, answers.one("rows")
+def _corpus(snapshot: Snapshot, answers: Answers) -> list[Tile]:
+    header, counted = snapshot.header, answers.one("rows")
     there = counted["rows"]
     whole = "in the store" if there == header.rows else f"of {header.rows:,}; the corpus is not complete"
     refused = header.rejects["rows"]
@@ -50,11 +50,11 @@ def _corpus(contents: Contents, answers: Answers) -> list[Tile]:
     ]
 
 
-def _labels(contents: Contents, answers: Answers) -> list[Tile]:
+def _labels(snapshot: Snapshot, answers: Answers) -> list[Tile]:
     if answers.labels is None:
         return [Tile(name="Labelled", value="0", note="no label set yet; `engine label` makes one")]
     labelled = answers.one("labelled")
-    card = contents.label_set(answers.labels).card() or {}
+    card = snapshot.label_set(answers.labels).card() or {}
     tiles = [
         Tile(
             name="Label set",
@@ -64,7 +64,7 @@ def _labels(contents: Contents, answers: Answers) -> list[Tile]:
     ]
     if not labelled:
         return [*tiles, Tile(name="Labelled", value="0", note="nothing is committed yet")]
-    rows = contents.header.rows
+    rows = snapshot.header.rows
     missing = rows - labelled["rows"]
     note = f"{percent(labelled['labelled'] / max(1, rows))} of the rows" + (
         f"; {missing:,} are to come" if missing else ""

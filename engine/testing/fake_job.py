@@ -53,13 +53,13 @@ class FakeJob:
 
     def freeze_card(self) -> None:
         """Write the label set's card, as the run that begins it does."""
-        contents, encoding = store.open(self.store), fake_encoding(self.max_length)
-        contents.label_set(self.label_set).freeze_card(
+        snapshot, encoding = store.open(self.store), fake_encoding(self.max_length)
+        snapshot.label_set(self.label_set).freeze_card(
             {
                 "model": "fake",
                 "revision": None,
                 **dict.fromkeys(("weights_sha256", "config_sha256"), "0" * 64),
-                "classes": contents.header.classes,
+                "classes": snapshot.header.classes,
                 "encoding": encoding.name,
                 "encoding_sha256": encoding.fingerprint,
                 "max_length": self.max_length,
@@ -107,12 +107,12 @@ class FakeSteps:
         return self._labeller.commit(computed)
 
 
-def fake_labeller(contents: Store, label_set: str, *, max_length: int = 64) -> Labeller:
+def fake_labeller(snapshot: Store, label_set: str, *, max_length: int = 64) -> Labeller:
     """A labeller that needs no model and keeps its tokens."""
-    encoding, classes = fake_encoding(max_length), len(contents.header.classes)
+    encoding, classes = fake_encoding(max_length), len(snapshot.header.classes)
     return Labeller(
-        contents=contents,
-        labels=contents.label_set(label_set),
+        snapshot=snapshot,
+        labels=snapshot.label_set(label_set),
         encoder=FakeEncoder(classes, encoding.vocab_size),
         encoding=encoding,
         permutation=list(range(classes)),

@@ -4,7 +4,6 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-import store
 from engine.compute.device import best_device
 from engine.errors import TrainingError
 from engine.evaluation.evaluate import EvalConfig, read_held_out
@@ -18,7 +17,7 @@ from engine.training.loop import LoopConfig
 from engine.training.loss import SoftLoss
 from engine.training.output.run_folder import RunFolder
 from engine.training.output.saved_model import Trained
-from engine.training.run import RunConfig, Task, carry_out, held_folder
+from engine.training.run import RunConfig, Task, held_folder, run_training
 from store import Store
 from store.format.names import LABELS
 from store.gold.calibration import Calibration, usable_calibration
@@ -26,6 +25,7 @@ from store.gold.fingerprint import fingerprint
 from store.gold.held import OWN, chosen_rounds, has_gold, rounds_sha256
 from store.selections.selection import read_selection
 from store.storage import Storage
+from store.store import open_store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,16 +70,16 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> Trained:
     """
     RunFolder(config.out)
     with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks:
-        made = store.open(config.store)
-        labels = complete_label_sets(made, (config.labels,) if isinstance(config.labels, str) else config.labels)
-        student = _student(made, config, labels)
-        max_length = _max_length(made, student, labels, config.max_length)
+        store = open_store(config.store)
+        labels = complete_label_sets(store, (config.labels,) if isinstance(config.labels, str) else config.labels)
+        student = _student(store, config, labels)
+        max_length = _max_length(store, student, labels, config.max_length)
         gold, validation = (
-            read_held_out(_held_out(config, inputs, max_length), made.header.classes) if inputs else None
+            read_held_out(_held_out(config, inputs, max_length), store.header.classes) if inputs else None
             for inputs in (config.evaluation, config.validation.inputs)
         )
         with held_folder(config.out, ranks) as folder:
-            steps, asked = _steps(made, config, student, folder, labels=labels, max_length=max_length, ranks=ranks)
+            steps, asked = _steps(store, config, student, folder, labels=labels, max_length=max_length, ranks=ranks)
             task = Task(
                 model=student,
                 start=config.student,
@@ -87,20 +87,20 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> Trained:
                 loss=config.loss,
                 procedure=_procedure(config, labels),
                 asked=asked,
-                sources=[made.location],
+                sources=[store.location],
                 gold=gold,
                 held_out=_held_out(config, config.evaluation, max_length),
                 validation=validation,
             )
-            return carry_out(task, config, folder, ranks, tick=tick)
+            return run_training(task, config, folder, ranks, tick=tick)
 
 
-def _student(made: Store, config: DistillConfig, labels: tuple[str, ...]) -> Classifier:
+def _student(store: Store, config: DistillConfig, labels: tuple[str, ...]) -> Classifier:
     """What the student begins with; a plain configuration is given the tokenizer of the first teacher."""
-    card = made.label_set(labels[0]).card() or {}
+    card = store.label_set(labels[0]).card() or {}
     return load_start(
         config.student,
-        classes=made.header.classes,
+        classes=store.header.classes,
         revision=config.revision,
         seed=config.loop.seed,
         tokenizer=(card.get("model"), card.get("revision")),
@@ -111,15 +111,15 @@ def _held_out(config: DistillConfig, inputs: tuple[str, ...], max_length: int) -
     return EvalConfig(model=config.out, inputs=inputs, max_length=max_length)
 
 
-def _max_length(made: Store, student: Classifier, labels: tuple[str, ...], asked: int | None) -> int:
+def _max_length(store: Store, student: Classifier, labels: tuple[str, ...], asked: int | None) -> int:
     if asked is not None:
         return asked
-    lengths = [(made.label_set(name).card() or {}).get("max_length", student.longest) for name in labels]
+    lengths = [(store.label_set(name).card() or {}).get("max_length", student.longest) for name in labels]
     return int(min(*lengths, student.longest))
 
 
 def _steps(
-    made: Store,
+    store: Store,
     config: DistillConfig,
     student: Classifier,
     folder: RunFolder,
@@ -131,9 +131,9 @@ def _steps(
     """What the student learns from, and what of it decides the result."""
     weights = None
     if config.weight is not None:
-        weights = frozen_weights(folder, made, config.weight, labels=labels, select=config.select, ranks=ranks)
-    rounds = _rounds(made, config, folder)
-    held = _calibrations(made, labels, folder) if config.calibrated else None
+        weights = frozen_weights(folder, store, config.weight, labels=labels, select=config.select, ranks=ranks)
+    rounds = _rounds(store, config, folder)
+    held = _calibrations(store, labels, folder) if config.calibrated else None
     what = SoftLabels(
         labels=labels,
         select=config.select,
@@ -142,7 +142,7 @@ def _steps(
         temperatures=None if held is None else tuple(one.temperature for one in held.values()),
     )
     steps = SoftSteps(
-        made,
+        store,
         what,
         student.encoding(max_length),
         batch_size=config.loop.batch_size,
@@ -150,35 +150,35 @@ def _steps(
         ranks=ranks,
     )
     asked = {
-        "labels": {name: fingerprint(made, f"{LABELS}/{name}") for name in labels},
-        "select": None if config.select is None else read_selection(made, config.select).card.sha256,
+        "labels": {name: fingerprint(store, f"{LABELS}/{name}") for name in labels},
+        "select": None if config.select is None else read_selection(store, config.select).card.sha256,
         "weight": config.weight,
         "weight_sha256": None if weights is None else weights_sha256(weights),
         "loss": dataclasses.asdict(config.loss),
-        "gold": _gold(made, rounds),
+        "gold": _gold(store, rounds),
         "calibrated": None if held is None else {name: _said(one) for name, one in held.items()},
     }
     return steps, asked
 
 
-def _calibrations(made: Store, labels: tuple[str, ...], folder: RunFolder) -> dict[str, Calibration]:
+def _calibrations(store: Store, labels: tuple[str, ...], folder: RunFolder) -> dict[str, Calibration]:
     """The calibration of each label set: the one with which the run was begun, else the latest."""
     begun = folder.asked
-    return {name: usable_calibration(made, name, begun.get(f"calibrated.{name}.number")) for name in labels}
+    return {name: usable_calibration(store, name, begun.get(f"calibrated.{name}.number")) for name in labels}
 
 
 def _said(calibration: Calibration) -> dict[str, Any]:
     return {"number": calibration.number, "temperature": calibration.temperature}
 
 
-def _gold(made: Store, rounds: tuple[int, ...] | None) -> dict[str, Any] | None:
+def _gold(store: Store, rounds: tuple[int, ...] | None) -> dict[str, Any] | None:
     """What says that the gold is the same as it was; None for that of the corpus alone, which never changes."""
     if rounds in (None, (OWN,)):
         return None
-    return {"rounds": list(rounds or ()), "sha256": rounds_sha256(made, rounds or ())}
+    return {"rounds": list(rounds or ()), "sha256": rounds_sha256(store, rounds or ())}
 
 
-def _rounds(made: Store, config: DistillConfig, folder: RunFolder) -> tuple[int, ...] | None:
+def _rounds(store: Store, config: DistillConfig, folder: RunFolder) -> tuple[int, ...] | None:
     """The rounds of gold that the run learns from, which stay the same until its end; None where it uses no gold.
 
     Of a run that goes on, and names none, they are those with which it was begun.
@@ -191,10 +191,10 @@ def _rounds(made: Store, config: DistillConfig, folder: RunFolder) -> tuple[int,
             raise TrainingError("--round says which gold counts, and --gold-weight is 0; give it too")
         return None
     begun = folder.asked.get("gold.rounds", [OWN]) if folder.has_begun else None
-    rounds = chosen_rounds(made, begun if config.rounds is None else config.rounds)
-    if not has_gold(made, rounds):
+    rounds = chosen_rounds(store, begun if config.rounds is None else config.rounds)
+    if not has_gold(store, rounds):
         raise TrainingError(
-            f"--gold-weight is {config.loss.gold_weight:g}, and no row of {made.location} has a gold label; "
+            f"--gold-weight is {config.loss.gold_weight:g}, and no row of {store.location} has a gold label; "
             "`engine label … --label COLUMN` takes them from the inputs, and `engine audit … --gold INPUT` adds them"
         )
     return rounds

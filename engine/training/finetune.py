@@ -13,7 +13,7 @@ from engine.training.loop import LoopConfig
 from engine.training.loss import cross_entropy
 from engine.training.output.run_folder import RunFolder
 from engine.training.output.saved_model import Trained
-from engine.training.run import RunConfig, Task, carry_out, gold_sha256, held_folder
+from engine.training.run import RunConfig, Task, gold_sha256, held_folder, run_training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> Trained:
     with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks:
         task = _task(config, ranks)
         with held_folder(config.out, ranks) as folder:
-            return carry_out(task, config, folder, ranks, tick=tick)
+            return run_training(task, config, folder, ranks, tick=tick)
 
 
 def _task(config: FinetuneConfig, ranks: Ranks) -> Task:

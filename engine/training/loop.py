@@ -20,11 +20,11 @@ from engine.training.data.prefetch import ahead
 from engine.training.data.steps import Step, Steps
 from engine.training.distributed import Ranks
 from engine.training.loss import Loss
-from engine.training.micro_batches import Backward
+from engine.training.micro_batches import MicroBatches
 from engine.training.optimizer import FlatGradients, Optimizer, linear_decay
 from engine.training.output.checkpoint import Checkpoint, Tensors, model_tensors
 from engine.training.output.saving import Saving
-from engine.training.state import Best, Course
+from engine.training.state import Best, TrainState
 from engine.training.validation import Validating
 
 _log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class LoopConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lesson:
+class Objective:
     """What is taught to whom.
 
     Attributes:
@@ -80,13 +80,13 @@ class Lesson:
 
 
 def fit(
-    lesson: Lesson,
+    lesson: Objective,
     *,
     ranks: Ranks,
     saving: Saving | None = None,
     validating: Validating | None = None,
     tick: Tick = silent,
-) -> Course:
+) -> TrainState:
     """Train a model, from the latest checkpoint on where there is one.
 
     Args:
@@ -118,15 +118,15 @@ class Training:
     """
 
     def __init__(
-        self, lesson: Lesson, *, ranks: Ranks, saving: Saving | None, validating: Validating | None, tick: Tick
+        self, lesson: Objective, *, ranks: Ranks, saving: Saving | None, validating: Validating | None, tick: Tick
     ) -> None:
         config = lesson.config
-        self.course = Course()
+        self.course = TrainState()
         self._model, self._steps, self._config = lesson.model, lesson.steps, config
         self._ranks, self._saving, self._validating, self._tick = ranks, saving, validating, tick
         self._total = config.epochs * lesson.steps.per_epoch
         self._module: Any = lesson.model.module.to(ranks.device)
-        self._backward = Backward(
+        self._backward = MicroBatches(
             self._module, lesson.loss, ranks.device, budget=config.tokens_per_batch, longest=lesson.steps.longest
         )
         self._optimizer = Optimizer(
@@ -260,9 +260,9 @@ class Training:
         self._place(checkpoint.model)
 
 
-def _course(state: dict[str, Any]) -> Course:
+def _course(state: dict[str, Any]) -> TrainState:
     try:
-        return Course.of(state)
+        return TrainState.of(state)
     except (KeyError, TypeError) as error:
         raise TrainingError(
             f"the checkpoint was written by another version of this program ({error!r}); go on with that one, or name "

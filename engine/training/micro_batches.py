@@ -25,7 +25,7 @@ _PROBED = 512
 _log = logging.getLogger(__name__)
 
 
-class Backward:
+class MicroBatches:
     """Rows are packed where that gives the model's own logits; on a GPU only where it has the kernel for them.
 
     Args:

@@ -15,15 +15,15 @@ from engine.models.classifier import Classifier, load_classifier
 from engine.progress import Tick, silent
 from engine.training.data.steps import Steps
 from engine.training.distributed import LOST_SECONDS, Ranks
-from engine.training.loop import Lesson, LoopConfig, fit
+from engine.training.loop import LoopConfig, Objective, fit
 from engine.training.loss import Loss
 from engine.training.output.checkpoint import Checkpoints, model_tensors
 from engine.training.output.metrics_log import tensorboard_writer
 from engine.training.output.run_folder import CHECKPOINTS, RunFolder
 from engine.training.output.saved_model import Trained, read_trained, save_evaluation, save_trained
 from engine.training.output.saving import Saving, SavingConfig
-from engine.training.state import Course
-from engine.training.validation import HeldOut, Validating, ValidationConfig
+from engine.training.state import TrainState
+from engine.training.validation import Validating, ValidationConfig, ValidationSet
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ def held_folder(out: str, ranks: Ranks) -> Iterator[RunFolder]:
         yield folder
 
 
-def carry_out(task: Task, config: RunConfig, folder: RunFolder, ranks: Ranks, *, tick: Tick) -> Trained:
+def run_training(task: Task, config: RunConfig, folder: RunFolder, ranks: Ranks, *, tick: Tick) -> Trained:
     """Train, judge and save; what was done before is not done again.
 
     Raises:
@@ -112,7 +112,7 @@ def carry_out(task: Task, config: RunConfig, folder: RunFolder, ranks: Ranks, *,
     saving = Saving(folder.path, config.saving, Checkpoints(folder.path / CHECKPOINTS, keep=config.saving.keep))
     try:
         course = fit(
-            Lesson(model=task.model, steps=task.steps, loss=task.loss, config=config.loop),
+            Objective(model=task.model, steps=task.steps, loss=task.loss, config=config.loop),
             ranks=ranks,
             saving=saving,
             validating=_validating(task, config.validation),
@@ -139,11 +139,11 @@ def _judged_again(task: Task, trained: Trained, ranks: Ranks, tick: Tick) -> Tra
 def _validating(task: Task, config: ValidationConfig) -> Validating | None:
     if task.validation is None:
         return None
-    judge = HeldOut(task.validation, task.model.encoding(task.steps.longest))
+    judge = ValidationSet(task.validation, task.model.encoding(task.steps.longest))
     return Validating(judge=judge, every=config.every, by=config.by, patience=config.patience)
 
 
-def _trained(task: Task, config: RunConfig, course: Course, ranks: Ranks, tick: Tick) -> Trained:
+def _trained(task: Task, config: RunConfig, course: TrainState, ranks: Ranks, tick: Tick) -> Trained:
     judges = ranks.is_first and task.gold is not None
     evaluation = evaluate_trained(task.model, task.gold, task.held_out, tick=tick) if judges and task.gold else None
     return Trained(

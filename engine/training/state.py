@@ -57,7 +57,7 @@ class Sums:
 
 
 @dataclass(kw_only=True)
-class Course:
+class TrainState:
     """Where a training is.
 
     Attributes:
@@ -83,7 +83,7 @@ class Course:
     stopped: bool = False
 
     @classmethod
-    def of(cls, state: dict[str, Any]) -> "Course":
+    def of(cls, state: dict[str, Any]) -> "TrainState":
         """The inverse of `state`."""
         best = Best(**state["best"]) if state["best"] is not None else None
         reports = [EpochReport(**report) for report in state["reports"]]

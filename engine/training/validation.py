@@ -18,7 +18,7 @@ from engine.training.state import LOWER_IS_BETTER, Judge
 from store.families.labels import softmax
 
 
-class HeldOut:
+class ValidationSet:
     """Rows to validate on. Every rank computes a part of them.
 
     Args:

@@ -76,7 +76,7 @@ def is_store(storage: Storage) -> bool:
     return any(is_there(storage, name) for name in (HEADER, copy_name(HEADER)))
 
 
-def create(storage: Storage, header: Header) -> Header:
+def create_header(storage: Storage, header: Header) -> Header:
     """Freeze ``header`` as the store's; the header that holds, where an equal one was first.
 
     Raises:

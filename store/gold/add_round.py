@@ -20,7 +20,7 @@ from store.gold.held import OWN, ROUND_REMEDY
 from store.gold.reader import GoldReader
 from store.rows.family_reader import FamilyReader
 from store.rows.order import Rows
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 
 _TRIES = 1000
 _AT_ONCE = 64 * BATCH_ROWS
@@ -46,7 +46,7 @@ class Labelled:
         return pa.table([pa.array(self.rows), self.labels, self.sources, rounds], schema=gold_schema())
 
 
-def add_round(contents: Contents, labelled: Labelled) -> tuple[int, bool]:
+def add_round(snapshot: Snapshot, labelled: Labelled) -> tuple[int, bool]:
     """Commit ``labelled``, of at least one row, as a round; its number, and whether it is new.
 
     Where the same labels are a round already, that one's number; a file of it that is damaged is written again.
@@ -54,14 +54,14 @@ def add_round(contents: Contents, labelled: Labelled) -> tuple[int, bool]:
     Raises:
         DamageError: the family is damaged.
     """
-    family = contents.family(GOLD)
+    family = snapshot.family(GOLD)
     content = gold_statistics(labelled.table(OWN))["content"]
     taken = OWN
     for _ in range(_TRIES):
         records = family.records()
         same = next((record for record in records.values() if record.statistics.get("content") == content), None)
         if same is not None:
-            _write_again(contents, same, labelled)
+            _write_again(snapshot, same, labelled)
             return same.shard, False
         number = max(taken, *records, OWN) + 1
         table = labelled.table(number)
@@ -75,39 +75,39 @@ def add_round(contents: Contents, labelled: Labelled) -> tuple[int, bool]:
     raise StoreError(f"{family.location}: other writers took {_TRIES:,} rounds one after the other; try again")
 
 
-def _write_again(contents: Contents, record: Record, labelled: Labelled) -> None:
+def _write_again(snapshot: Snapshot, record: Record, labelled: Labelled) -> None:
     """Write the file of a committed round again, where it is damaged."""
-    problem = check_bytes(contents.storage, f"{GOLD}/{record.file}", size=record.bytes, sha256=record.sha256)
+    problem = check_bytes(snapshot.storage, f"{GOLD}/{record.file}", size=record.bytes, sha256=record.sha256)
     if problem is None:
         return
-    with ShardWriter(contents.storage, gold_schema(), compressed=False) as writer:
+    with ShardWriter(snapshot.storage, gold_schema(), compressed=False) as writer:
         for batch in rebatch([labelled.table(record.shard)], gold_schema()):
             writer.write(batch)
         if writer.finish() != record.sha256:
             raise DamageError(
-                f"{contents.location}/{GOLD}/{record.file} {problem.text}, and the same labels give other bytes now; "
+                f"{snapshot.location}/{GOLD}/{record.file} {problem.text}, and the same labels give other bytes now; "
                 f"{ROUND_REMEDY}"
             )
         writer.publish(GOLD, record.shard)
 
 
-def rows_of_ids(contents: Contents, ids: set[str]) -> dict[str, int]:
+def rows_of_ids(snapshot: Snapshot, ids: set[str]) -> dict[str, int]:
     """Row numbers of those of ``ids`` that the store has. Reads no more than the ids of one batch at a time.
 
     Raises:
         StoreMissingError: the corpus is not finished.
         DamageError: a file of the corpus is damaged.
     """
-    missing = contents.corpus.missing()
+    missing = snapshot.corpus.missing()
     if missing:
         raise StoreMissingError(
-            f"{contents.location}: {len(missing)} shards of the corpus are not written yet; run the label command again"
+            f"{snapshot.location}: {len(missing)} shards of the corpus are not written yet; run the label command again"
         )
     wanted = pa.array(sorted(ids), pa.large_string())
-    reader = FamilyReader(contents, CORPUS, ["row", "id"])
+    reader = FamilyReader(snapshot, CORPUS, ["row", "id"])
     found: dict[str, int] = {}
-    for start in range(0, contents.header.rows, _AT_ONCE):
-        members = np.arange(start, min(start + _AT_ONCE, contents.header.rows))
+    for start in range(0, snapshot.header.rows, _AT_ONCE):
+        members = np.arange(start, min(start + _AT_ONCE, snapshot.header.rows))
         for piece in reader.read(members):
             is_wanted = pc.is_in(piece["id"], value_set=wanted)
             names, rows = piece["id"].filter(is_wanted), piece["row"].filter(is_wanted)
@@ -115,9 +115,9 @@ def rows_of_ids(contents: Contents, ids: set[str]) -> dict[str, int]:
     return found
 
 
-def gold_before(contents: Contents, rows: Rows, number: int) -> npt.NDArray[np.int16]:
+def gold_before(snapshot: Snapshot, rows: Rows, number: int) -> npt.NDArray[np.int16]:
     """(n,) the gold labels that ``rows``, which ascend, had before the round ``number``; -1 for none."""
-    before = [OWN, *(other for other in contents.family(GOLD).records() if other < number)]
-    (piece,) = GoldReader(contents, before).read(rows)
+    before = [OWN, *(other for other in snapshot.family(GOLD).records() if other < number)]
+    (piece,) = GoldReader(snapshot, before).read(rows)
     labels: npt.NDArray[np.int16] = piece["gold"].fill_null(-1).to_numpy()
     return labels

@@ -14,7 +14,7 @@ from store.errors import DamageError, MismatchError, StoreExistsError, StoreMiss
 from store.format.json_file import freeze, frozen
 from store.format.names import GOLD, LABELS
 from store.gold.fingerprint import fingerprint
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 from store.storage import Storage
 
 _NAME = re.compile(r"calibration-([1-9][0-9]*)(\.copy)?\.json")
@@ -68,23 +68,23 @@ def numbers_begun(storage: Storage, path: str) -> list[int]:
     return sorted({int(match[1]) for match in matches if match})
 
 
-def calibrations(contents: Contents, label_set: str) -> list[Calibration]:
+def calibrations(snapshot: Snapshot, label_set: str) -> list[Calibration]:
     """All calibrations of a label set, the latest one last.
 
     Raises:
         DamageError: a file is damaged, and so is its copy.
     """
-    path = contents.label_set(label_set).path
-    names = (f"{path}/{calibration_name(number)}" for number in numbers_begun(contents.storage, path))
-    values = (frozen(contents.storage, name) for name in names)
-    return [parse_calibration(contents, label_set, value) for value in values if value is not None]
+    path = snapshot.label_set(label_set).path
+    names = (f"{path}/{calibration_name(number)}" for number in numbers_begun(snapshot.storage, path))
+    values = (frozen(snapshot.storage, name) for name in names)
+    return [parse_calibration(snapshot, label_set, value) for value in values if value is not None]
 
 
-def usable_calibration(contents: Contents, label_set: str, number: int | None = None) -> Calibration:
+def usable_calibration(snapshot: Snapshot, label_set: str, number: int | None = None) -> Calibration:
     """A calibration whose label set is as it was.
 
     Args:
-        contents: the store.
+        snapshot: the store.
         label_set: whose.
         number: of the calibration; the latest one where None.
 
@@ -92,53 +92,53 @@ def usable_calibration(contents: Contents, label_set: str, number: int | None = 
         StoreMissingError: there is none.
         MismatchError: the label set has changed since.
     """
-    there = calibrations(contents, label_set)
+    there = calibrations(snapshot, label_set)
     chosen = [one for one in there if number in (None, one.number)]
     if not chosen:
         which = "no calibration" if number is None else f"no calibration {number}"
         raise StoreMissingError(
-            f"the label set {label_set!r} of {contents.location} has {which}; `engine audit {contents.location} "
+            f"the label set {label_set!r} of {snapshot.location} has {which}; `engine audit {snapshot.location} "
             f"--calibrate --labels {label_set}` makes one from gold"
         )
     path = f"{LABELS}/{label_set}"
-    was, now = chosen[-1].sources.get(path), fingerprint(contents, path)
+    was, now = chosen[-1].sources.get(path), fingerprint(snapshot, path)
     if was != now:
         raise MismatchError(
-            f"{contents.location}/{path} has changed since calibration {chosen[-1].number} was made: its fingerprint "
+            f"{snapshot.location}/{path} has changed since calibration {chosen[-1].number} was made: its fingerprint "
             f"was {str(was)[:16]} and is {now[:16]}; make a new one with `engine audit --calibrate`"
         )
     return chosen[-1]
 
 
-def add_calibration(contents: Contents, calibration: Calibration) -> Calibration:
+def add_calibration(snapshot: Snapshot, calibration: Calibration) -> Calibration:
     """Write ``calibration`` under the next number; what was written. An equal one is not written again.
 
     Raises:
         StoreExistsError: another writer took the number.
     """
-    there = calibrations(contents, calibration.label_set)
+    there = calibrations(snapshot, calibration.label_set)
     if there and dataclasses.replace(there[-1], number=calibration.number) == calibration:
         return there[-1]
     made = dataclasses.replace(calibration, number=max([0, *(one.number for one in there)]) + 1)
-    name = f"{contents.label_set(made.label_set).path}/{calibration_name(made.number)}"
-    held = parse_calibration(contents, made.label_set, freeze(contents.storage, name, dataclasses.asdict(made)))
+    name = f"{snapshot.label_set(made.label_set).path}/{calibration_name(made.number)}"
+    held = parse_calibration(snapshot, made.label_set, freeze(snapshot.storage, name, dataclasses.asdict(made)))
     if held != made:
-        raise StoreExistsError(f"{contents.location}/{name} was just written by another run; run the command again")
+        raise StoreExistsError(f"{snapshot.location}/{name} was just written by another run; run the command again")
     return held
 
 
-def sources_now(contents: Contents, label_set: str) -> dict[str, str]:
+def sources_now(snapshot: Snapshot, label_set: str) -> dict[str, str]:
     """Fingerprints of what a calibration is made from."""
-    return {path: fingerprint(contents, path) for path in (f"{LABELS}/{label_set}", GOLD)}
+    return {path: fingerprint(snapshot, path) for path in (f"{LABELS}/{label_set}", GOLD)}
 
 
-def parse_calibration(contents: Contents, label_set: str, value: dict[str, Any]) -> Calibration:
+def parse_calibration(snapshot: Snapshot, label_set: str, value: dict[str, Any]) -> Calibration:
     """The calibration of ``label_set`` that ``value`` is.
 
     Raises:
         DamageError: it is none, or that of another label set.
     """
-    place = f"{contents.location}/{LABELS}/{label_set}"
+    place = f"{snapshot.location}/{LABELS}/{label_set}"
     try:
         calibration = Calibration(**value)
     except TypeError as error:

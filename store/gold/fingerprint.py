@@ -5,16 +5,16 @@ from collections.abc import Iterable
 
 from store.errors import StoreMissingError
 from store.format.names import GOLD
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 
 
-def fingerprint(contents: Contents, path: str) -> str:
+def fingerprint(snapshot: Snapshot, path: str) -> str:
     """SHA-256 over what is committed in the family at ``path``: the hashes in its records, in the order of the shards.
 
     Raises:
         StoreMissingError: shards are missing; of ``gold`` any may be.
     """
-    family = contents.family(path)
+    family = snapshot.family(path)
     records = family.records()
     missing = [shard for shard in range(family.shards) if shard not in records]
     if missing and path != GOLD:
@@ -25,10 +25,10 @@ def fingerprint(contents: Contents, path: str) -> str:
     return hashlib.sha256("".join(record.sha256 for record in records.values()).encode()).hexdigest()
 
 
-def fingerprints(contents: Contents, paths: Iterable[str]) -> dict[str, str]:
+def fingerprints(snapshot: Snapshot, paths: Iterable[str]) -> dict[str, str]:
     """The fingerprint of each family, by path.
 
     Raises:
         StoreMissingError: one of them is not finished.
     """
-    return {path: fingerprint(contents, path) for path in sorted(set(paths))}
+    return {path: fingerprint(snapshot, path) for path in sorted(set(paths))}

@@ -18,7 +18,7 @@ from store.format.names import GOLD
 from store.format.record import Record
 from store.format.shard import check_bytes, read_shard
 from store.rows.order import Rows
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 
 OWN = 0
 """The round of the labels that the corpus was made with."""
@@ -79,60 +79,60 @@ class HeldGold:
 
 
 def chosen_rounds(
-    contents: Contents, rounds: Iterable[int] | None = None, *, there: Mapping[int, Record] | None = None
+    snapshot: Snapshot, rounds: Iterable[int] | None = None, *, there: Mapping[int, Record] | None = None
 ) -> tuple[int, ...]:
     """Numbers of the rounds that are asked, ascending; 0 and all that there are where None.
 
     Args:
-        contents: the store.
+        snapshot: the store.
         rounds: the numbers; 0 is the corpus's own.
         there: the records of the family, where they are known.
 
     Raises:
         StoreMissingError: one of them is not there.
     """
-    known = {OWN, *(contents.family(GOLD).records() if there is None else there)}
+    known = {OWN, *(snapshot.family(GOLD).records() if there is None else there)}
     asked = known if rounds is None else set(rounds)
     if unknown := sorted(asked - known):
         listed = ", ".join(map(str, sorted(known)))
         raise StoreMissingError(
-            f"{contents.location} has no gold round {unknown[0]}; it has: {listed} (0 is the corpus's own)"
+            f"{snapshot.location} has no gold round {unknown[0]}; it has: {listed} (0 is the corpus's own)"
         )
     return tuple(sorted(asked))
 
 
-def has_gold(contents: Contents, rounds: Iterable[int] | None = None) -> bool:
+def has_gold(snapshot: Snapshot, rounds: Iterable[int] | None = None) -> bool:
     """Whether any row has a gold label in ``rounds``, of which all count where None.
 
     Raises:
         StoreMissingError: one of them is not there.
     """
-    chosen = chosen_rounds(contents, rounds)
+    chosen = chosen_rounds(snapshot, rounds)
     if any(number != OWN for number in chosen):
         return True
-    return OWN in chosen and any(record.statistics.get("gold") for record in contents.corpus.records().values())
+    return OWN in chosen and any(record.statistics.get("gold") for record in snapshot.corpus.records().values())
 
 
-def rounds_sha256(contents: Contents, rounds: Iterable[int]) -> str:
+def rounds_sha256(snapshot: Snapshot, rounds: Iterable[int]) -> str:
     """Hash of the labels of ``rounds``: of the hashes in their records, in order, then of the corpus's for round 0."""
-    there = contents.family(GOLD).records()
-    chosen = chosen_rounds(contents, rounds, there=there)
+    there = snapshot.family(GOLD).records()
+    chosen = chosen_rounds(snapshot, rounds, there=there)
     hashes = [there[number].sha256 for number in chosen if number != OWN]
     if OWN in chosen:
-        hashes += [record.sha256 for record in contents.corpus.records().values()]
+        hashes += [record.sha256 for record in snapshot.corpus.records().values()]
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def read_rounds(contents: Contents, records: Iterable[Record]) -> pa.Table:
+def read_rounds(snapshot: Snapshot, records: Iterable[Record]) -> pa.Table:
     """The rows of some rounds, one round after the other. They are few enough to be hashed each time.
 
     Raises:
         DamageError: a file is missing or not what its record says.
     """
-    family = contents.family(GOLD)
+    family = snapshot.family(GOLD)
     tables = [gold_schema().empty_table()]
     for record in records:
-        problem = check_bytes(contents.storage, f"{GOLD}/{record.file}", size=record.bytes, sha256=record.sha256)
+        problem = check_bytes(snapshot.storage, f"{GOLD}/{record.file}", size=record.bytes, sha256=record.sha256)
         if problem is not None:
             raise DamageError(f"{family.location}/{record.file} {problem.text}; {ROUND_REMEDY}")
         tables.append(read_shard(family, record).cast(gold_schema()))
@@ -140,12 +140,12 @@ def read_rounds(contents: Contents, records: Iterable[Record]) -> pa.Table:
 
 
 def held_gold(
-    contents: Contents, rounds: Sequence[int] | None = None, *, there: Mapping[int, Record] | None = None
+    snapshot: Snapshot, rounds: Sequence[int] | None = None, *, there: Mapping[int, Record] | None = None
 ) -> HeldGold:
     """The gold that holds where only ``rounds`` count.
 
     Args:
-        contents: the store.
+        snapshot: the store.
         rounds: as in `chosen_rounds`.
         there: the records of the family, where they are known.
 
@@ -153,9 +153,9 @@ def held_gold(
         StoreMissingError: one of them is not there.
         DamageError: the file of one is damaged.
     """
-    there = contents.family(GOLD).records() if there is None else there
-    chosen = chosen_rounds(contents, rounds, there=there)
-    table = read_rounds(contents, (there[number] for number in chosen if number != OWN))
+    there = snapshot.family(GOLD).records() if there is None else there
+    chosen = chosen_rounds(snapshot, rounds, there=there)
+    table = read_rounds(snapshot, (there[number] for number in chosen if number != OWN))
     rows, of = table.column("row").to_numpy(), table.column("round").to_numpy()
     order = np.lexsort((of, rows))
     is_last = np.ones(len(order), np.bool_)

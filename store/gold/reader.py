@@ -6,28 +6,28 @@ import pyarrow as pa
 
 from store.format.names import CORPUS
 from store.gold.held import GOLD_COLUMNS, held_gold
-from store.rows.family_reader import Columns, FamilyReader
+from store.rows.family_reader import ColumnArrays, FamilyReader
 from store.rows.order import Rows
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 
 
 class GoldReader:
     """As `store.rows.family_reader.FamilyReader`, for the one column ``gold``.
 
     Args:
-        contents: the store.
+        snapshot: the store.
         rounds: those that count, 0 being the corpus's own; all that there are now where None.
 
     Attributes:
         types: of the column, by name.
     """
 
-    def __init__(self, contents: Contents, rounds: Sequence[int] | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, rounds: Sequence[int] | None = None) -> None:
         self.types = {"gold": GOLD_COLUMNS.field("gold").type}
-        self._held = held_gold(contents, rounds)
-        self._own = FamilyReader(contents, CORPUS, ["label"])
+        self._held = held_gold(snapshot, rounds)
+        self._own = FamilyReader(snapshot, CORPUS, ["label"])
 
-    def read(self, members: Rows) -> list[Columns]:
+    def read(self, members: Rows) -> list[ColumnArrays]:
         """The gold labels of ``members``, which ascend; null for a row without one.
 
         Raises:

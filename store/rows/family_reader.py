@@ -16,20 +16,20 @@ from store.format.names import CORPUS
 from store.format.shard import BATCH_ROWS, damage_named, open_shard, read_shard
 from store.rows.list_bytes import as_bytes
 from store.rows.order import Rows
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 
 _OPEN_SHARDS = 64
 _KEPT_BATCHES = 2048
 _FEW_RUNS = 8
 
-Columns = dict[str, pa.Array]
+ColumnArrays = dict[str, pa.Array]
 
 
 class FamilyReader:
     """Rows of one family by number, with few shards open at a time.
 
     Args:
-        contents: the store.
+        snapshot: the store.
         path: of the family.
         columns: to read.
 
@@ -37,48 +37,48 @@ class FamilyReader:
         types: of the columns, by name.
     """
 
-    def __init__(self, contents: Contents, path: str, columns: list[str]) -> None:
-        schema = contents.schema(path)
+    def __init__(self, snapshot: Snapshot, path: str, columns: list[str]) -> None:
+        schema = snapshot.schema(path)
         self.types = {name: schema.field(name).type for name in columns}
         self._is_compressed = path == CORPUS
         # Arrow copies what it is told to read. That is right for what is decompressed; the rest is mapped.
         self._places = sorted(map(schema.get_field_index, columns)) if self._is_compressed else None
-        self._header = contents.header
-        self._contents = contents
-        self._family = contents.family(path)
+        self._header = snapshot.header
+        self._snapshot = snapshot
+        self._family = snapshot.family(path)
         self._records = self._family.records() if columns else {}
         self._open: dict[int, Any] = {}
-        self._batches: dict[tuple[int, int], Columns] = {}
+        self._batches: dict[tuple[int, int], ColumnArrays] = {}
         self._lock = threading.Lock()
 
-    def read(self, members: Rows) -> list[Columns]:
+    def read(self, members: Rows) -> list[ColumnArrays]:
         """The columns of ``members``, which ascend, piece by piece; lists as `store.rows.list_bytes` has them.
 
         Raises:
             StoreMissingError: the shard of one of them is not committed.
             DamageError: a file is not as its record says.
         """
-        pieces: list[Columns] = []
+        pieces: list[ColumnArrays] = []
         position = 0
         while position < len(members):
             shard = shard_of(int(members[position]), rows=self._header.rows, shards=self._header.shards)
-            first, stop = self._contents.shard_range(shard)
+            first, stop = self._snapshot.shard_range(shard)
             end = int(np.searchsorted(members, stop))
             pieces += self._read_shard(shard, members[position:end] - first)
             position = end
         return pieces
 
-    def _read_shard(self, shard: int, local: Rows) -> list[Columns]:
+    def _read_shard(self, shard: int, local: Rows) -> list[ColumnArrays]:
         batches = local // BATCH_ROWS
         edges = [0, *(np.flatnonzero(np.diff(batches)) + 1).tolist(), len(local)]
         with damage_named(self._family, self._records[shard]):
-            pieces: list[Columns] = []
+            pieces: list[ColumnArrays] = []
             for begin, end in pairwise(edges):
                 number = int(batches[begin])
                 pieces += _rows_of(self._batch(shard, number), local[begin:end] - number * BATCH_ROWS)
             return pieces
 
-    def _batch(self, shard: int, number: int) -> Columns:
+    def _batch(self, shard: int, number: int) -> ColumnArrays:
         """The columns of one batch of a shard; kept for the next window where they are mapped and not decompressed."""
         columns = self._batches.get((shard, number))
         if columns is None:
@@ -95,7 +95,7 @@ class FamilyReader:
     def _reader(self, shard: int) -> Any:
         if shard not in self._records:
             raise StoreMissingError(
-                f"{self._contents.location}/{self._family.path}: shard {shard} is not committed yet; "
+                f"{self._snapshot.location}/{self._family.path}: shard {shard} is not committed yet; "
                 "run the command that makes it again"
             )
         with self._lock:
@@ -116,7 +116,7 @@ def _gathered(column: pa.Array) -> pa.Array:
     return column.cast(pa.large_string()) if pa.types.is_string(column.type) else column
 
 
-def _rows_of(columns: Columns, rows: Rows) -> list[Columns]:
+def _rows_of(columns: ColumnArrays, rows: Rows) -> list[ColumnArrays]:
     """``rows``, which ascend, of ``columns``; without a copy where they stand side by side, as those of a block do."""
     edges = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
     if len(edges) * _FEW_RUNS > len(rows):
@@ -129,9 +129,9 @@ def _rows_of(columns: Columns, rows: Rows) -> list[Columns]:
     ]
 
 
-def failed_rows(contents: Contents, labels: str) -> Rows:
+def failed_rows(snapshot: Snapshot, labels: str) -> Rows:
     """Row numbers whose labelling failed, ascending. Reads only shards whose record counts failures."""
-    family = contents.label_set(labels)
+    family = snapshot.label_set(labels)
     failed = [np.empty(0, np.int64)]
     for record in family.records().values():
         if not record.statistics.get("failed"):

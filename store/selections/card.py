@@ -12,7 +12,7 @@ from store.errors import DamageError, InvalidNameError
 from store.format.json_file import frozen
 from store.format.names import CORPUS, GOLD, LABELS, check_name, is_name
 from store.rows.row_set import WORD_ROWS
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 from store.storage import Storage
 
 SELECTIONS = "selections"
@@ -113,27 +113,27 @@ def begun_selections(storage: Storage) -> list[str]:
     return sorted(name for name in names if is_name(name) and not name.endswith(_COPY))
 
 
-def card_there(contents: Contents, name: str) -> Card | None:
+def card_there(snapshot: Snapshot, name: str) -> Card | None:
     """The card of the selection ``name``, or its copy where that is lost; None where there is neither.
 
     Raises:
         DamageError: it is damaged, or that of another selection or store.
     """
-    value = frozen(contents.storage, card_name(name))
-    return None if value is None else parse_card(contents, name, value)
+    value = frozen(snapshot.storage, card_name(name))
+    return None if value is None else parse_card(snapshot, name, value)
 
 
-def parse_card(contents: Contents, name: str, value: dict[str, Any]) -> Card:
+def parse_card(snapshot: Snapshot, name: str, value: dict[str, Any]) -> Card:
     """The card of the selection ``name`` that ``value`` is.
 
     Raises:
         DamageError: it is none, or that of another selection or store.
     """
-    place = f"{contents.location}/{card_name(name)}"
+    place = f"{snapshot.location}/{card_name(name)}"
     try:
         card = Card(**value)
     except TypeError as error:
         raise DamageError(f"{place} is not a card of a selection: {error}") from None
-    if (card.name, card.rows) != (name, contents.header.rows):
+    if (card.name, card.rows) != (name, snapshot.header.rows):
         raise DamageError(f"{place} is the card of {card.name!r}, in a store of {card.rows:,} rows")
     return card

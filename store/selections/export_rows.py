@@ -10,7 +10,7 @@ from store.format.shard import BATCH_ROWS
 from store.rows.family_reader import FamilyReader
 from store.rows.order import Rows
 from store.selections.selection import Selection
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 
 _PREDICTED = pa.schema(
     [("label_set", pa.string()), ("class", pa.string()), ("confidence", pa.float32()), ("margin", pa.float32())]
@@ -21,7 +21,7 @@ class SelectedRows:
     """The rows of a selection. Texts of other rows are not kept, and of these no more than a batch.
 
     Args:
-        contents: the store.
+        snapshot: the store.
         selection: of it.
         labels: the label set whose predictions come; where None, that which the condition saw, or the only one.
 
@@ -34,13 +34,13 @@ class SelectedRows:
         StoreMissingError: there is no such label set, or a choice is needed.
     """
 
-    def __init__(self, contents: Contents, selection: Selection, *, labels: str | None = None) -> None:
-        self.labels = _label_set(contents, labels or selection.labels)
-        self._contents = contents
+    def __init__(self, snapshot: Snapshot, selection: Selection, *, labels: str | None = None) -> None:
+        self.labels = _label_set(snapshot, labels or selection.labels)
+        self._snapshot = snapshot
         self._numbers = selection.rows.numbers()
-        names = ["row", "id", "text", *contents.header.extras]
-        self._texts = FamilyReader(contents, CORPUS, names)
-        corpus = contents.schema(CORPUS)
+        names = ["row", "id", "text", *snapshot.header.extras]
+        self._texts = FamilyReader(snapshot, CORPUS, names)
+        corpus = snapshot.schema(CORPUS)
         fields = [corpus.field(name) for name in names]
         self.schema = pa.schema([*fields, *(_PREDICTED if self.labels is not None else [])])
 
@@ -50,7 +50,7 @@ class SelectedRows:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """The rows, up to `BATCH_ROWS` at a time."""
         path = f"{LABELS}/{self.labels}"
-        predicted = self.labels and FamilyReader(self._contents, path, ["prediction", "confidence", "margin"])
+        predicted = self.labels and FamilyReader(self._snapshot, path, ["prediction", "confidence", "margin"])
         for start in range(0, len(self._numbers), BATCH_ROWS):
             members = self._numbers[start : start + BATCH_ROWS]
             columns = _joined(self._texts, members)
@@ -60,13 +60,13 @@ class SelectedRows:
             yield pa.record_batch(arrays, schema=self.schema)
 
     def _predictions(self, columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
-        classes = pa.array(self._contents.header.classes)
+        classes = pa.array(self._snapshot.header.classes)
         named = classes.take(columns["prediction"].cast(pa.int64()))
         return {**columns, "class": named, "label_set": pa.repeat(self.labels, len(named))}
 
 
-def _label_set(contents: Contents, name: str | None) -> str | None:
-    return None if name is None and not contents.label_sets() else contents.one_label_set(name)
+def _label_set(snapshot: Snapshot, name: str | None) -> str | None:
+    return None if name is None and not snapshot.label_sets() else snapshot.one_label_set(name)
 
 
 def _joined(reader: FamilyReader, members: Rows) -> dict[str, pa.Array]:

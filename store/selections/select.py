@@ -13,7 +13,7 @@ from store.gold.fingerprint import fingerprints
 from store.rows.row_set import Numbers, RowSet
 from store.selections.card import card_name
 from store.selections.selection import Selection, changed_source, freeze_selection, read_selection
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 from store.sql.conditions import order_clause, views_read, where_clause
 from store.sql.process import Ask
 
@@ -58,11 +58,11 @@ class Wanted:
         return self.where is not None or self.order_by is not None
 
 
-def select(contents: Contents, name: str, wanted: Wanted, *, ask: Ask) -> Selection:
+def select(snapshot: Snapshot, name: str, wanted: Wanted, *, ask: Ask) -> Selection:
     """Select rows and freeze them under ``name``.
 
     Args:
-        contents: the store.
+        snapshot: the store.
         name: of the selection.
         wanted: which rows.
         ask: runs the SQL.
@@ -76,11 +76,11 @@ def select(contents: Contents, name: str, wanted: Wanted, *, ask: Ask) -> Select
         DamageError: a file of the store is damaged.
     """
     card_name(name)
-    work = _Selecting(contents, wanted, ask)
-    sources = fingerprints(contents, work.families())
+    work = _Selecting(snapshot, wanted, ask)
+    sources = fingerprints(snapshot, work.families())
     rows = work.rows()
-    if (change := changed_source(contents, sources)) is not None:
-        raise MismatchError(f"the selection {name!r} of {contents.location} {change}; select again")
+    if (change := changed_source(snapshot, sources)) is not None:
+        raise MismatchError(f"the selection {name!r} of {snapshot.location} {change}; select again")
     for other in work.others.values():
         sources |= other.sources
     made = Selection(
@@ -93,7 +93,7 @@ def select(contents: Contents, name: str, wanted: Wanted, *, ask: Ask) -> Select
         algebra=wanted.algebra,
         sources=sources,
     )
-    return freeze_selection(contents, made)
+    return freeze_selection(snapshot, made)
 
 
 class _Selecting:
@@ -104,29 +104,29 @@ class _Selecting:
         others: the selections that are named.
     """
 
-    def __init__(self, contents: Contents, wanted: Wanted, ask: Ask) -> None:
-        self._contents = contents
+    def __init__(self, snapshot: Snapshot, wanted: Wanted, ask: Ask) -> None:
+        self._snapshot = snapshot
         self._wanted = wanted
         self._ask = ask
         self.labels = self._label_set()
-        self.others = {name: read_selection(contents, name) for name in (*wanted.and_, *wanted.or_, *wanted.not_)}
+        self.others = {name: read_selection(snapshot, name) for name in (*wanted.and_, *wanted.or_, *wanted.not_)}
 
     def _label_set(self) -> str | None:
         wanted = self._wanted
-        if wanted.labels is None and not (wanted.has_sql and len(self._contents.label_sets()) == 1):
+        if wanted.labels is None and not (wanted.has_sql and len(self._snapshot.label_sets()) == 1):
             return None
-        return self._contents.one_label_set(wanted.labels)
+        return self._snapshot.one_label_set(wanted.labels)
 
     def families(self) -> set[str]:
         """Paths of what may be read; the SQL is checked."""
         views = views_read(self._wanted.where, self._wanted.order_by, ask=lambda sql: self._ask(sql, self.labels))
-        names = set(self._contents.label_sets()) if "labels" in views else set()
+        names = set(self._snapshot.label_sets()) if "labels" in views else set()
         names |= {self.labels} if self.labels is not None else set()
         return {CORPUS, *(f"{LABELS}/{name}" for name in names), *({GOLD} if "gold" in views else ())}
 
     def rows(self) -> RowSet:
         """The rows that are wanted."""
-        wanted, size = self._wanted, self._contents.header.rows
+        wanted, size = self._wanted, self._snapshot.header.rows
         if not wanted.algebra:
             order = "" if wanted.limit is None else order_clause(wanted.order_by)
             clauses = where_clause(wanted.where) + order
@@ -138,7 +138,7 @@ class _Selecting:
         return RowSet.of(first[rows.has(first)][: wanted.limit], size=size)
 
     def _combined(self) -> RowSet:
-        wanted, size = self._wanted, self._contents.header.rows
+        wanted, size = self._wanted, self._snapshot.header.rows
         rows = RowSet.every(size)
         if wanted.where is not None:
             rows = RowSet.of(self._numbers(where_clause(wanted.where)), size=size)
@@ -162,12 +162,12 @@ class _Selecting:
             if not (hint := self._hint(str(error))):
                 raise
             raise QueryError(f"{error}\n{hint}") from None
-        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < self._contents.header.rows:
-            raise DamageError(f"{self._contents.location} has row numbers that are not its own; see `engine verify`")
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < self._snapshot.header.rows:
+            raise DamageError(f"{self._snapshot.location} has row numbers that are not its own; see `engine verify`")
         return numbers
 
     def _hint(self, error: str) -> str:
         if self.labels is not None or "Referenced column" not in error:
             return ""
-        names = ", ".join(self._contents.label_sets()) or "none yet"
+        names = ", ".join(self._snapshot.label_sets()) or "none yet"
         return f"Columns of a label set need one: choose it with --labels. This store has: {names}."

@@ -30,7 +30,7 @@ from store.selections.card import (
     card_there,
     parse_card,
 )
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 
 BITS_REMEDY = "`engine select` with the same options writes it again"
 
@@ -59,17 +59,17 @@ class Selection(Origin):
         return Card(rows=size, selected=selected, file=file, bytes=len(bits), sha256=sha256, **self.origin)
 
 
-def selections(contents: Contents) -> list[str]:
+def selections(snapshot: Snapshot) -> list[str]:
     """Names of the frozen selections, sorted."""
-    cards = {name: card_name(name) for name in begun_selections(contents.storage)}
+    cards = {name: card_name(name) for name in begun_selections(snapshot.storage)}
     return [
         name
         for name, card in cards.items()
-        if any(is_there(contents.storage, file) for file in (card, copy_name(card)))
+        if any(is_there(snapshot.storage, file) for file in (card, copy_name(card)))
     ]
 
 
-def freeze_selection(contents: Contents, selection: Selection) -> Selection:
+def freeze_selection(snapshot: Snapshot, selection: Selection) -> Selection:
     """Freeze ``selection`` under its name, once, for good; the one that holds, which has the same rows.
 
     Raises:
@@ -78,29 +78,29 @@ def freeze_selection(contents: Contents, selection: Selection) -> Selection:
         MismatchError: there is one of that name with these rows, and what it was made from has changed.
     """
     card = selection.card
-    held = card_there(contents, card.name) or card
+    held = card_there(snapshot, card.name) or card
     if held.sha256 == card.sha256:
-        held = parse_card(contents, card.name, _publish(contents, selection))
+        held = parse_card(snapshot, card.name, _publish(snapshot, selection))
     if held.sha256 != card.sha256:
         raise StoreExistsError(
-            f"{contents.location} has a selection {card.name!r} of {held.selected:,} rows, and this one has "
+            f"{snapshot.location} has a selection {card.name!r} of {held.selected:,} rows, and this one has "
             f"{card.selected:,} rows and is another; use another name"
         )
-    return read_selection(contents, card.name)
+    return read_selection(snapshot, card.name)
 
 
-def _publish(contents: Contents, selection: Selection) -> dict[str, Any]:
+def _publish(snapshot: Snapshot, selection: Selection) -> dict[str, Any]:
     """Write the bits, also over damaged ones, and freeze the card; the card that holds."""
-    card, staged = selection.card, contents.storage.stage()
+    card, staged = selection.card, snapshot.storage.stage()
     try:
         staged.write(selection.bits)
         staged.publish(f"{SELECTIONS}/{card.file}")
-        return freeze(contents.storage, card_name(card.name), dataclasses.asdict(card))
+        return freeze(snapshot.storage, card_name(card.name), dataclasses.asdict(card))
     finally:
         staged.discard()
 
 
-def read_selection(contents: Contents, name: str) -> Selection:
+def read_selection(snapshot: Snapshot, name: str) -> Selection:
     """The selection ``name``.
 
     Raises:
@@ -108,49 +108,49 @@ def read_selection(contents: Contents, name: str) -> Selection:
         DamageError: its card or its bits are damaged.
         MismatchError: a family that it was made from has changed.
     """
-    card = read_card(contents, name)
-    if (problem := check_bits(contents, card)) is not None:
-        raise DamageError(f"{contents.location}/{SELECTIONS}/{card.file} {problem.text}; {BITS_REMEDY}")
-    if (change := changed_source(contents, card.sources)) is not None:
-        raise MismatchError(f"the selection {name!r} of {contents.location} {change}; select again under another name")
-    return Selection(rows=_rows(contents, card), **card.origin)
+    card = read_card(snapshot, name)
+    if (problem := check_bits(snapshot, card)) is not None:
+        raise DamageError(f"{snapshot.location}/{SELECTIONS}/{card.file} {problem.text}; {BITS_REMEDY}")
+    if (change := changed_source(snapshot, card.sources)) is not None:
+        raise MismatchError(f"the selection {name!r} of {snapshot.location} {change}; select again under another name")
+    return Selection(rows=_rows(snapshot, card), **card.origin)
 
 
-def read_card(contents: Contents, name: str) -> Card:
+def read_card(snapshot: Snapshot, name: str) -> Card:
     """The card of the selection ``name``, whatever has become of its bits and sources.
 
     Raises:
         StoreMissingError: there is none.
         DamageError: it is damaged, or that of another selection or store.
     """
-    card = card_there(contents, name)
+    card = card_there(snapshot, name)
     if card is None:
-        there = ", ".join(selections(contents)) or "none"
-        raise StoreMissingError(f"{contents.location} has no selection {name!r}; it has: {there}")
+        there = ", ".join(selections(snapshot)) or "none"
+        raise StoreMissingError(f"{snapshot.location} has no selection {name!r}; it has: {there}")
     return card
 
 
-def check_bits(contents: Contents, card: Card) -> Problem | None:
+def check_bits(snapshot: Snapshot, card: Card) -> Problem | None:
     """What is wrong with a selection's file of bits: its size and hash, and what it holds."""
-    problem = check_bytes(contents.storage, f"{SELECTIONS}/{card.file}", size=card.bytes, sha256=card.sha256)
+    problem = check_bytes(snapshot.storage, f"{SELECTIONS}/{card.file}", size=card.bytes, sha256=card.sha256)
     if problem is not None:
         return problem
-    rows = _rows(contents, card)
+    rows = _rows(snapshot, card)
     if len(rows) == card.selected and (rows & RowSet.every(card.rows)) == rows:
         return None
     return Problem(Kind.DAMAGED, f"holds {len(rows):,} of {card.rows:,} rows, and its card says {card.selected:,}")
 
 
-def _rows(contents: Contents, card: Card) -> RowSet:
-    words = np.frombuffer(contents.storage.read(f"{SELECTIONS}/{card.file}"), "<u8").astype(np.uint64)
+def _rows(snapshot: Snapshot, card: Card) -> RowSet:
+    words = np.frombuffer(snapshot.storage.read(f"{SELECTIONS}/{card.file}"), "<u8").astype(np.uint64)
     return RowSet(size=card.rows, words=words)
 
 
-def changed_source(contents: Contents, sources: dict[str, str]) -> str | None:
+def changed_source(snapshot: Snapshot, sources: dict[str, str]) -> str | None:
     """Which family is not as it was when ``sources`` were taken, in words; None where all are."""
     for path, then in sources.items():
         try:
-            now = fingerprint(contents, path)
+            now = fingerprint(snapshot, path)
         except StoreMissingError as error:
             return f"was made from {path}, and {error}"
         if now != then:
@@ -158,7 +158,7 @@ def changed_source(contents: Contents, sources: dict[str, str]) -> str | None:
     return None
 
 
-def class_counts(contents: Contents, selection: Selection) -> list[dict[str, Any]]:
+def class_counts(snapshot: Snapshot, selection: Selection) -> list[dict[str, Any]]:
     """How many of the selected rows its label set gives to each class, and to none, where labelling failed.
 
     Returns:
@@ -166,9 +166,9 @@ def class_counts(contents: Contents, selection: Selection) -> list[dict[str, Any
     """
     if selection.labels is None:
         return []
-    classes = contents.header.classes
+    classes = snapshot.header.classes
     counts = np.zeros(len(classes) + 1, np.int64)
-    labels = contents.dataset(f"{LABELS}/{selection.labels}")
+    labels = snapshot.dataset(f"{LABELS}/{selection.labels}")
     for batch in labels.to_batches(columns=["row", "prediction"]):
         predictions = batch.column("prediction").fill_null(len(classes)).to_numpy()
         chosen = predictions[selection.rows.has(batch.column("row").to_numpy())]
@@ -177,17 +177,17 @@ def class_counts(contents: Contents, selection: Selection) -> list[dict[str, Any
     return [{"class": name, "selected": count} for name, count in named if name is not None or count]
 
 
-def chosen_rows(contents: Contents, *, labels: Iterable[str] = (), select: str | None = None) -> RowSet | None:
+def chosen_rows(snapshot: Snapshot, *, labels: Iterable[str] = (), select: str | None = None) -> RowSet | None:
     """The rows that a selection has and that all of some label sets have logits for; None for all rows.
 
     Raises:
         StoreMissingError: there is no such selection or label set.
         MismatchError: the labels that the selection was made from have changed.
     """
-    chosen = None if select is None else read_selection(contents, select).rows
+    chosen = None if select is None else read_selection(snapshot, select).rows
     for name in labels:
-        failed = failed_rows(contents, name)
+        failed = failed_rows(snapshot, name)
         if len(failed):
-            labelled = ~RowSet.of(failed, size=contents.header.rows)
+            labelled = ~RowSet.of(failed, size=snapshot.header.rows)
             chosen = labelled if chosen is None else chosen & labelled
     return chosen

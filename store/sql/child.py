@@ -45,14 +45,14 @@ def run(request: dict[str, Any], limits: Limits) -> None:
     import pyarrow as pa
 
     from store.format.header import read_header
-    from store.snapshot import Contents
+    from store.snapshot import Snapshot
     from store.sql.session import Session
-    from store.storage import storage_at
+    from store.storage import open_storage
 
-    storage = storage_at(request["location"])
-    contents = Contents(storage, read_header(storage))
+    storage = open_storage(request["location"])
+    snapshot = Snapshot(storage, read_header(storage))
     settings = {"memory": limits.memory, "temporary": request["temporary"], "spill": limits.disk}
-    with Session(contents, labels=request["labels"], rounds=request["rounds"], **settings) as session:
+    with Session(snapshot, labels=request["labels"], rounds=request["rounds"], **settings) as session:
         for sql, result in request["asked"]:
             reader = session.reader(sql)
             with pa.OSFile(result, "wb") as sink, pa.ipc.new_stream(sink, reader.schema) as writer:

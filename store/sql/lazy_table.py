@@ -29,7 +29,7 @@ class Failure:
             raise self.error from None
 
 
-class LateTable(pads.Dataset):  # type: ignore[misc]  # pyarrow has no types
+class LazyTable(pads.Dataset):  # type: ignore[misc]  # pyarrow has no types
     """A table of which DuckDB knows the columns, and that is made when a query scans it.
 
     DuckDB asks a data set for its ``schema`` and for a ``scanner`` of some columns and a filter, and nothing else.

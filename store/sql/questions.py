@@ -19,7 +19,7 @@ import pyarrow as pa
 from store.errors import MismatchError, QueryError, StoreMissingError
 from store.gold.calibration import usable_calibration
 from store.gold.held import chosen_rounds, has_gold
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 from store.sql.conditions import check_expression
 
 OVERVIEW = ("failures", "classes", "length", "agreement", "accuracy", "calibration")
@@ -79,11 +79,11 @@ def question(name: str) -> Question:
     return questions()[name]
 
 
-def ready(contents: Contents, name: str, *, labels: str | None = None, rounds: Sequence[int] | None = None) -> Question:
+def ready(snapshot: Snapshot, name: str, *, labels: str | None = None, rounds: Sequence[int] | None = None) -> Question:
     """The question ``name``, which can be asked of this store.
 
     Args:
-        contents: the store.
+        snapshot: the store.
         name: of the question.
         labels: the label set, where there are several.
         rounds: the rounds of gold that count, 0 being the corpus's own; all where None.
@@ -93,7 +93,7 @@ def ready(contents: Contents, name: str, *, labels: str | None = None, rounds: S
         StoreMissingError: the store has not what it needs.
     """
     asked = question(name)
-    if lack := lacking(contents, asked, labels=labels, rounds=rounds):
+    if lack := lacking(snapshot, asked, labels=labels, rounds=rounds):
         raise StoreMissingError(f"{name} cannot be asked: {lack}")
     return asked
 
@@ -118,7 +118,7 @@ def sliced(asked: Question, by: str, *, ask: Callable[[str], pa.Table]) -> Quest
 
 
 def lacking(
-    contents: Contents, asked: Question, *, labels: str | None = None, rounds: Sequence[int] | None = None
+    snapshot: Snapshot, asked: Question, *, labels: str | None = None, rounds: Sequence[int] | None = None
 ) -> str | None:
     """What the store lacks of that which ``asked`` needs, with a remedy; None where nothing is lacking.
 
@@ -126,53 +126,53 @@ def lacking(
         StoreMissingError: there is no label set ``labels``, or no round of ``rounds``.
     """
     if labels is not None:
-        contents.one_label_set(labels)
+        snapshot.one_label_set(labels)
     if rounds is not None:
-        chosen_rounds(contents, rounds)
+        chosen_rounds(snapshot, rounds)
     checks: dict[str, Callable[[], str | None]] = {
-        "labels": lambda: _lacking_labels(contents, labels),
-        "two label sets": lambda: _lacking_second(contents),
-        "gold": lambda: _lacking_gold(contents, rounds),
-        "calibration": lambda: _lacking_calibration(contents, labels),
+        "labels": lambda: _lacking_labels(snapshot, labels),
+        "two label sets": lambda: _lacking_second(snapshot),
+        "gold": lambda: _lacking_gold(snapshot, rounds),
+        "calibration": lambda: _lacking_calibration(snapshot, labels),
         "texts": lambda: None,
     }
     return next((lack for need in asked.needs if (lack := checks[need]())), None)
 
 
-def _lacking_labels(contents: Contents, labels: str | None) -> str | None:
-    names = contents.label_sets()
+def _lacking_labels(snapshot: Snapshot, labels: str | None) -> str | None:
+    names = snapshot.label_sets()
     if labels is None and len(names) > 1:
-        return f"it is about one label set; choose it with --labels. {contents.location} has: {', '.join(names)}"
-    if not names or not contents.label_set(labels or names[0]).records():
-        whose = f"the label set {labels or names[0]!r}" if names else contents.location
+        return f"it is about one label set; choose it with --labels. {snapshot.location} has: {', '.join(names)}"
+    if not names or not snapshot.label_set(labels or names[0]).records():
+        whose = f"the label set {labels or names[0]!r}" if names else snapshot.location
         return f"{whose} has no labels yet; `engine label` makes them"
     return None
 
 
-def _lacking_second(contents: Contents) -> str | None:
-    names = [name for name in contents.label_sets() if contents.label_set(name).records()]
+def _lacking_second(snapshot: Snapshot) -> str | None:
+    names = [name for name in snapshot.label_sets() if snapshot.label_set(name).records()]
     if len(names) > 1:
         return None
     return (
-        f"it compares label sets, and {contents.location} has {'only ' + repr(names[0]) if names else 'none'}; "
+        f"it compares label sets, and {snapshot.location} has {'only ' + repr(names[0]) if names else 'none'}; "
         "`engine label` with another teacher adds one"
     )
 
 
-def _lacking_calibration(contents: Contents, labels: str | None) -> str | None:
-    name = contents.one_label_set(labels)
+def _lacking_calibration(snapshot: Snapshot, labels: str | None) -> str | None:
+    name = snapshot.one_label_set(labels)
     try:
-        usable_calibration(contents, name)
+        usable_calibration(snapshot, name)
     except (StoreMissingError, MismatchError) as error:
         return str(error)
     return None
 
 
-def _lacking_gold(contents: Contents, rounds: Sequence[int] | None) -> str | None:
-    if has_gold(contents, rounds):
+def _lacking_gold(snapshot: Snapshot, rounds: Sequence[int] | None) -> str | None:
+    if has_gold(snapshot, rounds):
         return None
     where = f" in round {', '.join(map(str, rounds))}" if rounds is not None else ""
     return (
-        f"no row of {contents.location} has a gold label{where}; `engine label … --label COLUMN` takes them from the "
+        f"no row of {snapshot.location} has a gold label{where}; `engine label … --label COLUMN` takes them from the "
         "inputs, and `engine audit … --gold INPUT` adds a round of them"
     )

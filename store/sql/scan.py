@@ -22,7 +22,7 @@ from store.format.record import Record
 from store.format.shard import BATCH_ROWS
 from store.gold.held import HeldGold
 from store.rows.order import Rows
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 from store.sql.lazy_table import Failure, side_by_side
 from store.sql.read_plan import Slice, plan_pieces
 
@@ -33,7 +33,7 @@ class FamilyRows:
     """The rows of the shards that are committed in every one of some families, side by side.
 
     Args:
-        contents: the store.
+        snapshot: the store.
         sides: the schema that is shown of each family, by its path. A column that several have is the first one's.
         records: what is committed in each of them.
         failure: keeps what goes wrong while rows are read.
@@ -46,7 +46,7 @@ class FamilyRows:
 
     def __init__(
         self,
-        contents: Contents,
+        snapshot: Snapshot,
         sides: Mapping[str, pa.Schema],
         *,
         records: Mapping[str, Mapping[int, Record]],
@@ -54,7 +54,7 @@ class FamilyRows:
         gold: Callable[[], HeldGold] | None = None,
     ) -> None:
         self.failure = failure
-        self._families = {path: contents.family(path) for path in records}
+        self._families = {path: snapshot.family(path) for path in records}
         self._schemas = sides
         self._side_of = {field.name: path for field, path in side_by_side(sides)}
         self._records = records
@@ -64,7 +64,7 @@ class FamilyRows:
         self._rows = {shard: record.rows for shard, record in first.items() if all(shard in other for other in others)}
         for shard in self._rows if others else ():
             if len({(records[path][shard].first_row, records[path][shard].rows) for path in records}) > 1:
-                raise DamageError(f"{contents.location}: {' and '.join(records)} have different rows in shard {shard}")
+                raise DamageError(f"{snapshot.location}: {' and '.join(records)} have different rows in shard {shard}")
 
     def scanner(self, columns: Sequence[str] | None = None, filter: Any = None) -> "_Scan":  # noqa: A002 - Arrow's word
         """The rows of ``filter``, an Arrow expression, with ``columns``; all where None."""

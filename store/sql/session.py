@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from store.errors import QueryError
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 from store.sql.statement import check_statement
 from store.sql.views import Views
 
@@ -22,7 +22,7 @@ class Session:
     """A connection that has the views and can do nothing but read them. Use as a context manager.
 
     Args:
-        contents: the store.
+        snapshot: the store.
         labels: the label set of the view ``reviews``; needed where there are several.
         rounds: the rounds of gold that are seen, 0 being the corpus's own; all where None.
         memory: DuckDB's limit, such as ``4GB``.
@@ -32,7 +32,7 @@ class Session:
 
     def __init__(
         self,
-        contents: Contents,
+        snapshot: Snapshot,
         *,
         labels: str | None = None,
         rounds: Sequence[int] | None = None,
@@ -40,7 +40,7 @@ class Session:
         temporary: str = "",
         spill: int = 20 * 10**9,
     ) -> None:
-        self._contents = contents
+        self._snapshot = snapshot
         self.connection = duckdb.connect(
             ":memory:",
             config={
@@ -54,7 +54,7 @@ class Session:
         )
         if temporary:  # duckdb 2.0 shows this setting where it is given above, and does not obey it
             self.connection.execute(f"SET max_temp_directory_size = '{spill}B'")
-        self._views = Views(self.connection, contents, labels, rounds)
+        self._views = Views(self.connection, snapshot, labels, rounds)
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")
 
@@ -96,7 +96,7 @@ class Session:
     def _hint(self, error: str) -> str:
         if "reviews does not exist" not in error:
             return ""
-        names = ", ".join(self._contents.label_sets()) or "none yet"
+        names = ", ".join(self._snapshot.label_sets()) or "none yet"
         return f"\nThe view reviews joins one label set: choose it with --labels. This store has: {names}."
 
 
@@ -109,7 +109,7 @@ def _with_different_names(schema: pa.Schema) -> pa.Schema:
     return pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
 
 
-def query(contents: Contents, sql: str, *, labels: str | None = None, rounds: Sequence[int] | None = None) -> pa.Table:
+def query(snapshot: Snapshot, sql: str, *, labels: str | None = None, rounds: Sequence[int] | None = None) -> pa.Table:
     """Run one SELECT in this process, without a time limit; ``labels`` and ``rounds`` as in `Session`.
 
     Raises:
@@ -119,6 +119,6 @@ def query(contents: Contents, sql: str, *, labels: str | None = None, rounds: Se
     """
     with (
         tempfile.TemporaryDirectory(prefix="engine-sql-") as temporary,
-        Session(contents, labels=labels, rounds=rounds, temporary=temporary) as session,
+        Session(snapshot, labels=labels, rounds=rounds, temporary=temporary) as session,
     ):
         return session.reader(sql).read_all()

@@ -10,7 +10,7 @@ import pyarrow.dataset as pads
 from store.format.family import Family
 from store.format.record import Record
 from store.format.run_log import shard_seconds
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 
 SHARDS = pa.schema(
     [
@@ -31,13 +31,13 @@ class ShardTable:
     """One row a committed shard.
 
     Args:
-        contents: the store.
+        snapshot: the store.
         records: gives what is committed in the family of a path.
     """
 
-    def __init__(self, contents: Contents, records: Callable[[str], dict[int, Record]]) -> None:
-        self._contents = contents
-        self._families = [(family, records(family.path)) for family in contents.families()]
+    def __init__(self, snapshot: Snapshot, records: Callable[[str], dict[int, Record]]) -> None:
+        self._snapshot = snapshot
+        self._families = [(family, records(family.path)) for family in snapshot.families()]
 
     def scanner(self, columns: Sequence[str] | None = None, filter: Any = None) -> Any:  # noqa: A002 - Arrow's word
         """The rows of ``filter``, an Arrow expression, with ``columns``; all where None."""
@@ -51,7 +51,7 @@ class ShardTable:
         return pa.chunked_array([pa.array(part, type_) for part in values], type_)
 
     def _values(self, name: str) -> Iterable[list[Any]]:
-        seconds = shard_seconds(self._contents.storage) if name == "seconds" else {}
+        seconds = shard_seconds(self._snapshot.storage) if name == "seconds" else {}
         for family, records in self._families:
             yield [_value(name, family, record, seconds) for record in records.values()]
 

@@ -16,8 +16,8 @@ from store.families.rejects import check_rejects, rejects_schema
 from store.format.names import CORPUS, GOLD, LABELS, REJECTS
 from store.gold.calibration import calibrations
 from store.gold.held import GOLD_COLUMNS, HeldGold, chosen_rounds, held_gold, read_rounds
-from store.snapshot import Contents
-from store.sql.lazy_table import Failure, LateTable, side_by_side
+from store.snapshot import Snapshot
+from store.sql.lazy_table import Failure, LazyTable, side_by_side
 from store.sql.scan import FamilyRows
 from store.sql.shards_view import SHARDS, ShardTable
 
@@ -54,7 +54,7 @@ class Views:
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
-        contents: Contents,
+        snapshot: Snapshot,
         labels: str | None,
         rounds: Sequence[int] | None = None,
     ) -> None:
@@ -64,25 +64,25 @@ class Views:
         """
         self.failure = Failure()
         self._connection = connection
-        self._contents = contents
-        self._rounds = None if rounds is None else chosen_rounds(contents, rounds)
-        self._records = cache(lambda path: contents.family(path).records())
-        names = contents.label_sets()
+        self._snapshot = snapshot
+        self._rounds = None if rounds is None else chosen_rounds(snapshot, rounds)
+        self._records = cache(lambda path: snapshot.family(path).records())
+        names = snapshot.label_sets()
         self._make_plain_views()
         self._make_labels(names)
         if labels is not None or len(names) == 1:
-            self._make_reviews(contents.one_label_set(labels))
+            self._make_reviews(snapshot.one_label_set(labels))
 
     def _make_plain_views(self) -> None:
-        contents = self._contents
+        snapshot = self._snapshot
         self._register("_corpus", CORPUS)
-        self._connection.register("_gold", LateTable(gold_schema(), self._gold_rows(), self.failure))
-        rejects = LateTable(rejects_schema(), lambda: _sound_rejects(contents), self.failure)
+        self._connection.register("_gold", LazyTable(gold_schema(), self._gold_rows(), self.failure))
+        rejects = LazyTable(rejects_schema(), lambda: _sound_rejects(snapshot), self.failure)
         self._connection.register("_rejects", rejects)
         records = self._records
-        shards = LateTable(SHARDS, lambda: ShardTable(contents, records), self.failure)
+        shards = LazyTable(SHARDS, lambda: ShardTable(snapshot, records), self.failure)
         self._connection.register("_shards", shards)
-        temperatures = LateTable(CALIBRATIONS, lambda: _calibrations(contents), self.failure)
+        temperatures = LazyTable(CALIBRATIONS, lambda: _calibrations(snapshot), self.failure)
         self._connection.register("_calibrations", temperatures)
         columns = _CORPUS_COLUMNS.format(class_=self._class_of("label"), shard=self._shard, extras=self._extras())
         self._view("corpus", f"SELECT {columns} FROM _corpus")
@@ -114,40 +114,40 @@ class Views:
 
     def _register(self, table: str, *paths: str, gold: bool = False) -> None:
         """Make the families at ``paths``, side by side, a table; with the gold that holds, where that is asked."""
-        contents, records, failure = self._contents, self._records, self.failure  # not self, which has the connection
+        snapshot, records, failure = self._snapshot, self._records, self.failure  # not self, which has the connection
         sides = {**({GOLD: GOLD_COLUMNS} if gold else {}), **{path: self._schema(path) for path in paths}}
         held = self._held() if gold else None
 
         def make() -> FamilyRows:
             there = {path: records(path) for path in paths}
-            return FamilyRows(contents, sides, records=there, failure=failure, gold=held)
+            return FamilyRows(snapshot, sides, records=there, failure=failure, gold=held)
 
         columns = sorted(side_by_side(sides), key=lambda column: column[1] == GOLD)  # to count, DuckDB reads the first
         schema = pa.schema([field for field, _ in columns])
-        self._connection.register(table, LateTable(schema, make, failure))
+        self._connection.register(table, LazyTable(schema, make, failure))
 
     def _gold_rows(self) -> Callable[[], pads.Dataset]:
         """What gives the rows of the rounds that are shown."""
-        contents, records, rounds = self._contents, self._records, self._rounds
+        snapshot, records, rounds = self._snapshot, self._records, self._rounds
 
         def make() -> pads.Dataset:
             there = records(GOLD)
             shown = [record for number, record in there.items() if rounds is None or number in rounds]
-            return pads.dataset(read_rounds(contents, shown))
+            return pads.dataset(read_rounds(snapshot, shown))
 
         return make
 
     def _held(self) -> Callable[[], HeldGold]:
         """What gives the gold that holds."""
-        contents, records, rounds = self._contents, self._records, self._rounds
-        return lambda: held_gold(contents, rounds, there=records(GOLD))
+        snapshot, records, rounds = self._snapshot, self._records, self._rounds
+        return lambda: held_gold(snapshot, rounds, there=records(GOLD))
 
     def _view(self, name: str, select: str) -> None:
         self._connection.execute(f"CREATE VIEW {name} AS {select}")
 
     def _schema(self, path: str) -> pa.Schema:
         """DuckDB's scan of Arrow refuses float16: it is shown float32."""
-        return self._contents.schema(path, logit=pa.float32())
+        return self._snapshot.schema(path, logit=pa.float32())
 
     def _label_columns(self, name: str) -> str:
         return _LABEL_COLUMNS.format(name=_literal(name), shard=self._shard, class_=self._class_of("prediction"))
@@ -155,34 +155,34 @@ class Views:
     @property
     def _shard(self) -> str:
         """The inverse of `store.format.layout.shard_range`, in SQL."""
-        header = self._contents.header
+        header = self._snapshot.header
         return f"((row + 1) * {header.shards} - 1) // {max(1, header.rows)}"
 
     def _extras(self, *, without: Sequence[str] = ()) -> str:
         """The kept columns, but those of the names ``without``."""
-        names = (name for name in self._contents.header.extras if name.lower() not in without)
+        names = (name for name in self._snapshot.header.extras if name.lower() not in without)
         return "".join(f", {_identifier(name)}" for name in names)
 
     def _class_of(self, index: str) -> str:
-        return f"([{', '.join(map(_literal, self._contents.header.classes))}]::VARCHAR[])[{index} + 1]"
+        return f"([{', '.join(map(_literal, self._snapshot.header.classes))}]::VARCHAR[])[{index} + 1]"
 
 
-def _sound_rejects(contents: Contents) -> pads.Dataset:
+def _sound_rejects(snapshot: Snapshot) -> pads.Dataset:
     """The refused rows, of a file that is as the header says: it is small enough to be hashed each time.
 
     Raises:
         DamageError: it is not.
     """
-    problem = check_rejects(contents.storage, contents.header)
+    problem = check_rejects(snapshot.storage, snapshot.header)
     if problem is not None:
-        file = f"{contents.location}/{REJECTS}/{contents.header.rejects['file']}"
+        file = f"{snapshot.location}/{REJECTS}/{snapshot.header.rejects['file']}"
         raise DamageError(f"{file} {problem.text}; `engine verify STORE --repair` makes it again")
-    return contents.rejects()
+    return snapshot.rejects()
 
 
-def _calibrations(contents: Contents) -> pads.Dataset:
+def _calibrations(snapshot: Snapshot) -> pads.Dataset:
     """All calibrations of all label sets."""
-    held = [one for name in contents.label_sets() for one in calibrations(contents, name)]
+    held = [one for name in snapshot.label_sets() for one in calibrations(snapshot, name)]
     rows = [{name: getattr(one, name) for name in CALIBRATIONS.names} for one in held]
     return pads.dataset(pa.Table.from_pylist(rows, schema=CALIBRATIONS))
 

@@ -1,4 +1,4 @@
-"""Where the bytes of a store live: `storage_at` finds the place; `store.storage.base` says what each place can do."""
+"""Where the bytes of a store live: `open_storage` finds the place; `store.storage.base` says what each place can do."""
 
 import os
 
@@ -10,7 +10,7 @@ from store.storage.memory import MemoryStorage
 __all__ = ["TEMPORARY", "LocalStorage", "MemoryStorage", "Staged", "Storage", "storage_at"]
 
 
-def storage_at(place: str | os.PathLike[str] | Storage) -> Storage:
+def open_storage(place: str | os.PathLike[str] | Storage) -> Storage:
     """The storage behind ``place``: a folder's path, or a `Storage` as it is.
 
     Raises:

@@ -7,20 +7,20 @@ from store.errors import DamageError
 from store.format.findings import Finding
 from store.format.json_file import Value
 from store.gold.calibration import calibration_name, numbers_begun, parse_calibration
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 from store.verify.copies import check_twice
 
 
-def check_calibrations(contents: Contents, path: str) -> Iterator[Finding]:
+def check_calibrations(snapshot: Snapshot, path: str) -> Iterator[Finding]:
     """Everything that is wrong with the calibrations of the label set at ``path``: files and copies."""
     label_set = path.rsplit("/", 1)[-1]
-    for number in numbers_begun(contents.storage, path):
-        is_right = partial(_is_right, contents, label_set, number)
-        yield from check_twice(contents.storage, calibration_name(number), path, is_right)
+    for number in numbers_begun(snapshot.storage, path):
+        is_right = partial(_is_right, snapshot, label_set, number)
+        yield from check_twice(snapshot.storage, calibration_name(number), path, is_right)
 
 
-def _is_right(contents: Contents, label_set: str, number: int, value: Value) -> bool:
+def _is_right(snapshot: Snapshot, label_set: str, number: int, value: Value) -> bool:
     try:
-        return parse_calibration(contents, label_set, value).number == number
+        return parse_calibration(snapshot, label_set, value).number == number
     except DamageError:
         return False

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from store.errors import StoreError
-from store.storage import storage_at
+from store.storage import open_storage
 from store.verify.verify import verify
 
 
@@ -32,7 +32,7 @@ def main() -> None:
 
     found = 0
     try:
-        for finding in verify(storage_at(request["location"]), before=before):
+        for finding in verify(open_storage(request["location"]), before=before):
             _say("finding", dataclasses.asdict(finding))
             found += 1
     except (StoreError, OSError) as error:

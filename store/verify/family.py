@@ -14,7 +14,7 @@ from store.format.json_file import Value, copy_name, read_small, to_json
 from store.format.names import CORPUS, LABELS, TOKENS
 from store.format.record import Record, record_name, record_of
 from store.gold.calibration import calibration_of
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 from store.verify.calibrations import check_calibrations
 from store.verify.copies import check_twice
 from store.verify.shard import check_alignment, check_shard
@@ -30,10 +30,10 @@ class FamilyCheck:
         records: what is committed, by shard; known when `findings` has been exhausted.
     """
 
-    def __init__(self, contents: Contents, family: Family) -> None:
-        self.contents = contents
+    def __init__(self, snapshot: Snapshot, family: Family) -> None:
+        self.snapshot = snapshot
         self.family = family
-        self.names = set(contents.storage.list(family.path))
+        self.names = set(snapshot.storage.list(family.path))
         self.manifest: dict[int, Record] = {}
         self.records: dict[int, Record] = {}
 
@@ -41,7 +41,7 @@ class FamilyCheck:
         """Everything that is wrong in the family."""
         if not self.names and self.family.path != CORPUS:
             return
-        yield from check_twice(self.contents.storage, CARD, self.family.path, self._is_right_card)
+        yield from check_twice(self.snapshot.storage, CARD, self.family.path, self._is_right_card)
         if self.family.has_card and not {CARD, copy_name(CARD)} & self.names:
             yield self._found(Kind.MISSING, CARD, "is missing, and so is its copy")
         yield from self._check_card()
@@ -51,7 +51,7 @@ class FamilyCheck:
         for record in self.records.values():
             yield from self._check_data(record, before)
         if self.family.path.startswith(f"{LABELS}/"):
-            yield from check_calibrations(self.contents, self.family.path)
+            yield from check_calibrations(self.snapshot, self.family.path)
         yield from self._find_litter()
 
     def _found(self, kind: Kind, name: str, problem: str, shard: int | None = None) -> Finding:
@@ -60,12 +60,12 @@ class FamilyCheck:
 
     @cached_property
     def _manifest(self) -> tuple[Value | None, str]:
-        return read_small(self.contents.storage, f"{self.family.path}/{MANIFEST}")
+        return read_small(self.snapshot.storage, f"{self.family.path}/{MANIFEST}")
 
     @cached_property
     def _cards(self) -> list[Value]:
         """The card and its copy, those that can be read; where the manifest knows one of two, that one."""
-        both = (read_small(self.contents.storage, f"{self.family.path}/{name}")[0] for name in (CARD, copy_name(CARD)))
+        both = (read_small(self.snapshot.storage, f"{self.family.path}/{name}")[0] for name in (CARD, copy_name(CARD)))
         cards = [value for value in both if value is not None]
         sealed_with = (self._manifest[0] or {}).get("card_sha256")
         return [card for card in cards if _sha256(card) == sealed_with] or cards
@@ -83,9 +83,9 @@ class FamilyCheck:
         card = self._card
         if not self.family.path.startswith(f"{LABELS}/"):
             return
-        if sorted(card.get("classes", self.contents.header.classes)) != sorted(self.contents.header.classes):
+        if sorted(card.get("classes", self.snapshot.header.classes)) != sorted(self.snapshot.header.classes):
             yield self._found(Kind.MISMATCH, CARD, f"has the classes {', '.join(card['classes'])}")
-        tokens, _ = read_small(self.contents.storage, f"{TOKENS}/{card.get('encoding')}/{CARD}")
+        tokens, _ = read_small(self.snapshot.storage, f"{TOKENS}/{card.get('encoding')}/{CARD}")
         if tokens is not None and tokens.get("encoding_sha256") != card.get("encoding_sha256"):
             yield self._found(Kind.MISMATCH, CARD, f"has another fingerprint than {TOKENS}/{card['encoding']}/{CARD}")
 
@@ -143,7 +143,7 @@ class FamilyCheck:
 
     def _record(self, name: str, shard: int) -> tuple[Record | None, str]:
         """The record called ``name``, or None and what is wrong with it."""
-        value, problem = read_small(self.contents.storage, f"{self.family.path}/{name}")
+        value, problem = read_small(self.snapshot.storage, f"{self.family.path}/{name}")
         if value is None:
             return None, problem
         try:
@@ -157,7 +157,7 @@ class FamilyCheck:
         """Why ``record`` cannot be that of ``shard``; empty where it can."""
         if record.shard != shard or not 0 <= shard < self.family.shards:
             return f"is the record of shard {record.shard}"
-        first, stop = self.contents.shard_range(shard)
+        first, stop = self.snapshot.shard_range(shard)
         if (record.first_row, record.rows) != (first, stop - first):
             return f"says rows {record.first_row} to {record.first_row + record.rows - 1}, not {first} to {stop - 1}"
         return ""
@@ -173,9 +173,9 @@ class FamilyCheck:
     def _check_data(self, record: Record, before: Check) -> Iterator[Finding]:
         if not before(f"{self.family.path}/{record.file}"):
             return
-        problem = check_shard(self.contents, self.family, record)
+        problem = check_shard(self.snapshot, self.family, record)
         if problem is None and self.family.path.startswith(f"{LABELS}/"):
-            problem = check_alignment(self.contents, self.family, record, self._card)
+            problem = check_alignment(self.snapshot, self.family, record, self._card)
         if problem is not None:
             yield self._found(problem.kind, record.file, problem.text, record.shard)
 

@@ -15,38 +15,38 @@ from store.format.names import GOLD
 from store.format.record import Record, record_name, record_of, shard_of_data
 from store.format.shard import check_bytes, read_shard
 from store.gold.held import ROUND_REMEDY
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 from store.verify.family import Check
 
 
-def check_gold(contents: Contents, before: Check) -> Iterator[Finding]:
+def check_gold(snapshot: Snapshot, before: Check) -> Iterator[Finding]:
     """Everything that is wrong with the rounds: records, gaps between them, data files and litter.
 
     Args:
-        contents: the store.
+        snapshot: the store.
         before: told of each data file before it is read; False passes over it.
     """
-    names = contents.storage.list(GOLD)
+    names = snapshot.storage.list(GOLD)
     known: set[str] = set()
     numbers: list[int] = []
     for name in names:
         if (found := record_of(name)) is not None:
             numbers.append(found[0])
             known.add(name)
-            record, kind, problem = _read_record(contents, name)
+            record, kind, problem = _read_record(snapshot, name)
             if record is None:
                 yield _found(kind, name, problem, found[0])
             else:
                 known.add(record.file)
-                yield from _check_data(contents, record, before, is_there=record.file in names)
+                yield from _check_data(snapshot, record, before, is_there=record.file in names)
     yield from _find_gaps(numbers)
     for name in names:
         if name not in known and not _may_be_lost(name, numbers):
             yield _found(Kind.LITTER, name, "no record of a round names it")
 
 
-def _check_data(contents: Contents, record: Record, before: Check, *, is_there: bool) -> Iterator[Finding]:
-    if before(f"{GOLD}/{record.file}") and (problem := check_round(contents, contents.family(GOLD), record)):
+def _check_data(snapshot: Snapshot, record: Record, before: Check, *, is_there: bool) -> Iterator[Finding]:
+    if before(f"{GOLD}/{record.file}") and (problem := check_round(snapshot, snapshot.family(GOLD), record)):
         kind = Kind.DAMAGED if is_there else Kind.MISSING
         yield _found(kind, record.file, f"{problem}; {ROUND_REMEDY}", record.shard)
 
@@ -69,10 +69,10 @@ def _found(kind: Kind, name: str, problem: str, number: int | None = None) -> Fi
     return Finding(kind=kind, family=GOLD, shard=number, file=f"{GOLD}/{name}", problem=problem)
 
 
-def _read_record(contents: Contents, name: str) -> tuple[Record | None, Kind, str]:
+def _read_record(snapshot: Snapshot, name: str) -> tuple[Record | None, Kind, str]:
     """The record called ``name``; or None, and what it is and what is wrong with it."""
     number, generation = record_of(name) or (0, 0)
-    value, problem = read_small(contents.storage, f"{GOLD}/{name}")
+    value, problem = read_small(snapshot.storage, f"{GOLD}/{name}")
     if value is None:
         kind = Kind.UNFINISHED if problem == "is cut short" else Kind.DAMAGED
         return None, kind, problem
@@ -85,9 +85,9 @@ def _read_record(contents: Contents, name: str) -> tuple[Record | None, Kind, st
     return record, Kind.DAMAGED, ""
 
 
-def check_round(contents: Contents, family: Family, record: Record) -> str:
+def check_round(snapshot: Snapshot, family: Family, record: Record) -> str:
     """What is wrong with the data file of a round; empty where nothing is."""
-    problem = check_bytes(contents.storage, f"{family.path}/{record.file}", size=record.bytes, sha256=record.sha256)
+    problem = check_bytes(snapshot.storage, f"{family.path}/{record.file}", size=record.bytes, sha256=record.sha256)
     if problem is not None:
         return problem.text
     try:
@@ -97,31 +97,31 @@ def check_round(contents: Contents, family: Family, record: Record) -> str:
         return f"has the bytes of its record and cannot be read: {error}"
     if not table.schema.equals(gold_schema()):
         return f"has the columns {', '.join(table.column_names)}, with other names or types than the format's"
-    return _check_rows(contents, record, table)
+    return _check_rows(snapshot, record, table)
 
 
-def _check_rows(contents: Contents, record: Record, table: pa.Table) -> str:
+def _check_rows(snapshot: Snapshot, record: Record, table: pa.Table) -> str:
     rows, labels = table.column("row").to_numpy(), table.column("label").to_numpy()
     if (len(rows), rows[0] if len(rows) else None) != (record.rows, record.first_row):
         return f"holds {len(rows):,} rows, and its record says {record.rows:,} from row {record.first_row}"
     if (np.diff(rows) <= 0).any():
         return "its rows do not ascend: one may be there twice"
-    if rows[0] < 0 or rows[-1] >= contents.header.rows:
-        return f"labels rows up to {rows[-1]}, and the store has {contents.header.rows:,}"
-    if labels.min() < 0 or labels.max() >= (classes := len(contents.header.classes)):
+    if rows[0] < 0 or rows[-1] >= snapshot.header.rows:
+        return f"labels rows up to {rows[-1]}, and the store has {snapshot.header.rows:,}"
+    if labels.min() < 0 or labels.max() >= (classes := len(snapshot.header.classes)):
         return f"has labels from {labels.min()} to {labels.max()}, and the store has {classes} classes"
     if set(table.column("round").to_pylist()) != {record.shard}:
         return f"its rows are not those of round {record.shard}"
     return "" if gold_statistics(table) == record.statistics else "its record's statistics are not those of its rows"
 
 
-def round_of_data(contents: Contents, family: Family, number: int) -> Record | None:
+def round_of_data(snapshot: Snapshot, family: Family, number: int) -> Record | None:
     """A record made from the one data file of round ``number`` that is whole; None where there is none, or several."""
     made = []
-    for name in contents.storage.list(family.path):
+    for name in snapshot.storage.list(family.path):
         if shard_of_data(name) != number:
             continue
-        data = contents.storage.read(f"{family.path}/{name}")
+        data = snapshot.storage.read(f"{family.path}/{name}")
         try:
             table = pa.ipc.open_file(data).read_all()
             record = Record(
@@ -135,6 +135,6 @@ def round_of_data(contents: Contents, family: Family, number: int) -> Record | N
             )
         except (TypeError, KeyError, IndexError, ValueError, AttributeError, OSError, pa.ArrowException):
             continue  # a file of another kind, whoever put it there
-        if not check_round(contents, family, record):
+        if not check_round(snapshot, family, record):
             made.append(record)
     return made[0] if len(made) == 1 else None

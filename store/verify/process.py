@@ -18,7 +18,7 @@ from typing import IO, Any
 from store.errors import DamageError, FormatError, StoreError, StoreMissingError
 from store.format.findings import Finding, Kind
 from store.format.names import REJECTS
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 from store.storage import Storage
 from store.storage.local import LocalStorage
 from store.verify.verify import readable_header, verify
@@ -57,7 +57,7 @@ def verify_store(storage: Storage, *, tick: Tick = lambda *_: None) -> Verificat
         DamageError: the header and its copy are both unreadable.
     """
     header = readable_header(storage)
-    expected = len(Contents(storage, header).families()) * header.shards
+    expected = len(Snapshot(storage, header).families()) * header.shards
     read: set[str] = set()
 
     def before(name: str) -> bool:

@@ -22,7 +22,7 @@ from store.format.record import Record, record_of, shard_of_data
 from store.format.shard import read_shard
 from store.gold.calibration import calibration_of
 from store.selections.card import SELECTIONS
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 from store.storage import Storage
 from store.verify.gold import round_of_data
 from store.verify.selections import may_be_needed, restore_card
@@ -34,30 +34,30 @@ def restore_header(storage: Storage, findings: Iterable[Finding]) -> list[str]:
     return [name for name in _files(findings, "") if _restore_twin(storage, name, HEADER)]
 
 
-def restore_small_files(contents: Contents, findings: list[Finding]) -> list[str]:
+def restore_small_files(snapshot: Snapshot, findings: list[Finding]) -> list[str]:
     """Restore cards, records and manifests, in that order, and cards of selections; names of what was restored."""
     restored = []
-    for family in contents.families():
+    for family in snapshot.families():
         names = _files(findings, family.path)
-        restored += [name for name in names if _restore_twin(contents.storage, name, f"{family.path}/{CARD}")]
-        restored += [name for name in names if _restore_calibration(contents.storage, family, name)]
-        restored += [name for name in names if _restore_record(contents, family, name.rsplit("/", 1)[-1])]
+        restored += [name for name in names if _restore_twin(snapshot.storage, name, f"{family.path}/{CARD}")]
+        restored += [name for name in names if _restore_calibration(snapshot.storage, family, name)]
+        restored += [name for name in names if _restore_record(snapshot, family, name.rsplit("/", 1)[-1])]
         if f"{family.path}/{MANIFEST}" in names and _restore_manifest(family):
             restored.append(f"{family.path}/{MANIFEST}")
-    return restored + [file for file in _files(findings, SELECTIONS) if restore_card(contents, file)]
+    return restored + [file for file in _files(findings, SELECTIONS) if restore_card(snapshot, file)]
 
 
-def remove_litter(contents: Contents, findings: Iterable[Finding]) -> list[str]:
+def remove_litter(snapshot: Snapshot, findings: Iterable[Finding]) -> list[str]:
     """Remove files that nothing needs and whose writers are provably dead; their names."""
     litter = [finding for finding in findings if finding.kind is Kind.LITTER]
     return [
         finding.file
         for finding in litter
-        if contents.storage.remove_dead(finding.file, unless=partial(_may_be_needed, contents, finding))
+        if snapshot.storage.remove_dead(finding.file, unless=partial(_may_be_needed, snapshot, finding))
     ]
 
 
-def _may_be_needed(contents: Contents, litter: Finding) -> bool:
+def _may_be_needed(snapshot: Snapshot, litter: Finding) -> bool:
     """Whether the file is none to remove: its writer may have committed it after it was found.
 
     A data file whose shard has no record stays: the next run commits it. So does what no writer of a store made.
@@ -65,12 +65,12 @@ def _may_be_needed(contents: Contents, litter: Finding) -> bool:
     if litter.family in ("", REJECTS):
         return False
     if litter.family == SELECTIONS:
-        return may_be_needed(contents, litter.file)
+        return may_be_needed(snapshot, litter.file)
     name = litter.file.rsplit("/", 1)[-1]
     if (shard := shard_of_data(name)) is None:
         return True
     try:
-        record = contents.family(litter.family).record(shard)
+        record = snapshot.family(litter.family).record(shard)
     except StoreError:
         return True
     return record is None or record.file == name
@@ -100,38 +100,38 @@ def _restore_calibration(storage: Storage, family: Family, name: str) -> bool:
     return main is not None and _restore_twin(storage, name, f"{family.path}/{main}")
 
 
-def _restore_record(contents: Contents, family: Family, name: str) -> bool:
+def _restore_record(snapshot: Snapshot, family: Family, name: str) -> bool:
     numbers = record_of(name)
     if numbers is None:
         return False
     shard, generation = numbers
     record = family.listed_record(shard) if generation == 0 else None
-    if record is None or record.file not in contents.storage.list(family.path):  # a manifest may be another family's
-        record = _record_of_data(contents, family, shard) or record
+    if record is None or record.file not in snapshot.storage.list(family.path):  # a manifest may be another family's
+        record = _record_of_data(snapshot, family, shard) or record
     if record is None:
         return False
-    contents.storage.put(f"{family.path}/{name}", to_json(dataclasses.asdict(record)))
+    snapshot.storage.put(f"{family.path}/{name}", to_json(dataclasses.asdict(record)))
     return True
 
 
-def _record_of_data(contents: Contents, family: Family, shard: int) -> Record | None:
+def _record_of_data(snapshot: Snapshot, family: Family, shard: int) -> Record | None:
     """A record made from the one data file of ``shard`` whose name is that of its bytes; None where there is none."""
     if family.path == GOLD:
-        return round_of_data(contents, family, shard)
-    first, stop = contents.shard_range(shard)
+        return round_of_data(snapshot, family, shard)
+    first, stop = snapshot.shard_range(shard)
     made = []
-    for name in contents.storage.list(family.path):
+    for name in snapshot.storage.list(family.path):
         if shard_of_data(name) != shard:
             continue
         try:
-            data = contents.storage.read(f"{family.path}/{name}")
+            data = snapshot.storage.read(f"{family.path}/{name}")
             sha256 = hashlib.sha256(data).hexdigest()
             record = Record(shard=shard, first_row=first, rows=stop - first, file=name, bytes=data.size, sha256=sha256)
             rows = read_shard(family, record)
             record = dataclasses.replace(record, statistics=shard_statistics(family.path, rows))
         except (TypeError, KeyError, OSError, StoreError, pa.ArrowException):
             continue  # a file of another kind, whoever put it there
-        if check_shard(contents, family, record) is None:
+        if check_shard(snapshot, family, record) is None:
             made.append(record)
     return made[0] if len(made) == 1 else None
 

@@ -14,27 +14,27 @@ from store.format.findings import Problem, damaged
 from store.format.names import LABELS
 from store.format.record import Record
 from store.format.shard import check_bytes, one_batch, read_shard
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 
 _TOLERANCE = 1e-5  # another machine's exp differs in the last bits
 
 
-def check_shard(contents: Contents, family: Family, record: Record) -> Problem | None:
+def check_shard(snapshot: Snapshot, family: Family, record: Record) -> Problem | None:
     """What is wrong with a committed data file.
 
     Its size and hash come first, so that Arrow reads only what its writer wrote; then columns, row numbers, statistics
     and, of labels, what is derived from the logits.
     """
-    problem = check_bytes(contents.storage, f"{family.path}/{record.file}", size=record.bytes, sha256=record.sha256)
-    return problem or damaged(_check_rows(contents, family, record))
+    problem = check_bytes(snapshot.storage, f"{family.path}/{record.file}", size=record.bytes, sha256=record.sha256)
+    return problem or damaged(_check_rows(snapshot, family, record))
 
 
-def check_alignment(contents: Contents, labels: Family, record: Record, card: dict[str, Any]) -> Problem | None:
+def check_alignment(snapshot: Snapshot, labels: Family, record: Record, card: dict[str, Any]) -> Problem | None:
     """Whether a label shard saw the tokens that are kept, where some are."""
     encoding = card.get("encoding")
-    if encoding not in contents.encodings():
+    if encoding not in snapshot.encodings():
         return None
-    family = contents.tokens(encoding)
+    family = snapshot.tokens(encoding)
     try:
         kept = family.record(record.shard)
         if kept is None:
@@ -51,9 +51,9 @@ def check_alignment(contents: Contents, labels: Family, record: Record, card: di
     return None
 
 
-def _check_rows(contents: Contents, family: Family, record: Record) -> str:
+def _check_rows(snapshot: Snapshot, family: Family, record: Record) -> str:
     try:
-        schema = contents.schema(family.path)
+        schema = snapshot.schema(family.path)
     except StoreError:
         return ""  # the card is damaged, and said to be
     try:
@@ -63,7 +63,7 @@ def _check_rows(contents: Contents, family: Family, record: Record) -> str:
         return f"has the bytes of its record and cannot be read: {error}"
     if not table.schema.equals(schema):
         return f"has the columns {', '.join(table.column_names)}, with other names or types than the format's"
-    first, stop = contents.shard_range(record.shard)
+    first, stop = snapshot.shard_range(record.shard)
     if not np.array_equal(table.column("row").to_numpy(), np.arange(first, stop)):
         return f"its row numbers are not {first} to {stop - 1}"
     if shard_statistics(family.path, table) != record.statistics:

@@ -14,7 +14,7 @@ from store.format.header import HEADER, Header, parse_header
 from store.format.json_file import copy_name, from_json
 from store.format.names import CORPUS, GOLD, REJECTS
 from store.format.record import record_name
-from store.snapshot import Contents
+from store.snapshot import Snapshot
 from store.storage import TEMPORARY, Storage
 from store.verify.copies import check_twice
 from store.verify.family import Check, FamilyCheck
@@ -35,14 +35,14 @@ def verify(storage: Storage, *, before: Check = lambda _: True) -> Iterator[Find
         DamageError: the header and its copy are both unreadable, so that nothing else can be judged.
     """
     yield from check_twice(storage, HEADER, "", lambda value: _is_header(storage, value))
-    contents = Contents(storage, readable_header(storage))
-    yield from _check_rejects(contents, before)
-    checks = [FamilyCheck(contents, family) for family in contents.families() if family.path != GOLD]
+    snapshot = Snapshot(storage, readable_header(storage))
+    yield from _check_rejects(snapshot, before)
+    checks = [FamilyCheck(snapshot, family) for family in snapshot.families() if family.path != GOLD]
     for check in checks:
         yield from check.findings(before)
-    yield from check_gold(contents, before)
+    yield from check_gold(snapshot, before)
     yield from _check_corpus_first(checks)
-    yield from check_selections(contents, before)
+    yield from check_selections(snapshot, before)
     for name in storage.list(TEMPORARY):
         yield _litter("", f"{TEMPORARY}/{name}", "a writer is at work on it, or was killed")
 
@@ -71,12 +71,12 @@ def _is_header(storage: Storage, value: dict[str, Any]) -> bool:
     return True
 
 
-def _check_rejects(contents: Contents, before: Check) -> Iterator[Finding]:
-    file = f"{REJECTS}/{contents.header.rejects['file']}"
-    if before(file) and (problem := check_rejects(contents.storage, contents.header)) is not None:
+def _check_rejects(snapshot: Snapshot, before: Check) -> Iterator[Finding]:
+    file = f"{REJECTS}/{snapshot.header.rejects['file']}"
+    if before(file) and (problem := check_rejects(snapshot.storage, snapshot.header)) is not None:
         yield Finding(kind=problem.kind, family=REJECTS, shard=None, file=file, problem=problem.text)
-    for name in contents.storage.list(REJECTS):
-        if name != contents.header.rejects["file"]:
+    for name in snapshot.storage.list(REJECTS):
+        if name != snapshot.header.rejects["file"]:
             yield _litter(REJECTS, f"{REJECTS}/{name}", "the header names another")
 
 

@@ -12,7 +12,7 @@ from store.families.corpus import add_statistics, corpus_batch, corpus_statistic
 from store.families.labels import label_batch, label_statistics
 from store.families.rejects import rejects_schema
 from store.families.tokens import token_statistics, tokens_schema
-from store.format.header import Header, create
+from store.format.header import Header, create_header
 from store.format.names import CORPUS, REJECTS
 from store.format.shard import ShardWriter, write_shard
 from store.gold.calibration import Calibration, sources_now
@@ -82,7 +82,7 @@ def write_header(
         inputs=[{"path": "in.csv", "size": 9, "sha256": "0" * 64, "rows": rows + 2, "rejected": 2, "columns": {}}],
         rejects={"file": file, "rows": len(REJECTED), "bytes": size, "sha256": sha256},
     )
-    return Store(storage, create(storage, header))
+    return Store(storage, create_header(storage, header))
 
 
 def add_corpus(

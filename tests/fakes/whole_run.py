@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
-from engine.labelling.execute import Work, carry_out
+from engine.labelling.execute import Work, execute
 from engine.labelling.shard import Labeller
 from engine.testing.fake_job import FakeJob, fake_encoding, fake_labeller
 from store import Store
@@ -83,13 +83,13 @@ def label(made: Store, label_set: str) -> None:
     freeze_card(made, label_set)
     labeller = labeller_for(made, label_set)
     work = Work(
-        made=made,
+        store=made,
         labels=labeller.labels,
         job=FakeJob(store=made.storage),
         start=labeller,
         keep_tokens=True,
     )
-    carry_out(work, ("cpu",))
+    execute(work, ("cpu",))
 
 
 def whole_run(

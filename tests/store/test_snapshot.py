@@ -35,7 +35,7 @@ from store.errors import (
 from store.families.corpus import corpus_schema
 from store.families.gold import gold_schema
 from store.families.labels import labels_schema
-from store.format.header import HEADER, create, is_store, read_header
+from store.format.header import HEADER, create_header, is_store, read_header
 from store.format.json_file import copy_name, from_json, to_json
 from store.snapshot import check_classes
 from store.storage import LocalStorage, MemoryStorage, Storage
@@ -107,7 +107,7 @@ def test_a_header_that_was_cut_short_is_no_store_yet_and_is_completed_by_an_equa
     assert not is_store(storage)
     with pytest.raises(DamageError, match=r"store\.json is cut short"):
         store.open(storage)
-    assert create(storage, header) == header
+    assert create_header(storage, header) == header
     assert storage.read(HEADER).to_pybytes() == whole
 
 
@@ -123,7 +123,7 @@ def test_a_header_without_its_copy_is_a_store_and_gets_one_when_it_is_made_again
     alone = MemoryStorage()
     alone.put(HEADER, storage.read(HEADER).to_pybytes())
     assert store.open(alone).header == header
-    assert create(alone, header) == header
+    assert create_header(alone, header) == header
     assert alone.read(HEADER).equals(alone.read("store.copy.json"))
 
 
@@ -138,9 +138,9 @@ def test_a_header_with_missing_or_unknown_fields_is_damage(storage: Storage, cha
 
 def test_the_first_header_holds_and_an_equal_one_is_welcome(storage: Storage) -> None:
     made = write_header(storage, rows=7)
-    assert create(storage, made.header) == made.header
+    assert create_header(storage, made.header) == made.header
     with pytest.raises(StoreExistsError, match="another run made this store from other inputs; use another folder"):
-        create(storage, dataclasses.replace(made.header, rows=8))
+        create_header(storage, dataclasses.replace(made.header, rows=8))
     assert read_header(storage).rows == 7
 
 
@@ -148,7 +148,7 @@ def test_a_header_of_another_format_is_not_written_over(storage: Storage) -> Non
     header = write_header(storage, rows=7).header
     storage.put(HEADER, to_json({"format_version": 2}))
     with pytest.raises(FormatError):
-        create(storage, header)
+        create_header(storage, header)
 
 
 def test_shard_ranges_follow_the_header() -> None:
@@ -301,7 +301,7 @@ def test_every_flipped_bit_in_the_header_is_damage() -> None:
 def test_a_file_name_that_is_not_utf8_is_kept_in_the_header(storage: Storage) -> None:
     header = write_header(rows=7).header
     inputs = [{**header.inputs[0], "path": "caf\udce9.csv"}]
-    created = create(storage, dataclasses.replace(header, inputs=inputs))
+    created = create_header(storage, dataclasses.replace(header, inputs=inputs))
     assert created.inputs == read_header(storage).inputs == inputs
 
 
@@ -333,5 +333,5 @@ def test_the_work_of_another_program_is_not_taken_for_a_beginning(storage: Stora
     theirs = b'{\n "name": "something else"\n}\n'
     storage.put(HEADER, theirs)
     with pytest.raises(DamageError, match=r"store\.json is damaged"):
-        create(storage, make_store().header)
+        create_header(storage, make_store().header)
     assert storage.read(HEADER).to_pybytes() == theirs

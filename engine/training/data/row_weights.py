@@ -17,7 +17,7 @@ Weights = npt.NDArray[np.float32]
 
 
 def frozen_weights(
-    folder: RunFolder, made: Store, expression: str, *, labels: tuple[str, ...], select: str | None, ranks: Ranks
+    folder: RunFolder, store: Store, expression: str, *, labels: tuple[str, ...], select: str | None, ranks: Ranks
 ) -> Weights:
     """The weights of the run in ``folder``: those that it was begun with, else new ones of the first rank.
 
@@ -28,7 +28,7 @@ def frozen_weights(
     path = folder.path / WEIGHTS
     if ranks.is_first and not (folder.has_begun and path.exists()):
         temporary = folder.path / UNFINISHED_WEIGHTS
-        np.save(temporary, weigh(made, expression, labels=labels, select=select))
+        np.save(temporary, weigh(store, expression, labels=labels, select=select))
         sync(temporary)
         temporary.replace(path)
     ranks.meet()
@@ -38,13 +38,13 @@ def frozen_weights(
         raise TrainingError(f"{path} is damaged ({error}); name a new folder with --out") from None
 
 
-def weigh(made: Store, expression: str, *, labels: tuple[str, ...], select: str | None) -> Weights:
+def weigh(store: Store, expression: str, *, labels: tuple[str, ...], select: str | None) -> Weights:
     """(rows of the store,) float32, with a mean of 1 over the rows that are trained on, and 0 for the others.
 
     The mean is 1 so that a learning rate means what it means without weights.
 
     Args:
-        made: the store.
+        store: the store.
         expression: of SQL, over the columns of ``reviews`` with the first of ``labels``.
         labels: of the training.
         select: of the training.
@@ -53,13 +53,13 @@ def weigh(made: Store, expression: str, *, labels: tuple[str, ...], select: str 
         TrainingError: the expression gives something else than a finite number from 0 on for a row.
         QueryError: it is no expression over the view ``reviews``.
     """
-    views_read(expression, None, ask=lambda sql: made.sql(sql, labels=labels[0]))  # it is one, and nothing more
+    views_read(expression, None, ask=lambda sql: store.sql(sql, labels=labels[0]))  # it is one, and nothing more
     query = f"SELECT row, CAST((\n{expression}\n) AS DOUBLE) AS weight FROM reviews"
-    answer = made.sql(query, labels=labels[0])
-    weights = np.full(made.header.rows, np.nan)
+    answer = store.sql(query, labels=labels[0])
+    weights = np.full(store.header.rows, np.nan)
     weights[answer.column("row").to_numpy()] = answer.column("weight").to_numpy(zero_copy_only=False)
-    chosen = chosen_rows(made, labels=labels, select=select)
-    trained = np.ones(made.header.rows, np.bool_) if chosen is None else chosen.has(np.arange(made.header.rows))
+    chosen = chosen_rows(store, labels=labels, select=select)
+    trained = np.ones(store.header.rows, np.bool_) if chosen is None else chosen.has(np.arange(store.header.rows))
     bad = np.flatnonzero(trained & ~(np.isfinite(weights) & (weights >= 0)))
     if len(bad):
         raise TrainingError(

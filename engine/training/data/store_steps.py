@@ -52,11 +52,11 @@ class SoftSteps:
     """
 
     def __init__(
-        self, made: Store, what: SoftLabels, encoding: Encoding, *, batch_size: int, seed: int, ranks: Ranks
+        self, store: Store, what: SoftLabels, encoding: Encoding, *, batch_size: int, seed: int, ranks: Ranks
     ) -> None:
-        self._made, self._what, self._encoding = made, what, encoding
+        self._store, self._what, self._encoding = store, what, encoding
         self._batch_size, self._seed, self._ranks = batch_size, seed, ranks
-        self._is_stored = _has_tokens(made, encoding)
+        self._is_stored = _has_tokens(store, encoding)
         stream = self._stream(epoch=0, first=0)
         self.rows, self.per_epoch, self.longest = stream.rows, stream.steps, encoding.max_length
 
@@ -66,7 +66,7 @@ class SoftSteps:
             *(() if self._is_stored else ("text",)),
             *(("gold",) if self._what.rounds is not None else ()),
         )
-        return self._made.stream(
+        return self._store.stream(
             labels=self._what.labels,
             select=self._what.select,
             columns=columns,
@@ -106,9 +106,9 @@ class SoftSteps:
         return targets
 
 
-def _has_tokens(made: Store, encoding: Encoding) -> bool:
+def _has_tokens(store: Store, encoding: Encoding) -> bool:
     """Whether the store keeps all token ids of ``encoding``; says so in the log."""
-    family = made.tokens(encoding.name)
+    family = store.tokens(encoding.name)
     if family.missing():
         log.info("texts are tokenised on the fly: the store keeps no complete tokens of %s", encoding.name)
         return False
@@ -117,7 +117,7 @@ def _has_tokens(made: Store, encoding: Encoding) -> bool:
     return True
 
 
-def complete_label_sets(made: Store, names: tuple[str, ...]) -> tuple[str, ...]:
+def complete_label_sets(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
     """The label sets ``names``, or the only one; all of their shards are there.
 
     Raises:
@@ -126,12 +126,12 @@ def complete_label_sets(made: Store, names: tuple[str, ...]) -> tuple[str, ...]:
     """
     if len(set(names)) != len(names):
         raise TrainingError(f"--labels names a label set twice: {', '.join(names)}")
-    chosen = tuple(made.one_label_set(name) for name in names or (None,))
+    chosen = tuple(store.one_label_set(name) for name in names or (None,))
     for name in chosen:
-        missing = made.label_set(name).missing()
+        missing = store.label_set(name).missing()
         if missing:
             raise TrainingError(
-                f"the label set {name!r} of {made.location} lacks {len(missing)} of {made.header.shards} shards "
+                f"the label set {name!r} of {store.location} lacks {len(missing)} of {store.header.shards} shards "
                 f"(the first is {missing[0]}); run its label command again to finish it"
             )
     return chosen

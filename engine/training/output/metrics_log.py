@@ -21,7 +21,7 @@ def lines_apart(steps: int) -> int:
     return -(-steps // _MOST_LINES)
 
 
-class History:
+class MetricsLog:
     """The lines of one training.
 
     Args:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from engine.errors import TrainingError
 from engine.training.output.checkpoint import Checkpoint, Checkpoints
-from engine.training.output.metrics_log import NONE, TENSORBOARD, History, lines_apart
-from engine.training.state import Course, Sums
+from engine.training.output.metrics_log import NONE, TENSORBOARD, MetricsLog, lines_apart
+from engine.training.state import Sums, TrainState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +51,17 @@ class Saving:
         self.checkpoints = checkpoints
         self._folder = folder
         self._config = config
-        self._history: History | None = None
+        self._history: MetricsLog | None = None
         self._last = time.monotonic()
 
     def begin(self, done: int, *, first: bool) -> None:
         """Go on behind step ``done``; only the ``first`` rank writes anything."""
         if first:
             self.checkpoints.sweep()
-            self._history = History(self._folder, report_to=self._config.report_to, step=done)
+            self._history = MetricsLog(self._folder, report_to=self._config.report_to, step=done)
         self._last = time.monotonic()
 
-    def log(self, course: Course, learning_rate: float, *, total: int) -> None:
+    def log(self, course: TrainState, learning_rate: float, *, total: int) -> None:
         """Write a line of metrics, where it is time to; after the step that ``course`` has counted last."""
         if course.done % lines_apart(total) and course.done != total:
             return
@@ -75,11 +75,11 @@ class Saving:
             rows_per_second=round(line.rows / line.seconds, 1),
         )
 
-    def log_validation(self, course: Course, figures: dict[str, float]) -> None:
+    def log_validation(self, course: TrainState, figures: dict[str, float]) -> None:
         """Write what a validation came to."""
         self._add(course, **{f"validation_{name}": value for name, value in figures.items()})
 
-    def _add(self, course: Course, **figures: float) -> None:
+    def _add(self, course: TrainState, **figures: float) -> None:
         if self._history is not None:
             self._history.add({"step": course.done, "epoch": course.epoch + 1, **figures})
 
@@ -89,7 +89,7 @@ class Saving:
             return done % self._config.every_steps == 0
         return time.monotonic() - self._last >= self._config.every_seconds
 
-    def save(self, checkpoint: Checkpoint, course: Course) -> None:
+    def save(self, checkpoint: Checkpoint, course: TrainState) -> None:
         """Write a checkpoint."""
         self.checkpoints.write(course.done, checkpoint, best=course.best.step if course.best else None)
         self._last = time.monotonic()

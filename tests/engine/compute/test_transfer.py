@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.compute.transfer import Outputs
+from engine.compute.transfer import Transfers
 
 CPU = torch.device("cpu")
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
@@ -17,7 +17,7 @@ def give(outputs, device, *, batches=9):
 
 @pytest.mark.parametrize("free_after", [None, 0, 4])
 def test_batches_come_in_the_order_in_which_they_were_added(free_after):
-    outputs = Outputs(CPU)
+    outputs = Transfers(CPU)
     for number, _ in enumerate(give(outputs, CPU)):
         if number == free_after:
             outputs.free()
@@ -26,7 +26,7 @@ def test_batches_come_in_the_order_in_which_they_were_added(free_after):
 
 
 def test_the_device_is_busy_while_it_computes():
-    outputs = Outputs(CPU)
+    outputs = Transfers(CPU)
     assert outputs.busy_seconds == 0
     seen = [outputs.busy_seconds for _ in give(outputs, CPU)]
     assert all(before < after for before, after in zip([0, *seen], seen, strict=False))
@@ -34,14 +34,14 @@ def test_the_device_is_busy_while_it_computes():
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_outputs_are_single_precision(dtype):
-    outputs = Outputs(CPU)
+    outputs = Transfers(CPU)
     outputs.add(lambda: torch.tensor([[1.5, -2.0]], dtype=dtype))
     (array,) = outputs.arrays()
     assert (array.dtype, array.tolist()) == (np.float32, [[1.5, -2.0]])
 
 
 def test_a_batch_that_fails_leaves_those_before():
-    outputs = Outputs(CPU)
+    outputs = Transfers(CPU)
     outputs.add(lambda: torch.zeros(1, 2))
     with pytest.raises(ZeroDivisionError):
         outputs.add(lambda: 1 / 0)
@@ -50,7 +50,7 @@ def test_a_batch_that_fails_leaves_those_before():
 
 
 def test_nothing_added_gives_nothing():
-    assert Outputs(CPU).arrays() == []
+    assert Transfers(CPU).arrays() == []
 
 
 @pytest.mark.gpu
@@ -58,7 +58,7 @@ def test_nothing_added_gives_nothing():
 @pytest.mark.parametrize("free_after", [None, 0, 4])
 def test_a_gpus_batches_come_in_their_order_and_with_its_time(free_after):
     device = torch.device("cuda")
-    outputs = Outputs(device)
+    outputs = Transfers(device)
     for number, _ in enumerate(give(outputs, device)):
         if number == free_after:
             outputs.free()

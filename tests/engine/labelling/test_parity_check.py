@@ -7,7 +7,7 @@ import engine
 import store
 from engine.errors import LabellingError
 from engine.labelling.card import Choices
-from engine.labelling.parity_check import BOUNDS, ExactCheck, check_exact, chosen_rows
+from engine.labelling.parity_check import BOUNDS, ParityCheck, check_parity, chosen_rows
 
 ROWS = 2_560
 EXACT = np.random.default_rng(0).normal(0, 3, (ROWS, 3)).astype(np.float32)
@@ -27,7 +27,7 @@ class Exact:
 
 
 def check(stored, *, encoder=None, rows=8, shard=0, **options):
-    return check_exact(encoder or Exact(), None, stored.astype(np.float16), shard=shard, rows=rows, **options)
+    return check_parity(encoder or Exact(), None, stored.astype(np.float16), shard=shard, rows=rows, **options)
 
 
 def moved(by, *, row):
@@ -63,7 +63,7 @@ def test_what_storing_costs_passes_and_is_told():
     encoder = Exact()
     found = check(EXACT, encoder=encoder)
     difference = np.abs(EXACT.astype(np.float16).astype(np.float32) - EXACT)[encoder.asked].max()
-    assert found == ExactCheck(rows=8, largest_difference=round(float(difference), 7), flips=0)
+    assert found == ParityCheck(rows=8, largest_difference=round(float(difference), 7), flips=0)
     assert 0 < found.largest_difference < 1e-2
 
 

@@ -16,12 +16,12 @@ from made_up_steps import MadeUpSteps
 
 from engine.errors import TrainingError
 from engine.training.distributed import Ranks
-from engine.training.loop import Lesson, LoopConfig, fit
+from engine.training.loop import LoopConfig, Objective, fit
 from engine.training.loss import cross_entropy
 from engine.training.output.checkpoint import Checkpoints
-from engine.training.output.metrics_log import METRICS, History, lines_apart, tensorboard_writer
+from engine.training.output.metrics_log import METRICS, MetricsLog, lines_apart, tensorboard_writer
 from engine.training.output.saving import Saving, SavingConfig
-from engine.training.state import Course
+from engine.training.state import TrainState
 from engine.training.validation import Validating
 
 
@@ -34,14 +34,14 @@ def line(step):
 
 
 def written(folder, *steps):
-    history = History(folder, report_to="none", step=0)
+    history = MetricsLog(folder, report_to="none", step=0)
     for step in steps:
         history.add(line(step))
     history.close()
 
 
 def test_lines_are_written_at_once_and_read_back_exactly(tmp_path):
-    history = History(tmp_path, report_to="none", step=0)
+    history = MetricsLog(tmp_path, report_to="none", step=0)
     history.add(line(1))
     assert lines(tmp_path) == [line(1)]
     history.add(line(2))
@@ -54,7 +54,7 @@ def test_lines_are_written_at_once_and_read_back_exactly(tmp_path):
 def test_lines_behind_the_step_of_a_resume_are_dropped(tmp_path, step, kept):
     """A step may have two: of its loss and of its validation."""
     written(tmp_path, 1, 2, 2, 5, 9)
-    history = History(tmp_path, report_to="none", step=step)
+    history = MetricsLog(tmp_path, report_to="none", step=step)
     assert lines(tmp_path) == [line(each) for each in kept]
     history.add(line(step + 1))
     history.close()
@@ -70,7 +70,7 @@ def test_a_line_that_a_kill_has_cut_is_dropped(tmp_path_factory, data):
     begin = whole.rindex(b'{"step": 3')
     kept = data.draw(st.integers(begin, len(whole) - 1), label="bytes that are left")
     (folder / METRICS).write_bytes(whole[:kept])
-    history = History(folder, report_to="none", step=9)
+    history = MetricsLog(folder, report_to="none", step=9)
     history.add(line(4))
     history.close()
     assert lines(folder) in ([line(1), line(2), line(4)], [line(1), line(2), line(3), line(4)])
@@ -82,12 +82,12 @@ def test_lines_of_another_kind_are_dropped(tmp_path, litter):
     written(tmp_path, 1)
     with (tmp_path / METRICS).open("ab") as file:
         file.write(litter)
-    History(tmp_path, report_to="none", step=5).close()
+    MetricsLog(tmp_path, report_to="none", step=5).close()
     assert lines(tmp_path) == [line(1)]
 
 
 def test_a_file_that_is_not_there_is_begun(tmp_path):
-    History(tmp_path, report_to="none", step=7).close()
+    MetricsLog(tmp_path, report_to="none", step=7).close()
     assert lines(tmp_path) == []
 
 
@@ -113,7 +113,7 @@ def saving(folder, **config):
 
 
 def test_a_line_is_the_mean_of_the_rows_since_the_line_before(tmp_path):
-    made, course = saving(tmp_path), Course()
+    made, course = saving(tmp_path), TrainState()
     made.begin(0, first=True)
     total = 25_001  # lines are 3 steps apart
     for step in range(1, 8):
@@ -128,7 +128,7 @@ def test_a_line_is_the_mean_of_the_rows_since_the_line_before(tmp_path):
 
 
 def test_the_last_step_has_a_line(tmp_path):
-    made, course = saving(tmp_path), Course(done=24_999)
+    made, course = saving(tmp_path), TrainState(done=24_999)
     made.begin(0, first=True)
     for _ in range(2):
         taken(course)
@@ -138,7 +138,7 @@ def test_the_last_step_has_a_line(tmp_path):
 
 
 def test_only_the_first_rank_writes(tmp_path):
-    made, course = saving(tmp_path), Course()
+    made, course = saving(tmp_path), TrainState()
     made.begin(0, first=False)
     taken(course)
     made.log(course, 1e-3, total=10)
@@ -151,7 +151,7 @@ def trained(folder, *, epochs=2, every=None):
     """A training with a line for each step and figures that a fake judge gives; its course."""
     model = classifier(make("Bert", num_hidden_layers=1))
     config = LoopConfig(epochs=epochs, batch_size=4, learning_rate=1e-3)
-    lesson = Lesson(model=model, steps=MadeUpSteps(), loss=cross_entropy, config=config)
+    lesson = Objective(model=model, steps=MadeUpSteps(), loss=cross_entropy, config=config)
     judged = Validating(judge=lambda *_: {"accuracy": 0.5, "log_loss": 1.0}, every=every)
     made = saving(folder)
     course = fit(lesson, ranks=Ranks(rank=0, count=1, device=torch.device("cpu")), saving=made, validating=judged)
@@ -201,7 +201,7 @@ def without_tensorboard(monkeypatch):
 def test_a_missing_package_is_named_before_anything_is_touched(tmp_path, without_tensorboard):
     written(tmp_path, 1, 2)
     with pytest.raises(TrainingError, match=r"--report-to tensorboard needs the package tensorboard: pip install '"):
-        History(tmp_path, report_to="tensorboard", step=1)
+        MetricsLog(tmp_path, report_to="tensorboard", step=1)
     assert lines(tmp_path) == [line(1), line(2)]
 
 
@@ -229,7 +229,7 @@ def test_tensorboard_shows_every_figure_and_drops_what_a_killed_run_wrote_later(
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     for resumed, steps in ((0, (1, 2, 3, 4)), (2, (3,))):
-        history = History(tmp_path, report_to="tensorboard", step=resumed)
+        history = MetricsLog(tmp_path, report_to="tensorboard", step=resumed)
         for step in steps:
             history.add({"step": step, "epoch": 1, "loss": step + resumed / 10, "rows": 4})
         history.close()

@@ -13,11 +13,11 @@ from made_up_steps import MadeUpSteps
 
 from engine.errors import TrainingError
 from engine.training.distributed import Ranks
-from engine.training.loop import Lesson, LoopConfig, fit
+from engine.training.loop import LoopConfig, Objective, fit
 from engine.training.loss import cross_entropy
 from engine.training.output.checkpoint import Checkpoint, Checkpoints, model_tensors
 from engine.training.output.saving import Saving, SavingConfig
-from engine.training.state import Best, Course, EpochReport
+from engine.training.state import Best, EpochReport, TrainState
 from engine.training.validation import Validating, ValidationConfig
 
 ALONE = Ranks(rank=0, count=1, device=torch.device("cpu"))
@@ -31,7 +31,7 @@ steps_taken = st.lists(
 
 
 def through_json(course):
-    return Course.of(json.loads(json.dumps(course.state())))
+    return TrainState.of(json.loads(json.dumps(course.state())))
 
 
 @settings(max_examples=150, deadline=None)
@@ -47,7 +47,7 @@ def through_json(course):
 )
 def test_a_course_is_the_same_through_json(steps, reports, best, worse, stopped, epoch):
     """To the last bit of every number."""
-    course = Course(epoch=epoch, reports=reports, best=best, worse=worse, stopped=stopped)
+    course = TrainState(epoch=epoch, reports=reports, best=best, worse=worse, stopped=stopped)
     for number, step in enumerate(steps):
         course.add(**step)
         if number == 1:
@@ -56,7 +56,7 @@ def test_a_course_is_the_same_through_json(steps, reports, best, worse, stopped,
 
 
 def test_a_course_goes_on_from_json_as_it_would_have_gone_on():
-    courses = [Course(), Course()]
+    courses = [TrainState(), TrainState()]
     for number in range(20):
         courses[1] = through_json(courses[1])
         for course in courses:
@@ -70,13 +70,13 @@ def test_a_course_goes_on_from_json_as_it_would_have_gone_on():
 
 def test_a_state_of_another_time_is_not_taken_for_one():
     with pytest.raises((KeyError, TypeError)):
-        Course.of({**Course().state(), "more": 1})
+        TrainState.of({**TrainState().state(), "more": 1})
     with pytest.raises((KeyError, TypeError)):
-        Course.of({name: value for name, value in Course().state().items() if name != "best"})
+        TrainState.of({name: value for name, value in TrainState().state().items() if name != "best"})
 
 
 def test_the_loss_of_an_epoch_is_that_of_its_rows():
-    course = Course()
+    course = TrainState()
     assert course.mean_loss == 0
     course.add(loss=6.0, norm=1.0, rows=4, seconds=0.5, waited=0.125)
     course.add(loss=1.0, norm=2.0, rows=1, seconds=0.25, waited=0.0)
@@ -94,7 +94,7 @@ def test_the_loss_of_an_epoch_is_that_of_its_rows():
 
 def judged(values, *, by, patience=None):
     """A course that was validated at each step; it goes on until it stops."""
-    course = Course()
+    course = TrainState()
     for value in values:
         if course.stopped:
             break
@@ -174,7 +174,7 @@ def trained(folder, judge, *, epochs, keep=1, patience=None):
     config = LoopConfig(epochs=epochs, batch_size=4, learning_rate=1e-3)
     saving = Saving(folder, SavingConfig(keep=keep), Checkpoints(folder / "checkpoints", keep=keep))
     validating = Validating(judge=judge, patience=patience)
-    lesson = Lesson(model=model, steps=MadeUpSteps(), loss=cross_entropy, config=config)
+    lesson = Objective(model=model, steps=MadeUpSteps(), loss=cross_entropy, config=config)
     try:
         return fit(lesson, ranks=ALONE, saving=saving, validating=validating), model.module
     finally:
@@ -235,7 +235,7 @@ def test_by_time_a_checkpoint_is_due_when_it_is_over_since_the_last(tmp_path):
     assert not made.is_due(1)
     time.sleep(0.51)
     assert made.is_due(2)
-    made.save(Checkpoint(model={}, optimizer={}, state={}), Course(done=2))
+    made.save(Checkpoint(model={}, optimizer={}, state={}), TrainState(done=2))
     assert not made.is_due(3)
     assert made.checkpoints.steps() == [2]
     made.end()

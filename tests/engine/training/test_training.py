@@ -17,7 +17,7 @@ from engine.inputs.labelled import GoldConfig, read_gold
 from engine.models.initialize import load_start
 from engine.training.data.gold_steps import GoldSteps
 from engine.training.distributed import Ranks
-from engine.training.loop import Lesson, LoopConfig, fit
+from engine.training.loop import LoopConfig, Objective, fit
 from engine.training.loss import cross_entropy, kl_divergence
 from engine.training.micro_batches import CUDA_BUDGETS, fitting_budget
 from store.errors import StoreMissingError
@@ -41,7 +41,7 @@ def short_training(demo, **changes):
     model = without_dropout(load_start(demo.path("start-student"), classes=gold.classes))
     config = LoopConfig(**{"epochs": 1, "batch_size": 32, "learning_rate": 1e-3, **changes})
     steps = GoldSteps(gold, model.encoding(), batch_size=config.batch_size, seed=config.seed, ranks=ALONE)
-    course = fit(Lesson(model=model, steps=steps, loss=cross_entropy, config=config), ranks=ALONE)
+    course = fit(Objective(model=model, steps=steps, loss=cross_entropy, config=config), ranks=ALONE)
     return course.reports, {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
 
 

@@ -76,10 +76,10 @@ def rows_of(selection: Selection) -> list[int]:
     return numbers
 
 
-def plain(contents: Store, name: str, rows: list[int]) -> Selection:
+def plain(snapshot: Store, name: str, rows: list[int]) -> Selection:
     """A selection that no SQL made."""
-    chosen = RowSet.of(np.array(rows, np.int64), size=contents.header.rows)
-    return Selection(name=name, rows=chosen, sources=fingerprints(contents, ["corpus"]))
+    chosen = RowSet.of(np.array(rows, np.int64), size=snapshot.header.rows)
+    return Selection(name=name, rows=chosen, sources=fingerprints(snapshot, ["corpus"]))
 
 
 CONDITIONS = {
@@ -426,7 +426,7 @@ def test_the_same_store_elsewhere_gives_the_same_selection(tmp_path: Path) -> No
     made = make_store(NoWaitStorage(tmp_path / "a.store"), rows=ROWS)
     elsewhere = store.open(shutil.copytree(tmp_path / "a.store", tmp_path / "elsewhere" / "b.store"))
     wanted = {"where": "confidence > 0.7", "order_by": "margin", "limit": 20}
-    one, other = (contents.select("near", **wanted) for contents in (made, elsewhere))
+    one, other = (snapshot.select("near", **wanted) for snapshot in (made, elsewhere))
     assert one == other
     assert one.card == other.card
     shutil.rmtree(tmp_path / "elsewhere")
@@ -624,11 +624,11 @@ def test_of_several_at_once_one_is_first_and_equal_ones_agree(made: Store, rows:
         gate = threading.Barrier(count)
 
         def freeze(number: int, turn: int = turn, gate: threading.Barrier = gate) -> Selection | StoreError:
-            contents = store.open(made.storage)
-            chosen = plain(contents, f"race-{turn}", rows or [number])
+            snapshot = store.open(made.storage)
+            chosen = plain(snapshot, f"race-{turn}", rows or [number])
             gate.wait()
             try:
-                return freeze_selection(contents, chosen)
+                return freeze_selection(snapshot, chosen)
             except StoreError as error:
                 return error
 

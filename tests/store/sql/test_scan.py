@@ -13,8 +13,8 @@ from store_factory import add_corpus, add_labels, make_store, random_logits, wri
 from store import Store
 from store.errors import DamageError, QueryError
 from store.format.shard import BATCH_ROWS
-from store.snapshot import Contents
-from store.sql.lazy_table import Failure, LateTable
+from store.snapshot import Snapshot
+from store.sql.lazy_table import Failure, LazyTable
 from store.sql.read_plan import PIECE_BYTES, PIECE_ROWS, plan_pieces
 from store.sql.scan import FamilyRows
 from store.sql.session import Session
@@ -23,7 +23,7 @@ from store.storage import LocalStorage, MemoryStorage
 SIDES = ("labels/bert", "corpus")
 
 
-def table_of(made: Contents, *paths: str) -> FamilyRows:
+def table_of(made: Snapshot, *paths: str) -> FamilyRows:
     sides = {path: made.schema(path, logit=pa.float32()) for path in paths}
     records = {path: made.family(path).records() for path in paths}
     return FamilyRows(made, sides, records=records, failure=Failure())
@@ -195,7 +195,7 @@ def test_memory_that_is_not_there_is_a_query_error_with_the_remedy() -> None:
         raise pa.ArrowMemoryError("malloc of size 1 failed")
 
     failure = Failure()
-    table = LateTable(pa.schema([]), fail, failure)
+    table = LazyTable(pa.schema([]), fail, failure)
     with pytest.raises(
         QueryError, match=r"needs more memory than it may have \(malloc of size 1 failed\); see --memory"
     ):

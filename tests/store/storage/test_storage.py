@@ -21,7 +21,7 @@ import pytest
 from store_factory import NoWaitStorage
 
 from store.errors import StoreError, StoreFullError, StoreMissingError
-from store.storage import TEMPORARY, LocalStorage, MemoryStorage, Storage, storage_at
+from store.storage import TEMPORARY, LocalStorage, MemoryStorage, Storage, open_storage
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -715,16 +715,16 @@ def test_two_stores_in_memory_do_not_see_each_other() -> None:
 
 def test_storage_at_takes_paths_and_storages(tmp_path: Path) -> None:
     memory = MemoryStorage()
-    assert storage_at(memory) is memory
+    assert open_storage(memory) is memory
     for place in (tmp_path, str(tmp_path)):
-        made = storage_at(place)
+        made = open_storage(place)
         assert isinstance(made, LocalStorage)
         assert (made.root, made.location) == (tmp_path, str(tmp_path))
 
 
 def test_a_url_is_refused_by_its_scheme() -> None:
     with pytest.raises(StoreMissingError, match=r"s3://bucket/x: stores at s3:// are not supported; give a folder"):
-        storage_at("s3://bucket/x")
+        open_storage("s3://bucket/x")
 
 
 def test_a_file_that_is_replaced_while_it_is_asked_whether_it_is_needed_stays(local: LocalStorage) -> None:

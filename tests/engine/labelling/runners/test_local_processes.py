@@ -26,7 +26,7 @@ from engine.testing.fake_job import FakeJob
 from engine.testing.faults import LOADING, Trouble
 from store.errors import MismatchError
 from store.format.run_log import read_runs
-from store.storage import storage_at
+from store.storage import open_storage
 
 SHARDS = 6
 DEVICES = ("fake:0", "fake:1")
@@ -61,7 +61,7 @@ def no_process_is_left():
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus") / "store"
-    add_corpus(write_header(storage_at(folder), rows=60, shards=SHARDS))
+    add_corpus(write_header(open_storage(folder), rows=60, shards=SHARDS))
     return folder
 
 
