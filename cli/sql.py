@@ -67,17 +67,15 @@ def _query(query: str | None, file: Path | None) -> str:
 
 def _write(result: Path, out: Path) -> None:
     """Copy the result into a file of the format that its name says; whole or not at all."""
-    temporary = out.with_name(f".{out.name}.tmp")
-    try:
+    from store.storage.atomic_file import replaced
+
+    with replaced(out) as temporary:
         if out.suffix in (".parquet", ".arrow"):
             _write_arrow(result, temporary, parquet=out.suffix == ".parquet")
         else:
             columns, rows = read_rows(result)
             with temporary.open("w", newline="") as file:
                 write_rows(rows, out.suffix[1:], file, columns=columns)
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
     click.echo(f"wrote {out}", err=True)
 
 

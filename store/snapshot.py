@@ -14,6 +14,7 @@ from store.format.header import Header
 from store.format.layout import shard_range
 from store.format.names import CORPUS, GOLD, LABELS, REJECTS, TOKENS, check_name, is_name
 from store.storage import Storage
+from store.storage.arrow_files import arrow_files
 
 
 class Snapshot:
@@ -118,8 +119,8 @@ class Snapshot:
     def _dataset(self, files: list[str], schema: pa.Schema) -> pads.Dataset:
         if not files:
             return pads.dataset(schema.empty_table())
-        filesystem, paths = self.storage.arrow_files(files)
-        return pads.FileSystemDataset.from_paths(paths, schema, pads.IpcFileFormat(), filesystem=filesystem)
+        filesystem = arrow_files(self.storage)
+        return pads.FileSystemDataset.from_paths(files, schema, pads.IpcFileFormat(), filesystem=filesystem)
 
 
 def _listed(names: list[str]) -> str:

@@ -119,7 +119,7 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
         store=store,
         labels=labels,
         job=job,
-        start=job.start(model, devices[0]) if _stays_here(devices, config.store) else None,
+        start=job.start(model, devices[0]) if _stays_here(devices, store.storage) else None,
         keep_tokens=config.keep_tokens,
     )
 
@@ -131,9 +131,9 @@ def _compiles(held: dict[str, Any] | None, store: Store, device: torch.device, d
     return has_kernel(device, DTYPES[str(dtype)]) and estimated_tokens(store) >= _TOKENS_TO_COMPILE
 
 
-def _stays_here(devices: tuple[str, ...], place: str | Storage) -> bool:
+def _stays_here(devices: tuple[str, ...], storage: Storage) -> bool:
     """Whether this process labels: alone on the CPU. A GPU can hang or break, and gets a process that can be ended."""
-    return len(devices) == 1 and (devices[0] == "cpu" or isinstance(place, Storage))
+    return len(devices) == 1 and (devices[0] == "cpu" or storage.address is None)
 
 
 def default_name(teacher: str) -> str:

@@ -59,11 +59,12 @@ def _download(source: str, revision: str | None, files: list[str]) -> Path:
 
 def weights_sha256(folder: Path) -> str:
     """Hash of the safetensors file; over their hashes, in the order of their names, where there are several."""
-    hashes = [_sha256(path) for path in sorted(folder.glob("*.safetensors"))]
+    hashes = [sha256_of(path) for path in sorted(folder.glob("*.safetensors"))]
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Hash of a file's bytes, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -21,6 +21,7 @@ from engine.report.runs import Run, read_runs
 from engine.report.tables import make_tables
 from engine.report.tiles import make_tiles
 from store.sql.process import Limits
+from store.storage.atomic_file import write_file
 from store.store import Store, open_store
 
 _MOST_CHOICES = 100  # as many classes have rows of their own in the answers
@@ -135,12 +136,7 @@ def _sections(answers: Answers, runs: list[Run]) -> list[Section]:
 
 
 def _write(out: Path, html: str) -> int:
-    """Write ``html`` beside ``out``, then rename it; its bytes."""
+    """Write ``html`` into ``out``, whole or not at all; its bytes."""
     data = html.encode()
-    temporary = out.with_name(f".{out.name}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_file(out, data)
     return len(data)

@@ -1,91 +1,190 @@
-"""The value of a small JSON file → the record that it holds, each field with the type that its dataclass declares.
+"""The value of a small JSON file → the record that it holds, each field with the type that its class declares.
 
 JSON that is whole can still be wrong: written by another program, or by hand. It is damage, found where it is read.
+What a class needs is found out once; a manifest has a record for each of a hundred thousand shards.
 """
 
 import types
-from collections.abc import Iterable
-from dataclasses import MISSING, Field, fields
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from typing import Any, NotRequired, TypeVar, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
 
 from store.errors import DamageError
 
 Record = TypeVar("Record")
+_Read = Callable[[Any], Any]
 
 _IN_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): "null"}
+_MOST_SHOWN = 60  # characters
+
+
+class WrongTypeError(ValueError):
+    """A value is of another type than is declared.
+
+    Args:
+        problem: in words, as they follow the name of the field.
+        field: where it is in the whole value, such as ``inputs[0].rows``; empty if it is the whole.
+    """
+
+    def __init__(self, problem: str, field: str = "") -> None:
+        super().__init__(f"{field or 'it'} {problem}")
+        self.problem = problem
+        self.field = field
+
+    def inside(self, outer: str) -> "WrongTypeError":
+        """The same, said of the value whose part ``outer`` this one is about."""
+        joint = "." if self.field and not self.field.startswith("[") else ""
+        return WrongTypeError(self.problem, f"{outer}{joint}{self.field}")
 
 
 def decode(kind: type[Record], value: object, *, place: str) -> Record:
-    """The dataclass ``kind`` with the fields of the JSON object ``value``.
+    """The value of ``kind`` that the JSON object ``value`` is.
 
     Args:
-        kind: a dataclass whose fields are of types that JSON has: texts, numbers, lists, dicts, other dataclasses,
-            unions of them, and ``Any``. A ValueError of its ``__post_init__`` is damage, too.
+        kind: as of `decoded`.
         value: parsed JSON.
         place: where it is from, for the message.
 
     Raises:
-        DamageError: ``value`` is no object, or a field is missing, unknown or of another type; names the field.
+        DamageError: as `decoded`; names the field.
     """
-    if not isinstance(value, dict):
-        raise DamageError(f"{place} is damaged: it is not an object")
-    hints = get_type_hints(kind)
-    known: tuple[Field[Any], ...] = fields(kind)  # type: ignore[arg-type]
-    _check_names(value, known, place=place)
-    given = {name: _decoded(hints[name], one, place=f"{place}: {name}") for name, one in value.items()}
     try:
-        return kind(**given)
+        return decoded(kind, value)
     except ValueError as error:
         raise DamageError(f"{place} is damaged: {error}") from None
 
 
-def _check_names(value: dict[str, Any], known: Iterable[Field[Any]], *, place: str) -> None:
-    needed = {one.name for one in known if one.init and one.default is MISSING and one.default_factory is MISSING}
-    if missing := sorted(needed - set(value)):
-        raise DamageError(f"{place} is damaged: it has no {', '.join(missing)}")
-    if unknown := sorted(set(value) - {one.name for one in known if one.init}):
-        raise DamageError(
-            f"{place} is damaged: it has {', '.join(map(repr, unknown))}, which this version does not know"
-        )
+def decoded(kind: type[Record], value: object) -> Record:
+    """The value of ``kind`` that the JSON object ``value`` is.
+
+    Args:
+        kind: a dataclass, or a TypedDict, whose fields are of types that JSON has: texts, numbers, lists, dicts, other
+            dataclasses, unions of them, and ``Any``. A TypedDict may have other keys besides; a dataclass may not.
+        value: parsed JSON.
+
+    Raises:
+        ValueError: ``value`` is no object, a field is missing, unknown or of another type, or the dataclass's
+            ``__post_init__`` refuses it.
+    """
+    read: Callable[[Any], Record] = _reader(cast(Any, kind))
+    return read(value)
 
 
-def _decoded(wanted: Any, value: Any, *, place: str) -> Any:
-    """``value`` as the type ``wanted``; a whole number is also a float, true is no number."""
-    if wanted is Any:
-        return value
+@cache
+def _reader(wanted: Any) -> _Read:
+    """What checks a value against the type ``wanted`` and gives it as that type."""
     origin, parts = get_origin(wanted) or wanted, get_args(wanted)
+    if wanted is Any:
+        return lambda value: value
+    if origin is NotRequired:
+        return _reader(parts[0])
     if origin in (Union, types.UnionType):
-        return _one_of(parts, value, place=place)
-    if origin is list and isinstance(value, list):
-        return [_decoded(parts[0], one, place=f"{place}[{at}]") for at, one in enumerate(value)] if parts else value
-    if origin is dict and isinstance(value, dict):
-        return {k: _decoded(parts[1], one, place=f"{place}.{k}") for k, one in value.items()} if parts else value
-    if hasattr(origin, "__dataclass_fields__"):
-        return decode(origin, value, place=place)
-    if origin is float and type(value) is int:
-        return float(value)
-    if type(value) is not origin:
-        raise DamageError(f"{place} is damaged: it is {_shown(value)}, and must be {_in_words(origin)}")
-    return value
+        return _union(parts)
+    if origin is list:
+        return _list(_reader(parts[0]) if parts else None)
+    if origin is dict:
+        return _dict(_reader(parts[1]) if parts and parts[1] is not Any else None)
+    if is_typeddict(origin):
+        return _typed_dict(origin)
+    return _dataclass(origin) if is_dataclass(origin) else _simple(origin)
 
 
-def _one_of(kinds: tuple[Any, ...], value: Any, *, place: str) -> Any:
-    for kind in kinds:
+def _simple(kind: Any) -> _Read:
+    """A text, number, truth or null; a whole number is also a float, true is no number."""
+
+    def read(value: Any) -> Any:
+        if type(value) is kind:
+            return value
+        if kind is float and type(value) is int:
+            return float(value)
+        raise WrongTypeError(f"is {_shown(value)}, and must be {_in_words(kind)}")
+
+    return read
+
+
+def _list(inner: _Read | None) -> _Read:
+    def read(value: Any) -> Any:
+        if type(value) is not list:
+            raise WrongTypeError(f"is {_shown(value)}, and must be a list")
+        return value if inner is None else [_inside(f"[{at}]", inner, one) for at, one in enumerate(value)]
+
+    return read
+
+
+def _dict(inner: _Read | None) -> _Read:
+    def read(value: Any) -> Any:
+        _check_object(value)
+        return value if inner is None else {key: _inside(f".{key}", inner, one) for key, one in value.items()}
+
+    return read
+
+
+def _inside(name: str, inner: _Read, value: Any) -> Any:
+    try:
+        return inner(value)
+    except WrongTypeError as error:
+        raise error.inside(name) from None
+
+
+def _typed_dict(kind: Any) -> _Read:
+    readers = {name: _reader(hint) for name, hint in get_type_hints(kind, include_extras=True).items()}
+    needed = kind.__required_keys__
+
+    def read(value: Any) -> Any:
+        _check_object(value)
+        _check_names(value, needed, value.keys())
+        return value | {name: _inside(name, readers[name], value[name]) for name in readers if name in value}
+
+    return read
+
+
+def _dataclass(kind: Any) -> _Read:
+    hints = get_type_hints(kind)
+    readers = {one.name: _reader(hints[one.name]) for one in fields(kind) if one.init}
+    defaults = {one.name for one in fields(kind) if not (one.default is MISSING and one.default_factory is MISSING)}
+    needed = readers.keys() - defaults
+
+    def read(value: Any) -> Any:
+        _check_object(value)
+        if value.keys() != readers.keys():
+            _check_names(value, needed, readers.keys())
         try:
-            return _decoded(kind, value, place=place)
-        except DamageError as error:
-            if not _is_same_shape(kind, value):
-                continue
-            raise error from None  # of the right kind, and wrong inside: say where
-    words = " or ".join(_in_words(get_origin(kind) or kind) for kind in kinds)
-    raise DamageError(f"{place} is damaged: it is {_shown(value)}, and must be {words}")
+            given = {name: readers[name](one) for name, one in value.items()}
+        except WrongTypeError:
+            given = {name: _inside(name, readers[name], one) for name, one in value.items()}  # this time, say where
+        return kind(**given)
+
+    return read
 
 
-def _is_same_shape(kind: Any, value: Any) -> bool:
-    origin = get_origin(kind) or kind
-    return (isinstance(value, list) and origin is list) or (
-        isinstance(value, dict) and (origin is dict or hasattr(origin, "__dataclass_fields__"))
-    )
+def _check_object(value: Any) -> None:
+    if type(value) is not dict:
+        raise WrongTypeError(f"is {_shown(value)}, and must be an object")
+
+
+def _check_names(value: dict[str, Any], needed: Any, known: Any) -> None:
+    if missing := sorted(needed - value.keys()):
+        raise WrongTypeError(f"has no {', '.join(missing)}")
+    if unknown := sorted(value.keys() - known):
+        raise WrongTypeError(f"has {', '.join(map(_shown, unknown))}, which this version does not know")
+
+
+def _union(kinds: tuple[Any, ...]) -> _Read:
+    readers = [_reader(kind) for kind in kinds]
+    shapes = [dict if is_dataclass(get_origin(kind) or kind) else get_origin(kind) or kind for kind in kinds]
+    words = " or ".join(map(_in_words, shapes))
+
+    def read(value: Any) -> Any:
+        for shape, inner in zip(shapes, readers, strict=True):
+            try:
+                return inner(value)
+            except WrongTypeError:
+                if type(value) is shape:
+                    raise  # of the right kind, and wrong inside
+        raise WrongTypeError(f"is {_shown(value)}, and must be {words}")
+
+    return read
 
 
 def _in_words(kind: Any) -> str:
@@ -94,4 +193,4 @@ def _in_words(kind: Any) -> str:
 
 def _shown(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."

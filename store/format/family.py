@@ -7,9 +7,10 @@ on; the last one holds. This module reads and writes small JSON files; it never 
 
 import dataclasses
 import hashlib
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from store.errors import DamageError, MismatchError, StoreError, StoreMissingError
+from store.format.decode import decode
 from store.format.json_file import create, freeze, from_json, frozen, is_there, is_torn, parse_json, to_json
 from store.format.names import LABELS, TOKENS
 from store.format.record import Record, record_name, record_of
@@ -17,6 +18,13 @@ from store.storage import Storage
 
 CARD = "card.json"
 MANIFEST = "manifest.json"
+
+
+class Manifest(TypedDict):
+    """``manifest.json``: the hash of a finished family's card, if it has one, and the records of all its shards."""
+
+    card_sha256: NotRequired[str | None]
+    records: list[Record]
 
 
 class Family:
@@ -123,9 +131,7 @@ class Family:
             DamageError: it is damaged.
         """
         manifest = from_json(self.storage, f"{self.path}/{MANIFEST}")
-        if not isinstance(manifest.get("records"), list):
-            raise DamageError(f"{self.location}/{MANIFEST} is not a manifest: it lists no records")
-        return [self._record(entry, MANIFEST) for entry in manifest["records"]]
+        return decode(Manifest, manifest, place=f"{self.location}/{MANIFEST}")["records"]
 
     def listed_record(self, shard: int) -> Record | None:
         """The record of ``shard`` in the manifest; None where it has none, or is damaged or not there itself."""
@@ -135,10 +141,7 @@ class Family:
             return None
 
     def _record(self, entry: Any, name: str) -> Record:
-        try:
-            return Record(**entry)
-        except TypeError as error:
-            raise DamageError(f"{self.location}/{name} is not a record: {error}") from None
+        return decode(Record, entry, place=f"{self.location}/{name}")
 
     def commit(self, record: Record) -> bool:
         """Create the record of a shard whose data file is published; False where another was first.

@@ -2,14 +2,37 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NotRequired, TypedDict
+
+import pyarrow as pa
 
 from store.errors import DamageError, FormatError, StoreExistsError, StoreMissingError
+from store.format.decode import decode
 from store.format.json_file import copy_name, freeze, from_json, frozen, is_there
 from store.format.names import FORMAT_VERSION
 from store.storage import Storage
 
 HEADER = "store.json"
+
+
+class InputEntry(TypedDict):
+    """A file of input: its path as given, size in bytes and sha256, its rows, how many were refused, column names."""
+
+    path: str
+    size: int
+    sha256: str
+    rows: int
+    rejected: int
+    columns: NotRequired[dict[str, str | None]]
+
+
+class RejectsEntry(TypedDict):
+    """The file of refused rows: its name, rows, size in bytes and sha256."""
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +45,8 @@ class Header:
         rows: rows of the corpus.
         shards: shards of every family (`store.format.layout.shard_range` cuts the rows).
         extras: kept input columns: name → Arrow type in words.
-        inputs: one entry a file: path as given, size in bytes, sha256, rows, rejected.
-        rejects: name, rows, bytes and sha256 of the file of refused rows.
+        inputs: one entry a file of input.
+        rejects: the file of refused rows.
     """
 
     format_version: int = FORMAT_VERSION
@@ -31,8 +54,19 @@ class Header:
     rows: int
     shards: int
     extras: dict[str, str]
-    inputs: list[dict[str, Any]]
-    rejects: dict[str, Any]
+    inputs: list[InputEntry]
+    rejects: RejectsEntry
+
+    def __post_init__(self) -> None:
+        if not self.classes or len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes is {self.classes}, and must be one name or more, each once")
+        if self.rows < 0 or self.shards < 1:
+            raise ValueError(f"it has {self.rows} rows in {self.shards} shards")
+        for name, alias in self.extras.items():
+            try:
+                pa.type_for_alias(alias)
+            except ValueError:
+                raise ValueError(f"extras.{name} is {alias!r}, which is no type of Arrow") from None
 
 
 def read_header(storage: Storage) -> Header:
@@ -41,7 +75,7 @@ def read_header(storage: Storage) -> Header:
     Raises:
         StoreMissingError: there is no store.
         FormatError: it has a format that this program does not know.
-        DamageError: it is not JSON, or fields are missing or too many.
+        DamageError: it is not JSON, or fields are missing, unknown or of another type.
     """
     try:
         return parse_header(storage, frozen(storage, HEADER) or from_json(storage, HEADER))
@@ -56,19 +90,18 @@ def parse_header(storage: Storage, raw: dict[str, Any]) -> Header:
 
     Raises:
         FormatError: it has a format that this program does not know.
-        DamageError: fields are missing or too many.
+        DamageError: fields are missing, unknown or of another type.
     """
-    version = raw.get("format_version")
+    version, place = raw.get("format_version"), f"{storage.location}/{HEADER}"
     if version is None:
-        raise DamageError(f"{storage.location}/{HEADER} is damaged: it says no format version")
+        raise DamageError(f"{place} is damaged: it says no format version")
+    if type(version) is not int:
+        raise DamageError(f"{place} is damaged: format_version is {version!r}, and must be a whole number")
     if version != FORMAT_VERSION:
         raise FormatError(
             f"{storage.location} has format version {version}, and this program knows {FORMAT_VERSION}; update it"
         )
-    try:
-        return Header(**raw)
-    except TypeError as error:
-        raise DamageError(f"{storage.location}/{HEADER} is damaged: {error}") from None
+    return decode(Header, raw, place=place)
 
 
 def is_store(storage: Storage) -> bool:

@@ -37,9 +37,9 @@ class Record:
     def __post_init__(self) -> None:
         if not (_is_count(self.shard) and _is_count(self.first_row) and _is_count(self.rows) and _is_count(self.bytes)):
             numbers = (self.shard, self.first_row, self.rows, self.bytes)
-            raise TypeError(f"shard, first_row, rows and bytes are {numbers}, and must be whole numbers from 0")
+            raise ValueError(f"shard, first_row, rows and bytes are {numbers}, and must be whole numbers from 0")
         if self.file != data_name(self.shard, self.sha256):
-            raise TypeError(f"file is {self.file!r}, and must be {data_name(self.shard, self.sha256)!r}")
+            raise ValueError(f"file is {self.file!r}, and must be {data_name(self.shard, self.sha256)!r}")
 
 
 def _is_count(value: object) -> bool:

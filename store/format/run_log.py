@@ -7,9 +7,10 @@ of notes and nothing else.
 import contextlib
 import time
 import uuid
-from typing import Any
+from typing import Any, TypedDict
 
 from store.errors import DamageError
+from store.format.decode import decode
 from store.format.json_file import from_json, to_json
 from store.storage import Storage
 
@@ -48,12 +49,29 @@ class RunLog:
         self._flushed = time.monotonic()
 
 
-def read_runs(storage: Storage) -> list[dict[str, Any]]:
+class ShardNote(TypedDict):
+    """A shard that a run committed, and the seconds it took."""
+
+    family: str
+    shard: int
+    seconds: float
+
+
+class RunNotes(TypedDict):
+    """The notes of one run, besides what it is."""
+
+    started: str
+    shards: list[ShardNote]
+    summary: dict[str, Any] | None
+
+
+def read_runs(storage: Storage) -> list[RunNotes]:
     """Every run's notes, by the second in which they began. They are notes: what is damaged is passed over."""
     runs = []
     for name in storage.list(RUNS):
         with contextlib.suppress(DamageError):
-            runs.append(from_json(storage, f"{RUNS}/{name}"))
+            place = f"{RUNS}/{name}"
+            runs.append(decode(RunNotes, from_json(storage, place), place=f"{storage.location}/{place}"))
     return runs
 
 

@@ -19,7 +19,7 @@ from store.format.record import Record, data_name
 from store.storage import Staged, Storage
 
 BATCH_ROWS = 1024
-_REMEDY = "`engine verify STORE --repair` makes it again"
+REMEDY = "`engine verify STORE --repair` makes it again"
 
 
 def rebatch(tables: Iterable[pa.Table | pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -125,34 +125,45 @@ def write_shard(
 
 
 def open_shard(
-    family: Family, record: Record, *, check_hash: bool = False, columns: Sequence[int] | None = None
+    family: Family,
+    record: Record,
+    *,
+    check_hash: bool = False,
+    columns: Sequence[int] | None = None,
+    threads: bool = True,
 ) -> pa.ipc.RecordBatchFileReader:
-    """A reader of a committed shard, memory-mapped where the storage allows.
+    """A reader of a committed shard: it reads what is asked for, or maps the file if the storage can.
 
     Args:
         family: where it lies.
         record: its commit.
         check_hash: compare every byte with the record first.
-        columns: places of those that are read, ascending; all where None.
+        columns: places of those that are read, ascending; all if None.
+        threads: whether Arrow decodes the columns in threads of its own.
 
     Raises:
         DamageError: the file is missing, has another size or hash, or is no Arrow file.
     """
     name = f"{family.storage.location}/{family.path}/{record.file}"
     try:
-        buffer = family.storage.read(f"{family.path}/{record.file}")
+        file = family.storage.open(f"{family.path}/{record.file}")
     except StoreMissingError:
-        raise DamageError(f"{name} is missing, and its record says that it is committed; {_REMEDY}") from None
-    if buffer.size != record.bytes:
-        raise DamageError(f"{name} has {buffer.size:,} bytes and its record says {record.bytes:,}; {_REMEDY}")
-    if check_hash and hashlib.sha256(buffer).hexdigest() != record.sha256:
-        raise DamageError(f"{name} is damaged: its sha256 is not that of its record; {_REMEDY}")
-    try:
-        options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else list(columns))
-        reader = pa.ipc.open_file(buffer, options=options)
-    except (pa.ArrowException, OSError) as error:
-        raise DamageError(f"{name} is damaged: {error}") from None
-    return reader
+        raise DamageError(f"{name} is missing, and its record says that it is committed; {REMEDY}") from None
+    if file.size() != record.bytes:
+        raise DamageError(f"{name} has {file.size():,} bytes and its record says {record.bytes:,}; {REMEDY}")
+    if check_hash:
+        file = _checked(file, record, name)
+    options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else list(columns), use_threads=threads)
+    with damage_named(family, record):
+        return pa.ipc.open_file(file, options=options)
+
+
+def _checked(file: pa.NativeFile, record: Record, name: str) -> pa.NativeFile:
+    """All bytes of ``file``, read once, which are those of ``record``."""
+    data = file.read_buffer()
+    if hashlib.sha256(data).hexdigest() != record.sha256:
+        raise DamageError(f"{name} is damaged: its sha256 is not that of its record; {REMEDY}")
+    return pa.BufferReader(data)
 
 
 def read_shard(family: Family, record: Record, *, check_hash: bool = False) -> pa.Table:
@@ -176,8 +187,9 @@ def damage_named(family: Family, record: Record) -> Iterator[None]:
     """Say of Arrow's errors inside which file is damaged."""
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
-        raise DamageError(f"{family.storage.location}/{family.path}/{record.file} is damaged: {error}") from None
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        place = f"{family.storage.location}/{family.path}/{record.file}"
+        raise DamageError(f"{place} is damaged: {error}; {REMEDY}") from None
 
 
 def check_bytes(storage: Storage, name: str, *, size: int, sha256: str) -> Problem | None:

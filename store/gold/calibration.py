@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from store.errors import DamageError, MismatchError, StoreExistsError, StoreMissingError
+from store.format.decode import decode
 from store.format.json_file import freeze, frozen
 from store.format.names import GOLD, LABELS
 from store.gold.fingerprint import fingerprint
@@ -49,12 +50,10 @@ class Calibration:
     after: dict[str, float]
 
     def __post_init__(self) -> None:
-        if type(self.number) is not int or self.number < 1:
-            raise TypeError(f"number is {self.number!r}")
-        if not isinstance(self.temperature, float) or not 0 < self.temperature < math.inf:
-            raise TypeError(f"temperature is {self.temperature!r}")
-        if not isinstance(self.sources, dict):
-            raise TypeError(f"sources are {self.sources!r}, and must be families and their fingerprints")
+        if self.number < 1:
+            raise ValueError(f"number is {self.number}, and must be a whole number from 1")
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"temperature is {self.temperature}, and must be a finite number above 0")
 
 
 def calibration_name(number: int) -> str:
@@ -139,10 +138,7 @@ def parse_calibration(snapshot: Snapshot, label_set: str, value: dict[str, Any])
         DamageError: it is none, or that of another label set.
     """
     place = f"{snapshot.location}/{LABELS}/{label_set}"
-    try:
-        calibration = Calibration(**value)
-    except TypeError as error:
-        raise DamageError(f"a calibration in {place} is none: {error}") from None
+    calibration = decode(Calibration, value, place=f"a calibration in {place}")
     if calibration.label_set != label_set:
         raise DamageError(f"a calibration in {place} is that of {calibration.label_set!r}")
     return calibration

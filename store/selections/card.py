@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from store.errors import DamageError, InvalidNameError
+from store.format.decode import decode
 from store.format.json_file import frozen
 from store.format.names import CORPUS, GOLD, LABELS, check_name, is_name
 from store.rows.row_set import WORD_ROWS
@@ -68,20 +69,19 @@ class Card(Origin):
     sha256: str
 
     def __post_init__(self) -> None:
-        if not (type(self.rows) is int and type(self.selected) is int and 0 <= self.selected <= self.rows):
-            raise TypeError(f"it selects {self.selected} of {self.rows} rows")
+        if not 0 <= self.selected <= self.rows:
+            raise ValueError(f"it selects {self.selected} of {self.rows} rows")
         if self.file != bits_name(self.name, self.sha256):
-            raise TypeError(f"file is {self.file!r}, and must be {bits_name(self.name, self.sha256)!r}")
+            raise ValueError(f"file is {self.file!r}, and must be {bits_name(self.name, self.sha256)!r}")
         if self.bytes != -(-self.rows // WORD_ROWS) * 8:
-            raise TypeError(f"bytes is {self.bytes}, which is not one bit for each of {self.rows} rows")
-        if not isinstance(self.sources, dict) or not all(map(_is_source, self.sources.items())):
-            raise TypeError(f"sources are {self.sources}, and must be families and their fingerprints")
+            raise ValueError(f"bytes is {self.bytes}, which is not one bit for each of {self.rows} rows")
+        if not all(map(_is_source, self.sources)):
+            raise ValueError(f"sources are {self.sources}, and must be families and their fingerprints")
 
 
-def _is_source(source: tuple[str, Any]) -> bool:
-    path, sha256 = source
+def _is_source(path: str) -> bool:
     kind, _, name = path.partition("/")
-    return (path in (CORPUS, GOLD) or (kind == LABELS and is_name(name))) and isinstance(sha256, str)
+    return path in (CORPUS, GOLD) or (kind == LABELS and is_name(name))
 
 
 def bits_name(name: str, sha256: str) -> str:
@@ -130,10 +130,7 @@ def parse_card(snapshot: Snapshot, name: str, value: dict[str, Any]) -> Card:
         DamageError: it is none, or that of another selection or store.
     """
     place = f"{snapshot.location}/{card_name(name)}"
-    try:
-        card = Card(**value)
-    except TypeError as error:
-        raise DamageError(f"{place} is not a card of a selection: {error}") from None
+    card = decode(Card, value, place=place)
     if (card.name, card.rows) != (name, snapshot.header.rows):
         raise DamageError(f"{place} is the card of {card.name!r}, in a store of {card.rows:,} rows")
     return card

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from store.selections.csv_safe import STORE_ID, neutral_cell
+from store.storage.atomic_file import replaced
 
 if TYPE_CHECKING:
     from store.selections.export_rows import SelectedRows
@@ -44,12 +45,8 @@ def write_annotator_file(rows: "SelectedRows", out: Path) -> None:
         ".csv": _write_csv,
         ".parquet": _write_parquet,
     }
-    temporary = out.with_name(f".{out.name}.tmp")
-    try:
+    with replaced(out) as temporary:
         writers[out.suffix](rows, temporary)
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def labelling_configuration(classes: Sequence[str]) -> str:

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from store.errors import DamageError, StoreMissingError
+from store.errors import DamageError
 from store.format.family import Family
 from store.format.names import CORPUS, GOLD
 from store.format.record import Record
-from store.format.shard import BATCH_ROWS
+from store.format.shard import BATCH_ROWS, REMEDY, damage_named, open_shard
 from store.gold.held import HeldGold
 from store.rows.order import Rows
 from store.snapshot import Snapshot
@@ -120,23 +120,12 @@ class FamilyRows:
 
 def _read(family: Family, record: Record, part: Slice, indices: list[int]) -> list[pa.RecordBatch]:
     """The columns at ``indices`` of some batches of one shard."""
-    name = f"{family.path}/{record.file}"
-    try:
-        buffer = family.storage.read(name)
-        if buffer.size != record.bytes:
-            raise DamageError(
-                f"{family.storage.location}/{name} has {buffer.size:,} bytes and its record says {record.bytes:,}"
-            )
-        reader = pa.ipc.open_file(buffer, options=pa.ipc.IpcReadOptions(included_fields=indices, use_threads=False))
-        if reader.num_record_batches != -(-record.rows // BATCH_ROWS):
-            raise DamageError(f"{family.storage.location}/{name} has not the {record.rows:,} rows that its record says")
+    reader = open_shard(family, record, columns=indices, threads=False)
+    if reader.num_record_batches != -(-record.rows // BATCH_ROWS):
+        place = f"{family.location}/{record.file}"
+        raise DamageError(f"{place} has not the {record.rows:,} rows that its record says; {REMEDY}")
+    with damage_named(family, record):
         return [reader.get_batch(number) for number in range(part.first, part.stop)]
-    except StoreMissingError:
-        raise DamageError(
-            f"{family.storage.location}/{name} is missing, and its record says that it is committed"
-        ) from None
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise DamageError(f"{family.storage.location}/{name} is damaged: {error}") from None
 
 
 class _Scan:

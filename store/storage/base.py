@@ -1,8 +1,8 @@
-"""The verbs that every place of a store knows: read, list, put, put-if-absent, remove a dead writer's file.
+"""The operations of every storage: open, list, stage, put-if-absent, remove a dead writer's file.
 
-Names are relative to the store's root and use ``/``. Nothing else in the house touches a path of a store.
-A file appears under its name whole or not at all: it is written to a temporary place first (`Storage.stage`), made
-durable, and then renamed (`Staged.publish`). This module knows nothing of Arrow schemas, shards or records.
+Names are relative to the store's root and use ``/``. No other module touches a path of a store.
+A file appears under its name whole or not at all: it is staged first (`Storage.stage`), made durable, and then made
+visible (`Staged.publish`). This module knows nothing of Arrow schemas, shards or records.
 """
 
 import hashlib
@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.fs as pafs
 
 TEMPORARY = "tmp"
 
@@ -64,17 +63,39 @@ class Staged(io.RawIOBase):
 
 
 class Storage(ABC):
-    """A place for the files of one store."""
+    """The files of one store.
+
+    A storage defines `open`, `list`, `stage`, `put_if_absent` and `remove_dead`; the rest follows from them.
+
+    Attributes:
+        location: where the store is, as the user said it; for messages.
+    """
 
     location: str
 
+    @property
+    def address(self) -> str | None:
+        """What `store.storage.open_storage` finds the same files by in another process; None if only this one can."""
+        return None
+
     @abstractmethod
-    def read(self, name: str) -> pa.Buffer:
-        """The whole file ``name`` (memory-mapped where the place allows).
+    def open(self, name: str) -> pa.NativeFile:
+        """The file ``name`` for reads at any place; it is not copied if the storage can map it into memory.
+
+        A storage that can read ranges wraps them: Arrow reads the end of a shard, then the columns it needs.
 
         Raises:
             StoreMissingError: there is no such file.
         """
+
+    def read(self, name: str) -> pa.Buffer:
+        """The whole file ``name``.
+
+        Raises:
+            StoreMissingError: there is no such file.
+        """
+        with self.open(name) as file:
+            return file.read_buffer()
 
     @abstractmethod
     def list(self, folder: str) -> list[str]:
@@ -100,10 +121,6 @@ class Storage(ABC):
             name: the file.
             unless: asked when the writer is known to be gone; the file stays where it says True.
         """
-
-    @abstractmethod
-    def arrow_files(self, names: Sequence[str]) -> tuple[pafs.FileSystem, Sequence[str]]:
-        """A file system and the paths in it under which pyarrow finds ``names``."""
 
     def put(self, name: str, data: bytes) -> None:
         """Write ``data`` under ``name``, replacing what is there in one step."""

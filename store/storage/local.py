@@ -14,13 +14,13 @@ import os
 import platform
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.fs as pafs
 
 from store.errors import StoreError, StoreFullError, StoreMissingError
+from store.storage import atomic_file
 from store.storage.base import TEMPORARY, Staged, Storage
 
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
@@ -37,11 +37,16 @@ class LocalStorage(Storage):
         self.root = Path(root)
         self.location = str(root)
 
-    def read(self, name: str) -> pa.Buffer:
-        """The whole file, memory-mapped."""
+    @property
+    def address(self) -> str:
+        """The folder."""
+        return str(self.root)
+
+    def open(self, name: str) -> pa.NativeFile:
+        """The file, memory-mapped as a whole."""
         try:
             with pa.memory_map(str(self.root / name)) as file:
-                return file.read_buffer()
+                return pa.BufferReader(file.read_buffer())
         except (FileNotFoundError, NotADirectoryError):
             raise StoreMissingError(f"{self.location}: there is no file {name}") from None
 
@@ -128,10 +133,6 @@ class LocalStorage(Storage):
             return False
         return True
 
-    def arrow_files(self, names: Sequence[str]) -> tuple[pafs.FileSystem, Sequence[str]]:
-        """The local file system, memory-mapped."""
-        return pafs.LocalFileSystem(use_mmap=True), [str((self.root / name).absolute()) for name in names]
-
     def publish(self, temporary: Path, name: str) -> None:
         """Rename a durable temporary file to ``name`` and make the rename durable."""
         target = self.root / name
@@ -143,14 +144,10 @@ class LocalStorage(Storage):
 
     def fsync(self, descriptor: int) -> None:
         """Wait until a file or folder is on the disk."""
-        os.fsync(descriptor)
+        atomic_file.fsync(descriptor)
 
     def _fsync_folder(self, folder: Path) -> None:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            self.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        atomic_file.sync(folder, fsync=self.fsync)
 
     def _make_folder(self, folder: Path) -> None:
         if folder.is_dir():

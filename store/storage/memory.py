@@ -1,43 +1,35 @@
-"""A store in this process's memory, on fsspec: for tests and small experiments. Gone when the process ends."""
+"""A store in this process's memory: for tests and small experiments. Gone when the process ends."""
 
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pyarrow as pa
-import pyarrow.fs as pafs
 
 from store.errors import StoreMissingError
 from store.storage.base import Staged, Storage
 
 
 class MemoryStorage(Storage):
-    """A folder of fsspec's memory file system, which no other `MemoryStorage` shares."""
+    """A dict of names and bytes, which no other `MemoryStorage` shares."""
 
     def __init__(self) -> None:
-        from fsspec.implementations.memory import MemoryFileSystem
-
-        self._fs = MemoryFileSystem()
-        self._root = f"/{uuid.uuid4().hex}"
+        self._files: dict[str, bytes] = {}
         self._lock = threading.Lock()
-        self.location = f"memory:/{self._root}"
+        self.location = f"memory://{uuid.uuid4().hex}"
 
-    def _path(self, name: str) -> str:
-        return f"{self._root}/{name}"
-
-    def read(self, name: str) -> pa.Buffer:
-        """The whole file."""
+    def open(self, name: str) -> pa.NativeFile:
+        """The bytes themselves, not copied."""
         try:
-            return pa.py_buffer(self._fs.cat_file(self._path(name)))
-        except FileNotFoundError:
+            return pa.BufferReader(self._files[name])
+        except KeyError:
             raise StoreMissingError(f"{self.location}: there is no file {name}") from None
 
     def list(self, folder: str) -> list[str]:
         """Names directly in ``folder``, sorted."""
-        path = self._path(folder).rstrip("/")
-        if not self._fs.isdir(path):
-            return []
-        return sorted(entry.rsplit("/", 1)[1] for entry in self._fs.ls(path, detail=False))
+        before = f"{folder}/" if folder else ""
+        names = [*self._files]  # at once: other threads may be writing
+        return sorted({name[len(before) :].split("/", 1)[0] for name in names if name.startswith(before)})
 
     def stage(self) -> Staged:
         """A buffer."""
@@ -46,29 +38,24 @@ class MemoryStorage(Storage):
     def put_if_absent(self, name: str, data: bytes) -> bool:
         """Exclusive under a lock."""
         with self._lock:
-            if self._fs.exists(self._path(name)):
-                held = self._fs.cat_file(self._path(name))
-                if len(held) >= len(data) or not data.startswith(held):
-                    return False
-            self._fs.pipe_file(self._path(name), data)
+            held = self._files.get(name)
+            if held is not None and (len(held) >= len(data) or not data.startswith(held)):
+                return False
+            self._files[name] = bytes(data)
             return True
 
     def remove_dead(self, name: str, *, unless: Callable[[], bool] = lambda: False) -> bool:
         """Nobody who lives holds a file here: what is not published is only a buffer."""
         with self._lock:
-            if not self._fs.isfile(self._path(name)) or unless():
+            if name not in self._files or unless():
                 return False
-            self._fs.rm_file(self._path(name))
+            del self._files[name]
             return True
-
-    def arrow_files(self, names: Sequence[str]) -> tuple[pafs.FileSystem, Sequence[str]]:
-        """The memory file system, wrapped."""
-        return pafs.PyFileSystem(pafs.FSSpecHandler(self._fs)), [self._path(name) for name in names]
 
     def publish(self, data: bytes, name: str) -> None:
         """Make ``data`` visible under ``name``."""
         with self._lock:
-            self._fs.pipe_file(self._path(name), data)
+            self._files[name] = data
 
 
 class _MemoryStaged(Staged):

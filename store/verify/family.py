@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from store.errors import DamageError
+from store.format.decode import decoded
 from store.format.family import CARD, MANIFEST, Family
 from store.format.findings import Finding, Kind
 from store.format.json_file import Value, copy_name, read_small, to_json
@@ -147,8 +148,8 @@ class FamilyCheck:
         if value is None:
             return None, problem
         try:
-            record = Record(**value)
-        except TypeError as error:
+            record = decoded(Record, value)
+        except ValueError as error:
             return None, f"is not a record: {error}"
         problem = self._misfit(record, shard)
         return (None, problem) if problem else (record, "")

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from store.errors import DamageError
 from store.families.gold import gold_schema, gold_statistics
+from store.format.decode import decoded
 from store.format.family import Family
 from store.format.findings import Finding, Kind
 from store.format.json_file import read_small
@@ -77,8 +78,8 @@ def _read_record(snapshot: Snapshot, name: str) -> tuple[Record | None, Kind, st
         kind = Kind.UNFINISHED if problem == "is cut short" else Kind.DAMAGED
         return None, kind, problem
     try:
-        record = Record(**value)
-    except TypeError as error:
+        record = decoded(Record, value)
+    except ValueError as error:
         return None, Kind.DAMAGED, f"is not a record: {error}"
     if record.shard != number or number == 0 or generation:
         return None, Kind.DAMAGED, f"is the record of round {record.shard}, and a round has one record and no other"

@@ -20,7 +20,6 @@ from store.format.findings import Finding, Kind
 from store.format.names import REJECTS
 from store.snapshot import Snapshot
 from store.storage import Storage
-from store.storage.local import LocalStorage
 from store.verify.verify import readable_header, verify
 
 Tick = Callable[[str, int, int | None], None]
@@ -49,7 +48,7 @@ def verify_store(storage: Storage, *, tick: Tick = lambda *_: None) -> Verificat
     """Check every hash, row number, fingerprint and alignment of the store at ``storage``.
 
     Args:
-        storage: where; on a disk it is read in a process of its own.
+        storage: where; it is read in a process of its own, if another process can open it.
         tick: told how many data files were read.
 
     Raises:
@@ -65,8 +64,8 @@ def verify_store(storage: Storage, *, tick: Tick = lambda *_: None) -> Verificat
         tick("verifying", len(read), max(len(read), expected))
         return True
 
-    if isinstance(storage, LocalStorage):
-        findings = _verify_in_children(str(storage.root), before)
+    if storage.address is not None:
+        findings = _verify_in_children(storage.address, before)
     else:
         findings = list(verify(storage, before=before))
     return Verification(findings=findings, files=len(read))

@@ -129,7 +129,7 @@ def _record_of_data(snapshot: Snapshot, family: Family, shard: int) -> Record | 
             record = Record(shard=shard, first_row=first, rows=stop - first, file=name, bytes=data.size, sha256=sha256)
             rows = read_shard(family, record)
             record = dataclasses.replace(record, statistics=shard_statistics(family.path, rows))
-        except (TypeError, KeyError, OSError, StoreError, pa.ArrowException):
+        except (TypeError, ValueError, KeyError, OSError, StoreError, pa.ArrowException):
             continue  # a file of another kind, whoever put it there
         if check_shard(snapshot, family, record) is None:
             made.append(record)

@@ -2,11 +2,10 @@
 
 import enum
 import errno
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NoReturn, TypeVar
 
 import pyarrow as pa
-import pyarrow.fs as pafs
 
 from store.storage import Staged, Storage
 
@@ -107,6 +106,13 @@ class FaultyStorage(Storage):
 
         return self.call(f"read {name}", lambda: self.inner.read(name), half)
 
+    def open(self, name: str) -> pa.NativeFile:
+        def half() -> pa.NativeFile:
+            buffer = self.inner.read(name)
+            return pa.BufferReader(buffer.slice(0, buffer.size // 2))
+
+        return self.call(f"open {name}", lambda: self.inner.open(name), half)
+
     def list(self, folder: str) -> list[str]:
         def half() -> list[str]:
             names = self.inner.list(folder)
@@ -134,9 +140,6 @@ class FaultyStorage(Storage):
                 self._inside = False
 
         return self.call(f"remove_dead {name}", whole)
-
-    def arrow_files(self, names: Sequence[str]) -> tuple[pafs.FileSystem, Sequence[str]]:
-        return self.call("arrow_files", lambda: self.inner.arrow_files(names))
 
 
 class FaultyStaged(Staged):

@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from engine.errors import TrainingError
 from engine.training.distributed import Ranks
-from engine.training.output.checkpoint import sync
-from engine.training.output.run_folder import UNFINISHED_WEIGHTS, WEIGHTS, RunFolder
+from engine.training.output.run_folder import WEIGHTS, RunFolder
 from store import Store
 from store.selections.selection import chosen_rows
 from store.sql.conditions import views_read
+from store.storage.atomic_file import replaced
 
 Weights = npt.NDArray[np.float32]
 
@@ -27,10 +27,9 @@ def frozen_weights(
     """
     path = folder.path / WEIGHTS
     if ranks.is_first and not (folder.has_begun and path.exists()):
-        temporary = folder.path / UNFINISHED_WEIGHTS
-        np.save(temporary, weigh(store, expression, labels=labels, select=select))
-        sync(temporary)
-        temporary.replace(path)
+        weights = weigh(store, expression, labels=labels, select=select)
+        with replaced(path) as temporary, temporary.open("wb") as file:
+            np.save(file, weights)
     ranks.meet()
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]

@@ -8,9 +8,7 @@ A checkpoint is written beside its place, synced, and renamed. The last one that
 points to it. Random numbers need no state: each step seeds its own from the seed, the step and the rank.
 """
 
-import hashlib
 import logging
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -23,8 +21,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine.errors import TrainingError
+from engine.models.files import sha256_of
 from store.errors import DamageError
 from store.format.json_file import parse_json, to_json
+from store.storage.atomic_file import sync
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 _NAME = re.compile(r"\d{8,}")
@@ -82,7 +82,7 @@ class Checkpoints:
         for name, tensors in ((MODEL, checkpoint.model), (OPTIMIZER, checkpoint.optimizer)):
             self._wrote(name)
             _save(tensors, made / name)
-        hashes = {name: _sha256(made / name) for name in (MODEL, OPTIMIZER)}
+        hashes = {name: sha256_of(made / name) for name in (MODEL, OPTIMIZER)}
         self._wrote(STATE)
         (made / STATE).write_bytes(to_json({**checkpoint.state, "sha256": hashes}))
         for path in (*made.iterdir(), made):
@@ -122,7 +122,7 @@ class Checkpoints:
             state = parse_json((place / STATE).read_bytes(), str(place / STATE))
             hashes = state.pop("sha256")
             for name in (MODEL, OPTIMIZER):
-                if _sha256(place / name) != hashes[name]:
+                if sha256_of(place / name) != hashes[name]:
                     raise ValueError(f"{name} has another sha256 than {STATE} says")
             return Checkpoint(model=load_file(place / MODEL), optimizer=load_file(place / OPTIMIZER), state=state)
         except DamageError:
@@ -154,17 +154,3 @@ def _save(tensors: Tensors, file: Path) -> None:
             f"{file} could not be written: {error}. Make space, and run the same command again to go on from the last "
             "checkpoint"
         ) from None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sync(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import TrainingError
+from store.storage.atomic_file import write_file
 
 METRICS = "metrics.jsonl"
 NONE, TENSORBOARD = "none", "tensorboard"
@@ -37,9 +38,7 @@ class MetricsLog:
         writer = tensorboard_writer(report_to)
         path = folder / METRICS
         kept = [line for line in read_lines(path) if line["step"] <= step]
-        temporary = path.with_name(f".{METRICS}")
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        temporary.replace(path)
+        write_file(path, "".join(json.dumps(line) + "\n" for line in kept))
         self._file = path.open("a")
         self._board = writer(str(folder / "tensorboard"), purge_step=step + 1) if writer else None
 

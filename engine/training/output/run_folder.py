@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import TrainingError
+from store.storage.atomic_file import is_unfinished, remove_unfinished, write_file
 
 RUN, DONE, CHECKPOINTS = "run.json", "training.json", "checkpoints"
-WEIGHTS, UNFINISHED_WEIGHTS = "weights.npy", "weights.unfinished.npy"
+WEIGHTS = "weights.npy"
 MODEL_BEFORE = ".model-"  # of a folder in which the model is written before it is put in its place
 _LOCK = ".lock"
-_BEFORE_RUN = {_LOCK, f".{RUN}", WEIGHTS, UNFINISHED_WEIGHTS}
+_BEFORE_RUN = {_LOCK, WEIGHTS, f".{RUN}", "weights.unfinished.npy"}  # the last two are what earlier versions left
 
 
 class RunFolder:
@@ -39,7 +40,7 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise TrainingError(f"{out} is a file; name a folder with --out")
         inside = {entry.name for entry in self.path.iterdir()} if self.path.exists() else set()
-        if inside - _BEFORE_RUN and RUN not in inside:
+        if RUN not in inside and not all(name in _BEFORE_RUN or is_unfinished(name) for name in inside):
             raise TrainingError(f"{out} is not empty, and no training was begun in it; name a new folder with --out")
 
     @property
@@ -91,11 +92,9 @@ class RunFolder:
             )
 
     def begin(self, asked: dict[str, Any]) -> None:
-        """Write down what was asked, once."""
+        """Write down what was asked, once; it is on the disk before any checkpoint is."""
         if not self.has_begun:
-            temporary = self.path / f".{RUN}"
-            temporary.write_text(json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
-            temporary.replace(self.path / RUN)
+            write_file(self.path / RUN, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -112,4 +111,5 @@ class RunFolder:
                 raise TrainingError(f"another run is at work in {self.path}; wait for it, or end it") from None
             for left in self.path.glob(f"{MODEL_BEFORE}*"):
                 shutil.rmtree(left)
+            remove_unfinished(self.path)
             yield

@@ -11,9 +11,9 @@ from engine.errors import TrainingError
 from engine.evaluation.evaluate import Evaluation
 from engine.models.classifier import Classifier, parameters, save_classifier
 from engine.training.loop import LoopConfig
-from engine.training.output.checkpoint import sync
 from engine.training.output.run_folder import DONE, MODEL_BEFORE
 from engine.training.state import Best, EpochReport
+from store.storage.atomic_file import sync, write_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,9 +94,7 @@ def save_evaluation(trained: Trained) -> None:
     """Write down a later evaluation of a model that is done."""
     file = Path(trained.out) / DONE
     report = {**json.loads(file.read_text()), **dataclasses.asdict(trained)}
-    temporary = file.with_name(f".{DONE}")
-    temporary.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
-    temporary.replace(file)
+    write_file(file, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_trained(folder: Path, *, rank: int) -> Trained:
