@@ -7,7 +7,6 @@ the shards that are missing. Killed anywhere and run again, it gives the same by
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -21,7 +20,7 @@ from engine.inputs.formats import expand
 from engine.progress import Tick, silent
 from store import Store
 from store.families.rejects import rejects_schema
-from store.format.header import Header, create_header, read_header
+from store.format.header import Header, InputEntry, create_header, read_header
 from store.format.names import REJECTS, RESERVED_COLUMNS
 from store.format.shard import ShardWriter
 from store.storage import Storage
@@ -128,15 +127,15 @@ def check_inputs(store: Store, files: Sequence[str]) -> list[SeenFile]:
     return [_check_input(store, file, entry) for file, entry in zip(files, held, strict=True)]
 
 
-def _check_input(store: Store, file: str, entry: dict[str, Any]) -> SeenFile:
+def _check_input(store: Store, file: str, entry: InputEntry) -> SeenFile:
     if not Path(file).exists():
         raise InputError(f"{store.location} needs its input {file}, and it is not there")
     seen = see(file)
-    now = describe_input(file)
-    if now["sha256"] != entry["sha256"]:
+    size, sha256 = describe_input(file)
+    if sha256 != entry["sha256"]:
         raise InputError(
             f"{file} has changed since {store.location} was begun: {entry['size']:,} bytes with sha256 "
-            f"{entry['sha256'][:16]} then, {now['size']:,} bytes with {now['sha256'][:16]} now. "
+            f"{entry['sha256'][:16]} then, {size:,} bytes with {sha256[:16]} now. "
             "Restore it, or label into a new store"
         )
     return seen

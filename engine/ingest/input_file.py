@@ -1,11 +1,10 @@
 """An input file as it was when it was first looked at: whether it is still the same one can be asked at any time."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from engine.errors import InputError
+from store.storage.file_hash import sha256_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +46,14 @@ def see(path: str) -> SeenFile:
     return SeenFile(path=path, size=now.st_size, modified=now.st_mtime_ns, number=now.st_ino)
 
 
-def describe_input(file: str) -> dict[str, Any]:
-    """Path, size in bytes and sha256 of an input file.
+def describe_input(file: str) -> tuple[int, str]:
+    """Size in bytes and sha256 of an input file.
 
     Raises:
         InputError: it cannot be read.
     """
     try:
-        with Path(file).open("rb") as source:
-            digest = hashlib.file_digest(source, "sha256").hexdigest()
-        return {"path": file, "size": Path(file).stat().st_size, "sha256": digest}
+        digest = sha256_of(Path(file))
+        return Path(file).stat().st_size, digest
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}") from error

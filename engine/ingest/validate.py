@@ -7,7 +7,6 @@ shards, and writes nothing else.
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +21,7 @@ from engine.inputs.classes import MAX_CLASSES, indexer
 from engine.inputs.columns import ColumnNames
 from engine.progress import Tick
 from store.families.rejects import rejects_schema
+from store.format.header import InputEntry
 from store.format.shard import ShardWriter
 
 _REJECTS_AT_ONCE = 1 << 16
@@ -55,7 +55,7 @@ class Survey:
     """
 
     files: list[SeenFile] = field(default_factory=list)
-    inputs: list[dict[str, Any]] = field(default_factory=list)
+    inputs: list[InputEntry] = field(default_factory=list)
     extras: list[dict[str, pa.DataType]] = field(default_factory=list)
     labels: set[str] = field(default_factory=set)
     rows: int = 0
@@ -137,7 +137,8 @@ def survey_files(sources: Sequence[Source], *, names: Names, rejects: Rejects, t
         for source in sources:
             seen = see(source.path)
             survey.files.append(seen)
-            survey.inputs.append({**describe_input(source.path), "path": source.name, "rows": 0, "rejected": 0})
+            path, size, sha256 = source.name, *describe_input(source.path)
+            survey.inputs.append({"path": path, "size": size, "sha256": sha256, "rows": 0, "rejected": 0})
             for block in read_blocks(source.path, source.columns, name=source.name):
                 _survey_block(block, survey, names=names, rejects=rejects, finder=finder)
                 any_id = any_id or block.columns.id is not None

@@ -10,6 +10,7 @@ from pathlib import Path
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import ModelError
+from store.storage.file_hash import sha256_of
 
 _WEIGHTS = "*.safetensors"
 _FILES = ["*.json", _WEIGHTS, "*.txt", "*.model"]
@@ -61,12 +62,6 @@ def weights_sha256(folder: Path) -> str:
     """Hash of the safetensors file; over their hashes, in the order of their names, where there are several."""
     hashes = [sha256_of(path) for path in sorted(folder.glob("*.safetensors"))]
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file's bytes, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def quiet_transformers() -> None:

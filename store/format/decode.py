@@ -34,7 +34,7 @@ class WrongTypeError(ValueError):
 
     def inside(self, outer: str) -> "WrongTypeError":
         """The same, said of the value whose part ``outer`` this one is about."""
-        joint = "." if self.field and not self.field.startswith("[") else ""
+        joint = "." if self.field and not self.field.startswith(("[", ".")) else ""
         return WrongTypeError(self.problem, f"{outer}{joint}{self.field}")
 
 

@@ -95,8 +95,6 @@ def parse_header(storage: Storage, raw: dict[str, Any]) -> Header:
     version, place = raw.get("format_version"), f"{storage.location}/{HEADER}"
     if version is None:
         raise DamageError(f"{place} is damaged: it says no format version")
-    if type(version) is not int:
-        raise DamageError(f"{place} is damaged: format_version is {version!r}, and must be a whole number")
     if version != FORMAT_VERSION:
         raise FormatError(
             f"{storage.location} has format version {version}, and this program knows {FORMAT_VERSION}; update it"

@@ -7,7 +7,7 @@ of notes and nothing else.
 import contextlib
 import time
 import uuid
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from store.errors import DamageError
 from store.format.decode import decode
@@ -61,8 +61,8 @@ class RunNotes(TypedDict):
     """The notes of one run, besides what it is."""
 
     started: str
-    shards: list[ShardNote]
-    summary: dict[str, Any] | None
+    shards: NotRequired[list[ShardNote]]
+    summary: NotRequired[dict[str, Any] | None]
 
 
 def read_runs(storage: Storage) -> list[RunNotes]:
@@ -77,6 +77,5 @@ def read_runs(storage: Storage) -> list[RunNotes]:
 
 def shard_seconds(storage: Storage) -> dict[tuple[str, int], float]:
     """Seconds that each shard took in the run that committed it, by family path and shard; unknown ones are absent."""
-    return {
-        (shard["family"], shard["shard"]): shard["seconds"] for run in read_runs(storage) for shard in run["shards"]
-    }
+    shards = (shard for run in read_runs(storage) for shard in run.get("shards", []))
+    return {(shard["family"], shard["shard"]): shard["seconds"] for shard in shards}

@@ -9,7 +9,7 @@ from store.storage.base import TEMPORARY, Staged, Storage
 from store.storage.local import LocalStorage
 from store.storage.memory import MemoryStorage
 
-__all__ = ["TEMPORARY", "LocalStorage", "MemoryStorage", "Staged", "Storage", "open_storage"]
+__all__ = ["SCHEMES", "TEMPORARY", "LocalStorage", "MemoryStorage", "Staged", "Storage", "open_storage"]
 
 
 def _local(url: str) -> Storage:

@@ -21,10 +21,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine.errors import TrainingError
-from engine.models.files import sha256_of
 from store.errors import DamageError
 from store.format.json_file import parse_json, to_json
 from store.storage.atomic_file import sync
+from store.storage.file_hash import sha256_of
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 _NAME = re.compile(r"\d{8,}")

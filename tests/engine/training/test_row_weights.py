@@ -10,7 +10,7 @@ from store_factory import EXTRAS, add_corpus, add_labels, make_store, repair_lab
 from engine.errors import TrainingError
 from engine.training.data.row_weights import frozen_weights, weigh, weights_sha256
 from engine.training.distributed import Ranks
-from engine.training.output.run_folder import UNFINISHED_WEIGHTS, WEIGHTS, RunFolder
+from engine.training.output.run_folder import WEIGHTS, RunFolder
 from store.errors import QueryError
 from store.gold.fingerprint import fingerprints
 from store.rows.row_set import RowSet
@@ -214,12 +214,11 @@ def test_a_run_that_had_not_begun_weighs_anew(tmp_path):
     """It was killed between its weights and its beginning."""
     made = make_store(rows=ROWS, labels=["bert"])
     np.save(tmp_path / WEIGHTS, np.full(ROWS, 9, np.float32))
-    (tmp_path / UNFINISHED_WEIGHTS).write_bytes(b"half")
     folder = RunFolder(str(tmp_path))
     weights = frozen(folder, made)
     assert np.array_equal(weights, weigh(made, "confidence", labels=("bert",), select=None))
     assert np.array_equal(np.load(tmp_path / WEIGHTS), weights)
-    assert not (tmp_path / UNFINISHED_WEIGHTS).exists()
+    assert [path.name for path in tmp_path.iterdir()] == [WEIGHTS]
 
 
 def test_every_rank_has_the_weights_of_the_first(tmp_path):

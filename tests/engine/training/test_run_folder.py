@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import TrainingError
-from engine.training.output.run_folder import DONE, RUN, UNFINISHED_WEIGHTS, WEIGHTS, RunFolder
+from engine.training.output.run_folder import DONE, RUN, WEIGHTS, RunFolder
 from engine.training.run import flat_names
+from store.storage import atomic_file
 
+UNFINISHED = [f".{RUN}.{'0a' * 16}.tmp", f".{WEIGHTS}.{'f1' * 16}.tmp"]
 ASKED = {"loop.seed": 0, "loop.learning_rate": 2e-4, "classes": ["negative", "positive"], "select": None}
 
 
@@ -62,14 +65,16 @@ def test_a_file_is_refused(tmp_path):
         RunFolder(str(tmp_path / "out"))
 
 
-@pytest.mark.parametrize("left", [[], [".lock"], [f".{RUN}"], [WEIGHTS], [".lock", WEIGHTS, UNFINISHED_WEIGHTS]])
+@pytest.mark.parametrize(
+    "left", [[], [".lock"], [f".{RUN}"], [WEIGHTS], [".lock", WEIGHTS, "weights.unfinished.npy"], UNFINISHED]
+)
 def test_a_run_that_was_killed_before_it_began_leaves_a_folder_to_begin_in(tmp_path, left):
     for name in left:
         (tmp_path / name).write_text("half")
     folder = begun(tmp_path)
     folder.check(ASKED)
     assert json.loads((tmp_path / RUN).read_text()) == ASKED
-    assert not (tmp_path / f".{RUN}").exists()
+    assert not any(path.name in UNFINISHED for path in tmp_path.iterdir())
 
 
 def test_a_run_that_has_begun_may_have_anything_beside_it(tmp_path):
@@ -83,6 +88,27 @@ def test_a_run_that_has_begun_may_have_anything_beside_it(tmp_path):
 
 
 # what was asked
+
+
+def test_what_was_asked_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """Else a power cut could leave it empty, while the checkpoints that follow survive."""
+    steps, replace = [], Path.replace
+
+    def fsync(descriptor):
+        path = Path(f"/proc/self/fd/{descriptor}").resolve()
+        steps.append(f"sync {path.name}" if path.is_dir() else f"sync {path.stat().st_size} bytes")
+
+    def rename(path, target):
+        steps.append(f"rename to {target.name}")
+        return replace(path, target)
+
+    monkeypatch.setattr(atomic_file, "sync_files", True)
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", rename)
+    begun(tmp_path)
+    size = (tmp_path / RUN).stat().st_size
+    assert steps == [f"sync {size} bytes", f"rename to {RUN}", f"sync {tmp_path.name}"]
+    assert json.loads((tmp_path / RUN).read_text()) == ASKED
 
 
 def test_what_was_asked_is_written_once(tmp_path):

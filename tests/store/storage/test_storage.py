@@ -17,16 +17,20 @@ from pathlib import Path
 from threading import Barrier, Event
 from typing import Any
 
+import pyarrow.fs as pafs
 import pytest
+from object_storage import ObjectStorage
 from store_factory import NoWaitStorage
 
 from store.errors import StoreError, StoreFullError, StoreMissingError
-from store.storage import TEMPORARY, LocalStorage, MemoryStorage, Storage, open_storage
+from store.storage import SCHEMES, TEMPORARY, LocalStorage, MemoryStorage, Storage, open_storage
+from store.storage.arrow_files import arrow_files
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "memory", "objects"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    return LocalStorage(tmp_path / "deep" / "a.store") if request.param == "local" else MemoryStorage()
+    kinds = {"local": lambda: LocalStorage(tmp_path / "deep" / "a.store"), "memory": MemoryStorage}
+    return {**kinds, "objects": ObjectStorage}[request.param]()
 
 
 @pytest.fixture
@@ -103,7 +107,7 @@ WHOLE = b'{"shard": 7}\n'
 
 
 @pytest.mark.parametrize("links", [True, False])
-@pytest.mark.parametrize("kind", [NoWaitStorage, MemoryStorage])
+@pytest.mark.parametrize("kind", [NoWaitStorage, MemoryStorage, ObjectStorage])
 def test_what_a_killed_writer_began_is_completed_with_equal_data_and_kept_from_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool, kind: Any
 ) -> None:
@@ -196,12 +200,40 @@ def test_no_verb_leaves_a_temporary_file(storage: Storage, monkeypatch: pytest.M
 def test_arrow_files_are_those_that_were_put(storage: Storage) -> None:
     storage.put("f/a", b"one")
     storage.put("f/b", b"two")
-    filesystem, paths = storage.arrow_files(["f/b", "f/a"])
-    read = []
-    for path in paths:
-        with filesystem.open_input_file(path) as file:
-            read.append(file.read())
-    assert read == [b"two", b"one"]
+    filesystem = arrow_files(storage)
+    for opened in (filesystem.open_input_file, filesystem.open_input_stream):
+        with opened("f/b") as file:
+            assert file.read() == b"two"
+    one, none = filesystem.get_file_info(["f/a", "f/c"])
+    assert (one.size, one.type, none.type) == (3, pafs.FileType.File, pafs.FileType.NotFound)
+    with pytest.raises(NotImplementedError):
+        filesystem.open_output_stream("f/d")
+
+
+def test_a_file_is_read_at_any_place(storage: Storage) -> None:
+    storage.put("f/a", bytes(range(100)))
+    with storage.open("f/a") as file:
+        assert file.size() == 100
+        assert file.read_at(3, 50) == bytes([50, 51, 52])
+        assert file.read_at(50, 90) == bytes(range(90, 100))
+        assert file.read_at(2, 0) == bytes([0, 1])
+        file.seek(40)
+        assert file.read(2) == bytes([40, 41])
+
+
+def test_what_was_opened_outlives_the_file_that_is_closed(storage: Storage) -> None:
+    storage.put("f/a", b"first")
+    with storage.open("f/a") as file:
+        data = file.read_buffer()
+    storage.put("f/a", b"other")
+    assert data.to_pybytes() == b"first"
+
+
+@pytest.mark.parametrize("name", ["nothing", "folder/nothing", "file/below"])
+def test_a_missing_file_is_named_when_it_is_opened(storage: Storage, name: str) -> None:
+    storage.put("file", b"")
+    with pytest.raises(StoreMissingError, match=name):
+        storage.open(name)
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK])
@@ -723,8 +755,25 @@ def test_storage_at_takes_paths_and_storages(tmp_path: Path) -> None:
 
 
 def test_a_url_is_refused_by_its_scheme() -> None:
-    with pytest.raises(StoreMissingError, match=r"s3://bucket/x: stores at s3:// are not supported; give a folder"):
+    with pytest.raises(
+        StoreMissingError, match=r"s3://bucket/x: stores at s3:// are not supported; give a folder.*file://"
+    ):
         open_storage("s3://bucket/x")
+
+
+def test_a_url_is_opened_by_what_its_scheme_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = open_storage(f"file://{tmp_path}/a%20store")
+    assert made.address == str(tmp_path / "a store")
+    bucket = ObjectStorage()
+    monkeypatch.setitem(SCHEMES, "objects", lambda url: bucket if url == "objects://bucket/x" else None)
+    assert open_storage("objects://bucket/x") is bucket
+
+
+def test_another_process_can_open_what_is_on_a_disk(local: LocalStorage) -> None:
+    local.put("f/a", b"1")
+    assert local.address is not None
+    assert open_storage(local.address).read("f/a").to_pybytes() == b"1"
+    assert MemoryStorage().address is None
 
 
 def test_a_file_that_is_replaced_while_it_is_asked_whether_it_is_needed_stays(local: LocalStorage) -> None:
