@@ -106,10 +106,14 @@ def _refused_by_file(store: Store) -> dict[str, npt.NDArray[np.int64]]:
     Raises:
         DamageError: the file of refused rows is damaged; with other rows the corpus would come out wrong.
     """
+    file = f"{store.location}/{REJECTS}/{store.header.rejects['file']}"
+    remedy = f"`engine verify {store.location} --repair` makes it again"
     if (problem := check_rejects(store.storage, store.header)) is not None:
-        file = f"{store.location}/{REJECTS}/{store.header.rejects['file']}"
-        raise DamageError(f"{file} {problem.text}; `engine verify {store.location} --repair` makes it again")
-    rejects = store.rejects().to_table(columns=["file", "source_row"])
+        raise DamageError(f"{file} {problem.text}; {remedy}")
+    try:
+        rejects = store.rejects().to_table(columns=["file", "source_row"])
+    except pa.ArrowException as error:
+        raise DamageError(f"{file} is damaged: {error}; {remedy}") from None
     files = rejects.column("file").combine_chunks().dictionary_encode()
     rows = rejects.column("source_row").to_numpy()
     numbers = files.indices.to_numpy()

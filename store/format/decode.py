@@ -144,9 +144,13 @@ def _dataclass(kind: Any) -> _Read:
     readers = {one.name: _reader(hints[one.name]) for one in fields(kind) if one.init}
     defaults = {one.name for one in fields(kind) if not (one.default is MISSING and one.default_factory is MISSING)}
     needed = readers.keys() - defaults
+    names = tuple(readers)
+    types_alone = tuple(_type_alone(hints[name]) for name in names)
 
     def read(value: Any) -> Any:
         _check_object(value)
+        if tuple(map(type, value.values())) == types_alone and tuple(value) == names:
+            return kind(**value)  # as it was written: nothing to look into
         if value.keys() != readers.keys():
             _check_names(value, needed, readers.keys())
         try:
@@ -156,6 +160,13 @@ def _dataclass(kind: Any) -> _Read:
         return kind(**given)
 
     return read
+
+
+def _type_alone(wanted: Any) -> Any:
+    """The type that a value must have and no more; None if there is more to check."""
+    if get_origin(wanted) is dict and get_args(wanted)[1] is Any:
+        return dict
+    return wanted if wanted in (bool, int, float, str) else None
 
 
 def _check_object(value: Any) -> None:

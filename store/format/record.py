@@ -35,15 +35,11 @@ class Record:
     computed: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not (_is_count(self.shard) and _is_count(self.first_row) and _is_count(self.rows) and _is_count(self.bytes)):
+        if min(self.shard, self.first_row, self.rows, self.bytes) < 0:
             numbers = (self.shard, self.first_row, self.rows, self.bytes)
             raise ValueError(f"shard, first_row, rows and bytes are {numbers}, and must be whole numbers from 0")
         if self.file != data_name(self.shard, self.sha256):
             raise ValueError(f"file is {self.file!r}, and must be {data_name(self.shard, self.sha256)!r}")
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and value >= 0
 
 
 def record_name(shard: int, generation: int = 0) -> str:
