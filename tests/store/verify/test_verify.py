@@ -649,7 +649,7 @@ SMALL = {
     "a copy that is not the sealed one": ("labels/one/card.copy.json", {"model": "x"}, "is not what was written there"),
     "a manifest of another card": ("corpus/manifest.json", {"card_sha256": "0" * 64}, "was sealed with another card"),
     "a manifest of no shards": ("labels/one/manifest.json", {"records": []}, "does not list the shards 0 to 2"),
-    "a manifest of nothing": ("labels/one/manifest.json", {"records": None}, "is not a manifest"),
+    "a manifest of nothing": ("labels/one/manifest.json", {"records": None}, "records is None, and must be a list"),
     "a record of other rows": ("labels/one/00001.json", {"first_row": 5}, "says rows 5 to 8, not 4 to 7"),
     "a record of another file": ("labels/one/00001.json", {"file": "x"}, "is not a record"),
     "a record of another shard": ("labels/one/00001.json", {"shard": 2}, "is not a record"),
