@@ -55,7 +55,7 @@ def test_what_is_neither_steps_nor_a_time_is_refused(command, given, tmp_path, c
     assert run([*command, str(tmp_path / "out"), f"--checkpoint-every={given}"]) == 2
     shown = " ".join(capsys.readouterr().err.split())
     assert "Invalid value for '--checkpoint-every'" in shown
-    assert f"{given!r} is no number of steps, such as 500, and no time, such as 90s, 10m or 2h" in shown
+    assert f"{given!r} is neither a number of steps, such as 500, nor a time, such as 90s, 10m or 2h" in shown
     assert list(tmp_path.iterdir()) == []
 
 
