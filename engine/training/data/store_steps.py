@@ -15,7 +15,6 @@ from engine.tokens.tokens import Tokens
 from engine.training.data.steps import Step
 from engine.training.distributed import Ranks
 from store import Store
-from store.stream import Stream
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +41,8 @@ class SoftLabels:
 class SoftSteps:
     """Steps of soft labels; implements `engine.training.data.steps.Steps`. The targets are those of `SoftLoss`.
 
+    The store's stream is opened once, for all epochs.
+
     Args:
         store: the store.
         soft: the rows and targets.
@@ -54,35 +55,26 @@ class SoftSteps:
     def __init__(
         self, store: Store, soft: SoftLabels, encoding: Encoding, *, batch_size: int, seed: int, ranks: Ranks
     ) -> None:
-        self._store, self._soft, self._encoding = store, soft, encoding
-        self._batch_size, self._seed, self._ranks = batch_size, seed, ranks
+        self._soft, self._encoding, self._batch_size = soft, encoding, batch_size
         self._is_stored = _has_tokens(store, encoding)
-        stream = self._stream(epoch=0, first=0)
-        self.rows, self.per_epoch, self.longest = stream.rows, stream.steps, encoding.max_length
-
-    def _stream(self, *, epoch: int, first: int) -> Stream:
-        columns = (
-            "logits",
-            *(() if self._is_stored else ("text",)),
-            *(("gold",) if self._soft.rounds is not None else ()),
+        text = () if self._is_stored else ("text",)
+        gold = () if soft.rounds is None else ("gold",)
+        self._stream = store.stream(
+            labels=soft.labels,
+            select=soft.select,
+            columns=("logits", *text, *gold),
+            rounds=soft.rounds,
+            encoding=encoding.name if self._is_stored else None,
+            batch_size=batch_size,
+            seed=seed,
+            rank=ranks.rank,
+            ranks=ranks.count,
         )
-        return self._store.stream(
-            labels=self._soft.labels,
-            select=self._soft.select,
-            columns=columns,
-            rounds=self._soft.rounds,
-            encoding=self._encoding.name if self._is_stored else None,
-            batch_size=self._batch_size,
-            seed=self._seed,
-            epoch=epoch,
-            step=first,
-            rank=self._ranks.rank,
-            ranks=self._ranks.count,
-        )
+        self.rows, self.per_epoch, self.longest = self._stream.rows, self._stream.steps, encoding.max_length
 
     def epoch(self, epoch: int, first: int) -> Iterator[Step]:
         """The steps of one epoch, from step ``first`` on."""
-        stream = self._stream(epoch=epoch, first=first)
+        stream = self._stream.at(epoch=epoch, step=first)
         for number, batch in enumerate(stream, start=first):
             size = min(self._batch_size, self.rows - number * self._batch_size)
             rows = np.arange(len(batch["row"]))
