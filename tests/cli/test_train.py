@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import run
-from cli.options import Interval, run_settings, training_options
+from cli.options import Interval, training_options, training_settings
 
 TRAIN = ["train", "nowhere.store", "--student", "nothing", "--out"]
 FINETUNE = ["finetune", "nothing.csv", "--model", "nothing", "--out"]
@@ -19,7 +19,7 @@ FINETUNE = ["finetune", "nothing.csv", "--model", "nothing", "--out"]
 @training_options(epochs=3, batch_size=16, learning_rate=1e-3)
 def asked(**options):
     """Takes the options, and hands over what they say."""
-    asked.settings = run_settings(options)
+    asked.settings = training_settings(**options)
 
 
 def settings(*arguments):

@@ -41,7 +41,9 @@ class SoftLabels:
 class SoftSteps:
     """Steps of soft labels; implements `engine.training.data.steps.Steps`. The targets are those of `SoftLoss`.
 
-    The store's stream is opened once, for all epochs.
+    The store's stream is opened once, for all epochs. It reads the next window of some 65,000 rows in a thread of its
+    own, beside that of `engine.training.data.prefetch.ahead`: the few steps that are prepared there do not hide the
+    reading of a window if steps are short or the storage is slow.
 
     Args:
         store: the store.
