@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     ctx: click.Context,
-    *,
+    /,
     model: str,
     inputs: tuple[str, ...],
     revision: str | None,

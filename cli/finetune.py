@@ -26,7 +26,7 @@ from cli.output import print_summary, progress, report_rejects
 @click.pass_context
 def command(
     ctx: click.Context,
-    *,
+    /,
     inputs: tuple[str, ...],
     model: str,
     revision: str | None,

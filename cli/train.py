@@ -55,7 +55,7 @@ from cli.output import progress
 @click.pass_context
 def command(
     ctx: click.Context,
-    *,
+    /,
     store: str,
     student: str,
     revision: str | None,
