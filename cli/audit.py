@@ -53,9 +53,10 @@ Answer = tuple[list[str], list[dict[str, Any]]]
 @format_option
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int | None:
-    """Ask a store how good its labels are, by questions that have names; or add human labels to it.
+    """Ask a store how good its labels are, or add human labels to it.
 
-    Without a QUERY, a few quick ones that the store can answer. Each is one SELECT over the views of `engine sql`.
+    A QUERY is a question with a name; without one, a few quick ones that the store can answer are asked. Each is one
+    SELECT over the views of `engine sql`.
 
     With --gold nothing is asked: the labels of INPUT (and of all that stands in the place of a QUERY) become one round
     of gold. They are class names, or indices of classes. A row's latest label holds; none is ever lost.

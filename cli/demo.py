@@ -3,7 +3,7 @@
 import dataclasses
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,18 +19,17 @@ if TYPE_CHECKING:
 @click.option("--rows", type=click.IntRange(min=100), default=12_000, show_default=True, help="Unlabelled reviews.")
 @format_option
 @click.pass_context
-def command(ctx: click.Context, /, **options: Any) -> None:
-    """Go the whole path on generated reviews, in a minute or two.
+def command(ctx: click.Context, /, *, out: Path | None, rows: int, format: str | None) -> None:  # noqa: A002
+    """Run the whole path on generated reviews, in a minute or two.
 
     Makes gold, unlabelled and test text, fine-tunes a teacher, labels, queries, distils a student, and prints the
-    paper's four rows: every figure is measured as you watch. The last thing is a page of HTML that shows all of it.
+    paper's four rows: every figure is measured as you watch. Last comes a page of HTML that shows all of it.
 
     \b
     Example:
       engine demo --out demo
     """
-    out: Path | None = options["out"]
-    rows, format_ = options["rows"], options["format"] or "table"
+    format_ = format or "table"
     if out is None:
         with tempfile.TemporaryDirectory(prefix="engine-demo-") as folder:
             _show(ctx, Path(folder), rows, format_)

@@ -1,12 +1,15 @@
 """``engine eval``."""
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cli.options import column_options, format_option
 from cli.output import print_rows, print_summary, progress, report_rejects, shows_tables
+
+if TYPE_CHECKING:
+    from engine.evaluation.evaluate import Evaluation
 
 
 @click.command("eval")
@@ -21,7 +24,21 @@ from cli.output import print_rows, print_summary, progress, report_rejects, show
 @click.option("--tokens-per-batch", type=click.IntRange(min=1), help="Padded tokens a batch.")
 @format_option
 @click.pass_context
-def command(ctx: click.Context, /, **options: Any) -> int:
+def command(
+    ctx: click.Context,
+    /,
+    model: str,
+    inputs: tuple[str, ...],
+    revision: str | None,
+    against: tuple[str, ...],
+    text: str | None,
+    id: str | None,  # noqa: A002
+    label: str | None,
+    on_bad_row: str,
+    max_length: int | None,
+    tokens_per_batch: int | None,
+    format: str | None,  # noqa: A002
+) -> int:
     """Judge a classifier on labelled rows.
 
     Accuracy, F1, log-loss, expected calibration error, confusion, rows a second and size. Labels are the model's
@@ -35,23 +52,23 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     from engine import ColumnNames, EvalConfig, evaluate
 
     config = EvalConfig(
-        model=options["model"],
-        inputs=options["inputs"],
-        revision=options["revision"],
-        columns=ColumnNames(text=options["text"], id=options["id"], label=options["label"]),
-        max_length=options["max_length"],
-        tokens_per_batch=options["tokens_per_batch"],
-        against=options["against"],
-        on_bad_row=options["on_bad_row"],
+        model=model,
+        inputs=inputs,
+        revision=revision,
+        columns=ColumnNames(text=text, id=id, label=label),
+        max_length=max_length,
+        tokens_per_batch=tokens_per_batch,
+        against=against,
+        on_bad_row=on_bad_row,
     )
     with progress(ctx) as tick:
         evaluation = evaluate(config, tick=tick)
-    _print(evaluation, options["format"])
+    _print(evaluation, format)
     report_rejects(evaluation.rejected, evaluation.reasons)
     return REJECTED if evaluation.rejected else OK
 
 
-def _print(evaluation: Any, format_: str | None) -> None:
+def _print(evaluation: "Evaluation", format_: str | None) -> None:
     if not shows_tables(format_):
         values = dataclasses.asdict(evaluation)
         values.pop("reasons")

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cli.options import Names, column_options, format_option, run_settings, training_options
+from cli.options import Names, column_options, format_option, training_options, training_settings
 from cli.output import print_summary, progress, report_rejects
 
 
@@ -14,19 +14,31 @@ from cli.output import print_summary, progress, report_rejects
     "--model",
     metavar="MODEL",
     required=True,
-    help="What to begin with; MODEL#layers=1,3,5 keeps some layers, a config.json begins from scratch.",
+    help="Initial weights; MODEL#layers=1,3,5 keeps some layers, a config.json begins from scratch.",
 )
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
-@click.option(
-    "--out", metavar="DIR", required=True, help="Folder for the classifier; new, or that of a run to go on with."
-)
+@click.option("--out", metavar="DIR", required=True, help="Folder for the classifier; new, or that of a run to resume.")
 @column_options
 @click.option("--classes", type=Names(), help="Class names in order. [default: the labels, sorted]")
 @click.option("--limit", type=click.IntRange(min=1), help="Use this many rows, chosen at random by --seed.")
 @training_options(epochs=5, batch_size=16, learning_rate=2e-5)
 @format_option
 @click.pass_context
-def command(ctx: click.Context, /, **options: Any) -> int:
+def command(
+    ctx: click.Context,
+    /,
+    inputs: tuple[str, ...],
+    model: str,
+    revision: str | None,
+    text: str | None,
+    id: str | None,  # noqa: A002
+    label: str | None,
+    on_bad_row: str,
+    classes: tuple[str, ...] | None,
+    limit: int | None,
+    format: str | None,  # noqa: A002
+    **training: Any,
+) -> int:
     """Fine-tune a classifier on labelled rows.
 
     AdamW, warm-up over a tenth of the steps, then linear decay: the recipe for few labels of Mosbach et al. (2020).
@@ -38,27 +50,21 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     from engine import ColumnNames, FinetuneConfig, GoldConfig, finetune
 
     gold = GoldConfig(
-        files=options["inputs"],
-        columns=ColumnNames(text=options["text"], id=options["id"], label=options["label"]),
-        classes=options["classes"],
-        on_bad_row=options["on_bad_row"],
-        limit=options["limit"],
-        seed=options["seed"],
+        files=inputs,
+        columns=ColumnNames(text=text, id=id, label=label),
+        classes=classes,
+        on_bad_row=on_bad_row,
+        limit=limit,
+        seed=training["seed"],
     )
-    config = FinetuneConfig(
-        gold=gold,
-        model=options["model"],
-        revision=options["revision"],
-        max_length=options["max_length"],
-        **run_settings(options),
-    )
+    config = FinetuneConfig(gold=gold, model=model, revision=revision, **training_settings(**training))
     with progress(ctx) as tick:
         trained = finetune(config, tick=tick)
-    return print_trained(trained, options["format"])
+    return print_trained(trained, format)
 
 
 def print_trained(trained: Any, format_: str | None) -> int:
-    """The summary of a training; the exit code. Of several processes the first one prints."""
+    """Print the summary of a training, by the first rank only; returns the exit code."""
     from cli.main import OK, REJECTED
 
     if trained.rank:
@@ -81,8 +87,9 @@ def print_trained(trained: Any, format_: str | None) -> int:
         summary |= {f"eval_{name}": value for name, value in trained.evaluation.headline().items()}
     print_summary(summary, format_)
     report_rejects(trained.rejected, trained.reasons)
-    held_out = trained.evaluation.rejected if trained.evaluation is not None else 0
-    if held_out:
-        report_rejects(held_out, trained.evaluation.reasons)
+    rejected = trained.rejected
+    if trained.evaluation is not None:
+        rejected += trained.evaluation.rejected
+        report_rejects(trained.evaluation.rejected, trained.evaluation.reasons)
     # torchrun would take another exit code for a process that failed.
-    return REJECTED if (trained.rejected or held_out) and trained.ranks == 1 else OK
+    return REJECTED if rejected and trained.ranks == 1 else OK

@@ -12,7 +12,9 @@ from cli.output import print_rows, print_summary, shows_tables
 @click.argument("store", metavar="STORE")
 @format_option
 def command(**options: Any) -> None:
-    """Say what is in a store: rows, classes, inputs, how far each family is, and rounds of gold.
+    """Describe a store: its rows, classes, inputs and families.
+
+    Of each family it says how many shards are complete; then the rounds of gold.
 
     \b
     Example:

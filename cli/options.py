@@ -77,13 +77,30 @@ class Interval(click.ParamType[tuple[int | None, float]]):
         match = _INTERVAL.fullmatch(str(value).strip())
         number = float(match[1]) if match else 0.0
         if match is None or number <= 0 or (not match[2] and not number.is_integer()):
-            self.fail(f"{value!r} is no number of steps, such as 500, and no time, such as 90s, 10m or 2h", param, ctx)
+            self.fail(
+                f"{value!r} is neither a number of steps, such as 500, nor a time, such as 90s, 10m or 2h", param, ctx
+            )
         return (int(number), _EVERY_SECONDS) if not match[2] else (None, number * _SECONDS[match[2]])
 
 
 def training_options(*, epochs: int, batch_size: int, learning_rate: float) -> Callable[[F], F]:
-    """The options that say how to train, with a command's defaults."""
-    loop = (
+    """The options of every training, with a command's defaults; `training_settings` takes their values."""
+    options = (
+        *_loop_options(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate),
+        *_evaluation_options(),
+        *_saving_options(),
+    )
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _loop_options(*, epochs: int, batch_size: int, learning_rate: float) -> tuple[Callable[[F], F], ...]:
+    return (
         click.option("--epochs", type=click.IntRange(min=1), default=epochs, help="Passes over the rows."),
         click.option("--batch-size", type=click.IntRange(min=1), default=batch_size, help="Rows a step, of all ranks."),
         click.option("--learning-rate", type=float, default=learning_rate, help="Its peak."),
@@ -91,7 +108,10 @@ def training_options(*, epochs: int, batch_size: int, learning_rate: float) -> C
         click.option("--seed", type=click.IntRange(min=0), default=0, help="Of everything random."),
         click.option("--tokens-per-batch", type=click.IntRange(min=1), help="Tokens of a micro-batch."),
     )
-    judged = (
+
+
+def _evaluation_options() -> tuple[Callable[[F], F], ...]:
+    return (
         click.option("--eval", metavar="INPUT", multiple=True, help="Labelled rows to judge the result on."),
         click.option(
             "--validation",
@@ -111,7 +131,10 @@ def training_options(*, epochs: int, batch_size: int, learning_rate: float) -> C
             "--patience", type=click.IntRange(min=1), help="Stop when so many validations in a row are not better."
         ),
     )
-    saved = (
+
+
+def _saving_options() -> tuple[Callable[[F], F], ...]:
+    return (
         click.option(
             "--checkpoint-every",
             type=Interval(),
@@ -134,16 +157,13 @@ def training_options(*, epochs: int, batch_size: int, learning_rate: float) -> C
         ),
     )
 
-    def decorate(function: F) -> F:
-        for option in reversed((*loop, *judged, *saved)):
-            function = option(function)
-        return function
 
-    return decorate
+def training_settings(*, out: str, max_length: int | None, **options: Any) -> dict[str, Any]:
+    """The values of `training_options`, and ``out``, as the fields that both training configurations share.
 
-
-def run_settings(options: dict[str, Any]) -> dict[str, Any]:
-    """What `training_options` gave, as fields of `engine.training.run.RunConfig`."""
+    Raises:
+        click.UsageError: options of a validation are given without --validation.
+    """
     from engine import LoopConfig, SavingConfig, ValidationConfig
 
     every_steps, every_seconds = options["checkpoint_every"]
@@ -151,7 +171,8 @@ def run_settings(options: dict[str, Any]) -> dict[str, Any]:
     if not options["validation"] and (options["patience"] or options["validate_every"] or options["best_by"]):
         raise click.UsageError("--patience, --validate-every and --best-by need --validation INPUT")
     return {
-        "out": options["out"],
+        "out": out,
+        "max_length": max_length,
         "loop": LoopConfig(**{name: options[name] for name in names}),
         "saving": SavingConfig(
             every_steps=every_steps,

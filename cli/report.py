@@ -34,7 +34,7 @@ from cli.output import print_summary, progress, shows_tables
 @format_option
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
-    """Show a store in one page of HTML, with plots that can be zoomed and rows that can be searched.
+    """Show a store in one page of HTML, with plots and rows to search.
 
     \b
     The page is one file that loads nothing: it can be sent to anybody. It answers the questions of `engine audit`

@@ -42,7 +42,7 @@ _LISTED = ["name", "selected", "of", "sql", "sources_ok"]
 @click.option("--memory", default="4GB", show_default=True, help="Limit of each query's memory.")
 @format_option
 def command(**options: Any) -> None:
-    """Freeze a set of rows under a name, with the SQL and the hashes that made it.
+    """Freeze a set of rows under a name, with its SQL and its hashes.
 
     \b
     The rows are those of --where that are in every --and, and those of any --or, but none of any --not. Without

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cli.finetune import print_trained
-from cli.options import Names, format_option, run_settings, training_options
+from cli.options import Names, format_option, training_options, training_settings
 from cli.output import progress
 
 
@@ -15,12 +15,10 @@ from cli.output import progress
     "--student",
     metavar="MODEL",
     required=True,
-    help="What to begin with; MODEL#layers=1,3,5 keeps some layers, a config.json begins from scratch.",
+    help="Initial weights; MODEL#layers=1,3,5 keeps some layers, a config.json begins from scratch.",
 )
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
-@click.option(
-    "--out", metavar="DIR", required=True, help="Folder for the student; new, or that of a run to go on with."
-)
+@click.option("--out", metavar="DIR", required=True, help="Folder for the student; new, or that of a run to resume.")
 @click.option(
     "--labels",
     metavar="NAME[,NAME...]",
@@ -31,7 +29,7 @@ from cli.output import progress
 @click.option(
     "--weight",
     metavar="SQL",
-    help="How much each row counts: an expression over the view reviews, with the first of --labels.",
+    help="The weight of each row: an expression over the view reviews, with the first of --labels.",
 )
 @click.option("--loss", type=click.Choice(["kl", "mse"]), default="kl", help="KL divergence, or centred logits.")
 @click.option("--temperature", type=float, default=1.0, help="Of kl.")
@@ -45,7 +43,7 @@ from cli.output import progress
     type=click.IntRange(min=0),
     multiple=True,
     help="With --gold-weight: the gold of this round alone; may be repeated, 0 is the corpus's own. "
-    "[default: all that there are when the run begins; the latest holds]",
+    "[default: all that exist when the run begins; the latest holds]",
 )
 @click.option(
     "--calibrated",
@@ -55,13 +53,27 @@ from cli.output import progress
 @training_options(epochs=2, batch_size=64, learning_rate=2e-4)
 @format_option
 @click.pass_context
-def command(ctx: click.Context, /, **options: Any) -> int:
+def command(
+    ctx: click.Context,
+    /,
+    store: str,
+    student: str,
+    revision: str | None,
+    labels: tuple[str, ...] | None,
+    select: str | None,
+    weight: str | None,
+    loss: str,
+    temperature: float,
+    gold_weight: float,
+    rounds: tuple[int, ...],
+    calibrated: bool,
+    format: str | None,  # noqa: A002
+    **training: Any,
+) -> int:
     """Distil a student from a store's soft labels.
 
-    Stored tokens are used where the student's encoding is that of the teacher; --max-length is the label set's unless
-    it is given. The order of the rows, the steps and, with
-    dropout off, the losses do not depend on the number of processes. A run that
-    was stopped goes on from its last checkpoint when the same command is run again.
+    Stored tokens are used if the encodings are equal; --max-length is the label set's by default. Rows, steps and, with
+    dropout off, losses do not depend on the number of processes. If a run is interrupted, the same command resumes it.
 
     \b
     Example:
@@ -72,18 +84,17 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     from engine import DistillConfig, SoftLoss, train
 
     config = DistillConfig(
-        store=options["store"],
-        student=options["student"],
-        revision=options["revision"],
-        labels=options["labels"] or (),
-        select=options["select"],
-        weight=options["weight"],
-        loss=SoftLoss(kind=options["loss"], temperature=options["temperature"], gold_weight=options["gold_weight"]),
-        rounds=options["rounds"] or None,
-        calibrated=options["calibrated"],
-        max_length=options["max_length"],
-        **run_settings(options),
+        store=store,
+        student=student,
+        revision=revision,
+        labels=labels or (),
+        select=select,
+        weight=weight,
+        loss=SoftLoss(kind=loss, temperature=temperature, gold_weight=gold_weight),
+        rounds=rounds or None,
+        calibrated=calibrated,
+        **training_settings(**training),
     )
     with progress(ctx) as tick:
         trained = train(config, tick=tick)
-    return print_trained(trained, options["format"])
+    return print_trained(trained, format)

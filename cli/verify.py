@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 @format_option
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
-    """Check every hash, row number and fingerprint of a store, and whether its families fit together.
+    """Check a store for damage: all hashes, row numbers and records.
+
+    It also checks whether the families of the store fit together.
 
     \b
     Prints what it finds, a row each: damage (damaged, missing, mismatch) ends with exit code 4. What is merely

@@ -127,8 +127,8 @@ def measure(setup: Setup, file: Path, work: Path, *, rounds: int) -> dict[str, A
     def train(name: str) -> float:
         model = setup.model()
         steps, loss = ways[name](model)
-        course: TrainState = fit(Objective(model=model, steps=steps, loss=loss, config=setup.loop), ranks=ALONE)
-        (report,) = course.reports
+        state: TrainState = fit(Objective(model=model, steps=steps, loss=loss, config=setup.loop), ranks=ALONE)
+        (report,) = state.reports
         waiting[name].append(round(report.waited / report.seconds, 5))
         return report.seconds
 

@@ -1,6 +1,6 @@
 """Texts → a small BERT with random weights and its own tokenizer, saved as transformers saves models.
 
-What the demo and the tests begin with, where there is no hub.
+The demo and the tests begin with such models, so that they need no hub.
 """
 
 from collections.abc import Iterable, Sequence

@@ -14,6 +14,7 @@ from engine.demo.reviews import CLASSES, ReviewConfig, generate
 from engine.ingest.gold_rounds import GoldRoundConfig, add_gold
 from engine.inputs.labelled import GoldConfig
 from engine.labelling.label import LabelConfig, label
+from engine.labelling.summary import LabelSummary
 from engine.progress import Tick, silent
 from engine.report.report import ReportConfig, make_report
 from engine.training.distill import DistillConfig, train
@@ -40,9 +41,9 @@ class Arm:
     """One row of the table.
 
     Attributes:
-        model: which, with its parameters.
-        procedure: how it was trained.
-        sample_size: rows that it learned from.
+        model: its name, shape and number of parameters.
+        procedure: of its training, in words.
+        sample_size: rows of its training.
         training_seconds: wall time.
         accuracy: on the test rows.
         rows_per_second: tokenising and computing the test rows.
@@ -58,14 +59,14 @@ class Arm:
 
 @dataclass(frozen=True, kw_only=True)
 class DemoResult:
-    """What the demo came to.
+    """The results of the demo.
 
     Attributes:
         arms: the four rows.
-        query: what was asked of the store.
-        answer: and what it said.
+        query: an SQL query of the store.
+        answer: to the query.
         label_rows_per_second: of the teacher's label run.
-        report: the page, in the folder.
+        report: path of the HTML page.
     """
 
     arms: list[Arm]
@@ -76,59 +77,43 @@ class DemoResult:
 
 
 def run_demo(folder: Path, *, rows: int = DEFAULT_ROWS, say: Callable[[str], None], tick: Tick = silent) -> DemoResult:
-    """Go the whole path in ``folder``.
+    """Run the whole path in ``folder``.
 
     Args:
         folder: empty; gold, unlabelled, annotated and test text, models, store and report stay in it.
         rows: unlabelled reviews.
-        say: told what is being done.
-        tick: told how far it is.
+        say: told each stage as it begins.
+        tick: told the progress of a stage.
     """
     say(f"generating {rows:,} unlabelled, {2 * GOLD_ROWS:,} labelled and {TEST_ROWS:,} test reviews")
     _write_reviews(folder, rows)
     _write_models(folder)
-    say(f"making a stand-in for a pretrained model: it learns from {OTHER_ROWS:,} labelled reviews of hotels")
-    _finetune(folder, "pretrained", start="start-teacher", files=("other",), loop=PRETRAIN, tick=tick)
-    say(f"fine-tuning the teacher on {GOLD_ROWS:,} labels")
-    teacher = _finetune(folder, "teacher", start="pretrained", files=("gold",), loop=TUNE, tick=tick)
-    say(f"labelling {rows:,} reviews into {folder / 'reviews.store'}")
-    inputs, place = (str(folder / "unlabelled.parquet"),), str(folder / "reviews.store")
-    labelled = label(LabelConfig(store=place, teacher=teacher.out, inputs=inputs, shards=4), tick=tick)
-    answer = store.open(place).sql(QUERY)
+    teacher = _teach(folder, say, tick)
+    location = str(folder / "reviews.store")
+    labels = _label(folder, location, teacher, rows, say, tick)
+    answer = store.open(location).sql(QUERY)
     say(f"adding a round of gold: {SAMPLE_ROWS} of these reviews at random, as annotators would send them back")
-    add_gold(GoldRoundConfig(store=place, inputs=(str(folder / "annotated.parquet"),)), tick=tick)
+    add_gold(GoldRoundConfig(store=location, inputs=(str(folder / "annotated.parquet"),)), tick=tick)
     say("distilling the student from the store")
-    student = train(
-        DistillConfig(
-            store=place,
-            student=str(folder / "start-student"),
-            out=str(folder / "student"),
-            loop=LoopConfig(epochs=max(4, STUDENT_ROWS // rows), batch_size=64, learning_rate=2e-3),
-            evaluation=(str(folder / "test.parquet"),),
-        ),
-        tick=tick,
-    )
+    student = _distil(folder, location, rows, tick)
     say("fine-tuning the same student directly, on as many labels and on twice as many")
     direct = _finetune(folder, "direct", start="start-student", files=("gold",), loop=DIRECT, tick=tick)
     double = _finetune(
         folder, "direct-double", start="start-student", files=("gold", "gold-extra"), loop=DIRECT, tick=tick
     )
-    arms = [
-        _arm("teacher", TEACHER, f"{OTHER_ROWS:,} hotel reviews, then gold", teacher),
-        _arm("student", STUDENT, "distilled from the teacher", student),
-        _arm("student", STUDENT, "fine-tuned on gold", direct),
-        _arm("student", STUDENT, "fine-tuned on twice the gold", double),
-    ]
     say("making the report")
-    runs = (teacher, student, direct, double)
-    page = make_report(
-        ReportConfig(store=place, out=str(folder / "report.html"), runs=tuple(run.out for run in runs)), tick=tick
-    )
+    runs = tuple(run.out for run in (teacher, student, direct, double))
+    page = make_report(ReportConfig(store=location, out=str(folder / "report.html"), runs=runs), tick=tick)
     return DemoResult(
-        arms=arms,
+        arms=[
+            _arm("teacher", TEACHER, f"{OTHER_ROWS:,} hotel reviews, then gold", teacher),
+            _arm("student", STUDENT, "distilled from the teacher", student),
+            _arm("student", STUDENT, "fine-tuned on gold", direct),
+            _arm("student", STUDENT, "fine-tuned on twice the gold", double),
+        ],
         query=QUERY,
         answer=answer,
-        label_rows_per_second=labelled.rows_per_second or 0.0,
+        label_rows_per_second=labels.rows_per_second or 0.0,
         report=Path(page.out),
     )
 
@@ -151,6 +136,33 @@ def _write_models(folder: Path) -> None:
     tokenizer = make_tokenizer(texts, vocab_size=2_000, positions=TEACHER.positions)
     make_model(folder / "start-teacher", tokenizer, TEACHER, classes=CLASSES)
     make_model(folder / "start-student", tokenizer, STUDENT, classes=CLASSES)
+
+
+def _teach(folder: Path, say: Callable[[str], None], tick: Tick) -> Trained:
+    """The teacher: a stand-in for a pretrained model, fine-tuned on gold."""
+    say(f"making a stand-in for a pretrained model: it learns from {OTHER_ROWS:,} labelled reviews of hotels")
+    _finetune(folder, "pretrained", start="start-teacher", files=("other",), loop=PRETRAIN, tick=tick)
+    say(f"fine-tuning the teacher on {GOLD_ROWS:,} labels")
+    return _finetune(folder, "teacher", start="pretrained", files=("gold",), loop=TUNE, tick=tick)
+
+
+def _label(
+    folder: Path, location: str, teacher: Trained, rows: int, say: Callable[[str], None], tick: Tick
+) -> LabelSummary:
+    say(f"labelling {rows:,} reviews into {location}")
+    inputs = (str(folder / "unlabelled.parquet"),)
+    return label(LabelConfig(store=location, teacher=teacher.out, inputs=inputs, shards=4), tick=tick)
+
+
+def _distil(folder: Path, location: str, rows: int, tick: Tick) -> Trained:
+    config = DistillConfig(
+        store=location,
+        student=str(folder / "start-student"),
+        out=str(folder / "student"),
+        loop=LoopConfig(epochs=max(4, STUDENT_ROWS // rows), batch_size=64, learning_rate=2e-3),
+        evaluation=(str(folder / "test.parquet"),),
+    )
+    return train(config, tick=tick)
 
 
 def _finetune(folder: Path, name: str, *, start: str, files: tuple[str, ...], loop: LoopConfig, tick: Tick) -> Trained:

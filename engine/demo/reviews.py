@@ -62,14 +62,14 @@ _FILL = {
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewConfig:
-    """What to generate.
+    """The reviews to generate.
 
     Attributes:
-        rows: how many reviews.
+        rows: number of reviews.
         seed: other seeds give other reviews.
-        domain: what is reviewed: ``restaurant`` or ``hotel``. The words of praise and blame are the same.
-        mixed: chance that a sentence says the opposite of its review.
-        negated: chance that a sentence says what it says by negation.
+        domain: ``restaurant`` or ``hotel``; both use the same words of praise and blame.
+        mixed: probability that a sentence contradicts the polarity of its review.
+        negated: probability that a sentence expresses its polarity by negation.
     """
 
     rows: int

@@ -1,1 +1,1 @@
-"""How good a classifier is: `metrics` are pure functions, `evaluate` runs a model over gold, `paired` compares two."""
+"""How good a classifier is: `metrics` are pure functions, `evaluate` runs a model on rows, `paired` compares two."""

@@ -1,7 +1,7 @@
-"""A store's logits and its gold labels → the temperature that makes probabilities honest (Guo et al. 2017).
+"""A store's logits and gold labels → the temperature of a label set, kept beside its shards.
 
-Only the division by one number is fitted, so predictions stay as they are. What it brings is judged by folds: each row
-by a temperature that was fitted without it.
+Only the division by one number is fitted, so that predictions stay the same. Its gain is measured by folds: each row
+with a temperature that was fitted without it. The mathematics is in `engine.evaluation.temperature`.
 """
 
 from collections.abc import Iterator
@@ -10,16 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.errors import InputError
+from engine.evaluation.metrics import Labels
 from engine.evaluation.temperature import (
-    COLDEST,
-    HOTTEST,
-    Labels,
     Logits,
-    figures,
+    calibration_figures,
+    check_fits,
     fit_temperature,
     fold_temperatures,
     probabilities,
-    slope,
     standard_error,
 )
 from engine.inputs.check_rows import read_blocks
@@ -42,14 +40,14 @@ ORDER BY row
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrateConfig:
-    """What to calibrate.
+    """The label set to calibrate, and the gold to do it with.
 
     Attributes:
         store: its location, or a `Storage`.
-        labels: the label set; the only one where None.
-        rounds: of gold that count; all where None.
-        trained_on: files that the teacher was trained on: rows with their texts do not count.
-        text: the column of texts in these; found where None.
+        labels: the label set; the only one if None.
+        rounds: of gold to use, 0 being the corpus's own; all if None.
+        trained_on: files that the teacher was trained on: rows with their texts are left out.
+        text: the column of texts in these; found by name if None.
     """
 
     store: str | Storage
@@ -63,21 +61,15 @@ def calibrate(config: CalibrateConfig) -> Calibration:
     """Fit the temperature of a label set, and keep it beside its shards.
 
     Raises:
-        InputError: there are too few gold rows, or none that a temperature can be fitted to.
-        StoreError: the label set is missing or not finished.
+        InputError: the gold rows are too few, or no temperature fits them.
+        StoreError: the label set is missing or incomplete.
     """
     store = open_store(config.store)
     label_set = store.one_label_set(config.labels)
     sources = sources_now(store, label_set)
-    logits, gold, rounds, left_out = _gold_rows(store, config, label_set)
-    _check(gold, logits, where=f"{store.location}, label set {label_set!r}")
-    temperature = fit_temperature(logits, gold)
-    error = standard_error(logits, temperature)
-    if error >= temperature:
-        raise InputError(
-            f"{store.location}, label set {label_set!r}: the temperature would be {temperature:.3g}, give or take "
-            f"{error:.3g}: logits hardly differ, or gold rows are too few; add some with `engine audit STORE --gold`"
-        )
+    rows = _read_gold(store, config, label_set)
+    temperature, error = _fit(rows, where=f"{store.location}, label set {label_set!r}")
+    fitted_without = fold_temperatures(rows.logits, rows.gold)[:, None]
     return add_calibration(
         store,
         Calibration(
@@ -85,52 +77,72 @@ def calibrate(config: CalibrateConfig) -> Calibration:
             number=1,
             temperature=temperature,
             standard_error=error,
-            rows=len(gold),
-            rounds=rounds,
-            left_out=left_out,
+            rows=len(rows.gold),
+            rounds=rows.rounds,
+            left_out=rows.left_out,
             sources=sources,
-            before=figures(gold, probabilities(logits, 1.0)),
-            after=figures(gold, probabilities(logits, fold_temperatures(logits, gold)[:, None])),
+            before=calibration_figures(rows.gold, probabilities(rows.logits, 1.0)),
+            after=calibration_figures(rows.gold, probabilities(rows.logits, fitted_without)),
         ),
     )
 
 
-def _gold_rows(store: Store, config: CalibrateConfig, label_set: str) -> tuple[Logits, Labels, list[int], int]:
-    """Logits and labels of the rows that count, the rounds that they are from, and how many were left out."""
+@dataclass(frozen=True, kw_only=True)
+class _GoldRows:
+    """The rows to calibrate with.
+
+    Attributes:
+        logits: (rows, classes) float64.
+        gold: (rows,) int64 classes.
+        rounds: of the gold, ascending.
+        left_out: number of rows that the teacher was trained on.
+    """
+
+    logits: Logits
+    gold: Labels
+    rounds: list[int]
+    left_out: int
+
+
+def _read_gold(store: Store, config: CalibrateConfig, label_set: str) -> _GoldRows:
+    """All rows with gold and logits whose texts the teacher was not trained on."""
     table = store.sql(_QUERY, labels=label_set, rounds=config.rounds)
-    known = {text_hash(text) for text in _texts(config.trained_on, config.text)}
-    counts = np.array([hash_ not in known for hash_ in table.column("text_hash").to_pylist()], np.bool_)
+    trained_on = {text_hash(text) for text in _texts(config.trained_on, config.text)}
+    unseen = np.array([hash_ not in trained_on for hash_ in table.column("text_hash").to_pylist()], np.bool_)
     flat = table.column("logits").combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    logits = flat.astype(np.float64).reshape(len(counts), len(store.header.classes))
-    rounds = np.unique(table.column("gold_round").to_numpy()[counts]).tolist()
-    return logits[counts], table.column("gold").to_numpy()[counts], rounds, int((~counts).sum())
+    logits = flat.astype(np.float64).reshape(len(unseen), len(store.header.classes))
+    return _GoldRows(
+        logits=logits[unseen],
+        gold=table.column("gold").to_numpy()[unseen],
+        rounds=np.unique(table.column("gold_round").to_numpy()[unseen]).tolist(),
+        left_out=int((~unseen).sum()),
+    )
 
 
 def _texts(files: tuple[str, ...], column: str | None) -> Iterator[str]:
-    """All texts of some files, whatever is wrong with their labels and ids."""
+    """All texts of some files, those of rows with a bad label or id too."""
     for file in expand(files) if files else ():
         for block in read_blocks(file, ColumnNames(text=column)):
             yield from (text for text in block.text.to_pylist() if text is not None)
 
 
-def _check(gold: Labels, logits: Logits, *, where: str) -> None:
-    """Refuse rows to which no temperature can be fitted.
+def _fit(rows: _GoldRows, *, where: str) -> tuple[float, float]:
+    """The temperature and its standard error.
 
     Raises:
-        InputError: these are such rows.
+        InputError: the rows are fewer than `LEAST_ROWS`, or no temperature fits them; it begins with ``where``.
     """
-    if len(gold) < LEAST_ROWS:
+    if len(rows.gold) < LEAST_ROWS:
         raise InputError(
-            f"{where}: {len(gold)} gold rows count, and a temperature needs {LEAST_ROWS}; add some with "
+            f"{where}: {len(rows.gold)} gold rows count, and a temperature needs {LEAST_ROWS}; add some with "
             "`engine audit STORE --gold`"
         )
-    if slope(logits, gold, 1 / COLDEST) < 0:
+    check_fits(rows.logits, rows.gold, where=where)
+    temperature = fit_temperature(rows.logits, rows.gold)
+    error = standard_error(rows.logits, temperature)
+    if error >= temperature:
         raise InputError(
-            f"{where}: of {len(gold):,} gold rows hardly one is predicted wrong, so that the colder the better and no "
-            "temperature is best; add gold rows"
+            f"{where}: the temperature would be {temperature:.3g}, give or take {error:.3g}: logits hardly differ, or "
+            "gold rows are too few; add some with `engine audit STORE --gold`"
         )
-    if slope(logits, gold, 1 / HOTTEST) > 0:
-        raise InputError(
-            f"{where}: the logits of {len(gold):,} gold rows say less than nothing about their labels, so that no "
-            "temperature is best; look at `engine audit STORE confusion`"
-        )
+    return temperature, error

@@ -1,4 +1,4 @@
-"""A classifier and labelled files → how good, how fast and how large it is."""
+"""A classifier and labelled files → its quality, speed and size."""
 
 import dataclasses
 import time
@@ -13,7 +13,7 @@ from engine.compute.device import best_device
 from engine.compute.encoder import Encoder, default_budget
 from engine.errors import ModelError
 from engine.evaluation.metrics import accuracy, confusion, expected_calibration_error, f1_scores, log_loss
-from engine.evaluation.paired import Paired, compare_pairs
+from engine.evaluation.paired import compare_pairs
 from engine.inputs.columns import ColumnNames
 from engine.inputs.labelled import Gold, GoldConfig, read_gold
 from engine.models.classifier import Classifier, load_classifier, parameters
@@ -23,15 +23,15 @@ from store.families.labels import softmax
 
 @dataclass(frozen=True, kw_only=True)
 class EvalConfig:
-    """What to judge, and on what.
+    """The model and the rows of an evaluation.
 
     Attributes:
         model: hub id or path.
         inputs: labelled files.
         revision: of the hub id.
-        columns: column names that the user gave.
-        max_length: tokens a row.
-        tokens_per_batch: the token budget; by device where None.
+        columns: names of their columns, as far as the user gave them.
+        max_length: tokens a row; 512, or as many as the model takes, if None.
+        tokens_per_batch: the token budget; by device if None.
         against: other models to compare with, on the same rows.
         on_bad_row: ``reject`` or ``fail``.
     """
@@ -52,19 +52,19 @@ class Evaluation:
 
     Attributes:
         model: hub id or path.
-        rows: judged.
-        accuracy: share that is right.
-        macro_f1: mean over classes.
-        log_loss: nats.
+        rows: number of rows.
+        accuracy: share of right predictions.
+        macro_f1: mean F1 over classes.
+        log_loss: mean, in nats.
         ece: expected calibration error, 15 bins.
         f1: by class name.
         confusion: gold class → predicted class → rows.
         rows_per_second: tokenising and computing, on this machine.
-        parameters: how many.
-        megabytes: of the weights.
-        rejected: labelled rows that were refused.
-        reasons: the first of them.
-        against: by model name: the paired comparison and the other's accuracy.
+        parameters: number of parameters.
+        megabytes: size of the weights, in 10⁶ bytes.
+        rejected: number of labelled rows that were refused.
+        reasons: of the first of these.
+        against: by model name: the paired comparison, and that model's accuracy.
     """
 
     model: str
@@ -89,60 +89,60 @@ class Evaluation:
 
 
 def evaluate(config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
-    """Judge ``config.model``, and compare it with ``config.against`` on the same rows.
+    """Evaluate ``config.model``, and compare it with ``config.against`` on the same rows.
 
     Raises:
-        EngineError: a model or a file does not fit.
+        EngineError: a model or a file cannot be used, or models have different classes.
     """
     model = load_classifier(config.model, revision=config.revision)
-    gold = read_held_out(config, model.classes)
-    judged = _judge(model, gold, config, tick)
-    against = {}
-    for other in config.against:
-        rival = load_classifier(other)
-        if sorted(rival.classes) != sorted(model.classes):
-            raise ModelError(
-                f"{other} has the classes {', '.join(rival.classes)}, and {config.model} has {', '.join(model.classes)}"
-            )
-        order = [rival.classes.index(name) for name in model.classes]
-        theirs = _judge(rival, gold, config, tick, order=order)
-        pair = compare_pairs(gold.labels, judged.predicted, theirs.predicted)
-        share = accuracy(confusion(gold.labels, theirs.predicted, classes=len(order)))
-        against[other] = {"accuracy": round(share, 5), **_rounded(pair)}
-    evaluation = _evaluation(config.model, model, gold, judged)
+    gold = read_evaluation_rows(config, model.classes)
+    predictions = _predict(model, gold, config, tick)
+    against = {name: _compare(name, model, predictions, gold, config, tick) for name in config.against}
+    evaluation = _evaluation(config.model, model, gold, predictions)
     return dataclasses.replace(evaluation, megabytes=_megabytes(model.folder), against=against)
 
 
-def read_held_out(config: EvalConfig, classes: list[str]) -> Gold:
-    """The labelled rows that ``config`` names; labels are names of ``classes`` or indices into them."""
-    wanted = GoldConfig(
-        files=config.inputs, columns=config.columns, classes=tuple(classes), on_bad_row=config.on_bad_row
-    )
-    return read_gold(wanted)
-
-
 def evaluate_trained(model: Classifier, gold: Gold, config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
-    """Judge a model that was just trained and is not on disk yet; ``config.model`` is what it will be called."""
-    return _evaluation(config.model, model, gold, _judge(model, gold, config, tick))
+    """Evaluate a model in memory, which will be saved as ``config.model``."""
+    return _evaluation(config.model, model, gold, _predict(model, gold, config, tick))
+
+
+def read_evaluation_rows(config: EvalConfig, classes: list[str]) -> Gold:
+    """The rows of ``config.inputs``; labels are names of ``classes`` or indices into them.
+
+    Raises:
+        InputError: a file cannot be read, or has a bad row and ``config.on_bad_row`` is ``fail``.
+    """
+    return read_gold(
+        GoldConfig(files=config.inputs, columns=config.columns, classes=tuple(classes), on_bad_row=config.on_bad_row)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Judged:
-    """Probabilities, (rows, classes), predictions, (rows,), and the seconds that they took."""
+class _Predictions:
+    """A model's answers for some rows.
+
+    Attributes:
+        probabilities: (rows, classes).
+        classes: (rows,) the most probable ones.
+        seconds: to tokenise and compute.
+    """
 
     probabilities: npt.NDArray[np.float64]
-    predicted: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int64]
     seconds: float
 
 
-def _judge(model: Classifier, gold: Gold, config: EvalConfig, tick: Tick, *, order: list[int] | None = None) -> _Judged:
-    """Run ``model`` over ``gold``; ``order`` permutes its outputs."""
-    logits, seconds = _predict(model, gold.texts, config, tick)
-    probabilities = softmax(logits if order is None else logits[:, order])
-    return _Judged(probabilities=probabilities, predicted=probabilities.argmax(axis=1), seconds=seconds)
-
-
 def _predict(
+    model: Classifier, gold: Gold, config: EvalConfig, tick: Tick, *, order: list[int] | None = None
+) -> _Predictions:
+    """Run ``model`` on the texts of ``gold``; ``order`` permutes its classes."""
+    logits, seconds = _logits(model, gold.texts, config, tick)
+    probabilities = softmax(logits if order is None else logits[:, order])
+    return _Predictions(probabilities=probabilities, classes=probabilities.argmax(axis=1), seconds=seconds)
+
+
+def _logits(
     model: Classifier, texts: list[str], config: EvalConfig, tick: Tick
 ) -> tuple[npt.NDArray[np.float32], float]:
     """(rows, classes) float32 logits of ``texts``, in fp32 on the best device; seconds to tokenise and compute."""
@@ -155,8 +155,29 @@ def _predict(
     return logits, time.perf_counter() - started
 
 
-def _evaluation(name: str, model: Classifier, gold: Gold, judged: _Judged) -> Evaluation:
-    predicted, probabilities = judged.predicted, judged.probabilities
+def _compare(
+    name: str, model: Classifier, predictions: _Predictions, gold: Gold, config: EvalConfig, tick: Tick
+) -> dict[str, float]:
+    """Accuracy of the model ``name``, and its paired comparison with ``predictions`` of ``model``.
+
+    Raises:
+        ModelError: the models have different classes.
+    """
+    other = load_classifier(name)
+    if sorted(other.classes) != sorted(model.classes):
+        raise ModelError(
+            f"{name} has the classes {', '.join(other.classes)}, and {config.model} has {', '.join(model.classes)}"
+        )
+    order = [other.classes.index(each) for each in model.classes]
+    theirs = _predict(other, gold, config, tick, order=order)
+    pair = compare_pairs(gold.labels, predictions.classes, theirs.classes)
+    share = accuracy(confusion(gold.labels, theirs.classes, classes=len(order)))
+    rounded = {key: float(f"{value:.6g}") for key, value in dataclasses.asdict(pair).items()}
+    return {"accuracy": round(share, 5), **rounded}
+
+
+def _evaluation(name: str, model: Classifier, gold: Gold, predictions: _Predictions) -> Evaluation:
+    predicted, probabilities = predictions.classes, predictions.probabilities
     names = model.classes
     counts = confusion(gold.labels, predicted, classes=len(names))
     scores = f1_scores(counts)
@@ -169,7 +190,7 @@ def _evaluation(name: str, model: Classifier, gold: Gold, judged: _Judged) -> Ev
         ece=round(expected_calibration_error(gold.labels, probabilities), 5),
         f1={label: round(float(score), 5) for label, score in zip(names, scores, strict=True)},
         confusion={name: dict(zip(names, map(int, row), strict=True)) for name, row in zip(names, counts, strict=True)},
-        rows_per_second=round(len(gold.texts) / judged.seconds, 1),
+        rows_per_second=round(len(gold.texts) / predictions.seconds, 1),
         parameters=parameters(model.module),
         megabytes=round(_tensor_bytes(model.module) / 1e6, 1),
         rejected=gold.rejected,
@@ -178,13 +199,11 @@ def _evaluation(name: str, model: Classifier, gold: Gold, judged: _Judged) -> Ev
 
 
 def _megabytes(folder: Path) -> float:
+    """Size of the weights on disk."""
     sizes = [path.stat().st_size for path in folder.glob("*.safetensors")]
     return round(sum(sizes) / 1e6, 1)
 
 
 def _tensor_bytes(module: Any) -> int:
+    """Size of the weights in memory."""
     return sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())
-
-
-def _rounded(pair: Paired) -> dict[str, Any]:
-    return {name: float(f"{value:.6g}") for name, value in dataclasses.asdict(pair).items()}

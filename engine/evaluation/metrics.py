@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 Labels = npt.NDArray[np.int64]
+"""(rows,) class indices"""
 ECE_BINS = 15
 
 
@@ -21,7 +22,7 @@ def accuracy(counts: npt.NDArray[np.int64]) -> float:
 
 
 def f1_scores(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """(classes,) harmonic mean of precision and recall; 0 where a class is neither gold nor predicted."""
+    """(classes,) harmonic mean of precision and recall; 0 for a class that is neither gold nor predicted."""
     hits = np.diag(counts).astype(np.float64)
     sizes = counts.sum(axis=0) + counts.sum(axis=1)
     scores: npt.NDArray[np.float64] = 2 * hits / np.maximum(sizes, 1)

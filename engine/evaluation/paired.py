@@ -1,4 +1,4 @@
-"""Two models' predictions of the same rows → do they differ, and by more than chance?"""
+"""Two models' predictions of the same rows → their agreement, and whether they differ by more than chance."""
 
 import math
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class Paired:
 
     Attributes:
         agreement: share of rows with the same prediction.
-        only_first: rows that only the first model gets right.
-        only_second: rows that only the second one gets right.
-        p_value: of McNemar's exact test, two-sided, that both err equally often.
+        only_first: rows that only the first model predicts right.
+        only_second: rows that only the second one predicts right.
+        p_value: of McNemar's exact test, two-sided, of both models being wrong equally often.
     """
 
     agreement: float

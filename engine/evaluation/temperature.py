@@ -1,23 +1,31 @@
-"""Logits and gold labels → the temperature that makes probabilities honest. Pure numpy."""
+"""Logits and gold labels → the temperature that makes probabilities honest (Guo et al. 2017). Pure numpy.
 
-from typing import Any
+`fit_temperature` fits one number, `standard_error` says how sure it is, and `check_fits` refuses rows that have no best
+temperature. `fold_temperatures` gives each row one that was fitted without it, to judge the method by.
+"""
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.evaluation.metrics import brier_score, expected_calibration_error, log_loss
+from engine.errors import InputError
+from engine.evaluation.metrics import Labels, brier_score, expected_calibration_error, log_loss
 
-FOLDS = 5
 COLDEST, HOTTEST = 1e-2, 1e2
+FOLDS = 5
 _HALVINGS = 60
 
 Logits = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
+"""(rows, classes)"""
+Probabilities = npt.NDArray[np.float64]
+"""(rows, classes)"""
 
 
 def fit_temperature(logits: Logits, gold: Labels) -> float:
-    """The T in [0.01, 100] with the least log-loss of softmax(logits / T): the loss is convex in 1 / T."""
-    low, high = np.log(1 / HOTTEST), np.log(1 / COLDEST)  # of log(1 / T)
+    """The T from `COLDEST` to `HOTTEST` with the least log-loss of softmax(logits / T).
+
+    The loss is convex in 1 / T, so that the zero of `slope` is found by halving an interval of log(1 / T).
+    """
+    low, high = np.log(1 / HOTTEST), np.log(1 / COLDEST)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if slope(logits, gold, float(np.exp(middle))) < 0 else (low, middle)
@@ -25,9 +33,27 @@ def fit_temperature(logits: Logits, gold: Labels) -> float:
 
 
 def slope(logits: Logits, gold: Labels, inverse: float) -> float:
-    """The derivative of the mean log-loss by 1 / T: the mean logit that is expected less the mean one that is right."""
+    """The derivative of the mean log-loss by 1 / T at ``inverse``: mean expected logit minus mean logit of ``gold``."""
     expected = (probabilities(logits, 1 / inverse) * logits).sum(axis=1)
     return float((expected - logits[np.arange(len(gold)), gold]).mean())
+
+
+def check_fits(logits: Logits, gold: Labels, *, where: str) -> None:
+    """Refuse rows whose best temperature is outside of `COLDEST` to `HOTTEST`.
+
+    Raises:
+        InputError: nearly all predictions are right, or the logits are worse than none; it begins with ``where``.
+    """
+    if slope(logits, gold, 1 / COLDEST) < 0:
+        raise InputError(
+            f"{where}: of {len(gold):,} gold rows hardly one is predicted wrong, so that the colder the better and no "
+            "temperature is best; add gold rows"
+        )
+    if slope(logits, gold, 1 / HOTTEST) > 0:
+        raise InputError(
+            f"{where}: the logits of {len(gold):,} gold rows say less than nothing about their labels, so that no "
+            "temperature is best; look at `engine audit STORE confusion`"
+        )
 
 
 def standard_error(logits: Logits, temperature: float) -> float:
@@ -38,22 +64,22 @@ def standard_error(logits: Logits, temperature: float) -> float:
 
 
 def fold_temperatures(logits: Logits, gold: Labels, *, folds: int = FOLDS) -> npt.NDArray[np.float64]:
-    """(rows,) for each row the temperature that was fitted on the folds that it is not in."""
+    """(rows,) for each row the temperature that was fitted on the other folds than its own."""
     fold_of = np.random.default_rng(0).permutation(len(gold)) % folds
     fitted = [fit_temperature(logits[fold_of != fold], gold[fold_of != fold]) for fold in range(folds)]
     return np.array(fitted)[fold_of]
 
 
-def probabilities(logits: Logits, temperature: Any) -> Logits:
-    """Softmax of (rows, classes) logits over a temperature, or (rows, 1) of them."""
+def probabilities(logits: Logits, temperature: float | npt.NDArray[np.float64]) -> Probabilities:
+    """Softmax of the logits over one temperature, or over (rows, 1) of them."""
     scaled = (logits - logits.max(axis=1, keepdims=True)) / temperature
     raised = np.exp(scaled)
-    softmax: Logits = raised / raised.sum(axis=1, keepdims=True)
+    softmax: Probabilities = raised / raised.sum(axis=1, keepdims=True)
     return softmax
 
 
-def figures(gold: Labels, p: Logits) -> dict[str, float]:
-    """How good (rows, classes) probabilities are."""
+def calibration_figures(gold: Labels, p: Probabilities) -> dict[str, float]:
+    """Expected calibration error, Brier score and log-loss (nats) of probabilities."""
     return {
         "expected_calibration_error": expected_calibration_error(gold, p),
         "brier_score": brier_score(gold, p),

@@ -1,1 +1,1 @@
-"""Training: `supervised` on gold labels, `distill` on the soft labels of a store, both through one `loop`."""
+"""Training: `finetune` on gold labels, `distill` on the soft labels of a store; `run` and `loop` are shared."""

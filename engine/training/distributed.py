@@ -1,7 +1,7 @@
-"""The processes that train one model together: which one this is, and sums over all of them.
+"""The processes that train one model together: the rank of this one, and sums over all of them.
 
-``torchrun`` says so in the environment; without it a process is alone. Every wait for another rank has a limit, so that
-a rank that is lost becomes an error of the others.
+``torchrun`` sets the environment variables that are read here; without them a process is alone. Every wait for another
+rank has a limit, so that a lost rank becomes an error of the others.
 """
 
 import hashlib
@@ -29,9 +29,9 @@ class Ranks:
 
     Attributes:
         rank: its number, from 0.
-        count: how many there are.
-        device: that it computes on.
-        group: of torch, whose limit is that of a lost rank; None where this one is alone.
+        count: number of processes.
+        device: on which this one computes.
+        group: torch's process group, with the time limit of a lost rank; None if this process is alone.
     """
 
     rank: int
@@ -41,7 +41,7 @@ class Ranks:
 
     @property
     def is_first(self) -> bool:
-        """Whether this one writes what there is to write."""
+        """Whether this one writes the files."""
         return self.rank == 0
 
     def sum(self, tensor: Tensor, *, doing: str, patient: bool = False) -> None:
@@ -49,8 +49,8 @@ class Ranks:
 
         Args:
             tensor: on the device of this rank; of the same shape everywhere.
-            doing: for the message, where a rank is lost.
-            patient: whether to wait as long as ranks may take to begin.
+            doing: when this happens, for the message about a lost rank.
+            patient: whether to wait as long as ranks may take to start, instead of the limit of a lost rank.
 
         Raises:
             TrainingError: another rank did not answer in time, or its connection broke.
@@ -66,21 +66,28 @@ class Ranks:
             ) from None
 
     def meet(self) -> None:
-        """Wait until every rank is here, as long as ranks may take to begin."""
+        """Wait for all ranks, as long as they may take to start."""
         self.sum(torch.zeros(1, device=self.device), doing="at the beginning", patient=True)
 
-    def agree(self, words: str, *, what: str) -> None:
-        """See that ``words`` are the same on every rank.
+    def gather(self, number: int) -> list[int]:
+        """The ``number`` of every rank, by rank."""
+        numbers = torch.zeros(self.count, dtype=torch.int64, device=self.device)
+        numbers[self.rank] = number
+        self.sum(numbers, doing="at the beginning", patient=True)
+        return [int(each) for each in numbers]
+
+    def agree(self, text: str, *, name: str) -> None:
+        """Check that ``text`` is the same on every rank.
 
         Raises:
-            TrainingError: they are not; ``what`` says what differs.
+            TrainingError: it differs; the message calls it ``name``.
         """
-        digest = np.frombuffer(hashlib.sha256(words.encode()).digest(), ">u2").astype(np.int64)
+        digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), ">u2").astype(np.int64)
         digests = torch.zeros((self.count, len(digest)), dtype=torch.int64, device=self.device)
         digests[self.rank] = torch.from_numpy(digest).to(self.device)
         self.sum(digests, doing="at the beginning", patient=True)
         if (digests != digests[0]).any():
-            raise TrainingError(f"rank {self.rank} of {self.count}: ranks have different {what}; give all the same")
+            raise TrainingError(f"rank {self.rank} of {self.count}: ranks have different {name}; give all the same")
 
 
 def _first_words(error: RuntimeError) -> str:
@@ -91,15 +98,15 @@ def _first_words(error: RuntimeError) -> str:
 def joined_ranks(
     device: torch.device, *, lost_seconds: float = LOST_SECONDS, start_seconds: float = START_SECONDS
 ) -> Iterator[Ranks]:
-    """Join the other ranks that ``torchrun`` has started, and leave them in the end.
+    """Join the other ranks that ``torchrun`` started, and leave them at the end.
 
     Args:
-        device: of a process that is alone; each of several takes a GPU of its own where ``device`` is one.
-        lost_seconds: how long one waits for another.
-        start_seconds: the same at the beginning, while models are loaded.
+        device: of a process that is alone; if it is a GPU, each of several processes takes one of its own.
+        lost_seconds: after so long without an answer a rank is lost.
+        start_seconds: the same at the start, while models are loaded.
 
     Raises:
-        TrainingError: they do not come together, or there are fewer GPUs than ranks on this machine.
+        TrainingError: the ranks do not find each other, or this machine has fewer GPUs than ranks.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
@@ -108,16 +115,9 @@ def joined_ranks(
     if "RANK" not in os.environ:
         raise TrainingError(f"WORLD_SIZE is {count} and RANK is not set; start several processes with torchrun")
     rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
-    if rank:  # one of them says what there is to say
+    if rank:  # only the first rank logs progress
         logging.getLogger("engine").setLevel(logging.WARNING)
-    if device.type == "cuda":
-        if local >= torch.cuda.device_count():
-            raise TrainingError(
-                f"rank {rank} is number {local} on this machine, and there are {torch.cuda.device_count()} GPUs; "
-                "lower --nproc-per-node"
-            )
-        device = torch.device("cuda", local)
-        torch.cuda.set_device(device)
+    device = _own_gpu(rank, local) if device.type == "cuda" else device
     _join(device, rank, count, start_seconds)
     try:
         group = torch.distributed.new_group(timeout=timedelta(seconds=lost_seconds))
@@ -126,8 +126,20 @@ def joined_ranks(
         torch.distributed.destroy_process_group()
 
 
+def _own_gpu(rank: int, local: int) -> torch.device:
+    """The GPU of ``rank``, which is number ``local`` on this machine."""
+    if local >= torch.cuda.device_count():
+        raise TrainingError(
+            f"rank {rank} is number {local} on this machine, and there are {torch.cuda.device_count()} GPUs; "
+            "lower --nproc-per-node"
+        )
+    device = torch.device("cuda", local)
+    torch.cuda.set_device(device)
+    return device
+
+
 def _join(device: torch.device, rank: int, count: int, start_seconds: float) -> None:
-    os.environ.setdefault("TORCH_NCCL_BLOCKING_WAIT", "1")  # so that a limit that is passed is an error, not an abort
+    os.environ.setdefault("TORCH_NCCL_BLOCKING_WAIT", "1")  # passing a limit raises an error instead of aborting
     try:
         torch.distributed.init_process_group(
             "nccl" if device.type == "cuda" else "gloo",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from engine.compute.device import best_device
-from engine.evaluation.evaluate import EvalConfig, read_held_out
+from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
 from engine.inputs.labelled import GoldConfig, read_gold
 from engine.models.initialize import load_start
 from engine.progress import Tick, silent
@@ -13,7 +13,7 @@ from engine.training.loop import LoopConfig
 from engine.training.loss import cross_entropy
 from engine.training.output.run_folder import RunFolder
 from engine.training.output.saved_model import Trained
-from engine.training.run import RunConfig, Task, gold_sha256, held_folder, run_training
+from engine.training.run import RunConfig, TrainingTask, gold_sha256, locked_folder, run_training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +22,11 @@ class FinetuneConfig(RunConfig):
 
     Attributes:
         gold: labelled files and how to read them.
-        model: hub id or path to begin with; ``MODEL#layers=1,3,5`` keeps some layers, and a ``config.json`` begins
-            with random weights.
+        model: hub id or path of the initial weights; ``MODEL#layers=1,3,5`` keeps some layers, and a ``config.json``
+            means random weights.
         revision: of the hub id.
-        max_length: tokens a row.
-        loop: how to train.
+        max_length: tokens a row; 512, or as many as the model takes, if None.
+        loop: hyperparameters.
     """
 
     gold: GoldConfig
@@ -37,37 +37,38 @@ class FinetuneConfig(RunConfig):
 
 
 def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> Trained:
-    """Train on gold labels, judge, and save; go on where an earlier run of the same training was stopped.
+    """Train on gold labels, evaluate, and save; an interrupted run of the same training is resumed.
 
     Raises:
-        EngineError: the files, the model or the folder do not fit.
+        EngineError: the files or the model cannot be used, the folder has another run, or the training fails.
     """
     RunFolder(config.out)
     with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks:
         task = _task(config, ranks)
-        with held_folder(config.out, ranks) as folder:
+        with locked_folder(config.out, ranks) as folder:
             return run_training(task, config, folder, ranks, tick=tick)
 
 
-def _task(config: FinetuneConfig, ranks: Ranks) -> Task:
+def _task(config: FinetuneConfig, ranks: Ranks) -> TrainingTask:
+    """Read the rows and the model."""
     gold = read_gold(config.gold)
     model = load_start(config.model, classes=gold.classes, revision=config.revision, seed=config.loop.seed)
     encoding = model.encoding(config.max_length)
-    held_out, validation = (
+    evaluation, validation = (
         EvalConfig(model=config.out, inputs=inputs, columns=config.gold.columns, max_length=encoding.max_length)
         for inputs in (config.evaluation, config.validation.inputs)
     )
-    return Task(
+    return TrainingTask(
         model=model,
         start=config.model,
         steps=GoldSteps(gold, encoding, batch_size=config.loop.batch_size, seed=config.loop.seed, ranks=ranks),
         loss=cross_entropy,
         procedure="fine-tuned on gold labels",
-        asked={"gold_sha256": gold_sha256(gold)},
+        settings={"gold_sha256": gold_sha256(gold)},
         sources=list(config.gold.files),
-        gold=read_held_out(held_out, gold.classes) if held_out.inputs else None,
-        held_out=held_out,
-        validation=read_held_out(validation, gold.classes) if validation.inputs else None,
+        evaluation=evaluation,
+        evaluation_rows=read_evaluation_rows(evaluation, gold.classes) if evaluation.inputs else None,
+        validation_rows=read_evaluation_rows(validation, gold.classes) if validation.inputs else None,
         rejected=gold.rejected,
         reasons=gold.reasons,
     )

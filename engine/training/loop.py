@@ -2,11 +2,12 @@
 
 A step is a number of rows. Ranks split them, and the token budget cuts a rank's part into micro-batches: the loss is
 the sum over the step's rows divided by their number, so that it depends on neither. Random numbers of a step come from
-the seed, the step and the rank, so that a run that goes on from a checkpoint is the run that was never stopped.
+the seed, the step and the rank, so that a resumed run gives the same numbers as one that was never stopped.
 """
 
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,30 +20,31 @@ from engine.progress import Tick, silent
 from engine.training.data.prefetch import ahead
 from engine.training.data.steps import Step, Steps
 from engine.training.distributed import Ranks
+from engine.training.due import due_after
 from engine.training.loss import Loss
 from engine.training.micro_batches import MicroBatches
 from engine.training.optimizer import FlatGradients, Optimizer, linear_decay
-from engine.training.output.checkpoint import Checkpoint, Tensors, model_tensors
+from engine.training.output.checkpoint import Checkpoint, load_tensors, model_tensors
 from engine.training.output.saving import Saving
-from engine.training.state import Best, TrainState
-from engine.training.validation import Validating
+from engine.training.state import TrainState
+from engine.training.validation import Validation
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoopConfig:
-    """How to train. The defaults are the recipe of Mosbach et al. (2020) for few labels, but for the epochs.
+    """Hyperparameters. The defaults are the recipe of Mosbach et al. (2020) for few labels, except the epochs.
 
     Attributes:
         epochs: passes over the rows.
         batch_size: rows a step, of all ranks together.
-        learning_rate: its peak: it rises over the first ``warmup`` of the steps and falls to zero, linearly.
-        warmup: share of the steps.
+        learning_rate: its peak; it rises linearly over the first steps and then falls to zero.
+        warmup: share of the steps over which it rises.
         weight_decay: of AdamW; not on biases and norms.
         clip: largest norm of the gradient.
         seed: of the order and of dropout.
-        tokens_per_batch: tokens of a micro-batch, padding included where rows are padded; by device where None.
+        tokens_per_batch: tokens of a micro-batch, with padding if rows are padded; by device if None.
     """
 
     epochs: int = 5
@@ -64,13 +66,13 @@ class LoopConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """What is taught to whom.
+    """The model, its data and its loss.
 
     Attributes:
-        model: what is trained, in place.
-        steps: what it learns from.
+        model: trained in place.
+        steps: the data.
         loss: of a micro-batch.
-        config: how.
+        config: hyperparameters.
     """
 
     model: Classifier
@@ -80,54 +82,54 @@ class Objective:
 
 
 def fit(
-    lesson: Objective,
+    objective: Objective,
     *,
     ranks: Ranks,
     saving: Saving | None = None,
-    validating: Validating | None = None,
+    validation: Validation | None = None,
     tick: Tick = silent,
 ) -> TrainState:
-    """Train a model, from the latest checkpoint on where there is one.
+    """Train a model, from the latest checkpoint on if one exists.
 
     Args:
-        lesson: what is taught to whom.
-        ranks: who trains together, and this one's device.
-        saving: where checkpoints and metrics go.
-        validating: how the model is judged on the way; of all states that were saved, the best one is kept.
-        tick: told the step, of all epochs' steps, and what the loss is.
+        objective: model, data, loss and hyperparameters.
+        ranks: the processes that train together, and this one's device.
+        saving: writes checkpoints and metrics, if given.
+        validation: if given, the weights of the best validated state are kept instead of the last ones.
+        tick: told the loss, the number of the step and how many steps there are in all epochs.
 
     Returns:
-        How it went.
+        The final state.
 
     Raises:
-        TrainingError: there is no row, the loss is not finite, or a rank was lost.
+        TrainingError: the objective has no rows, the loss is not finite, or a rank was lost.
     """
-    if lesson.steps.per_epoch < 1:
+    if objective.steps.per_epoch < 1:
         raise TrainingError("there is no row to learn from")
-    training = Training(lesson, ranks=ranks, saving=saving, validating=validating, tick=tick)
+    training = Training(objective, ranks=ranks, saving=saving, validation=validation, tick=tick)
     training.resume()
     training.run()
-    return training.course
+    return training.state
 
 
 class Training:
-    """A training that is going on; arguments as in `fit`.
+    """A training in progress; arguments as in `fit`.
 
     Attributes:
-        course: where it is.
+        state: its progress.
     """
 
     def __init__(
-        self, lesson: Objective, *, ranks: Ranks, saving: Saving | None, validating: Validating | None, tick: Tick
+        self, objective: Objective, *, ranks: Ranks, saving: Saving | None, validation: Validation | None, tick: Tick
     ) -> None:
-        config = lesson.config
-        self.course = TrainState()
-        self._model, self._steps, self._config = lesson.model, lesson.steps, config
-        self._ranks, self._saving, self._validating, self._tick = ranks, saving, validating, tick
-        self._total = config.epochs * lesson.steps.per_epoch
-        self._module: Any = lesson.model.module.to(ranks.device)
+        config = objective.config
+        self.state = TrainState()
+        self._model, self._steps, self._config = objective.model, objective.steps, config
+        self._ranks, self._saving, self._validation, self._tick = ranks, saving, validation, tick
+        self._total = config.epochs * objective.steps.per_epoch
+        self._module: Any = objective.model.module.to(ranks.device)
         self._backward = MicroBatches(
-            self._module, lesson.loss, ranks.device, budget=config.tokens_per_batch, longest=lesson.steps.longest
+            self._module, objective.loss, ranks.device, budget=config.tokens_per_batch, longest=objective.steps.longest
         )
         self._optimizer = Optimizer(
             self._module,
@@ -138,67 +140,56 @@ class Training:
         self._gradients = FlatGradients(self._optimizer.parameters, sums=1)
 
     def resume(self) -> None:
-        """Go on from the latest checkpoint, where there is one."""
-        checkpoint = self._saving.checkpoints.latest() if self._saving is not None else None
-        if checkpoint is not None:
-            self._place(checkpoint.model)
-            self._optimizer.restore(checkpoint.optimizer)
-            self.course = _course(checkpoint.state)
-            _log.info("going on behind step %s of %s", f"{self.course.done:,}", f"{self._total:,}")
-        self._agree()
-        if self._saving is not None:
-            self._saving.begin(self.course.done, first=self._ranks.is_first)
-
-    def _agree(self) -> None:
-        """See that all ranks go on from the same step: they must find the same checkpoints.
+        """Load the latest checkpoint, if one exists.
 
         Raises:
-            TrainingError: they do not.
+            TrainingError: the ranks found different checkpoints, or it is of another version.
         """
-        steps = torch.zeros(self._ranks.count, dtype=torch.int64, device=self._ranks.device)
-        steps[self._ranks.rank] = self.course.done
-        self._ranks.sum(steps, doing="at the beginning", patient=True)
-        if (steps != self.course.done).any():
+        checkpoint = self._saving.checkpoints.latest() if self._saving is not None else None
+        if checkpoint is not None:
+            load_tensors(self._module, checkpoint.model)
+            self._optimizer.restore(checkpoint.optimizer)
+            self.state = TrainState.from_json(checkpoint.state)
+            _log.info("resuming after step %s of %s", f"{self.state.done:,}", f"{self._total:,}")
+        steps = self._ranks.gather(self.state.done)
+        if len(set(steps)) > 1:
             raise TrainingError(
-                f"ranks would go on from different steps ({', '.join(f'{int(step):,}' for step in steps)}): --out must "
+                f"ranks would go on from different steps ({', '.join(f'{step:,}' for step in steps)}): --out must "
                 "be one folder that all machines share"
             )
-
-    def _place(self, tensors: Tensors) -> None:
-        with torch.no_grad():
-            for name, tensor in model_tensors(self._module).items():
-                tensor.copy_(tensors[name])
+        if self._saving is not None:
+            self._saving.begin(self.state.done, first=self._ranks.is_first)
 
     def run(self) -> None:
-        """Take every step that is left; then the module is the best or the last one, and in evaluation mode."""
-        course = self.course
-        while not course.stopped and course.done < self._total:
-            first = course.done - course.epoch * self._steps.per_epoch
-            with ahead(self._steps.epoch(course.epoch, first)) as steps:
+        """Take all remaining steps; then the module has the best or the last weights, and is in evaluation mode."""
+        state = self.state
+        while not state.stopped and state.done < self._total:
+            first = state.done - state.epoch * self._steps.per_epoch
+            with ahead(self._steps.epoch(state.epoch, first)) as steps:
                 self._take(steps)
         self._module.eval()
-        if course.best is not None and course.best.step != course.done:
-            self._place_best(course.best)
+        if self._saving is not None and state.best is not None and state.best.step != state.done:
+            load_tensors(self._module, self._saving.best_checkpoint(state.best).model)
 
-    def _take(self, steps: Any) -> None:
+    def _take(self, steps: Iterator[Step]) -> None:
         """Take ``steps`` to the end of the epoch, or until the training stops early."""
-        course = self.course
+        state = self.state
         before = time.perf_counter()
         for step in steps:
             waited = time.perf_counter() - before
             loss, norm = self._step(step)
             now = time.perf_counter()
-            course.add(loss=loss, norm=norm, rows=step.size, seconds=now - before, waited=waited)
+            state.add(loss=loss, norm=norm, rows=step.size, seconds=now - before, waited=waited)
             before = now
-            self._tick(f"training, epoch {course.epoch + 1}, loss {course.mean_loss:.4f}", course.done, self._total)
-            self._after_step()
-            if course.stopped:
+            self._tick(f"training, epoch {state.epoch + 1}, loss {state.mean_loss:.4f}", state.done, self._total)
+            self._follow_up(state.done)
+            if state.stopped:
                 return
             before += time.perf_counter() - now
 
     def _step(self, step: Step) -> tuple[float, float]:
         """One optimiser step; the sum of its rows' losses, of all ranks, and the norm of the gradient."""
-        done, gradients = self.course.done, self._gradients
+        done, gradients = self.state.done, self._gradients
         self._module.train()
         torch.manual_seed(_step_seed(self._config.seed, done, self._ranks.rank))
         gradients.zero()
@@ -213,61 +204,36 @@ class Training:
         self._optimizer.step(done)
         return loss, norm
 
-    def _after_step(self) -> None:
-        """Write a line, end the epoch, validate and save, where it is time to."""
-        course, per_epoch = self.course, self._steps.per_epoch
-        ends, is_end = course.done % per_epoch == 0, course.done == self._total
-        if self._saving is not None:
-            self._saving.log(course, self._optimizer.learning_rate(course.done - 1), total=self._total)
-        validates = self._validating is not None and (
-            is_end or (course.done % self._validating.every == 0 if self._validating.every else ends)
+    def _follow_up(self, done: int) -> None:
+        """Do the work that is due after step ``done``. A validation may stop the training, and so end the epoch."""
+        state, saving = self.state, self._saving
+        due = due_after(
+            done,
+            per_epoch=self._steps.per_epoch,
+            total=self._total,
+            saving=saving,
+            validation=self._validation,
+            is_first=self._ranks.is_first,
         )
-        if validates:
-            self._validate()
-        if ends or course.stopped:
-            course.end_epoch()
-        is_last = course.stopped or is_end
-        if (
-            self._saving is not None
-            and self._ranks.is_first
-            and (validates or is_last or self._saving.is_due(course.done))
-        ):
-            self._saving.save(self._checkpoint(), course)
+        if saving is not None and due.log:
+            saving.log(state, learning_rate=self._optimizer.learning_rate(done - 1))
+        if self._validation is not None and due.validate:
+            self._validate(self._validation)
+        if due.epoch_end or state.stopped:
+            state.end_epoch()
+        if saving is not None and due.save:
+            saving.save(self._checkpoint(), state)
+
+    def _validate(self, validation: Validation) -> None:
+        figures = validation.measure(self._model, self._ranks)
+        self.state.add_validation(figures, by=validation.config.by, patience=validation.config.patience)
+        if self._saving is not None:
+            self._saving.log_validation(self.state, figures)
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(
-            model=model_tensors(self._module), optimizer=self._optimizer.state(), state=self.course.state()
+            model=model_tensors(self._module), optimizer=self._optimizer.state(), state=self.state.to_json()
         )
-
-    def _validate(self) -> None:
-        assert self._validating is not None, "asked only where there is one"
-        course = self.course
-        figures = self._validating.judge(self._model, self._ranks)
-        course.judge(figures, by=self._validating.by, patience=self._validating.patience)
-        if self._saving is not None:
-            self._saving.log_validation(course, figures)
-
-    def _place_best(self, best: Best) -> None:
-        """Take the weights of the best checkpoint, where there are checkpoints; else the last ones stay."""
-        if self._saving is None:
-            return
-        checkpoint = self._saving.checkpoints.read(best.step)
-        if checkpoint is None:
-            raise TrainingError(
-                f"the best checkpoint, {self._saving.checkpoints.place(best.step)}, is damaged; remove the checkpoints "
-                "from there on and run the same command again"
-            )
-        self._place(checkpoint.model)
-
-
-def _course(state: dict[str, Any]) -> TrainState:
-    try:
-        return TrainState.of(state)
-    except (KeyError, TypeError) as error:
-        raise TrainingError(
-            f"the checkpoint was written by another version of this program ({error!r}); go on with that one, or name "
-            "a new folder with --out"
-        ) from None
 
 
 def _step_seed(seed: int, step: int, rank: int) -> int:

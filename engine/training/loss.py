@@ -27,7 +27,7 @@ def cross_entropy(logits: Tensor, targets: Targets) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class SoftLoss:
-    """How a student is compared with its teachers.
+    """The loss of a student against its teachers; a `Loss`.
 
     Attributes:
         kind: ``kl`` or ``mse``.
@@ -50,7 +50,7 @@ class SoftLoss:
             raise TrainingError(f"--gold-weight is {self.gold_weight:g}; it must be from 0 to 1")
 
     def __call__(self, logits: Tensor, targets: Targets) -> Tensor:
-        """The sum over rows of (1 - g) · soft + g · hard, times the row's weight; g is 0 where there is no gold."""
+        """The sum over rows of (1 - g) · soft + g · hard, times the row's weight; g is 0 for rows without gold."""
         losses = self._soft(logits, targets["logits"])
         if self.gold_weight:
             labels = targets["label"]
@@ -64,7 +64,7 @@ class SoftLoss:
         return kl_divergence(logits, teachers, temperature=self.temperature)
 
     def words(self) -> str:
-        """For a model card."""
+        """The loss in words, for a model card."""
         words = (
             "mean squared error of centred logits" if self.kind == MSE else f"KL at temperature {self.temperature:g}"
         )
@@ -75,7 +75,7 @@ def kl_divergence(logits: Tensor, teachers: Tensor, *, temperature: float = 1.0)
     """(rows,) T² · KL(teachers ‖ student) at temperature T, in nats (Hinton et al. 2015).
 
     Of several teachers the probabilities at that temperature are averaged. At 1 its gradient is that of the
-    cross-entropy with soft targets; it is zero where the student agrees.
+    cross-entropy with soft targets; it is zero if the student agrees.
 
     Args:
         logits: (rows, classes) of the student.

@@ -1,4 +1,4 @@
-"""One step's rows → their gradients and losses, micro-batch by micro-batch. What a training computes its steps with."""
+"""The rows of a step → their gradients and losses, micro-batch by micro-batch."""
 
 import logging
 from typing import Any
@@ -64,7 +64,7 @@ class MicroBatches:
                     raise
                 tokens = int(_lengths(step)[part].sum())
                 raise TrainingError(
-                    f"the memory of {self._device} does not suffice for {len(part)} rows of {tokens:,} tokens; lower "
+                    f"{self._device} ran out of memory on {len(part)} rows of {tokens:,} tokens; lower "
                     f"--tokens-per-batch, which is {self._forward.budget:,}: that changes no step and no loss"
                 ) from None
 

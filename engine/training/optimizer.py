@@ -10,13 +10,18 @@ _STATE = ("exp_avg", "exp_avg_sq")
 
 
 class FlatGradients:
-    """All gradients of a module in one piece of memory, with room for a few sums behind them.
+    """All gradients of a module in one tensor, followed by a few sums.
 
-    So that one all-reduce adds up everything that ranks share in a step, and a norm is that of one tensor.
+    One all-reduce then adds up everything that ranks share in a step, and the norm is that of one tensor.
 
     Args:
-        parameters: to be trained; their ``grad`` becomes a view.
-        sums: how many numbers go with the gradients.
+        parameters: to train; their ``grad`` becomes a view.
+        sums: how many sums follow the gradients.
+
+    Attributes:
+        everything: (gradients + sums,) float32.
+        gradients: (gradients,) a view of these.
+        sums: (sums,) a view of the rest.
     """
 
     def __init__(self, parameters: list[Tensor], *, sums: int) -> None:
@@ -30,11 +35,11 @@ class FlatGradients:
             begin += parameter.numel()
 
     def zero(self) -> None:
-        """Forget the last step."""
+        """Set all gradients and sums to zero."""
         self.everything.zero_()
 
     def clip(self, largest: float) -> float:
-        """Scale the gradients down to a norm of ``largest``; the norm that they had."""
+        """Scale the gradients down to a norm of at most ``largest``; returns the norm before."""
         norm = float(torch.linalg.vector_norm(self.gradients))
         if norm > largest:
             self.gradients.mul_(largest / norm)
@@ -45,9 +50,9 @@ class Optimizer:
     """AdamW with bias correction; no decay on biases and norms, which are the parameters of one dimension.
 
     Args:
-        module: whose parameters are trained.
-        learning_rate: its peak.
-        weight_decay: of the others.
+        module: its parameters are trained.
+        learning_rate: the peak.
+        weight_decay: of the parameters that decay.
         factor: of the learning rate, by step.
     """
 
@@ -64,11 +69,11 @@ class Optimizer:
 
     @property
     def parameters(self) -> list[Tensor]:
-        """What is trained."""
+        """The trained parameters."""
         return list(self._named.values())
 
     def learning_rate(self, step: int) -> float:
-        """At ``step``, counted from 0."""
+        """The learning rate at ``step``, counted from 0."""
         return self._peak * self._factor(step)
 
     def step(self, step: int) -> None:
@@ -78,7 +83,7 @@ class Optimizer:
         self._adamw.step()
 
     def state(self) -> dict[str, Tensor]:
-        """What it remembers of the steps so far, as tensors by name."""
+        """AdamW's moments and step counts, as tensors by name."""
         state = {}
         for name, parameter in self._named.items():
             for key in (*_STATE, "step"):
@@ -86,14 +91,14 @@ class Optimizer:
         return state
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
+        """The inverse of `state`."""
         for name, parameter in self._named.items():
             own = {key: state[f"{key}/{name}"].to(parameter.device, copy=True) for key in (*_STATE, "step")}
             self._adamw.state[parameter] = own
 
 
 def linear_decay(steps: int, warmup: float) -> Callable[[int], float]:
-    """Factor of the learning rate at a step: up over the share ``warmup`` of ``steps``, then down to zero."""
+    """Factor of the learning rate by step: up to 1 over the share ``warmup`` of ``steps``, then linearly down to 0."""
     rising = max(1, round(steps * warmup))
 
     def factor(step: int) -> float:

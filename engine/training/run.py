@@ -1,4 +1,8 @@
-"""A model, steps and a loss → a trained model in its folder, begun or gone on with. What gold and soft labels share."""
+"""A model, its data and its loss → a trained model in its folder. Shared by fine-tuning and distillation.
+
+A run is new, resumed, or finished: `run_training` checks that its settings are those with which its folder was begun,
+trains from the latest checkpoint on, evaluates, and saves.
+"""
 
 import dataclasses
 import hashlib
@@ -23,22 +27,22 @@ from engine.training.output.run_folder import CHECKPOINTS, RunFolder
 from engine.training.output.saved_model import Trained, read_trained, save_evaluation, save_trained
 from engine.training.output.saving import Saving, SavingConfig
 from engine.training.state import TrainState
-from engine.training.validation import Validating, ValidationConfig, ValidationSet
+from engine.training.validation import Validation, ValidationConfig, ValidationSet
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """What every training has.
+    """The settings that every training has.
 
     Attributes:
-        out: folder for the result: new, empty, or that of an earlier run, which then goes on.
-        loop: how to train.
+        out: folder of the result: new, empty, or that of an earlier run, which is resumed.
+        loop: hyperparameters.
         saving: checkpoints and metrics.
-        validation: judging on the way.
-        evaluation: labelled files to judge the result on.
-        lost_seconds: after how long a rank that does not answer is lost.
+        validation: on labelled rows, while the model is trained.
+        evaluation: labelled files for the final evaluation.
+        lost_seconds: after so long without an answer a rank is lost.
     """
 
     out: str
@@ -50,22 +54,22 @@ class RunConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
-    """What is to be trained.
+class TrainingTask:
+    """A model, its data and its loss, loaded and checked.
 
     Attributes:
-        model: its beginning.
-        start: hub id or path of that.
-        steps: what it learns from.
+        model: with its initial weights.
+        start: hub id or path of these.
+        steps: the data.
         loss: of a micro-batch.
-        procedure: in words.
-        asked: what decides the result, by name, beside what `RunConfig` says.
-        sources: where the rows are from.
-        gold: for the final evaluation, or None.
-        held_out: how to read and judge that.
-        validation: rows to validate on, or None.
-        rejected: gold rows that were refused.
-        reasons: the first of them.
+        procedure: in words, for the model card.
+        settings: by name, those that decide the result, beside the ones of `RunConfig`.
+        sources: of the rows, for the model card.
+        evaluation: how to read and judge the evaluation rows.
+        evaluation_rows: for the final evaluation, or None.
+        validation_rows: or None.
+        rejected: number of labelled rows that were refused.
+        reasons: of the first of these.
     """
 
     model: Classifier
@@ -73,104 +77,53 @@ class Task:
     steps: Steps
     loss: Loss
     procedure: str
-    asked: dict[str, Any]
+    settings: dict[str, Any]
     sources: list[str]
-    gold: Gold | None
-    held_out: EvalConfig
-    validation: Gold | None
+    evaluation: EvalConfig
+    evaluation_rows: Gold | None
+    validation_rows: Gold | None
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
 
 
 @contextmanager
-def held_folder(out: str, ranks: Ranks) -> Iterator[RunFolder]:
-    """The folder of a run, which the first rank makes and holds."""
+def locked_folder(out: str, ranks: Ranks) -> Iterator[RunFolder]:
+    """The folder of a run, which the first rank makes and locks."""
     folder = RunFolder(out)
     if not ranks.is_first:
         yield folder
         return
-    with folder.held():
+    with folder.locked():
         yield folder
 
 
-def run_training(task: Task, config: RunConfig, folder: RunFolder, ranks: Ranks, *, tick: Tick) -> Trained:
-    """Train, judge and save; what was done before is not done again.
+def run_training(task: TrainingTask, config: RunConfig, folder: RunFolder, ranks: Ranks, *, tick: Tick) -> Trained:
+    """Train, evaluate and save; steps that an earlier run took are not repeated.
 
     Raises:
-        TrainingError: the folder holds a run with other settings, or the training fails.
+        TrainingError: the folder has a run with other settings, or the training fails.
     """
-    tensorboard_writer(config.saving.report_to)  # before anything is begun, where its package is missing
-    asked = flat_names({**task.asked, **_asked(task, config)})
-    ranks.agree(json.dumps(asked), what="settings, models or rows")
-    folder.check(asked)
+    tensorboard_writer(config.saving.report_to)  # fails before the folder is begun, if its package is missing
+    settings = flat_names({**task.settings, **_settings(task, config)})
+    ranks.agree(json.dumps(settings), name="settings, models or rows")
+    folder.check(settings)
     tick = tick if ranks.is_first else silent
     if folder.is_done:
         log.info("%s is done already; nothing was trained", folder.path)
-        return _judged_again(task, read_trained(folder.path, rank=ranks.rank), ranks, tick)
+        return _evaluated_again(task, read_trained(folder.path, rank=ranks.rank), ranks, tick)
     if ranks.is_first:
-        folder.begin(asked)
-    saving = Saving(folder.path, config.saving, Checkpoints(folder.path / CHECKPOINTS, keep=config.saving.keep))
-    try:
-        course = fit(
-            Objective(model=task.model, steps=task.steps, loss=task.loss, config=config.loop),
-            ranks=ranks,
-            saving=saving,
-            validating=_validating(task, config.validation),
-            tick=tick,
-        )
-    finally:
-        saving.end()
-    trained = _trained(task, config, course, ranks, tick)
+        folder.begin(settings)
+    trained = _trained(task, config, _fit(task, config, folder, ranks, tick), ranks, tick)
     if ranks.is_first:
         save_trained(task.model, trained, sources=task.sources)
     return trained
 
 
-def _judged_again(task: Task, trained: Trained, ranks: Ranks, tick: Tick) -> Trained:
-    """A model that is done, judged on other rows than it was, where that is asked."""
-    if task.gold is None or not ranks.is_first or gold_sha256(task.gold) == trained.evaluated:
-        return trained
-    evaluation = evaluate_trained(load_classifier(trained.out), task.gold, task.held_out, tick=tick)
-    trained = dataclasses.replace(trained, evaluation=evaluation, evaluated=gold_sha256(task.gold))
-    save_evaluation(trained)
-    return trained
-
-
-def _validating(task: Task, config: ValidationConfig) -> Validating | None:
-    if task.validation is None:
-        return None
-    judge = ValidationSet(task.validation, task.model.encoding(task.steps.longest))
-    return Validating(judge=judge, every=config.every, by=config.by, patience=config.patience)
-
-
-def _trained(task: Task, config: RunConfig, course: TrainState, ranks: Ranks, tick: Tick) -> Trained:
-    judges = ranks.is_first and task.gold is not None
-    evaluation = evaluate_trained(task.model, task.gold, task.held_out, tick=tick) if judges and task.gold else None
-    return Trained(
-        out=config.out,
-        start=task.start,
-        procedure=task.procedure,
-        classes=task.model.classes,
-        rows=task.steps.rows,
-        rejected=task.rejected + (task.validation.rejected if task.validation is not None else 0),
-        reasons=[*task.reasons, *(task.validation.reasons if task.validation is not None else ())],
-        max_length=task.steps.longest,
-        loop=config.loop,
-        epochs=course.reports,
-        best=course.best,
-        steps=course.done,
-        ranks=ranks.count,
-        rank=ranks.rank,
-        evaluation=evaluation,
-        evaluated=gold_sha256(task.gold) if task.gold is not None else None,
-    )
-
-
-def _asked(task: Task, config: RunConfig) -> dict[str, Any]:
-    """What decides the result of any training."""
+def _settings(task: TrainingTask, config: RunConfig) -> dict[str, Any]:
+    """The settings that decide the result of any training, with hashes of its model and rows."""
     validation = None
-    if task.validation is not None:
-        validation = {**asdict(config.validation), "inputs": gold_sha256(task.validation)}
+    if task.validation_rows is not None:
+        validation = {**asdict(config.validation), "inputs": gold_sha256(task.validation_rows)}
     return {
         "start_sha256": _tensors_sha256(task.model),
         "classes": task.model.classes,
@@ -182,6 +135,62 @@ def _asked(task: Task, config: RunConfig) -> dict[str, Any]:
     }
 
 
+def _evaluated_again(task: TrainingTask, trained: Trained, ranks: Ranks, tick: Tick) -> Trained:
+    """A finished model, evaluated again if other evaluation rows are given than before."""
+    gold = task.evaluation_rows
+    if gold is None or not ranks.is_first or gold_sha256(gold) == trained.evaluated:
+        return trained
+    evaluation = evaluate_trained(load_classifier(trained.out), gold, task.evaluation, tick=tick)
+    trained = dataclasses.replace(trained, evaluation=evaluation, evaluated=gold_sha256(gold))
+    save_evaluation(trained)
+    return trained
+
+
+def _fit(task: TrainingTask, config: RunConfig, folder: RunFolder, ranks: Ranks, tick: Tick) -> TrainState:
+    """Train the model of ``task`` in place."""
+    validation = None
+    if task.validation_rows is not None:
+        rows = ValidationSet(task.validation_rows, task.model.encoding(task.steps.longest))
+        validation = Validation(measure=rows, config=config.validation)
+    saving = Saving(folder.path, config.saving, Checkpoints(folder.path / CHECKPOINTS, keep=config.saving.keep))
+    try:
+        return fit(
+            Objective(model=task.model, steps=task.steps, loss=task.loss, config=config.loop),
+            ranks=ranks,
+            saving=saving,
+            validation=validation,
+            tick=tick,
+        )
+    finally:
+        saving.end()
+
+
+def _trained(task: TrainingTask, config: RunConfig, state: TrainState, ranks: Ranks, tick: Tick) -> Trained:
+    """The report of a training, with the final evaluation, which the first rank computes."""
+    gold, validation = task.evaluation_rows, task.validation_rows
+    evaluation = None
+    if gold is not None and ranks.is_first:
+        evaluation = evaluate_trained(task.model, gold, task.evaluation, tick=tick)
+    return Trained(
+        out=config.out,
+        start=task.start,
+        procedure=task.procedure,
+        classes=task.model.classes,
+        rows=task.steps.rows,
+        rejected=task.rejected + (validation.rejected if validation is not None else 0),
+        reasons=[*task.reasons, *(validation.reasons if validation is not None else ())],
+        max_length=task.steps.longest,
+        loop=config.loop,
+        epochs=state.reports,
+        best=state.best,
+        steps=state.done,
+        ranks=ranks.count,
+        rank=ranks.rank,
+        evaluation=evaluation,
+        evaluated=gold_sha256(gold) if gold is not None else None,
+    )
+
+
 def flat_names(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """``{"loop": {"seed": 0}}`` → ``{"loop.seed": 0}``."""
     flat: dict[str, Any] = {}
@@ -191,14 +200,14 @@ def flat_names(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def gold_sha256(gold: Gold) -> str:
-    """Hash of labelled rows."""
+    """Hash of the texts, classes and labels of labelled rows."""
     digest = hashlib.sha256(json.dumps([gold.texts, gold.classes]).encode())
     digest.update(gold.labels.astype("<i8").tobytes())
     return digest.hexdigest()
 
 
 def _tensors_sha256(model: Classifier) -> str:
-    """Hash of what training begins with: all parameters and buffers, a new head included."""
+    """Hash of all initial parameters and buffers, a new head included."""
     digest = hashlib.sha256()
     for name, tensor in model_tensors(model.module).items():
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())

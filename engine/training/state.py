@@ -1,29 +1,29 @@
-"""How far a training is and how it went, as a checkpoint keeps it; and where checkpoints and metrics go."""
+"""The state of a training that its checkpoints keep: steps taken, sums of losses, reports of epochs, the best state.
+
+Plain numbers that JSON keeps without loss. Knows neither model nor files.
+"""
 
 import dataclasses
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.models.classifier import Classifier
-from engine.training.distributed import Ranks
+from engine.errors import TrainingError
 
 LOWER_IS_BETTER = {"accuracy": False, "macro_f1": False, "log_loss": True}
-Judge = Callable[[Classifier, Ranks], dict[str, float]]
-"""(model, ranks) → figures of the model on held-out rows; every rank is given the same ones."""
+"""The validation figures by which the best state may be chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EpochReport:
-    """What one epoch came to.
+    """The result of one epoch.
 
     Attributes:
-        epoch: from 1.
+        epoch: its number, from 1.
         loss: mean over its rows.
-        rows: how many, of all ranks.
+        rows: rows of all ranks.
         seconds: wall time of its steps.
-        waited: of that, seconds in which the next step was not ready.
+        waited: seconds of these in which the next step was not ready.
     """
 
     epoch: int
@@ -35,11 +35,11 @@ class EpochReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """The best state so far.
+    """The best validated state so far.
 
     Attributes:
-        step: of all epochs' steps.
-        figures: that it had.
+        step: its number, counted over all epochs.
+        figures: its validation figures by name.
     """
 
     step: int
@@ -48,7 +48,14 @@ class Best:
 
 @dataclass(kw_only=True)
 class Sums:
-    """Of some steps side by side."""
+    """Sums over some steps.
+
+    Attributes:
+        loss: of the rows.
+        rows: of all ranks.
+        seconds: wall time.
+        waited: seconds in which the next step was not ready.
+    """
 
     loss: float = 0.0
     rows: int = 0
@@ -58,18 +65,18 @@ class Sums:
 
 @dataclass(kw_only=True)
 class TrainState:
-    """Where a training is.
+    """The progress of a training.
 
     Attributes:
-        done: steps, of all epochs.
-        epoch: from 0.
-        running: of this epoch.
-        line: since the last line of metrics.
-        norm: of the last gradient, before it was clipped.
-        reports: of the epochs that are done.
-        best: the best state that was validated.
-        worse: how many have been validated since then.
-        stopped: whether it stops before the last step.
+        done: steps taken, of all epochs.
+        epoch: the current one, from 0.
+        running: sums over this epoch.
+        line: sums since the last line of metrics.
+        norm: of the last gradient, before clipping.
+        reports: of the finished epochs.
+        best: the best validated state.
+        worse: validations since then.
+        stopped: whether the training ends early.
     """
 
     done: int = 0
@@ -82,25 +89,35 @@ class TrainState:
     worse: int = 0
     stopped: bool = False
 
-    @classmethod
-    def of(cls, state: dict[str, Any]) -> "TrainState":
-        """The inverse of `state`."""
-        best = Best(**state["best"]) if state["best"] is not None else None
-        reports = [EpochReport(**report) for report in state["reports"]]
-        sums = {name: Sums(**state[name]) for name in ("running", "line")}
-        return cls(**{**state, **sums, "best": best, "reports": reports})
-
-    def state(self) -> dict[str, Any]:
-        """What JSON can say of it, without loss."""
+    def to_json(self) -> dict[str, Any]:
+        """The state as JSON values, without loss."""
         return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> "TrainState":
+        """The inverse of `to_json`.
+
+        Raises:
+            TrainingError: ``raw`` has other fields, as that of another version.
+        """
+        try:
+            best = Best(**raw["best"]) if raw["best"] is not None else None
+            reports = [EpochReport(**report) for report in raw["reports"]]
+            sums = {name: Sums(**raw[name]) for name in ("running", "line")}
+            return cls(**{**raw, **sums, "best": best, "reports": reports})
+        except (KeyError, TypeError) as error:
+            raise TrainingError(
+                f"the checkpoint was written by another version of this program ({error!r}); go on with that one, or "
+                "name a new folder with --out"
+            ) from None
 
     @property
     def mean_loss(self) -> float:
-        """Of this epoch so far."""
+        """Mean over the rows of this epoch so far; 0 before the first."""
         return self.running.loss / max(1, self.running.rows)
 
     def add(self, *, loss: float, norm: float, rows: int, seconds: float, waited: float) -> None:
-        """Count a step."""
+        """Count one step."""
         self.done += 1
         self.norm = norm
         for sums in (self.running, self.line):
@@ -109,8 +126,13 @@ class TrainState:
             sums.seconds += seconds
             sums.waited += waited
 
+    def take_line(self) -> Sums:
+        """The sums since the last line of metrics, which begin again from zero."""
+        line, self.line = self.line, Sums()
+        return line
+
     def end_epoch(self) -> None:
-        """Report the epoch, and begin the next one."""
+        """Report this epoch and begin the next one."""
         sums = self.running
         report = EpochReport(
             epoch=self.epoch + 1,
@@ -122,8 +144,14 @@ class TrainState:
         self.reports.append(report)
         self.epoch, self.running = self.epoch + 1, Sums()
 
-    def judge(self, figures: dict[str, float], *, by: str, patience: int | None) -> None:
-        """Take the state that was just validated for the best one, if it is; stop after ``patience`` that are not."""
+    def add_validation(self, figures: dict[str, float], *, by: str, patience: int | None) -> None:
+        """Compare the current state with the best one.
+
+        Args:
+            figures: of the current state, by name.
+            by: the figure that decides; one of `LOWER_IS_BETTER`.
+            patience: stop after so many validations in a row that are not better; never if None.
+        """
         sign = -1 if LOWER_IS_BETTER[by] else 1
         best = math.nan if self.best is None else self.best.figures[by]
         if math.isnan(best) or sign * figures[by] > sign * best:

@@ -1,6 +1,10 @@
-"""Labelled rows, tokenised once → the figures of a model that is being trained, again and again."""
+"""Validation while a model is trained: labelled rows, tokenised once → figures of the model, again and again.
 
-from dataclasses import dataclass
+`ValidationConfig` is the user's choice, `ValidationSet` computes the figures, and `Validation` joins both for the loop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +18,56 @@ from engine.inputs.labelled import Gold
 from engine.models.classifier import Classifier
 from engine.tokens.encoding import Encoding
 from engine.training.distributed import Ranks
-from engine.training.state import LOWER_IS_BETTER, Judge
+from engine.training.state import LOWER_IS_BETTER
 from store.families.labels import softmax
+
+Measure = Callable[[Classifier, Ranks], dict[str, float]]
+"""(model, ranks) → figures of the model on validation rows, by name; the same ones on every rank."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationConfig:
+    """Validation while the model is trained, to keep the best state of all; none without inputs.
+
+    Attributes:
+        inputs: labelled files. Not those of the final evaluation: a choice made on rows flatters them.
+        every: steps between validations; one at the end of each epoch if None.
+        by: the figure that decides: ``accuracy``, ``macro_f1`` or ``log_loss``.
+        patience: stop after so many validations in a row that are not better; never if None.
+    """
+
+    inputs: tuple[str, ...] = ()
+    every: int | None = None
+    by: str = "accuracy"
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("--validate-every", self.every), ("--patience", self.patience)):
+            if value is not None and value < 1:
+                raise TrainingError(f"{name} is {value}; it must be at least 1")
+        if self.by not in LOWER_IS_BETTER:
+            raise TrainingError(f"--best-by is {self.by!r}; it is one of {', '.join(LOWER_IS_BETTER)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """The validation of one training.
+
+    Attributes:
+        measure: computes the figures.
+        config: when, and by which figure the best state is chosen.
+    """
+
+    measure: Measure
+    config: ValidationConfig = field(default_factory=ValidationConfig)
+
+    def is_due(self, done: int, *, epoch_end: bool) -> bool:
+        """Whether to validate after step ``done``, of all epochs; the last step always is, which the loop knows."""
+        return done % self.config.every == 0 if self.config.every is not None else epoch_end
 
 
 class ValidationSet:
-    """Rows to validate on. Every rank computes a part of them.
+    """Labelled rows, tokenised once, as a `Measure`. Every rank computes a part of them.
 
     Args:
         gold: the rows.
@@ -33,7 +81,7 @@ class ValidationSet:
         self._path: str | None = None
 
     def __call__(self, model: Classifier, ranks: Ranks) -> dict[str, float]:
-        """Accuracy, macro F1, log-loss and calibration error of ``model``, which is left in evaluation mode."""
+        """Accuracy, macro F1, log-loss (nats) and expected calibration error; the model stays in evaluation mode."""
         probabilities = softmax(self._logits(model, ranks))
         counts = confusion(self._labels, probabilities.argmax(axis=1), classes=probabilities.shape[1])
         return {
@@ -61,48 +109,3 @@ class ValidationSet:
         ranks.sum(shared, doing="while the model was validated")
         together: npt.NDArray[np.float32] = shared.cpu().numpy()
         return together
-
-
-@dataclass(frozen=True, kw_only=True)
-class Validating:
-    """How a model is judged on its way.
-
-    Attributes:
-        judge: gives the figures.
-        every: steps from one time to the next; at the end of each epoch where None.
-        by: the figure by which the best state is chosen.
-        patience: stop when so many in a row are not better; never where None.
-    """
-
-    judge: Judge
-    every: int | None = None
-    by: str = "accuracy"
-    patience: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.by not in LOWER_IS_BETTER:
-            raise TrainingError(f"--best-by is {self.by!r}; it is one of {', '.join(LOWER_IS_BETTER)}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ValidationConfig:
-    """How the model is judged while it is trained, to keep the best state of all; not at all without inputs.
-
-    Attributes:
-        inputs: labelled files. Not those of the final evaluation: what is chosen on rows looks too good on them.
-        every: steps from one time to the next; at the end of each epoch where None.
-        by: the figure that decides: ``accuracy``, ``macro_f1`` or ``log_loss``.
-        patience: stop when so many in a row are not better; never where None.
-    """
-
-    inputs: tuple[str, ...] = ()
-    every: int | None = None
-    by: str = "accuracy"
-    patience: int | None = None
-
-    def __post_init__(self) -> None:
-        for name, value in (("--validate-every", self.every), ("--patience", self.patience)):
-            if value is not None and value < 1:
-                raise TrainingError(f"{name} is {value}; it must be at least 1")
-        if self.by not in LOWER_IS_BETTER:
-            raise TrainingError(f"--best-by is {self.by!r}; it is one of {', '.join(LOWER_IS_BETTER)}")

@@ -67,6 +67,15 @@ def test_every_command_has_help_with_an_example(command, capsys):
     assert f"Example:\n    engine {command} " in shown
 
 
+def test_the_summaries_of_commands_are_whole_at_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["--help"]) == 0
+    lines = capsys.readouterr().out.partition("Commands:")[2].strip().splitlines()
+    assert [line.split()[0] for line in lines] == list(COMMANDS)
+    assert [line for line in lines if line.endswith(("...", "…"))] == []
+    assert max(map(len, lines)) <= 80
+
+
 def test_version_and_no_command(capsys):
     assert run(["--version"]) == 0
     assert "engine, version" in capsys.readouterr().out

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import run
-from cli.options import Interval, run_settings, training_options
+from cli.options import Interval, training_options, training_settings
 
 TRAIN = ["train", "nowhere.store", "--student", "nothing", "--out"]
 FINETUNE = ["finetune", "nothing.csv", "--model", "nothing", "--out"]
@@ -19,7 +19,7 @@ FINETUNE = ["finetune", "nothing.csv", "--model", "nothing", "--out"]
 @training_options(epochs=3, batch_size=16, learning_rate=1e-3)
 def asked(**options):
     """Takes the options, and hands over what they say."""
-    asked.settings = run_settings(options)
+    asked.settings = training_settings(**options)
 
 
 def settings(*arguments):
@@ -55,7 +55,7 @@ def test_what_is_neither_steps_nor_a_time_is_refused(command, given, tmp_path, c
     assert run([*command, str(tmp_path / "out"), f"--checkpoint-every={given}"]) == 2
     shown = " ".join(capsys.readouterr().err.split())
     assert "Invalid value for '--checkpoint-every'" in shown
-    assert f"{given!r} is no number of steps, such as 500, and no time, such as 90s, 10m or 2h" in shown
+    assert f"{given!r} is neither a number of steps, such as 500, nor a time, such as 90s, 10m or 2h" in shown
     assert list(tmp_path.iterdir()) == []
 
 

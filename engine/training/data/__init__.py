@@ -1,1 +1,1 @@
-"""What a training reads: steps of rows, from a store or from gold labels, prepared ahead."""
+"""The data of a training: steps of rows, from a store or from gold labels, prepared in a thread."""

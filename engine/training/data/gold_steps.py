@@ -11,14 +11,14 @@ from store.stream import part_of
 
 
 class GoldSteps:
-    """Steps over gold rows, in the order that a store's stream would give them; as `engine.training.data.steps.Steps`.
+    """Steps of gold rows, in the order that a store's stream would give them; implements `Steps`.
 
     Args:
-        gold: the rows.
+        gold: the rows, which are tokenised once.
         encoding: of the model.
         batch_size: rows a step, of all ranks.
         seed: of the order.
-        ranks: of which this process is one.
+        ranks: this process takes its part of each step.
     """
 
     def __init__(self, gold: Gold, encoding: Encoding, *, batch_size: int, seed: int, ranks: Ranks) -> None:

@@ -1,4 +1,4 @@
-"""Steps prepared in a thread of their own, ahead of the training."""
+"""An iterator of steps → the same steps, prepared in a thread while earlier ones are computed."""
 
 import queue
 import threading
@@ -11,7 +11,7 @@ _AHEAD = 8
 
 
 class _End:
-    """What comes behind the last step: how the iterator ended."""
+    """Marks the end of the steps; ``error`` is what ended them early, if anything did."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
@@ -19,42 +19,44 @@ class _End:
 
 @contextmanager
 def ahead(steps: Iterator[Step]) -> Iterator[Iterator[Step]]:
-    """``steps``, made by a thread of its own while the ones before are computed.
+    """``steps``, taken by a thread that stays at most `_AHEAD` steps in front.
 
-    An error of the thread is raised where its step is taken. When the context ends, so does the thread.
+    An error in ``steps`` is raised where the failed step would have come. The thread ends with the context.
     """
-    made: queue.Queue[Step | _End] = queue.Queue(_AHEAD)
+    ready: queue.Queue[Step | _End] = queue.Queue(_AHEAD)
     stop = threading.Event()
-    thread = threading.Thread(target=_fill, args=(steps, made, stop), name="steps", daemon=True)
+    thread = threading.Thread(target=_fill, args=(steps, ready, stop), name="steps", daemon=True)
     thread.start()
     try:
-        yield _taken(made.get)
+        yield _until_end(ready.get)
     finally:
         stop.set()
         while thread.is_alive():
-            _drain(made)
+            _drain(ready)
             thread.join(0.01)
 
 
-def _fill(steps: Iterator[Step], made: "queue.Queue[Step | _End]", stop: threading.Event) -> None:
+def _fill(steps: Iterator[Step], ready: "queue.Queue[Step | _End]", stop: threading.Event) -> None:
+    """The thread: put ``steps`` into the queue until they end or ``stop`` is set."""
     error: BaseException | None = None
     try:
         for step in steps:
-            made.put(step)
+            ready.put(step)
             if stop.is_set():
                 return
     except BaseException as raised:  # noqa: BLE001 - raised again where the step is taken
         error = raised
-    made.put(_End(error))
+    ready.put(_End(error))
 
 
-def _taken(get: Callable[[], "Step | _End"]) -> Iterator[Step]:
+def _until_end(get: Callable[[], "Step | _End"]) -> Iterator[Step]:
     while not isinstance(step := get(), _End):
         yield step
     if step.error is not None:
         raise step.error
 
 
-def _drain(made: "queue.Queue[Step | _End]") -> None:
-    while not made.empty():
-        made.get_nowait()
+def _drain(ready: "queue.Queue[Step | _End]") -> None:
+    """Make room, so that a thread that waits in ``put`` can end."""
+    while not ready.empty():
+        ready.get_nowait()

@@ -1,4 +1,4 @@
-"""A SQL expression → how much each row weighs in a training: evaluated once, and kept beside the run."""
+"""A SQL expression → the weight of each row in a training: evaluated once, and kept in the folder of the run."""
 
 import hashlib
 
@@ -13,16 +13,17 @@ from store.selections.selection import chosen_rows
 from store.sql.conditions import views_read
 from store.storage.atomic_file import replaced
 
-Weights = npt.NDArray[np.float32]
+RowWeights = npt.NDArray[np.float32]
+"""(rows of the store,) by row number."""
 
 
 def frozen_weights(
     folder: RunFolder, store: Store, expression: str, *, labels: tuple[str, ...], select: str | None, ranks: Ranks
-) -> Weights:
-    """The weights of the run in ``folder``: those that it was begun with, else new ones of the first rank.
+) -> RowWeights:
+    """The weights of the run in ``folder``: those with which it was begun, or new ones from the first rank.
 
     Raises:
-        TrainingError: as `weigh`, or the file is damaged.
+        TrainingError: as `weigh`, or the file of weights is damaged.
         QueryError: as `weigh`.
     """
     path = folder.path / WEIGHTS
@@ -37,22 +38,22 @@ def frozen_weights(
         raise TrainingError(f"{path} is damaged ({error}); name a new folder with --out") from None
 
 
-def weigh(store: Store, expression: str, *, labels: tuple[str, ...], select: str | None) -> Weights:
-    """(rows of the store,) float32, with a mean of 1 over the rows that are trained on, and 0 for the others.
+def weigh(store: Store, expression: str, *, labels: tuple[str, ...], select: str | None) -> RowWeights:
+    """The weights that ``expression`` gives, scaled to a mean of 1 over the trained rows; 0 for all other rows.
 
-    The mean is 1 so that a learning rate means what it means without weights.
+    The mean is 1 so that a learning rate has the same effect as without weights.
 
     Args:
         store: the store.
-        expression: of SQL, over the columns of ``reviews`` with the first of ``labels``.
-        labels: of the training.
-        select: of the training.
+        expression: in SQL, over the columns of ``reviews`` with the first of ``labels``.
+        labels: label sets of the training.
+        select: selection of the training; all rows if None.
 
     Raises:
-        TrainingError: the expression gives something else than a finite number from 0 on for a row.
-        QueryError: it is no expression over the view ``reviews``.
+        TrainingError: the expression gives a row null, a negative or an infinite number, or 0 for every row.
+        QueryError: it is not an expression over the view ``reviews``.
     """
-    views_read(expression, None, ask=lambda sql: store.sql(sql, labels=labels[0]))  # it is one, and nothing more
+    views_read(expression, None, ask=lambda sql: store.sql(sql, labels=labels[0]))  # refuses all but one expression
     query = f"SELECT row, CAST((\n{expression}\n) AS DOUBLE) AS weight FROM reviews"
     answer = store.sql(query, labels=labels[0])
     weights = np.full(store.header.rows, np.nan)
@@ -72,6 +73,6 @@ def weigh(store: Store, expression: str, *, labels: tuple[str, ...], select: str
     return np.where(trained, weights * trained.sum() / total, 0).astype(np.float32)
 
 
-def weights_sha256(weights: Weights) -> str:
-    """Hash of the numbers, little-endian."""
+def weights_sha256(weights: RowWeights) -> str:
+    """Hash of the weights as little-endian float32."""
     return hashlib.sha256(weights.astype("<f4").tobytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a training learns from: steps of rows, epoch by epoch, prepared in a thread of their own."""
+"""The data of a training as the loop sees it: steps of rows and targets, epoch by epoch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class Step:
 
     Attributes:
         tokens: token ids of at least these rows.
-        rows: (n,) which rows of ``tokens``; there may be none.
-        targets: by name, (n, …) what the loss compares with.
+        rows: (n,) indices into ``tokens``; n may be 0.
+        targets: by name, (n, …) as the loss takes them.
         size: rows of the step, of all ranks.
     """
 
@@ -28,14 +28,14 @@ class Step:
 
 
 class Steps(Protocol):
-    """The same steps, however often and from wherever they are asked for."""
+    """A repeatable source of steps: the same epoch and step always have the same rows."""
 
     rows: int
     """Rows of an epoch, of all ranks."""
     per_epoch: int
-    """Steps of an epoch; every rank has as many."""
+    """Steps of an epoch, the same for every rank."""
     longest: int
-    """Tokens that a row has at most."""
+    """Largest number of tokens in a row."""
 
     def epoch(self, epoch: int, first: int) -> Iterator[Step]:
         """The steps of an epoch, counted from 0, from step ``first`` on."""

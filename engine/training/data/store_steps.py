@@ -1,4 +1,4 @@
-"""A store's soft labels → the steps of a training: stored tokens where the encoding is equal, else texts."""
+"""A store's soft labels → the steps of a training. Stored tokens are used if the store has them, else texts."""
 
 import logging
 from collections.abc import Iterator
@@ -15,21 +15,20 @@ from engine.tokens.tokens import Tokens
 from engine.training.data.steps import Step
 from engine.training.distributed import Ranks
 from store import Store
-from store.stream import Stream
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SoftLabels:
-    """Which rows of a store a student learns from, and what.
+    """The rows and targets that a student learns from.
 
     Attributes:
-        labels: label sets, whose logits come.
-        select: a selection; all rows where None.
+        labels: label sets with the logits.
+        select: a selection; all rows if None.
         weights: (rows of the store,) float32 by row number, or None.
-        rounds: the rounds of gold whose labels come too, 0 being the corpus's own; None for no gold.
-        temperatures: one a label set, by which its logits are divided; None where they come as they are.
+        rounds: of gold, to learn from its labels too, 0 being the corpus's own; None for no gold.
+        temperatures: one for each label set, by which its logits are divided; None to leave them as they are.
     """
 
     labels: tuple[str, ...]
@@ -40,49 +39,44 @@ class SoftLabels:
 
 
 class SoftSteps:
-    """The steps; as `engine.training.data.steps.Steps`.
+    """Steps of soft labels; implements `engine.training.data.steps.Steps`. The targets are those of `SoftLoss`.
+
+    The store's stream is opened once, for all epochs. It reads the next window of some 65,000 rows in a thread of its
+    own, beside that of `engine.training.data.prefetch.ahead`: the few steps that are prepared there do not hide the
+    reading of a window if steps are short or the storage is slow.
 
     Args:
-        made: the store.
-        what: of it.
+        store: the store.
+        soft: the rows and targets.
         encoding: of the student.
         batch_size: rows a step, of all ranks.
         seed: of the order.
-        ranks: of which this process is one.
+        ranks: this process takes its part of each step.
     """
 
     def __init__(
-        self, store: Store, what: SoftLabels, encoding: Encoding, *, batch_size: int, seed: int, ranks: Ranks
+        self, store: Store, soft: SoftLabels, encoding: Encoding, *, batch_size: int, seed: int, ranks: Ranks
     ) -> None:
-        self._store, self._what, self._encoding = store, what, encoding
-        self._batch_size, self._seed, self._ranks = batch_size, seed, ranks
+        self._soft, self._encoding, self._batch_size = soft, encoding, batch_size
         self._is_stored = _has_tokens(store, encoding)
-        stream = self._stream(epoch=0, first=0)
-        self.rows, self.per_epoch, self.longest = stream.rows, stream.steps, encoding.max_length
-
-    def _stream(self, *, epoch: int, first: int) -> Stream:
-        columns = (
-            "logits",
-            *(() if self._is_stored else ("text",)),
-            *(("gold",) if self._what.rounds is not None else ()),
+        text = () if self._is_stored else ("text",)
+        gold = () if soft.rounds is None else ("gold",)
+        self._stream = store.stream(
+            labels=soft.labels,
+            select=soft.select,
+            columns=("logits", *text, *gold),
+            rounds=soft.rounds,
+            encoding=encoding.name if self._is_stored else None,
+            batch_size=batch_size,
+            seed=seed,
+            rank=ranks.rank,
+            ranks=ranks.count,
         )
-        return self._store.stream(
-            labels=self._what.labels,
-            select=self._what.select,
-            columns=columns,
-            rounds=self._what.rounds,
-            encoding=self._encoding.name if self._is_stored else None,
-            batch_size=self._batch_size,
-            seed=self._seed,
-            epoch=epoch,
-            step=first,
-            rank=self._ranks.rank,
-            ranks=self._ranks.count,
-        )
+        self.rows, self.per_epoch, self.longest = self._stream.rows, self._stream.steps, encoding.max_length
 
     def epoch(self, epoch: int, first: int) -> Iterator[Step]:
         """The steps of one epoch, from step ``first`` on."""
-        stream = self._stream(epoch=epoch, first=first)
+        stream = self._stream.at(epoch=epoch, step=first)
         for number, batch in enumerate(stream, start=first):
             size = min(self._batch_size, self.rows - number * self._batch_size)
             rows = np.arange(len(batch["row"]))
@@ -97,17 +91,17 @@ class SoftSteps:
     def _targets(self, batch: dict[str, Any]) -> dict[str, npt.NDArray[Any]]:
         logits = batch["logits"].astype(np.float32)
         targets = {"logits": logits if logits.ndim == 3 else logits[:, None]}
-        if self._what.temperatures is not None:
-            targets["logits"] /= np.array(self._what.temperatures, np.float32)[:, None]
-        if self._what.rounds is not None:
+        if self._soft.temperatures is not None:
+            targets["logits"] /= np.array(self._soft.temperatures, np.float32)[:, None]
+        if self._soft.rounds is not None:
             targets["label"] = batch["gold"].astype(np.int64)
-        if self._what.weights is not None:
-            targets["weight"] = np.asarray(self._what.weights[batch["row"]])
+        if self._soft.weights is not None:
+            targets["weight"] = np.asarray(self._soft.weights[batch["row"]])
         return targets
 
 
 def _has_tokens(store: Store, encoding: Encoding) -> bool:
-    """Whether the store keeps all token ids of ``encoding``; says so in the log."""
+    """Whether the store has all token ids of ``encoding``; the answer is logged."""
     family = store.tokens(encoding.name)
     if family.missing():
         log.info("texts are tokenised on the fly: the store keeps no complete tokens of %s", encoding.name)
@@ -118,11 +112,11 @@ def _has_tokens(store: Store, encoding: Encoding) -> bool:
 
 
 def complete_label_sets(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The label sets ``names``, or the only one; all of their shards are there.
+    """The label sets ``names``, or the only one if empty; all of them are complete.
 
     Raises:
-        StoreMissingError: there is no such label set.
-        TrainingError: shards are missing, or a set is named twice.
+        StoreMissingError: a label set does not exist.
+        TrainingError: shards are missing, or a label set is named twice.
     """
     if len(set(names)) != len(names):
         raise TrainingError(f"--labels names a label set twice: {', '.join(names)}")

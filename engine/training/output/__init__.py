@@ -1,1 +1,1 @@
-"""What a training writes: its folder, checkpoints, metrics, and in the end the model."""
+"""The files that a training writes: its folder, checkpoints, metrics, and finally the model."""

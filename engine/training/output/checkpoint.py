@@ -1,8 +1,8 @@
-"""The state of a training ⇄ a folder that is there whole or not at all, and that says of itself whether it is intact.
+"""The state of a training ⇄ a folder that exists whole or not at all, and whose hashes say whether it is intact.
 
     CHECKPOINTS/00001200/model.safetensors      parameters and buffers
-                         optimizer.safetensors  what AdamW remembers
-                         state.json             where the training is, and the hash of both files
+                         optimizer.safetensors  state of AdamW
+                         state.json             `TrainState`, and the hashes of both files
 
 A checkpoint is written beside its place, synced, and renamed. The last one that is intact is the latest: nothing else
 points to it. Random numbers need no state: each step seeds its own from the seed, the step and the rank.
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -40,8 +41,8 @@ class Checkpoint:
 
     Attributes:
         model: parameters and buffers by name.
-        optimizer: what it remembers, by name.
-        state: where the training is: what JSON can say.
+        optimizer: its state, by name.
+        state: `TrainState` as JSON values.
     """
 
     model: Tensors
@@ -53,7 +54,7 @@ class Checkpoints:
     """The checkpoints of one training.
 
     Args:
-        folder: where they are.
+        folder: of all checkpoints.
         keep: how many of the last ones stay.
         wrote: told of each file that is about to be written or made visible; for tests.
     """
@@ -96,27 +97,27 @@ class Checkpoints:
         self._prune(step, best)
 
     def _prune(self, last: int, best: int | None) -> None:
-        """Remove what is not kept; and what is behind ``last``, which was passed over as damaged."""
+        """Remove checkpoints that are not kept, and those after ``last``, which were passed over as damaged."""
         steps = self.steps()
-        up_to_now = [step for step in steps if step <= last]
-        for step in {*steps} - {*up_to_now[-self._keep :], best}:
+        up_to_last = [step for step in steps if step <= last]
+        for step in {*steps} - {*up_to_last[-self._keep :], best}:
             gone = self.place(step).rename(self._folder / f"{_UNFINISHED}{step:08d}")
             shutil.rmtree(gone)
 
     def sweep(self) -> None:
-        """Remove what a writer that was killed has left. Nobody else may be writing."""
+        """Remove what a killed writer left. Nobody else may be writing."""
         for path in self._folder.glob(f"{_UNFINISHED}*"):
             shutil.rmtree(path)
 
     def latest(self) -> Checkpoint | None:
-        """The last one that is intact; None where there is none. Damaged ones are named in the log."""
+        """The last intact one, or None. Damaged ones are named in the log."""
         for step in reversed(self.steps()):
             if (checkpoint := self.read(step)) is not None:
                 return checkpoint
         return None
 
     def read(self, step: int) -> Checkpoint | None:
-        """The checkpoint at ``step``; None, and why in the log, where it is damaged or not there."""
+        """The checkpoint at ``step``; None, with the reason in the log, if it is damaged or missing."""
         place = self.place(step)
         try:
             state = parse_json((place / STATE).read_bytes(), str(place / STATE))
@@ -140,11 +141,18 @@ def model_tensors(module: Any) -> Tensors:
     return {name: tensor for name, tensor in named if name in kept}
 
 
+def load_tensors(module: Any, tensors: Tensors) -> None:
+    """Copy ``tensors`` into ``module``, in place: the inverse of `model_tensors`."""
+    with torch.no_grad():
+        for name, tensor in model_tensors(module).items():
+            tensor.copy_(tensors[name])
+
+
 def _save(tensors: Tensors, file: Path) -> None:
     """Write ``tensors`` as safetensors.
 
     Raises:
-        TrainingError: it cannot be written, as on a full disk; what there is of it is removed.
+        TrainingError: the file cannot be written, as on a full disk; its folder is removed.
     """
     try:
         save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, file)

@@ -1,8 +1,8 @@
-"""What a training measures on its way → ``metrics.jsonl``, and TensorBoard where asked.
+"""The metrics of a training → ``metrics.jsonl``, and TensorBoard on request.
 
 One JSON object a line: ``step`` (of all epochs), ``epoch`` (from 1), ``loss`` (mean over the rows since the line
-before), ``learning_rate``, ``gradient_norm``, ``rows``, ``rows_per_second``; where the model was validated ``step``,
-``epoch`` and the figures, whose names begin with ``validation_``.
+before), ``learning_rate``, ``gradient_norm``, ``rows``, ``rows_per_second``; for a validation ``step``, ``epoch`` and
+the figures, whose names begin with ``validation_``.
 """
 
 import json
@@ -18,7 +18,7 @@ _MOST_LINES = 10_000
 
 
 def lines_apart(steps: int) -> int:
-    """Steps from line to line: each step has one, but where there are very many."""
+    """Steps from line to line: 1, and more for trainings of over 10,000 steps."""
     return -(-steps // _MOST_LINES)
 
 
@@ -28,7 +28,7 @@ class MetricsLog:
     Args:
         folder: of the training.
         report_to: ``none`` or ``tensorboard``.
-        step: from which it goes on; later lines, which a killed run wrote, are dropped.
+        step: the last one that counts; later lines, written by a killed run, are dropped.
 
     Raises:
         TrainingError: the package of ``report_to`` is not installed.
@@ -52,14 +52,14 @@ class MetricsLog:
                     self._board.add_scalar(name, value, line["step"])
 
     def close(self) -> None:
-        """Nothing more is added."""
+        """Close the file; nothing more is added."""
         self._file.close()
         if self._board is not None:
             self._board.close()
 
 
 def tensorboard_writer(report_to: str) -> Any:
-    """TensorBoard's writer; None where it is not asked.
+    """The class of TensorBoard's writer; None if ``report_to`` is ``none``.
 
     Raises:
         TrainingError: its package is not installed.
@@ -76,7 +76,7 @@ def tensorboard_writer(report_to: str) -> Any:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file that are whole: the last one may have been cut by a kill."""
+    """The whole lines of a file: a kill may have cut the last one."""
     lines = []
     for line in path.read_text().splitlines() if path.exists() else []:
         try:

@@ -1,7 +1,7 @@
-"""The folder of one training: what it was asked, its checkpoints and metrics, and in the end the model.
+"""The folder of one training: its settings, its checkpoints and metrics, and in the end the model.
 
-OUT/run.json              what was asked and what it was given; a run that goes on must be asked the same
-OUT/weights.npy           how much each row weighs, where that was asked
+OUT/run.json              settings, and hashes of models and rows; a resumed run must have the same ones
+OUT/weights.npy           the weight of each row, if the training has weights
 OUT/checkpoints/          see `engine.training.output.checkpoint`
 OUT/metrics.jsonl         see `engine.training.output.metrics_log`
 OUT/model.safetensors …   the model, when it is done; training.json comes last
@@ -32,7 +32,7 @@ class RunFolder:
         out: its path.
 
     Raises:
-        TrainingError: something else is in it.
+        TrainingError: it has other files in it, or is a file.
     """
 
     def __init__(self, out: str) -> None:
@@ -45,20 +45,20 @@ class RunFolder:
 
     @property
     def has_begun(self) -> bool:
-        """Whether it says what was asked."""
+        """Whether the settings are written."""
         return (self.path / RUN).exists()
 
     @property
     def is_done(self) -> bool:
-        """Whether the model is there."""
+        """Whether the model is complete."""
         return (self.path / DONE).exists()
 
     @property
-    def asked(self) -> dict[str, Any]:
-        """What the run was begun with; empty before that.
+    def settings(self) -> dict[str, Any]:
+        """The settings with which the run was begun; empty before that.
 
         Raises:
-            TrainingError: the file that says so is damaged.
+            TrainingError: their file is damaged.
         """
         if not self.has_begun:
             return {}
@@ -68,48 +68,47 @@ class RunFolder:
                 raise ValueError("it is no JSON object")
         except ValueError as error:
             raise TrainingError(
-                f"{self.path / RUN} is damaged ({error}), so that nobody knows what was asked; name a new folder with "
-                "--out"
+                f"{self.path / RUN} is damaged ({error}), so that the settings of the run are unknown; name a new "
+                "folder with --out"
             ) from None
         return begun
 
-    def check(self, asked: dict[str, Any]) -> None:
-        """Refuse to go on with other settings than those that the run was begun with.
+    def check(self, settings: dict[str, Any]) -> None:
+        """Refuse to resume a run with other settings than its own.
 
         Raises:
-            TrainingError: it names them, with both values.
+            TrainingError: settings differ; the message has their names and both values.
         """
         if not self.has_begun:
             return
-        begun = self.asked
-        asked = json.loads(json.dumps(asked))
-        different = [name for name in sorted(begun.keys() | asked.keys()) if begun.get(name) != asked.get(name)]
+        old, new = self.settings, json.loads(json.dumps(settings))
+        different = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
         if different:
-            words = "; ".join(f"{name} was {begun.get(name)!r} and is {asked.get(name)!r}" for name in different)
+            words = "; ".join(f"{name} was {old.get(name)!r} and is {new.get(name)!r}" for name in different)
             raise TrainingError(
                 f"{self.path} holds a run that was begun with other settings: {words}. Ask for the same, or name a new "
                 "folder with --out"
             )
 
-    def begin(self, asked: dict[str, Any]) -> None:
-        """Write down what was asked, once; it is on the disk before any checkpoint is."""
+    def begin(self, settings: dict[str, Any]) -> None:
+        """Write the settings, once; they are on the disk before any checkpoint is."""
         if not self.has_begun:
-            write_file(self.path / RUN, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
+            write_file(self.path / RUN, json.dumps(settings, indent=1, ensure_ascii=False) + "\n")
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Make the folder, and keep other runs out of it.
 
         Raises:
-            TrainingError: another run is at work in it.
+            TrainingError: another run is active in it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / _LOCK).open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise TrainingError(f"another run is at work in {self.path}; wait for it, or end it") from None
-            for left in self.path.glob(f"{MODEL_BEFORE}*"):
-                shutil.rmtree(left)
+                raise TrainingError(f"another run is active in {self.path}; wait for it, or end it") from None
+            for unfinished in self.path.glob(f"{MODEL_BEFORE}*"):
+                shutil.rmtree(unfinished)
             remove_unfinished(self.path)
             yield

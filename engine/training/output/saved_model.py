@@ -18,25 +18,25 @@ from store.storage.atomic_file import sync, write_file
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What a training did.
+    """The report of a training.
 
     Attributes:
         out: folder of the result.
-        start: model that it began with.
+        start: hub id or path of the initial weights.
         procedure: in words.
         classes: class names, in order.
         rows: rows of an epoch.
         max_length: tokens a row.
-        loop: how it was trained.
-        epochs: what each epoch came to.
-        best: the state that was kept, where it was validated on the way.
-        steps: that were taken.
-        ranks: processes that trained together.
-        rank: which of them this one is.
-        evaluation: on held-out rows, where asked.
+        loop: hyperparameters.
+        epochs: the result of each epoch.
+        evaluation: on the evaluation rows, or None.
         evaluated: hash of these rows.
-        rejected: gold rows that were refused.
-        reasons: the first of them.
+        best: the validated state whose weights were kept, or None.
+        steps: number of steps taken.
+        ranks: number of processes that trained together.
+        rank: of this process.
+        rejected: number of labelled rows that were refused.
+        reasons: of the first of these.
     """
 
     out: str
@@ -58,22 +58,22 @@ class Trained:
 
     @property
     def seconds(self) -> float:
-        """Wall time of the epochs' steps."""
+        """Wall time of all steps."""
         return sum(epoch.seconds for epoch in self.epochs)
 
     @property
     def rows_per_second(self) -> float:
-        """Of all ranks together."""
+        """Rows trained a second, of all ranks together."""
         return sum(epoch.rows for epoch in self.epochs) / self.seconds if self.seconds else 0.0
 
     @property
     def waiting(self) -> float:
-        """Share of that in which the next step was not ready."""
+        """Share of `seconds` in which the next step was not ready."""
         return sum(epoch.waited for epoch in self.epochs) / self.seconds if self.seconds else 0.0
 
 
 def save_trained(model: Classifier, trained: Trained, *, sources: list[str]) -> None:
-    """Write the model into ``trained.out``, file by file; ``training.json`` comes last and says that all are there."""
+    """Write the model into ``trained.out``, file by file; ``training.json`` comes last and marks the model complete."""
     folder = Path(trained.out)
     with tempfile.TemporaryDirectory(prefix=MODEL_BEFORE, dir=folder) as temporary:
         made = Path(temporary)
@@ -91,17 +91,17 @@ def save_trained(model: Classifier, trained: Trained, *, sources: list[str]) -> 
 
 
 def save_evaluation(trained: Trained) -> None:
-    """Write down a later evaluation of a model that is done."""
+    """Write a later evaluation of a complete model."""
     file = Path(trained.out) / DONE
     report = {**json.loads(file.read_text()), **dataclasses.asdict(trained)}
     write_file(file, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_trained(folder: Path, *, rank: int) -> Trained:
-    """What `save_trained` wrote down, as rank ``rank`` gives it.
+    """The inverse of `save_trained`, for ``rank``.
 
     Raises:
-        TrainingError: its file is not readable.
+        TrainingError: the file is damaged.
     """
     try:
         report = json.loads((folder / DONE).read_text())
@@ -158,7 +158,7 @@ def model_card(model: Classifier, trained: Trained, *, sources: list[str]) -> st
 
 
 def _best(trained: Trained) -> list[str]:
-    """The row of the state that was kept, where it was chosen."""
+    """The row about the kept state, if it was chosen by validation."""
     if trained.best is None:
         return []
     figures = ", ".join(f"{name} {value:.4f}" for name, value in trained.best.figures.items())

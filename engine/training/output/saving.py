@@ -1,4 +1,7 @@
-"""When checkpoints and metrics are written, and where."""
+"""The checkpoints and metrics of one training: when they are due, and writing them.
+
+`SavingConfig` is the user's choice. `Saving` is told of the state after a step; only the first rank writes.
+"""
 
 import time
 from dataclasses import dataclass
@@ -7,7 +10,7 @@ from pathlib import Path
 from engine.errors import TrainingError
 from engine.training.output.checkpoint import Checkpoint, Checkpoints
 from engine.training.output.metrics_log import NONE, TENSORBOARD, MetricsLog, lines_apart
-from engine.training.state import Sums, TrainState
+from engine.training.state import Best, TrainState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,8 +18,8 @@ class SavingConfig:
     """When checkpoints are written, and where metrics go.
 
     Attributes:
-        every_steps: steps from one checkpoint to the next; by time where None.
-        every_seconds: seconds from one to the next, where they are not by steps.
+        every_steps: steps between checkpoints; by time if None.
+        every_seconds: seconds between checkpoints, if they are not by steps.
         keep: how many of the last ones stay.
         report_to: ``none`` or ``tensorboard``, beside ``metrics.jsonl``.
     """
@@ -36,7 +39,7 @@ class SavingConfig:
 
 
 class Saving:
-    """Writes checkpoints and metrics of one training.
+    """Writes the checkpoints and metrics of one training.
 
     Args:
         folder: of the training.
@@ -51,50 +54,67 @@ class Saving:
         self.checkpoints = checkpoints
         self._folder = folder
         self._config = config
-        self._history: MetricsLog | None = None
-        self._last = time.monotonic()
+        self._metrics: MetricsLog | None = None
+        self._last_saved = time.monotonic()
 
     def begin(self, done: int, *, first: bool) -> None:
-        """Go on behind step ``done``; only the ``first`` rank writes anything."""
+        """Continue after step ``done``; only the ``first`` rank writes anything."""
         if first:
             self.checkpoints.sweep()
-            self._history = MetricsLog(self._folder, report_to=self._config.report_to, step=done)
-        self._last = time.monotonic()
+            self._metrics = MetricsLog(self._folder, report_to=self._config.report_to, step=done)
+        self._last_saved = time.monotonic()
 
-    def log(self, course: TrainState, learning_rate: float, *, total: int) -> None:
-        """Write a line of metrics, where it is time to; after the step that ``course`` has counted last."""
-        if course.done % lines_apart(total) and course.done != total:
-            return
-        line, course.line = course.line, Sums()
+    @staticmethod
+    def is_line_due(done: int, *, total: int) -> bool:
+        """Whether step ``done`` of ``total`` ends a line of metrics."""
+        return done % lines_apart(total) == 0 or done == total
+
+    def is_checkpoint_due(self, done: int) -> bool:
+        """Whether the configured steps or seconds have passed since the last checkpoint."""
+        if self._config.every_steps is not None:
+            return done % self._config.every_steps == 0
+        return time.monotonic() - self._last_saved >= self._config.every_seconds
+
+    def log(self, state: TrainState, *, learning_rate: float) -> None:
+        """Write a line of metrics on the steps since the last one; ``learning_rate`` is that of the last step."""
+        line = state.take_line()
         self._add(
-            course,
+            state,
             loss=line.loss / line.rows,
             learning_rate=learning_rate,
-            gradient_norm=course.norm,
+            gradient_norm=state.norm,
             rows=line.rows,
             rows_per_second=round(line.rows / line.seconds, 1),
         )
 
-    def log_validation(self, course: TrainState, figures: dict[str, float]) -> None:
-        """Write what a validation came to."""
-        self._add(course, **{f"validation_{name}": value for name, value in figures.items()})
+    def log_validation(self, state: TrainState, figures: dict[str, float]) -> None:
+        """Write a line with the figures of a validation."""
+        self._add(state, **{f"validation_{name}": value for name, value in figures.items()})
 
-    def _add(self, course: TrainState, **figures: float) -> None:
-        if self._history is not None:
-            self._history.add({"step": course.done, "epoch": course.epoch + 1, **figures})
+    def save(self, checkpoint: Checkpoint, state: TrainState) -> None:
+        """Write a checkpoint of ``state``."""
+        self.checkpoints.write(state.done, checkpoint, best=state.best.step if state.best else None)
+        self._last_saved = time.monotonic()
 
-    def is_due(self, done: int) -> bool:
-        """Whether it is time for a checkpoint."""
-        if self._config.every_steps is not None:
-            return done % self._config.every_steps == 0
-        return time.monotonic() - self._last >= self._config.every_seconds
+    def best_checkpoint(self, best: Best) -> Checkpoint:
+        """The checkpoint of the best validated state.
 
-    def save(self, checkpoint: Checkpoint, course: TrainState) -> None:
-        """Write a checkpoint."""
-        self.checkpoints.write(course.done, checkpoint, best=course.best.step if course.best else None)
-        self._last = time.monotonic()
+        Raises:
+            TrainingError: it is damaged or missing.
+        """
+        checkpoint = self.checkpoints.read(best.step)
+        if checkpoint is None:
+            raise TrainingError(
+                f"the best checkpoint, {self.checkpoints.place(best.step)}, is damaged; remove the checkpoints "
+                "from there on and run the same command again"
+            )
+        return checkpoint
 
     def end(self) -> None:
-        """Nothing more is written."""
-        if self._history is not None:
-            self._history.close()
+        """Close the metrics; nothing more is written."""
+        if self._metrics is not None:
+            self._metrics.close()
+
+    def _add(self, state: TrainState, **figures: float) -> None:
+        if self._metrics is not None:
+            self._metrics.add({"step": state.done, "epoch": state.epoch + 1, **figures})

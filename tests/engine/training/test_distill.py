@@ -226,7 +226,7 @@ def test_a_run_goes_on_only_with_the_settings_that_it_was_begun_with(demo, tmp_p
 def test_a_run_that_holds_the_folder_keeps_others_out(demo, tmp_path):
     def meddle(what: str, done: int, _total: int | None) -> None:
         if what.startswith("training") and done == 2:
-            with pytest.raises(TrainingError, match="another run is at work in"):
+            with pytest.raises(TrainingError, match="another run is active in"):
                 engine.train(config(demo, tmp_path / "out"))
 
     assert engine.train(config(demo, tmp_path / "out"), tick=meddle).rows == 4_000

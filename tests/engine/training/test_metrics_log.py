@@ -22,7 +22,7 @@ from engine.training.output.checkpoint import Checkpoints
 from engine.training.output.metrics_log import METRICS, MetricsLog, lines_apart, tensorboard_writer
 from engine.training.output.saving import Saving, SavingConfig
 from engine.training.state import TrainState
-from engine.training.validation import Validating
+from engine.training.validation import Validation, ValidationConfig
 
 
 def lines(folder):
@@ -103,9 +103,9 @@ def test_each_step_has_a_line_but_where_there_are_very_many(steps, apart):
 # what a training writes
 
 
-def taken(course, steps=1):
+def taken(state, steps=1):
     for _ in range(steps):
-        course.add(loss=6.0, norm=0.5, rows=4, seconds=0.25, waited=0.1)
+        state.add(loss=6.0, norm=0.5, rows=4, seconds=0.25, waited=0.1)
 
 
 def saving(folder, **config):
@@ -113,12 +113,13 @@ def saving(folder, **config):
 
 
 def test_a_line_is_the_mean_of_the_rows_since_the_line_before(tmp_path):
-    made, course = saving(tmp_path), TrainState()
+    made, state = saving(tmp_path), TrainState()
     made.begin(0, first=True)
     total = 25_001  # lines are 3 steps apart
     for step in range(1, 8):
-        course.add(loss=2.0 * step, norm=step, rows=4, seconds=0.5, waited=0.0)
-        made.log(course, 1e-3 / step, total=total)
+        state.add(loss=2.0 * step, norm=step, rows=4, seconds=0.5, waited=0.0)
+        if made.is_line_due(step, total=total):
+            made.log(state, learning_rate=1e-3 / step)
     made.end()
     assert [entry["step"] for entry in lines(tmp_path)] == [3, 6]
     assert [entry["loss"] for entry in lines(tmp_path)] == [1.0, 2.5]
@@ -128,39 +129,40 @@ def test_a_line_is_the_mean_of_the_rows_since_the_line_before(tmp_path):
 
 
 def test_the_last_step_has_a_line(tmp_path):
-    made, course = saving(tmp_path), TrainState(done=24_999)
+    made, state = saving(tmp_path), TrainState(done=24_999)
     made.begin(0, first=True)
     for _ in range(2):
-        taken(course)
-        made.log(course, 1e-3, total=25_001)
+        taken(state)
+        if made.is_line_due(state.done, total=25_001):
+            made.log(state, learning_rate=1e-3)
     made.end()
     assert [(entry["step"], entry["rows"]) for entry in lines(tmp_path)] == [(25_000 + 1, 8)]
 
 
 def test_only_the_first_rank_writes(tmp_path):
-    made, course = saving(tmp_path), TrainState()
+    made, state = saving(tmp_path), TrainState()
     made.begin(0, first=False)
-    taken(course)
-    made.log(course, 1e-3, total=10)
-    made.log_validation(course, {"accuracy": 0.5})
+    taken(state)
+    made.log(state, learning_rate=1e-3)
+    made.log_validation(state, {"accuracy": 0.5})
     made.end()
     assert list(tmp_path.iterdir()) == []
 
 
 def trained(folder, *, epochs=2, every=None):
-    """A training with a line for each step and figures that a fake judge gives; its course."""
+    """A training with a line for each step and figures that a fake measure gives; its state."""
     model = classifier(make("Bert", num_hidden_layers=1))
     config = LoopConfig(epochs=epochs, batch_size=4, learning_rate=1e-3)
-    lesson = Objective(model=model, steps=MadeUpSteps(), loss=cross_entropy, config=config)
-    judged = Validating(judge=lambda *_: {"accuracy": 0.5, "log_loss": 1.0}, every=every)
+    objective = Objective(model=model, steps=MadeUpSteps(), loss=cross_entropy, config=config)
+    validation = Validation(measure=lambda *_: {"accuracy": 0.5, "log_loss": 1.0}, config=ValidationConfig(every=every))
     made = saving(folder)
-    course = fit(lesson, ranks=Ranks(rank=0, count=1, device=torch.device("cpu")), saving=made, validating=judged)
+    state = fit(objective, ranks=Ranks(rank=0, count=1, device=torch.device("cpu")), saving=made, validation=validation)
     made.end()
-    return course
+    return state
 
 
 def test_a_training_writes_a_line_for_each_step_and_each_validation(tmp_path):
-    course = trained(tmp_path)
+    state = trained(tmp_path)
     losses = [entry for entry in lines(tmp_path) if "loss" in entry]
     validations = [entry for entry in lines(tmp_path) if "loss" not in entry]
     assert [(entry["step"], entry["epoch"]) for entry in losses] == [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2)]
@@ -174,7 +176,7 @@ def test_a_training_writes_a_line_for_each_step_and_each_validation(tmp_path):
         == {"validation_accuracy": 0.5, "validation_log_loss": 1.0}
         for entry in validations
     )
-    for report, first in zip(course.reports, (0, 3), strict=True):
+    for report, first in zip(state.reports, (0, 3), strict=True):
         assert report.loss == pytest.approx(np.mean([entry["loss"] for entry in losses[first : first + 3]]))
 
 

@@ -199,7 +199,7 @@ def test_a_run_that_goes_on_has_the_weights_that_it_was_begun_with(tmp_path):
     made = make_store(rows=ROWS, labels=["bert"])
     for seed, (name, expression) in enumerate((("labels", "confidence"), ("chance", "random()")), start=7):
         folder = RunFolder(str(tmp_path / name))
-        with folder.held():
+        with folder.locked():
             weights = frozen(folder, made, expression)
             folder.begin({"weight": expression})
             repair_labels(made, "bert", shard=1, seed=seed)
@@ -240,7 +240,7 @@ def test_weights_that_are_refused_leave_nothing(tmp_path):
 def test_frozen_weights_that_are_damaged_are_refused_by_name(tmp_path):
     made = make_store(rows=ROWS, labels=["bert"])
     folder = RunFolder(str(tmp_path))
-    with folder.held():
+    with folder.locked():
         frozen(folder, made)
         folder.begin({})
     for left in (b"", (tmp_path / WEIGHTS).read_bytes()[:100]):

@@ -24,7 +24,7 @@ ASKED = {"loop.seed": 0, "loop.learning_rate": 2e-4, "classes": ["negative", "po
 
 def begun(path, asked=ASKED):
     folder = RunFolder(str(path))
-    with folder.held():
+    with folder.locked():
         folder.begin(asked)
     return folder
 
@@ -36,7 +36,7 @@ def test_a_folder_that_is_not_there_is_made_when_it_is_held(tmp_path):
     folder = RunFolder(str(tmp_path / "a" / "b"))
     assert not (tmp_path / "a").exists()
     assert (folder.has_begun, folder.is_done) == (False, False)
-    with folder.held():
+    with folder.locked():
         assert (tmp_path / "a" / "b").is_dir()
         folder.check(ASKED)
         folder.begin(ASKED)
@@ -175,19 +175,19 @@ def test_settings_in_settings_have_flat_names():
 
 
 def test_a_folder_is_held_once(tmp_path):
-    with RunFolder(str(tmp_path)).held():
+    with RunFolder(str(tmp_path)).locked():
         other = RunFolder(str(tmp_path))
-        with pytest.raises(TrainingError) as refused, other.held():
+        with pytest.raises(TrainingError) as refused, other.locked():
             pass
-    assert str(refused.value) == f"another run is at work in {tmp_path}; wait for it, or end it"
-    with other.held():
+    assert str(refused.value) == f"another run is active in {tmp_path}; wait for it, or end it"
+    with other.locked():
         pass
 
 
 HOLDER = (
     "import sys, time\n"
     "from engine.training.output.run_folder import RunFolder\n"
-    "with RunFolder(sys.argv[1]).held():\n"
+    "with RunFolder(sys.argv[1]).locked():\n"
     "    print('held', flush=True)\n"
     "    time.sleep(60)\n"
 )
@@ -198,12 +198,12 @@ def test_a_folder_that_another_process_holds_is_refused_until_it_ends_or_is_kill
         try:
             assert holder.stdout.readline() == "held\n"
             folder = RunFolder(str(tmp_path))
-            with pytest.raises(TrainingError, match=f"another run is at work in {tmp_path}"), folder.held():
+            with pytest.raises(TrainingError, match=f"another run is active in {tmp_path}"), folder.locked():
                 pass
         finally:
             os.kill(holder.pid, signal.SIGKILL)
             holder.wait()
-    with folder.held():
+    with folder.locked():
         folder.begin(ASKED)
     assert folder.has_begun
 
@@ -212,12 +212,12 @@ def test_a_run_that_fails_lets_go_of_its_folder(tmp_path):
     folder = RunFolder(str(tmp_path))
 
     def fail():
-        with folder.held():
+        with folder.locked():
             raise TrainingError("no")
 
     with pytest.raises(TrainingError, match="no"):
         fail()
-    with folder.held():
+    with folder.locked():
         pass
 
 

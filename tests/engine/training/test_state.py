@@ -18,7 +18,7 @@ from engine.training.loss import cross_entropy
 from engine.training.output.checkpoint import Checkpoint, Checkpoints, model_tensors
 from engine.training.output.saving import Saving, SavingConfig
 from engine.training.state import Best, EpochReport, TrainState
-from engine.training.validation import Validating, ValidationConfig
+from engine.training.validation import Validation, ValidationConfig
 
 ALONE = Ranks(rank=0, count=1, device=torch.device("cpu"))
 floats = st.floats(allow_nan=False)
@@ -30,8 +30,8 @@ steps_taken = st.lists(
 )
 
 
-def through_json(course):
-    return TrainState.of(json.loads(json.dumps(course.state())))
+def through_json(state):
+    return TrainState.from_json(json.loads(json.dumps(state.to_json())))
 
 
 @settings(max_examples=150, deadline=None)
@@ -45,62 +45,64 @@ def through_json(course):
     stopped=st.booleans(),
     epoch=counts,
 )
-def test_a_course_is_the_same_through_json(steps, reports, best, worse, stopped, epoch):
+def test_a_state_is_the_same_through_json(steps, reports, best, worse, stopped, epoch):
     """To the last bit of every number."""
-    course = TrainState(epoch=epoch, reports=reports, best=best, worse=worse, stopped=stopped)
+    state = TrainState(epoch=epoch, reports=reports, best=best, worse=worse, stopped=stopped)
     for number, step in enumerate(steps):
-        course.add(**step)
+        state.add(**step)
         if number == 1:
-            course.line = type(course.line)()  # what `Saving.log` does
-    assert repr(through_json(course)) == repr(course)
+            state.take_line()  # as `Saving.log`
+    assert repr(through_json(state)) == repr(state)
 
 
-def test_a_course_goes_on_from_json_as_it_would_have_gone_on():
-    courses = [TrainState(), TrainState()]
+def test_a_state_goes_on_from_json_as_it_would_have_gone_on():
+    states = [TrainState(), TrainState()]
     for number in range(20):
-        courses[1] = through_json(courses[1])
-        for course in courses:
-            course.add(loss=0.1 * number, norm=1 / (number + 1), rows=3, seconds=0.1, waited=0.01)
+        states[1] = through_json(states[1])
+        for state in states:
+            state.add(loss=0.1 * number, norm=1 / (number + 1), rows=3, seconds=0.1, waited=0.01)
             if number % 7 == 6:
-                course.end_epoch()
-                course.judge({"log_loss": abs(number - 13.0), "accuracy": 0.5}, by="log_loss", patience=5)
-    assert courses[0] == courses[1]
-    assert courses[0].best == Best(step=14, figures={"log_loss": 0.0, "accuracy": 0.5})
+                state.end_epoch()
+                state.add_validation({"log_loss": abs(number - 13.0), "accuracy": 0.5}, by="log_loss", patience=5)
+    assert states[0] == states[1]
+    assert states[0].best == Best(step=14, figures={"log_loss": 0.0, "accuracy": 0.5})
 
 
 def test_a_state_of_another_time_is_not_taken_for_one():
-    with pytest.raises((KeyError, TypeError)):
-        TrainState.of({**TrainState().state(), "more": 1})
-    with pytest.raises((KeyError, TypeError)):
-        TrainState.of({name: value for name, value in TrainState().state().items() if name != "best"})
+    for raw in (
+        {**TrainState().to_json(), "more": 1},
+        {name: value for name, value in TrainState().to_json().items() if name != "best"},
+    ):
+        with pytest.raises(TrainingError, match="written by another version of this program"):
+            TrainState.from_json(raw)
 
 
 def test_the_loss_of_an_epoch_is_that_of_its_rows():
-    course = TrainState()
-    assert course.mean_loss == 0
-    course.add(loss=6.0, norm=1.0, rows=4, seconds=0.5, waited=0.125)
-    course.add(loss=1.0, norm=2.0, rows=1, seconds=0.25, waited=0.0)
-    assert (course.done, course.norm, course.mean_loss) == (2, 2.0, 1.4)
-    course.end_epoch()
-    assert course.reports == [EpochReport(epoch=1, loss=1.4, rows=5, seconds=0.75, waited=0.125)]
-    assert (course.epoch, course.done, course.mean_loss) == (1, 2, 0)
-    course.add(loss=3.0, norm=1.0, rows=1, seconds=1.0, waited=0.0)
-    course.end_epoch()
-    assert [(report.epoch, report.loss, report.rows) for report in course.reports] == [(1, 1.4, 5), (2, 3.0, 1)]
+    state = TrainState()
+    assert state.mean_loss == 0
+    state.add(loss=6.0, norm=1.0, rows=4, seconds=0.5, waited=0.125)
+    state.add(loss=1.0, norm=2.0, rows=1, seconds=0.25, waited=0.0)
+    assert (state.done, state.norm, state.mean_loss) == (2, 2.0, 1.4)
+    state.end_epoch()
+    assert state.reports == [EpochReport(epoch=1, loss=1.4, rows=5, seconds=0.75, waited=0.125)]
+    assert (state.epoch, state.done, state.mean_loss) == (1, 2, 0)
+    state.add(loss=3.0, norm=1.0, rows=1, seconds=1.0, waited=0.0)
+    state.end_epoch()
+    assert [(report.epoch, report.loss, report.rows) for report in state.reports] == [(1, 1.4, 5), (2, 3.0, 1)]
 
 
 # the best state
 
 
 def judged(values, *, by, patience=None):
-    """A course that was validated at each step; it goes on until it stops."""
-    course = TrainState()
+    """A state that was validated at each step; it goes on until it stops."""
+    state = TrainState()
     for value in values:
-        if course.stopped:
+        if state.stopped:
             break
-        course.add(loss=1.0, norm=1.0, rows=1, seconds=1.0, waited=0.0)
-        course.judge({by: value, "other": -value}, by=by, patience=patience)
-    return course
+        state.add(loss=1.0, norm=1.0, rows=1, seconds=1.0, waited=0.0)
+        state.add_validation({by: value, "other": -value}, by=by, patience=patience)
+    return state
 
 
 @pytest.mark.parametrize(
@@ -116,9 +118,9 @@ def judged(values, *, by, patience=None):
     ],
 )
 def test_the_best_state_is_the_first_of_the_best_figures(by, values, best, worse):
-    course = judged(values, by=by)
-    assert course.best == Best(step=best, figures={by: values[best - 1], "other": -values[best - 1]})
-    assert (course.worse, course.stopped) == (worse, False)
+    state = judged(values, by=by)
+    assert state.best == Best(step=best, figures={by: values[best - 1], "other": -values[best - 1]})
+    assert (state.worse, state.stopped) == (worse, False)
 
 
 @pytest.mark.parametrize("by", ["accuracy", "log_loss"])
@@ -139,21 +141,21 @@ def test_a_figure_that_is_no_number_is_never_the_best(by):
     ],
 )
 def test_patience_counts_those_in_a_row_that_are_not_better(values, patience, stops_at):
-    course = judged(values, by="accuracy", patience=patience)
-    assert (course.stopped, course.done) == (stops_at is not None, stops_at or len(values))
+    state = judged(values, by="accuracy", patience=patience)
+    assert (state.stopped, state.done) == (stops_at is not None, stops_at or len(values))
     lower_is_better = judged([1 - value for value in values], by="log_loss", patience=patience)
-    assert (lower_is_better.stopped, lower_is_better.done) == (course.stopped, course.done)
+    assert (lower_is_better.stopped, lower_is_better.done) == (state.stopped, state.done)
 
 
 @settings(max_examples=100, deadline=None)
 @given(values=st.lists(st.integers(0, 5), min_size=1, max_size=12), patience=st.integers(1, 4))
 def test_patience_is_as_the_words_say(values, patience):
-    course = judged(values, by="accuracy", patience=patience)
-    seen = values[: course.done]
-    assert course.best.step == seen.index(max(seen)) + 1
-    assert course.worse == len(seen) - course.best.step
-    assert course.stopped == (course.worse >= patience)
-    assert course.stopped or course.done == len(values)
+    state = judged(values, by="accuracy", patience=patience)
+    seen = values[: state.done]
+    assert state.best.step == seen.index(max(seen)) + 1
+    assert state.worse == len(seen) - state.best.step
+    assert state.stopped == (state.worse >= patience)
+    assert state.stopped or state.done == len(values)
 
 
 class Judge:
@@ -173,10 +175,10 @@ def trained(folder, judge, *, epochs, keep=1, patience=None):
     model = classifier(make("Bert", num_hidden_layers=1))
     config = LoopConfig(epochs=epochs, batch_size=4, learning_rate=1e-3)
     saving = Saving(folder, SavingConfig(keep=keep), Checkpoints(folder / "checkpoints", keep=keep))
-    validating = Validating(judge=judge, patience=patience)
-    lesson = Objective(model=model, steps=MadeUpSteps(), loss=cross_entropy, config=config)
+    validation = Validation(measure=judge, config=ValidationConfig(patience=patience))
+    objective = Objective(model=model, steps=MadeUpSteps(), loss=cross_entropy, config=config)
     try:
-        return fit(lesson, ranks=ALONE, saving=saving, validating=validating), model.module
+        return fit(objective, ranks=ALONE, saving=saving, validation=validation), model.module
     finally:
         saving.end()
 
@@ -187,8 +189,8 @@ def equal(one, two):
 
 def test_the_result_is_the_best_state_though_others_came_later(tmp_path):
     judge = Judge(0.5, 0.9, 0.1, 0.2, 0.3)
-    course, module = trained(tmp_path, judge, epochs=5)
-    assert (course.done, course.best.step, course.stopped) == (15, 6, False)
+    state, module = trained(tmp_path, judge, epochs=5)
+    assert (state.done, state.best.step, state.stopped) == (15, 6, False)
     assert Checkpoints(tmp_path / "checkpoints", keep=1).steps() == [6, 15]
     assert equal(model_tensors(module), judge.shown[1])
     assert not equal(model_tensors(module), judge.shown[4])
@@ -197,11 +199,11 @@ def test_the_result_is_the_best_state_though_others_came_later(tmp_path):
 
 def test_patience_ends_a_training_which_then_stays_ended(tmp_path):
     judge = Judge(0.5, 0.9, 0.1, 0.2)
-    course, module = trained(tmp_path, judge, epochs=50, patience=2)
-    assert (course.done, course.best.step, course.stopped) == (12, 6, True)
-    assert len(course.reports) == 4
+    state, module = trained(tmp_path, judge, epochs=50, patience=2)
+    assert (state.done, state.best.step, state.stopped) == (12, 6, True)
+    assert len(state.reports) == 4
     again, module_again = trained(tmp_path, Judge(), epochs=50, patience=2)
-    assert again == course
+    assert again == state
     assert equal(model_tensors(module_again), judge.shown[1])
     assert equal(model_tensors(module), judge.shown[1])
 
@@ -226,17 +228,17 @@ def saving_in(folder, **config):
 
 def test_by_steps_a_checkpoint_is_due_at_each_multiple(tmp_path):
     made = saving_in(tmp_path, every_steps=3, every_seconds=1e-9)
-    assert [step for step in range(1, 10) if made.is_due(step)] == [3, 6, 9]
+    assert [step for step in range(1, 10) if made.is_checkpoint_due(step)] == [3, 6, 9]
     made.end()
 
 
 def test_by_time_a_checkpoint_is_due_when_it_is_over_since_the_last(tmp_path):
     made = saving_in(tmp_path, every_seconds=0.5)
-    assert not made.is_due(1)
+    assert not made.is_checkpoint_due(1)
     time.sleep(0.51)
-    assert made.is_due(2)
+    assert made.is_checkpoint_due(2)
     made.save(Checkpoint(model={}, optimizer={}, state={}), TrainState(done=2))
-    assert not made.is_due(3)
+    assert not made.is_checkpoint_due(3)
     assert made.checkpoints.steps() == [2]
     made.end()
 
@@ -273,7 +275,7 @@ def test_savings_that_keep_nothing_are_refused(changes, message):
 
 def test_a_figure_that_is_not_known_cannot_decide():
     with pytest.raises(TrainingError, match="--best-by is 'loss'; it is one of accuracy, macro_f1, log_loss"):
-        Validating(judge=Judge(), by="loss")
+        ValidationConfig(by="loss")
 
 
 @pytest.mark.parametrize("changes", [{"by": "loss"}, {"every": 0}, {"every": -1}, {"patience": 0}, {"patience": -1}])

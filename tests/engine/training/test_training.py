@@ -41,8 +41,8 @@ def short_training(demo, **changes):
     model = without_dropout(load_start(demo.path("start-student"), classes=gold.classes))
     config = LoopConfig(**{"epochs": 1, "batch_size": 32, "learning_rate": 1e-3, **changes})
     steps = GoldSteps(gold, model.encoding(), batch_size=config.batch_size, seed=config.seed, ranks=ALONE)
-    course = fit(Objective(model=model, steps=steps, loss=cross_entropy, config=config), ranks=ALONE)
-    return course.reports, {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
+    state = fit(Objective(model=model, steps=steps, loss=cross_entropy, config=config), ranks=ALONE)
+    return state.reports, {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
 
 
 def test_kl_is_zero_for_equal_logits_and_matches_the_formula():

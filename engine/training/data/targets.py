@@ -1,0 +1,132 @@
+"""A store and the user's choice → the targets of a distillation, which stay the same until its end.
+
+Rounds of gold and calibrations may be added to a store while a run is interrupted: a resumed run takes those with which
+it was begun, and `TargetsSpec.identity` shows any other change.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.errors import TrainingError
+from engine.training.data.row_weights import frozen_weights, weights_sha256
+from engine.training.data.store_steps import SoftLabels
+from engine.training.distributed import Ranks
+from engine.training.output.run_folder import RunFolder
+from store import Store
+from store.format.names import LABELS
+from store.gold.calibration import Calibration, usable_calibration
+from store.gold.fingerprint import fingerprint
+from store.gold.held import OWN, chosen_rounds, has_gold, rounds_sha256
+from store.selections.selection import read_selection
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetsChoice:
+    """The user's choice of targets.
+
+    Attributes:
+        labels: names of complete label sets.
+        select: name of a selection; all rows if None.
+        weight: SQL expression over ``reviews``, the weight of a row; equal weights if None.
+        gold_weight: share of the gold label in the loss of a row.
+        rounds: of gold, 0 being the corpus's own; all if None.
+        calibrated: whether logits are divided by the temperature of their label set.
+    """
+
+    labels: tuple[str, ...]
+    select: str | None
+    weight: str | None
+    gold_weight: float
+    rounds: tuple[int, ...] | None
+    calibrated: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetsSpec:
+    """The targets of one distillation.
+
+    Attributes:
+        soft: label sets, selection, weights, rounds and temperatures.
+        weight: the expression that gave the weights, or None.
+        calibrations: that gave the temperatures, by label set; None if the logits are used as they are.
+    """
+
+    soft: SoftLabels
+    weight: str | None
+    calibrations: dict[str, Calibration] | None
+
+    def identity(self, store: Store) -> dict[str, Any]:
+        """Names and hashes that are equal if, and only if, the targets are; as JSON values, for ``run.json``."""
+        soft = self.soft
+        calibrated = None
+        if self.calibrations is not None:
+            calibrated = {
+                name: {"number": each.number, "temperature": each.temperature}
+                for name, each in self.calibrations.items()
+            }
+        return {
+            "labels": {name: fingerprint(store, f"{LABELS}/{name}") for name in soft.labels},
+            "select": None if soft.select is None else read_selection(store, soft.select).card.sha256,
+            "weight": self.weight,
+            "weight_sha256": None if soft.weights is None else weights_sha256(soft.weights),
+            "gold": _gold_identity(store, soft.rounds),
+            "calibrated": calibrated,
+        }
+
+
+def _gold_identity(store: Store, rounds: tuple[int, ...] | None) -> dict[str, Any] | None:
+    """Rounds and their hash; None for no gold, and for that of the corpus alone, which never changes."""
+    if rounds is None or rounds == (OWN,):
+        return None
+    return {"rounds": list(rounds), "sha256": rounds_sha256(store, rounds)}
+
+
+def resolve_targets(store: Store, choice: TargetsChoice, folder: RunFolder, ranks: Ranks) -> TargetsSpec:
+    """The targets of the run in ``folder``: those with which it was begun, or new ones.
+
+    Raises:
+        TrainingError: weights, gold or rounds cannot be used.
+        StoreMissingError: the selection or a calibration is missing.
+        QueryError: the weight is not an expression over ``reviews``.
+    """
+    labels, weights = choice.labels, None
+    if choice.weight is not None:
+        weights = frozen_weights(folder, store, choice.weight, labels=labels, select=choice.select, ranks=ranks)
+    rounds = _rounds(store, choice, folder)
+    calibrations = _calibrations(store, labels, folder) if choice.calibrated else None
+    soft = SoftLabels(
+        labels=labels,
+        select=choice.select,
+        weights=weights,
+        rounds=rounds,
+        temperatures=None if calibrations is None else tuple(each.temperature for each in calibrations.values()),
+    )
+    return TargetsSpec(soft=soft, weight=choice.weight, calibrations=calibrations)
+
+
+def _rounds(store: Store, choice: TargetsChoice, folder: RunFolder) -> tuple[int, ...] | None:
+    """The rounds of gold that the run learns from; None if it uses no gold.
+
+    Without a choice they are those with which the run was begun, and all rounds for a new run.
+
+    Raises:
+        TrainingError: the store has no gold, or rounds are named without a gold weight.
+    """
+    if not choice.gold_weight:
+        if choice.rounds is not None:
+            raise TrainingError("--round says which gold counts, and --gold-weight is 0; give it too")
+        return None
+    begun = folder.settings.get("gold.rounds", [OWN]) if folder.has_begun else None
+    rounds = chosen_rounds(store, begun if choice.rounds is None else choice.rounds)
+    if not has_gold(store, rounds):
+        raise TrainingError(
+            f"--gold-weight is {choice.gold_weight:g}, and no row of {store.location} has a gold label; "
+            "`engine label … --label COLUMN` takes them from the inputs, and `engine audit … --gold INPUT` adds them"
+        )
+    return rounds
+
+
+def _calibrations(store: Store, labels: tuple[str, ...], folder: RunFolder) -> dict[str, Calibration]:
+    """The calibration of each label set: the one with which the run was begun, or the latest."""
+    begun = folder.settings
+    return {name: usable_calibration(store, name, begun.get(f"calibrated.{name}.number")) for name in labels}
