@@ -1,5 +1,7 @@
 """A store's header and families: what is committed in it. The ground of the SQL side and of the stream side alike."""
 
+from functools import cached_property
+
 import pyarrow as pa
 import pyarrow.dataset as pads
 
@@ -11,7 +13,7 @@ from store.families.rejects import rejects_schema
 from store.families.tokens import tokens_schema
 from store.format.family import CARD, Family
 from store.format.header import Header
-from store.format.layout import shard_range
+from store.format.layout import Layout
 from store.format.names import CORPUS, GOLD, LABELS, REJECTS, TOKENS, check_name, is_name
 from store.storage import Storage
 
@@ -28,9 +30,10 @@ class Snapshot:
         """Where the store is, as the user said it."""
         return self.storage.location
 
-    def shard_range(self, shard: int) -> tuple[int, int]:
-        """First row of ``shard`` and the row after its last."""
-        return shard_range(shard, rows=self.header.rows, shards=self.header.shards)
+    @cached_property
+    def layout(self) -> Layout:
+        """Which rows are in which shard."""
+        return self.header.layout
 
     @property
     def corpus(self) -> Family:
@@ -39,7 +42,7 @@ class Snapshot:
 
     def family(self, path: str) -> Family:
         """The family at ``path``, whether or not anything is committed in it."""
-        return Family(self.storage, path, self.header.shards)
+        return Family(self.storage, path, self.layout.shards)
 
     def label_set(self, name: str) -> Family:
         """The label set ``name``, whether or not it exists yet."""

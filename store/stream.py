@@ -92,7 +92,7 @@ class Stream:
         self._step = config.step
         self._readers = _readers(snapshot, config)
         self._chosen = chosen_rows(snapshot, labels=config.label_sets, select=config.select)
-        self._order = EpochOrder(snapshot.header.rows, seed=config.seed, epoch=config.epoch, chosen=self._chosen)
+        self._order = EpochOrder(snapshot.layout.rows, seed=config.seed, epoch=config.epoch, chosen=self._chosen)
 
     @property
     def rows(self) -> int:

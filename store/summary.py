@@ -17,9 +17,9 @@ def summarise(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "store": snapshot.location,
         "format_version": header.format_version,
-        "rows": header.rows,
+        "rows": snapshot.layout.rows,
         "rejected": header.rejects["rows"],
-        "shards": header.shards,
+        "shards": snapshot.layout.shards,
         "classes": header.classes,
         "extras": header.extras,
         "inputs": [

@@ -39,21 +39,21 @@ def write_corpus(store: Store, files: Sequence[SeenFile], *, repair: Collection[
     Raises:
         InputError: a file changed meanwhile, or gives fewer or more rows than were counted.
     """
-    corpus, header = store.corpus, store.header
+    corpus, layout = store.corpus, store.layout
     corpus.repairing = bool(repair)
     wanted = set(repair) or set(corpus.missing())
     batches = _Rows(_accepted(store, files))
     for shard in range(max(wanted, default=-1) + 1):
-        first, stop = store.shard_range(shard)
+        first, stop = layout.range_of(shard)
         if shard not in wanted or (not repair and corpus.record(shard) is not None):
             batches.skip(stop - first)
             continue
         statistics = corpus_statistics()
         rows = batches.take(stop - first, statistics, first)
         write_shard(corpus, shard, first, rows, schema=store.schema(CORPUS), statistics=statistics)
-        tick("writing the corpus", stop, header.rows)
+        tick("writing the corpus", stop, layout.rows)
     if not repair:
-        create_header(store.storage, header)  # who made the header may have been killed before its copy
+        create_header(store.storage, store.header)  # who made the header may have been killed before its copy
         corpus.seal()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from store.errors import DamageError, FormatError, StoreExistsError, StoreMissingError
 from store.format.json_file import copy_name, freeze, from_json, frozen, is_there
+from store.format.layout import Layout
 from store.format.names import FORMAT_VERSION
 from store.storage import Storage
 
@@ -20,7 +21,7 @@ class Header:
         format_version: of the layout.
         classes: class names; a label is an index into them.
         rows: rows of the corpus.
-        shards: shards of every family (`store.format.layout.shard_range` cuts the rows).
+        shards: shards of every family; `layout` cuts the rows into them.
         extras: kept input columns: name → Arrow type in words.
         inputs: one entry a file: path as given, size in bytes, sha256, rows, rejected.
         rejects: name, rows, bytes and sha256 of the file of refused rows.
@@ -33,6 +34,11 @@ class Header:
     extras: dict[str, str]
     inputs: list[dict[str, Any]]
     rejects: dict[str, Any]
+
+    @property
+    def layout(self) -> Layout:
+        """Which rows are in which shard."""
+        return Layout.of((self.rows, self.shards))
 
 
 def read_header(storage: Storage) -> Header:

@@ -106,8 +106,8 @@ def rows_of_ids(snapshot: Snapshot, ids: set[str]) -> dict[str, int]:
     wanted = pa.array(sorted(ids), pa.large_string())
     reader = FamilyReader(snapshot, CORPUS, ["row", "id"])
     found: dict[str, int] = {}
-    for start in range(0, snapshot.header.rows, _AT_ONCE):
-        members = np.arange(start, min(start + _AT_ONCE, snapshot.header.rows))
+    for start in range(0, snapshot.layout.rows, _AT_ONCE):
+        members = np.arange(start, min(start + _AT_ONCE, snapshot.layout.rows))
         for piece in reader.read(members):
             is_wanted = pc.is_in(piece["id"], value_set=wanted)
             names, rows = piece["id"].filter(is_wanted), piece["row"].filter(is_wanted)

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 
 from store.errors import StoreMissingError
-from store.format.layout import shard_of
 from store.format.names import CORPUS
 from store.format.shard import BATCH_ROWS, damage_named, open_shard, read_shard
 from store.rows.list_bytes import as_bytes
@@ -43,7 +42,7 @@ class FamilyReader:
         self._is_compressed = path == CORPUS
         # Arrow copies what it is told to read. That is right for what is decompressed; the rest is mapped.
         self._places = sorted(map(schema.get_field_index, columns)) if self._is_compressed else None
-        self._header = snapshot.header
+        self._layout = snapshot.layout
         self._snapshot = snapshot
         self._family = snapshot.family(path)
         self._records = self._family.records() if columns else {}
@@ -61,8 +60,8 @@ class FamilyReader:
         pieces: list[ColumnArrays] = []
         position = 0
         while position < len(members):
-            shard = shard_of(int(members[position]), rows=self._header.rows, shards=self._header.shards)
-            first, stop = self._snapshot.shard_range(shard)
+            shard = self._layout.shard_of(int(members[position]))
+            first, stop = self._layout.range_of(shard)
             end = int(np.searchsorted(members, stop))
             pieces += self._read_shard(shard, members[position:end] - first)
             position = end

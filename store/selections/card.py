@@ -134,6 +134,6 @@ def parse_card(snapshot: Snapshot, name: str, value: dict[str, Any]) -> Card:
         card = Card(**value)
     except TypeError as error:
         raise DamageError(f"{place} is not a card of a selection: {error}") from None
-    if (card.name, card.rows) != (name, snapshot.header.rows):
+    if (card.name, card.rows) != (name, snapshot.layout.rows):
         raise DamageError(f"{place} is the card of {card.name!r}, in a store of {card.rows:,} rows")
     return card

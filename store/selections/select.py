@@ -126,7 +126,7 @@ class _Selecting:
 
     def rows(self) -> RowSet:
         """The rows that are wanted."""
-        wanted, size = self._wanted, self._snapshot.header.rows
+        wanted, size = self._wanted, self._snapshot.layout.rows
         if not wanted.algebra:
             order = "" if wanted.limit is None else order_clause(wanted.order_by)
             clauses = where_clause(wanted.where) + order
@@ -138,7 +138,7 @@ class _Selecting:
         return RowSet.of(first[rows.has(first)][: wanted.limit], size=size)
 
     def _combined(self) -> RowSet:
-        wanted, size = self._wanted, self._snapshot.header.rows
+        wanted, size = self._wanted, self._snapshot.layout.rows
         rows = RowSet.every(size)
         if wanted.where is not None:
             rows = RowSet.of(self._numbers(where_clause(wanted.where)), size=size)
@@ -162,7 +162,7 @@ class _Selecting:
             if not (hint := self._hint(str(error))):
                 raise
             raise QueryError(f"{error}\n{hint}") from None
-        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < self._snapshot.header.rows:
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < self._snapshot.layout.rows:
             raise DamageError(f"{self._snapshot.location} has row numbers that are not its own; see `engine verify`")
         return numbers
 

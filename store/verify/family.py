@@ -157,7 +157,7 @@ class FamilyCheck:
         """Why ``record`` cannot be that of ``shard``; empty where it can."""
         if record.shard != shard or not 0 <= shard < self.family.shards:
             return f"is the record of shard {record.shard}"
-        first, stop = self.snapshot.shard_range(shard)
+        first, stop = self.snapshot.layout.range_of(shard)
         if (record.first_row, record.rows) != (first, stop - first):
             return f"says rows {record.first_row} to {record.first_row + record.rows - 1}, not {first} to {stop - 1}"
         return ""

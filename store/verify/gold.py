@@ -106,8 +106,8 @@ def _check_rows(snapshot: Snapshot, record: Record, table: pa.Table) -> str:
         return f"holds {len(rows):,} rows, and its record says {record.rows:,} from row {record.first_row}"
     if (np.diff(rows) <= 0).any():
         return "its rows do not ascend: one may be there twice"
-    if rows[0] < 0 or rows[-1] >= snapshot.header.rows:
-        return f"labels rows up to {rows[-1]}, and the store has {snapshot.header.rows:,}"
+    if rows[0] < 0 or rows[-1] >= snapshot.layout.rows:
+        return f"labels rows up to {rows[-1]}, and the store has {snapshot.layout.rows:,}"
     if labels.min() < 0 or labels.max() >= (classes := len(snapshot.header.classes)):
         return f"has labels from {labels.min()} to {labels.max()}, and the store has {classes} classes"
     if set(table.column("round").to_pylist()) != {record.shard}:

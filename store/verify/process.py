@@ -57,7 +57,7 @@ def verify_store(storage: Storage, *, tick: Tick = lambda *_: None) -> Verificat
         DamageError: the header and its copy are both unreadable.
     """
     header = readable_header(storage)
-    expected = len(Snapshot(storage, header).families()) * header.shards
+    expected = len(Snapshot(storage, header).families()) * header.layout.shards
     read: set[str] = set()
 
     def before(name: str) -> bool:

@@ -118,7 +118,9 @@ def _record_of_data(snapshot: Snapshot, family: Family, shard: int) -> Record | 
     """A record made from the one data file of ``shard`` whose name is that of its bytes; None where there is none."""
     if family.path == GOLD:
         return round_of_data(snapshot, family, shard)
-    first, stop = snapshot.shard_range(shard)
+    if shard >= snapshot.layout.shards:
+        return None
+    first, stop = snapshot.layout.range_of(shard)
     made = []
     for name in snapshot.storage.list(family.path):
         if shard_of_data(name) != shard:

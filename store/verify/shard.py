@@ -63,7 +63,7 @@ def _check_rows(snapshot: Snapshot, family: Family, record: Record) -> str:
         return f"has the bytes of its record and cannot be read: {error}"
     if not table.schema.equals(schema):
         return f"has the columns {', '.join(table.column_names)}, with other names or types than the format's"
-    first, stop = snapshot.shard_range(record.shard)
+    first, stop = snapshot.layout.range_of(record.shard)
     if not np.array_equal(table.column("row").to_numpy(), np.arange(first, stop)):
         return f"its row numbers are not {first} to {stop - 1}"
     if shard_statistics(family.path, table) != record.statistics:

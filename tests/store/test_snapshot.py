@@ -153,7 +153,7 @@ def test_a_header_of_another_format_is_not_written_over(storage: Storage) -> Non
 
 def test_shard_ranges_follow_the_header() -> None:
     made = write_header(rows=50, shards=3)
-    assert [made.shard_range(shard) for shard in range(3)] == [(0, 16), (16, 33), (33, 50)]
+    assert [made.layout.range_of(shard) for shard in range(3)] == [(0, 16), (16, 33), (33, 50)]
 
 
 def test_families_are_those_that_were_begun() -> None:

@@ -712,7 +712,7 @@ def test_an_error_comes_where_its_window_begins(workers: int) -> None:
     made = write_header(rows=WINDOW + 4 * BLOCK_ROWS, shards=300)
     add_labels(made, "bert")
     first, second = (window.members for window in EpochOrder(made.header.rows, seed=0, epoch=0).windows())
-    begin, stop = made.shard_range(shard_of(int(second[0]), rows=made.header.rows, shards=300))
+    begin, stop = made.layout.range_of(shard_of(int(second[0]), rows=made.header.rows, shards=300))
     kept = first[(first < begin) | (first >= stop)]
     numbers = RowSet.of(np.concatenate([kept, second]), size=made.header.rows)
     freeze_selection(made, Selection(name="kept", rows=numbers, sources=fingerprints(made, ["labels/bert"])))

@@ -131,7 +131,7 @@ def complete_label_sets(store: Store, names: tuple[str, ...]) -> tuple[str, ...]
         missing = store.label_set(name).missing()
         if missing:
             raise TrainingError(
-                f"the label set {name!r} of {store.location} lacks {len(missing)} of {store.header.shards} shards "
+                f"the label set {name!r} of {store.location} lacks {len(missing)} of {store.layout.shards} shards "
                 f"(the first is {missing[0]}); run its label command again to finish it"
             )
     return chosen
