@@ -39,8 +39,7 @@ def write_corpus(store: Store, files: Sequence[SeenFile], *, repair: Collection[
     Raises:
         InputError: a file changed meanwhile, or gives fewer or more rows than were counted.
     """
-    corpus, layout = store.corpus, store.layout
-    corpus.repairing = bool(repair)
+    corpus, layout = store.corpus.for_repair() if repair else store.corpus, store.layout
     wanted = set(repair) or set(corpus.missing())
     batches = _Rows(_accepted(store, files))
     for shard in range(max(wanted, default=-1) + 1):
@@ -154,8 +153,9 @@ class _Rows:
 
 def read_texts(store: Snapshot, shard: int) -> list[str]:
     """Texts of one corpus shard, in row order."""
-    record = store.corpus.record(shard)
+    corpus = store.corpus
+    record = corpus.record(shard)
     if record is None:
-        raise InputError(f"{store.location}: shard {shard} of the corpus is not written; run the label command again")
-    texts: list[str] = read_shard(store.corpus, record, check_hash=True).column("text").to_pylist()
+        raise InputError(corpus.lacking(corpus.missing()))
+    texts: list[str] = read_shard(corpus, record, check_hash=True).column("text").to_pylist()
     return texts

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from store.errors import DamageError, MismatchError, StoreError, StoreMissingError
+from store.errors import DamageError, MismatchError, StoreError
 from store.families.gold import gold_schema, gold_statistics
 from store.format.names import CORPUS, GOLD
 from store.format.record import Record
@@ -98,11 +98,7 @@ def rows_of_ids(snapshot: Snapshot, ids: set[str]) -> dict[str, int]:
         StoreMissingError: the corpus is not finished.
         DamageError: a file of the corpus is damaged.
     """
-    missing = snapshot.corpus.missing()
-    if missing:
-        raise StoreMissingError(
-            f"{snapshot.location}: {len(missing)} shards of the corpus are not written yet; run the label command again"
-        )
+    snapshot.corpus.check_complete()
     wanted = pa.array(sorted(ids), pa.large_string())
     reader = FamilyReader(snapshot, CORPUS, ["row", "id"])
     found: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Row numbers → the columns of one family, in memory of their own. What a stream reads its windows with.
+"""Row numbers → the columns of one family, in memory of their own. A stream reads its windows with it.
 
 Several threads may read at once.
 """
@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 
 from store.errors import StoreMissingError
-from store.format.names import CORPUS
 from store.format.shard import BATCH_ROWS, damage_named, open_shard, read_shard
 from store.rows.list_bytes import as_bytes
 from store.rows.order import Rows
@@ -39,12 +38,11 @@ class FamilyReader:
     def __init__(self, snapshot: Snapshot, path: str, columns: list[str]) -> None:
         schema = snapshot.schema(path)
         self.types = {name: schema.field(name).type for name in columns}
-        self._is_compressed = path == CORPUS
-        # Arrow copies what it is told to read. That is right for what is decompressed; the rest is mapped.
+        self._family = snapshot.family(path)
+        self._is_compressed = self._family.is_compressed
+        # Arrow copies the columns that it is told to read: right if they are decompressed. The others are mapped.
         self._places = sorted(map(schema.get_field_index, columns)) if self._is_compressed else None
         self._layout = snapshot.layout
-        self._snapshot = snapshot
-        self._family = snapshot.family(path)
         self._records = self._family.records() if columns else {}
         self._open: dict[int, Any] = {}
         self._batches: dict[tuple[int, int], ColumnArrays] = {}
@@ -78,7 +76,7 @@ class FamilyReader:
             return pieces
 
     def _batch(self, shard: int, number: int) -> ColumnArrays:
-        """The columns of one batch of a shard; kept for the next window where they are mapped and not decompressed."""
+        """The columns of one batch of a shard; kept for the next window if they are mapped and not decompressed."""
         columns = self._batches.get((shard, number))
         if columns is None:
             reader = self._reader(shard)
@@ -93,10 +91,8 @@ class FamilyReader:
 
     def _reader(self, shard: int) -> Any:
         if shard not in self._records:
-            raise StoreMissingError(
-                f"{self._snapshot.location}/{self._family.path}: shard {shard} is not committed yet; "
-                "run the command that makes it again"
-            )
+            missing = [number for number in range(self._family.shards) if number not in self._records]
+            raise StoreMissingError(self._family.lacking(missing))
         with self._lock:
             if shard not in self._open:
                 if len(self._open) >= _OPEN_SHARDS:
@@ -116,7 +112,7 @@ def _gathered(column: pa.Array) -> pa.Array:
 
 
 def _rows_of(columns: ColumnArrays, rows: Rows) -> list[ColumnArrays]:
-    """``rows``, which ascend, of ``columns``; without a copy where they stand side by side, as those of a block do."""
+    """``rows``, which ascend, of ``columns``; those that stand side by side, as in a block, without a copy."""
     edges = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
     if len(edges) * _FEW_RUNS > len(rows):
         indices = pa.array(rows)

@@ -12,12 +12,13 @@ from functools import partial
 import pyarrow as pa
 
 from store.errors import StoreError
-from store.families.kind import shard_statistics
+from store.families.kind import Cut
+from store.families.registry import kind_of, shard_statistics
 from store.format.family import CARD, MANIFEST, Family
 from store.format.findings import Finding, Kind
 from store.format.header import HEADER, parse_header
 from store.format.json_file import copy_name, from_json, to_json
-from store.format.names import GOLD, REJECTS
+from store.format.names import REJECTS
 from store.format.record import Record, record_of, shard_of_data
 from store.format.shard import read_shard
 from store.gold.calibration import calibration_of
@@ -116,7 +117,7 @@ def _restore_record(snapshot: Snapshot, family: Family, name: str) -> bool:
 
 def _record_of_data(snapshot: Snapshot, family: Family, shard: int) -> Record | None:
     """A record made from the one data file of ``shard`` whose name is that of its bytes; None where there is none."""
-    if family.path == GOLD:
+    if kind_of(family.path).cut is Cut.ROUNDS:
         return round_of_data(snapshot, family, shard)
     if shard >= snapshot.layout.shards:
         return None

@@ -137,8 +137,7 @@ def add_labels(
 
 def repair_labels(made: Store, name: str, *, shard: int, seed: int) -> None:
     """Commit other logits for one shard, as the repair of a damaged shard on another machine does."""
-    family = made.label_set(name)
-    family.repairing = True
+    family = made.label_set(name).for_repair()
     first, stop = made.layout.range_of(shard)
     batch = label_batch(
         first_row=first,

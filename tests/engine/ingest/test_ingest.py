@@ -248,7 +248,9 @@ def test_a_shard_that_is_not_written_is_refused_with_the_remedy(tmp_path: Path, 
     made = make(*three_files, storage=LocalStorage(tmp_path / "s.store"), shards=2)
     for name in ("00001.json", "manifest.json"):
         (tmp_path / "s.store" / "corpus" / name).unlink()
-    with pytest.raises(InputError, match="shard 1 of the corpus is not written; run the label command again"):
+    with pytest.raises(
+        InputError, match=r"corpus lacks 1 of \d shards \(the first is 1\); run its label command again"
+    ):
         read_texts(made, 1)
 
 

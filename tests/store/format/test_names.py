@@ -29,14 +29,8 @@ def test_token_ids_are_as_narrow_as_the_vocabulary_allows(vocabulary: int, type_
     assert tokens_schema(vocabulary).field("input_ids").type.value_type == type_
 
 
-def test_logits_are_half_floats_unless_asked_otherwise() -> None:
+def test_logits_are_half_floats() -> None:
     assert labels_schema(5).field("logits").type == pa.list_(pa.field("item", pa.float16(), nullable=False), 5)
-    assert labels_schema(5, logit=pa.float32()).field("logits").type.value_type == pa.float32()
-
-
-def test_a_float32_reading_changes_no_other_column() -> None:
-    stored, read = labels_schema(2), labels_schema(2, logit=pa.float32())
-    assert [field for field in stored if field.name != "logits"] == [field for field in read if field.name != "logits"]
 
 
 def test_extras_follow_the_corpus_columns_in_order() -> None:
