@@ -19,7 +19,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from store.errors import StoreMissingError
-from store.format.names import CORPUS, GOLD, TOKENS
+from store.families.registry import kind_of
+from store.format.names import CORPUS, GOLD
 from store.gold.reader import GoldReader
 from store.rows.family_reader import ColumnArrays, FamilyReader
 from store.rows.order import EpochOrder, Rows, Window
@@ -87,8 +88,8 @@ class Stream:
     """
 
     def __init__(self, snapshot: Snapshot, config: StreamConfig) -> None:
+        snapshot = snapshot.memoised()
         self.config = config
-        self._snapshot = snapshot
         self._step = config.step
         self._readers = _readers(snapshot, config)
         self._chosen = chosen_rows(snapshot, labels=config.label_sets, select=config.select)
@@ -178,23 +179,27 @@ def _readers(snapshot: Snapshot, config: StreamConfig) -> list[Reader]:
     Raises:
         StoreMissingError: no family has one of them.
     """
-    corpus = snapshot.schema(CORPUS).names
-    readers: list[Reader] = []
-    if GOLD in config.columns:
-        readers.append(GoldReader(snapshot, config.rounds))
-    readers.append(FamilyReader(snapshot, CORPUS, [name for name in config.columns if name in corpus]))
-    for labels in config.label_sets:
-        path = snapshot.label_set(snapshot.one_label_set(labels)).path
-        own = [name for name in config.columns if name in snapshot.schema(path).names and name not in corpus]
-        readers.append(FamilyReader(snapshot, path, own))
-    if config.encoding is not None:
-        readers.append(FamilyReader(snapshot, f"{TOKENS}/{config.encoding}", ["input_ids"]))
-    readers = [reader for reader in readers if reader.types]
+    readers: list[Reader] = [GoldReader(snapshot, config.rounds)] if GOLD in config.columns else []
+    readers += [FamilyReader(snapshot, path, columns) for path, columns in _sources(snapshot, config) if columns]
     known = {name for reader in readers for name in reader.types}
     if unknown := set(config.columns) - known:
         asked = ", ".join(config.label_sets) or None
         raise StoreMissingError(f"no column {', '.join(sorted(unknown))} in {snapshot.location} (labels: {asked})")
     return readers
+
+
+def _sources(snapshot: Snapshot, config: StreamConfig) -> Iterator[tuple[str, list[str]]]:
+    """The path of each family that is asked, and its columns: what the corpus has is read from there alone."""
+    corpus = snapshot.schema(CORPUS)
+    yield CORPUS, kind_of(CORPUS).columns(corpus, config.columns)
+    others = [name for name in config.columns if name not in corpus.names]
+    for labels in config.label_sets:
+        path = snapshot.label_set(snapshot.one_label_set(labels)).path
+        yield path, kind_of(path).columns(snapshot.schema(path), others)
+    if config.encoding is not None:
+        path = snapshot.tokens(config.encoding).path
+        schema = snapshot.schema(path)
+        yield path, kind_of(path).columns(schema, schema.names)
 
 
 def _read(reader: Reader, members: Rows, pool: ThreadPoolExecutor | None, *, parts: int) -> list[ColumnArrays]:

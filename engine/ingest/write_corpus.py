@@ -39,7 +39,7 @@ def write_corpus(store: Store, files: Sequence[SeenFile], *, repair: Collection[
     Raises:
         InputError: a file changed meanwhile, or gives fewer or more rows than were counted.
     """
-    corpus, layout = store.corpus.for_repair() if repair else store.corpus, store.layout
+    corpus, layout = store.corpus.for_repair() if repair else store.memoised().corpus, store.layout
     wanted = set(repair) or set(corpus.missing())
     batches = _Rows(_accepted(store, files))
     for shard in range(max(wanted, default=-1) + 1):
