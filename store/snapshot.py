@@ -1,4 +1,4 @@
-"""A store's header and families: what is committed in it. The ground of the SQL side and of the stream side alike."""
+"""A store's header and families. SQL, streams and verification all read a store through it."""
 
 from functools import cached_property
 from typing import Self

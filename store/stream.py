@@ -23,7 +23,8 @@ from store.families.registry import kind_of
 from store.format.names import CORPUS, GOLD
 from store.gold.reader import GoldReader
 from store.rows.family_reader import ColumnArrays, FamilyReader
-from store.rows.order import EpochOrder, Rows, Window
+from store.rows.order import EpochOrder, Window
+from store.rows.row_set import RowNumbers
 from store.rows.window import WindowRows
 from store.selections.selection import chosen_rows
 from store.snapshot import Snapshot
@@ -163,7 +164,7 @@ class Stream:
         return WindowRows(members, columns, types, order)
 
 
-def _compact(members: Rows, order: Rows) -> tuple[Rows, Rows]:
+def _compact(members: RowNumbers, order: npt.NDArray[np.int64]) -> tuple[RowNumbers, npt.NDArray[np.int64]]:
     """Those of ``members`` that ``order`` has, ascending, and the same order as places among them."""
     if len(order) == len(members):
         return members, order
@@ -202,7 +203,7 @@ def _sources(snapshot: Snapshot, config: StreamConfig) -> Iterator[tuple[str, li
         yield path, kind_of(path).columns(schema, schema.names)
 
 
-def _read(reader: Reader, members: Rows, pool: ThreadPoolExecutor | None, *, parts: int) -> list[ColumnArrays]:
+def _read(reader: Reader, members: RowNumbers, pool: ThreadPoolExecutor | None, *, parts: int) -> list[ColumnArrays]:
     """What ``reader`` gives for ``members``, by the threads of ``pool`` where there is one."""
     if pool is None or parts == 1:
         return reader.read(members)

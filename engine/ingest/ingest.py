@@ -37,8 +37,8 @@ class IngestConfig:
     Attributes:
         files: paths and globs.
         columns: names that the user gave.
-        classes: class names, in order; from the gold labels or the model where None.
-        shards: how many; one for every `ROWS_PER_SHARD` rows where None.
+        classes: class names, in order; from the gold labels or the model if None.
+        shards: how many; one for every `ROWS_PER_SHARD` rows if None.
         on_bad_row: ``reject`` or ``fail``.
     """
 
@@ -178,7 +178,7 @@ def finish_corpus(storage: Storage, inputs: Sequence[str], *, tick: Tick = silen
 
 
 def rewrite_rejects(store: Store, files: Sequence[SeenFile]) -> bool:
-    """Make the damaged file of refused rows again; False where it came out with other bytes than it had.
+    """Make the damaged file of refused rows again; False if it came out with other bytes than it had.
 
     Args:
         store: the store.

@@ -1,4 +1,4 @@
-"""Records: what is committed in a family, its card, and its seal.
+"""A family: the records of its committed shards, its card, and its seal.
 
 A data file that no record names is litter, never data: the exclusive creation of ``NNNNN.json`` is the only commit.
 A shard that was damaged and could not be made again with equal bytes gets a later generation, ``NNNNN.g1.json`` and so
@@ -128,7 +128,7 @@ class Family:
         return record
 
     def _generations(self, shard: int) -> list[int]:
-        """Generations of ``shard`` that have a file; a later one is made only where the ones before are."""
+        """Generations of ``shard`` that have a file; a later one is made only if the ones before are there."""
         last = 0
         while self._has(record_name(shard, last + 1)):
             last += 1
@@ -218,7 +218,7 @@ class Family:
         except OSError:
             if self._read(record.shard, generation) != record:
                 raise
-            return True  # what failed was the answer
+            return True  # it was created, and only the answer was lost
 
     def _supersede(self, record: Record) -> bool:
         """Commit behind the last generation, or in its place if it is damaged itself.

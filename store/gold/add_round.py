@@ -19,7 +19,7 @@ from store.format.shard import BATCH_ROWS, ShardWriter, check_bytes, rebatch, wr
 from store.gold.held import OWN, ROUND_REMEDY
 from store.gold.reader import GoldReader
 from store.rows.family_reader import FamilyReader
-from store.rows.order import Rows
+from store.rows.row_set import RowNumbers
 from store.snapshot import Snapshot
 
 _TRIES = 1000
@@ -36,7 +36,7 @@ class Labelled:
         sources: (n,) where each label is from.
     """
 
-    rows: Rows
+    rows: RowNumbers
     labels: npt.NDArray[np.int16]
     sources: list[str]
 
@@ -76,7 +76,7 @@ def add_round(snapshot: Snapshot, labelled: Labelled) -> tuple[int, bool]:
 
 
 def _write_again(snapshot: Snapshot, record: Record, labelled: Labelled) -> None:
-    """Write the file of a committed round again, where it is damaged."""
+    """Write the file of a committed round again, if it is damaged."""
     problem = check_bytes(snapshot.storage, f"{GOLD}/{record.file}", size=record.bytes, sha256=record.sha256)
     if problem is None:
         return
@@ -111,7 +111,7 @@ def rows_of_ids(snapshot: Snapshot, ids: set[str]) -> dict[str, int]:
     return found
 
 
-def gold_before(snapshot: Snapshot, rows: Rows, number: int) -> npt.NDArray[np.int16]:
+def gold_before(snapshot: Snapshot, rows: RowNumbers, number: int) -> npt.NDArray[np.int16]:
     """(n,) the gold labels that ``rows``, which ascend, had before the round ``number``; -1 for none."""
     before = [OWN, *(other for other in snapshot.family(GOLD).records() if other < number)]
     (piece,) = GoldReader(snapshot, before).read(rows)

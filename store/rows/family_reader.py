@@ -13,7 +13,7 @@ import pyarrow as pa
 from store.errors import StoreMissingError
 from store.format.shard import BATCH_ROWS, damage_named, open_shard, read_shard
 from store.rows.list_bytes import as_bytes
-from store.rows.order import Rows
+from store.rows.row_set import RowNumbers
 from store.snapshot import Snapshot
 
 _OPEN_SHARDS = 64
@@ -48,7 +48,7 @@ class FamilyReader:
         self._batches: dict[tuple[int, int], ColumnArrays] = {}
         self._lock = threading.Lock()
 
-    def read(self, members: Rows) -> list[ColumnArrays]:
+    def read(self, members: RowNumbers) -> list[ColumnArrays]:
         """The columns of ``members``, which ascend, piece by piece; lists as `store.rows.list_bytes` has them.
 
         Raises:
@@ -56,16 +56,15 @@ class FamilyReader:
             DamageError: a file is not as its record says.
         """
         pieces: list[ColumnArrays] = []
-        position = 0
-        while position < len(members):
-            shard = self._layout.shard_of(int(members[position]))
-            first, stop = self._layout.range_of(shard)
-            end = int(np.searchsorted(members, stop))
-            pieces += self._read_shard(shard, members[position:end] - first)
-            position = end
+        shards = self._layout.shards_of(members)
+        edges = np.flatnonzero(np.diff(shards, prepend=-1)).tolist()
+        for begin, end in pairwise([*edges, len(members)]):
+            shard = int(shards[begin])
+            first, _ = self._layout.range_of(shard)
+            pieces += self._read_shard(shard, members[begin:end] - first)
         return pieces
 
-    def _read_shard(self, shard: int, local: Rows) -> list[ColumnArrays]:
+    def _read_shard(self, shard: int, local: RowNumbers) -> list[ColumnArrays]:
         batches = local // BATCH_ROWS
         edges = [0, *(np.flatnonzero(np.diff(batches)) + 1).tolist(), len(local)]
         with damage_named(self._family, self._records[shard]):
@@ -111,7 +110,7 @@ def _gathered(column: pa.Array) -> pa.Array:
     return column.cast(pa.large_string()) if pa.types.is_string(column.type) else column
 
 
-def _rows_of(columns: ColumnArrays, rows: Rows) -> list[ColumnArrays]:
+def _rows_of(columns: ColumnArrays, rows: RowNumbers) -> list[ColumnArrays]:
     """``rows``, which ascend, of ``columns``; those that stand side by side, as in a block, without a copy."""
     edges = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
     if len(edges) * _FEW_RUNS > len(rows):
@@ -124,7 +123,7 @@ def _rows_of(columns: ColumnArrays, rows: Rows) -> list[ColumnArrays]:
     ]
 
 
-def failed_rows(snapshot: Snapshot, labels: str) -> Rows:
+def failed_rows(snapshot: Snapshot, labels: str) -> RowNumbers:
     """Row numbers whose labelling failed, ascending. Reads only shards whose record counts failures."""
     family = snapshot.label_set(labels)
     failed = [np.empty(0, np.int64)]

@@ -10,7 +10,7 @@ import numpy as np
 from store.errors import DamageError, MismatchError, QueryError
 from store.format.names import CORPUS, GOLD, LABELS
 from store.gold.fingerprint import fingerprints
-from store.rows.row_set import Numbers, RowSet
+from store.rows.row_set import RowNumbers, RowSet
 from store.selections.card import card_name
 from store.selections.selection import Selection, changed_source, freeze_selection, read_selection
 from store.snapshot import Snapshot
@@ -152,12 +152,12 @@ class _Selecting:
             rows &= ~self.others[name].rows
         return rows
 
-    def _numbers(self, clauses: str, *, limit: int | None = None) -> Numbers:
+    def _numbers(self, clauses: str, *, limit: int | None = None) -> RowNumbers:
         """Row numbers, in order."""
         view = "corpus" if self.labels is None else "reviews"
         query = f"SELECT row FROM {view}{clauses}" + ("" if limit is None else f" LIMIT {limit}")
         try:
-            numbers: Numbers = self._ask(query, self.labels).column("row").to_numpy().astype(np.int64)
+            numbers: RowNumbers = self._ask(query, self.labels).column("row").to_numpy().astype(np.int64)
         except QueryError as error:
             if not (hint := self._hint(str(error))):
                 raise

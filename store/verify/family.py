@@ -25,7 +25,7 @@ class FamilyCheck:
     """The checks of one family whose shards are those of the store's layout.
 
     Attributes:
-        records: what is committed, by shard; known when `findings` has been exhausted.
+        records: those that hold, by shard; known when `findings` has been exhausted.
     """
 
     def __init__(self, snapshot: Snapshot, family: Family) -> None:
@@ -149,7 +149,7 @@ class FamilyCheck:
                 yield self._found(Kind.MISSING, record_name(shard), "is missing, and the family was sealed", shard)
 
     def _find_gaps(self, numbers: list[tuple[int, int]]) -> Iterator[Finding]:
-        """A generation is made only where those before it are there."""
+        """A generation is made only if those before it are there."""
         there = set(numbers)
         for shard, last in numbers:
             for generation in range(last):
@@ -159,7 +159,7 @@ class FamilyCheck:
                     yield self._found(Kind.MISSING, name, "is missing, and a later generation is there", shard)
 
     def _record(self, name: str, shard: int) -> tuple[Record | None, str]:
-        """The record called ``name``, or None and what is wrong with it."""
+        """The record called ``name``, or None and its problem."""
         value, problem = read_small(self.snapshot.storage, f"{self.family.path}/{name}")
         if value is None:
             return None, problem

@@ -1,7 +1,7 @@
 """Findings → small files that are whole again, and no litter. Needs no model: nothing is computed here.
 
 A header or card comes back from its copy, a record from the manifest or from its data file, a manifest from the
-records. Data files are made again from what they were made of: that is `engine.labelling.repair`'s work.
+records. Data files are made again from their sources by `engine.labelling.repair`.
 """
 
 import dataclasses
@@ -61,7 +61,7 @@ def remove_litter(snapshot: Snapshot, findings: Iterable[Finding]) -> list[str]:
 def _may_be_needed(snapshot: Snapshot, litter: Finding) -> bool:
     """Whether the file is none to remove: its writer may have committed it after it was found.
 
-    A data file whose shard has no record stays: the next run commits it. So does what no writer of a store made.
+    A data file whose shard has no record stays: the next run commits it. So does a file that no writer of a store made.
     """
     if litter.family in ("", REJECTS):
         return False
@@ -83,7 +83,7 @@ def _files(findings: Iterable[Finding], family: str) -> list[str]:
 
 
 def _restore_twin(storage: Storage, name: str, main: str) -> bool:
-    """Restore a file that is kept twice from the other one; the first one holds where they differ."""
+    """Restore a file that is kept twice from its twin; the first one holds if they differ."""
     if name not in (main, copy_name(main)):
         return False
     try:
@@ -116,7 +116,7 @@ def _restore_record(snapshot: Snapshot, family: Family, name: str) -> bool:
 
 
 def _record_of_data(snapshot: Snapshot, family: Family, shard: int) -> Record | None:
-    """A record made from the one data file of ``shard`` whose name is that of its bytes; None where there is none."""
+    """A record made from the one data file of ``shard`` whose name is that of its bytes; None if no file or several are."""
     if kind_of(family.path).cut is Cut.ROUNDS:
         return round_of_data(snapshot, family, shard)
     if shard >= snapshot.layout.shards:

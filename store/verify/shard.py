@@ -26,7 +26,7 @@ def check_shard(snapshot: Snapshot, family: Family, record: Record) -> Problem |
 
 
 def check_alignment(snapshot: Snapshot, labels: Family, record: Record, card: dict[str, Any]) -> Problem | None:
-    """Whether a label shard saw the tokens that are kept, where some are."""
+    """The problem of a label shard that saw other tokens than those that are kept; None if it saw them, or none are."""
     encoding = card.get("encoding")
     if encoding not in snapshot.encodings():
         return None
@@ -38,7 +38,7 @@ def check_alignment(snapshot: Snapshot, labels: Family, record: Record, card: di
         tokens = read_shard(family, kept, check_hash=True)
         tokens.validate(full=True)
     except (DamageError, pa.ArrowException, OSError):
-        return None  # said where the tokens are checked
+        return None  # the check of the tokens says so
     seen = read_shard(labels, record)
     lengths = pc.list_value_length(tokens.column("input_ids")).to_numpy()
     same = np.array_equal(lengths, seen.column("n_tokens").to_numpy())

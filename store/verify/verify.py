@@ -1,7 +1,7 @@
 """A store → everything that is wrong in it: every hash, row number and fingerprint, and whether families fit together.
 
 Small files first, then each data file that a record names: its size and hash before Arrow sees a byte of it. Reads
-everything and changes nothing. What it finds is a `store.format.findings.Finding` each.
+everything and changes nothing. Each problem is a `store.format.findings.Finding`.
 """
 
 from collections.abc import Iterator
@@ -87,7 +87,7 @@ def _check_rejects(snapshot: Snapshot, before: Check) -> Iterator[Finding]:
 
 
 def _check_corpus_first(checks: list[FamilyCheck]) -> Iterator[Finding]:
-    """Tokens and labels are made of texts: where they are committed, the texts were."""
+    """Tokens and labels are made of texts: a shard of them is committed only after that of the corpus."""
     corpus, *others = checks
     committed: set[int] = set().union(*(check.records for check in others))
     for shard in sorted(committed - set(corpus.records)):
