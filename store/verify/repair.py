@@ -116,7 +116,7 @@ def _restore_record(snapshot: Snapshot, family: Family, name: str) -> bool:
 
 
 def _record_of_data(snapshot: Snapshot, family: Family, shard: int) -> Record | None:
-    """A record made from the one data file of ``shard`` whose name is that of its bytes; None if no file or several are."""
+    """A record made from the only data file of ``shard`` that is named after its bytes; None if none or several are."""
     if kind_of(family.path).cut is Cut.ROUNDS:
         return round_of_data(snapshot, family, shard)
     if shard >= snapshot.layout.shards:

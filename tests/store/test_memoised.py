@@ -1,41 +1,21 @@
 """A store that is memoised for one operation: how often it reads, and what it sees all the same."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
-import pyarrow as pa
 import pytest
+from counting import CountingStorage
 from store_factory import add_corpus, add_labels, change_bytes, make_store, repair_labels
 
 from store.errors import DamageError
-from store.format.record import record_of
 from store.gold.add_round import Labelled, add_round
 from store.gold.fingerprint import fingerprint
 from store.rows.family_reader import failed_rows
 from store.snapshot import Snapshot
 from store.sql.questions import ready
 from store.sql.session import query
-from store.storage import MemoryStorage
 from store.store import Store
 from store.summary import summarise
-
-
-class CountingStorage(MemoryStorage):
-    """Counts how often each file is read."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reads: Counter[str] = Counter()
-
-    def read(self, name: str) -> pa.Buffer:
-        self.reads[name] += 1
-        return super().read(name)
-
-    def records_read(self) -> Counter[str]:
-        """Of the record files alone, and manifests."""
-        names = {name: name.rsplit("/", 1)[-1] for name in self.reads}
-        return Counter({name: self.reads[name] for name, file in names.items() if record_of(file)})
 
 
 @pytest.fixture
