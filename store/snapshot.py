@@ -1,18 +1,18 @@
-"""A store's header and families: what is committed in it. The ground of the SQL side and of the stream side alike."""
+"""A store's header and families. SQL, streams and verification all read a store through it."""
+
+from functools import cached_property
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.dataset as pads
 
-from store.errors import DamageError, MismatchError, StoreMissingError
-from store.families.corpus import corpus_schema
-from store.families.gold import gold_schema
-from store.families.labels import labels_schema
-from store.families.rejects import rejects_schema
-from store.families.tokens import tokens_schema
-from store.format.family import CARD, Family
+from store.errors import MismatchError, StoreMissingError
+from store.families.kind import Cut, FamilyKind
+from store.families.registry import KINDS, kind_of
+from store.format.family import Family, Memo
 from store.format.header import Header
-from store.format.layout import shard_range
-from store.format.names import CORPUS, GOLD, LABELS, REJECTS, TOKENS, check_name, is_name
+from store.format.layout import Layout
+from store.format.names import CORPUS, LABELS, REJECTS, TOKENS, check_name, is_name
 from store.storage import Storage
 from store.storage.arrow_files import arrow_files
 
@@ -23,15 +23,30 @@ class Snapshot:
     def __init__(self, storage: Storage, header: Header) -> None:
         self.storage = storage
         self.header = header
+        self._memos: dict[str, Memo] | None = None
+
+    def memoised(self) -> Self:
+        """The same store for one operation: each card and record is read once.
+
+        Shards and families that others commit meanwhile are seen; a small file that was read is not looked at again, so
+        that a repair, or damage that comes later, is not. So it is for one question or one run, and not for a process
+        that keeps a store open.
+        """
+        if self._memos is not None:
+            return self
+        view = type(self)(self.storage, self.header)
+        view._memos = {}
+        return view
 
     @property
     def location(self) -> str:
         """Where the store is, as the user said it."""
         return self.storage.location
 
-    def shard_range(self, shard: int) -> tuple[int, int]:
-        """First row of ``shard`` and the row after its last."""
-        return shard_range(shard, rows=self.header.rows, shards=self.header.shards)
+    @cached_property
+    def layout(self) -> Layout:
+        """Which rows are in which shard."""
+        return self.header.layout
 
     @property
     def corpus(self) -> Family:
@@ -40,7 +55,8 @@ class Snapshot:
 
     def family(self, path: str) -> Family:
         """The family at ``path``, whether or not anything is committed in it."""
-        return Family(self.storage, path, self.header.shards)
+        memo = None if self._memos is None else self._memos.setdefault(path, Memo())
+        return kind_of(path).family(self.storage, path, shards=self.layout.shards, memo=memo)
 
     def label_set(self, name: str) -> Family:
         """The label set ``name``, whether or not it exists yet."""
@@ -52,11 +68,15 @@ class Snapshot:
 
     def label_sets(self) -> list[str]:
         """Names of the label sets that have been begun, sorted."""
-        return [name for name in self.storage.list(LABELS) if is_name(name) and self.storage.list(f"{LABELS}/{name}")]
+        return self._names(LABELS)
 
     def encodings(self) -> list[str]:
         """Names of the encodings whose tokens are kept, sorted."""
-        return [name for name in self.storage.list(TOKENS) if is_name(name) and self.storage.list(f"{TOKENS}/{name}")]
+        return self._names(TOKENS)
+
+    def _names(self, kind: str) -> list[str]:
+        """Names of the families of one kind that have been begun, sorted."""
+        return [name for name in self.storage.list(kind) if is_name(name) and self.storage.list(f"{kind}/{name}")]
 
     def one_label_set(self, name: str | None) -> str:
         """``name``, or the only label set there is.
@@ -78,49 +98,62 @@ class Snapshot:
         return names[0]
 
     def families(self) -> list[Family]:
-        """Every family that has been begun."""
-        paths = [CORPUS, *(f"{TOKENS}/{name}" for name in self.encodings())]
-        paths += [f"{LABELS}/{name}" for name in self.label_sets()]
-        return [self.family(path) for path in [*paths, GOLD]]
+        """Every family that has been begun; those of a kind of which there is one always."""
+        return [self.family(path) for kind in KINDS.values() for path in self._paths(kind)]
+
+    def _paths(self, kind: FamilyKind) -> list[str]:
+        if kind.cut is Cut.ONE_FILE:
+            return []
+        return [f"{kind.name}/{name}" for name in self._names(kind.name)] if kind.is_named else [kind.name]
 
     def extras(self) -> dict[str, pa.DataType]:
         """Kept input columns and their Arrow types."""
         return {name: pa.type_for_alias(alias) for name, alias in self.header.extras.items()}
 
     def schema(self, path: str, *, logit: pa.DataType | None = None) -> pa.Schema:
-        """Columns of the family at ``path``; ``logit`` as in `store.families.labels.labels_schema`."""
-        if path == CORPUS:
-            return corpus_schema(self.extras())
-        if path == GOLD:
-            return gold_schema()
-        if path.startswith(f"{LABELS}/"):
-            return labels_schema(len(self.header.classes), logit=logit)
-        card = self.family(path).card() if path.startswith(f"{TOKENS}/") else None
-        if card is None:
-            raise StoreMissingError(f"{self.location} has no family {path!r}")
-        if type(card.get("vocab_size")) is not int:
-            raise DamageError(f"{self.location}/{path}/{CARD} is damaged: it says no vocab_size")
-        return tokens_schema(card["vocab_size"])
-
-    def dataset(self, path: str, *, logit: pa.DataType | None = None) -> pads.Dataset:
-        """The committed rows of the family at ``path``, as an Arrow data set.
+        """Columns of the family at ``path``.
 
         Args:
             path: such as ``corpus`` or ``labels/bert``.
-            logit: float32 where the reader is DuckDB.
+            logit: type in which float16 numbers are shown; float32 to read with DuckDB, whose Arrow scan refuses
+                float16. As stored if None.
+
+        Raises:
+            StoreMissingError: there is no such family.
+            DamageError: its card is damaged.
         """
-        files = [f"{path}/{record.file}" for record in self.family(path).records().values()]
-        return self._dataset(files, self.schema(path, logit=logit))
+        schema = kind_of(path).schema(self.header, self.family(path))
+        return schema if logit is None else pa.schema([_with_halves_as(field, logit) for field in schema])
 
-    def rejects(self) -> pads.Dataset:
-        """The rows that were refused at ingest."""
-        return self._dataset([f"{REJECTS}/{self.header.rejects['file']}"], rejects_schema())
-
-    def _dataset(self, files: list[str], schema: pa.Schema) -> pads.Dataset:
+    def dataset(self, path: str, *, logit: pa.DataType | None = None) -> pads.Dataset:
+        """The committed rows of the family at ``path``, as an Arrow data set; arguments as in `schema`."""
+        schema = self.schema(path, logit=logit)
+        files = [f"{path}/{name}" for name in self._files(path)]
         if not files:
             return pads.dataset(schema.empty_table())
         filesystem = arrow_files(self.storage)
         return pads.FileSystemDataset.from_paths(files, schema, pads.IpcFileFormat(), filesystem=filesystem)
+
+    def _files(self, path: str) -> list[str]:
+        """Names of the data files that hold."""
+        if kind_of(path).cut is Cut.ONE_FILE:
+            return [str(self.header.rejects["file"])]
+        return [record.file for record in self.family(path).records().values()]
+
+    def rejects(self) -> pads.Dataset:
+        """The rows that were refused at ingest."""
+        return self.dataset(REJECTS)
+
+
+def _with_halves_as(field: pa.Field, type_: pa.DataType) -> pa.Field:
+    """``field``, with ``type_`` for float16 numbers and for lists of them."""
+    if pa.types.is_float16(field.type):
+        return field.with_type(type_)
+    if pa.types.is_fixed_size_list(field.type):
+        return field.with_type(pa.list_(_with_halves_as(field.type.value_field, type_), field.type.list_size))
+    if pa.types.is_list(field.type):
+        return field.with_type(pa.list_(_with_halves_as(field.type.value_field, type_)))
+    return field
 
 
 def _listed(names: list[str]) -> str:

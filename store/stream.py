@@ -21,10 +21,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from store.errors import StoreMissingError
-from store.format.names import CORPUS, GOLD, TOKENS
+from store.families.registry import kind_of
+from store.format.names import CORPUS, GOLD
 from store.gold.reader import GoldReader
 from store.rows.family_reader import ColumnArrays, FamilyReader
-from store.rows.order import EpochOrder, Rows, Window
+from store.rows.order import EpochOrder, Window
+from store.rows.row_set import RowNumbers
 from store.rows.window import WindowRows
 from store.selections.selection import chosen_rows
 from store.snapshot import Snapshot
@@ -89,12 +91,13 @@ class Stream:
     """
 
     def __init__(self, snapshot: Snapshot, config: StreamConfig) -> None:
+        snapshot = snapshot.memoised()
         self.config = config
-        self._snapshot = snapshot
         self._step = config.step
         self._readers = _readers(snapshot, config)
         self._chosen = chosen_rows(snapshot, labels=config.label_sets, select=config.select)
-        self._order = EpochOrder(snapshot.header.rows, seed=config.seed, epoch=config.epoch, chosen=self._chosen)
+        self._store_rows = snapshot.layout.rows
+        self._order = self._epoch_order()
 
     @property
     def rows(self) -> int:
@@ -115,8 +118,11 @@ class Stream:
         other = copy.copy(self)
         other.config = dataclasses.replace(self.config, epoch=epoch, step=step)
         other._step = step
-        other._order = EpochOrder(self._snapshot.header.rows, seed=self.config.seed, epoch=epoch, chosen=self._chosen)
+        other._order = other._epoch_order()
         return other
+
+    def _epoch_order(self) -> EpochOrder:
+        return EpochOrder(self._store_rows, seed=self.config.seed, epoch=self.config.epoch, chosen=self._chosen)
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches from ``config.step`` to the end of the epoch."""
@@ -172,7 +178,7 @@ class Stream:
         return WindowRows(members, columns, types, order)
 
 
-def _compact(members: Rows, order: Rows) -> tuple[Rows, Rows]:
+def _compact(members: RowNumbers, order: npt.NDArray[np.int64]) -> tuple[RowNumbers, npt.NDArray[np.int64]]:
     """Those of ``members`` that ``order`` has, ascending, and the same order as places among them."""
     if len(order) == len(members):
         return members, order
@@ -188,18 +194,8 @@ def _readers(snapshot: Snapshot, config: StreamConfig) -> list[Reader]:
     Raises:
         StoreMissingError: no family has one of them.
     """
-    corpus = snapshot.schema(CORPUS).names
-    readers: list[Reader] = []
-    if GOLD in config.columns:
-        readers.append(GoldReader(snapshot, config.rounds))
-    readers.append(FamilyReader(snapshot, CORPUS, [name for name in config.columns if name in corpus]))
-    for labels in config.label_sets:
-        path = snapshot.label_set(snapshot.one_label_set(labels)).path
-        own = [name for name in config.columns if name in snapshot.schema(path).names and name not in corpus]
-        readers.append(FamilyReader(snapshot, path, own))
-    if config.encoding is not None:
-        readers.append(FamilyReader(snapshot, f"{TOKENS}/{config.encoding}", ["input_ids"]))
-    readers = [reader for reader in readers if reader.types]
+    readers: list[Reader] = [GoldReader(snapshot, config.rounds)] if GOLD in config.columns else []
+    readers += [FamilyReader(snapshot, path, columns) for path, columns in _sources(snapshot, config) if columns]
     known = {name for reader in readers for name in reader.types}
     if unknown := set(config.columns) - known:
         asked = ", ".join(config.label_sets) or None
@@ -207,7 +203,21 @@ def _readers(snapshot: Snapshot, config: StreamConfig) -> list[Reader]:
     return readers
 
 
-def _read(reader: Reader, members: Rows, pool: ThreadPoolExecutor | None, *, parts: int) -> list[ColumnArrays]:
+def _sources(snapshot: Snapshot, config: StreamConfig) -> Iterator[tuple[str, list[str]]]:
+    """The path of each family that is asked, and its columns: what the corpus has is read from there alone."""
+    corpus = snapshot.schema(CORPUS)
+    yield CORPUS, kind_of(CORPUS).columns(corpus, config.columns)
+    others = [name for name in config.columns if name not in corpus.names]
+    for labels in config.label_sets:
+        path = snapshot.label_set(snapshot.one_label_set(labels)).path
+        yield path, kind_of(path).columns(snapshot.schema(path), others)
+    if config.encoding is not None:
+        path = snapshot.tokens(config.encoding).path
+        schema = snapshot.schema(path)
+        yield path, kind_of(path).columns(schema, schema.names)
+
+
+def _read(reader: Reader, members: RowNumbers, pool: ThreadPoolExecutor | None, *, parts: int) -> list[ColumnArrays]:
     """What ``reader`` gives for ``members``, by the threads of ``pool`` where there is one."""
     if pool is None or parts == 1:
         return reader.read(members)

@@ -1,7 +1,8 @@
-"""A store → what is in it, in one record: what ``engine info`` prints."""
+"""A store → its contents in one record, as ``engine info`` prints them."""
 
 from typing import Any
 
+from store.families.registry import kind_of
 from store.format.family import Family
 from store.format.names import GOLD
 from store.format.record import Record
@@ -12,14 +13,15 @@ _CARD = ("model", "encoding", "max_length", "dtype", "tokens_per_batch", "device
 
 def summarise(snapshot: Snapshot) -> dict[str, Any]:
     """Rows, classes, inputs, families and rounds of gold of a store. Reads records, no data file."""
+    snapshot = snapshot.memoised()
     header = snapshot.header
-    families = [family for family in snapshot.families() if family.path != GOLD]
+    families = [family for family in snapshot.families() if kind_of(family.path).is_laid_out]
     return {
         "store": snapshot.location,
         "format_version": header.format_version,
-        "rows": header.rows,
+        "rows": snapshot.layout.rows,
         "rejected": header.rejects["rows"],
-        "shards": header.shards,
+        "shards": snapshot.layout.shards,
         "classes": header.classes,
         "extras": header.extras,
         "inputs": [

@@ -80,13 +80,13 @@ def build_store(
         family = made.label_set(name)
         family.freeze_card({"model": f"made/{name}"})
         for shard in range(shards):
-            _write_labels(family, shard, number, made.shard_range(shard))
+            _write_labels(family, shard, number, made.layout.range_of(shard))
         family.seal()
     return made
 
 
 def _write_corpus(made: Store, shard: int, texts: Callable[[int, int], pa.Array]) -> None:
-    first, stop = made.shard_range(shard)
+    first, stop = made.layout.range_of(shard)
     numbers = pa.array(np.arange(first, stop)).cast(pa.string())
     gold, known = gold_of(first, stop)
     batch = corpus_batch(

@@ -36,6 +36,6 @@ if __name__ == "__main__":
     {"ingest": ingest_texts, "label": label_texts}[given.pop("what")](given)
     seconds = round(time.perf_counter() - started, 2)
     header = store.open(given["store"]).header
-    rows_of_a_shard = -(-header.rows // header.shards)
-    answer = {"seconds": seconds, "shards": header.shards, "rows_of_a_shard": rows_of_a_shard}
+    rows_of_a_shard = max(stop - first for _, first, stop in header.layout)
+    answer = {"seconds": seconds, "shards": header.layout.shards, "rows_of_a_shard": rows_of_a_shard}
     sys.stdout.write(json.dumps(answer))

@@ -82,7 +82,7 @@ def measure_workers(model: Path, file: Path, work: Path, *, rounds: int, shards:
     for devices in SIDES.values():
         label(devices)
     seconds = run_rounds({name: partial(label, devices) for name, devices in SIDES.items()}, rounds)
-    rows = store.open(place).header.rows
+    rows = store.open(place).layout.rows
     return {
         "rows": rows,
         "shards": shards,

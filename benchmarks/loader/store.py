@@ -29,8 +29,7 @@ def write(data: Data, place: Path) -> None:
     labels, tokens = made.label_set(NAME), made.tokens(NAME)
     labels.freeze_card({"model": "made"})
     tokens.freeze_card({"encoding": NAME, "max_length": int(data.lengths.max()), "vocab_size": VOCABULARY})
-    for shard in range(made.header.shards):
-        first, stop = made.shard_range(shard)
+    for shard, first, stop in made.layout:
         _write_corpus(made, shard, first, stop)
         _write_labels(labels, shard, data, first, stop)
         _write_tokens(tokens, shard, data, first, stop)

@@ -44,7 +44,7 @@ def _calibration(made: Store) -> Calibration:
         number=1,
         temperature=1.5,
         standard_error=0.1,
-        rows=made.header.rows,
+        rows=made.layout.rows,
         rounds=[0],
         left_out=0,
         sources=sources_now(made, name),

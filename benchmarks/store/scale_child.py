@@ -76,7 +76,7 @@ def ingest(request: dict[str, Any]) -> dict[str, Any]:
     config = IngestConfig(files=tuple(request["files"]))
     made, seconds = _timed(lambda: run(LocalStorage(request["store"]), config))
     size = sum(Path(file).stat().st_size for file in request["files"])
-    return {"first": seconds, "rows": made.header.rows, "megabytes_per_second": round(size / 1e6 / seconds, 1)}
+    return {"first": seconds, "rows": made.layout.rows, "megabytes_per_second": round(size / 1e6 / seconds, 1)}
 
 
 if __name__ == "__main__":

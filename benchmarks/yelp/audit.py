@@ -44,7 +44,7 @@ def main() -> None:
     arguments = parser.parse_args()
     audits = Audits(arguments.store, arguments.gold, arguments.work, labels=arguments.labels)
     result = {
-        "rows": audits.made.header.rows,
+        "rows": audits.made.layout.rows,
         "label_set": audits.labels,
         "calibration": audits.calibration(),
         "mistakes": audits.mistakes(),

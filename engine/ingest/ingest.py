@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from engine.errors import InputError
-from engine.ingest.input_file import SeenFile, describe_input, see
+from engine.ingest.input_file import SeenFile, describe_input, last_touched, see
 from engine.ingest.validate import Names, Rejects, Source, survey_files
 from engine.ingest.write_corpus import write_corpus
 from engine.inputs.classes import check_class_names, classes_of
@@ -22,6 +22,7 @@ from store import Store
 from store.families.rejects import rejects_schema
 from store.format.header import Header, InputEntry, create_header, read_header
 from store.format.names import REJECTS, RESERVED_COLUMNS
+from store.format.run_log import first_start
 from store.format.shard import ShardWriter
 from store.storage import Storage
 
@@ -35,8 +36,8 @@ class IngestConfig:
     Attributes:
         files: paths and globs.
         columns: names that the user gave.
-        classes: class names, in order; from the gold labels or the model where None.
-        shards: how many; one for every `ROWS_PER_SHARD` rows where None.
+        classes: class names, in order; from the gold labels or the model if None.
+        shards: how many; one for every `ROWS_PER_SHARD` rows if None.
         on_bad_row: ``reject`` or ``fail``.
     """
 
@@ -115,8 +116,14 @@ def _merge_extras(files: list[dict[str, pa.DataType]]) -> dict[str, str]:
     return merged
 
 
-def check_inputs(store: Store, files: Sequence[str]) -> list[SeenFile]:
+def check_inputs(store: Store, files: Sequence[str], *, untouched_since: float | None = None) -> list[SeenFile]:
     """Refuse input files that are not those which the store was made from; those that are, as they are now.
+
+    Args:
+        store: the store.
+        files: in the order in which they were given first.
+        untouched_since: a moment, in seconds since 1970, at which they were right. A file of the same path and size
+            that was not touched since then is not read; all are if None.
 
     Raises:
         InputError: another number of files, or one of another size or content.
@@ -124,13 +131,16 @@ def check_inputs(store: Store, files: Sequence[str]) -> list[SeenFile]:
     held = store.header.inputs
     if len(files) != len(held):
         raise InputError(f"{store.location} was made from {len(held)} input files, and {len(files)} are given now")
-    return [_check_input(store, file, entry) for file, entry in zip(files, held, strict=True)]
+    return [_check_input(store, file, entry, untouched_since) for file, entry in zip(files, held, strict=True)]
 
 
-def _check_input(store: Store, file: str, entry: InputEntry) -> SeenFile:
+def _check_input(store: Store, file: str, entry: InputEntry, untouched_since: float | None) -> SeenFile:
     if not Path(file).exists():
         raise InputError(f"{store.location} needs its input {file}, and it is not there")
     seen = see(file)
+    is_known = (file, seen.size) == (entry["path"], entry["size"])
+    if is_known and untouched_since is not None and last_touched(file) < untouched_since:
+        return seen
     size, sha256 = describe_input(file)
     if sha256 != entry["sha256"]:
         raise InputError(
@@ -142,29 +152,32 @@ def _check_input(store: Store, file: str, entry: InputEntry) -> SeenFile:
 
 
 def finish_corpus(storage: Storage, inputs: Sequence[str], *, tick: Tick = silent) -> Store:
-    """The store at ``storage``; its corpus is finished, where an earlier run did not come so far.
+    """The store at ``storage``; its corpus is finished, if an earlier run did not come so far.
 
     Args:
         storage: of a store that has a header.
-        inputs: files to read, which must be those that it was begun with; where they were then, if empty.
+        inputs: files to read, which must be those that it was begun with; where they were then, if empty. They are
+            hashed if the corpus is not finished, or if they were moved or touched after the first label run began.
         tick: told how far it is.
 
     Raises:
         InputError: a file is another one, or gone.
     """
     made = Store(storage, read_header(storage))
-    if made.corpus.missing():
+    corpus = made.memoised().corpus
+    if corpus.missing():
         files = expand(inputs) or [entry["path"] for entry in made.header.inputs]
         write_corpus(made, check_inputs(made, files), tick=tick)
-    else:
-        if inputs:
-            check_inputs(made, expand(inputs))
-        made.corpus.seal()  # who wrote the last shard may have been killed before it
+        return made
+    if inputs:
+        # Nothing of them is read any more: a file that nobody touched since the corpus was there is not hashed.
+        check_inputs(made, expand(inputs), untouched_since=first_start(storage))
+    corpus.seal()  # who wrote the last shard may have been killed before it
     return made
 
 
 def rewrite_rejects(store: Store, files: Sequence[SeenFile]) -> bool:
-    """Make the damaged file of refused rows again; False where it came out with other bytes than it had.
+    """Make the damaged file of refused rows again; False if it came out with other bytes than it had.
 
     Args:
         store: the store.

@@ -46,6 +46,15 @@ def see(path: str) -> SeenFile:
     return SeenFile(path=path, size=now.st_size, modified=now.st_mtime_ns, number=now.st_ino)
 
 
+def last_touched(path: str) -> float:
+    """When ``path`` was last written to, replaced or moved, in seconds since 1970.
+
+    A file that is put in the place of another may be older than that; the time of its last change of status is not.
+    """
+    now = Path(path).stat()
+    return max(now.st_mtime, now.st_ctime)
+
+
 def describe_input(file: str) -> tuple[int, str]:
     """Size in bytes and sha256 of an input file.
 

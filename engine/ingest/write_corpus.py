@@ -39,21 +39,20 @@ def write_corpus(store: Store, files: Sequence[SeenFile], *, repair: Collection[
     Raises:
         InputError: a file changed meanwhile, or gives fewer or more rows than were counted.
     """
-    corpus, header = store.corpus, store.header
-    corpus.repairing = bool(repair)
+    corpus, layout = store.corpus.for_repair() if repair else store.memoised().corpus, store.layout
     wanted = set(repair) or set(corpus.missing())
     batches = _Rows(_accepted(store, files))
     for shard in range(max(wanted, default=-1) + 1):
-        first, stop = store.shard_range(shard)
+        first, stop = layout.range_of(shard)
         if shard not in wanted or (not repair and corpus.record(shard) is not None):
             batches.skip(stop - first)
             continue
         statistics = corpus_statistics()
         rows = batches.take(stop - first, statistics, first)
         write_shard(corpus, shard, first, rows, schema=store.schema(CORPUS), statistics=statistics)
-        tick("writing the corpus", stop, header.rows)
+        tick("writing the corpus", stop, layout.rows)
     if not repair:
-        create_header(store.storage, header)  # who made the header may have been killed before its copy
+        create_header(store.storage, store.header)  # who made the header may have been killed before its copy
         corpus.seal()
 
 
@@ -158,8 +157,9 @@ class _Rows:
 
 def read_texts(store: Snapshot, shard: int) -> list[str]:
     """Texts of one corpus shard, in row order."""
-    record = store.corpus.record(shard)
+    corpus = store.corpus
+    record = corpus.record(shard)
     if record is None:
-        raise InputError(f"{store.location}: shard {shard} of the corpus is not written; run the label command again")
-    texts: list[str] = read_shard(store.corpus, record, check_hash=True).column("text").to_pylist()
+        raise InputError(corpus.lacking(corpus.missing()))
+    texts: list[str] = read_shard(corpus, record, check_hash=True).column("text").to_pylist()
     return texts

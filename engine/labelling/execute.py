@@ -49,17 +49,19 @@ def execute(
         worker: as in `engine.labelling.label.LabelConfig`.
         tick: told how far it is.
     """
-    store, card = work.store, work.labels.card()
+    store = work.store.memoised()
+    labels = store.label_set(work.labels.name)
+    card = labels.card()
     assert card is not None, "a label set is begun by freezing its card"
     store.storage.sweep()
-    about = {"command": "label", "label_set": work.labels.name, "devices": list(devices), "card": card}
+    about = {"command": "label", "label_set": labels.name, "devices": list(devices), "card": card}
     with take_notes(store.storage, about) as notes:
-        progress = Progress(store, work.labels, notes, tick)
-        _label(work, progress, _shards_to_do(work.labels, worker), devices)
-        work.labels.seal()
+        progress = Progress(store, labels, notes, tick)
+        _label(work, progress, _shards_to_do(labels, worker), devices)
+        labels.seal()
         if work.keep_tokens:
             store.tokens(card["encoding"]).seal()
-        summary = summarise(store, work.labels, progress.reports, seconds=progress.seconds(), devices=devices)
+        summary = summarise(store, labels, progress.reports, seconds=progress.seconds(), devices=devices)
         notes.finish(dataclasses.asdict(summary))
     return summary
 

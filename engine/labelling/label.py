@@ -177,8 +177,8 @@ def _check_same(store: Store, config: LabelConfig) -> None:
             f"{store.location} was made with {store.header.rejects['rows']:,} rows rejected, and --on-bad-row is fail; "
             "label into a new store"
         )
-    if config.shards is not None and config.shards != store.header.shards:
-        raise MismatchError(f"{store.location} has {store.header.shards} shards, and --shards is {config.shards}")
+    if config.shards is not None and config.shards != store.layout.shards:
+        raise MismatchError(f"{store.location} has {store.layout.shards} shards, and --shards is {config.shards}")
     if config.classes is not None and sorted(config.classes) != sorted(store.header.classes):
         raise MismatchError(
             f"{store.location} has the classes {', '.join(store.header.classes)}, and --classes is "

@@ -73,7 +73,7 @@ class Progress:
 
     def begin(self, shards: Sequence[int]) -> None:
         """Know how much there is."""
-        self._total = sum(map(self._rows_of, shards))
+        self._total = sum(map(self._store.layout.rows_of, shards))
 
     def tick(self, _what: str, rows: int, _total: int | None) -> None:
         """``rows`` of the shards in hand are done. The first call starts the clock."""
@@ -83,7 +83,7 @@ class Progress:
 
     def done(self, shard: int, report: ShardReport | None) -> None:
         """``shard`` is committed."""
-        self._rows += self._rows_of(shard)
+        self._rows += self._store.layout.rows_of(shard)
         self._ended = time.perf_counter()
         if report is None:
             return
@@ -94,7 +94,3 @@ class Progress:
     def seconds(self) -> float:
         """From the first tick to the last shard that was done."""
         return 0.0 if self._started is None else max(0.0, self._ended - self._started)
-
-    def _rows_of(self, shard: int) -> int:
-        first, stop = self._store.shard_range(shard)
-        return stop - first

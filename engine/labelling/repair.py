@@ -19,6 +19,7 @@ from engine.labelling.shard_tokens import tokenise_shard
 from engine.progress import Tick, silent
 from store import Store
 from store.errors import StoreError
+from store.families.registry import kind_of
 from store.format.findings import Finding
 from store.format.names import CORPUS, LABELS, REJECTS, TOKENS
 from store.storage import Storage
@@ -111,7 +112,7 @@ class _Work:
             TOKENS: self._tokens,
             LABELS: self._labels,
         }.items():
-            for path in sorted(path for path in shards if path.split("/")[0] == kind):
+            for path in sorted(path for path in shards if kind_of(path).name == kind):
                 try:
                     make(path, sorted(shards[path]))
                 except (EngineError, StoreError, OSError, RuntimeError) as error:
@@ -135,15 +136,14 @@ class _Work:
         users = [name for name, card in cards.items() if card.get("encoding") == encoding]
         if not users:
             raise EngineError(f"no label set was made with the encoding {encoding}, so that its tokenizer is not known")
-        labeller, family = self._open_labeller(self._store, users[0]), self._store.family(path)
-        family.repairing = True
+        labeller, family = self._open_labeller(self._store, users[0]), self._store.family(path).for_repair()
         for shard in shards:
             tokenise_shard(self._store, labeller.encoding, shard, family, tick=self._tick)
             self.redone.append((path, shard))
 
     def _labels(self, path: str, shards: list[int]) -> None:
-        labeller = self._open_labeller(self._store, path.split("/", 1)[1])
-        labeller.labels.repairing = True
+        opened = self._open_labeller(self._store, path.split("/", 1)[1])
+        labeller = dataclasses.replace(opened, labels=opened.labels.for_repair())
         for shard in shards:
             label_shard(labeller, shard, tick=self._tick)
             self.redone.append((path, shard))

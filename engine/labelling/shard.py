@@ -182,7 +182,7 @@ def commit_shard(labeller: Labeller, computed: Computed) -> ShardReport:
     """Write the labels and commit them."""
     started = time.perf_counter()
     prepared, tokens = computed.prepared, computed.prepared.tokens
-    first_row, _ = labeller.snapshot.shard_range(prepared.shard)
+    first_row, _ = labeller.snapshot.layout.range_of(prepared.shard)
     batch = label_batch(
         first_row=first_row,
         logits=computed.logits,

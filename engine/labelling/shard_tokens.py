@@ -30,7 +30,7 @@ def tokenise_shard(
     """Token ids of the texts of ``shard``; committed to ``family`` where there is one."""
     tokens = _encode(encoding, read_texts(snapshot, shard), tick)
     if family is not None:
-        first_row, _ = snapshot.shard_range(shard)
+        first_row, _ = snapshot.layout.range_of(shard)
         write_tokens(family, shard, first_row, tokens, encoding)
     return tokens
 

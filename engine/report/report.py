@@ -82,7 +82,7 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
     """
     started = time.perf_counter()
     runs = read_runs(config.runs)
-    snapshot = open_store(config.store)
+    snapshot = open_store(config.store).memoised()
     tick("asking the store", 0, None)
     answers = ask(snapshot, labels=config.labels, rounds=config.rounds, limits=config.limits)
     tick("drawing the page", 0, None)

@@ -31,11 +31,11 @@ def make_tiles(snapshot: Snapshot, answers: Answers) -> list[Tile]:
 
 
 def _corpus(snapshot: Snapshot, answers: Answers) -> list[Tile]:
-    header, counted = snapshot.header, answers.one("rows")
+    header, layout, counted = snapshot.header, snapshot.layout, answers.one("rows")
     there = counted["rows"]
-    whole = "in the store" if there == header.rows else f"of {header.rows:,}; the corpus is not complete"
+    whole = "in the store" if there == layout.rows else f"of {layout.rows:,}; the corpus is not complete"
     refused = header.rejects["rows"]
-    note = f"{whole}, in {_count(header.shards, 'shard')}" + (
+    note = f"{whole}, in {_count(layout.shards, 'shard')}" + (
         f"; {_count(refused, 'input row')} refused" if refused else ""
     )
     names = ", ".join(map(short, header.classes[:4])) + (", …" if len(header.classes) > 4 else "")
@@ -64,7 +64,7 @@ def _labels(snapshot: Snapshot, answers: Answers) -> list[Tile]:
     ]
     if not labelled:
         return [*tiles, Tile(name="Labelled", value="0", note="nothing is committed yet")]
-    rows = snapshot.header.rows
+    rows = snapshot.layout.rows
     missing = rows - labelled["rows"]
     note = f"{percent(labelled['labelled'] / max(1, rows))} of the rows" + (
         f"; {missing:,} are to come" if missing else ""

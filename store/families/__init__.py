@@ -1,1 +1,1 @@
-"""What each column family holds: its columns, its statistics and its checks. `kind` finds them by path."""
+"""The columns, statistics and checks of each kind of family; `registry` finds the kind of a path."""

@@ -1,4 +1,4 @@
-"""Texts → the columns of a corpus shard. Pure Arrow and hashing; knows nothing of files or shards."""
+"""The corpus: its schema and statistics, and texts → its columns."""
 
 import hashlib
 from typing import Any
@@ -6,6 +6,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from store.families.kind import FamilyKind
+from store.format.family import Family
+from store.format.header import Header
+from store.format.names import CORPUS
 
 
 def text_hash(text: str) -> int:
@@ -53,6 +58,13 @@ def add_statistics(statistics: dict[str, Any], batch: pa.RecordBatch) -> None:
     statistics["gold"] += batch.num_rows - batch.column("label").null_count
 
 
+def _statistics(rows: pa.Table) -> dict[str, Any]:
+    statistics = corpus_statistics()
+    for batch in rows.to_batches():
+        add_statistics(statistics, batch)
+    return statistics
+
+
 def corpus_schema(extras: dict[str, pa.DataType] | None = None) -> pa.Schema:
     """Texts and what came with them. ``extras``: kept input columns, in order."""
     return pa.schema(
@@ -66,3 +78,10 @@ def corpus_schema(extras: dict[str, pa.DataType] | None = None) -> pa.Schema:
             *(pa.field(name, type_) for name, type_ in (extras or {}).items()),
         ]
     )
+
+
+def _schema(header: Header, _: Family) -> pa.Schema:
+    return corpus_schema({name: pa.type_for_alias(alias) for name, alias in header.extras.items()})
+
+
+CORPUS_KIND = FamilyKind(name=CORPUS, schema=_schema, statistics=_statistics, is_compressed=True)

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from store.families.kind import Cut, FamilyKind
+from store.format.names import GOLD
+
 
 def gold_schema() -> pa.Schema:
     """Human labels that came after the corpus was written."""
@@ -21,7 +24,7 @@ def gold_schema() -> pa.Schema:
 
 
 def gold_statistics(rows: pa.Table) -> dict[str, Any]:
-    """What the record of a round says of it: rows a class, rows a source, and a hash of all but its number.
+    """The statistics of a round: rows a class, rows a source, and a hash of all but its number.
 
     The hash is that of each row's number (8 bytes, little-endian), label (2 bytes) and source (UTF-8 and a NUL).
     """
@@ -36,3 +39,6 @@ def gold_statistics(rows: pa.Table) -> dict[str, Any]:
         "sources": dict(sorted(Counter(sources).items())),
         "content": digest.hexdigest(),
     }
+
+
+GOLD_KIND = FamilyKind(name=GOLD, schema=lambda _, __: gold_schema(), statistics=gold_statistics, cut=Cut.ROUNDS)

@@ -1,6 +1,6 @@
-"""Logits → the columns of a label shard. The derived columns come from the stored fp16 logits, not from finer ones.
+"""A label set: its schema, statistics and check, and logits → its columns.
 
-Pure numpy and Arrow; knows nothing of models, files or shards.
+The derived columns come from the stored fp16 logits, not from finer ones. Knows nothing of models.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from store.families.kind import FamilyKind
+from store.format.names import LABELS
+from store.format.shard import one_batch
 
 NON_FINITE = "non-finite logits"
+_TOLERANCE = 1e-5  # another machine's exp differs in the last bits
 
 
 @dataclass(frozen=True, kw_only=True)
 class Derived:
-    """What a row of logits says, in one value each.
+    """The columns that are computed from the logits.
 
     Attributes:
         prediction: (rows,) int16, index of the largest logit; the first of equal ones.
@@ -90,7 +96,7 @@ def label_batch(
 
 
 def label_statistics(batch: pa.RecordBatch) -> dict[str, Any]:
-    """What a label shard's record says of it. A pure function of the shard's rows."""
+    """The statistics of a label shard. A pure function of its rows."""
     classes = batch.schema.field("logits").type.list_size
     prediction = batch.column("prediction").drop_null().to_numpy(zero_copy_only=False)
     confidence = batch.column("confidence").drop_null().to_numpy(zero_copy_only=False)
@@ -103,18 +109,12 @@ def label_statistics(batch: pa.RecordBatch) -> dict[str, Any]:
     }
 
 
-def labels_schema(classes: int, *, logit: pa.DataType | None = None) -> pa.Schema:
-    """Soft labels of one model.
-
-    Args:
-        classes: number of classes, C.
-        logit: type of one logit: float16 as stored (the default), or float32 to read with DuckDB, whose
-            Arrow scan refuses float16.
-    """
+def labels_schema(classes: int) -> pa.Schema:
+    """Soft labels of one model for so many ``classes``."""
     return pa.schema(
         [
             pa.field("row", pa.int64(), nullable=False),
-            pa.field("logits", pa.list_(pa.field("item", logit or pa.float16(), nullable=False), classes)),
+            pa.field("logits", pa.list_(pa.field("item", pa.float16(), nullable=False), classes)),
             pa.field("prediction", pa.int16()),
             pa.field("confidence", pa.float32()),
             pa.field("margin", pa.float32()),
@@ -124,3 +124,40 @@ def labels_schema(classes: int, *, logit: pa.DataType | None = None) -> pa.Schem
             pa.field("failure", pa.string()),
         ]
     )
+
+
+def check_derived(table: pa.Table) -> str:
+    """Whether the derived columns follow from the stored logits, and a failed row has a reason and nothing else.
+
+    Returns:
+        The problem in words; empty if there is none.
+    """
+    rows = one_batch(table)
+    failed = rows.column("failure").is_valid()
+    for name in ("logits", "prediction", "confidence", "margin", "entropy"):
+        if not rows.column(name).is_null().equals(failed):
+            return f"{name} is null in other rows than those that have a failure"
+    kept = rows.filter(pc.invert(failed))
+    classes = kept.schema.field("logits").type.list_size
+    logits = kept.column("logits").flatten().to_numpy(zero_copy_only=False).reshape(-1, classes)
+    if not np.isfinite(logits).all():
+        return "has logits that are not finite"
+    if len(logits) == 0:
+        return ""
+    derived = derive(logits)
+    if not np.array_equal(derived.prediction, kept.column("prediction").to_numpy()):
+        return "its predictions do not follow from its logits"
+    for name in ("confidence", "margin", "entropy"):
+        if not np.allclose(getattr(derived, name), kept.column(name).to_numpy(), rtol=0, atol=_TOLERANCE):
+            return f"its {name} does not follow from its logits"
+    return ""
+
+
+LABELS_KIND = FamilyKind(
+    name=LABELS,
+    schema=lambda header, _: labels_schema(len(header.classes)),
+    statistics=lambda rows: label_statistics(one_batch(rows)),
+    check_rows=check_derived,
+    is_named=True,
+    has_card=True,
+)

@@ -1,7 +1,8 @@
-"""Refused input rows: their columns and checks."""
+"""Refused input rows: their schema and checks."""
 
 import pyarrow as pa
 
+from store.families.kind import Cut, FamilyKind
 from store.format.findings import Problem, damaged
 from store.format.header import Header
 from store.format.names import REJECTS
@@ -22,7 +23,7 @@ def rejects_schema() -> pa.Schema:
 
 
 def check_rejects(storage: Storage, header: Header) -> Problem | None:
-    """What is wrong with the file of refused rows."""
+    """The problem of the file of refused rows; None if it is whole."""
     said = header.rejects
     problem = check_bytes(storage, f"{REJECTS}/{said['file']}", size=said["bytes"], sha256=said["sha256"])
     return problem or damaged(_check_reject_rows(storage, header))
@@ -39,3 +40,6 @@ def _check_reject_rows(storage: Storage, header: Header) -> str:
         columns = ", ".join(table.column_names)
         return f"holds {table.num_rows:,} rows of {columns}; the header says {said['rows']:,} rows"
     return ""
+
+
+REJECTS_KIND = FamilyKind(name=REJECTS, schema=lambda _, __: rejects_schema(), cut=Cut.ONE_FILE, is_compressed=True)

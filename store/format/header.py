@@ -9,6 +9,7 @@ import pyarrow as pa
 from store.errors import DamageError, FormatError, StoreExistsError, StoreMissingError
 from store.format.decode import decode
 from store.format.json_file import copy_name, freeze, from_json, frozen, is_there
+from store.format.layout import Layout
 from store.format.names import FORMAT_VERSION
 from store.storage import Storage
 
@@ -43,7 +44,7 @@ class Header:
         format_version: of the layout.
         classes: class names; a label is an index into them.
         rows: rows of the corpus.
-        shards: shards of every family (`store.format.layout.shard_range` cuts the rows).
+        shards: shards of every family; `layout` cuts the rows into them.
         extras: kept input columns: name → Arrow type in words.
         inputs: one entry a file of input.
         rejects: the file of refused rows.
@@ -67,6 +68,11 @@ class Header:
                 pa.type_for_alias(alias)
             except ValueError:
                 raise ValueError(f"extras.{name} is {alias!r}, which is no type of Arrow") from None
+
+    @property
+    def layout(self) -> Layout:
+        """Which rows are in which shard."""
+        return Layout.of((self.rows, self.shards))
 
 
 def read_header(storage: Storage) -> Header:

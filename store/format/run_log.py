@@ -4,6 +4,7 @@ A run writes one file, ``runs/<when>-<random>.json``, again and again while it w
 of notes and nothing else.
 """
 
+import calendar
 import contextlib
 import time
 import uuid
@@ -16,6 +17,7 @@ from store.storage import Storage
 
 RUNS = "runs"
 _FLUSH_SECONDS = 10.0
+_STARTED = "%Y%m%dT%H%M%SZ"
 
 
 class RunLog:
@@ -27,7 +29,7 @@ class RunLog:
     """
 
     def __init__(self, storage: Storage, about: dict[str, Any]) -> None:
-        started = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        started = time.strftime(_STARTED, time.gmtime())
         self._storage = storage
         self._name = f"{RUNS}/{started}-{uuid.uuid4().hex[:8]}.json"
         self._content: dict[str, Any] = {**about, "started": started, "shards": [], "summary": None}
@@ -73,6 +75,15 @@ def read_runs(storage: Storage) -> list[RunNotes]:
             place = f"{RUNS}/{name}"
             runs.append(decode(RunNotes, from_json(storage, place), place=f"{storage.location}/{place}"))
     return runs
+
+
+def first_start(storage: Storage) -> float | None:
+    """When the first run that left notes began, in seconds since 1970, rounded down; None if none did."""
+    starts = []
+    for name in storage.list(RUNS):
+        with contextlib.suppress(ValueError):
+            starts.append(calendar.timegm(time.strptime(name.split("-")[0], _STARTED)))
+    return min(starts, default=None)
 
 
 def shard_seconds(storage: Storage) -> dict[tuple[str, int], float]:

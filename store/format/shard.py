@@ -14,7 +14,6 @@ import pyarrow as pa
 from store.errors import DamageError, StoreMissingError
 from store.format.family import Family
 from store.format.findings import Kind, Problem, damaged
-from store.format.names import CORPUS
 from store.format.record import Record, data_name
 from store.storage import Staged, Storage
 
@@ -106,7 +105,7 @@ def write_shard(
         statistics: for its record; read after ``batches`` is exhausted, so that a generator may fill it.
         computed: for its record.
     """
-    with ShardWriter(family.storage, schema, compressed=family.path == CORPUS) as writer:
+    with ShardWriter(family.storage, schema, compressed=family.is_compressed) as writer:
         for batch in rebatch(batches, schema):
             writer.write(batch)
         file, size, sha256 = writer.publish(family.path, shard)

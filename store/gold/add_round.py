@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from store.errors import DamageError, MismatchError, StoreError, StoreMissingError
+from store.errors import DamageError, MismatchError, StoreError
 from store.families.gold import gold_schema, gold_statistics
 from store.format.names import CORPUS, GOLD
 from store.format.record import Record
@@ -19,7 +19,7 @@ from store.format.shard import BATCH_ROWS, ShardWriter, check_bytes, rebatch, wr
 from store.gold.held import OWN, ROUND_REMEDY
 from store.gold.reader import GoldReader
 from store.rows.family_reader import FamilyReader
-from store.rows.order import Rows
+from store.rows.row_set import RowNumbers
 from store.snapshot import Snapshot
 
 _TRIES = 1000
@@ -36,7 +36,7 @@ class Labelled:
         sources: (n,) where each label is from.
     """
 
-    rows: Rows
+    rows: RowNumbers
     labels: npt.NDArray[np.int16]
     sources: list[str]
 
@@ -76,7 +76,7 @@ def add_round(snapshot: Snapshot, labelled: Labelled) -> tuple[int, bool]:
 
 
 def _write_again(snapshot: Snapshot, record: Record, labelled: Labelled) -> None:
-    """Write the file of a committed round again, where it is damaged."""
+    """Write the file of a committed round again, if it is damaged."""
     problem = check_bytes(snapshot.storage, f"{GOLD}/{record.file}", size=record.bytes, sha256=record.sha256)
     if problem is None:
         return
@@ -98,16 +98,12 @@ def rows_of_ids(snapshot: Snapshot, ids: set[str]) -> dict[str, int]:
         StoreMissingError: the corpus is not finished.
         DamageError: a file of the corpus is damaged.
     """
-    missing = snapshot.corpus.missing()
-    if missing:
-        raise StoreMissingError(
-            f"{snapshot.location}: {len(missing)} shards of the corpus are not written yet; run the label command again"
-        )
+    snapshot.corpus.check_complete()
     wanted = pa.array(sorted(ids), pa.large_string())
     reader = FamilyReader(snapshot, CORPUS, ["row", "id"])
     found: dict[str, int] = {}
-    for start in range(0, snapshot.header.rows, _AT_ONCE):
-        members = np.arange(start, min(start + _AT_ONCE, snapshot.header.rows))
+    for start in range(0, snapshot.layout.rows, _AT_ONCE):
+        members = np.arange(start, min(start + _AT_ONCE, snapshot.layout.rows))
         for piece in reader.read(members):
             is_wanted = pc.is_in(piece["id"], value_set=wanted)
             names, rows = piece["id"].filter(is_wanted), piece["row"].filter(is_wanted)
@@ -115,7 +111,7 @@ def rows_of_ids(snapshot: Snapshot, ids: set[str]) -> dict[str, int]:
     return found
 
 
-def gold_before(snapshot: Snapshot, rows: Rows, number: int) -> npt.NDArray[np.int16]:
+def gold_before(snapshot: Snapshot, rows: RowNumbers, number: int) -> npt.NDArray[np.int16]:
     """(n,) the gold labels that ``rows``, which ascend, had before the round ``number``; -1 for none."""
     before = [OWN, *(other for other in snapshot.family(GOLD).records() if other < number)]
     (piece,) = GoldReader(snapshot, before).read(rows)

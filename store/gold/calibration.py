@@ -85,7 +85,7 @@ def usable_calibration(snapshot: Snapshot, label_set: str, number: int | None = 
     Args:
         snapshot: the store.
         label_set: whose.
-        number: of the calibration; the latest one where None.
+        number: of the calibration; the latest one if None.
 
     Raises:
         StoreMissingError: there is none.
@@ -110,7 +110,7 @@ def usable_calibration(snapshot: Snapshot, label_set: str, number: int | None = 
 
 
 def add_calibration(snapshot: Snapshot, calibration: Calibration) -> Calibration:
-    """Write ``calibration`` under the next number; what was written. An equal one is not written again.
+    """Write ``calibration`` under the next number, and return it. An equal one is not written again.
 
     Raises:
         StoreExistsError: another writer took the number.
@@ -127,7 +127,7 @@ def add_calibration(snapshot: Snapshot, calibration: Calibration) -> Calibration
 
 
 def sources_now(snapshot: Snapshot, label_set: str) -> dict[str, str]:
-    """Fingerprints of what a calibration is made from."""
+    """Fingerprints of the families from which a calibration is made."""
     return {path: fingerprint(snapshot, path) for path in (f"{LABELS}/{label_set}", GOLD)}
 
 
@@ -145,6 +145,6 @@ def parse_calibration(snapshot: Snapshot, label_set: str, value: dict[str, Any])
 
 
 def calibration_of(name: str) -> str | None:
-    """The name of the calibration that a file or its copy holds, as the first is called; None where it is neither."""
+    """The name of the calibration that a file or its copy holds, as the first is called; None if it is neither."""
     match = _NAME.fullmatch(name)
     return calibration_name(int(match[1])) if match else None

@@ -4,24 +4,21 @@ import hashlib
 from collections.abc import Iterable
 
 from store.errors import StoreMissingError
-from store.format.names import GOLD
+from store.families.registry import kind_of
 from store.snapshot import Snapshot
 
 
 def fingerprint(snapshot: Snapshot, path: str) -> str:
-    """SHA-256 over what is committed in the family at ``path``: the hashes in its records, in the order of the shards.
+    """SHA-256 over the hashes in the records of the family at ``path``, in the order of the shards.
 
     Raises:
-        StoreMissingError: shards are missing; of ``gold`` any may be.
+        StoreMissingError: shards are missing; a family of rounds lacks none.
     """
     family = snapshot.family(path)
     records = family.records()
     missing = [shard for shard in range(family.shards) if shard not in records]
-    if missing and path != GOLD:
-        raise StoreMissingError(
-            f"{family.location} lacks {len(missing)} of {family.shards} shards (the first is {missing[0]}); run its "
-            "label command again to finish it"
-        )
+    if missing and kind_of(path).is_laid_out:
+        raise StoreMissingError(family.lacking(missing))
     return hashlib.sha256("".join(record.sha256 for record in records.values()).encode()).hexdigest()
 
 

@@ -17,7 +17,7 @@ from store.families.gold import gold_schema
 from store.format.names import GOLD
 from store.format.record import Record
 from store.format.shard import check_bytes, read_shard
-from store.rows.order import Rows
+from store.rows.row_set import RowNumbers
 from store.snapshot import Snapshot
 
 OWN = 0
@@ -42,13 +42,13 @@ class HeldGold:
         own: whether the corpus's own label holds for the other rows.
     """
 
-    rows: Rows
+    rows: RowNumbers
     labels: npt.NDArray[np.int16]
     rounds: npt.NDArray[np.int32]
     sources: pa.Array
     own: bool
 
-    def column(self, name: str, numbers: Rows, own: pa.Array) -> pa.Array:
+    def column(self, name: str, numbers: RowNumbers, own: pa.Array) -> pa.Array:
         """(m,) the column ``name`` of `GOLD_COLUMNS`; null for a row without gold.
 
         Args:
@@ -81,12 +81,12 @@ class HeldGold:
 def chosen_rounds(
     snapshot: Snapshot, rounds: Iterable[int] | None = None, *, there: Mapping[int, Record] | None = None
 ) -> tuple[int, ...]:
-    """Numbers of the rounds that are asked, ascending; 0 and all that there are where None.
+    """Numbers of the rounds that are asked, ascending; 0 and all that there are if None.
 
     Args:
         snapshot: the store.
         rounds: the numbers; 0 is the corpus's own.
-        there: the records of the family, where they are known.
+        there: the records of the family, if they are known.
 
     Raises:
         StoreMissingError: one of them is not there.
@@ -102,7 +102,7 @@ def chosen_rounds(
 
 
 def has_gold(snapshot: Snapshot, rounds: Iterable[int] | None = None) -> bool:
-    """Whether any row has a gold label in ``rounds``, of which all count where None.
+    """Whether any row has a gold label in ``rounds``, of which all count if None.
 
     Raises:
         StoreMissingError: one of them is not there.
@@ -142,12 +142,12 @@ def read_rounds(snapshot: Snapshot, records: Iterable[Record]) -> pa.Table:
 def held_gold(
     snapshot: Snapshot, rounds: Sequence[int] | None = None, *, there: Mapping[int, Record] | None = None
 ) -> HeldGold:
-    """The gold that holds where only ``rounds`` count.
+    """The gold that holds if only ``rounds`` count.
 
     Args:
         snapshot: the store.
         rounds: as in `chosen_rounds`.
-        there: the records of the family, where they are known.
+        there: the records of the family, if they are known.
 
     Raises:
         StoreMissingError: one of them is not there.

@@ -1,4 +1,4 @@
-"""Row numbers → the gold label that holds for each: what a stream gives as its column ``gold``."""
+"""Row numbers → the gold label that holds for each: the column ``gold`` of a stream."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import pyarrow as pa
 from store.format.names import CORPUS
 from store.gold.held import GOLD_COLUMNS, held_gold
 from store.rows.family_reader import ColumnArrays, FamilyReader
-from store.rows.order import Rows
+from store.rows.row_set import RowNumbers
 from store.snapshot import Snapshot
 
 
@@ -16,7 +16,7 @@ class GoldReader:
 
     Args:
         snapshot: the store.
-        rounds: those that count, 0 being the corpus's own; all that there are now where None.
+        rounds: those that count, 0 being the corpus's own; all that there are now if None.
 
     Attributes:
         types: of the column, by name.
@@ -27,7 +27,7 @@ class GoldReader:
         self._held = held_gold(snapshot, rounds)
         self._own = FamilyReader(snapshot, CORPUS, ["label"])
 
-    def read(self, members: Rows) -> list[ColumnArrays]:
+    def read(self, members: RowNumbers) -> list[ColumnArrays]:
         """The gold labels of ``members``, which ascend; null for a row without one.
 
         Raises:

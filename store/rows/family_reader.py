@@ -1,4 +1,4 @@
-"""Row numbers → the columns of one family, in memory of their own. What a stream reads its windows with.
+"""Row numbers → the columns of one family, in memory of their own. A stream reads its windows with it.
 
 Several threads may read at once.
 """
@@ -11,11 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from store.errors import StoreMissingError
-from store.format.layout import shard_of
-from store.format.names import CORPUS
 from store.format.shard import BATCH_ROWS, damage_named, open_shard, read_shard
 from store.rows.list_bytes import as_bytes
-from store.rows.order import Rows
+from store.rows.row_set import RowNumbers
 from store.snapshot import Snapshot
 
 _OPEN_SHARDS = 64
@@ -40,18 +38,17 @@ class FamilyReader:
     def __init__(self, snapshot: Snapshot, path: str, columns: list[str]) -> None:
         schema = snapshot.schema(path)
         self.types = {name: schema.field(name).type for name in columns}
-        self._is_compressed = path == CORPUS
-        # Arrow copies what it is told to read. That is right for what is decompressed; the rest is mapped.
-        self._places = sorted(map(schema.get_field_index, columns)) if self._is_compressed else None
-        self._header = snapshot.header
-        self._snapshot = snapshot
         self._family = snapshot.family(path)
+        self._is_compressed = self._family.is_compressed
+        # Arrow copies the columns that it is told to read: right if they are decompressed. The others are mapped.
+        self._places = sorted(map(schema.get_field_index, columns)) if self._is_compressed else None
+        self._layout = snapshot.layout
         self._records = self._family.records() if columns else {}
         self._open: dict[int, Any] = {}
         self._batches: dict[tuple[int, int], ColumnArrays] = {}
         self._lock = threading.Lock()
 
-    def read(self, members: Rows) -> list[ColumnArrays]:
+    def read(self, members: RowNumbers) -> list[ColumnArrays]:
         """The columns of ``members``, which ascend, piece by piece; lists as `store.rows.list_bytes` has them.
 
         Raises:
@@ -59,16 +56,15 @@ class FamilyReader:
             DamageError: a file is not as its record says.
         """
         pieces: list[ColumnArrays] = []
-        position = 0
-        while position < len(members):
-            shard = shard_of(int(members[position]), rows=self._header.rows, shards=self._header.shards)
-            first, stop = self._snapshot.shard_range(shard)
-            end = int(np.searchsorted(members, stop))
-            pieces += self._read_shard(shard, members[position:end] - first)
-            position = end
+        shards = self._layout.shards_of(members)
+        edges = np.flatnonzero(np.diff(shards, prepend=-1)).tolist()
+        for begin, end in pairwise([*edges, len(members)]):
+            shard = int(shards[begin])
+            first, _ = self._layout.range_of(shard)
+            pieces += self._read_shard(shard, members[begin:end] - first)
         return pieces
 
-    def _read_shard(self, shard: int, local: Rows) -> list[ColumnArrays]:
+    def _read_shard(self, shard: int, local: RowNumbers) -> list[ColumnArrays]:
         batches = local // BATCH_ROWS
         edges = [0, *(np.flatnonzero(np.diff(batches)) + 1).tolist(), len(local)]
         with damage_named(self._family, self._records[shard]):
@@ -79,7 +75,7 @@ class FamilyReader:
             return pieces
 
     def _batch(self, shard: int, number: int) -> ColumnArrays:
-        """The columns of one batch of a shard; kept for the next window where they are mapped and not decompressed."""
+        """The columns of one batch of a shard; kept for the next window if they are mapped and not decompressed."""
         columns = self._batches.get((shard, number))
         if columns is None:
             reader = self._reader(shard)
@@ -94,10 +90,8 @@ class FamilyReader:
 
     def _reader(self, shard: int) -> Any:
         if shard not in self._records:
-            raise StoreMissingError(
-                f"{self._snapshot.location}/{self._family.path}: shard {shard} is not committed yet; "
-                "run the command that makes it again"
-            )
+            missing = [number for number in range(self._family.shards) if number not in self._records]
+            raise StoreMissingError(self._family.lacking(missing))
         with self._lock:
             if shard not in self._open:
                 if len(self._open) >= _OPEN_SHARDS:
@@ -116,8 +110,8 @@ def _gathered(column: pa.Array) -> pa.Array:
     return column.cast(pa.large_string()) if pa.types.is_string(column.type) else column
 
 
-def _rows_of(columns: ColumnArrays, rows: Rows) -> list[ColumnArrays]:
-    """``rows``, which ascend, of ``columns``; without a copy where they stand side by side, as those of a block do."""
+def _rows_of(columns: ColumnArrays, rows: RowNumbers) -> list[ColumnArrays]:
+    """``rows``, which ascend, of ``columns``; those that stand side by side, as in a block, without a copy."""
     edges = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
     if len(edges) * _FEW_RUNS > len(rows):
         indices = pa.array(rows)
@@ -129,7 +123,7 @@ def _rows_of(columns: ColumnArrays, rows: Rows) -> list[ColumnArrays]:
     ]
 
 
-def failed_rows(snapshot: Snapshot, labels: str) -> Rows:
+def failed_rows(snapshot: Snapshot, labels: str) -> RowNumbers:
     """Row numbers whose labelling failed, ascending. Reads only shards whose record counts failures."""
     family = snapshot.label_set(labels)
     failed = [np.empty(0, np.int64)]

@@ -5,7 +5,7 @@ Feistel network that is walked until it lands on a block: its value at one place
 2002). Keys, and the shuffle of a window, come from Philox, a counter-based generator, keyed by (seed, epoch) and
 counted by window. Only raw generator output is used, which numpy promises not to change between versions.
 
-So a store of a billion rows needs no memory for its order, and a resume finds its place at once. Where only some rows
+So a store of a billion rows needs no memory for its order, and a resume finds its place at once. If only some rows
 are chosen, their bits are counted block by block.
 """
 
@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from store.rows.row_set import WORD_ROWS, RowSet
+from store.rows.row_set import WORD_ROWS, RowNumbers, RowSet
 
 BLOCK_ROWS = WORD_ROWS
 WINDOW_BLOCKS = 1024
@@ -24,7 +24,7 @@ WINDOW_ROWS = BLOCK_ROWS * WINDOW_BLOCKS
 _ROUNDS = 8
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))  # of SplitMix64 (Steele et al. 2014)
 
-Rows = npt.NDArray[np.int64]
+_Numbers = npt.NDArray[np.int64]
 _Raw = npt.NDArray[np.uint64]
 
 
@@ -49,15 +49,15 @@ class BlockPermutation:
         self._mask = (np.uint64(1) << self._half) - np.uint64(1)
         self._keys = _raw(_ROUNDS, seed=seed, epoch=epoch, stream=0)
 
-    def __call__(self, numbers: Rows) -> Rows:
+    def __call__(self, numbers: _Numbers) -> _Numbers:
         """(n,) where each of ``numbers`` goes."""
         return self._walk(numbers, self._forward)
 
-    def inverse(self, numbers: Rows) -> Rows:
-        """(n,) what goes to each of ``numbers``."""
+    def inverse(self, numbers: _Numbers) -> _Numbers:
+        """(n,) which number goes to each of ``numbers``."""
         return self._walk(numbers, self._backward)
 
-    def _walk(self, numbers: Rows, step: Callable[[_Raw], _Raw]) -> Rows:
+    def _walk(self, numbers: _Numbers, step: Callable[[_Raw], _Raw]) -> _Numbers:
         """Apply ``step`` until every number is one of ours: the network permutes a power of four of them."""
         found = step(numbers.astype(np.uint64))
         while (outside := np.flatnonzero(found >= self._size)).size:
@@ -83,7 +83,7 @@ class BlockPermutation:
         return (mixed ^ (mixed >> np.uint64(31))) & self._mask
 
 
-def _sorting(words: _Raw) -> Rows:
+def _sorting(words: _Raw) -> _Numbers:
     """(n,) the places of ``words``, at most `WINDOW_ROWS`, in the order of their upper 48 bits; equal ones in theirs.
 
     Words that carry their places in their lower bits are sorted several times as fast as places by words.
@@ -103,8 +103,8 @@ class Window:
     """
 
     start: int
-    members: Rows
-    order: Rows
+    members: RowNumbers
+    order: _Numbers
 
 
 class EpochOrder:
@@ -114,7 +114,7 @@ class EpochOrder:
         rows: of the store.
         seed: of the whole training.
         epoch: from 0.
-        chosen: the rows that come; all where None.
+        chosen: the rows that come; all if None.
     """
 
     def __init__(self, rows: int, *, seed: int, epoch: int, chosen: RowSet | None = None) -> None:
@@ -153,31 +153,39 @@ class EpochOrder:
         words = _raw(len(members), seed=self._seed, epoch=self._epoch, stream=number + 1)
         return Window(start=start, members=members, order=_sorting(words))
 
-    def _block_range(self, number: int) -> Rows:
+    def _block_range(self, number: int) -> _Numbers:
         return np.arange(number * WINDOW_BLOCKS, min(self._blocks, (number + 1) * WINDOW_BLOCKS))
 
     def _window_at(self, position: int) -> tuple[int, int]:
-        """The number of the window with the row at ``position``, and how many rows come before that window."""
+        """The number of the window with the row at ``position``, and how many rows come before that window.
+
+        All windows have `WINDOW_ROWS` places but the last one. If rows are fewer than places, those that are absent are
+        the end of the last block, and the permutation may have put that block into any window, which is short then.
+        With windows of 4 places, blocks of 2 and 11 rows, 1 row is absent. If block 5 came into window 1:
+
+        - position 5 is in window 1, behind 4 rows: places are positions up to the short window's end;
+        - position 7 would be the last place of window 1, which is the absent one: it is in window 2, behind 7 rows.
+        """
         if self._chosen is not None:
             number = int(np.searchsorted(self._ends, position, side="right"))
             return number, int(self._ends[number - 1]) if number else 0
-        missing = self._blocks * BLOCK_ROWS - self._rows  # in the last block, wherever the permutation put that
-        short = int(self._permute.inverse(np.array([self._blocks - 1]))[0]) // WINDOW_BLOCKS
+        absent_rows = self._blocks * BLOCK_ROWS - self._rows
+        short_window = int(self._permute.inverse(np.array([self._blocks - 1]))[0]) // WINDOW_BLOCKS
         number = position // WINDOW_ROWS
-        if number >= short and position + missing >= (number + 1) * WINDOW_ROWS:
+        if number >= short_window and position + absent_rows >= (number + 1) * WINDOW_ROWS:
             number += 1
-        return number, number * WINDOW_ROWS - (missing if number > short else 0)
+        return number, number * WINDOW_ROWS - (absent_rows if number > short_window else 0)
 
     @cached_property
-    def _ends(self) -> Rows:
+    def _ends(self) -> _Numbers:
         """(windows,) how many chosen rows come up to the end of each window."""
-        assert self._chosen is not None, "asked only where rows are chosen"
+        assert self._chosen is not None, "asked only if rows are chosen"
         counts = self._chosen.counts()
         sizes = [int(counts[self._permute(self._block_range(number))].sum()) for number in range(self._windows)]
         return np.cumsum(np.array(sizes, np.int64))
 
 
-def whole_order(rows: int, *, seed: int, epoch: int) -> Rows:
-    """(rows,) the order of one epoch over all rows, for what fits in memory."""
+def whole_order(rows: int, *, seed: int, epoch: int) -> RowNumbers:
+    """(rows,) the order of one epoch over all rows, if it fits in memory."""
     windows = EpochOrder(rows, seed=seed, epoch=epoch).windows()
     return np.concatenate([np.empty(0, np.int64), *(window.members[window.order] for window in windows)])

@@ -1,4 +1,4 @@
-"""A set of row numbers as one bit a row: what a selection is, and what a stream leaves out. Pure numpy.
+"""A set of row numbers as one bit a row, such as a selection or the rows that a stream gives. Pure numpy.
 
 A word of 64 bits is one block of the stream's order, so that rows are counted block by block.
 """
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 WORD_ROWS = 64
 
-Numbers = npt.NDArray[np.int64]
+RowNumbers = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
 
@@ -27,7 +27,7 @@ class RowSet:
     words: Words
 
     @classmethod
-    def of(cls, numbers: Numbers, *, size: int) -> "RowSet":
+    def of(cls, numbers: RowNumbers, *, size: int) -> "RowSet":
         """The set of ``numbers``, each from 0 to ``size`` - 1, in any order and also more than once."""
         words = np.zeros(-(-size // WORD_ROWS), np.uint64)
         bits = np.uint64(1) << (numbers % WORD_ROWS).astype(np.uint64)
@@ -69,12 +69,12 @@ class RowSet:
         """(words,) how many rows of each word are in the set."""
         return np.bitwise_count(self.words)
 
-    def has(self, numbers: Numbers) -> npt.NDArray[np.bool_]:
+    def has(self, numbers: RowNumbers) -> npt.NDArray[np.bool_]:
         """(n,) whether each of ``numbers`` is in the set."""
         bits = self.words[numbers // WORD_ROWS] >> (numbers % WORD_ROWS).astype(np.uint64)
         return (bits & np.uint64(1)).astype(np.bool_)
 
-    def numbers(self) -> Numbers:
+    def numbers(self) -> RowNumbers:
         """Its row numbers, ascending."""
         bits = np.unpackbits(self.words.astype("<u8").view(np.uint8), bitorder="little")
         return np.flatnonzero(bits[: self.size]).astype(np.int64)

@@ -1,16 +1,17 @@
 """Columns of a window of rows → batches of arrays, in the order in which they are to come. Reads nothing.
 
-The window is put in order once; a batch is a slice of it, without a copy where its type allows.
+The window is put in order once; a batch is a slice of it, without a copy if its type allows.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from store.rows.list_bytes import from_bytes
-from store.rows.order import Rows
+from store.rows.row_set import RowNumbers
 
 TOKEN_IDS = "input_ids"
 
@@ -27,7 +28,11 @@ class WindowRows:
     """
 
     def __init__(
-        self, members: Rows, columns: Mapping[str, list[pa.Array]], types: Mapping[str, pa.DataType], order: Rows
+        self,
+        members: RowNumbers,
+        columns: Mapping[str, list[pa.Array]],
+        types: Mapping[str, pa.DataType],
+        order: npt.NDArray[np.int64],
     ) -> None:
         self._order = members[order]
         indices = pa.array(order)
@@ -54,7 +59,7 @@ class WindowRows:
         return batch
 
     def _as_array(self, name: str) -> Any:
-        """All rows of a column of numbers; None for what becomes Python objects, which a batch makes when it comes."""
+        """All rows of a column of numbers; None if they become Python objects, which each batch makes for itself."""
         arrays = [_numbers(name, array) for array in self._columns.get(name, ())]
         if not arrays or any(array is None for array in arrays):
             return None
@@ -73,7 +78,7 @@ def _held(type_: pa.DataType) -> pa.DataType:
 
 
 def _numbers(name: str, array: pa.Array) -> Any:
-    """``array`` as numpy has it; None where it has no type for it."""
+    """``array`` as numpy has it; None if numpy has no such type."""
     if pa.types.is_fixed_size_list(array.type):
         return array.flatten().to_numpy().reshape(len(array), array.type.list_size)
     if name in ("label", "gold"):

@@ -131,6 +131,6 @@ def parse_card(snapshot: Snapshot, name: str, value: dict[str, Any]) -> Card:
     """
     place = f"{snapshot.location}/{card_name(name)}"
     card = decode(Card, value, place=place)
-    if (card.name, card.rows) != (name, snapshot.header.rows):
+    if (card.name, card.rows) != (name, snapshot.layout.rows):
         raise DamageError(f"{place} is the card of {card.name!r}, in a store of {card.rows:,} rows")
     return card

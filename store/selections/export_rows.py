@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from store.format.names import CORPUS, LABELS
 from store.format.shard import BATCH_ROWS
 from store.rows.family_reader import FamilyReader
-from store.rows.order import Rows
+from store.rows.row_set import RowNumbers
 from store.selections.selection import Selection
 from store.snapshot import Snapshot
 
@@ -69,7 +69,7 @@ def _label_set(snapshot: Snapshot, name: str | None) -> str | None:
     return None if name is None and not snapshot.label_sets() else snapshot.one_label_set(name)
 
 
-def _joined(reader: FamilyReader, members: Rows) -> dict[str, pa.Array]:
+def _joined(reader: FamilyReader, members: RowNumbers) -> dict[str, pa.Array]:
     pieces = reader.read(members)
     return {name: pa.concat_arrays([piece[name] for piece in pieces]) for name in reader.types}
 

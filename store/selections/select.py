@@ -10,7 +10,7 @@ import numpy as np
 from store.errors import DamageError, MismatchError, QueryError
 from store.format.names import CORPUS, GOLD, LABELS
 from store.gold.fingerprint import fingerprints
-from store.rows.row_set import Numbers, RowSet
+from store.rows.row_set import RowNumbers, RowSet
 from store.selections.card import card_name
 from store.selections.selection import Selection, changed_source, freeze_selection, read_selection
 from store.snapshot import Snapshot
@@ -126,7 +126,7 @@ class _Selecting:
 
     def rows(self) -> RowSet:
         """The rows that are wanted."""
-        wanted, size = self._wanted, self._snapshot.header.rows
+        wanted, size = self._wanted, self._snapshot.layout.rows
         if not wanted.algebra:
             order = "" if wanted.limit is None else order_clause(wanted.order_by)
             clauses = where_clause(wanted.where) + order
@@ -138,7 +138,7 @@ class _Selecting:
         return RowSet.of(first[rows.has(first)][: wanted.limit], size=size)
 
     def _combined(self) -> RowSet:
-        wanted, size = self._wanted, self._snapshot.header.rows
+        wanted, size = self._wanted, self._snapshot.layout.rows
         rows = RowSet.every(size)
         if wanted.where is not None:
             rows = RowSet.of(self._numbers(where_clause(wanted.where)), size=size)
@@ -152,17 +152,17 @@ class _Selecting:
             rows &= ~self.others[name].rows
         return rows
 
-    def _numbers(self, clauses: str, *, limit: int | None = None) -> Numbers:
+    def _numbers(self, clauses: str, *, limit: int | None = None) -> RowNumbers:
         """Row numbers, in order."""
         view = "corpus" if self.labels is None else "reviews"
         query = f"SELECT row FROM {view}{clauses}" + ("" if limit is None else f" LIMIT {limit}")
         try:
-            numbers: Numbers = self._ask(query, self.labels).column("row").to_numpy().astype(np.int64)
+            numbers: RowNumbers = self._ask(query, self.labels).column("row").to_numpy().astype(np.int64)
         except QueryError as error:
             if not (hint := self._hint(str(error))):
                 raise
             raise QueryError(f"{error}\n{hint}") from None
-        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < self._snapshot.header.rows:
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < self._snapshot.layout.rows:
             raise DamageError(f"{self._snapshot.location} has row numbers that are not its own; see `engine verify`")
         return numbers
 

@@ -188,6 +188,6 @@ def chosen_rows(snapshot: Snapshot, *, labels: Iterable[str] = (), select: str |
     for name in labels:
         failed = failed_rows(snapshot, name)
         if len(failed):
-            labelled = ~RowSet.of(failed, size=snapshot.header.rows)
+            labelled = ~RowSet.of(failed, size=snapshot.layout.rows)
             chosen = labelled if chosen is None else chosen & labelled
     return chosen

@@ -93,7 +93,7 @@ def ready(snapshot: Snapshot, name: str, *, labels: str | None = None, rounds: S
         StoreMissingError: the store has not what it needs.
     """
     asked = question(name)
-    if lack := lacking(snapshot, asked, labels=labels, rounds=rounds):
+    if lack := lacking(snapshot.memoised(), asked, labels=labels, rounds=rounds):
         raise StoreMissingError(f"{name} cannot be asked: {lack}")
     return asked
 

@@ -21,7 +21,7 @@ from store.format.names import CORPUS, GOLD
 from store.format.record import Record
 from store.format.shard import BATCH_ROWS, REMEDY, damage_named, open_shard
 from store.gold.held import HeldGold
-from store.rows.order import Rows
+from store.rows.row_set import RowNumbers
 from store.snapshot import Snapshot
 from store.sql.lazy_table import Failure, side_by_side
 from store.sql.read_plan import Slice, plan_pieces
@@ -111,7 +111,7 @@ class FamilyRows:
             columns |= {name: self._held.column(name, numbers, own) for name in gold}
         return pa.table([columns[name] for name in names], names=list(names))
 
-    def _numbers(self, piece: Sequence[Slice]) -> Rows:
+    def _numbers(self, piece: Sequence[Slice]) -> RowNumbers:
         """Row numbers of ``piece``: the shards come in order."""
         records = next(iter(self._records.values()))
         starts = [records[part.shard].first_row + part.first * BATCH_ROWS for part in piece]

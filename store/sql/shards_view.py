@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from store.families.registry import kind_of
 from store.format.family import Family
 from store.format.record import Record
 from store.format.run_log import shard_seconds
@@ -58,7 +59,7 @@ class ShardTable:
 
 def _value(name: str, family: Family, record: Record, seconds: dict[tuple[str, int], float]) -> Any:
     if name == "family":
-        return family.path.split("/")[0]
+        return kind_of(family.path).name
     if name == "name":
         return family.name
     if name == "seconds":

@@ -13,6 +13,7 @@ import pyarrow.dataset as pads
 from store.errors import DamageError
 from store.families.gold import gold_schema
 from store.families.rejects import check_rejects, rejects_schema
+from store.format.layout import Segment
 from store.format.names import CORPUS, GOLD, LABELS, REJECTS
 from store.gold.calibration import calibrations
 from store.gold.held import GOLD_COLUMNS, HeldGold, chosen_rounds, held_gold, read_rounds
@@ -154,9 +155,10 @@ class Views:
 
     @property
     def _shard(self) -> str:
-        """The inverse of `store.format.layout.shard_range`, in SQL."""
-        header = self._snapshot.header
-        return f"((row + 1) * {header.shards} - 1) // {max(1, header.rows)}"
+        """`store.format.layout.Layout.shard_of`, in SQL."""
+        *others, last = self._snapshot.layout.segments
+        cases = "".join(f"WHEN row < {one.first_row + one.rows} THEN {_shard_in(one)} " for one in others)
+        return f"CASE {cases}ELSE {_shard_in(last)} END" if others else _shard_in(last)
 
     def _extras(self, *, without: Sequence[str] = ()) -> str:
         """The kept columns, but those of the names ``without``."""
@@ -165,6 +167,13 @@ class Views:
 
     def _class_of(self, index: str) -> str:
         return f"([{', '.join(map(_literal, self._snapshot.header.classes))}]::VARCHAR[])[{index} + 1]"
+
+
+def _shard_in(segment: Segment) -> str:
+    """`Segment.shard_of`, in SQL."""
+    row = f"(row - {segment.first_row})" if segment.first_row else "row"
+    place = f"(({row} + 1) * {segment.shards} - 1) // {max(1, segment.rows)}"
+    return f"({segment.first_shard} + {place})" if segment.first_shard else place
 
 
 def _sound_rejects(snapshot: Snapshot) -> pads.Dataset:

@@ -14,9 +14,9 @@ from store.storage import open_storage
 from store.verify.verify import verify
 
 
-def _say(what: str, value: Any) -> None:
-    sys.stdout.write(json.dumps([what, value]) + "\n")
-    sys.stdout.flush()  # what was said last must be known when this process ends
+def _say(kind: str, value: Any) -> None:
+    sys.stdout.write(json.dumps([kind, value]) + "\n")
+    sys.stdout.flush()  # the parent must know the last message if this process is killed
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A small file of a store → its value, or what is wrong with it in words: never an error, so that a check goes on."""
+"""A small file that is kept twice → the findings about the file and its copy."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,7 +14,7 @@ def check_twice(storage: Storage, name: str, family: str, is_right: Callable[[Va
         storage: of the store.
         name: of the file, in the folder of its family.
         family: path of the family; empty for the root.
-        is_right: whether a value is what was written; it knows what else may have got in its place.
+        is_right: whether a value is the one that was written, and not another file's.
     """
     there = {name, copy_name(name)} & set(storage.list(family))
     values = []

@@ -53,7 +53,7 @@ def _check_data(snapshot: Snapshot, record: Record, before: Check, *, is_there: 
 
 
 def _find_gaps(numbers: list[int]) -> Iterator[Finding]:
-    """A round is made only where those before it are there."""
+    """A round is made only if those before it are there."""
     last = max(numbers, default=0)
     for number in sorted(set(range(1, last)) - set(numbers)):
         problem = f"is missing, and round {last} is there; {ROUND_REMEDY}"
@@ -71,7 +71,7 @@ def _found(kind: Kind, name: str, problem: str, number: int | None = None) -> Fi
 
 
 def _read_record(snapshot: Snapshot, name: str) -> tuple[Record | None, Kind, str]:
-    """The record called ``name``; or None, and what it is and what is wrong with it."""
+    """The record called ``name``; or None, and the kind of the finding and its problem."""
     number, generation = record_of(name) or (0, 0)
     value, problem = read_small(snapshot.storage, f"{GOLD}/{name}")
     if value is None:
@@ -87,7 +87,7 @@ def _read_record(snapshot: Snapshot, name: str) -> tuple[Record | None, Kind, st
 
 
 def check_round(snapshot: Snapshot, family: Family, record: Record) -> str:
-    """What is wrong with the data file of a round; empty where nothing is."""
+    """The problem of the data file of a round; empty if it is whole."""
     problem = check_bytes(snapshot.storage, f"{family.path}/{record.file}", size=record.bytes, sha256=record.sha256)
     if problem is not None:
         return problem.text
@@ -107,8 +107,8 @@ def _check_rows(snapshot: Snapshot, record: Record, table: pa.Table) -> str:
         return f"holds {len(rows):,} rows, and its record says {record.rows:,} from row {record.first_row}"
     if (np.diff(rows) <= 0).any():
         return "its rows do not ascend: one may be there twice"
-    if rows[0] < 0 or rows[-1] >= snapshot.header.rows:
-        return f"labels rows up to {rows[-1]}, and the store has {snapshot.header.rows:,}"
+    if rows[0] < 0 or rows[-1] >= snapshot.layout.rows:
+        return f"labels rows up to {rows[-1]}, and the store has {snapshot.layout.rows:,}"
     if labels.min() < 0 or labels.max() >= (classes := len(snapshot.header.classes)):
         return f"has labels from {labels.min()} to {labels.max()}, and the store has {classes} classes"
     if set(table.column("round").to_pylist()) != {record.shard}:
@@ -117,7 +117,7 @@ def _check_rows(snapshot: Snapshot, record: Record, table: pa.Table) -> str:
 
 
 def round_of_data(snapshot: Snapshot, family: Family, number: int) -> Record | None:
-    """A record made from the one data file of round ``number`` that is whole; None where there is none, or several."""
+    """A record made from the one data file of round ``number`` that is whole; None if no file or several are."""
     made = []
     for name in snapshot.storage.list(family.path):
         if shard_of_data(name) != number:

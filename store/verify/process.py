@@ -1,8 +1,8 @@
-"""A place → what is wrong in the store there, whatever its files hold.
+"""A place → everything that is wrong in the store there, even if reading a file ends the process.
 
-A file that passes its hash was made by its writer, and who wrote a store that came from elsewhere is not known. So a
-store on disk is read in a process of its own: a file that ends that process is damage like any other, and the rest is
-checked by another process.
+A file with the right hash holds what its writer wrote, and a store that came from elsewhere may have any writer. So a
+store on disk is read in a child process: a file that ends that process is damage like any other, and another child
+checks the rest.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ ERRORS = {kind.__name__: kind for kind in (StoreMissingError, FormatError, Damag
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What a check of a whole store came to.
+    """The result of a check of a whole store.
 
     Attributes:
         findings: all of them, in the order of the store.
@@ -56,7 +56,7 @@ def verify_store(storage: Storage, *, tick: Tick = lambda *_: None) -> Verificat
         DamageError: the header and its copy are both unreadable.
     """
     header = readable_header(storage)
-    expected = len(Snapshot(storage, header).families()) * header.shards
+    expected = len(Snapshot(storage, header).families()) * header.layout.shards
     read: set[str] = set()
 
     def before(name: str) -> bool:
@@ -72,42 +72,42 @@ def verify_store(storage: Storage, *, tick: Tick = lambda *_: None) -> Verificat
 
 
 def _verify_in_children(root: str, before: Callable[[str], bool]) -> list[Finding]:
-    """The findings of a process that came to its end. Each one that a signal ended shows one more file that does so."""
+    """The findings of a process that finished. Each process that a signal ended shows one more file that does this."""
     fatal: list[Finding] = []
     while True:
-        with tempfile.TemporaryFile() as cries:
-            findings, reading, code = _verify_in_child(root, [finding.file for finding in fatal], before, cries)
+        with tempfile.TemporaryFile() as stderr_file:
+            findings, reading, code = _verify_in_child(root, [finding.file for finding in fatal], before, stderr_file)
             if findings is not None:
                 return findings + fatal
-            cries.seek(0)
-            said = cries.read().decode(errors="replace").strip()[-500:]
+            stderr_file.seek(0)
+            said = stderr_file.read().decode(errors="replace").strip()[-500:]
         if reading is None or code >= 0:
             raise StoreError(f"{root}: the process that checks it ended with {_how(code)}: {said}")
         fatal.append(_fatal(reading, _how(code)))
 
 
 def _verify_in_child(
-    root: str, skip: list[str], before: Callable[[str], bool], cries: IO[bytes]
+    root: str, skip: list[str], before: Callable[[str], bool], stderr_file: IO[bytes]
 ) -> tuple[list[Finding] | None, str | None, int]:
-    """Findings (None where the process did not come to its end), the file that it read last, and its exit status."""
+    """Findings (None if the process did not finish), the file that it read last, and its exit status."""
     command = [sys.executable, "-P", "-m", "store.verify.child"]
     findings: list[Finding] = []
     reading, said = None, -1
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=cries) as child:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr_file) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         try:
             child.stdin.write(json.dumps({"location": root, "skip": skip}).encode())
             child.stdin.close()
-            for what, value in _messages(child.stdout):
-                if what == "reading":
+            for kind, value in _messages(child.stdout):
+                if kind == "reading":
                     reading = value
                     before(value)
-                elif what == "finding":
+                elif kind == "finding":
                     findings.append(Finding(**{**value, "kind": Kind(value["kind"])}))
-                elif what == "error":
+                elif kind == "error":
                     raise ERRORS.get(value[0], StoreError)(value[1])
-                elif what == "done":
+                elif kind == "done":
                     said = value
         except BaseException:
             child.kill()
@@ -116,11 +116,11 @@ def _verify_in_child(
 
 
 def _messages(lines: Iterable[bytes]) -> Iterator[tuple[str, Any]]:
-    """What the child says: one JSON array a line. What a library prints there too is passed over."""
+    """The messages of the child: one JSON array a line. Lines that a library prints are passed over."""
     for line in lines:
         with contextlib.suppress(ValueError, TypeError):
-            what, value = json.loads(line)
-            yield what, value
+            kind, value = json.loads(line)
+            yield kind, value
 
 
 def _how(code: int) -> str:

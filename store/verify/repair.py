@@ -1,7 +1,7 @@
 """Findings → small files that are whole again, and no litter. Needs no model: nothing is computed here.
 
 A header or card comes back from its copy, a record from the manifest or from its data file, a manifest from the
-records. Data files are made again from what they were made of: that is `engine.labelling.repair`'s work.
+records. Data files are made again from their sources by `engine.labelling.repair`.
 """
 
 import dataclasses
@@ -12,12 +12,13 @@ from functools import partial
 import pyarrow as pa
 
 from store.errors import StoreError
-from store.families.kind import shard_statistics
+from store.families.kind import Cut
+from store.families.registry import kind_of, shard_statistics
 from store.format.family import CARD, MANIFEST, Family
 from store.format.findings import Finding, Kind
 from store.format.header import HEADER, parse_header
 from store.format.json_file import copy_name, from_json, to_json
-from store.format.names import GOLD, REJECTS
+from store.format.names import REJECTS
 from store.format.record import Record, record_of, shard_of_data
 from store.format.shard import read_shard
 from store.gold.calibration import calibration_of
@@ -60,7 +61,7 @@ def remove_litter(snapshot: Snapshot, findings: Iterable[Finding]) -> list[str]:
 def _may_be_needed(snapshot: Snapshot, litter: Finding) -> bool:
     """Whether the file is none to remove: its writer may have committed it after it was found.
 
-    A data file whose shard has no record stays: the next run commits it. So does what no writer of a store made.
+    A data file whose shard has no record stays: the next run commits it. So does a file that no writer of a store made.
     """
     if litter.family in ("", REJECTS):
         return False
@@ -82,7 +83,7 @@ def _files(findings: Iterable[Finding], family: str) -> list[str]:
 
 
 def _restore_twin(storage: Storage, name: str, main: str) -> bool:
-    """Restore a file that is kept twice from the other one; the first one holds where they differ."""
+    """Restore a file that is kept twice from its twin; the first one holds if they differ."""
     if name not in (main, copy_name(main)):
         return False
     try:
@@ -115,10 +116,12 @@ def _restore_record(snapshot: Snapshot, family: Family, name: str) -> bool:
 
 
 def _record_of_data(snapshot: Snapshot, family: Family, shard: int) -> Record | None:
-    """A record made from the one data file of ``shard`` whose name is that of its bytes; None where there is none."""
-    if family.path == GOLD:
+    """A record made from the only data file of ``shard`` that is named after its bytes; None if none or several are."""
+    if kind_of(family.path).cut is Cut.ROUNDS:
         return round_of_data(snapshot, family, shard)
-    first, stop = snapshot.shard_range(shard)
+    if shard >= snapshot.layout.shards:
+        return None
+    first, stop = snapshot.layout.range_of(shard)
     made = []
     for name in snapshot.storage.list(family.path):
         if shard_of_data(name) != shard:

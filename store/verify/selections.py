@@ -21,7 +21,7 @@ from store.verify.copies import check_twice
 
 
 def check_selections(snapshot: Snapshot, before: Callable[[str], bool]) -> Iterator[Finding]:
-    """Everything that is wrong with the selections: cards and copies, bits, what they were made from, and litter.
+    """Everything that is wrong with the selections: cards and copies, bits, sources and litter.
 
     Args:
         snapshot: the store.
@@ -49,7 +49,7 @@ def _is_card(snapshot: Snapshot, name: str, value: Value) -> bool:
 
 
 def _whole_card(snapshot: Snapshot, name: str) -> Card | None:
-    """The card, or else its copy; None where neither is right."""
+    """The card, or else its copy; None if neither is right."""
     for file in (card_name(name), copy_name(card_name(name))):
         value, _ = read_small(snapshot.storage, file)
         if value is not None and _is_card(snapshot, name, value):
@@ -67,7 +67,7 @@ def _check_sources(snapshot: Snapshot, card: Card) -> Iterator[Finding]:
     try:
         change = changed_source(snapshot, card.sources)
     except (DamageError, OSError):
-        return  # said where that family is checked
+        return  # the check of that family says so
     if change is not None:
         problem = f"{change}; select again under another name, and delete this one's files"
         yield _found(Kind.MISMATCH, card_name(card.name), problem)
@@ -78,7 +78,7 @@ def _found(kind: Kind, file: str, problem: str) -> Finding:
 
 
 def restore_card(snapshot: Snapshot, file: str) -> bool:
-    """Restore a card from its copy, or the copy from the card; False where there is nothing to restore, or from."""
+    """Restore a card from its copy, or the copy from the card; False if both are whole, or neither is."""
     for name in begun_selections(snapshot.storage):
         main, copy = card_name(name), copy_name(card_name(name))
         if file not in (main, copy):

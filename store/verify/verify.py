@@ -1,25 +1,30 @@
 """A store → everything that is wrong in it: every hash, row number and fingerprint, and whether families fit together.
 
 Small files first, then each data file that a record names: its size and hash before Arrow sees a byte of it. Reads
-everything and changes nothing. What it finds is a `store.format.findings.Finding` each.
+everything and changes nothing. Each problem is a `store.format.findings.Finding`.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 from store.errors import DamageError, StoreMissingError
+from store.families.registry import kind_of
 from store.families.rejects import check_rejects
 from store.format.findings import Finding, Kind
 from store.format.header import HEADER, Header, parse_header
 from store.format.json_file import copy_name, from_json
-from store.format.names import CORPUS, GOLD, REJECTS
+from store.format.names import CORPUS, LABELS, REJECTS
 from store.format.record import record_name
 from store.snapshot import Snapshot
 from store.storage import TEMPORARY, Storage
 from store.verify.copies import check_twice
 from store.verify.family import Check, FamilyCheck
 from store.verify.gold import check_gold
+from store.verify.labels import LabelSetCheck
 from store.verify.selections import check_selections
+
+_CHECKS: dict[str, type[FamilyCheck]] = {LABELS: LabelSetCheck}
+"""Of the kinds that have more to check than their files and rows."""
 
 
 def verify(storage: Storage, *, before: Check = lambda _: True) -> Iterator[Finding]:
@@ -35,16 +40,17 @@ def verify(storage: Storage, *, before: Check = lambda _: True) -> Iterator[Find
         DamageError: the header and its copy are both unreadable, so that nothing else can be judged.
     """
     yield from check_twice(storage, HEADER, "", lambda value: _is_header(storage, value))
-    snapshot = Snapshot(storage, readable_header(storage))
+    snapshot = Snapshot(storage, readable_header(storage)).memoised()
     yield from _check_rejects(snapshot, before)
-    checks = [FamilyCheck(snapshot, family) for family in snapshot.families() if family.path != GOLD]
+    laid_out = [family for family in snapshot.families() if kind_of(family.path).is_laid_out]
+    checks = [_CHECKS.get(kind_of(family.path).name, FamilyCheck)(snapshot, family) for family in laid_out]
     for check in checks:
         yield from check.findings(before)
     yield from check_gold(snapshot, before)
     yield from _check_corpus_first(checks)
     yield from check_selections(snapshot, before)
     for name in storage.list(TEMPORARY):
-        yield _litter("", f"{TEMPORARY}/{name}", "a writer is at work on it, or was killed")
+        yield _litter("", f"{TEMPORARY}/{name}", "a writer is still writing it, or was killed")
 
 
 def readable_header(storage: Storage) -> Header:
@@ -81,7 +87,7 @@ def _check_rejects(snapshot: Snapshot, before: Check) -> Iterator[Finding]:
 
 
 def _check_corpus_first(checks: list[FamilyCheck]) -> Iterator[Finding]:
-    """Tokens and labels are made of texts: where they are committed, the texts were."""
+    """Tokens and labels are made of texts: a shard of them is committed only after that of the corpus."""
     corpus, *others = checks
     committed: set[int] = set().union(*(check.records for check in others))
     for shard in sorted(committed - set(corpus.records)):

@@ -41,7 +41,7 @@ class Truth:
     """The same answers by numpy, from what the store was made of."""
 
     def __init__(self, made: Store, labels: int) -> None:
-        parts = [logits_of(labels, *made.shard_range(shard)) for shard in range(made.header.shards)]
+        parts = [logits_of(labels, *made.layout.range_of(shard)) for shard in range(made.header.shards)]
         logits = np.concatenate(parts)
         self.known = np.isfinite(logits).all(axis=1)
         derived = derive(np.where(self.known[:, None], logits, np.float16(0)))
@@ -143,7 +143,7 @@ def test_failed_and_truncated(rows: Store, truths: list[Truth]) -> None:
 def test_by_shard(rows: Store, truths: list[Truth]) -> None:
     truth = truths[0]
     for row in answer(rows, "by shard"):
-        first, stop = rows.shard_range(row["shard"])
+        first, stop = rows.layout.range_of(row["shard"])
         expected = truth.confidence[first:stop][truth.known[first:stop]].mean()
         assert row["mean"] == pytest.approx(expected, rel=1e-9)
 

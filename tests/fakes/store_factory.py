@@ -95,7 +95,7 @@ def add_corpus(
 ) -> None:
     classes = len(made.header.classes)
     for shard in range(made.header.shards) if shards is None else shards:
-        first, stop = made.shard_range(shard)
+        first, stop = made.layout.range_of(shard)
         rows = range(first, stop)
         batch = corpus_batch(
             first_row=first,
@@ -124,7 +124,7 @@ def add_labels(
     if logits is None:
         logits = random_logits(made.header.rows, len(made.header.classes), seed=seed, failed=failed)
     for shard in range(made.header.shards) if shards is None else shards:
-        first, stop = made.shard_range(shard)
+        first, stop = made.layout.range_of(shard)
         batch = label_batch(
             first_row=first,
             logits=logits[first:stop],
@@ -137,9 +137,8 @@ def add_labels(
 
 def repair_labels(made: Store, name: str, *, shard: int, seed: int) -> None:
     """Commit other logits for one shard, as the repair of a damaged shard on another machine does."""
-    family = made.label_set(name)
-    family.repairing = True
-    first, stop = made.shard_range(shard)
+    family = made.label_set(name).for_repair()
+    first, stop = made.layout.range_of(shard)
     batch = label_batch(
         first_row=first,
         logits=random_logits(made.header.rows, len(made.header.classes), seed=seed)[first:stop],
@@ -154,7 +153,7 @@ def add_tokens(made: Store, encoding: str) -> None:
     family.freeze_card({"encoding": encoding, "max_length": 8, "vocab_size": VOCABULARY})
     schema = tokens_schema(VOCABULARY)
     for shard in range(made.header.shards):
-        first, stop = made.shard_range(shard)
+        first, stop = made.layout.range_of(shard)
         rows = range(first, stop)
         columns = [list(rows), [token_ids(row) for row in rows], [row % 7 == 6 for row in rows]]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]

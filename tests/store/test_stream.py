@@ -32,7 +32,6 @@ from store_factory import (
 
 from store import Store
 from store.errors import DamageError, MismatchError, StoreMissingError
-from store.format.layout import shard_of
 from store.gold.add_round import Labelled, add_round
 from store.gold.fingerprint import fingerprints
 from store.rows.family_reader import failed_rows
@@ -611,7 +610,7 @@ def data_reads(storage: FaultyStorage) -> list[str]:
 def shards_of(made: Store, rows: Iterable[int]) -> set[str]:
     """The label files that hold ``rows``."""
     records = made.label_set("bert").records()
-    numbers = {shard_of(int(row), rows=made.header.rows, shards=made.header.shards) for row in rows}
+    numbers = {made.layout.shard_of(int(row)) for row in rows}
     return {f"labels/bert/{records[number].file}" for number in numbers}
 
 
@@ -712,7 +711,7 @@ def test_an_error_comes_where_its_window_begins(workers: int) -> None:
     made = write_header(rows=WINDOW + 4 * BLOCK_ROWS, shards=300)
     add_labels(made, "bert")
     first, second = (window.members for window in EpochOrder(made.header.rows, seed=0, epoch=0).windows())
-    begin, stop = made.shard_range(shard_of(int(second[0]), rows=made.header.rows, shards=300))
+    begin, stop = made.layout.range_of(made.layout.shard_of(int(second[0])))
     kept = first[(first < begin) | (first >= stop)]
     numbers = RowSet.of(np.concatenate([kept, second]), size=made.header.rows)
     freeze_selection(made, Selection(name="kept", rows=numbers, sources=fingerprints(made, ["labels/bert"])))

@@ -56,10 +56,10 @@ def weigh(store: Store, expression: str, *, labels: tuple[str, ...], select: str
     views_read(expression, None, ask=lambda sql: store.sql(sql, labels=labels[0]))  # refuses all but one expression
     query = f"SELECT row, CAST((\n{expression}\n) AS DOUBLE) AS weight FROM reviews"
     answer = store.sql(query, labels=labels[0])
-    weights = np.full(store.header.rows, np.nan)
+    weights = np.full(store.layout.rows, np.nan)
     weights[answer.column("row").to_numpy()] = answer.column("weight").to_numpy(zero_copy_only=False)
     chosen = chosen_rows(store, labels=labels, select=select)
-    trained = np.ones(store.header.rows, np.bool_) if chosen is None else chosen.has(np.arange(store.header.rows))
+    trained = np.ones(store.layout.rows, np.bool_) if chosen is None else chosen.has(np.arange(store.layout.rows))
     bad = np.flatnonzero(trained & ~(np.isfinite(weights) & (weights >= 0)))
     if len(bad):
         raise TrainingError(

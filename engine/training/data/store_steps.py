@@ -122,10 +122,7 @@ def complete_label_sets(store: Store, names: tuple[str, ...]) -> tuple[str, ...]
         raise TrainingError(f"--labels names a label set twice: {', '.join(names)}")
     chosen = tuple(store.one_label_set(name) for name in names or (None,))
     for name in chosen:
-        missing = store.label_set(name).missing()
-        if missing:
-            raise TrainingError(
-                f"the label set {name!r} of {store.location} lacks {len(missing)} of {store.header.shards} shards "
-                f"(the first is {missing[0]}); run its label command again to finish it"
-            )
+        family = store.label_set(name)
+        if missing := family.missing():
+            raise TrainingError(family.lacking(missing))
     return chosen

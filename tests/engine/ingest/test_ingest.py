@@ -7,8 +7,11 @@ import json
 import os
 import random
 import re
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,13 +22,14 @@ from hypothesis import strategies as st
 
 import store
 from engine.errors import InputError
-from engine.ingest.ingest import IngestConfig, check_inputs, ingest, rewrite_rejects
-from engine.ingest.input_file import see
+from engine.ingest.ingest import IngestConfig, check_inputs, finish_corpus, ingest, rewrite_rejects
+from engine.ingest.input_file import describe_input, see
 from engine.ingest.validate import Survey
 from engine.ingest.write_corpus import read_texts, write_corpus
 from engine.inputs.columns import ColumnNames
 from store import Store
 from store.errors import DamageError
+from store.format.json_file import to_json
 from store.storage import LocalStorage, MemoryStorage, Storage
 
 KNOWN = ["neg", "pos"]
@@ -248,7 +252,9 @@ def test_a_shard_that_is_not_written_is_refused_with_the_remedy(tmp_path: Path, 
     made = make(*three_files, storage=LocalStorage(tmp_path / "s.store"), shards=2)
     for name in ("00001.json", "manifest.json"):
         (tmp_path / "s.store" / "corpus" / name).unlink()
-    with pytest.raises(InputError, match="shard 1 of the corpus is not written; run the label command again"):
+    with pytest.raises(
+        InputError, match=r"corpus lacks 1 of \d shards \(the first is 1\); run its label command again"
+    ):
         read_texts(made, 1)
 
 
@@ -289,6 +295,79 @@ def test_other_or_missing_inputs_are_refused(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(InputError, match="needs its input .*, and it is not there"):
         check_inputs(made, [str(path)])
+
+
+def hashed_by(made: Store, inputs: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that `finish_corpus` hashed."""
+    hashed: list[str] = []
+
+    def describe(file: str) -> dict[str, Any]:
+        hashed.append(file)
+        return describe_input(file)
+
+    monkeypatch.setattr("engine.ingest.ingest.describe_input", describe)
+    assert finish_corpus(made.storage, inputs).header == made.header
+    return hashed
+
+
+def note_a_run(made: Store, started: str) -> None:
+    made.storage.put(f"runs/{started}-0123abcd.json", to_json({"started": started, "shards": []}))
+
+
+def test_the_inputs_of_a_complete_corpus_are_hashed_only_if_they_may_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "in.txt"
+    path.write_text("one\ntwo\n")
+    made = make(str(path))
+    given = (str(path),)
+    assert hashed_by(made, (), monkeypatch) == []
+    assert hashed_by(made, given, monkeypatch) == [str(path)]  # no run says since when the corpus is there
+    note_a_run(made, "20000101T000000Z")
+    assert hashed_by(made, given, monkeypatch) == [str(path)]  # touched after that run began
+    made.storage.remove_dead("runs/20000101T000000Z-0123abcd.json")
+    note_a_run(made, "29990101T000000Z")
+    made.storage.put("runs/notes.txt", b"of someone")
+    assert hashed_by(made, given, monkeypatch) == []
+    moved = str(shutil.copy(path, tmp_path / "moved.txt"))
+    assert hashed_by(made, (moved,), monkeypatch) == [moved]
+
+
+def test_an_input_of_another_size_is_refused_however_old_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "in.txt"
+    path.write_text("one\ntwo\n")
+    made = make(str(path))
+    note_a_run(made, "29990101T000000Z")
+    path.write_text("one\ntwo\nthree\n")
+    with pytest.raises(InputError, match="has changed since"):
+        finish_corpus(made.storage, [str(path)])
+
+
+@pytest.mark.parametrize("keeps_time", [False, True])
+def test_an_input_that_was_replaced_by_one_of_the_same_size_is_refused(tmp_path: Path, keeps_time: bool) -> None:
+    path, other = tmp_path / "in.txt", tmp_path / "other.txt"
+    path.write_text("one\ntwo\n")
+    other.write_text("one\nsix\n")
+    os.utime(other, (0, 0))
+    made = make(str(path))
+    note_a_run(made, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+    if keeps_time:
+        other.replace(path)  # as old as it was; only its status changes
+    else:
+        path.write_text(other.read_text())
+    with pytest.raises(InputError, match="has changed since"):
+        finish_corpus(made.storage, [str(path)])
+
+
+def test_the_inputs_of_an_incomplete_corpus_are_always_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "in.txt"
+    path.write_text("one\ntwo\n")
+    made = make(str(path), storage=LocalStorage(tmp_path / "s.store"), shards=2)
+    note_a_run(made, "29990101T000000Z")
+    for name in ("00001.json", "manifest.json"):
+        (tmp_path / "s.store" / "corpus" / name).unlink()
+    assert hashed_by(made, (str(path),), monkeypatch) == [str(path)]
+    assert made.corpus.is_sealed()
 
 
 def test_a_copy_of_an_input_under_another_name_is_the_same_input(tmp_path: Path) -> None:

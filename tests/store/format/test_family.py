@@ -320,8 +320,7 @@ def repairing(request: pytest.FixtureRequest, family: Family) -> Family:
     commit_all(family)
     if request.param == "sealed":
         family.seal()
-    family.repairing = True
-    return family
+    return family.for_repair()
 
 
 def held(family: Family) -> list[str]:
@@ -372,24 +371,24 @@ def test_the_tenth_generation_comes_after_the_ninth(repairing: Family) -> None:
 
 
 def test_a_repair_commits_what_was_not_committed(family: Family) -> None:
-    family.repairing = True
+    family = family.for_repair()
     assert family.commit(record(1, B)) is True
     assert family.storage.list(family.path) == ["00001.json"]
 
 
 def test_without_repair_the_last_generation_is_what_was_committed(repairing: Family) -> None:
     repairing.commit(record(1, B))
-    repairing.repairing = False
-    assert repairing.commit(record(1, B)) is False
+    plain = Family(repairing.storage, repairing.path, repairing.shards)
+    assert plain.commit(record(1, B)) is False
     with pytest.raises(
         MismatchError, match=f"shard 1 was committed with other bytes .{B[:16]}, this run made {A[:16]}"
     ):
-        repairing.commit(record(1, A))
+        plain.commit(record(1, A))
 
 
 def test_a_family_that_is_sealed_after_a_repair_lists_the_last_generation(family: Family) -> None:
     commit_all(family)
-    family.repairing = True
+    family = family.for_repair()
     family.commit(record(1, B))
     assert family.seal() is True
     assert [entry.sha256 for entry in family.listed()] == [A, B, A]
@@ -410,7 +409,7 @@ def test_a_repair_puts_its_record_in_place_of_one_of_other_bytes_that_was_cut_sh
     family: Family, generation: int, length: int
 ) -> None:
     commit_all(family)
-    family.repairing = True
+    family = family.for_repair()
     other = record(1, B) if generation else record(1, A)
     family.storage.put(f"{family.path}/{record_name(1, generation)}", bytes_of(other)[:length])
     assert family.commit(record(1, C)) is True
@@ -436,7 +435,7 @@ def test_a_lost_record_of_a_sealed_family_is_made_again(family: Family, sha256: 
     commit_all(family)
     family.seal()
     family.storage.remove_dead(f"{family.path}/00001.json")
-    family.repairing = True
+    family = family.for_repair()
     family.commit(record(1, sha256))
     assert held(family) == [A, sha256, A]
 

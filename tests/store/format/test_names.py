@@ -1,11 +1,7 @@
-"""Names, column types and the rule that cuts rows into shards."""
-
-import itertools
+"""Names and column types."""
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from store.errors import InvalidNameError
 from store.families.corpus import corpus_schema
@@ -13,39 +9,7 @@ from store.families.gold import gold_schema
 from store.families.labels import labels_schema
 from store.families.rejects import rejects_schema
 from store.families.tokens import tokens_schema
-from store.format.layout import shard_of, shard_range
 from store.format.names import RESERVED_COLUMNS, check_name
-
-sizes = st.integers(min_value=1, max_value=10**12)
-
-
-@settings(deadline=None)
-@given(rows=st.integers(0, 2_000), shards=st.integers(1, 100))
-def test_shards_tile_the_rows(rows: int, shards: int) -> None:
-    ranges = [shard_range(shard, rows=rows, shards=shards) for shard in range(shards)]
-    assert ranges[0][0] == 0
-    assert ranges[-1][1] == rows
-    assert all(end == start for (_, end), (start, _) in itertools.pairwise(ranges))
-    held = [end - start for start, end in ranges]
-    assert max(held) - min(held) <= 1
-
-
-@settings(deadline=None)
-@given(rows=sizes, shards=st.integers(1, 10**6), data=st.data())
-def test_shard_of_is_the_inverse_of_shard_range(rows: int, shards: int, data: st.DataObject) -> None:
-    row = data.draw(st.integers(0, rows - 1))
-    shard = shard_of(row, rows=rows, shards=shards)
-    start, end = shard_range(shard, rows=rows, shards=shards)
-    assert 0 <= shard < shards
-    assert start <= row < end
-
-
-@settings(deadline=None)
-@given(rows=st.integers(1, 500), shards=st.integers(1, 60))
-def test_every_row_of_a_shard_finds_its_shard(rows: int, shards: int) -> None:
-    found = [shard_of(row, rows=rows, shards=shards) for row in range(rows)]
-    ranges = (shard_range(shard, rows=rows, shards=shards) for shard in range(shards))
-    assert found == [shard for shard, (start, end) in enumerate(ranges) for _ in range(start, end)]
 
 
 @pytest.mark.parametrize("name", ["a", "0", "bert-base_uncased.v2", "a" * 64, "a..b"])
@@ -65,14 +29,8 @@ def test_token_ids_are_as_narrow_as_the_vocabulary_allows(vocabulary: int, type_
     assert tokens_schema(vocabulary).field("input_ids").type.value_type == type_
 
 
-def test_logits_are_half_floats_unless_asked_otherwise() -> None:
+def test_logits_are_half_floats() -> None:
     assert labels_schema(5).field("logits").type == pa.list_(pa.field("item", pa.float16(), nullable=False), 5)
-    assert labels_schema(5, logit=pa.float32()).field("logits").type.value_type == pa.float32()
-
-
-def test_a_float32_reading_changes_no_other_column() -> None:
-    stored, read = labels_schema(2), labels_schema(2, logit=pa.float32())
-    assert [field for field in stored if field.name != "logits"] == [field for field in read if field.name != "logits"]
 
 
 def test_extras_follow_the_corpus_columns_in_order() -> None:

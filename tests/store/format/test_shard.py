@@ -97,8 +97,10 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     return LocalStorage(tmp_path) if request.param == "local" else MemoryStorage()
 
 
-def written(storage: Storage, path: str = "labels/x", rows: int = 2 * BATCH_ROWS + 5) -> tuple[Family, Record]:
-    family = Family(storage, path, 1)
+def written(
+    storage: Storage, path: str = "labels/x", rows: int = 2 * BATCH_ROWS + 5, *, is_compressed: bool = False
+) -> tuple[Family, Record]:
+    family = Family(storage, path, 1, is_compressed=is_compressed)
     write_shard(family, 0, 100, [numbered(rows)], schema=SCHEMA, statistics={"n": rows})
     record = family.record(0)
     assert record is not None
@@ -141,8 +143,8 @@ def test_statistics_are_read_after_the_batches() -> None:
     assert family.records()[0].statistics == {"seen": 10}
 
 
-def test_only_the_corpus_is_compressed() -> None:
-    assert written(MemoryStorage(), "corpus")[1].bytes < written(MemoryStorage(), "labels/x")[1].bytes / 2
+def test_only_a_compressed_family_is_compressed() -> None:
+    assert written(MemoryStorage(), is_compressed=True)[1].bytes < written(MemoryStorage())[1].bytes / 2
 
 
 def test_other_bytes_are_refused_and_the_first_shard_stays(storage: Storage) -> None:
@@ -329,12 +331,12 @@ def test_a_disk_that_is_full_at_any_wait_commits_all_or_nothing(tmp_path: Path) 
 ROOM = """
 import resource, sys
 from store.errors import StoreFullError
-from store.format.family import Family
+from store.families.registry import kind_of
 from store.format.shard import write_shard
 from store.storage import LocalStorage
 sys.path[:0] = ["tests/store/format", "tests/fakes"]
 from test_shard import SCHEMA, numbered
-family = Family(LocalStorage(sys.argv[1]), sys.argv[2], 1)
+family = kind_of(sys.argv[2]).family(LocalStorage(sys.argv[1]), sys.argv[2], shards=1)
 table = numbered(30_000)
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 for room in (0, 100, 5_000, 30_000):
@@ -392,7 +394,7 @@ def test_a_shard_that_lost_its_data_file_is_repaired_with_equal_bytes(storage: S
     storage.remove_dead(f"{family.path}/{record.file}")
     with pytest.raises(DamageError, match="is missing"):
         read_shard(family, record)
-    family.repairing = True
+    family = family.for_repair()
     assert write_shard(family, 0, 100, [numbered(record.rows)], schema=SCHEMA, statistics={}) is False
     assert family.record(0) == record
     assert read_shard(family, record).equals(numbered(record.rows))
@@ -404,7 +406,7 @@ def test_a_damaged_shard_is_repaired_with_other_bytes(storage: Storage, sealed: 
     if sealed:
         family.seal()
     flip_bit(storage, f"{family.path}/{record.file}", 999)
-    family.repairing = True
+    family = family.for_repair()
     other = numbered(record.rows + 1).slice(1)
     assert write_shard(family, 0, 100, [other], schema=SCHEMA, statistics={}) is True
     repaired = family.records()[0]

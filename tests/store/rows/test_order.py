@@ -14,11 +14,10 @@ from store.rows.order import (
     WINDOW_ROWS,
     BlockPermutation,
     EpochOrder,
-    Rows,
     Window,
     whole_order,
 )
-from store.rows.row_set import RowSet
+from store.rows.row_set import RowNumbers, RowSet
 
 WINDOW = BLOCK_ROWS * WINDOW_BLOCKS
 keys = st.integers(0, 2**64 - 1)
@@ -27,11 +26,11 @@ sizes = st.integers(0, 3 * WINDOW) | st.sampled_from(
 )
 
 
-def joined(windows: Iterable[Window]) -> Rows:
+def joined(windows: Iterable[Window]) -> RowNumbers:
     return np.concatenate([np.empty(0, np.int64), *(window.members[window.order] for window in windows)])
 
 
-def order(rows: int, *, seed: int = 0, epoch: int = 0, chosen: RowSet | None = None) -> Rows:
+def order(rows: int, *, seed: int = 0, epoch: int = 0, chosen: RowSet | None = None) -> RowNumbers:
     return joined(EpochOrder(rows, seed=seed, epoch=epoch, chosen=chosen).windows())
 
 

@@ -301,7 +301,7 @@ def test_length(answer: Rows, truth: Truth) -> None:
 
 
 def of_shard(made: Store, truth: Truth, shard: int) -> np.ndarray:
-    first, stop = made.shard_range(shard)
+    first, stop = made.layout.range_of(shard)
     return truth.known & (truth.rows >= first) & (truth.rows < stop)
 
 

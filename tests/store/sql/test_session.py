@@ -114,7 +114,7 @@ def test_the_corpus_view_shows_what_was_written(made: Store, in_memory: bool) ->
             "class": None if label_of(row) is None else CLASSES[label_of(row) or 0],
             "n_chars": len(text_of(row)),
             "text_hash": text_hash(text_of(row)),
-            "shard": next(shard for shard in range(3) if row < made.shard_range(shard)[1]),
+            "shard": next(shard for shard in range(3) if row < made.layout.range_of(shard)[1]),
             "stars": extras["stars"][row],
             "Café": extras["Café"][row],
         }
@@ -129,7 +129,7 @@ def test_the_labels_view_shows_what_was_written(tmp_path: Path, in_memory: bool)
     rows = made.sql("SELECT * FROM labels ORDER BY row").to_pylist()
     for row, entry in enumerate(rows):
         assert (entry["row"], entry["label_set"], entry["n_tokens"]) == (row, "bert", row % 7)
-        assert entry["shard"] == next(shard for shard in range(3) if row < made.shard_range(shard)[1])
+        assert entry["shard"] == next(shard for shard in range(3) if row < made.layout.range_of(shard)[1])
         assert entry["truncated"] == (row % 5 == 0)
         if row == 7:
             assert entry["failure"] == "non-finite logits"
@@ -156,7 +156,7 @@ def test_derived_columns_can_be_computed_again_from_the_logits(made: Store) -> N
 @pytest.mark.parametrize(("rows", "shards"), [(50, 3), (7, 7), (3, 10), (100, 1), (17, 5)])
 def test_the_shard_column_is_the_shard_that_holds_the_row(rows: int, shards: int) -> None:
     made = make_store(rows=rows, shards=shards)
-    ranges = [made.shard_range(shard) for shard in range(shards)]
+    ranges = [made.layout.range_of(shard) for shard in range(shards)]
     expected = [shard for shard, (first, stop) in enumerate(ranges) for _ in range(first, stop)]
     for view in ("corpus", "labels", "reviews"):
         assert ask(made, f"SELECT shard FROM {view} ORDER BY row") == expected

@@ -37,7 +37,7 @@ from engine.labelling.repair import Repair, repair
 from engine.labelling.shard import Labeller, label_shard
 from store import Store
 from store.errors import DamageError, StoreMissingError
-from store.families.kind import shard_statistics
+from store.families.registry import shard_statistics
 from store.families.rejects import rejects_schema
 from store.format.family import MANIFEST
 from store.format.findings import Finding, Kind

@@ -1,0 +1,49 @@
+"""A label set → everything that is wrong in it: as in any family, and its card, tokens and calibrations besides."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from store.errors import DamageError
+from store.format.family import CARD
+from store.format.findings import Finding, Kind, Problem
+from store.format.json_file import Value, read_small
+from store.format.names import TOKENS
+from store.format.record import Record
+from store.gold.calibration import calibration_name, calibration_of, numbers_begun, parse_calibration
+from store.snapshot import Snapshot
+from store.verify.copies import check_twice
+from store.verify.family import FamilyCheck
+from store.verify.shard import check_alignment, check_shard
+
+
+class LabelSetCheck(FamilyCheck):
+    """The checks of one label set."""
+
+    def _check_card(self) -> Iterator[Finding]:
+        """The classes are the store's, and the encoding is that of the tokens that are kept."""
+        card, classes = self._card, self.snapshot.header.classes
+        if sorted(card.get("classes", classes)) != sorted(classes):
+            yield self._found(Kind.MISMATCH, CARD, f"has the classes {', '.join(card['classes'])}")
+        tokens, _ = read_small(self.snapshot.storage, f"{TOKENS}/{card.get('encoding')}/{CARD}")
+        if tokens is not None and tokens.get("encoding_sha256") != card.get("encoding_sha256"):
+            yield self._found(Kind.MISMATCH, CARD, f"has another fingerprint than {TOKENS}/{card['encoding']}/{CARD}")
+
+    def _shard_problem(self, record: Record) -> Problem | None:
+        problem = check_shard(self.snapshot, self.family, record)
+        return problem or check_alignment(self.snapshot, self.family, record, self._card)
+
+    def _check_side_files(self) -> Iterator[Finding]:
+        """The calibrations and their copies."""
+        for number in numbers_begun(self.snapshot.storage, self.family.path):
+            is_right = partial(_is_calibration, self.snapshot, self.family.name, number)
+            yield from check_twice(self.snapshot.storage, calibration_name(number), self.family.path, is_right)
+
+    def _is_side_file(self, name: str) -> bool:
+        return calibration_of(name) is not None
+
+
+def _is_calibration(snapshot: Snapshot, label_set: str, number: int, value: Value) -> bool:
+    try:
+        return parse_calibration(snapshot, label_set, value).number == number
+    except DamageError:
+        return False
