@@ -16,6 +16,7 @@ from engine.labelling.summary import LabelSummary, summarise
 from engine.progress import Tick, silent
 from store import Store
 from store.errors import StoreError
+from store.families.label_card import label_card
 from store.format.family import Family
 
 
@@ -49,16 +50,17 @@ def execute(
         worker: as in `engine.labelling.label.LabelConfig`.
         tick: told how far it is.
     """
-    store, card = work.store, work.labels.card()
+    store, card = work.store, label_card(work.labels)
     assert card is not None, "a label set is begun by freezing its card"
+    assert card.encoding is not None, "every version writes the encoding"
     store.storage.sweep()
-    about = {"command": "label", "label_set": work.labels.name, "devices": list(devices), "card": card}
+    about = {"command": "label", "label_set": work.labels.name, "devices": list(devices), "card": card.to_dict()}
     with take_notes(store.storage, about) as notes:
         progress = Progress(store, work.labels, notes, tick)
         _label(work, progress, _shards_to_do(work.labels, worker), devices)
         work.labels.seal()
         if work.keep_tokens:
-            store.tokens(card["encoding"]).seal()
+            store.tokens(card.encoding).seal()
         summary = summarise(store, work.labels, progress.reports, seconds=progress.seconds(), devices=devices)
         notes.finish(dataclasses.asdict(summary))
     return summary

@@ -8,8 +8,9 @@ import numpy.typing as npt
 import torch
 
 from engine.compute.backend import Workload
-from engine.compute.backends import PADDED, choose_backend
+from engine.compute.backends import choose_backend
 from engine.compute.encoder import is_out_of_memory
+from engine.compute.torch_backends import PADDED
 from engine.errors import TrainingError
 from engine.training.data.steps import Step
 from engine.training.loss import Loss, Targets
