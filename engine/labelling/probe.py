@@ -33,7 +33,7 @@ def probe(
         teacher: where it is.
         choices: of the user.
         device: ``cpu``, ``cuda`` or ``cuda:N``, on the machine where this runs.
-        corpus: how much is to be labelled.
+        corpus: its size.
         held: the card of the run that began the label set; None if this one begins it.
         threads: on a CPU, those of each worker.
         tick: told of progress.

@@ -66,7 +66,7 @@ class MicroBatches:
                     raise
                 tokens = int(_lengths(step)[part].sum())
                 raise TrainingError(
-                    f"the memory of {self._device} does not suffice for {len(part)} rows of {tokens:,} tokens; lower "
+                    f"{self._device} ran out of memory on {len(part)} rows of {tokens:,} tokens; lower "
                     f"--tokens-per-batch, which is {self._forward.budget:,}: that changes no step and no loss"
                 ) from None
 

@@ -33,6 +33,7 @@ class ReversedBackend(Backend):
     """A backend as another library would bring one: a class, and a line in the registry."""
 
     name = "reversed"
+
     def __init__(self, *, longest=512, off=0.0, precision="high", wanted=False):
         self.bounds = {"fp32": Bound(1e-2, 0)}
         self._longest = longest
