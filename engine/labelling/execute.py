@@ -16,6 +16,7 @@ from engine.labelling.summary import LabelSummary, summarise
 from engine.progress import Tick, silent
 from store import Store
 from store.errors import StoreError
+from store.families.label_card import label_card
 from store.format.family import Family
 
 
@@ -51,16 +52,17 @@ def execute(
     """
     store = work.store.memoised()
     labels = store.label_set(work.labels.name)
-    card = labels.card()
+    card = label_card(labels)
     assert card is not None, "a label set is begun by freezing its card"
+    assert card.encoding is not None, "every version writes the encoding"
     store.storage.sweep()
-    about = {"command": "label", "label_set": labels.name, "devices": list(devices), "card": card}
+    about = {"command": "label", "label_set": labels.name, "devices": list(devices), "card": card.to_dict()}
     with take_notes(store.storage, about) as notes:
         progress = Progress(store, labels, notes, tick)
         _label(work, progress, _shards_to_do(labels, worker), devices)
         labels.seal()
         if work.keep_tokens:
-            store.tokens(card["encoding"]).seal()
+            store.tokens(card.encoding).seal()
         summary = summarise(store, labels, progress.reports, seconds=progress.seconds(), devices=devices)
         notes.finish(dataclasses.asdict(summary))
     return summary

@@ -1,36 +1,30 @@
-"""One label run: make the store where there is none, load the teacher, label every shard that is missing."""
+"""One label run: make the store if it does not exist, load the teacher, label every shard that is missing."""
 
 import dataclasses
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
-import torch
-
-from engine.compute.attention import has_kernel
 from engine.compute.device import find_device, find_devices, warn_if_crowded, worker_threads
-from engine.compute.encoder import DTYPES
-from engine.compute.packed_model import COMPILED
 from engine.errors import InputError, LabellingError
 from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
 from engine.inputs.columns import ColumnNames
-from engine.labelling.card import Choices, find_path, freeze_card, make_card, settle
+from engine.labelling.card import Choices, freeze_card, make_card
 from engine.labelling.execute import Work, execute
-from engine.labelling.job import LabelJob, load_teacher
+from engine.labelling.job import LabelJob
+from engine.labelling.probe import probe_model
 from engine.labelling.summary import LabelSummary
-from engine.labelling.token_budget import Conditions, choose_budget, estimated_tokens
+from engine.labelling.token_budget import corpus_size
 from engine.models.classifier import Classifier
+from engine.models.teacher import TeacherSource, load_teacher
 from engine.progress import Tick, silent
 from store import Store
 from store.errors import MismatchError
+from store.families.label_card import LabelCard, label_card
 from store.format.header import is_store
 from store.format.names import check_name
 from store.snapshot import check_classes
 from store.storage import Storage, open_storage
 from store.store import open_store
-
-# Compiling takes tens of seconds in each worker, and makes up for that only in a run of minutes.
-_TOKENS_TO_COMPILE = 100_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +40,7 @@ class LabelConfig:
         classes: class names in order, for the corpus or for a teacher without names.
         shards: how many; needed only while there is no corpus.
         name: of the label set; from the model where None.
-        choices: maximum length, dtype, token budget and rows to check.
+        choices: maximum length, dtype, token budget, rows to check and backend.
         devices: one for each worker, as in `engine.compute.device.find_devices`.
         worker: (i, n): label only the shards whose number leaves i when divided by n, for n runs side by side.
         keep_tokens: whether token ids are stored too.
@@ -88,25 +82,25 @@ def label(config: LabelConfig, *, tick: Tick = silent) -> LabelSummary:
 
 def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], tick: Tick) -> Work:
     name = config.name or default_name(config.teacher)
-    held = _held_card(storage, name)
-    revision = config.revision or (held.get("revision") if held.get("model") == config.teacher else None)
-    model = load_teacher(config.teacher, revision=revision, classes=config.classes or held.get("classes"))
+    held = _held_card(storage, name) or LabelCard()
+    revision = config.revision or (held.revision if held.model == config.teacher else None)
+    classes = config.classes or (None if held.classes is None else tuple(held.classes))
+    model = load_teacher(TeacherSource(source=config.teacher, revision=revision, classes=classes))
     store = _open_or_make(storage, config, model, tick)
     labels = store.label_set(name)
     check_classes(store, model.classes, whose=model.source)
-    device = find_device(devices[0])
     threads = worker_threads(devices)
-    settled = settle(
-        labels.card(),
+    settings = probe_model(
+        model,
         config.choices,
-        device,
-        choose_budget=lambda dtype, max_length: choose_budget(
-            store, model, device, Conditions(dtype=dtype, longest=max_length, threads=threads), tick=tick
-        ),
+        find_device(devices[0]),
+        corpus_size(store),
+        held=label_card(labels),
+        threads=threads,
+        tick=tick,
     )
-    path = find_path(model, settled, compiled=_compiles(labels.card(), store, device, settled.dtype))
-    card = freeze_card(labels, make_card(model, settled, device, path=path, threads=threads), config.choices)
-    warn_if_crowded(devices, card["threads"])
+    card = freeze_card(labels, make_card(model, settings, threads=threads), config.choices)
+    warn_if_crowded(devices, card.threads or threads)
     job = LabelJob(
         store=config.store,
         label_set=name,
@@ -124,13 +118,6 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
     )
 
 
-def _compiles(held: dict[str, Any] | None, store: Store, device: torch.device, dtype: str | None) -> bool:
-    """Whether the teacher's layers are compiled: as the card says, else on a GPU where there is much to label."""
-    if held is not None:
-        return held.get("path") == COMPILED
-    return has_kernel(device, DTYPES[str(dtype)]) and estimated_tokens(store) >= _TOKENS_TO_COMPILE
-
-
 def _stays_here(devices: tuple[str, ...], storage: Storage) -> bool:
     """Whether this process labels: alone on the CPU. A GPU can hang or break, and gets a process that can be ended."""
     return len(devices) == 1 and (devices[0] == "cpu" or storage.address is None)
@@ -143,9 +130,9 @@ def default_name(teacher: str) -> str:
     return check_name(slug or "teacher", what="label set")
 
 
-def _held_card(storage: Storage, name: str) -> dict[str, Any]:
-    """What an earlier run of this label set froze; empty where there was none."""
-    return (open_store(storage).label_set(name).card() if is_store(storage) else None) or {}
+def _held_card(storage: Storage, name: str) -> LabelCard | None:
+    """The card that an earlier run of this label set froze; None if this is the first."""
+    return label_card(open_store(storage).label_set(name)) if is_store(storage) else None
 
 
 def _open_or_make(storage: Storage, config: LabelConfig, model: Classifier, tick: Tick) -> Store:

@@ -17,6 +17,7 @@ from engine.training.output.run_folder import RunFolder
 from engine.training.output.saved_model import Trained
 from engine.training.run import RunConfig, TrainingTask, locked_folder, run_training
 from store import Store
+from store.families.label_card import LabelCard, label_card
 from store.storage import Storage
 from store.store import open_store
 
@@ -97,13 +98,13 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> Trained:
 
 def _student(store: Store, config: DistillConfig, labels: tuple[str, ...]) -> Classifier:
     """The student with its initial weights; a plain configuration gets the tokenizer of the first teacher."""
-    card = store.label_set(labels[0]).card() or {}
+    card = label_card(store.label_set(labels[0])) or LabelCard()
     return load_start(
         config.student,
         classes=store.header.classes,
         revision=config.revision,
         seed=config.loop.seed,
-        tokenizer=(card.get("model"), card.get("revision")),
+        tokenizer=(card.model, card.revision),
     )
 
 
@@ -111,8 +112,8 @@ def _max_length(store: Store, student: Classifier, labels: tuple[str, ...], requ
     """Tokens a row: as requested, or as many as student and teachers all can use."""
     if requested is not None:
         return requested
-    lengths = [(store.label_set(name).card() or {}).get("max_length", student.longest) for name in labels]
-    return int(min(*lengths, student.longest))
+    cards = [label_card(store.label_set(name)) or LabelCard() for name in labels]
+    return min(student.longest, *(card.max_length or student.longest for card in cards))
 
 
 def _labelled_rows(config: DistillConfig, inputs: tuple[str, ...], classes: list[str]) -> Gold | None:

@@ -1,9 +1,10 @@
 """A label set → everything that is wrong in it: as in any family, and its card, tokens and calibrations besides."""
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 
 from store.errors import DamageError
+from store.families.label_card import LabelCard, parse_label_card
 from store.format.family import CARD
 from store.format.findings import Finding, Kind, Problem
 from store.format.json_file import Value, read_small
@@ -21,16 +22,29 @@ class LabelSetCheck(FamilyCheck):
 
     def _check_card(self) -> Iterator[Finding]:
         """The classes are the store's, and the encoding is that of the tokens that are kept."""
-        card, classes = self._card, self.snapshot.header.classes
-        if sorted(card.get("classes", classes)) != sorted(classes):
-            yield self._found(Kind.MISMATCH, CARD, f"has the classes {', '.join(card['classes'])}")
-        tokens, _ = read_small(self.snapshot.storage, f"{TOKENS}/{card.get('encoding')}/{CARD}")
-        if tokens is not None and tokens.get("encoding_sha256") != card.get("encoding_sha256"):
-            yield self._found(Kind.MISMATCH, CARD, f"has another fingerprint than {TOKENS}/{card['encoding']}/{CARD}")
+        try:
+            card = self._label_card
+        except DamageError as error:
+            yield self._found(Kind.DAMAGED, CARD, str(error))
+            return
+        classes = self.snapshot.header.classes
+        if card.classes is not None and sorted(card.classes) != sorted(classes):
+            yield self._found(Kind.MISMATCH, CARD, f"has the classes {', '.join(card.classes)}")
+        tokens, _ = read_small(self.snapshot.storage, f"{TOKENS}/{card.encoding}/{CARD}")
+        if tokens is not None and tokens.get("encoding_sha256") != card.encoding_sha256:
+            yield self._found(Kind.MISMATCH, CARD, f"has another fingerprint than {TOKENS}/{card.encoding}/{CARD}")
+
+    @cached_property
+    def _label_card(self) -> LabelCard:
+        return parse_label_card(self._card, place=CARD)
 
     def _shard_problem(self, record: Record) -> Problem | None:
         problem = check_shard(self.snapshot, self.family, record)
-        return problem or check_alignment(self.snapshot, self.family, record, self._card)
+        try:
+            card = self._label_card
+        except DamageError:
+            return problem  # said where the card is checked
+        return problem or check_alignment(self.snapshot, self.family, record, card)
 
     def _check_side_files(self) -> Iterator[Finding]:
         """The calibrations and their copies."""

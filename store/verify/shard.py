@@ -1,12 +1,11 @@
 """One data file against its record, the header and its neighbours: its problem, or None."""
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from store.errors import DamageError, StoreError
+from store.families.label_card import LabelCard
 from store.families.registry import kind_of, shard_statistics
 from store.format.family import Family
 from store.format.findings import Problem, damaged
@@ -25,10 +24,10 @@ def check_shard(snapshot: Snapshot, family: Family, record: Record) -> Problem |
     return problem or damaged(_check_rows(snapshot, family, record))
 
 
-def check_alignment(snapshot: Snapshot, labels: Family, record: Record, card: dict[str, Any]) -> Problem | None:
+def check_alignment(snapshot: Snapshot, labels: Family, record: Record, card: LabelCard) -> Problem | None:
     """The problem of a label shard that saw other tokens than those that are kept; None if it saw them, or none are."""
-    encoding = card.get("encoding")
-    if encoding not in snapshot.encodings():
+    encoding = card.encoding
+    if encoding is None or encoding not in snapshot.encodings():
         return None
     family = snapshot.tokens(encoding)
     try:
