@@ -1,7 +1,7 @@
-"""What a label run does with a shard, in a form that any process can open: the teacher, the store and the card."""
+"""A label job, which any process can open: the teacher, the store and the card."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -44,7 +44,7 @@ def load_teacher(source: str, *, revision: str | None, classes: Sequence[str] | 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelJob:
-    """The work of a label run.
+    """Labels shards of a store with a teacher; a `engine.labelling.runners.base.Job`.
 
     Attributes:
         store: where the store is; it has a corpus.
@@ -53,6 +53,7 @@ class LabelJob:
         revision: of the hub id.
         card: of the label set, as it is frozen: encoding, dtype, token budget, threads.
         keep_tokens: whether token ids are stored too.
+        model: the teacher, if this process has loaded it and checked it against the card. It is not pickled.
     """
 
     store: str | Storage
@@ -61,28 +62,18 @@ class LabelJob:
     revision: str | None
     card: dict[str, Any]
     keep_tokens: bool
+    model: Classifier | None = field(default=None, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "model": None}
 
     def open(self, device: str) -> Labeller:
-        """`load`, as every job is opened."""
-        return self.load(device)
-
-    def load(self, device: str) -> Labeller:
-        """Load the teacher on ``device``.
+        """Put the teacher on ``device``; load it first unless `model` is it.
 
         Raises:
-            MismatchError: the teacher or the device is not what the label set was begun with.
+            MismatchError: the teacher or the device is not that of the label set.
         """
-        model = load_teacher(self.teacher, revision=self.revision, classes=self.card["classes"])
-        target = find_device(device)
-        settled = settled_by(self.card)
-        path = find_path(model, settled, compiled=self.card["path"] == COMPILED)
-        now = make_card(model, settled, target, path=path, threads=self.card["threads"])
-        check_card(self.card, now, label_set=self.label_set)
-        return self.start(model, device)
-
-    def start(self, model: Classifier, device: str) -> Labeller:
-        """`load`, with the teacher that is loaded already and has been checked."""
-        target = find_device(device)
+        model, target = self.model or self._load_checked(device), find_device(device)
         if target.type == "cpu":
             torch.set_num_threads(self.card["threads"])
         else:
@@ -109,17 +100,25 @@ class LabelJob:
             path=self.card["path"],
         )
 
+    def _load_checked(self, device: str) -> Classifier:
+        model = load_teacher(self.teacher, revision=self.revision, classes=self.card["classes"])
+        settled = settled_by(self.card)
+        path = find_path(model, settled, compiled=self.card["path"] == COMPILED)
+        now = make_card(model, settled, find_device(device), path=path, threads=self.card["threads"])
+        check_card(self.card, now, label_set=self.label_set)
+        return model
+
 
 def labeller_of(store: Store, label_set: str, *, teacher: str | None = None) -> Labeller:
-    """What a label set was made with, loaded again as its card says.
+    """The labeller of a label set that exists, as its card says.
 
     Args:
         store: the store.
         label_set: its name.
-        teacher: where the teacher is now; where it was, if None.
+        teacher: where the teacher is now; from the card if None.
 
     Raises:
-        ModelError: the teacher is not there any more.
+        ModelError: the teacher does not exist any more.
         MismatchError: it is another one.
     """
     card = store.label_set(label_set).card()
@@ -133,4 +132,4 @@ def labeller_of(store: Store, label_set: str, *, teacher: str | None = None) -> 
         card=card,
         keep_tokens=False,
     )
-    return job.load("cpu" if card["device"] == "cpu" else "cuda")
+    return job.open("cpu" if card["device"] == "cpu" else "cuda")

@@ -15,8 +15,10 @@ from engine.errors import InputError, LabellingError
 from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
 from engine.inputs.columns import ColumnNames
 from engine.labelling.card import Choices, find_path, freeze_card, make_card, settle
-from engine.labelling.execute import Work, execute
+from engine.labelling.execute import execute
 from engine.labelling.job import LabelJob, load_teacher
+from engine.labelling.runners.base import Runner
+from engine.labelling.runners.choose import choose_runner
 from engine.labelling.summary import LabelSummary
 from engine.labelling.token_budget import Conditions, choose_budget, estimated_tokens
 from engine.models.classifier import Classifier
@@ -72,21 +74,29 @@ class LabelConfig:
             raise LabellingError(f"--worker is {self.worker[0]}/{self.worker[1]}; it must be from 0/n to n-1/n")
 
 
-def label(config: LabelConfig, *, tick: Tick = silent) -> LabelSummary:
+def label(config: LabelConfig, *, runner: Runner | None = None, tick: Tick = silent) -> LabelSummary:
     """Label a store with a teacher, from input files or from where an earlier run was stopped.
 
     Several runs may label the same store at the same time, on one machine or on many: a shard counts once.
+
+    Args:
+        config: what is labelled with what.
+        runner: carries out the work; chosen by the devices if None. Its devices count, not those of ``config``.
+        tick: called with rows done.
 
     Raises:
         EngineError, StoreError: something does not fit; nothing that was committed is changed.
         LabellingError: some shards could not be labelled; the others are.
     """
     storage = open_storage(config.store)
-    devices = find_devices(config.devices)
-    return execute(_prepare(config, storage, devices, tick), devices, worker=config.worker, tick=tick)
+    if runner is None:
+        shared = not isinstance(config.store, Storage)
+        runner = choose_runner(find_devices(config.devices), shared_store=shared)
+    store, job = _prepare(config, storage, runner.devices, tick)
+    return execute(store, job, runner, worker=config.worker, tick=tick)
 
 
-def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], tick: Tick) -> Work:
+def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], tick: Tick) -> tuple[Store, LabelJob]:
     name = config.name or default_name(config.teacher)
     held = _held_card(storage, name)
     revision = config.revision or (held.get("revision") if held.get("model") == config.teacher else None)
@@ -114,14 +124,9 @@ def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], ti
         revision=revision,
         card=card,
         keep_tokens=config.keep_tokens,
+        model=model,
     )
-    return Work(
-        store=store,
-        labels=labels,
-        job=job,
-        start=job.start(model, devices[0]) if _stays_here(devices, config.store) else None,
-        keep_tokens=config.keep_tokens,
-    )
+    return store, job
 
 
 def _compiles(held: dict[str, Any] | None, store: Store, device: torch.device, dtype: str | None) -> bool:
@@ -129,11 +134,6 @@ def _compiles(held: dict[str, Any] | None, store: Store, device: torch.device, d
     if held is not None:
         return held.get("path") == COMPILED
     return has_kernel(device, DTYPES[str(dtype)]) and estimated_tokens(store) >= _TOKENS_TO_COMPILE
-
-
-def _stays_here(devices: tuple[str, ...], place: str | Storage) -> bool:
-    """Whether this process labels: alone on the CPU. A GPU can hang or break, and gets a process that can be ended."""
-    return len(devices) == 1 and (devices[0] == "cpu" or isinstance(place, Storage))
 
 
 def default_name(teacher: str) -> str:
