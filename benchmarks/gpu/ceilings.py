@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from benchmarks.harness.made_models import Shape
-from engine.compute.encoder import DTYPES
+from engine.compute.device import DTYPES
 
 _TIMES = 5
 

@@ -18,7 +18,7 @@ from benchmarks.harness.made_texts import LENGTHS, LONGEST, made_words, write_ma
 from benchmarks.harness.rounds import compare, run_rounds
 from benchmarks.labelling import peers
 from benchmarks.labelling.relabelling import label_again, stored_lengths, stored_logits
-from engine.labelling.parity_check import BOUNDS
+from engine.compute.backend import BOUNDS
 from engine.labelling.summary import LabelSummary
 
 OURS = "engine"

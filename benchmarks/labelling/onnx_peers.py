@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from benchmarks.labelling.peers import Logits, Peer, load
-from engine.compute.encoder import CPU_BUDGET
+from engine.compute.device import CPU_BUDGET
 from engine.tokens.batches import pad, plan, restore
 from engine.tokens.encoding import Encoding
 

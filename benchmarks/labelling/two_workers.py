@@ -20,6 +20,7 @@ from benchmarks.labelling.relabelling import NAME, forget, let_workers_import
 from engine.labelling.execute import execute
 from engine.labelling.job import LabelJob
 from engine.labelling.runners.local_processes import LocalProcesses
+from store.families.label_card import label_card
 
 if TYPE_CHECKING:
     from engine.labelling.runners.base import ShardSteps
@@ -116,7 +117,7 @@ def _label(model: Path, file: Path, place: Path, *, devices: tuple[str, ...], sh
     )
     engine.label(begin)  # makes the corpus and freezes the card, and has no shard to label
     made = store.open(place)
-    card = made.label_set(NAME).card()
+    card = label_card(made.label_set(NAME))
     assert card is not None, "the run above has begun the label set"
     job = LabelJob(store=str(place), label_set=NAME, teacher=str(model), revision=None, card=card, keep_tokens=True)
     marks = place.with_name(f"marks-{time.monotonic_ns()}")

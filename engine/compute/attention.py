@@ -1,6 +1,6 @@
 """Attention inside the rows of a packed sequence, as transformers' models call it and as our own layers do.
 
-A GPU has a kernel for rows of different lengths in 16 bits; elsewhere rows of equal length are computed together.
+A GPU has a kernel for rows of different lengths in 16 bits; other devices compute rows of equal length together.
 """
 
 from collections.abc import Iterator
@@ -13,27 +13,27 @@ from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
-from engine.compute.packing import Packing, Run
+from engine.compute.packing import EqualRows, PackedRows
 
-PACKED = "engine_packed"
+ATTENTION = "engine_packed"
 """The name of the attention function among those of transformers."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows:
-    """Where the rows of a packed sequence are, on its device.
+class DeviceRows:
+    """Where the rows of a packed batch are, on its device.
 
     Attributes:
-        bounds: (rows + 1,) int32, as in `Packing`.
-        firsts: (rows,) int64, as in `Packing`.
-        runs: rows of equal length that lie side by side.
-        longest: tokens that a row has at most.
+        bounds: (rows + 1,) int32, as in `PackedRows`.
+        firsts: (rows,) int64, as in `PackedRows`.
+        blocks: rows of equal length that lie side by side.
+        longest: tokens of the longest row.
         kernel: whether the kernel for rows of different lengths is used.
     """
 
     bounds: Tensor
     firsts: Tensor
-    runs: tuple[Run, ...]
+    blocks: tuple[EqualRows, ...]
     longest: int
     kernel: bool
 
@@ -45,20 +45,20 @@ def has_kernel(device: torch.device, dtype: torch.dtype) -> bool:
     return torch.cuda.get_device_capability(device) >= (8, 0)
 
 
-def rows_of(packing: Packing, device: torch.device, *, kernel: bool, longest: int | None = None) -> Rows:
-    """`Rows` of a packing.
+def on_device(packed: PackedRows, device: torch.device, *, kernel: bool, longest: int | None = None) -> DeviceRows:
+    """Copy the bounds of a packed batch to the device.
 
     Args:
-        packing: the batch.
-        device: where it is computed.
-        kernel: as in `Rows`.
+        packed: the batch.
+        device: that computes it.
+        kernel: as in `DeviceRows`.
         longest: a bound that stays the same from batch to batch, so that a compiled model does too.
     """
-    return Rows(
-        bounds=torch.from_numpy(packing.bounds).to(device, non_blocking=True),
-        firsts=torch.from_numpy(packing.firsts).to(device, non_blocking=True),
-        runs=packing.runs,
-        longest=packing.longest if longest is None else longest,
+    return DeviceRows(
+        bounds=torch.from_numpy(packed.bounds).to(device, non_blocking=True),
+        firsts=torch.from_numpy(packed.firsts).to(device, non_blocking=True),
+        blocks=packed.blocks,
+        longest=packed.longest if longest is None else longest,
         kernel=kernel,
     )
 
@@ -67,7 +67,7 @@ def attend(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    rows: Rows,
+    rows: DeviceRows,
     *,
     scale: float | None = None,
     dropout: float = 0.0,
@@ -80,8 +80,8 @@ def attend(
         key: like ``query``.
         value: like ``query``.
         rows: where they are.
-        scale: of the products; 1 / √width where None.
-        dropout: of the weights; none where the kernel is used, which knows none.
+        scale: of the products; 1 / √width if None.
+        dropout: of the weights; ignored by the kernel, which has none.
         window: tokens less than this far apart attend to each other; None for all.
 
     Returns:
@@ -96,19 +96,19 @@ def attend(
         return packed
     parts = [
         scaled_dot_product_attention(
-            _rectangle(query, run),
-            _rectangle(key, run),
-            _rectangle(value, run),
-            attn_mask=_band(run.length, window, query.device),
+            _rectangle(query, block),
+            _rectangle(key, block),
+            _rectangle(value, block),
+            attn_mask=_band(block.length, window, query.device),
             dropout_p=dropout,
             scale=scale,
         )
-        for run in rows.runs
+        for block in rows.blocks
     ]
     return _joined([part.transpose(1, 2).flatten(0, 1) for part in parts], len(query))
 
 
-def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: Rows, *, dropout: float = 0.0) -> Tensor:
+def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: DeviceRows, *, dropout: float = 0.0) -> Tensor:
     """The first token of each row attends to the tokens of its row.
 
     Args:
@@ -128,28 +128,31 @@ def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: Rows, *, dropo
         return packed
     parts = [
         scaled_dot_product_attention(
-            query[first : first + run.rows, :, None], _rectangle(key, run), _rectangle(value, run), dropout_p=dropout
+            query[first : first + block.rows, :, None],
+            _rectangle(key, block),
+            _rectangle(value, block),
+            dropout_p=dropout,
         )
-        for first, run in _numbered(rows.runs)
+        for first, block in _numbered(rows.blocks)
     ]
     return _joined([part[:, :, 0] for part in parts], len(query))
 
 
-def _numbered(runs: tuple[Run, ...]) -> Iterator[tuple[int, Run]]:
-    """Each run with the number of its first row."""
+def _numbered(blocks: tuple[EqualRows, ...]) -> Iterator[tuple[int, EqualRows]]:
+    """Each block with the number of its first row."""
     first = 0
-    for run in runs:
-        yield first, run
-        first += run.rows
+    for block in blocks:
+        yield first, block
+        first += block.rows
 
 
-def _rectangle(packed: Tensor, run: Run) -> Tensor:
-    """(rows, heads, length, width) of a run."""
-    return packed[run.begin : run.stop].view(run.rows, run.length, *packed.shape[1:]).transpose(1, 2)
+def _rectangle(packed: Tensor, block: EqualRows) -> Tensor:
+    """(rows, heads, length, width) of a block."""
+    return packed[block.begin : block.stop].view(block.rows, block.length, *packed.shape[1:]).transpose(1, 2)
 
 
 def _band(length: int, window: int | None, device: torch.device) -> Tensor | None:
-    """(length, length) true where tokens are less than ``window`` apart; None where all are."""
+    """(length, length) true if two tokens are less than ``window`` apart; None if all are."""
     if window is None or length <= window:
         return None
     return torch.ones(length, length, dtype=torch.bool, device=device).triu(1 - window).tril(window - 1)
@@ -170,16 +173,16 @@ def _packed_attention(
     value: Tensor,
     _attention_mask: None,
     *,
-    packed_rows: Rows,
+    packed_rows: DeviceRows,
     scaling: float | None = None,
     dropout: float = 0.0,
     sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """What transformers' models call: (1, heads, tokens, width) → (1, tokens, heads, width)."""
+    """Attention as transformers' models call it: (1, heads, tokens, width) → (1, tokens, heads, width)."""
     query, key, value = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
     packed = attend(query, key, value, packed_rows, scale=scaling, dropout=dropout, window=sliding_window)
     return packed[None], None
 
 
-AttentionInterface.register(PACKED, _packed_attention)
+AttentionInterface.register(ATTENTION, _packed_attention)

@@ -1,4 +1,4 @@
-"""What a device can do at most: the speed of one large matrix product, measured."""
+"""A device → the speed of one large matrix product on it, measured: an upper bound for a model."""
 
 import time
 from functools import cache
@@ -16,7 +16,7 @@ def measure_ceiling(device: torch.device, dtype: torch.dtype) -> float:
     """Floating-point operations a second of a square product; the best of a few. Measured once a process.
 
     Args:
-        device: which one; a CPU with the threads that torch has now.
+        device: the device; a CPU computes with the threads that torch has now.
         dtype: of the factors.
     """
     size = _SIZE[device.type]

@@ -1,4 +1,4 @@
-"""The name of a device → the device, where it is there."""
+"""The name of a device → the device, if this machine has it; dtypes and defaults by device."""
 
 import logging
 import os
@@ -8,9 +8,24 @@ import torch
 
 from engine.errors import LabellingError, ModelError
 
+_log = logging.getLogger("engine.labelling")
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+CPU_BUDGET = 2048
+CUDA_BUDGET = 65_536
+
+
+def default_dtype(device: torch.device) -> str:
+    """fp32 on a CPU, where 16 bits are no faster; fp16 on CUDA."""
+    return "fp16" if device.type == "cuda" else "fp32"
+
+
+def default_budget(device: torch.device) -> int:
+    """Tokens a batch. Larger batches are slower on a CPU (they do not fit into its cache)."""
+    return CUDA_BUDGET if device.type == "cuda" else CPU_BUDGET
+
 
 def best_device() -> torch.device:
-    """A CUDA device where there is one, else the CPU."""
+    """CUDA if available, otherwise the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -18,15 +33,12 @@ def find_device(name: str) -> torch.device:
     """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` names.
 
     Raises:
-        ModelError: it is not there.
+        ModelError: this machine does not have it.
     """
     device = best_device() if name == "auto" else torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ModelError(f"--devices is {name}, and there are {torch.cuda.device_count()} CUDA devices here")
+        raise ModelError(f"--devices is {name}, and this machine has {torch.cuda.device_count()} CUDA devices")
     return device
-
-
-_log = logging.getLogger("engine.labelling")
 
 
 def device_kind(device: torch.device) -> str:
@@ -38,12 +50,12 @@ def find_devices(names: Sequence[str]) -> tuple[str, ...]:
     """The devices that the user means, by name.
 
     Args:
-        names: ``cpu``, ``cuda`` or ``cuda:N``, each as often as it is to have workers; or ``auto`` alone, which is
-            every CUDA device of the first one's kind, or one CPU worker where there is none.
+        names: ``cpu``, ``cuda`` or ``cuda:N``, once for each worker; or ``auto`` alone: every CUDA device of the first
+            one's kind, or one CPU worker if this machine has no CUDA device.
 
     Raises:
         LabellingError: no name is given, ``auto`` is not alone, or the devices are of two kinds.
-        ModelError: a device is not there.
+        ModelError: this machine does not have a device.
     """
     if not names or ("auto" in names and len(names) > 1):
         raise LabellingError(f"--devices is {','.join(names)!r}; name devices with commas between them, or auto alone")
@@ -76,7 +88,7 @@ def worker_threads(devices: Sequence[str]) -> int:
 
 
 def warn_if_crowded(devices: Sequence[str], threads: int) -> None:
-    """Say so where the threads that a label set was begun with are too many for so many workers."""
+    """Warn if the threads that a label set was begun with are too many for so many workers."""
     on_cpu, cores = sum(name == "cpu" for name in devices), os.cpu_count() or 1
     if threads > 1 and on_cpu > 1 and threads * on_cpu > cores:
         _log.warning(

@@ -1,5 +1,6 @@
-"""Rows of token ids → their logits on a device, packed or padded. What labelling, evaluation and training share."""
+"""Rows of token ids → their logits by torch, packed or padded. What labelling, evaluation and training share."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,74 +8,102 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from engine.compute.attention import has_kernel, rows_of
+from engine.compute.attention import has_kernel, on_device
+from engine.compute.backend import Forward
 from engine.compute.linear import use_products
-from engine.compute.packed_model import COMPILED, FUSED, PADDED, PackedModel
+from engine.compute.packed_model import PackedModel
 from engine.compute.packing import fill, pack
-from engine.models.layers import shared_copy
-from engine.tokens.batches import Plan, pad, plan, plan_packed, waste
+from engine.models.layers import shared_copy, stack_name
+from engine.tokens.batches import Plan, pad, plan_packed
 from engine.tokens.tokens import Tokens
 
-Rows = npt.NDArray[np.int64]
 
-
-class Forward:
-    """A classifier's forward pass.
+class PaddedForward(Forward):
+    """Rows in rectangles, padded to the longest row of a batch, through the model's own layers.
 
     Args:
         module: the classifier, on its device and in its dtype.
-        path: how it computes, as `engine.compute.packed_model.choose_path` found.
-        budget: tokens a batch.
-        longest: tokens of a row at most.
+        budget: tokens a batch, padding included.
 
     Attributes:
-        module: what computes batches: ``module``, or its packed twin.
-        budget: tokens a batch.
-        fits: tokens for which memory suffices, as far as is known; batches are not filled up beyond.
+        module: what computes batches: ``module``, with faster matrix products if it is not trained.
     """
 
-    def __init__(self, module: Any, *, path: str, budget: int, longest: int) -> None:
-        self.budget = self.fits = budget
+    def __init__(self, module: Any, *, budget: int) -> None:
+        super().__init__(budget=budget)
+        self.module: Any = module
+        if not module.training:
+            self.module = shared_copy(module)
+            use_products(self.module)
+
+    def __call__(self, tokens: Tokens, rows: npt.NDArray[np.int64]) -> Tensor:
+        """(rows, classes) logits on the device, of chosen rows."""
+        return padded_logits(self.module, tokens, rows)
+
+    def on_layer(self, call: Callable[[], None]) -> None:
+        """Let ``call`` be called before each layer, because a batch may take long."""
+        _before_layers(self.module, call)
+
+
+class PackedForward(Forward):
+    """Rows one after the other, without padding between them.
+
+    Args:
+        module: the classifier, on its device and in its dtype.
+        fused: whether its layers are replaced by `FusedLayer`.
+        compiled: whether these are compiled.
+        budget: tokens a batch.
+        longest: tokens of the longest row.
+
+    Attributes:
+        module: what computes batches: the packed twin of ``module``.
+    """
+
+    def __init__(self, module: Any, *, fused: bool, compiled: bool = False, budget: int, longest: int) -> None:
+        super().__init__(budget=budget)
         self._longest = longest
         self._padded = module
-        fused = path in (FUSED, COMPILED)
-        self._packed = None if path == PADDED else PackedModel(module, fused=fused, compiled=path == COMPILED)
-        self.module: Any = _quick(module) if self._packed is None else self._packed.module
-        self._kernel = self._packed is not None and _fits_kernel(module)
-        self._is_filled = self._kernel and not module.training  # what is trained is not compiled
-
-    @property
-    def has_attention_dropout(self) -> bool:
-        """Whether attention weights are dropped in training: the kernel for rows of different lengths cannot."""
-        return not self._kernel
+        self._packed = PackedModel(module, fused=fused, compiled=compiled)
+        self.module: Any = self._packed.module
+        self._kernel = _fits_kernel(module)
+        self._is_filled = self._kernel and not module.training  # models in training are not compiled
+        self.has_attention_dropout = not self._kernel  # the kernel for rows of different lengths has none
 
     def plan(self, lengths: npt.NDArray[np.int64]) -> Plan:
         """Cut rows into batches."""
-        if self._packed is None:
-            return plan(lengths, budget=self.budget)
         return plan_packed(np.maximum(lengths, 1), budget=self.budget)
 
     def computed_tokens(self, batches: Plan, lengths: npt.NDArray[np.int64]) -> int:
-        """Tokens that ``batches`` compute, padding included."""
-        if self._packed is None:
-            return waste(batches, lengths).padded
+        """Tokens that ``batches`` compute, those that fill a batch up included."""
         return sum(self._size(batch, int(lengths[batch].sum())) for batch in batches)
 
-    def _size(self, rows: Rows, tokens: int) -> int:
-        """Tokens of a packed batch, filled up. Where memory was short, a row alone is not: it shall have a chance."""
+    def _size(self, rows: npt.NDArray[np.int64], tokens: int) -> int:
+        """Tokens of a packed batch, filled up.
+
+        After memory ran out batches are filled up less, and a single row is not filled up at all: its last chance.
+        """
         is_last_chance = len(rows) == 1 and self.fits < self.budget
         return max(tokens, self.fits) if self._is_filled and not is_last_chance else tokens
 
-    def __call__(self, tokens: Tokens, rows: Rows) -> Tensor:
+    def __call__(self, tokens: Tokens, rows: npt.NDArray[np.int64]) -> Tensor:
         """(rows, classes) logits on the device, of chosen rows."""
-        if self._packed is None or (tokens.offsets[rows + 1] == tokens.offsets[rows]).any():
-            return padded_logits(self._padded if self._packed else self.module, tokens, rows)
-        packing = pack(tokens.ids, tokens.offsets, rows)
+        if (tokens.offsets[rows + 1] == tokens.offsets[rows]).any():
+            return padded_logits(self._padded, tokens, rows)
+        packed = pack(tokens.ids, tokens.offsets, rows)
         if self._is_filled:  # one shape for all batches
-            packing = fill(packing, tokens=self._size(rows, len(packing.ids)), rows=packing.rows)
+            packed = fill(packed, tokens=self._size(rows, len(packed.ids)), rows=packed.rows)
         longest = self._longest if self._kernel else None
-        placed = rows_of(packing, self._padded.device, kernel=self._kernel, longest=longest)
-        return self._packed(packing, placed)
+        return self._packed(packed, on_device(packed, self._padded.device, kernel=self._kernel, longest=longest))
+
+    def on_layer(self, call: Callable[[], None]) -> None:
+        """Let ``call`` be called before each layer, because a batch may take long."""
+        _before_layers(self.module, call)
+
+
+def _before_layers(module: Any, call: Callable[[], None]) -> None:
+    name = stack_name(module)
+    for layer in module.get_submodule(name) if name else []:
+        layer.register_forward_pre_hook(lambda *_: call())
 
 
 def _fits_kernel(module: Any) -> bool:
@@ -87,17 +116,8 @@ def _fits_kernel(module: Any) -> bool:
     return has_kernel(module.device, dtype) and width % 8 == 0 and width <= 256
 
 
-def _quick(module: Any) -> Any:
-    """The same module for padded rows, with quicker products where it is not trained."""
-    if module.training:
-        return module
-    quick = shared_copy(module)
-    use_products(quick)
-    return quick
-
-
-def padded_logits(module: Any, tokens: Tokens, rows: Rows) -> Tensor:
-    """(rows, classes) logits of ``module`` in one rectangle; without a mask where nothing is padded."""
+def padded_logits(module: Any, tokens: Tokens, rows: npt.NDArray[np.int64]) -> Tensor:
+    """(rows, classes) logits of ``module`` in one rectangle; without a mask if nothing is padded."""
     ids, real = pad(tokens.ids, tokens.offsets, rows, pad_id=module.config.pad_token_id)
     real[:, 0] = True  # a row of no tokens is computed as one of padding, whatever is beside it
     mask = None if real.all() else torch.from_numpy(real.astype(np.int64)).to(module.device)

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, layer_norm
 from transformers.activations import GELUActivation
 
-from engine.compute.attention import Rows, attend, attend_first
+from engine.compute.attention import DeviceRows, attend, attend_first
 from engine.compute.linear import packed, product, product_gelu
 
 _log = logging.getLogger(__name__)
 
 
-class Weights(NamedTuple):
+class LayerWeights(NamedTuple):
     """A layer's parameters; (outputs, inputs) and (outputs,).
 
     ``mixed`` gives query, key and value of all tokens; in the last layer key and value alone, and ``query`` the query
@@ -44,14 +44,14 @@ class Weights(NamedTuple):
 
 
 class Form(NamedTuple):
-    """What is the same for all layers of a model.
+    """Settings that all layers of a model share.
 
     Attributes:
         heads: of the attention.
         eps: of the norms.
         act: between the two products of the feed-forward part; None for GELU by the error function.
-        dropout: of what the attention and the feed-forward part give; 0 in inference.
-        attention_dropout: of the attention's weights; likewise.
+        dropout: of the outputs of attention and feed-forward part; 0 in inference.
+        attention_dropout: of the attention's weights; 0 in inference.
     """
 
     heads: int
@@ -67,8 +67,8 @@ class FusedLayer(nn.Module):
     Args:
         layer: of transformers; it must have the parts of a `BertLayer`.
         first_only: whether its output is (rows, 1, hidden), of the first token of each row.
-        compiled: whether it is compiled; for a GPU, where all batches have as many tokens.
-        trained: whether its parameters are trained, so that they are taken as they are at each pass.
+        compiled: whether it is compiled; for a GPU, whose batches all have the same number of tokens.
+        trained: whether its parameters are trained; they are read anew at each pass then.
 
     Raises:
         AttributeError: it has other parts.
@@ -84,7 +84,7 @@ class FusedLayer(nn.Module):
         compute = first_tokens if first_only else all_tokens
         self._compute = _compiled(compute) if compiled and self._form.act is None else compute
 
-    def forward(self, hidden: Tensor, *_: Any, packed_rows: Rows, **__: Any) -> Tensor:
+    def forward(self, hidden: Tensor, *_: Any, packed_rows: DeviceRows, **__: Any) -> Tensor:
         """(1, tokens, hidden) → the same, or (rows, 1, hidden)."""
         if self._weights is not None:
             output = self._compute(hidden[0], self._weights, packed_rows, self._form)
@@ -102,11 +102,11 @@ class FusedLayer(nn.Module):
         )
 
 
-def _weights(layer: Any, *, first_only: bool, kept: Callable[[Tensor], Tensor]) -> Weights:
+def _weights(layer: Any, *, first_only: bool, kept: Callable[[Tensor], Tensor]) -> LayerWeights:
     """The parameters of ``layer``; ``kept`` says how those of large products are held."""
     own, out, up, down = layer.attention.self, layer.attention.output, layer.intermediate.dense, layer.output
     parts = [own.key, own.value] if first_only else [own.query, own.key, own.value]
-    return Weights(
+    return LayerWeights(
         query=kept(own.query.weight) if first_only else None,
         query_bias=own.query.bias if first_only else None,
         mixed=kept(torch.cat([part.weight for part in parts])),
@@ -133,14 +133,14 @@ def _form(layer: Any) -> Form:
     )
 
 
-def all_tokens(hidden: Tensor, weights: Weights, rows: Rows, form: Form) -> Tensor:
+def all_tokens(hidden: Tensor, weights: LayerWeights, rows: DeviceRows, form: Form) -> Tensor:
     """(tokens, hidden) → (tokens, hidden)."""
     query, key, value = _split(product(hidden, weights.mixed, weights.mixed_bias), 3, form).unbind(1)
     attended = attend(query, key, value, rows, dropout=form.attention_dropout)
     return _feed_forward(attended.flatten(1), hidden, weights, form)
 
 
-def first_tokens(hidden: Tensor, weights: Weights, rows: Rows, form: Form) -> Tensor:
+def first_tokens(hidden: Tensor, weights: LayerWeights, rows: DeviceRows, form: Form) -> Tensor:
     """(tokens, hidden) → (rows, hidden), of the first token of each row."""
     assert weights.query is not None, "the layer has a product of its own for the query"
     firsts = hidden[rows.firsts]
@@ -155,7 +155,7 @@ def _split(mixed: Tensor, parts: int, form: Form) -> Tensor:
     return mixed.view(mixed.shape[0], parts, form.heads, -1)
 
 
-def _feed_forward(attended: Tensor, hidden: Tensor, weights: Weights, form: Form) -> Tensor:
+def _feed_forward(attended: Tensor, hidden: Tensor, weights: LayerWeights, form: Form) -> Tensor:
     mixed = _added(product(attended, weights.out, weights.out_bias), hidden, form)
     hidden = layer_norm(mixed, mixed.shape[1:], weights.out_norm, weights.out_norm_bias, form.eps)
     if form.act is None:
@@ -167,7 +167,7 @@ def _feed_forward(attended: Tensor, hidden: Tensor, weights: Weights, form: Form
 
 
 def _added(part: Tensor, hidden: Tensor, form: Form) -> Tensor:
-    """``part`` + ``hidden``; in the memory of ``part`` where that is not needed any more."""
+    """``part`` + ``hidden``; in the memory of ``part`` if no gradient needs it."""
     if torch.is_grad_enabled():
         return (dropout(part, form.dropout) if form.dropout else part) + hidden
     return part.add_(hidden)
@@ -177,23 +177,23 @@ _failed: list[str] = []
 
 
 def compiling_failed() -> bool:
-    """Whether layers of this process that were to be compiled run as they are."""
+    """Whether layers of this process run uncompiled because compiling them failed."""
     return bool(_failed)
 
 
-Compute = Callable[[Tensor, Weights, Rows, Form], Tensor]
+Compute = Callable[[Tensor, LayerWeights, DeviceRows, Form], Tensor]
 
 
 @cache
 def _compiled(compute: Compute) -> Compute:
-    """Compiled once for all layers, whose weights come as arguments; as it is, with a warning, where that fails.
+    """Compiled once for all layers, whose weights come as arguments; uncompiled, with a warning, if that fails.
 
     All batches have one number of tokens. Their numbers of rows differ; torch finds that out at the second one, and
     compiles for all numbers then.
     """
     quick: Compute | None = torch.compile(compute)
 
-    def try_quick(hidden: Tensor, weights: Weights, rows: Rows, form: Form) -> Tensor:
+    def try_quick(hidden: Tensor, weights: LayerWeights, rows: DeviceRows, form: Form) -> Tensor:
         nonlocal quick
         if quick is not None:
             try:

@@ -11,7 +11,7 @@ from engine.tokens.batches import flat, places
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class EqualRows:
     """Rows of equal length that lie side by side.
 
     Attributes:
@@ -31,22 +31,22 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Packing:
-    """A packed batch.
+class PackedRows:
+    """A packed batch, on the CPU; `engine.compute.attention.DeviceRows` is its twin on a device.
 
     Attributes:
-        ids: (tokens,) int64, the rows one after the other; ids of 0 that belong to no row where it was filled up.
+        ids: (tokens,) int64, the rows one after the other; if it was filled up, ids of 0 that belong to no row.
         positions: (tokens,) int64, which restart at 0 in every row.
         bounds: (rows + 1,) int32, where each row begins and the last one ends; rows that fill it up are empty.
         rows: how many are real.
-        runs: the real rows by length, where they lie side by side.
+        blocks: the real rows, those of equal length that lie side by side together.
     """
 
     ids: npt.NDArray[np.int64]
     positions: npt.NDArray[np.int64]
     bounds: npt.NDArray[np.int32]
     rows: int
-    runs: tuple[Run, ...]
+    blocks: tuple[EqualRows, ...]
 
     @property
     def firsts(self) -> npt.NDArray[np.int64]:
@@ -56,50 +56,50 @@ class Packing:
     @property
     def longest(self) -> int:
         """Tokens of the longest row."""
-        return max((run.length for run in self.runs), default=0)
+        return max((block.length for block in self.blocks), default=0)
 
 
-def pack(ids: npt.NDArray[Any], offsets: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> Packing:
+def pack(ids: npt.NDArray[Any], offsets: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> PackedRows:
     """Chosen rows of flat token ids, one after the other in the order of ``rows``.
 
     Args:
         ids: (tokens,) flat ids.
         offsets: (all rows + 1,) where each row begins.
-        rows: (n,) which rows. Equal lengths side by side give few runs.
+        rows: (n,) which rows. Equal lengths side by side give few blocks.
     """
     lengths = offsets[rows + 1] - offsets[rows]
     bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    return Packing(
+    return PackedRows(
         ids=flat(ids, offsets, rows).astype(np.int64),
         positions=places(lengths),
         bounds=bounds.astype(np.int32),
         rows=len(rows),
-        runs=tuple(_runs(lengths, bounds)),
+        blocks=tuple(_blocks(lengths, bounds)),
     )
 
 
-def fill(packing: Packing, *, tokens: int, rows: int) -> Packing:
+def fill(packed: PackedRows, *, tokens: int, rows: int) -> PackedRows:
     """The same rows in a sequence of ``tokens`` tokens and ``rows`` rows, so that every batch has one shape.
 
     Raises:
-        ValueError: there are more.
+        ValueError: it has more of either.
     """
-    more, empty = tokens - len(packing.ids), rows - packing.rows
+    more, empty = tokens - len(packed.ids), rows - packed.rows
     if more < 0 or empty < 0:
-        raise ValueError(f"{len(packing.ids)} tokens in {packing.rows} rows do not fit {tokens} tokens in {rows} rows")
-    return Packing(
-        ids=np.pad(packing.ids, (0, more)),
-        positions=np.pad(packing.positions, (0, more)),
-        bounds=np.pad(packing.bounds, (0, empty), mode="edge"),
-        rows=packing.rows,
-        runs=packing.runs,
+        raise ValueError(f"{len(packed.ids)} tokens in {packed.rows} rows do not fit {tokens} tokens in {rows} rows")
+    return PackedRows(
+        ids=np.pad(packed.ids, (0, more)),
+        positions=np.pad(packed.positions, (0, more)),
+        bounds=np.pad(packed.bounds, (0, empty), mode="edge"),
+        rows=packed.rows,
+        blocks=packed.blocks,
     )
 
 
-def _runs(lengths: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]) -> list[Run]:
+def _blocks(lengths: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]) -> list[EqualRows]:
     edges = [0, *(np.flatnonzero(np.diff(lengths)) + 1).tolist(), len(lengths)]
     return [
-        Run(begin=int(bounds[first]), rows=stop - first, length=int(lengths[first]))
+        EqualRows(begin=int(bounds[first]), rows=stop - first, length=int(lengths[first]))
         for first, stop in pairwise(edges)
         if first < stop
     ]

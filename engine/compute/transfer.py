@@ -14,23 +14,23 @@ _IN_FLIGHT = 3
 
 
 class Transfers:
-    """Takes batches as they are computed, and gives them as arrays in the end.
+    """Copies computed batches to main memory, and returns them as arrays at the end.
 
     Args:
-        device: that computes.
+        device: that computes the batches.
 
     Attributes:
-        busy_seconds: for how long the device computed, of the batches that are done.
+        busy_seconds: for how long the device computed the batches that are done.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.busy_seconds = 0.0
         self._device = device
         self._done: list[npt.NDArray[np.float32]] = []
-        self._flying: deque[tuple[Tensor, Any, Any]] = deque()
+        self._in_flight: deque[tuple[Tensor, Any, Any]] = deque()
 
     def add(self, compute: Callable[[], Tensor]) -> None:
-        """Compute a batch, (rows, classes), or have it begun; a GPU has a few in flight."""
+        """Compute a batch, (rows, classes), or start it on a GPU, which has a few in flight."""
         if self._device.type != "cuda":
             started = time.perf_counter()
             self._done.append(compute().float().numpy())
@@ -43,26 +43,26 @@ class Transfers:
             held = torch.empty(result.shape, dtype=result.dtype, pin_memory=True)
             held.copy_(result, non_blocking=True)
             ended.record()
-        self._flying.append((held, begun, ended))
-        if len(self._flying) > _IN_FLIGHT:
-            self._land()
+        self._in_flight.append((held, begun, ended))
+        if len(self._in_flight) > _IN_FLIGHT:
+            self._wait_for_first()
 
-    def _land(self) -> None:
+    def _wait_for_first(self) -> None:
         """Wait for the batch that was begun first."""
-        held, begun, ended = self._flying.popleft()
+        held, begun, ended = self._in_flight.popleft()
         ended.synchronize()
         self.busy_seconds += begun.elapsed_time(ended) / 1000
         self._done.append(held.numpy())
 
     def free(self) -> None:
-        """Give the device as much memory as can be had: all batches land, and what is cached goes."""
-        while self._flying:
-            self._land()
+        """Free memory of the device: wait for all pending transfers and empty the cache."""
+        while self._in_flight:
+            self._wait_for_first()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
     def arrays(self) -> list[npt.NDArray[np.float32]]:
         """The batches, in the order in which they were added."""
-        while self._flying:
-            self._land()
+        while self._in_flight:
+            self._wait_for_first()
         return self._done

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.compute.device import best_device
-from engine.compute.encoder import Encoder, default_budget
+from engine.compute.device import best_device, default_budget
+from engine.compute.encoder import Encoder
 from engine.errors import ModelError
 from engine.evaluation.metrics import accuracy, confusion, expected_calibration_error, f1_scores, log_loss
 from engine.evaluation.paired import Paired, compare_pairs

@@ -1,24 +1,21 @@
-"""What decides the bytes of a label set: frozen by its first run, obeyed and checked by every other."""
+"""The settings that decide the bytes of a label set: frozen by its first run, obeyed and checked by every other."""
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-import torch
-
-from engine.compute.device import device_kind
-from engine.compute.encoder import default_dtype
-from engine.compute.packed_model import COMPILED, FUSED, choose_path
+from engine.compute.backends import BACKENDS, backend_named
 from engine.models.classifier import Classifier
 from store.errors import MismatchError
-from store.format.family import Family
+from store.families.label_card import LabelCard, parse_label_card
+from store.format.family import CARD, Family
 
 CHECK_ROWS = 8
 _USE = ("_name_or_path", "transformers_version", "id2label", "label2id", "dtype", "torch_dtype", "architectures")
+_VERSIONS = "back the versions of torch and transformers, or the machine"
 _IDENTITY = {
     "weights_sha256": "--teacher",
     "config_sha256": "--teacher",
@@ -28,7 +25,7 @@ _IDENTITY = {
     "encoding_sha256": "--max-length or the tokenizer",
     "dtype": "--dtype",
     "tokens_per_batch": "--tokens-per-batch",
-    "path": "back the versions of torch and transformers, or the machine",
+    "path": _VERSIONS,
     "check_rows": "--check-rows",
     "device": "--devices",
 }
@@ -36,76 +33,68 @@ _IDENTITY = {
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """What the user chose; None where the card, or else the device, decides.
+    """The user's choices; if None, the card decides, or else the device.
 
     Attributes:
         max_length: tokens a row.
         dtype: ``fp32``, ``fp16`` or ``bf16``.
         tokens_per_batch: the token budget.
         check_rows: rows of each shard that are computed again in fp32; 0 for none.
+        backend: name of the backend, as in `engine.compute.backends.BACKENDS`.
     """
 
     max_length: int | None = None
     dtype: str | None = None
     tokens_per_batch: int | None = None
     check_rows: int | None = None
+    backend: str | None = None
 
 
-def settle(
-    held: dict[str, Any] | None,
-    choices: Choices,
-    device: torch.device,
-    *,
-    choose_budget: Callable[[str, int | None], int],
-) -> Choices:
-    """Fill in what the user left open: from the card of an earlier run, else by the device.
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How the shards of a label set are computed. Can be pickled.
 
-    Args:
-        held: the card.
-        choices: of the user.
-        device: one of those that label.
-        choose_budget: gives the token budget for a dtype and a maximum length.
+    Attributes:
+        max_length: tokens a row.
+        dtype: ``fp32``, ``fp16`` or ``bf16``.
+        tokens_per_batch: the token budget.
+        check_rows: rows of each shard that are computed again in fp32; 0 for none.
+        backend: name of the backend.
+        device: ``cpu``, or the name of the GPU.
     """
-    held = held or {}
-    dtype = choices.dtype or held.get("dtype") or default_dtype(device)
-    max_length = choices.max_length or held.get("max_length")
-    return Choices(
-        max_length=max_length,
-        dtype=dtype,
-        tokens_per_batch=choices.tokens_per_batch or held.get("tokens_per_batch") or choose_budget(dtype, max_length),
-        check_rows=next(rows for rows in (choices.check_rows, held.get("check_rows"), CHECK_ROWS) if rows is not None),
-    )
+
+    max_length: int
+    dtype: str
+    tokens_per_batch: int
+    check_rows: int
+    backend: str
+    device: str
 
 
-def settled_by(card: dict[str, Any]) -> Choices:
-    """What a card holds the next run to."""
-    return Choices(**{choice.name: card.get(choice.name) for choice in dataclasses.fields(Choices)})
+def settings_of(card: LabelCard, *, label_set: str) -> Settings:
+    """The settings of a card.
 
-
-def find_path(model: Classifier, settled: Choices, *, compiled: bool) -> str:
-    """How the teacher computes; see `engine.compute.packed_model.choose_path`.
-
-    Args:
-        model: the teacher, in fp32 on the CPU.
-        settled: what `settle` gave.
-        compiled: whether its layers are compiled where they are ours.
+    Raises:
+        MismatchError: it lacks some: an earlier version began the label set.
     """
-    path = choose_path(model.module, longest=model.encoding(settled.max_length).max_length)
-    return COMPILED if compiled and path == FUSED else path
+    values = {one.name: getattr(card, one.name) for one in dataclasses.fields(Settings) if one.name != "backend"}
+    values["path"] = card.path
+    if missing := [name for name, value in values.items() if value is None]:
+        raise MismatchError(_too_old(label_set, missing))
+    backend = values.pop("path")
+    return Settings(**values, backend=backend)
 
 
-def make_card(model: Classifier, settled: Choices, device: torch.device, *, path: str, threads: int) -> dict[str, Any]:
+def make_card(model: Classifier, settings: Settings, *, threads: int) -> LabelCard:
     """The card of a label set.
 
     Args:
         model: the teacher.
-        settled: what `settle` gave.
-        device: one of those that label.
-        path: what `find_path` gave.
+        settings: as `engine.labelling.probe` found them.
         threads: on a CPU, those of each worker.
     """
-    encoding = model.encoding(settled.max_length)
-    return {
+    encoding = model.encoding(settings.max_length)
+    value = {
         "model": model.source,
         "revision": model.revision,
         "weights_sha256": model.weights_sha256(),
@@ -114,56 +103,79 @@ def make_card(model: Classifier, settled: Choices, device: torch.device, *, path
         "encoding": encoding.name,
         "encoding_sha256": encoding.fingerprint,
         "max_length": encoding.max_length,
-        "dtype": settled.dtype,
-        "tokens_per_batch": settled.tokens_per_batch,
-        "path": path,
-        "check_rows": settled.check_rows,
-        "device": device_kind(device),
+        "dtype": settings.dtype,
+        "tokens_per_batch": settings.tokens_per_batch,
+        **backend_named(settings.backend).card_fields(),
+        "check_rows": settings.check_rows,
+        "device": settings.device,
         "threads": threads,
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
     }
+    return parse_label_card(value, place="the new card")
 
 
 def config_sha256(model: Classifier) -> str:
-    """Hash of the model's configuration, without what use changes."""
+    """Hash of the model's configuration, without the parts that change by use."""
     config = {name: value for name, value in model.module.config.to_dict().items() if name not in _USE}
     return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def freeze_card(labels: Family, card: dict[str, Any], choices: Choices) -> dict[str, Any]:
-    """Write ``card`` as that of ``labels``, or check it against the one there; the card that holds.
+def freeze_card(labels: Family, card: LabelCard, choices: Choices) -> LabelCard:
+    """Write ``card`` as that of ``labels``, or check it against the existing one; returns the card that holds.
 
-    Runs that begin together may measure other budgets, and find another number of tokens worth compiling for: what
-    ``choices`` leaves open is as the first one froze it.
+    Runs that begin together may measure other budgets, and choose another backend of the same arithmetic: choices that
+    the user left open are as the first run froze them.
 
     Raises:
-        MismatchError: the label set was begun with something else.
+        MismatchError: the label set was begun with other settings.
+        DamageError: its card is damaged.
     """
-    held = labels.freeze_card(card)
-    adopted = dict(card)
+    held = parse_label_card(labels.freeze_card(card.to_dict()), place=f"{labels.location}/{CARD}")
+    adopted = card
     if choices.tokens_per_batch is None:
-        adopted["tokens_per_batch"] = held.get("tokens_per_batch")
-    if {card["path"], held.get("path")} == {COMPILED, FUSED}:
-        adopted["path"] = held["path"]
+        adopted = dataclasses.replace(adopted, tokens_per_batch=held.tokens_per_batch)
+    if choices.backend is None and _can_replace(card.path, held.path):
+        adopted = dataclasses.replace(adopted, path=held.path, others=held.others)
     check_card(held, adopted, label_set=labels.name)
     return held
 
 
-def check_card(held: dict[str, Any], card: dict[str, Any], *, label_set: str) -> None:
-    """Refuse ``card`` where it would give other bytes than ``held``, with which ``label_set`` was begun.
+def _can_replace(path: str | None, held: str | None) -> bool:
+    """Whether a run whose backend is ``path`` may compute with that of the card, ``held``."""
+    return path in BACKENDS and held in BACKENDS and BACKENDS[path].can_replace(BACKENDS[held])
+
+
+def check_card(held: LabelCard, card: LabelCard, *, label_set: str) -> None:
+    """Refuse ``card`` if it would give other bytes than ``held``, with which ``label_set`` was begun.
 
     Raises:
         MismatchError: it would.
     """
-    for field, option in _IDENTITY.items():
-        if field == "revision" and None in (held.get(field), card[field]):
+    for name, option in _IDENTITY.items():
+        before, now = getattr(held, name), getattr(card, name)
+        if name == "revision" and None in (before, now):
             continue  # a path, or a hub's default branch: the hash of the weights says whether it is the same model
-        if held.get(field) != card[field]:
-            raise MismatchError(
-                f"the label set {label_set!r} was begun with {field} {_short(held.get(field))} ({held.get('model')}), "
-                f"and this run has {_short(card[field])} ({card['model']}). Change {option}, or give the new labels "
-                "another --name"
-            )
+        if name == "path" and before is None:
+            raise MismatchError(_too_old(label_set, [name]))
+        if before != now:
+            raise MismatchError(_refusal(name, before, now, option, held, card, label_set))
+    for name, now in card.others.items():  # of the backend
+        if (before := held.others.get(name)) != now:
+            raise MismatchError(_refusal(name, before, now, _VERSIONS, held, card, label_set))
+
+
+def _refusal(name: str, before: Any, now: Any, option: str, held: LabelCard, card: LabelCard, label_set: str) -> str:
+    return (
+        f"the label set {label_set!r} was begun with {name} {_short(before)} ({held.model}), "
+        f"and this run has {_short(now)} ({card.model}). Change {option}, or give the new labels another --name"
+    )
+
+
+def _too_old(label_set: str, missing: list[str]) -> str:
+    return (
+        f"the label set {label_set!r} was begun by an earlier version, and its card has no {', '.join(missing)}: it "
+        "can be read, but not continued. Give the new labels another --name"
+    )
 
 
 def _short(value: Any) -> str:

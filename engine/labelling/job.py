@@ -1,45 +1,25 @@
-"""A label job, which any process can open: the teacher, the store and the card."""
+"""A label job, which any process can open: the store, the teacher and the card."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from engine.compute.backends import backend_named
 from engine.compute.device import find_device
 from engine.compute.encoder import Encoder
-from engine.compute.packed_model import COMPILED
-from engine.errors import ModelError
-from engine.labelling.card import check_card, find_path, make_card, settled_by
+from engine.labelling.card import Choices, check_card, make_card, settings_of
+from engine.labelling.probe import probe_model
 from engine.labelling.shard import Labeller
-from engine.models.classifier import Classifier, load_classifier, named
+from engine.labelling.token_budget import CorpusSize
+from engine.models.classifier import Classifier
+from engine.models.teacher import TeacherSource, load_teacher
 from store import Store
-from store.errors import StoreMissingError
+from store.errors import MismatchError, StoreMissingError
+from store.families.label_card import LabelCard, label_card
 from store.snapshot import check_classes
 from store.storage import Storage
 from store.store import open_store
-
-
-def load_teacher(source: str, *, revision: str | None, classes: Sequence[str] | None) -> Classifier:
-    """The classifier that labels.
-
-    Args:
-        source: hub id or path.
-        revision: of the hub id.
-        classes: names of its outputs, in their order; used where it has none of its own.
-
-    Raises:
-        ModelError: it cannot be loaded, or its outputs have no names.
-    """
-    model = load_classifier(source, revision=revision)
-    if model.has_class_names:
-        return model
-    if classes is None:
-        raise ModelError(
-            f"{source} calls its classes {', '.join(model.classes)}, which says nothing; "
-            "name them in the order of its outputs with --classes"
-        )
-    return named(model, classes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +31,7 @@ class LabelJob:
         label_set: its name.
         teacher: hub id or path.
         revision: of the hub id.
-        card: of the label set, as it is frozen: encoding, dtype, token budget, threads.
+        card: of the label set, as it is frozen.
         keep_tokens: whether token ids are stored too.
         model: the teacher, if this process has loaded it and checked it against the card. It is not pickled.
     """
@@ -60,7 +40,7 @@ class LabelJob:
     label_set: str
     teacher: str
     revision: str | None
-    card: dict[str, Any]
+    card: LabelCard
     keep_tokens: bool
     model: Classifier | None = field(default=None, repr=False, compare=False)
 
@@ -71,20 +51,22 @@ class LabelJob:
         """Put the teacher on ``device``; load it first unless `model` is it.
 
         Raises:
-            MismatchError: the teacher or the device is not that of the label set.
+            MismatchError: the teacher or the device is not the one that the label set was begun with, or its card is
+                of an earlier version.
         """
+        settings = settings_of(self.card, label_set=self.label_set)
         model, target = self.model or self._load_checked(device), find_device(device)
         if target.type == "cpu":
-            torch.set_num_threads(self.card["threads"])
+            torch.set_num_threads(self._threads)
         else:
             torch.cuda.set_device(target)
         encoder = Encoder(
             model,
             device=target,
-            dtype=self.card["dtype"],
-            budget=self.card["tokens_per_batch"],
-            path=self.card["path"],
-            longest=self.card["max_length"],
+            dtype=settings.dtype,
+            budget=settings.tokens_per_batch,
+            backend=backend_named(settings.backend),
+            longest=settings.max_length,
         )
         if target.type == "cuda":
             encoder.warm_up()
@@ -93,20 +75,24 @@ class LabelJob:
             snapshot=snapshot,
             labels=snapshot.label_set(self.label_set),
             encoder=encoder,
-            encoding=model.encoding(self.card["max_length"]),
+            encoding=model.encoding(settings.max_length),
             permutation=check_classes(snapshot, model.classes, whose=model.source),
             keep_tokens=self.keep_tokens,
-            check_rows=self.card["check_rows"],
-            path=self.card["path"],
+            check_rows=settings.check_rows,
+            path=settings.backend,
         )
 
     def _load_checked(self, device: str) -> Classifier:
-        model = load_teacher(self.teacher, revision=self.revision, classes=self.card["classes"])
-        settled = settled_by(self.card)
-        path = find_path(model, settled, compiled=self.card["path"] == COMPILED)
-        now = make_card(model, settled, find_device(device), path=path, threads=self.card["threads"])
-        check_card(self.card, now, label_set=self.label_set)
+        classes = None if self.card.classes is None else tuple(self.card.classes)
+        model = load_teacher(TeacherSource(source=self.teacher, revision=self.revision, classes=classes))
+        settings = probe_model(model, Choices(), find_device(device), CorpusSize(tokens=0), held=self.card)
+        check_card(self.card, make_card(model, settings, threads=self._threads), label_set=self.label_set)
         return model
+
+    @property
+    def _threads(self) -> int:
+        """CPU threads of a worker, as the card says; as torch has them if it does not."""
+        return self.card.threads or torch.get_num_threads()
 
 
 def labeller_of(store: Store, label_set: str, *, teacher: str | None = None) -> Labeller:
@@ -118,18 +104,21 @@ def labeller_of(store: Store, label_set: str, *, teacher: str | None = None) -> 
         teacher: where the teacher is now; from the card if None.
 
     Raises:
-        ModelError: the teacher does not exist any more.
-        MismatchError: it is another one.
+        ModelError: the teacher cannot be loaded.
+        MismatchError: it is another one, or the card is of an earlier version and does not say how it computed.
     """
-    card = store.label_set(label_set).card()
+    card = label_card(store.label_set(label_set))
     if card is None:
         raise StoreMissingError(f"{store.location} has no label set {label_set!r}")
+    source = teacher or card.model
+    if source is None:
+        raise MismatchError(f"the card of the label set {label_set!r} names no model; name its teacher with --teacher")
     job = LabelJob(
         store=store.storage,
         label_set=label_set,
-        teacher=teacher or card["model"],
-        revision=None if teacher else card["revision"],
+        teacher=source,
+        revision=None if teacher else card.revision,
         card=card,
         keep_tokens=False,
     )
-    return job.open("cpu" if card["device"] == "cpu" else "cuda")
+    return job.open("cpu" if card.device == "cpu" else "cuda")

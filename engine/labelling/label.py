@@ -1,38 +1,33 @@
-"""One label run: make the store where there is none, load the teacher, label every shard that is missing."""
+"""One label run: make the store if it does not exist, load the teacher, label every shard that is missing."""
 
 import dataclasses
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
-import torch
-
-from engine.compute.attention import has_kernel
-from engine.compute.device import find_device, find_devices, warn_if_crowded, worker_threads
-from engine.compute.encoder import DTYPES
-from engine.compute.packed_model import COMPILED
+from engine.compute.device import find_devices, warn_if_crowded
 from engine.errors import InputError, LabellingError
 from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
 from engine.inputs.columns import ColumnNames
-from engine.labelling.card import Choices, find_path, freeze_card, make_card, settle
+from engine.labelling.card import Choices, freeze_card, make_card
 from engine.labelling.execute import execute
-from engine.labelling.job import LabelJob, load_teacher
+from engine.labelling.job import LabelJob
+from engine.labelling.probe import Probe
 from engine.labelling.runners.base import Runner
 from engine.labelling.runners.choose import choose_runner
 from engine.labelling.summary import LabelSummary
-from engine.labelling.token_budget import Conditions, choose_budget, estimated_tokens
+from engine.labelling.token_budget import corpus_size
 from engine.models.classifier import Classifier
+from engine.models.teacher import TeacherSource, load_teacher
 from engine.progress import Tick, silent
 from store import Store
 from store.errors import MismatchError
+from store.families.label_card import LabelCard, label_card
+from store.format.family import Family
 from store.format.header import is_store
 from store.format.names import check_name
 from store.snapshot import check_classes
 from store.storage import Storage, open_storage
 from store.store import open_store
-
-# Compiling takes tens of seconds in each worker, and makes up for that only in a run of minutes.
-_TOKENS_TO_COMPILE = 100_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +42,9 @@ class LabelConfig:
         columns: column names that the user gave.
         classes: class names in order, for the corpus or for a teacher without names.
         shards: how many; needed only while there is no corpus.
-        name: of the label set; from the model where None.
-        choices: maximum length, dtype, token budget and rows to check.
-        devices: one for each worker, as in `engine.compute.device.find_devices`.
+        name: of the label set; if None, from the model.
+        choices: maximum length, dtype, token budget, rows to check and backend.
+        devices: one for each worker, as in `engine.compute.device.find_devices`; unused if `label` gets a runner.
         worker: (i, n): label only the shards whose number leaves i when divided by n, for n runs side by side.
         keep_tokens: whether token ids are stored too.
         on_bad_row: ``reject`` or ``fail``.
@@ -92,48 +87,73 @@ def label(config: LabelConfig, *, runner: Runner | None = None, tick: Tick = sil
     if runner is None:
         shared = not isinstance(config.store, Storage)
         runner = choose_runner(find_devices(config.devices), shared_store=shared)
-    store, job = _prepare(config, storage, runner.devices, tick)
-    return execute(store, job, runner, worker=config.worker, tick=tick)
+    plan = plan_run(config, storage, runner, tick=tick)
+    return execute(plan.store, plan.job, runner, worker=config.worker, tick=tick)
 
 
-def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], tick: Tick) -> tuple[Store, LabelJob]:
+@dataclass(frozen=True, kw_only=True)
+class LabelPlan:
+    """A run that a runner can carry out.
+
+    Attributes:
+        store: with its corpus, and with the label set begun.
+        job: how its shards are labelled.
+    """
+
+    store: Store
+    job: LabelJob
+
+
+def plan_run(config: LabelConfig, storage: Storage, runner: Runner, *, tick: Tick = silent) -> LabelPlan:
+    """Open the teacher and the store, or make it, and freeze the label card.
+
+    The teacher is loaded here, into the memory of the CPU, because its hashes and classes are needed. The device is
+    not: whatever depends on it is found out by the runner.
+
+    Raises:
+        EngineError, StoreError: as `label`.
+    """
     name = config.name or default_name(config.teacher)
-    held = _held_card(storage, name)
-    revision = config.revision or (held.get("revision") if held.get("model") == config.teacher else None)
-    model = load_teacher(config.teacher, revision=revision, classes=config.classes or held.get("classes"))
-    store = _open_or_make(storage, config, model, tick)
-    labels = store.label_set(name)
+    teacher = _teacher_source(config, _saved_card(storage, name) or LabelCard())
+    model = load_teacher(teacher)
+    store = _open_or_ingest(storage, config, model, tick)
     check_classes(store, model.classes, whose=model.source)
-    device = find_device(devices[0])
-    threads = worker_threads(devices)
-    settled = settle(
-        labels.card(),
-        config.choices,
-        device,
-        choose_budget=lambda dtype, max_length: choose_budget(
-            store, model, device, Conditions(dtype=dtype, longest=max_length, threads=threads), tick=tick
-        ),
+    labels = store.label_set(name)
+    probe = Probe(
+        teacher=teacher,
+        choices=config.choices,
+        corpus=corpus_size(store),
+        held=label_card(labels),
+        devices=runner.devices,
+        model=model,
+        tick=tick,
     )
-    path = find_path(model, settled, compiled=_compiles(labels.card(), store, device, settled.dtype))
-    card = freeze_card(labels, make_card(model, settled, device, path=path, threads=threads), config.choices)
-    warn_if_crowded(devices, card["threads"])
+    card = _resolve_card(labels, probe, model, runner)
     job = LabelJob(
         store=config.store,
         label_set=name,
         teacher=config.teacher,
-        revision=revision,
+        revision=teacher.revision,
         card=card,
         keep_tokens=config.keep_tokens,
         model=model,
     )
-    return store, job
+    return LabelPlan(store=store, job=job)
 
 
-def _compiles(held: dict[str, Any] | None, store: Store, device: torch.device, dtype: str | None) -> bool:
-    """Whether the teacher's layers are compiled: as the card says, else on a GPU where there is much to label."""
-    if held is not None:
-        return held.get("path") == COMPILED
-    return has_kernel(device, DTYPES[str(dtype)]) and estimated_tokens(store) >= _TOKENS_TO_COMPILE
+def _resolve_card(labels: Family, probe: Probe, model: Classifier, runner: Runner) -> LabelCard:
+    """Find out what the user left open, and write the label card or check it against the one that exists."""
+    settings, threads = runner.call(probe)
+    card = freeze_card(labels, make_card(model, settings, threads=threads), probe.choices)
+    warn_if_crowded(runner.devices, card.threads or threads)
+    return card
+
+
+def _teacher_source(config: LabelConfig, saved: LabelCard) -> TeacherSource:
+    """The teacher; revision and classes are from the saved card if the user does not give them."""
+    revision = config.revision or (saved.revision if saved.model == config.teacher else None)
+    classes = config.classes or (None if saved.classes is None else tuple(saved.classes))
+    return TeacherSource(source=config.teacher, revision=revision, classes=classes)
 
 
 def default_name(teacher: str) -> str:
@@ -143,23 +163,23 @@ def default_name(teacher: str) -> str:
     return check_name(slug or "teacher", what="label set")
 
 
-def _held_card(storage: Storage, name: str) -> dict[str, Any]:
-    """What an earlier run of this label set froze; empty where there was none."""
-    return (open_store(storage).label_set(name).card() if is_store(storage) else None) or {}
+def _saved_card(storage: Storage, name: str) -> LabelCard | None:
+    """The card that an earlier run of this label set froze; None if this is the first."""
+    return label_card(open_store(storage).label_set(name)) if is_store(storage) else None
 
 
-def _open_or_make(storage: Storage, config: LabelConfig, model: Classifier, tick: Tick) -> Store:
+def _open_or_ingest(storage: Storage, config: LabelConfig, model: Classifier, tick: Tick) -> Store:
     if not is_store(storage):
         if not config.inputs:
             raise InputError(f"{storage.location} is no store yet; name the files of text to make it from")
-        wanted = IngestConfig(
+        request = IngestConfig(
             files=config.inputs,
             columns=config.columns,
             classes=config.classes,
             shards=config.shards,
             on_bad_row=config.on_bad_row,
         )
-        return ingest(storage, wanted, known=model.classes, tick=tick)
+        return ingest(storage, request, known=model.classes, tick=tick)
     store = open_store(storage)
     _check_same(store, config)
     return finish_corpus(storage, config.inputs, tick=tick)

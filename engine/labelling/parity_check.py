@@ -1,39 +1,25 @@
 """Some stored logits against the model's own: computed again alone, in fp32, by transformers' code. No torch here.
 
-Every shard says in its record how far it is off; a bound that is passed ends the run before the shard is committed.
+The record of every shard has the largest difference; a difference over the backend's bound ends the run before the
+shard is committed.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.compute.backend import ComputesExactly
 from engine.errors import LabellingError
 from engine.progress import Tick, silent
 from engine.tokens.tokens import Tokens
 
-BOUNDS = {"fp32": (1e-4, 5e-4), "fp16": (2e-2, 1e-2), "bf16": (1e-1, 5e-2)}
-"""By dtype of the computation: (absolute, relative). That of fp32 is what storing fp16 costs."""
 _ROWS_PER_CHECK = 256  # a row alone costs several in a batch; no shard spends more than a percent or so
-
-
-class ComputesExactly(Protocol):
-    """What computes one row alone.
-
-    Attributes:
-        dtype: of its batches.
-    """
-
-    dtype: str
-
-    def exact_logits(self, tokens: Tokens, row: int) -> npt.NDArray[np.float32]:
-        """(classes,) float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ParityCheck:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
         rows: how many were compared.
@@ -55,10 +41,10 @@ def check_parity(
     rows: int,
     tick: Tick = silent,
 ) -> ParityCheck | None:
-    """Compare ``rows`` random rows of a shard, fewer where it is small; None where there is nothing to compare.
+    """Compare ``rows`` random rows of a shard, fewer if it is small; None if it has no rows to compare.
 
     Args:
-        encoder: computes them again.
+        encoder: computes them again, and knows how far they may be off.
         tokens: of the shard.
         stored: (rows of the shard, classes) logits as they will be stored, in the encoder's class order.
         shard: its number, which decides the rows.
@@ -66,7 +52,7 @@ def check_parity(
         tick: told after each.
 
     Raises:
-        LabellingError: a logit is further off than the dtype explains.
+        LabellingError: a logit is further off than the bound of the backend and dtype.
     """
     chosen = chosen_rows(stored, shard=shard, rows=rows)
     if len(chosen) == 0:
@@ -77,7 +63,7 @@ def check_parity(
         tick("checking logits", len(stored), len(stored))
     compared, again = stored[chosen].astype(np.float32), np.stack(exact)
     difference = np.abs(compared - again)
-    absolute, relative = BOUNDS[encoder.dtype]
+    absolute, relative = encoder.bound
     within = difference <= absolute + relative * np.abs(again)  # nan is not
     if (bad := np.flatnonzero(~within.all(axis=1))).size:
         first = bad[0]

@@ -7,11 +7,12 @@ the encoder is passed in.
 import dataclasses
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.compute.backend import Computes
 from engine.labelling.parity_check import ParityCheck, check_parity
 from engine.labelling.runners.base import ShardSteps
 from engine.labelling.summary import ShardReport
@@ -24,40 +25,6 @@ from store import Store
 from store.families.labels import label_batch, label_statistics
 from store.format.family import Family
 from store.format.shard import write_shard
-
-
-class Computes(Protocol):
-    """Turns tokens into logits; `engine.compute.encoder.Encoder` is one.
-
-    Attributes:
-        dtype: ``fp32``, ``fp16`` or ``bf16``.
-        path: how it computes, as the label card names it.
-        splits: how often a batch was split so far because the device ran out of memory.
-        busy_seconds: seconds that its device has computed so far.
-    """
-
-    dtype: str
-    path: str
-    splits: int
-    busy_seconds: float
-
-    def plan(self, tokens: Tokens) -> Plan:
-        """The batches in which `logits` computes ``tokens``."""
-
-    def computed_tokens(self, tokens: Tokens, batches: Plan) -> int:
-        """Tokens that ``batches`` compute, padding included."""
-
-    def ceiling(self) -> float:
-        """Floating-point operations a second that its device can do at most."""
-
-    def flops(self, tokens: Tokens) -> float:
-        """Floating-point operations that ``tokens`` take, padding not counted."""
-
-    def logits(self, tokens: Tokens, batches: Plan, *, tick: Tick = silent) -> npt.NDArray[np.float32]:
-        """(rows, classes) float32, in the order of ``tokens``."""
-
-    def exact_logits(self, tokens: Tokens, row: int) -> npt.NDArray[np.float32]:
-        """(classes,) float32 of one row, computed alone and in fp32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +77,7 @@ class Labeller:
         permutation: for each of the store's classes, its index among the teacher's outputs.
         keep_tokens: whether token ids are stored too.
         check_rows: rows of each shard whose logits are computed again, alone and in fp32.
-        path: how the label card says that the encoder computes; None if the card does not say.
+        path: name of the backend that the card says; None if the encoder has no backends.
     """
 
     snapshot: Store

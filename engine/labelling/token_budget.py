@@ -1,4 +1,4 @@
-"""A teacher, a device and a corpus → the token budget: measured where that costs next to nothing, else a usual one.
+"""A teacher, a device and a corpus → the token budget: measured if that costs next to nothing, else a default.
 
 It is measured once: the card of the label set keeps it, because another budget gives other bits.
 """
@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.compute.encoder import Encoder, default_budget
-from engine.compute.packed_model import choose_path
+from engine.compute.backend import Backend, Workload
+from engine.compute.backends import choose_backend
+from engine.compute.device import default_budget
+from engine.compute.encoder import Encoder
 from engine.models.classifier import Classifier
 from engine.progress import Tick, silent
 from engine.tokens.tokens import made_up_tokens
@@ -30,46 +32,59 @@ _log = logging.getLogger("engine.labelling")
 
 
 @dataclass(frozen=True, kw_only=True)
+class CorpusSize:
+    """How much there is to label. Can be pickled.
+
+    Attributes:
+        tokens: an estimate, rather too low.
+    """
+
+    tokens: float
+
+
+def corpus_size(store: Store) -> CorpusSize:
+    """The size of a store's corpus, estimated from its characters."""
+    characters = sum(record.statistics["characters"] for record in store.corpus.records().values())
+    return CorpusSize(tokens=float(characters / _CHARACTERS_PER_TOKEN))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Conditions:
     """Under which a budget is fastest.
 
     Attributes:
         dtype: of the computation.
-        longest: tokens of a row at most; as many as the model's encoding gives where None.
+        longest: tokens of the longest row; as many as the model's encoding gives if None.
         threads: on a CPU, those of a worker.
+        backend: that computes; chosen by the model if None.
     """
 
     dtype: str
     longest: int | None = None
     threads: int = 1
+    backend: Backend | None = None
 
 
 def choose_budget(
-    store: Store, model: Classifier, device: torch.device, conditions: Conditions, *, tick: Tick = silent
+    corpus: CorpusSize, model: Classifier, device: torch.device, conditions: Conditions, *, tick: Tick = silent
 ) -> int:
-    """The token budget for labelling ``store`` with ``model``.
+    """The token budget for labelling a corpus with ``model``.
 
     Args:
-        store: the store, with its corpus.
+        corpus: its size.
         model: the teacher; it is left as it is.
         device: that will label.
         conditions: of labelling.
         tick: told of progress.
     """
     candidates = CANDIDATES[device.type]
-    if estimated_tokens(store) < _SHARE * (_ROUNDS + 1) * len(candidates) * candidates[-1]:
+    if corpus.tokens < _SHARE * (_ROUNDS + 1) * len(candidates) * candidates[-1]:
         return default_budget(device)
     seconds = measure_budgets(model, device, conditions, candidates=candidates, tick=tick)
     best = fastest(seconds)
     shown = ", ".join(f"{budget:,}: {candidates[-1] / taken:,.0f}" for budget, taken in seconds.items())
     _log.info("tokens a second by token budget: %s; %s is taken", shown, f"{best:,}")
     return best
-
-
-def estimated_tokens(store: Store) -> float:
-    """How many tokens the corpus has, rather too few."""
-    characters = sum(record.statistics["characters"] for record in store.corpus.records().values())
-    return float(characters / _CHARACTERS_PER_TOKEN)
 
 
 def measure_budgets(
@@ -80,17 +95,18 @@ def measure_budgets(
     candidates: tuple[int, ...],
     tick: Tick = silent,
 ) -> dict[int, float]:
-    """Seconds that as many tokens as the largest candidate take with each: the better one of two rounds, in turn.
+    """Seconds that as many tokens as the largest candidate has take with each budget: the better one of two rounds.
 
-    Budgets for which memory does not suffice are left out, but for the smallest one.
+    Budgets that do not fit into memory are left out, except the smallest one.
     """
     own = dataclasses.replace(model, module=copy.deepcopy(model.module))
     longest = conditions.longest or model.encoding().max_length
-    path = choose_path(own.module, longest=longest)
+    workload = Workload(longest=longest, device=device, dtype=conditions.dtype)
+    backend = conditions.backend or choose_backend(own.module, workload)
     vocabulary = own.module.get_input_embeddings().num_embeddings
     tokens = made_up_tokens(candidates[-1], longest=longest, vocabulary=vocabulary)
     encoders = {
-        budget: Encoder(own, device=device, dtype=conditions.dtype, budget=budget, path=path, longest=longest)
+        budget: Encoder(own, device=device, dtype=conditions.dtype, budget=budget, backend=backend, longest=longest)
         for budget in candidates
     }
     seconds = dict.fromkeys(candidates, float("inf"))
@@ -107,7 +123,7 @@ def measure_budgets(
 
 @contextmanager
 def _threads(device: torch.device, threads: int) -> Iterator[None]:
-    """Compute with as many threads as a worker on a CPU; leave no memory of a GPU behind, which its workers need."""
+    """Compute with as many threads as a worker on a CPU; free the memory of a GPU afterwards, for its workers."""
     before = torch.get_num_threads()
     if device.type == "cpu":
         torch.set_num_threads(threads)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 import store
+from engine.compute.backend import BOUNDS
 from engine.labelling.shard import Computed, Labeller, Prepared
 from engine.progress import Tick, silent
 from engine.testing.faults import LOADING, FaultInjector, WorkerFault, inject
@@ -140,7 +141,7 @@ class FakeEncoder:
     """
 
     def __init__(self, classes: int, vocab_size: int, before_last_batch: Callable[[], None] = lambda: None) -> None:
-        self.dtype, self.path = "fp32", "fake"
+        self.dtype, self.path, self.bound = "fp32", "fake", BOUNDS["fp32"]
         self.splits = 0
         self.busy_seconds = 0.0
         self._weights = np.sin(np.arange(classes * vocab_size, dtype=np.float32)).reshape(classes, vocab_size)

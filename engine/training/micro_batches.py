@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from engine.compute.backend import Workload
+from engine.compute.backends import PADDED, choose_backend
 from engine.compute.encoder import is_out_of_memory
-from engine.compute.forward import Forward
-from engine.compute.packed_model import FUSED, PADDED, PLAIN, choose_path
 from engine.errors import TrainingError
 from engine.training.data.steps import Step
 from engine.training.loss import Loss, Targets
@@ -26,24 +26,25 @@ _log = logging.getLogger(__name__)
 
 
 class MicroBatches:
-    """Rows are packed where that gives the model's own logits; on a GPU only where it has the kernel for them.
+    """Micro-batches of packed rows if that gives the model's own logits; on a GPU only if it has the kernel for them.
 
     Args:
-        module: what is trained, on its device.
+        module: the model in training, on its device.
         loss: of a micro-batch.
         device: of the module.
-        budget: tokens of a micro-batch; by device where None.
-        longest: tokens that a row has at most.
+        budget: tokens of a micro-batch; by device if None.
+        longest: tokens of the longest row.
     """
 
     def __init__(self, module: Any, loss: Loss, device: torch.device, *, budget: int | None, longest: int) -> None:
         self._loss = loss
         self._device = device
         budget = budget or default_budget(module.config, device)
-        path = choose_path(module.eval(), longest=min(longest, _PROBED), among=(FUSED, PLAIN))
-        self._forward = Forward(module.train(), path=path, budget=budget, longest=longest)
-        if device.type == "cuda" and path != PADDED and self._forward.has_attention_dropout:
-            self._forward = Forward(module, path=PADDED, budget=budget, longest=longest)
+        workload = Workload(longest=min(longest, _PROBED), device=device, training=True)
+        backend = choose_backend(module.eval(), workload)
+        self._forward = backend.make(module.train(), budget=budget, longest=longest)
+        if device.type == "cuda" and self._forward.has_attention_dropout:  # packed rows are slow without the kernel
+            self._forward = PADDED.make(module, budget=budget, longest=longest)
         if not self._forward.has_attention_dropout:
             _log.info("rows are packed; attention has no dropout then, since the GPU's kernel knows none")
 

@@ -6,8 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from engine.compute.encoder import Encoder, default_budget
-from engine.compute.packed_model import choose_path
+from engine.compute.backend import Backend, Workload
+from engine.compute.backends import choose_backend
+from engine.compute.device import default_budget
+from engine.compute.encoder import Encoder
 from engine.errors import TrainingError
 from engine.evaluation.metrics import accuracy, confusion, expected_calibration_error, f1_scores, log_loss
 from engine.inputs.labelled import Gold
@@ -30,7 +32,7 @@ class ValidationSet:
         self._labels = gold.labels
         self._tokens = encoding.encode(gold.texts)
         self._longest = encoding.max_length
-        self._path: str | None = None
+        self._backend: Backend | None = None
 
     def __call__(self, model: Classifier, ranks: Ranks) -> dict[str, float]:
         """Accuracy, macro F1, log-loss and calibration error of ``model``, which is left in evaluation mode."""
@@ -45,12 +47,13 @@ class ValidationSet:
 
     def _logits(self, model: Classifier, ranks: Ranks) -> npt.NDArray[np.float32]:
         model.module.eval()
-        self._path = self._path or choose_path(model.module, longest=self._longest)
+        workload = Workload(longest=self._longest, device=ranks.device)
+        self._backend = self._backend or choose_backend(model.module, workload)
         encoder = Encoder(
             model,
             device=ranks.device,
             budget=default_budget(ranks.device),
-            path=self._path,
+            backend=self._backend,
             longest=self._longest,
         )
         rows = np.arange(ranks.rank, len(self._labels), ranks.count)

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 import transformers
 
+from engine.compute.backend import Workload
+from engine.compute.backends import choose_backend
 from engine.compute.encoder import Encoder
-from engine.compute.packed_model import choose_path
 from engine.models.classifier import Classifier
 from engine.tokens.tokens import Tokens
 
@@ -58,10 +59,15 @@ def classifier(module):
     return Classifier(source="small", revision=None, folder=Path(), module=module, tokenizer=None, classes=names)
 
 
-def encoder(module, *, budget=4096, path=None):
-    """An `Encoder` on the CPU, on the way that the probe finds where none is given."""
-    path = path or choose_path(module, longest=LONGEST)
-    return Encoder(classifier(module), device=torch.device("cpu"), budget=budget, path=path, longest=LONGEST)
+def workload(longest=LONGEST):
+    """To be computed on the CPU in fp32."""
+    return Workload(longest=longest, device=torch.device("cpu"))
+
+
+def encoder(module, *, budget=4096, backend=None):
+    """An `Encoder` on the CPU, with the backend that the probe finds if none is given."""
+    backend = backend or choose_backend(module, workload())
+    return Encoder(classifier(module), device=torch.device("cpu"), budget=budget, backend=backend, longest=LONGEST)
 
 
 def made_up(lengths, *, seed=0):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from varlen import plain_attention, varlen_attn
 
-from engine.compute.attention import attend, attend_first, has_kernel, rows_of
+from engine.compute.attention import attend, attend_first, has_kernel, on_device
 from engine.compute.packing import fill, pack
 
 CPU = torch.device("cpu")
@@ -38,7 +38,7 @@ def kernel(request, monkeypatch):
 def test_tokens_attend_to_their_row_alone(kernel, lengths, window):
     packing = batch(lengths)
     query, key, value = tensors(len(packing.ids))
-    ours = attend(query, key, value, rows_of(packing, CPU, kernel=kernel), window=window)
+    ours = attend(query, key, value, on_device(packing, CPU, kernel=kernel), window=window)
     expected = torch.cat(row_by_row(query, key, value, packing, window=window))
     torch.testing.assert_close(ours, expected, atol=2e-6, rtol=1e-5)
 
@@ -47,7 +47,7 @@ def test_tokens_attend_to_their_row_alone(kernel, lengths, window):
 def test_first_tokens_attend_to_their_row_alone(kernel, lengths):
     packing = batch(lengths)
     query, key, value = tensors(len(packing.ids))
-    rows = rows_of(packing, CPU, kernel=kernel)
+    rows = on_device(packing, CPU, kernel=kernel)
     ours = attend_first(query[rows.firsts], key, value, rows)
     expected = torch.stack([row[0] for row in row_by_row(query, key, value, packing)])
     torch.testing.assert_close(ours, expected, atol=2e-6, rtol=1e-5)
@@ -56,7 +56,7 @@ def test_first_tokens_attend_to_their_row_alone(kernel, lengths):
 def test_a_scale_is_that_of_the_products(kernel):
     packing = batch([7, 4, 4])
     query, key, value = tensors(15)
-    ours = attend(query, key, value, rows_of(packing, CPU, kernel=kernel), scale=0.7)
+    ours = attend(query, key, value, on_device(packing, CPU, kernel=kernel), scale=0.7)
     torch.testing.assert_close(ours, torch.cat(row_by_row(query, key, value, packing, scale=0.7)))
 
 
@@ -65,7 +65,7 @@ def test_tokens_of_no_row_change_nothing(kernel, window):
     packing = batch([9, 9, 4])
     full = fill(packing, tokens=40, rows=8)
     query, key, value = (torch.cat([made, made.new_full((18, 4, 8), float("nan"))]) for made in tensors(22))
-    rows = rows_of(full, CPU, kernel=kernel, longest=40)
+    rows = on_device(full, CPU, kernel=kernel, longest=40)
     ours = attend(query, key, value, rows, window=window)
     first = attend_first(query[rows.firsts], key, value, rows)
     expected = row_by_row(query, key, value, full, window=window)
@@ -79,7 +79,7 @@ def test_tokens_of_no_row_change_nothing(kernel, window):
 def test_a_row_does_not_depend_on_its_neighbours(kernel, changed):
     packing = batch([6, 5, 5, 2])
     parts = dict(zip(("query", "key", "value"), tensors(18), strict=True))
-    rows = rows_of(packing, CPU, kernel=kernel)
+    rows = on_device(packing, CPU, kernel=kernel)
     before = attend(**parts, rows=rows)
     parts[changed] = parts[changed].clone()
     parts[changed][6:11] = 1e4
@@ -93,14 +93,14 @@ def test_dropout_drops_weights_where_there_is_no_kernel():
     torch.manual_seed(0)
     packing = batch([30])
     query, key, value = tensors(30)
-    rows = rows_of(packing, CPU, kernel=False)
+    rows = on_device(packing, CPU, kernel=False)
     assert not torch.allclose(attend(query, key, value, rows, dropout=0.5), attend(query, key, value, rows))
 
 
 def test_rows_keep_a_bound_that_is_given():
     packing = batch([4, 2])
-    assert rows_of(packing, CPU, kernel=True).longest == 4
-    assert rows_of(packing, CPU, kernel=True, longest=64).longest == 64
+    assert on_device(packing, CPU, kernel=True).longest == 4
+    assert on_device(packing, CPU, kernel=True, longest=64).longest == 64
 
 
 @pytest.mark.parametrize(

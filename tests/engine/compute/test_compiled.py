@@ -12,8 +12,7 @@ import engine.compute.attention
 import engine.compute.forward
 import engine.compute.fused_layer
 import engine.compute.linear
-from engine.compute.forward import Forward
-from engine.compute.packed_model import COMPILED, FUSED
+from engine.compute.torch_backends import COMPILED, FUSED
 
 
 @torch.library.custom_op("engine_tests::attention", mutates_args=())
@@ -44,10 +43,10 @@ def kernel(monkeypatch):
     torch._dynamo.reset()
 
 
-def logits_of(module, path):
+def logits_of(module, backend):
     """Of many batches, with all numbers of rows, under a budget that each fills up."""
     tokens = made_up(np.random.default_rng(0).integers(3, 64, 90))
-    forward = Forward(module, path=path, budget=256, longest=64)
+    forward = backend.make(module, budget=256, longest=64)
     batches = forward.plan(tokens.lengths)
     assert len({len(batch) for batch in batches}) > 4
     with torch.inference_mode():
@@ -81,8 +80,8 @@ def test_compiled_layers_give_the_logits_of_the_others():
     module = make("Bert", num_hidden_layers=4).to("cuda", torch.float16)
     tokens = made_up(np.random.default_rng(0).integers(3, 512, 80))
     found = []
-    for path in (COMPILED, FUSED):
-        forward = Forward(module, path=path, budget=4096, longest=512)
+    for backend in (COMPILED, FUSED):
+        forward = backend.make(module, budget=4096, longest=512)
         with torch.inference_mode():
             found.append(torch.cat([forward(tokens, batch) for batch in forward.plan(tokens.lengths)]).float().cpu())
     torch.testing.assert_close(*found, atol=2e-2, rtol=1e-2)

@@ -8,8 +8,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from engine.compute.encoder import DTYPES, Encoder, default_budget, default_dtype, is_out_of_memory
-from engine.compute.packed_model import FUSED, PADDED, PLAIN
+from engine.compute.device import DTYPES, default_budget, default_dtype
+from engine.compute.encoder import Encoder, is_out_of_memory
+from engine.compute.torch_backends import FUSED, PACKED, PADDED
 from engine.errors import ModelError
 from engine.models.classifier import load_classifier
 
@@ -112,7 +113,7 @@ def test_a_row_that_memory_does_not_suffice_for_is_told_with_the_remedy():
     sizes = fails_above(made, 63, CUDA_FULL)
     tokens = made_up(LENGTHS)
     with pytest.raises(
-        ModelError, match=r"memory of cpu does not suffice for one row of 64 tokens; lower --max-length"
+        ModelError, match=r"cpu ran out of memory on one row of 64 tokens; lower --max-length"
     ) as caught:
         made.logits(tokens, made.plan(tokens))
     assert len(sizes) < 12
@@ -166,10 +167,10 @@ def test_batches_for_the_kernel_are_filled_up_less_where_memory_does_not_suffice
 
 
 @pytest.mark.parametrize(
-    ("family", "path"), [("Bert", FUSED), ("Bert", PLAIN), ("ModernBert", PLAIN), ("Bert", PADDED)]
+    ("family", "backend"), [("Bert", FUSED), ("Bert", PACKED), ("ModernBert", PACKED), ("Bert", PADDED)]
 )
-def test_work_inside_a_batch_is_told_layer_by_layer(family, path):
-    made = encoder(make(family), budget=4096, path=path)
+def test_work_inside_a_batch_is_told_layer_by_layer(family, backend):
+    made = encoder(make(family), budget=4096, backend=backend)
     tokens = made_up([9, 3])
     told = []
     made.logits(tokens, made.plan(tokens), tick=lambda *progress: told.append(progress))
@@ -189,10 +190,12 @@ def test_a_row_without_tokens_disturbs_no_other_and_is_the_same_anywhere(modules
     np.testing.assert_allclose(logits[empty], made.exact_logits(tokens, empty), atol=1e-4)
 
 
-@pytest.mark.parametrize(("family", "path"), [("Bert", FUSED), ("Bert", PLAIN), ("Roberta", FUSED), ("Bert", PADDED)])
-def test_operations_are_those_that_pytorch_counts(family, path, monkeypatch):
+@pytest.mark.parametrize(
+    ("family", "backend"), [("Bert", FUSED), ("Bert", PACKED), ("Roberta", FUSED), ("Bert", PADDED)]
+)
+def test_operations_are_those_that_pytorch_counts(family, backend, monkeypatch):
     monkeypatch.setattr("engine.compute.linear._pointwise", None)
-    made = encoder(make(family, hidden_size=64, intermediate_size=256), budget=4096, path=path)
+    made = encoder(make(family, hidden_size=64, intermediate_size=256), budget=4096, backend=backend)
     tokens = made_up([64] * 8)
     # With gradients, and by plain matrix products: it knows no others.
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:

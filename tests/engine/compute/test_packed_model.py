@@ -3,15 +3,17 @@ import copy
 import numpy as np
 import pytest
 import torch
-from families import FAMILIES, LONGEST, PACKED_FAMILIES, alone, chosen, encoder, made_up, make
+from families import FAMILIES, LONGEST, PACKED_FAMILIES, alone, chosen, encoder, made_up, make, workload
 from varlen import varlen_attn
 
 import engine.compute.attention
 import engine.compute.packed_model
-from engine.compute.attention import Rows, rows_of
+from engine.compute.attention import DeviceRows, on_device
+from engine.compute.backends import choose_backend
 from engine.compute.fused_layer import FusedLayer
-from engine.compute.packed_model import FUSED, PADDED, PLAIN, PackedModel, choose_path
+from engine.compute.packed_model import PackedModel
 from engine.compute.packing import fill, pack
+from engine.compute.torch_backends import FUSED, PACKED, PADDED
 
 CPU = torch.device("cpu")
 LENGTHS = [2, 3, 3, 512, 7, 9, 9, 9, 64, 15, 16, 17, 18, 130, 2, 300, 33, 5, 8, 8]
@@ -42,11 +44,11 @@ def assert_same(ours, theirs):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_probe_finds_the_fastest_way_that_is_the_same(modules, family):
-    found = choose_path(modules[family], longest=LONGEST)
+    found = choose_backend(modules[family], workload())
     if family == "DistilBert":  # whether its attention can be replaced depends on the version of transformers
-        assert found in (PLAIN, PADDED)
+        assert found in (PACKED, PADDED)
     elif family == "ModernBert":
-        assert found == PLAIN
+        assert found == PACKED
     else:
         assert found == (FUSED if family in PACKED_FAMILIES else PADDED)
 
@@ -59,9 +61,9 @@ def test_logits_are_those_of_plain_transformers_row_by_row(modules, tokens, expe
 
 @pytest.mark.parametrize("family", [*PACKED_FAMILIES, "DistilBert"])
 def test_packed_rows_through_the_models_own_layers_are_the_same(modules, tokens, expected, family):
-    path = choose_path(modules[family], longest=LONGEST, among=(PLAIN,))
-    assert path == PLAIN or family == "DistilBert"
-    assert_same(logits(encoder(modules[family], path=path), tokens), expected[family])
+    backend = PADDED if PACKED.unsupported(modules[family], workload()) else PACKED
+    assert backend == PACKED or family == "DistilBert"
+    assert_same(logits(encoder(modules[family], backend=backend), tokens), expected[family])
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -89,7 +91,7 @@ def test_a_text_that_names_the_padding_token_has_the_same_logits(modules, family
     for place in (2, 5, 6, 11, 24, 40):
         tokens.ids[place] = modules[family].config.pad_token_id
     made = encoder(modules[family])
-    assert made.path != PADDED
+    assert made.backend != PADDED
     assert_same(logits(made, tokens), alone(modules[family], tokens))
 
 
@@ -123,14 +125,14 @@ def positions_begin_one_late(monkeypatch):
 
 
 def the_second_token_is_read(monkeypatch):
-    given = engine.compute.packed_model.rows_of
+    given = engine.compute.packed_model.on_device
 
     def wrong(*arguments, **options):
         rows = given(*arguments, **options)
         changed = {name: getattr(rows, name) for name in ("bounds", "runs", "longest", "kernel")}
-        return Rows(**changed, firsts=rows.firsts + 1)
+        return DeviceRows(**changed, firsts=rows.firsts + 1)
 
-    monkeypatch.setattr(engine.compute.packed_model, "rows_of", wrong)
+    monkeypatch.setattr(engine.compute.packed_model, "on_device", wrong)
 
 
 def rows_attend_to_each_other(monkeypatch):
@@ -138,11 +140,11 @@ def rows_attend_to_each_other(monkeypatch):
 
     def wrong(ids, offsets, rows):
         packing = pack_(ids, offsets, rows)
-        last = packing.runs[-1]
-        joined = type(last)(begin=packing.runs[-2].begin, rows=1, length=last.stop - packing.runs[-2].begin)
+        last = packing.blocks[-1]
+        joined = type(last)(begin=packing.blocks[-2].begin, rows=1, length=last.stop - packing.blocks[-2].begin)
         return type(packing)(
             ids=packing.ids, positions=packing.positions, bounds=packing.bounds, rows=packing.rows,
-            runs=(*packing.runs[:-2], joined),
+            blocks=(*packing.blocks[:-2], joined),
         )  # fmt: skip
 
     monkeypatch.setattr(engine.compute.packed_model, "pack", wrong)
@@ -166,20 +168,20 @@ def rows_attend_to_each_other(monkeypatch):
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
 def test_the_probe_finds_a_fault(modules, monkeypatch, family, fault):
-    assert choose_path(modules[family], longest=LONGEST) != PADDED
+    assert choose_backend(modules[family], workload()) != PADDED
     fault(monkeypatch)
-    assert choose_path(modules[family], longest=LONGEST) == PADDED
+    assert choose_backend(modules[family], workload()) == PADDED
 
 
 def test_a_head_that_reads_more_than_the_first_token_falls_back(tokens):
     module = make("ModernBert", classifier_pooling="mean")
     made = encoder(module)
-    assert made.path == PADDED
+    assert made.backend == PADDED
     assert_same(logits(made, tokens), alone(module, tokens))
 
 
 def test_a_causal_model_falls_back():
-    assert choose_path(make("Bert", is_decoder=True), longest=64) == PADDED
+    assert choose_backend(make("Bert", is_decoder=True), workload(64)) == PADDED
 
 
 @pytest.mark.parametrize("size", [1e-2, 1e-4, 1e-6])
@@ -188,33 +190,33 @@ def test_a_nearly_constant_classifier_hides_no_fault(monkeypatch, size):
     with torch.no_grad():
         module.classifier.weight.mul_(size)
         module.classifier.bias.zero_()
-    assert choose_path(module, longest=LONGEST) == PLAIN
+    assert choose_backend(module, workload()) == PACKED
     window_is_ignored(monkeypatch)
-    assert choose_path(module, longest=LONGEST) == PADDED
+    assert choose_backend(module, workload()) == PADDED
 
 
 def test_a_classifier_that_gives_nan_falls_back():
     module = make("Bert")
     with torch.no_grad():
         module.classifier.bias[0] = float("nan")
-    assert choose_path(module, longest=64) == PADDED
+    assert choose_backend(module, workload(64)) == PADDED
 
 
-def test_only_the_ways_that_are_asked_for_are_tried(modules):
-    assert choose_path(modules["Bert"], longest=64, among=(PLAIN,)) == PLAIN
-    assert choose_path(modules["Bert"], longest=64, among=(PADDED,)) == PADDED
-    assert choose_path(modules["ModernBert"], longest=64, among=(FUSED,)) == PADDED
+def test_every_backend_says_what_it_supports(modules):
+    assert PACKED.unsupported(modules["Bert"], workload(64)) is None
+    assert PADDED.unsupported(modules["Bert"], workload(64)) is None
+    assert "do not take packed rows" in FUSED.unsupported(modules["ModernBert"], workload(64))
 
 
 @pytest.mark.parametrize("longest", [1, 2, 5])
 def test_the_probe_takes_models_of_very_short_rows(longest):
-    assert choose_path(make("Bert", max_position_embeddings=longest), longest=longest) == FUSED
+    assert choose_backend(make("Bert", max_position_embeddings=longest), workload(longest)) == FUSED
 
 
 def test_the_probe_draws_no_random_numbers(modules):
     before = torch.random.get_rng_state()
-    choose_path(modules["Bert"], longest=64)
-    choose_path(modules["ModernBert"], longest=64)
+    choose_backend(modules["Bert"], workload(64))
+    choose_backend(modules["ModernBert"], workload(64))
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -232,7 +234,7 @@ def test_the_model_itself_stays_as_it_was(family, fused):
         before = module(input_ids=ids, attention_mask=mask).logits
         packed = PackedModel(module, fused=fused)
         batch = pack(np.arange(5, 65), np.array([0, 20, 40, 60]), np.arange(3))
-        packed(batch, rows_of(batch, CPU, kernel=False))
+        packed(batch, on_device(batch, CPU, kernel=False))
         after = module(input_ids=ids, attention_mask=mask).logits
     assert torch.equal(before, after)
     assert module.config._attn_implementation == attention != packed.module.config._attn_implementation
@@ -269,7 +271,7 @@ def test_parameters_are_the_models_own(fused):
 def test_fused_layers_follow_the_configuration(tokens, family, changes):
     module = make(family, **changes)
     made = encoder(module, budget=700)
-    assert made.path == FUSED
+    assert made.backend == FUSED
     assert_same(logits(made, tokens), alone(module, tokens))
 
 
@@ -286,7 +288,7 @@ def test_a_fused_layer_is_the_layer(modules, first_only):
     batch = pack(np.zeros(14, np.int64), np.array([0, 6, 10, 14]), np.arange(3))
     hidden = torch.randn(1, 14, 32, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        ours = FusedLayer(layer, first_only=first_only)(hidden, packed_rows=rows_of(batch, CPU, kernel=False))
+        ours = FusedLayer(layer, first_only=first_only)(hidden, packed_rows=on_device(batch, CPU, kernel=False))
         rows = [layer(hidden[:, begin:stop]) for begin, stop in ((0, 6), (6, 10), (10, 14))]
     rows = [row if isinstance(row, torch.Tensor) else row[0] for row in rows]
     expected = torch.cat([row[:, 0] for row in rows])[:, None] if first_only else torch.cat(rows, dim=1)
@@ -323,6 +325,6 @@ def test_what_the_kernel_leaves_undefined_reaches_no_row(modules, tokens, kernel
     assert torch.isfinite(ours).all()
     packing = fill(pack(tokens.ids, tokens.offsets, np.arange(3)), tokens=64, rows=9)
     with torch.inference_mode():
-        whole = PackedModel(modules["Bert"], fused=True)(packing, rows_of(packing, CPU, kernel=True, longest=64))
+        whole = PackedModel(modules["Bert"], fused=True)(packing, on_device(packing, CPU, kernel=True, longest=64))
     assert not torch.isfinite(whole[3:]).any()
     torch.testing.assert_close(whole[:3], ours)

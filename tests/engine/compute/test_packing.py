@@ -32,13 +32,13 @@ def test_every_chosen_row_is_between_its_bounds_and_counts_from_zero(rows, rando
 
 
 @given(rows_of_ids)
-def test_runs_are_all_rows_in_their_order_and_neighbours_differ_in_length(rows):
+def test_blocks_are_all_rows_in_their_order_and_neighbours_differ_in_length(rows):
     made = packed(rows)
-    assert [run.length for run in made.runs for _ in range(run.rows)] == [len(row) for row in rows]
-    places = [run.begin + number * run.length for run in made.runs for number in range(run.rows)]
+    assert [block.length for block in made.blocks for _ in range(block.rows)] == [len(row) for row in rows]
+    places = [block.begin + number * block.length for block in made.blocks for number in range(block.rows)]
     assert places == made.bounds[:-1].tolist()
-    assert [run.stop for run in made.runs[:-1]] == [run.begin for run in made.runs[1:]]
-    assert all(one.length != other.length for one, other in zip(made.runs, made.runs[1:], strict=False))
+    assert [block.stop for block in made.blocks[:-1]] == [block.begin for block in made.blocks[1:]]
+    assert all(one.length != other.length for one, other in zip(made.blocks, made.blocks[1:], strict=False))
     assert made.longest == max(map(len, rows))
 
 
@@ -48,7 +48,7 @@ def test_a_filled_up_batch_has_its_shape_and_the_same_rows(rows, more, empty):
     full = fill(made, tokens=len(made.ids) + more, rows=made.rows + empty)
     assert (len(full.ids), len(full.positions)) == (len(made.ids) + more,) * 2
     assert (len(full.bounds), len(full.firsts)) == (made.rows + empty + 1, made.rows + empty)
-    assert (full.rows, full.runs, full.longest) == (made.rows, made.runs, made.longest)
+    assert (full.rows, full.blocks, full.longest) == (made.rows, made.blocks, made.longest)
     assert (full.bounds[: made.rows + 1] == made.bounds).all()
     assert (full.bounds[made.rows :] == len(made.ids)).all()
     assert (full.ids[: len(made.ids)] == made.ids).all()
@@ -68,7 +68,7 @@ def test_firsts_are_the_first_tokens_of_the_rows_and_never_outside(rows, more, e
 
 def test_equal_lengths_are_one_run():
     made = packed([[1, 2], [3, 4], [5], [6], [7, 8]])
-    assert [(run.begin, run.rows, run.length, run.stop) for run in made.runs] == [
+    assert [(block.begin, block.rows, block.length, block.stop) for block in made.blocks] == [
         (0, 2, 2, 4),
         (4, 2, 1, 6),
         (6, 1, 2, 8),
@@ -77,7 +77,7 @@ def test_equal_lengths_are_one_run():
 
 def test_no_rows_make_an_empty_batch():
     made = packed([[1]], [])
-    assert (made.ids.size, made.bounds.tolist(), made.rows, made.runs, made.longest) == (0, [0], 0, (), 0)
+    assert (made.ids.size, made.bounds.tolist(), made.rows, made.blocks, made.longest) == (0, [0], 0, (), 0)
 
 
 @pytest.mark.parametrize(("tokens", "rows"), [(2, 9), (9, 1)])

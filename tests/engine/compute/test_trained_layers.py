@@ -6,16 +6,17 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from families import FAMILIES, PACKED_FAMILIES, chosen, made_up, make
+from families import FAMILIES, PACKED_FAMILIES, chosen, made_up, make, workload
 from torch.nn.functional import cross_entropy
 from varlen import varlen_attn
 
 import engine.compute.linear
-from engine.compute.attention import attend, attend_first, rows_of
-from engine.compute.forward import Forward, padded_logits
+from engine.compute.attention import attend, attend_first, on_device
+from engine.compute.backends import choose_backend
+from engine.compute.forward import padded_logits
 from engine.compute.linear import product, product_gelu
-from engine.compute.packed_model import FUSED, PADDED, PLAIN, choose_path
 from engine.compute.packing import pack
+from engine.compute.torch_backends import FUSED, PACKED, PADDED
 
 CPU = torch.device("cpu")
 BERTS = ("Bert", "Roberta", "Electra", "XLMRoberta", "Camembert")
@@ -57,9 +58,9 @@ def gradients(module, logits_of, *, rows):
     return total, {name: parameter.grad for name, parameter in module.named_parameters()}
 
 
-def through(path, module, tokens, *, budget=4096):
-    """Loss and gradients of a training step that computes on ``path``."""
-    forward = Forward(module, path=path, budget=budget, longest=512)
+def through(backend, module, tokens, *, budget=4096):
+    """Loss and gradients of a training step that ``backend`` computes."""
+    forward = backend.make(module, budget=budget, longest=512)
     return gradients(module, partial(forward, tokens), rows=forward.plan(tokens.lengths))
 
 
@@ -88,7 +89,7 @@ def assert_same_gradients(ours, theirs):
 @pytest.mark.parametrize("family", BERTS)
 def test_gradients_of_fused_layers_are_those_of_transformers(tokens, family, padded, budget):
     module = in_training(family)
-    assert choose_path(copy.deepcopy(module).eval(), longest=64) == FUSED
+    assert choose_backend(copy.deepcopy(module).eval(), workload(64)) == FUSED
     ours = through(FUSED, module, tokens, budget=budget)
     assert_same_gradients(ours, of_transformers(module, tokens, padded=padded))
     assert sum(gradient is not None and bool(gradient.abs().max() > 1e-4) for gradient in ours[1].values()) > 45
@@ -97,9 +98,8 @@ def test_gradients_of_fused_layers_are_those_of_transformers(tokens, family, pad
 @pytest.mark.parametrize("family", [*PACKED_FAMILIES, "DistilBert"])
 def test_gradients_of_packed_rows_are_those_of_transformers(tokens, family):
     module = in_training(family)
-    path = choose_path(copy.deepcopy(module).eval(), longest=64, among=(PLAIN,))
-    assert path == PLAIN
-    assert_same_gradients(through(PLAIN, module, tokens, budget=100), of_transformers(module, tokens))
+    assert PACKED.unsupported(copy.deepcopy(module).eval(), workload(64)) is None
+    assert_same_gradients(through(PACKED, module, tokens, budget=100), of_transformers(module, tokens))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -147,7 +147,7 @@ def test_a_row_of_no_tokens_is_trained_as_one_of_padding(tokens):
 def test_what_is_trained_is_seen_by_the_next_pass(tokens):
     """The layers take the parameters as they are, and hold no copies of them."""
     module = in_training("Bert")
-    forward = Forward(module, path=FUSED, budget=4096, longest=64)
+    forward = FUSED.make(module, budget=4096, longest=64)
     every = np.arange(len(LENGTHS))
     before = forward(tokens, every).detach()
     with torch.no_grad():
@@ -240,14 +240,14 @@ def test_gradients_by_the_kernel_are_those_of_transformers(tokens, family, budge
 @pytest.mark.parametrize("family", PACKED_FAMILIES)
 def test_gradients_of_packed_rows_by_the_kernel_are_those_of_transformers(tokens, family, kernel):
     module = in_training(family)
-    ours = through(PLAIN, module, tokens)
+    ours = through(PACKED, module, tokens)
     assert len(kernel) == 3
     assert_same_gradients(ours, of_transformers(module, tokens))
 
 
 def test_the_kernel_drops_no_attention_and_says_so(tokens, kernel):
     module = in_training("Bert", attention_probs_dropout_prob=0.5)
-    forward = Forward(module, path=FUSED, budget=4096, longest=64)
+    forward = FUSED.make(module, budget=4096, longest=64)
     assert not forward.has_attention_dropout
     every = np.arange(len(LENGTHS))
     assert torch.equal(forward(tokens, every), forward(tokens, every))
@@ -256,16 +256,16 @@ def test_the_kernel_drops_no_attention_and_says_so(tokens, kernel):
 
 def test_elsewhere_attention_dropout_is_there(tokens):
     module = in_training("Bert", attention_probs_dropout_prob=0.5)
-    assert Forward(module, path=FUSED, budget=4096, longest=64).has_attention_dropout
-    assert Forward(module, path=PADDED, budget=4096, longest=64).has_attention_dropout
+    assert FUSED.make(module, budget=4096, longest=64).has_attention_dropout
+    assert PADDED.make(module, budget=4096, longest=64).has_attention_dropout
 
 
 # dropout
 
 
-def passes(module, tokens, path, seeds):
+def passes(module, tokens, backend, seeds):
     """(seeds, rows, classes) logits, a pass for each seed."""
-    forward, every = Forward(module, path=path, budget=4096, longest=64), np.arange(len(tokens.truncated))
+    forward, every = backend.make(module, budget=4096, longest=64), np.arange(len(tokens.truncated))
     found = []
     with torch.enable_grad():
         for seed in seeds:
@@ -306,29 +306,29 @@ def test_dropout_inside_the_layers_acts_and_is_that_of_its_seed(tokens, family, 
 @pytest.mark.parametrize("family", ["Bert", "Roberta"])
 def test_no_dropout_acts_in_evaluation(tokens, family):
     module = in_training(family, dropout=0.3)
-    forward = Forward(module.eval(), path=FUSED, budget=4096, longest=64)
+    forward = FUSED.make(module.eval(), budget=4096, longest=64)
     every = np.arange(len(LENGTHS))
     with torch.inference_mode():
         assert torch.equal(forward(tokens, every), forward(tokens, every))
 
 
-def samples(module, tokens, path, *, copies, seed=0):
+def samples(module, tokens, backend, *, copies, seed=0):
     """(rows, copies, classes) float64 logits of one pass over rows that come many times."""
     rows = len(tokens.truncated)
     many = chosen(tokens, np.repeat(np.arange(rows), copies))
     torch.manual_seed(seed)
-    logits = Forward(module, path=path, budget=4096, longest=64)(many, np.arange(rows * copies))
+    logits = backend.make(module, budget=4096, longest=64)(many, np.arange(rows * copies))
     return logits.detach().double().view(rows, copies, -1)
 
 
-@pytest.mark.parametrize("path", [FUSED, PLAIN])
+@pytest.mark.parametrize("backend", [FUSED, PACKED])
 @pytest.mark.parametrize("dropped", ["hidden", "attention"])
-def test_dropout_has_the_distribution_of_transformers(dropped, path):
+def test_dropout_has_the_distribution_of_transformers(dropped, backend):
     """Mean and spread of each logit over 3,000 samples."""
     changes = {"num_hidden_layers": 2, "hidden_dropout_prob": 0.2, "attention_probs_dropout_prob": 0.2}
     changes[{"hidden": "attention_probs_dropout_prob", "attention": "hidden_dropout_prob"}[dropped]] = 0.0
     module = layers_alone(in_training("Bert", **changes))
-    ours, theirs = (samples(module, made_up([3, 6, 11]), way, copies=3_000) for way in (path, PADDED))
+    ours, theirs = (samples(module, made_up([3, 6, 11]), way, copies=3_000) for way in (backend, PADDED))
     errors = ((ours.var(1) + theirs.var(1)) / 3_000).sqrt()
     assert errors.min() > 0
     assert ((ours.mean(1) - theirs.mean(1)).abs() < 4.5 * errors).all()
@@ -347,7 +347,7 @@ def test_as_much_is_dropped_as_the_configuration_says():
 @pytest.mark.parametrize("first_only", [False, True])
 def test_attention_with_dropout_is_that_without_on_the_mean(first_only):
     batch = pack(np.zeros(19, np.int64), np.array([0, 6, 12, 14, 19]), np.arange(4))
-    rows = rows_of(batch, CPU, kernel=False)
+    rows = on_device(batch, CPU, kernel=False)
     chance = torch.Generator().manual_seed(0)
     query, key, value = (torch.randn(19, 2, 4, generator=chance) for _ in range(3))
     compute = partial(attend_first, query[rows.firsts]) if first_only else partial(attend, query)
@@ -365,6 +365,6 @@ def test_rows_are_dropped_independently():
     equal = chosen(made_up([9]), np.zeros(4, np.int64))
     module = layers_alone(in_training("Bert", attention_probs_dropout_prob=0.3, hidden_dropout_prob=0.0))
     torch.manual_seed(0)
-    forward = Forward(module, path=FUSED, budget=4096, longest=64)
+    forward = FUSED.make(module, budget=4096, longest=64)
     logits = torch.cat([forward(equal, np.arange(4)), forward(equal, np.arange(4))]).detach()
     assert len(torch.unique(logits, dim=0)) == 8

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,9 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import engine
-import engine.labelling.card
 import store
 from engine.compute.encoder import Encoder
+from engine.compute.torch_backends import PackedBackend
 from engine.errors import InputError, ModelError
 from engine.labelling.card import check_card
 from engine.labelling.label import default_name
@@ -26,6 +27,7 @@ from engine.labelling.runners.failures import describe
 from engine.models.classifier import load_classifier
 from engine.tokens.tokens import Tokens
 from store.errors import DamageError, MismatchError
+from store.families.label_card import label_card
 from store.storage import MemoryStorage
 
 
@@ -167,7 +169,7 @@ def test_other_choices_are_refused_with_both_values(demo, whole, changes, messag
 
 
 def test_another_way_to_compute_is_refused_with_both(demo, whole, monkeypatch):
-    monkeypatch.setattr(engine.labelling.card, "choose_path", lambda *_, **__: "padded")
+    monkeypatch.setattr(PackedBackend, "unsupported", lambda *_: "the probe finds a difference")
     with pytest.raises(MismatchError, match="path fused .*and this run has padded .*versions of torch"):
         label(demo, whole, inputs=(), shards=None)
 
@@ -180,11 +182,11 @@ def test_another_model_under_the_same_name_is_refused_with_both(demo, whole):
 
 
 def test_another_revision_is_refused_with_both_and_none_is_any(demo):
-    card = {**store.open(demo.path("reviews.store")).label_set("teacher").card(), "revision": "one"}
+    card = replace(label_card(store.open(demo.path("reviews.store")).label_set("teacher")), revision="one")
     with pytest.raises(MismatchError, match=r"begun with revision one .*and this run has two .*Change --revision"):
-        check_card(card, {**card, "revision": "two"}, label_set="teacher")
-    check_card(card, {**card, "revision": None}, label_set="teacher")
-    check_card({**card, "revision": None}, card, label_set="teacher")
+        check_card(card, replace(card, revision="two"), label_set="teacher")
+    check_card(card, replace(card, revision=None), label_set="teacher")
+    check_card(replace(card, revision=None), card, label_set="teacher")
 
 
 def test_other_class_names_are_refused_with_both(demo, whole, tmp_path):

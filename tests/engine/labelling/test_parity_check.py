@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 import engine
 import store
+from engine.compute.backend import BOUNDS
 from engine.errors import LabellingError
 from engine.labelling.card import Choices
-from engine.labelling.parity_check import BOUNDS, ParityCheck, check_parity, chosen_rows
+from engine.labelling.parity_check import ParityCheck, check_parity, chosen_rows
 
 ROWS = 2_560
 EXACT = np.random.default_rng(0).normal(0, 3, (ROWS, 3)).astype(np.float32)
@@ -17,7 +18,7 @@ class Exact:
     """Computes what a test says."""
 
     def __init__(self, dtype="fp32", logits=EXACT):
-        self.dtype = dtype
+        self.dtype, self.bound = dtype, BOUNDS[dtype]
         self.logits = logits
         self.asked = []
 

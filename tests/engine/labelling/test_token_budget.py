@@ -6,15 +6,17 @@ import torch
 from click.testing import CliRunner
 
 import engine
+import engine.labelling.label
 import engine.labelling.token_budget
 import store
 from cli.label import Budget
-from engine.compute.encoder import default_budget
+from engine.compute.device import default_budget
 from engine.labelling.token_budget import (
     CANDIDATES,
     Conditions,
+    CorpusSize,
     choose_budget,
-    estimated_tokens,
+    corpus_size,
     fastest,
     measure_budgets,
 )
@@ -25,9 +27,9 @@ CPU = torch.device("cpu")
 
 
 def corpus_of(characters, *, shards=3):
-    """A store of which nothing is known but how much text it has."""
+    """The size of a store's corpus, from the characters in its records."""
     records = {shard: SimpleNamespace(statistics={"characters": characters // shards}) for shard in range(shards)}
-    return SimpleNamespace(corpus=SimpleNamespace(records=lambda: records))
+    return corpus_size(SimpleNamespace(corpus=SimpleNamespace(records=lambda: records)))
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def test_where_there_is_much_text_the_fastest_is_taken(measured):
 
 def test_measuring_takes_at_most_a_hundredth_of_the_work(measured):
     characters = 6 * 100 * 3 * len(CANDIDATES["cpu"]) * max(CANDIDATES["cpu"])
-    assert estimated_tokens(corpus_of(characters)) == characters / 6
+    assert corpus_of(characters).tokens == characters / 6
     choose_budget(corpus_of(characters - 300), None, CPU, Conditions(dtype="fp32"))
     assert not measured
     choose_budget(corpus_of(characters), None, CPU, Conditions(dtype="fp32"))
@@ -89,16 +91,16 @@ def test_every_budget_is_measured_and_the_model_left_as_it_was(demo):
 
 
 def test_budgets_for_which_memory_does_not_suffice_are_left_out(demo, monkeypatch):
-    from engine.compute.forward import Forward
+    from engine.compute.forward import PackedForward
 
-    whole = Forward.__call__
+    whole = PackedForward.__call__
 
     def small_memory(self, tokens, rows):
         if tokens.lengths[rows].sum() > 150:
             raise torch.OutOfMemoryError("out of memory")
         return whole(self, tokens, rows)
 
-    monkeypatch.setattr(Forward, "__call__", small_memory)
+    monkeypatch.setattr(PackedForward, "__call__", small_memory)
     model = load_classifier(demo.path("teacher"))
     assert list(measure_budgets(model, CPU, Conditions(dtype="fp32"), candidates=(128, 512))) == [128]
     assert list(measure_budgets(model, CPU, Conditions(dtype="fp32"), candidates=(300, 512))) == [300]
@@ -127,7 +129,7 @@ def label(demo, place, **changes):
 
 
 def test_the_budget_that_was_measured_is_frozen_and_not_measured_again(demo, measured, monkeypatch, tmp_path):
-    monkeypatch.setattr(engine.labelling.token_budget, "estimated_tokens", lambda made: 1e12)
+    monkeypatch.setattr(engine.labelling.label, "corpus_size", lambda made: CorpusSize(tokens=1e12))
     label(demo, tmp_path / "a.store", shards=3, worker=(0, 3))
     card = store.open(tmp_path / "a.store").label_set("teacher").card()
     assert card["tokens_per_batch"] == 1024

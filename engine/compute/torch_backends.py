@@ -1,0 +1,76 @@
+"""The four backends of torch: packed rows through our own layers, compiled or not; through the model's; padded rows."""
+
+from typing import Any
+
+from engine.compute.attention import has_kernel
+from engine.compute.backend import Backend, Forward, Workload
+from engine.compute.device import DTYPES
+from engine.compute.forward import PackedForward, PaddedForward
+from engine.compute.fused_layer import compiling_failed
+from engine.compute.packed_model import packed_differs
+
+# Compiling takes tens of seconds in each worker, which only a run of minutes makes up for.
+TOKENS_TO_COMPILE = 100_000_000
+
+
+class PaddedBackend(Backend):
+    """Rows padded to rectangles, by the model's own layers: supports every model."""
+
+    name = "padded"
+    can_train = True
+
+    def unsupported(self, module: Any, workload: Workload) -> str | None:  # noqa: ARG002 - it supports all
+        """None: padding was tried when the model was loaded."""
+        return None
+
+    def make(self, module: Any, *, budget: int, longest: int) -> Forward:  # noqa: ARG002 - any length does
+        """See `Backend.make`."""
+        return PaddedForward(module, budget=budget)
+
+
+class PackedBackend(Backend):
+    """Rows packed without padding between them, by the model's own layers."""
+
+    name = "packed"
+    can_train = True
+    _fused = False
+    _compiled = False
+
+    def unsupported(self, module: Any, workload: Workload) -> str | None:
+        """How packed rows differ from rows alone, computed in fp32 where the module is."""
+        return packed_differs(module, workload.longest, fused=self._fused)
+
+    def make(self, module: Any, *, budget: int, longest: int) -> Forward:
+        """See `Backend.make`."""
+        return PackedForward(module, fused=self._fused, compiled=self._compiled, budget=budget, longest=longest)
+
+
+class FusedBackend(PackedBackend):
+    """Packed rows through `engine.compute.fused_layer`, for models whose layers have the parts of BERT's."""
+
+    name = "fused"
+    first_only = True
+    _fused = True
+
+    def can_replace(self, other: Backend) -> bool:
+        """Compiled layers compute the same products: runs that begin together may differ in this alone."""
+        return isinstance(other, FusedBackend)
+
+
+class CompiledBackend(FusedBackend):
+    """Fused layers, compiled by torch."""
+
+    name = "compiled"
+    can_train = False
+    _compiled = True
+
+    def is_worthwhile(self, workload: Workload) -> bool:
+        """On a GPU with the kernel for rows of different lengths, and with much to compute."""
+        return workload.tokens >= TOKENS_TO_COMPILE and has_kernel(workload.device, DTYPES[workload.dtype])
+
+    def in_effect(self) -> Backend:
+        """Layers run uncompiled in this process if compiling has failed."""
+        return FUSED if compiling_failed() else self
+
+
+PADDED, PACKED, FUSED, COMPILED = PaddedBackend(), PackedBackend(), FusedBackend(), CompiledBackend()
