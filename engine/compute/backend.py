@@ -1,4 +1,4 @@
-"""What a backend is: one way to compute logits. Its name, what it supports, how far its logits may be off. No torch.
+"""A backend: one way to compute logits. Its name, the models it supports, the bounds of its logits. No torch.
 
 A new one is a subclass of `Backend` in a file of its own, and a line in `engine.compute.backends.BACKENDS`.
 """
@@ -32,7 +32,7 @@ BOUNDS: Mapping[str, Bound] = {"fp32": Bound(1e-4, 5e-4), "fp16": Bound(2e-2, 1e
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """What a backend is chosen for.
+    """The rows that a backend is chosen for.
 
     Attributes:
         longest: tokens of the longest row.
@@ -50,7 +50,7 @@ class Workload:
 
 
 class Forward(ABC):
-    """What a backend makes of a model: rows of token ids → logits, a batch at a time.
+    """A model that a backend made ready: rows of token ids → logits, a batch at a time.
 
     Args:
         budget: tokens a batch.
@@ -103,7 +103,7 @@ class Backend(ABC):
 
         Args:
             module: the classifier, in fp32 and evaluation mode.
-            workload: what is to be computed.
+            workload: the rows to be computed.
         """
 
     def is_worthwhile(self, workload: Workload) -> bool:  # noqa: ARG002 - overridden

@@ -30,7 +30,7 @@ def choose_backend(module: Any, workload: Workload, *, preferred: str | None = N
 
     Args:
         module: the classifier, in fp32 and evaluation mode.
-        workload: what is to be computed.
+        workload: the rows to be computed.
         preferred: name of a backend to try first, worthwhile or not; one that this version lacks is passed over.
     """
     if preferred in BACKENDS and _supports(BACKENDS[preferred], module, workload):

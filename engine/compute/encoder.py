@@ -4,6 +4,7 @@ Batches are computed by a backend. Single rows are computed by transformers' own
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -62,9 +63,9 @@ class Encoder:
         self._model = model
         self._module: Any = model.module.to(device=device, dtype=DTYPES[dtype]).eval()
         self._forward = self.backend.make(self._module, budget=budget, longest=self._longest)
+        self._progress: Callable[[], None] = lambda: None
         self._forward.on_layer(lambda: self._progress())
         self._exact: Any = None
-        self._progress = lambda: None
 
     @property
     def path(self) -> str:

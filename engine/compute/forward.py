@@ -26,7 +26,7 @@ class PaddedForward(Forward):
         budget: tokens a batch, padding included.
 
     Attributes:
-        module: what computes batches: ``module``, with faster matrix products if it is not trained.
+        module: computes batches: ``module``, with faster matrix products if it is not trained.
     """
 
     def __init__(self, module: Any, *, budget: int) -> None:
@@ -56,7 +56,7 @@ class PackedForward(Forward):
         longest: tokens of the longest row.
 
     Attributes:
-        module: what computes batches: the packed twin of ``module``.
+        module: computes batches: the packed twin of ``module``.
     """
 
     def __init__(self, module: Any, *, fused: bool, compiled: bool = False, budget: int, longest: int) -> None:

@@ -141,8 +141,8 @@ def freeze_card(labels: Family, card: LabelCard, choices: Choices) -> LabelCard:
 
 
 def _can_replace(path: str | None, held: str | None) -> bool:
-    """Whether a run whose backend is ``path`` may compute with that of the card, ``held``."""
-    return path in BACKENDS and held in BACKENDS and BACKENDS[path].can_replace(BACKENDS[held])
+    """Whether a run whose backend is ``path`` may compute with that of the card, ``held``, another one."""
+    return path != held and path in BACKENDS and held in BACKENDS and BACKENDS[path].can_replace(BACKENDS[held])
 
 
 def check_card(held: LabelCard, card: LabelCard, *, label_set: str) -> None:

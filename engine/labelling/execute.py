@@ -11,6 +11,7 @@ from engine.labelling.runners.base import Job, Runner
 from engine.labelling.summary import LabelSummary, summarise_run
 from engine.progress import Tick, silent
 from store import Store
+from store.families.label_card import label_card
 from store.format.family import Family
 
 
@@ -30,17 +31,18 @@ def execute(
         LabellingError, EngineError, StoreError, OSError: as `Runner.run`.
     """
     labels = store.label_set(job.label_set)
-    card = labels.card()
+    card = label_card(labels)
     assert card is not None, "a label set is begun by freezing its card"
+    assert card.encoding is not None, "every version writes the encoding"
     store.storage.sweep()
-    about = {"command": "label", "label_set": labels.name, "devices": list(runner.devices), "card": card}
+    about = {"command": "label", "label_set": labels.name, "devices": list(runner.devices), "card": card.to_dict()}
     with follow_run(store, labels, about, tick) as progress:
         shards = _shards_to_label(labels, worker)
         progress.begin(shards)
         runner.run(job, shards, done=progress.done, tick=progress.tick)
         labels.seal()
         if job.keep_tokens:
-            store.tokens(card["encoding"]).seal()
+            store.tokens(card.encoding).seal()
         summary = summarise_run(store, labels, progress.reports, seconds=progress.seconds(), devices=runner.devices)
         progress.finish(dataclasses.asdict(summary))
     return summary

@@ -27,7 +27,7 @@ class Probe:
     Attributes:
         teacher: where it is.
         choices: of the user.
-        corpus: how much is to be labelled.
+        corpus: its size.
         held: the card of the run that began the label set; None if this one begins it.
         devices: of all workers; those on a CPU share its cores.
         model: the teacher, if this process has loaded it. It is not pickled.

@@ -19,6 +19,7 @@ from engine.progress import Tick, silent
 from engine.tokens.shard_tokens import tokenise_shard
 from store import Store
 from store.errors import StoreError
+from store.families.label_card import label_card
 from store.format.findings import Finding
 from store.format.names import CORPUS, LABELS, REJECTS, TOKENS
 from store.storage import Storage
@@ -131,8 +132,8 @@ class _Work:
 
     def _tokens(self, path: str, shards: list[int]) -> None:
         encoding = path.split("/", 1)[1]
-        cards = {name: self._store.label_set(name).card() or {} for name in self._store.label_sets()}
-        users = [name for name, card in cards.items() if card.get("encoding") == encoding]
+        cards = {name: label_card(self._store.label_set(name)) for name in self._store.label_sets()}
+        users = [name for name, card in cards.items() if card is not None and card.encoding == encoding]
         if not users:
             raise EngineError(f"no label set was made with the encoding {encoding}, so that its tokenizer is not known")
         labeller, family = self._open_labeller(self._store, users[0]), self._store.family(path)

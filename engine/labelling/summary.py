@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from engine.labelling.parity_check import ParityCheck
 from store import Store
+from store.families.label_card import LabelCard, label_card
 from store.format.family import Family
 
 
@@ -108,7 +109,7 @@ def summarise_run(
         seconds: as in `LabelSummary`.
         devices: of its workers.
     """
-    card, records = labels.card() or {}, labels.records()
+    card, records = label_card(labels) or LabelCard(), labels.records()
     checks = [report.check for report in reports if report.check is not None]
     rows, tokens = sum(report.rows for report in reports), sum(report.tokens for report in reports)
     return LabelSummary(
@@ -132,9 +133,9 @@ def summarise_run(
         largest_difference=max((check.largest_difference for check in checks), default=None),
         flips=sum(check.flips for check in checks),
         stages=_shares(reports),
-        device=card["device"],
+        device=card.device or "unknown",
         devices=list(devices),
-        dtype=card["dtype"],
+        dtype=card.dtype or "unknown",
     )
 
 

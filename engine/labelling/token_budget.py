@@ -33,7 +33,7 @@ _log = logging.getLogger("engine.labelling")
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusSize:
-    """How much there is to label. Can be pickled.
+    """The size of a corpus. Can be pickled.
 
     Attributes:
         tokens: an estimate, rather too low.

@@ -1,1 +1,1 @@
-"""A hub id or a path → a classifier, loaded safely, and what is known of it."""
+"""A hub id or a path → a classifier, loaded safely, with its layers, padding and operation count."""

@@ -36,7 +36,7 @@ class Classifier:
         folder: where its files are.
         module: the transformers model, in evaluation mode.
         tokenizer: the transformers tokenizer, for saving.
-        classes: names in the order of its outputs; ``LABEL_0``-style where it has none.
+        classes: names in the order of its outputs; ``LABEL_0``-style if it has none.
     """
 
     source: str
@@ -61,7 +61,7 @@ class Classifier:
         """How this model's texts become token ids.
 
         Args:
-            max_length: tokens at most; 512, or as many as the model can take, where None.
+            max_length: tokens at most; 512, or as many as the model can take, if None.
 
         Raises:
             ModelError: the model cannot take as many.
@@ -87,7 +87,7 @@ def load_classifier(source: str, *, revision: str | None = None) -> Classifier:
         revision: branch, tag or commit of a hub id.
 
     Raises:
-        ModelError: it is not there, has no trained head, one output or several labels a text, or its tokenizer does
+        ModelError: it does not exist, has no trained head, one output or several labels a text, or its tokenizer does
             not fit.
     """
     folder = fetch(source, revision)
@@ -114,7 +114,7 @@ def save_classifier(model: Classifier, folder: Path) -> None:
 
 
 def named(model: Classifier, names: Sequence[str]) -> Classifier:
-    """``model`` with class names for its outputs, where it has none of its own.
+    """``model`` with class names for its outputs; it must have none of its own.
 
     Raises:
         ModelError: it has names, or another number of outputs.
@@ -169,7 +169,7 @@ def checked(source: str, revision: str | None, folder: Path, module: Any) -> Cla
     """``module`` with the tokenizer in ``folder``, when they go together.
 
     Raises:
-        ModelError: there is no fast tokenizer, or they do not.
+        ModelError: the tokenizer is not a fast one, or they do not.
     """
     if not any(any(folder.glob(pattern)) for pattern in VOCABULARIES):
         raise ModelError(f"{source} has no tokenizer: none of {', '.join(VOCABULARIES)} is there")
@@ -196,7 +196,7 @@ def checked(source: str, revision: str | None, folder: Path, module: Any) -> Cla
 
 
 def _positions(module: Any) -> int | None:
-    """Rows of the position table that a text can use; None where there is no table."""
+    """Rows of the position table that a text can use; None if it has no table."""
     table = getattr(getattr(module.base_model, "embeddings", None), "position_embeddings", None)
     if not isinstance(table, nn.Embedding):
         return getattr(module.config, "max_position_embeddings", None)

@@ -19,7 +19,7 @@ def fetch(source: str, revision: str | None) -> Path:
     """The folder with the model's files. Of a hub id, only configuration, tokenizer and safetensors are fetched.
 
     Raises:
-        ModelError: there is no such model, or it has no safetensors.
+        ModelError: the model does not exist, or it has no safetensors.
     """
     folder = _folder(source, revision, _FILES)
     if not (folder / "config.json").exists():
@@ -33,7 +33,7 @@ def fetch_tokenizer(source: str, revision: str | None) -> Path:
     """The folder with the files of the model's tokenizer; its weights are not fetched.
 
     Raises:
-        ModelError: there is no such model.
+        ModelError: the model does not exist.
     """
     return _folder(source, revision, [pattern for pattern in _FILES if pattern != _WEIGHTS])
 
@@ -58,7 +58,7 @@ def _download(source: str, revision: str | None, files: list[str]) -> Path:
 
 
 def weights_sha256(folder: Path) -> str:
-    """Hash of the safetensors file; over their hashes, in the order of their names, where there are several."""
+    """Hash of the safetensors file; over their hashes, in the order of their names, if there are several."""
     hashes = [_sha256(path) for path in sorted(folder.glob("*.safetensors"))]
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 

@@ -25,7 +25,7 @@ def load_start(
     seed: int = 0,
     tokenizer: tuple[str | None, str | None] = (None, None),
 ) -> Classifier:
-    """Load a model to train: its encoder, and a new head where it has none for these classes.
+    """Load a model to train: its encoder, and a new head if it has none for these classes.
 
     Args:
         source: hub id or path; ``MODEL#layers=1,3,5`` keeps these encoder layers, counted from 0. A file
@@ -37,7 +37,7 @@ def load_start(
             beside it.
 
     Raises:
-        ModelError: it is not there, its encoder is incomplete, or it has no such layers.
+        ModelError: it does not exist, its encoder is incomplete, or it has no such layers.
     """
     torch.manual_seed(seed)
     if source.endswith(".json"):
@@ -58,7 +58,7 @@ def load_start(
 
 
 def _head(classes: Sequence[str]) -> dict[str, Any]:
-    """What a configuration says of the classes."""
+    """The fields of a configuration that name the classes."""
     names = dict(enumerate(classes))
     return {
         "num_labels": len(classes),

@@ -13,8 +13,8 @@ from engine.errors import ModelError
 def keep_layers(module: Any, layers: Sequence[int], *, source: str) -> Any:
     """A new model of ``layers`` alone, counted from 0.
 
-    It is built from the shortened configuration and takes the weights by name, so that what is trained is what will
-    be loaded again.
+    It is built from the shortened configuration and takes the weights by name, so that the trained model is the one
+    that will be loaded again.
 
     Raises:
         ModelError: the model has no such layers, or a layer does not fit its new place.
@@ -48,7 +48,7 @@ def shared_copy(module: Any) -> Any:
 
 
 def stack_name(module: Any) -> str | None:
-    """The name of the list of its encoder layers; None where there is not exactly one."""
+    """The name of the list of its encoder layers; None if it has no such list, or several."""
     count = module.config.num_hidden_layers
     names = [name for name, part in module.named_modules() if isinstance(part, nn.ModuleList) and len(part) == count]
     return str(names[0]) if len(names) == 1 else None

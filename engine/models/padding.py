@@ -8,10 +8,10 @@ from engine.errors import ModelError
 
 
 def settle_padding(source: str, module: Any, tokenizer: Any) -> None:
-    """Write a padding token into the configuration, and see that it does not change a row's logits.
+    """Write a padding token into the configuration, and check that it does not change a row's logits.
 
     Raises:
-        ModelError: there is none to be had, or it does.
+        ModelError: no such token was found, or it changes them.
     """
     candidates = (module.config.pad_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id)
     pad = next((token for token in candidates if token is not None), None)

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from engine.report.answers import Answers
 from engine.report.figures.figure import percent
 from engine.report.names import short
+from store.families.label_card import LabelCard, label_card
 from store.snapshot import Snapshot
 
 
@@ -54,7 +54,7 @@ def _labels(snapshot: Snapshot, answers: Answers) -> list[Tile]:
     if answers.labels is None:
         return [Tile(name="Labelled", value="0", note="no label set yet; `engine label` makes one")]
     labelled = answers.one("labelled")
-    card = snapshot.label_set(answers.labels).card() or {}
+    card = label_card(snapshot.label_set(answers.labels)) or LabelCard()
     tiles = [
         Tile(
             name="Label set",
@@ -116,9 +116,9 @@ def _sets(answers: Answers) -> list[Tile]:
     return [Tile(name="Agreement", value=percent(least["share"]), note=note)]
 
 
-def _model(card: dict[str, Any]) -> str:
+def _model(card: LabelCard) -> str:
     """The hub id, or the last part of a path."""
-    name = str(card.get("model", "an unknown model"))
+    name = card.model or "an unknown model"
     return short(Path(name).name if Path(name).is_absolute() else name)
 
 

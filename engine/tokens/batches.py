@@ -44,7 +44,7 @@ def plan_packed(lengths: npt.NDArray[np.integer[Any]], *, budget: int, rows: int
     Args:
         lengths: (rows,) tokens of each row.
         budget: tokens. A row that is longer makes a batch of its own.
-        rows: of a batch at most; any number where None.
+        rows: of a batch at most; any number if None.
 
     Raises:
         ValueError: ``budget`` or ``rows`` is less than 1.
@@ -73,7 +73,7 @@ def restore(batches: Plan, outputs: Sequence[npt.NDArray[Any]]) -> npt.NDArray[A
 
 @dataclass(frozen=True, kw_only=True)
 class Waste:
-    """How much of what a plan computes is padding.
+    """The share of padding in a plan.
 
     Attributes:
         real: tokens of the rows.
@@ -90,7 +90,7 @@ class Waste:
 
 
 def waste(batches: Plan, lengths: npt.NDArray[np.integer[Any]]) -> Waste:
-    """What ``batches`` computes against what it has to."""
+    """Tokens that padded ``batches`` compute, against tokens of their rows."""
     padded = sum(len(batch) * int(lengths[batch].max()) for batch in batches)
     return Waste(real=int(lengths.sum()), padded=padded)
 
@@ -104,7 +104,7 @@ def pad(
         ids: (tokens,) flat ids.
         offsets: (all rows + 1,) where each row begins.
         rows: (n,) which rows.
-        pad_id: what fills short rows, on the right.
+        pad_id: fills short rows, on the right.
 
     Returns:
         (n, longest) int64 ids and (n, longest) bool, true where a token is real.

@@ -19,6 +19,7 @@ from engine.training.output.run_folder import RunFolder
 from engine.training.output.saved_model import Trained
 from engine.training.run import RunConfig, Task, held_folder, run_training
 from store import Store
+from store.families.label_card import LabelCard, label_card
 from store.format.names import LABELS
 from store.gold.calibration import Calibration, usable_calibration
 from store.gold.fingerprint import fingerprint
@@ -97,13 +98,13 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> Trained:
 
 def _student(store: Store, config: DistillConfig, labels: tuple[str, ...]) -> Classifier:
     """What the student begins with; a plain configuration is given the tokenizer of the first teacher."""
-    card = store.label_set(labels[0]).card() or {}
+    card = label_card(store.label_set(labels[0])) or LabelCard()
     return load_start(
         config.student,
         classes=store.header.classes,
         revision=config.revision,
         seed=config.loop.seed,
-        tokenizer=(card.get("model"), card.get("revision")),
+        tokenizer=(card.model, card.revision),
     )
 
 
@@ -114,8 +115,8 @@ def _held_out(config: DistillConfig, inputs: tuple[str, ...], max_length: int) -
 def _max_length(store: Store, student: Classifier, labels: tuple[str, ...], asked: int | None) -> int:
     if asked is not None:
         return asked
-    lengths = [(store.label_set(name).card() or {}).get("max_length", student.longest) for name in labels]
-    return int(min(*lengths, student.longest))
+    cards = [label_card(store.label_set(name)) or LabelCard() for name in labels]
+    return min(student.longest, *(card.max_length or student.longest for card in cards))
 
 
 def _steps(

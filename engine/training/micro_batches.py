@@ -8,8 +8,9 @@ import numpy.typing as npt
 import torch
 
 from engine.compute.backend import Workload
-from engine.compute.backends import PADDED, choose_backend
+from engine.compute.backends import choose_backend
 from engine.compute.encoder import is_out_of_memory
+from engine.compute.torch_backends import PADDED
 from engine.errors import TrainingError
 from engine.training.data.steps import Step
 from engine.training.loss import Loss, Targets
@@ -65,7 +66,7 @@ class MicroBatches:
                     raise
                 tokens = int(_lengths(step)[part].sum())
                 raise TrainingError(
-                    f"the memory of {self._device} does not suffice for {len(part)} rows of {tokens:,} tokens; lower "
+                    f"{self._device} ran out of memory on {len(part)} rows of {tokens:,} tokens; lower "
                     f"--tokens-per-batch, which is {self._forward.budget:,}: that changes no step and no loss"
                 ) from None
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from store.errors import DamageError
+from store.families.label_card import LabelCard, parse_label_card
 from store.format.family import CARD, MANIFEST, Family
 from store.format.findings import Finding, Kind
 from store.format.json_file import Value, copy_name, read_small, to_json
@@ -36,6 +37,7 @@ class FamilyCheck:
         self.names = set(snapshot.storage.list(family.path))
         self.manifest: dict[int, Record] = {}
         self.records: dict[int, Record] = {}
+        self._label_card = LabelCard()
 
     def findings(self, before: Check) -> Iterator[Finding]:
         """Everything that is wrong in the family."""
@@ -80,14 +82,18 @@ class FamilyCheck:
 
     def _check_card(self) -> Iterator[Finding]:
         """A label set's classes are the store's, and its encoding is that of the tokens that are kept."""
-        card = self._card
         if not self.family.path.startswith(f"{LABELS}/"):
             return
-        if sorted(card.get("classes", self.snapshot.header.classes)) != sorted(self.snapshot.header.classes):
-            yield self._found(Kind.MISMATCH, CARD, f"has the classes {', '.join(card['classes'])}")
-        tokens, _ = read_small(self.snapshot.storage, f"{TOKENS}/{card.get('encoding')}/{CARD}")
-        if tokens is not None and tokens.get("encoding_sha256") != card.get("encoding_sha256"):
-            yield self._found(Kind.MISMATCH, CARD, f"has another fingerprint than {TOKENS}/{card['encoding']}/{CARD}")
+        try:
+            self._label_card = card = parse_label_card(self._card, place=CARD)
+        except DamageError as error:
+            yield self._found(Kind.DAMAGED, CARD, str(error))
+            return
+        if card.classes is not None and sorted(card.classes) != sorted(self.snapshot.header.classes):
+            yield self._found(Kind.MISMATCH, CARD, f"has the classes {', '.join(card.classes)}")
+        tokens, _ = read_small(self.snapshot.storage, f"{TOKENS}/{card.encoding}/{CARD}")
+        if tokens is not None and tokens.get("encoding_sha256") != card.encoding_sha256:
+            yield self._found(Kind.MISMATCH, CARD, f"has another fingerprint than {TOKENS}/{card.encoding}/{CARD}")
 
     def _check_manifest(self) -> Iterator[Finding]:
         if MANIFEST not in self.names:
@@ -175,7 +181,7 @@ class FamilyCheck:
             return
         problem = check_shard(self.snapshot, self.family, record)
         if problem is None and self.family.path.startswith(f"{LABELS}/"):
-            problem = check_alignment(self.snapshot, self.family, record, self._card)
+            problem = check_alignment(self.snapshot, self.family, record, self._label_card)
         if problem is not None:
             yield self._found(problem.kind, record.file, problem.text, record.shard)
 

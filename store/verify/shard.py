@@ -1,13 +1,12 @@
 """One data file against its record, the header and its neighbours: what is wrong with it; None where nothing is."""
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from store.errors import DamageError, StoreError
 from store.families.kind import shard_statistics
+from store.families.label_card import LabelCard
 from store.families.labels import derive
 from store.format.family import Family
 from store.format.findings import Problem, damaged
@@ -29,10 +28,10 @@ def check_shard(snapshot: Snapshot, family: Family, record: Record) -> Problem |
     return problem or damaged(_check_rows(snapshot, family, record))
 
 
-def check_alignment(snapshot: Snapshot, labels: Family, record: Record, card: dict[str, Any]) -> Problem | None:
-    """Whether a label shard saw the tokens that are kept, where some are."""
-    encoding = card.get("encoding")
-    if encoding not in snapshot.encodings():
+def check_alignment(snapshot: Snapshot, labels: Family, record: Record, card: LabelCard) -> Problem | None:
+    """Check that a label shard saw the tokens that are kept, if any are."""
+    encoding = card.encoding
+    if encoding is None or encoding not in snapshot.encodings():
         return None
     family = snapshot.tokens(encoding)
     try:
