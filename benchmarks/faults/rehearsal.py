@@ -11,7 +11,9 @@ from pathlib import Path
 
 from engine.errors import EngineError
 from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
-from engine.labelling.execute import Work, execute
+from engine.labelling.execute import execute
+from engine.labelling.runners.in_process import InProcess
+from engine.labelling.runners.local_processes import LocalProcesses
 from engine.testing.fake_job import FakeJob
 from store.errors import StoreError
 from store.format.header import is_store
@@ -21,7 +23,7 @@ CLASSES = ("negative", "positive")
 
 
 def main() -> int:
-    """Make the store where there is none, label what is missing."""
+    """Make the store if it is missing, and label the shards that are missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("input")
     parser.add_argument("--store", required=True)
@@ -51,14 +53,9 @@ def rehearse(arguments: argparse.Namespace) -> int:
         store=str(Path(arguments.store).absolute()), seconds_per_shard=arguments.seconds, begun=arguments.begun
     )
     job.freeze_card()
-    work = Work(
-        store=made,
-        labels=made.label_set(job.label_set),
-        job=job,
-        start=job.open("fake") if arguments.workers == 1 else None,
-        keep_tokens=True,
-    )
-    return execute(work, tuple(f"fake:{number}" for number in range(arguments.workers))).shards_done
+    devices = tuple(f"fake:{number}" for number in range(arguments.workers))
+    runner = InProcess("fake:0") if arguments.workers == 1 else LocalProcesses(devices=devices)
+    return execute(made, job, runner).shards_done
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ from benchmarks.faults.rehearsal import CLASSES
 from benchmarks.harness.conditions import write_result
 from engine.errors import LabellingError
 from engine.ingest.ingest import IngestConfig, ingest
-from engine.labelling.runners.local_processes import FleetConfig, run_fleet
+from engine.labelling.runners.local_processes import LocalProcesses
 from engine.testing.fake_job import FakeJob
-from engine.testing.faults import Trouble
+from engine.testing.faults import WorkerFault
 from store.storage import LocalStorage
 
 KINDS = ("kill", "hang", "sticky")
@@ -31,18 +31,18 @@ SHARDS = 12
 LIMIT_SECONDS = 60.0
 
 
-def label(folder: Path, name: str, troubles: tuple[Trouble, ...]) -> tuple[str, float]:
+def label(folder: Path, name: str, faults: tuple[WorkerFault, ...]) -> tuple[str, float]:
     """One run; how it ended (``complete`` or the error) and seconds."""
     storage = LocalStorage(folder / name)
     config = IngestConfig(files=(str(folder / "texts.jsonl"),), shards=SHARDS, classes=CLASSES)
     made = ingest(storage, config, known=CLASSES)
     marks = folder / f"marks-{name}"
     marks.mkdir()
-    job = FakeJob(store=str(folder / name), seconds_per_shard=0.05, troubles=troubles, marks=str(marks))
+    job = FakeJob(store=str(folder / name), seconds_per_shard=0.05, faults=faults, marks=str(marks))
     job.freeze_card()
     started = time.monotonic()
     try:
-        run_fleet(job, range(SHARDS), FleetConfig(devices=("fake:0", "fake:1")), done=lambda *_: None)
+        LocalProcesses(devices=("fake:0", "fake:1")).run(job, range(SHARDS), done=lambda *_: None)
         ended = "complete"
     except LabellingError as error:
         ended = str(error)
@@ -69,8 +69,8 @@ def main() -> None:
         for number in range(arguments.trials):
             kind, always = KINDS[number % 3], number % 4 == 3 and KINDS[number % 3] != "hang"
             shard = chance.randrange(SHARDS)
-            trouble = Trouble(kind=kind, shard=shard, times=None if always else 1)
-            ended, took = label(folder, f"store-{number}", (trouble,))
+            fault = WorkerFault(kind=kind, shard=shard, times=None if always else 1)
+            ended, took = label(folder, f"store-{number}", (fault,))
             complete = ended == "complete" and files(folder / f"store-{number}") == whole
             right = f"shard {shard}" in ended if always else complete
             good += right and took <= LIMIT_SECONDS

@@ -7,7 +7,8 @@ from typing import Any
 
 import store
 from engine.ingest.ingest import IngestConfig, ingest
-from engine.labelling.execute import Work, execute
+from engine.labelling.execute import execute
+from engine.labelling.runners.in_process import InProcess
 from engine.testing.fake_job import FakeJob
 from store.storage import LocalStorage
 
@@ -25,9 +26,7 @@ def label_texts(request: dict[str, Any]) -> None:
     made = store.open(request["store"])
     job = FakeJob(store=request["store"], max_length=MAX_LENGTH)
     job.freeze_card()
-    labels = made.label_set(job.label_set)
-    work = Work(store=made, labels=labels, job=job, start=job.open("fake"), keep_tokens=True)
-    execute(work, ("fake",))
+    execute(made, job, InProcess("fake"))
 
 
 if __name__ == "__main__":

@@ -17,12 +17,13 @@ import engine
 import store
 from benchmarks.harness.rounds import compare, run_rounds
 from benchmarks.labelling.relabelling import NAME, forget, let_workers_import
-from engine.labelling.execute import Work, execute
+from engine.labelling.execute import execute
 from engine.labelling.job import LabelJob
+from engine.labelling.runners.local_processes import LocalProcesses
 from store.families.label_card import label_card
 
 if TYPE_CHECKING:
-    from engine.labelling.pipeline import ShardSteps
+    from engine.labelling.runners.base import ShardSteps
 
 SIDES = {"two workers of one thread": ("cpu", "cpu"), "one worker of two threads": ("cpu",)}
 _WAIT_SECONDS = 120.0
@@ -41,6 +42,16 @@ class Together:
     job: LabelJob
     marks: str
     workers: int
+
+    @property
+    def label_set(self) -> str:
+        """Name of the label set."""
+        return self.job.label_set
+
+    @property
+    def keep_tokens(self) -> bool:
+        """Whether token ids are stored too."""
+        return self.job.keep_tokens
 
     def open(self, device: str) -> "ShardSteps":
         """Load the teacher, and wait for the others.
@@ -106,14 +117,12 @@ def _label(model: Path, file: Path, place: Path, *, devices: tuple[str, ...], sh
     )
     engine.label(begin)  # makes the corpus and freezes the card, and has no shard to label
     made = store.open(place)
-    labels = made.label_set(NAME)
-    card = label_card(labels)
+    card = label_card(made.label_set(NAME))
     assert card is not None, "the run above has begun the label set"
     job = LabelJob(store=str(place), label_set=NAME, teacher=str(model), revision=None, card=card, keep_tokens=True)
     marks = place.with_name(f"marks-{time.monotonic_ns()}")
     marks.mkdir()
     together = Together(job=job, marks=str(marks), workers=len(devices))
     clock = _Clock()
-    work = Work(store=made, labels=labels, job=together, start=None, keep_tokens=True)
-    execute(work, devices, tick=clock.tick)
+    execute(made, together, LocalProcesses(devices=devices), tick=clock.tick)
     return clock.seconds()

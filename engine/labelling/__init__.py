@@ -1,4 +1,4 @@
 """Labelling a store with a teacher.
 
-`label_run` decides what is to be done, `shard_labeller` does one shard, `fleet` lets many processes do so.
+`label` plans a run, `execute` carries it out through one of the `runners`, and `shard` labels one shard.
 """

@@ -1,6 +1,7 @@
-"""The work of a label run, in a form that any process can open: the store, the teacher and the card."""
+"""A label job, which any process can open: the store, the teacher and the card."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -23,7 +24,7 @@ from store.store import open_store
 
 @dataclass(frozen=True, kw_only=True)
 class LabelJob:
-    """The work of a label run.
+    """Labels shards of a store with a teacher; a `engine.labelling.runners.base.Job`.
 
     Attributes:
         store: where the store is; it has a corpus.
@@ -32,6 +33,7 @@ class LabelJob:
         revision: of the hub id.
         card: of the label set, as it is frozen.
         keep_tokens: whether token ids are stored too.
+        model: the teacher, if this process has loaded it and checked it against the card. It is not pickled.
     """
 
     store: str | Storage
@@ -40,28 +42,20 @@ class LabelJob:
     revision: str | None
     card: LabelCard
     keep_tokens: bool
+    model: Classifier | None = field(default=None, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "model": None}
 
     def open(self, device: str) -> Labeller:
-        """`load`, as every job is opened."""
-        return self.load(device)
-
-    def load(self, device: str) -> Labeller:
-        """Load the teacher on ``device``.
+        """Put the teacher on ``device``; load it first unless `model` is it.
 
         Raises:
             MismatchError: the teacher or the device is not the one that the label set was begun with, or its card is
                 of an earlier version.
         """
-        settings_of(self.card, label_set=self.label_set)
-        classes = None if self.card.classes is None else tuple(self.card.classes)
-        model = load_teacher(TeacherSource(source=self.teacher, revision=self.revision, classes=classes))
-        settings = probe_model(model, Choices(), find_device(device), CorpusSize(tokens=0), held=self.card)
-        check_card(self.card, make_card(model, settings, threads=self._threads), label_set=self.label_set)
-        return self.start(model, device)
-
-    def start(self, model: Classifier, device: str) -> Labeller:
-        """As `load`, with a teacher that is loaded and checked already."""
-        target, settings = find_device(device), settings_of(self.card, label_set=self.label_set)
+        settings = settings_of(self.card, label_set=self.label_set)
+        model, target = self.model or self._load_checked(device), find_device(device)
         if target.type == "cpu":
             torch.set_num_threads(self._threads)
         else:
@@ -88,6 +82,13 @@ class LabelJob:
             path=settings.backend,
         )
 
+    def _load_checked(self, device: str) -> Classifier:
+        classes = None if self.card.classes is None else tuple(self.card.classes)
+        model = load_teacher(TeacherSource(source=self.teacher, revision=self.revision, classes=classes))
+        settings = probe_model(model, Choices(), find_device(device), CorpusSize(tokens=0), held=self.card)
+        check_card(self.card, make_card(model, settings, threads=self._threads), label_set=self.label_set)
+        return model
+
     @property
     def _threads(self) -> int:
         """CPU threads of a worker, as the card says; as torch has them if it does not."""
@@ -95,12 +96,12 @@ class LabelJob:
 
 
 def labeller_of(store: Store, label_set: str, *, teacher: str | None = None) -> Labeller:
-    """Load the teacher of a label set again, as its card says.
+    """The labeller of a label set that exists, as its card says.
 
     Args:
         store: the store.
         label_set: its name.
-        teacher: where the teacher is now; where it was, if None.
+        teacher: where the teacher is now; from the card if None.
 
     Raises:
         ModelError: the teacher cannot be loaded.
@@ -120,4 +121,4 @@ def labeller_of(store: Store, label_set: str, *, teacher: str | None = None) -> 
         card=card,
         keep_tokens=False,
     )
-    return job.load("cpu" if card.device == "cpu" else "cuda")
+    return job.open("cpu" if card.device == "cpu" else "cuda")

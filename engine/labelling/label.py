@@ -4,14 +4,16 @@ import dataclasses
 import re
 from dataclasses import dataclass, field
 
-from engine.compute.device import find_device, find_devices, warn_if_crowded, worker_threads
+from engine.compute.device import find_devices, warn_if_crowded
 from engine.errors import InputError, LabellingError
 from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
 from engine.inputs.columns import ColumnNames
 from engine.labelling.card import Choices, freeze_card, make_card
-from engine.labelling.execute import Work, execute
+from engine.labelling.execute import execute
 from engine.labelling.job import LabelJob
-from engine.labelling.probe import probe_model
+from engine.labelling.probe import Probe
+from engine.labelling.runners.base import Runner
+from engine.labelling.runners.choose import choose_runner
 from engine.labelling.summary import LabelSummary
 from engine.labelling.token_budget import corpus_size
 from engine.models.classifier import Classifier
@@ -20,6 +22,7 @@ from engine.progress import Tick, silent
 from store import Store
 from store.errors import MismatchError
 from store.families.label_card import LabelCard, label_card
+from store.format.family import Family
 from store.format.header import is_store
 from store.format.names import check_name
 from store.snapshot import check_classes
@@ -39,9 +42,9 @@ class LabelConfig:
         columns: column names that the user gave.
         classes: class names in order, for the corpus or for a teacher without names.
         shards: how many; needed only while there is no corpus.
-        name: of the label set; from the model where None.
+        name: of the label set; if None, from the model.
         choices: maximum length, dtype, token budget, rows to check and backend.
-        devices: one for each worker, as in `engine.compute.device.find_devices`.
+        devices: one for each worker, as in `engine.compute.device.find_devices`; unused if `label` gets a runner.
         worker: (i, n): label only the shards whose number leaves i when divided by n, for n runs side by side.
         keep_tokens: whether token ids are stored too.
         on_bad_row: ``reject`` or ``fail``.
@@ -66,61 +69,90 @@ class LabelConfig:
             raise LabellingError(f"--worker is {self.worker[0]}/{self.worker[1]}; it must be from 0/n to n-1/n")
 
 
-def label(config: LabelConfig, *, tick: Tick = silent) -> LabelSummary:
+def label(config: LabelConfig, *, runner: Runner | None = None, tick: Tick = silent) -> LabelSummary:
     """Label a store with a teacher, from input files or from where an earlier run was stopped.
 
     Several runs may label the same store at the same time, on one machine or on many: a shard counts once.
+
+    Args:
+        config: what is labelled with what.
+        runner: carries out the work; chosen by the devices if None. Its devices count, not those of ``config``.
+        tick: called with rows done.
 
     Raises:
         EngineError, StoreError: something does not fit; nothing that was committed is changed.
         LabellingError: some shards could not be labelled; the others are.
     """
     storage = open_storage(config.store)
-    devices = find_devices(config.devices)
-    return execute(_prepare(config, storage, devices, tick), devices, worker=config.worker, tick=tick)
+    if runner is None:
+        runner = choose_runner(find_devices(config.devices), shared_store=storage.address is not None)
+    plan = plan_run(config, storage, runner, tick=tick)
+    return execute(plan.store, plan.job, runner, worker=config.worker, tick=tick)
 
 
-def _prepare(config: LabelConfig, storage: Storage, devices: tuple[str, ...], tick: Tick) -> Work:
+@dataclass(frozen=True, kw_only=True)
+class LabelPlan:
+    """A run that a runner can carry out.
+
+    Attributes:
+        store: with its corpus, and with the label set begun.
+        job: how its shards are labelled.
+    """
+
+    store: Store
+    job: LabelJob
+
+
+def plan_run(config: LabelConfig, storage: Storage, runner: Runner, *, tick: Tick = silent) -> LabelPlan:
+    """Open the teacher and the store, or make it, and freeze the label card.
+
+    The teacher is loaded here, into the memory of the CPU, because its hashes and classes are needed. The device is
+    not: whatever depends on it is found out by the runner.
+
+    Raises:
+        EngineError, StoreError: as `label`.
+    """
     name = config.name or default_name(config.teacher)
-    held = _held_card(storage, name) or LabelCard()
-    revision = config.revision or (held.revision if held.model == config.teacher else None)
-    classes = config.classes or (None if held.classes is None else tuple(held.classes))
-    model = load_teacher(TeacherSource(source=config.teacher, revision=revision, classes=classes))
-    store = _open_or_make(storage, config, model, tick)
-    labels = store.label_set(name)
+    teacher = _teacher_source(config, _saved_card(storage, name) or LabelCard())
+    model = load_teacher(teacher)
+    store = _open_or_ingest(storage, config, model, tick)
     check_classes(store, model.classes, whose=model.source)
-    threads = worker_threads(devices)
-    settings = probe_model(
-        model,
-        config.choices,
-        find_device(devices[0]),
-        corpus_size(store),
+    labels = store.label_set(name)
+    probe = Probe(
+        teacher=teacher,
+        choices=config.choices,
+        corpus=corpus_size(store),
         held=label_card(labels),
-        threads=threads,
+        devices=runner.devices,
+        model=model,
         tick=tick,
     )
-    card = freeze_card(labels, make_card(model, settings, threads=threads), config.choices)
-    warn_if_crowded(devices, card.threads or threads)
+    card = _resolve_card(labels, probe, model, runner)
     job = LabelJob(
         store=config.store,
         label_set=name,
         teacher=config.teacher,
-        revision=revision,
+        revision=teacher.revision,
         card=card,
         keep_tokens=config.keep_tokens,
+        model=model,
     )
-    return Work(
-        store=store,
-        labels=labels,
-        job=job,
-        start=job.start(model, devices[0]) if _stays_here(devices, store.storage) else None,
-        keep_tokens=config.keep_tokens,
-    )
+    return LabelPlan(store=store, job=job)
 
 
-def _stays_here(devices: tuple[str, ...], storage: Storage) -> bool:
-    """Whether this process labels: alone on the CPU. A GPU can hang or break, and gets a process that can be ended."""
-    return len(devices) == 1 and (devices[0] == "cpu" or storage.address is None)
+def _resolve_card(labels: Family, probe: Probe, model: Classifier, runner: Runner) -> LabelCard:
+    """Find out what the user left open, and write the label card or check it against the one that exists."""
+    settings, threads = runner.call(probe)
+    card = freeze_card(labels, make_card(model, settings, threads=threads), probe.choices)
+    warn_if_crowded(runner.devices, card.threads or threads)
+    return card
+
+
+def _teacher_source(config: LabelConfig, saved: LabelCard) -> TeacherSource:
+    """The teacher; revision and classes are from the saved card if the user does not give them."""
+    revision = config.revision or (saved.revision if saved.model == config.teacher else None)
+    classes = config.classes or (None if saved.classes is None else tuple(saved.classes))
+    return TeacherSource(source=config.teacher, revision=revision, classes=classes)
 
 
 def default_name(teacher: str) -> str:
@@ -130,23 +162,23 @@ def default_name(teacher: str) -> str:
     return check_name(slug or "teacher", what="label set")
 
 
-def _held_card(storage: Storage, name: str) -> LabelCard | None:
+def _saved_card(storage: Storage, name: str) -> LabelCard | None:
     """The card that an earlier run of this label set froze; None if this is the first."""
     return label_card(open_store(storage).label_set(name)) if is_store(storage) else None
 
 
-def _open_or_make(storage: Storage, config: LabelConfig, model: Classifier, tick: Tick) -> Store:
+def _open_or_ingest(storage: Storage, config: LabelConfig, model: Classifier, tick: Tick) -> Store:
     if not is_store(storage):
         if not config.inputs:
             raise InputError(f"{storage.location} is no store yet; name the files of text to make it from")
-        wanted = IngestConfig(
+        request = IngestConfig(
             files=config.inputs,
             columns=config.columns,
             classes=config.classes,
             shards=config.shards,
             on_bad_row=config.on_bad_row,
         )
-        return ingest(storage, wanted, known=model.classes, tick=tick)
+        return ingest(storage, request, known=model.classes, tick=tick)
     store = open_store(storage)
     _check_same(store, config)
     return finish_corpus(storage, config.inputs, tick=tick)

@@ -4,11 +4,14 @@ A job of its own, whose input and output can be pickled: it can run on a worker 
 that plans the run has none.
 """
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 
 from engine.compute.backend import Backend, Workload
 from engine.compute.backends import choose_backend, require_backend
-from engine.compute.device import default_dtype, device_kind, find_device
+from engine.compute.device import default_dtype, device_kind, find_device, worker_threads
 from engine.labelling.card import CHECK_ROWS, Choices, Settings
 from engine.labelling.token_budget import Conditions, CorpusSize, choose_budget
 from engine.models.classifier import Classifier
@@ -17,32 +20,44 @@ from engine.progress import Tick, silent
 from store.families.label_card import LabelCard
 
 
-def probe(
-    teacher: TeacherSource,
-    choices: Choices,
-    device: str,
-    corpus: CorpusSize,
-    *,
-    held: LabelCard | None = None,
-    threads: int = 1,
-    tick: Tick = silent,
-) -> Settings:
-    """Load the teacher and determine the settings that the user left open.
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """Finds out the settings that the user left open. A task for `engine.labelling.runners.base.Runner.call`.
 
-    Args:
+    Attributes:
         teacher: where it is.
         choices: of the user.
-        device: ``cpu``, ``cuda`` or ``cuda:N``, on the machine where this runs.
         corpus: its size.
         held: the card of the run that began the label set; None if this one begins it.
-        threads: on a CPU, those of each worker.
-        tick: told of progress.
-
-    Raises:
-        ModelError: the teacher cannot be loaded, the device is missing, or the chosen backend does not support both.
+        devices: of all workers; those on a CPU share its cores.
+        model: the teacher, if this process has loaded it. It is not pickled.
+        tick: called with progress, in this process only.
     """
-    model = load_teacher(teacher)
-    return probe_model(model, choices, find_device(device), corpus, held=held, threads=threads, tick=tick)
+
+    teacher: TeacherSource
+    choices: Choices
+    corpus: CorpusSize
+    held: LabelCard | None
+    devices: tuple[str, ...]
+    model: Classifier | None = None
+    tick: Tick = silent
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "model": None, "tick": silent}
+
+    def __call__(self, device: str) -> tuple[Settings, int]:
+        """The settings for ``device`` of the machine where this runs, and the CPU threads of each worker.
+
+        Raises:
+            ModelError: the teacher cannot be loaded, the device is missing, or the chosen backend does not support
+                both.
+        """
+        threads = worker_threads(self.devices)
+        model = self.model or load_teacher(self.teacher)
+        settings = probe_model(
+            model, self.choices, find_device(device), self.corpus, held=self.held, threads=threads, tick=self.tick
+        )
+        return settings, threads
 
 
 def probe_model(
@@ -55,7 +70,20 @@ def probe_model(
     threads: int = 1,
     tick: Tick = silent,
 ) -> Settings:
-    """As `probe`, for a teacher that is loaded already, in fp32 on the CPU; it is left as it is."""
+    """The settings for ``device`` and a teacher that is loaded, in fp32 on the CPU; it is left as it is.
+
+    Args:
+        model: the teacher.
+        choices: of the user.
+        device: on which shards are computed.
+        corpus: how much is to be labelled.
+        held: the card of the run that began the label set; None if this one begins it.
+        threads: on a CPU, those of each worker.
+        tick: called with progress.
+
+    Raises:
+        ModelError: the chosen backend does not support the model on the device.
+    """
     held = held or LabelCard()
     dtype = choices.dtype or held.dtype or default_dtype(device)
     max_length = model.encoding(choices.max_length or held.max_length).max_length

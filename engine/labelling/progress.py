@@ -1,4 +1,4 @@
-"""The course of a label run: what is done of it so far, by whichever worker."""
+"""Progress of a label run: a clock, the reports of its shards, its run log and the user's progress display."""
 
 import logging
 import time
@@ -12,59 +12,28 @@ from store import Store
 from store.errors import StoreError
 from store.format.family import Family
 from store.format.run_log import RunLog
-from store.storage import Storage
 
 _log = logging.getLogger("engine.labelling")
 
 
-class Notes:
-    """The notes of one run; see `store.format.run_log.RunLog`."""
-
-    def __init__(self, storage: Storage, about: dict[str, Any]) -> None:
-        self._log = RunLog(storage, about)
-
-    def shard_done(self, family: str, shard: int, seconds: float) -> None:
-        """Note that this run committed ``shard``."""
-        with _forgiven():
-            self._log.shard_done(family, shard, seconds)
-
-    def finish(self, summary: dict[str, Any]) -> None:
-        """Note what the run came to."""
-        with _forgiven():
-            self._log.finish(summary)
-
-
-@contextmanager
-def take_notes(storage: Storage, about: dict[str, Any]) -> Iterator[Notes]:
-    """Notes that are written whatever ends the run; where it is stopped, they say by what."""
-    notes = Notes(storage, about)
-    try:
-        yield notes
-    except BaseException as error:
-        notes.finish({"stopped_by": type(error).__name__})
-        raise
-
-
-@contextmanager
-def _forgiven() -> Iterator[None]:
-    try:
-        yield
-    except (OSError, StoreError) as error:
-        _log.warning("the notes of this run could not be written: %s", error)
-
-
 class Progress:
-    """How far the run is: told of every shard and of every step, it tells the notes and the user.
+    """Follows one run. A runner calls `tick` and `done`.
+
+    Args:
+        store: the store.
+        labels: the label set.
+        about: of the run, for its log.
+        tick: called with rows done and rows in all.
 
     Attributes:
         reports: of the shards that this run labelled.
     """
 
-    def __init__(self, store: Store, labels: Family, notes: Notes, tick: Tick) -> None:
+    def __init__(self, store: Store, labels: Family, about: dict[str, Any], tick: Tick) -> None:
         self.reports: list[ShardReport] = []
         self._store = store
         self._labels = labels
-        self._notes = notes
+        self._run_log = RunLog(store.storage, about)
         self._tick = tick
         self._rows = 0
         self._total: int | None = None
@@ -72,25 +41,51 @@ class Progress:
         self._ended = 0.0
 
     def begin(self, shards: Sequence[int]) -> None:
-        """Know how much there is."""
+        """Set the total: the run is to label ``shards``."""
         self._total = sum(map(self._store.layout.rows_of, shards))
 
     def tick(self, _what: str, rows: int, _total: int | None) -> None:
-        """``rows`` of the shards in hand are done. The first call starts the clock."""
+        """``rows`` rows of the shards being labelled are done. The first call starts the clock."""
         if self._started is None:
             self._started = time.perf_counter()
         self._tick("labelling", self._rows + rows, self._total)
 
     def done(self, shard: int, report: ShardReport | None) -> None:
-        """``shard`` is committed."""
+        """``shard`` is committed; without a report if another run committed it."""
         self._rows += self._store.layout.rows_of(shard)
         self._ended = time.perf_counter()
         if report is None:
             return
         self.reports.append(report)
         if report.committed:
-            self._notes.shard_done(self._labels.path, shard, report.seconds)
+            with _never_fatal():
+                self._run_log.shard_done(self._labels.path, shard, report.seconds)
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        """Write ``summary`` to the run log."""
+        with _never_fatal():
+            self._run_log.finish(summary)
 
     def seconds(self) -> float:
         """From the first tick to the last shard that was done."""
         return 0.0 if self._started is None else max(0.0, self._ended - self._started)
+
+
+@contextmanager
+def follow_run(store: Store, labels: Family, about: dict[str, Any], tick: Tick) -> Iterator[Progress]:
+    """The progress of a run. If an exception stops the run, the run log says which."""
+    progress = Progress(store, labels, about, tick)
+    try:
+        yield progress
+    except BaseException as error:
+        progress.finish({"stopped_by": type(error).__name__})
+        raise
+
+
+@contextmanager
+def _never_fatal() -> Iterator[None]:
+    """The run log is only notes: a failure to write it does not stop a run."""
+    try:
+        yield
+    except (OSError, StoreError) as error:
+        _log.warning("the notes of this run could not be written: %s", error)

@@ -15,8 +15,8 @@ from engine.ingest.input_file import SeenFile
 from engine.ingest.write_corpus import write_corpus
 from engine.inputs.formats import expand
 from engine.labelling.shard import Labeller, label_shard
-from engine.labelling.shard_tokens import tokenise_shard
 from engine.progress import Tick, silent
+from engine.tokens.shard_tokens import tokenise_shard
 from store import Store
 from store.errors import StoreError
 from store.families.label_card import label_card

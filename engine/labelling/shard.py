@@ -1,7 +1,7 @@
 """A corpus shard → a token shard and a label shard, in three steps: prepare, compute, commit.
 
-Every step may be done again: the same shard and card give the same bytes, and the first commit counts. Loads no torch:
-what computes is given to it.
+Every step may be repeated: the same shard and card give the same bytes, and the first commit counts. Loads no torch:
+the encoder is passed in.
 """
 
 import dataclasses
@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from engine.compute.backend import Computes
 from engine.labelling.parity_check import ParityCheck, check_parity
-from engine.labelling.pipeline import ShardSteps
-from engine.labelling.shard_tokens import shard_tokens
+from engine.labelling.runners.base import ShardSteps
 from engine.labelling.summary import ShardReport
 from engine.progress import Tick, silent
 from engine.tokens.batches import Plan
 from engine.tokens.encoding import Encoding
+from engine.tokens.shard_tokens import shard_tokens
 from engine.tokens.tokens import Tokens
 from store import Store
 from store.families.labels import label_batch, label_statistics
@@ -28,8 +28,46 @@ from store.format.shard import write_shard
 
 
 @dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A shard whose logits can be computed.
+
+    Attributes:
+        shard: its number.
+        tokens: of its rows.
+        batches: the plan of its batches.
+        seconds: that preparing it took.
+    """
+
+    shard: int
+    tokens: Tokens
+    batches: Plan
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computed:
+    """A shard whose labels can be written.
+
+    Attributes:
+        prepared: the shard.
+        logits: (rows, classes) float16, in the store's class order.
+        check: of some of its rows; None without a check.
+        splits: batches that were split because the device ran out of memory.
+        seconds: that computing it took.
+        busy_seconds: of these, those in which the device computed.
+    """
+
+    prepared: Prepared
+    logits: npt.NDArray[np.float16]
+    check: ParityCheck | None
+    splits: int
+    seconds: float
+    busy_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Labeller:
-    """All that labelling a shard takes.
+    """Labels shards of one store for one label set; these are `engine.labelling.runners.base.ShardSteps`.
 
     Attributes:
         snapshot: the store.
@@ -51,59 +89,88 @@ class Labeller:
     check_rows: int = 0
     path: str | None = None
 
-    def prepare(self, shard: int, tick: Tick) -> "Prepared | None":
-        """See `prepare_shard`; None where another run has committed the shard by now."""
-        return None if self.labels.record(shard) is not None else prepare_shard(self, shard, tick)
+    def prepare(self, shard: int, tick: Tick) -> Prepared | None:
+        """`read` the shard; None if another run has committed it by now."""
+        return None if self.labels.record(shard) is not None else self.read(shard, tick)
 
-    def compute(self, prepared: "Prepared", tick: Tick) -> "Computed":
-        """See `compute_shard`."""
-        return compute_shard(self, prepared, tick)
+    def read(self, shard: int, tick: Tick) -> Prepared:
+        """Read the texts, tokenise them and plan their batches. Needs no device."""
+        started = time.perf_counter()
+        tokens = shard_tokens(self.snapshot, self.encoding, shard, keep=self.keep_tokens, tick=tick)
+        batches = self.encoder.plan(tokens)
+        return Prepared(shard=shard, tokens=tokens, batches=batches, seconds=time.perf_counter() - started)
 
-    def commit(self, computed: "Computed") -> "ShardReport":
-        """See `commit_shard`."""
-        return commit_shard(self, computed)
+    def compute(self, prepared: Prepared, tick: Tick) -> Computed:
+        """Compute the logits, and check some of them.
 
+        Raises:
+            LabellingError: they are not those of the model.
+        """
+        encoder, tokens = self.encoder, prepared.tokens
+        started, splits, busy = time.perf_counter(), encoder.splits, encoder.busy_seconds
+        logits = encoder.logits(tokens, prepared.batches, tick=tick)
+        stored = _finite(encoder, tokens, logits, tick)
+        check = check_parity(encoder, tokens, stored, shard=prepared.shard, rows=self.check_rows, tick=tick)
+        return Computed(
+            prepared=prepared,
+            logits=np.ascontiguousarray(stored[:, self.permutation]),
+            check=check,
+            splits=encoder.splits - splits,
+            seconds=time.perf_counter() - started,
+            busy_seconds=encoder.busy_seconds - busy,
+        )
 
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """A shard that only a device is needed for.
+    def commit(self, computed: Computed) -> ShardReport:
+        """Write the labels and commit them."""
+        started = time.perf_counter()
+        prepared, tokens = computed.prepared, computed.prepared.tokens
+        first_row, _ = self.snapshot.layout.range_of(prepared.shard)
+        batch = label_batch(
+            first_row=first_row,
+            logits=computed.logits,
+            n_tokens=tokens.lengths.astype(np.uint16),
+            truncated=tokens.truncated,
+        )
+        statistics = label_statistics(batch)
+        committed = write_shard(
+            self.labels,
+            prepared.shard,
+            first_row,
+            [batch],
+            schema=batch.schema,
+            statistics=statistics,
+            computed=self._computed_entry(computed),
+        )
+        written = time.perf_counter() - started
+        return ShardReport(
+            shard=prepared.shard,
+            committed=committed,
+            rows=batch.num_rows,
+            failed=statistics["failed"],
+            tokens=int(tokens.lengths.sum()),
+            padded_tokens=self.encoder.computed_tokens(tokens, prepared.batches),
+            flops=self.encoder.flops(tokens),
+            ceiling=self.encoder.ceiling(),
+            seconds=prepared.seconds + computed.seconds + written,
+            busy_seconds=computed.busy_seconds,
+            stages={"tokenise": prepared.seconds, "compute": computed.seconds, "write": written},
+            check=computed.check,
+        )
 
-    Attributes:
-        shard: its number.
-        tokens: of its rows.
-        batches: their plan.
-        seconds: that it took.
-    """
-
-    shard: int
-    tokens: Tokens
-    batches: Plan
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Computed:
-    """A shard that only has to be written.
-
-    Attributes:
-        prepared: what it was.
-        logits: (rows, classes) float16, in the store's class order.
-        check: of some of its rows.
-        splits: batches that were split because memory ran out.
-        seconds: that it took.
-        busy_seconds: of these, those in which the device computed.
-    """
-
-    prepared: Prepared
-    logits: npt.NDArray[np.float16]
-    check: ParityCheck | None
-    splits: int
-    seconds: float
-    busy_seconds: float
+    def _computed_entry(self, computed: Computed) -> dict[str, Any]:
+        """The record's ``computed`` entry: how the logits were computed, if that was out of the ordinary."""
+        entry: dict[str, Any] = {}
+        if computed.check is not None:
+            entry["check"] = dataclasses.asdict(computed.check)
+        if computed.splits:
+            entry["splits"] = computed.splits
+        if self.path not in (None, self.encoder.path):
+            entry["path"] = self.encoder.path
+        return entry
 
 
 def label_missing(steps: ShardSteps, shard: int, *, tick: Tick = silent) -> ShardReport | None:
-    """`label_shard`, unless another run has committed the shard by now: None then."""
+    """Label ``shard`` and commit it; None if another run has committed it by now. A runner's task for one shard."""
     prepared = steps.prepare(shard, tick)
     if prepared is None:
         return None
@@ -112,91 +179,12 @@ def label_missing(steps: ShardSteps, shard: int, *, tick: Tick = silent) -> Shar
 
 
 def label_shard(labeller: Labeller, shard: int, *, tick: Tick = silent) -> ShardReport:
-    """Label the rows of ``shard`` and commit them. The same shard and card give the same bytes."""
-    return labeller.commit(labeller.compute(prepare_shard(labeller, shard, tick), tick))
-
-
-def prepare_shard(labeller: Labeller, shard: int, tick: Tick = silent) -> Prepared:
-    """Read the texts, tokenise them and plan their batches. Needs no device."""
-    started = time.perf_counter()
-    tokens = shard_tokens(labeller.snapshot, labeller.encoding, shard, keep=labeller.keep_tokens, tick=tick)
-    batches = labeller.encoder.plan(tokens)
-    return Prepared(shard=shard, tokens=tokens, batches=batches, seconds=time.perf_counter() - started)
-
-
-def compute_shard(labeller: Labeller, prepared: Prepared, tick: Tick = silent) -> Computed:
-    """Compute the logits, and check some of them.
-
-    Raises:
-        LabellingError: they are not those of the model.
-    """
-    encoder, tokens = labeller.encoder, prepared.tokens
-    started, splits, busy = time.perf_counter(), encoder.splits, encoder.busy_seconds
-    logits = encoder.logits(tokens, prepared.batches, tick=tick)
-    stored = _finite(encoder, tokens, logits, tick)
-    check = check_parity(encoder, tokens, stored, shard=prepared.shard, rows=labeller.check_rows, tick=tick)
-    return Computed(
-        prepared=prepared,
-        logits=np.ascontiguousarray(stored[:, labeller.permutation]),
-        check=check,
-        splits=encoder.splits - splits,
-        seconds=time.perf_counter() - started,
-        busy_seconds=encoder.busy_seconds - busy,
-    )
-
-
-def commit_shard(labeller: Labeller, computed: Computed) -> ShardReport:
-    """Write the labels and commit them."""
-    started = time.perf_counter()
-    prepared, tokens = computed.prepared, computed.prepared.tokens
-    first_row, _ = labeller.snapshot.layout.range_of(prepared.shard)
-    batch = label_batch(
-        first_row=first_row,
-        logits=computed.logits,
-        n_tokens=tokens.lengths.astype(np.uint16),
-        truncated=tokens.truncated,
-    )
-    statistics = label_statistics(batch)
-    committed = write_shard(
-        labeller.labels,
-        prepared.shard,
-        first_row,
-        [batch],
-        schema=batch.schema,
-        statistics=statistics,
-        computed=_how(labeller, computed),
-    )
-    written = time.perf_counter() - started
-    return ShardReport(
-        shard=prepared.shard,
-        committed=committed,
-        rows=batch.num_rows,
-        failed=statistics["failed"],
-        tokens=int(tokens.lengths.sum()),
-        padded_tokens=labeller.encoder.computed_tokens(tokens, prepared.batches),
-        flops=labeller.encoder.flops(tokens),
-        ceiling=labeller.encoder.ceiling(),
-        seconds=prepared.seconds + computed.seconds + written,
-        busy_seconds=computed.busy_seconds,
-        stages={"tokenise": prepared.seconds, "compute": computed.seconds, "write": written},
-        check=computed.check,
-    )
-
-
-def _how(labeller: Labeller, computed: Computed) -> dict[str, Any]:
-    """What the record says of how the logits came about, which their rows do not tell."""
-    told: dict[str, Any] = {}
-    if computed.check is not None:
-        told["check"] = dataclasses.asdict(computed.check)
-    if computed.splits:
-        told["splits"] = computed.splits
-    if labeller.path not in (None, labeller.encoder.path):
-        told["path"] = labeller.encoder.path
-    return told
+    """Label ``shard`` and commit it, even if it is committed already: the same shard and card give the same bytes."""
+    return labeller.commit(labeller.compute(labeller.read(shard, tick), tick))
 
 
 def _finite(encoder: Computes, tokens: Tokens, logits: npt.NDArray[np.float32], tick: Tick) -> npt.NDArray[np.float16]:
-    """Logits as they are stored. Rows that are not finite in fp16 are computed again, alone and in fp32."""
+    """(rows, classes) float16 logits to store. Rows that are not finite in it are computed again, alone and in fp32."""
     with np.errstate(over="ignore"):
         stored = logits.astype(np.float16)
         for row in np.flatnonzero(~np.isfinite(stored).all(axis=1)):

@@ -1,4 +1,4 @@
-"""What a label run did, from the reports of its shards."""
+"""Reports of shards → the summary of a label run."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from store.format.family import Family
 
 @dataclass(frozen=True, kw_only=True)
 class ShardReport:
-    """What one shard took.
+    """What labelling one shard took.
 
     Attributes:
         shard: its number.
         committed: whether this run's commit was the first.
-        rows: labelled and failed ones.
+        rows: of the shard, failed ones included.
         failed: rows whose logits were not finite.
         tokens: real ones.
         padded_tokens: tokens computed, padding included.
@@ -24,7 +24,7 @@ class ShardReport:
         seconds: of all stages, added up.
         busy_seconds: of these, those in which the device computed.
         stages: seconds in ``tokenise``, ``compute`` and ``write``.
-        check: of some of its rows.
+        check: of some of its rows; None without a check.
     """
 
     shard: int
@@ -43,7 +43,7 @@ class ShardReport:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelSummary:
-    """What a label run did.
+    """What a label run did, and how fast.
 
     Attributes:
         store: its location.
@@ -53,22 +53,22 @@ class LabelSummary:
         failed: rows of the label set whose logits are null.
         shards_done: shards labelled by this run.
         shards: of the store.
-        shards_missing: of the label set; those that other runs have in hand or have still to do.
+        shards_missing: shards of the label set that are not committed; other runs may be labelling them.
         rows_done: rows labelled by this run.
         seconds: wall time of labelling, without reading the inputs or loading the model; with several workers, from
-            when the first had loaded it.
-        rows_per_second: of this run; None where it labelled nothing.
+            when the first one had loaded it.
+        rows_per_second: of this run; None if it labelled nothing.
         tokens_per_second: real tokens.
-        padding: computed tokens for each real one.
-        model_tflops: 10^12 floating-point operations a second of the model, padding not counted.
-        utilisation: these, as a share of what large matrix products reach on the devices.
+        padding: computed tokens per real token.
+        model_tflops: floating-point operations of the model, padding not counted, in 10^12 a second.
+        utilisation: the same as a share of the rate that large matrix products reach on the devices.
         waiting: share of the workers' time in which their device did not compute.
         checked: rows that were computed again, alone and in fp32.
         largest_difference: of a stored logit to that of fp32.
         flips: checked rows whose prediction differs.
         stages: share of the workers' time in ``tokenise``, ``compute`` and ``write``.
         device: kind.
-        devices: where its workers were, one for each.
+        devices: of its workers, one for each.
         dtype: of the computation.
     """
 
@@ -97,7 +97,7 @@ class LabelSummary:
     dtype: str
 
 
-def summarise(
+def summarise_run(
     store: Store, labels: Family, reports: list[ShardReport], *, seconds: float, devices: tuple[str, ...]
 ) -> LabelSummary:
     """The summary of a run.
@@ -127,7 +127,7 @@ def summarise(
         tokens_per_second=round(tokens / seconds, 1) if rows else None,
         padding=round(sum(report.padded_tokens for report in reports) / tokens, 4) if tokens else None,
         model_tflops=round(sum(report.flops for report in reports) / seconds / 1e12, 4) if rows else None,
-        utilisation=_utilisation(reports, seconds * _places(devices)) if rows else None,
+        utilisation=_utilisation(reports, seconds * _count_devices(devices)) if rows else None,
         waiting=_waiting(reports, seconds * len(devices)) if rows else None,
         checked=sum(check.rows for check in checks),
         largest_difference=max((check.largest_difference for check in checks), default=None),
@@ -139,13 +139,13 @@ def summarise(
     )
 
 
-def _places(devices: tuple[str, ...]) -> int:
-    """Devices that compute: a CPU's workers have threads of their own, those of one GPU share it."""
+def _count_devices(devices: tuple[str, ...]) -> int:
+    """How many devices compute: the workers of a CPU have their own threads, those of one GPU share it."""
     return len(devices) if devices[0] == "cpu" else len(set(devices))
 
 
 def _utilisation(reports: list[ShardReport], seconds: float) -> float:
-    """Operations of the model against those that the devices could have done in ``seconds``."""
+    """Operations of the model as a share of those that the devices could do in ``seconds``."""
     ceiling = max(report.ceiling for report in reports)
     return round(sum(report.flops for report in reports) / (seconds * ceiling), 4)
 

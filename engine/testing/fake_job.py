@@ -1,6 +1,6 @@
-"""A job that needs no model: made-up logits, and troubles on demand. Runs the real labelling of a shard. No torch.
+"""A label job without a model: made-up logits, and faults on demand. All other work on a shard is real. No torch.
 
-For tests of whatever runs jobs, and to try a cluster before a model is put on it.
+For tests of runners, and to try a cluster before a model runs on it.
 """
 
 import dataclasses
@@ -16,13 +16,13 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 import store
 from engine.compute.backend import BOUNDS
 from engine.labelling.shard import Computed, Labeller, Prepared
-from engine.labelling.summary import ShardReport
 from engine.progress import Tick, silent
-from engine.testing.faults import LOADING, Trouble, Troublemaker, strike
+from engine.testing.faults import LOADING, FaultInjector, WorkerFault, inject
 from engine.tokens.batches import Plan, pad, plan, restore, waste
 from engine.tokens.encoding import Encoding
 from engine.tokens.tokens import Tokens
 from store import Store
+from store.storage import Storage
 
 _BUDGET = 256
 _TICK_SECONDS = 0.02
@@ -30,25 +30,25 @@ _TICK_SECONDS = 0.02
 
 @dataclass(frozen=True, kw_only=True)
 class FakeJob:
-    """The twin of `engine.labelling.job.LabelJob`.
+    """The test double of `engine.labelling.job.LabelJob`.
 
     Attributes:
-        store: path of a store that has a corpus.
+        store: where the store is; it has a corpus.
         label_set: its name.
         keep_tokens: whether token ids are stored too.
         max_length: tokens, which are bytes here.
         seconds_per_shard: how long one takes, at least.
-        troubles: what goes wrong.
-        marks: a folder in which processes count the troubles that have a number of times.
-        begun: a file to which every process adds a line for each shard that it begins.
+        faults: of its workers.
+        marks: a folder in which processes count the faults that happen a number of times.
+        begun: a file to which every process appends a line for each shard that it begins.
     """
 
-    store: str
+    store: str | Storage
     label_set: str = "fake"
     keep_tokens: bool = True
     max_length: int = 64
     seconds_per_shard: float = 0.0
-    troubles: tuple[Trouble, ...] = ()
+    faults: tuple[WorkerFault, ...] = ()
     marks: str | None = None
     begun: str | None = None
 
@@ -72,40 +72,42 @@ class FakeJob:
             }
         )
 
-    def open(self, device: str) -> "FakeSteps":
-        """What is done with a shard; ``device`` may have any name."""
-        makers = [Troublemaker(trouble, f"{self.marks}/{number}") for number, trouble in enumerate(self.troubles)]
-        strike(makers, LOADING, device)
+    def open(self, device: str) -> "FaultyLabeller":
+        """The labeller of the store; ``device`` may have any name."""
+        injectors = [FaultInjector(fault, f"{self.marks}/{number}") for number, fault in enumerate(self.faults)]
+        inject(injectors, LOADING, device)
         labeller = fake_labeller(store.open(self.store), self.label_set, max_length=self.max_length)
-        return FakeSteps(self, dataclasses.replace(labeller, keep_tokens=self.keep_tokens), makers, device)
+        return FaultyLabeller(
+            **{**vars(labeller), "keep_tokens": self.keep_tokens}, job=self, injectors=injectors, device=device
+        )
 
 
-class FakeSteps:
-    """The steps of a `Labeller`, with what goes wrong in them."""
+@dataclass(frozen=True, kw_only=True)
+class FaultyLabeller(Labeller):
+    """A labeller that takes its time, and into which faults are injected.
 
-    def __init__(self, job: FakeJob, labeller: Labeller, makers: "list[Troublemaker]", device: str) -> None:
-        self._job = job
-        self._labeller = labeller
-        self._makers = makers
-        self._device = device
+    Attributes:
+        job: says how long a shard takes.
+        injectors: of the job's faults.
+        device: of this worker.
+    """
 
-    def prepare(self, shard: int, tick: Tick) -> Prepared | None:
-        """As a `Labeller` does."""
-        return self._labeller.prepare(shard, tick)
+    job: FakeJob
+    injectors: list[FaultInjector]
+    device: str
 
     def compute(self, prepared: Prepared, tick: Tick) -> Computed:
-        """As a `Labeller` does, after a while and not without trouble."""
-        if self._job.begun is not None:
-            with Path(self._job.begun).open("a") as file:
+        """Compute as a `Labeller` does, after a while; faults are due before the last batch."""
+        if self.job.begun is not None:
+            with Path(self.job.begun).open("a") as file:
                 file.write(f"{prepared.shard}\n")
-        _pass_time(self._job.seconds_per_shard, tick)
-        classes, vocab_size = len(self._labeller.permutation), self._labeller.encoding.vocab_size
-        encoder = FakeEncoder(classes, vocab_size, lambda: strike(self._makers, prepared.shard, self._device))
-        return dataclasses.replace(self._labeller, encoder=encoder).compute(prepared, tick)
-
-    def commit(self, computed: Computed) -> ShardReport:
-        """As a `Labeller` does."""
-        return self._labeller.commit(computed)
+        _pass_time(self.job.seconds_per_shard, tick)
+        encoder = FakeEncoder(
+            len(self.permutation),
+            self.encoding.vocab_size,
+            lambda: inject(self.injectors, prepared.shard, self.device),
+        )
+        return Labeller.compute(dataclasses.replace(self, encoder=encoder), prepared, tick)
 
 
 def fake_labeller(snapshot: Store, label_set: str, *, max_length: int = 64) -> Labeller:
@@ -135,7 +137,7 @@ class FakeEncoder:
     Args:
         classes: how many.
         vocab_size: of the token ids.
-        before_last_batch: called so; for troubles.
+        before_last_batch: called before the last batch; for faults.
     """
 
     def __init__(self, classes: int, vocab_size: int, before_last_batch: Callable[[], None] = lambda: None) -> None:
@@ -150,15 +152,15 @@ class FakeEncoder:
         return plan(tokens.lengths, budget=_BUDGET)
 
     def computed_tokens(self, tokens: Tokens, batches: Plan) -> int:
-        """Padding included."""
+        """Tokens that ``batches`` compute, padding included."""
         return waste(batches, tokens.lengths).padded
 
     def ceiling(self) -> float:
-        """A round number."""
+        """10^12 operations a second."""
         return 1e12
 
     def flops(self, tokens: Tokens) -> float:
-        """A product and a sum for each token and class."""
+        """One product and one sum for each token and class."""
         return 2.0 * len(self._weights) * float(tokens.lengths.sum())
 
     def logits(self, tokens: Tokens, batches: Plan, *, tick: Tick = silent) -> npt.NDArray[np.float32]:

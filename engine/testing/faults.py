@@ -1,4 +1,4 @@
-"""What goes wrong in a run of `engine.testing.fake_job`: deaths, silence and errors, on demand. No torch."""
+"""Faults of workers, on demand: a `engine.testing.fake_job` dies, hangs or raises when a test says so. No torch."""
 
 import contextlib
 import errno
@@ -13,18 +13,19 @@ from typing import Any, NoReturn
 from store.errors import MismatchError
 
 LOADING = -1
+"""Instead of a shard's number: while the job is opened."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trouble:
-    """Something that goes wrong.
+class WorkerFault:
+    """A fault to inject.
 
     Attributes:
-        kind: ``kill`` (the process dies by SIGKILL), ``hang`` (it says nothing any more), ``sticky`` (a CUDA error,
-            here and in every later call of the process), ``raise`` (a RuntimeError), ``refuse`` (a MismatchError) or
-            ``full`` (an OSError: no space left).
-        shard: in which one; `LOADING` for while the job is opened, None for any.
-        device: on which one; None for any.
+        kind: ``kill`` (the process dies by SIGKILL), ``hang`` (it falls silent), ``sticky`` (a CUDA error, here and in
+            every later call of the process), ``raise`` (a RuntimeError), ``refuse`` (a MismatchError) or ``full`` (an
+            OSError: no space left).
+        shard: in which shard; `LOADING` for while the job is opened, None for any shard.
+        device: on which device; None for any.
         times: how often, over all processes; None for always.
     """
 
@@ -34,45 +35,44 @@ class Trouble:
     times: int | None = None
 
 
-class Troublemaker:
-    """One trouble in one process.
+class FaultInjector:
+    """Injects one fault into one process.
 
     Args:
-        trouble: what goes wrong.
-        marks: beginning of the names of files in which processes count its times.
+        fault: the fault.
+        marks: beginning of the names of the files in which all processes count how often it happened.
     """
 
-    def __init__(self, trouble: Trouble, marks: str) -> None:
-        self._trouble = trouble
+    def __init__(self, fault: WorkerFault, marks: str) -> None:
+        self._fault = fault
         self._marks = marks
         self._sticks = False
 
-    def strike(self, shard: int, device: str) -> None:
-        """Go wrong, where it is time to."""
-        if self._sticks or (self._suits(shard, device) and self._claim()):
-            self._sticks = self._trouble.kind == "sticky"
-            _MAKE[self._trouble.kind](shard)
+    def inject(self, shard: int, device: str) -> None:
+        """Fail if the fault is due in ``shard`` on ``device``."""
+        if self._sticks or (self._matches(shard, device) and self._claim()):
+            self._sticks = self._fault.kind == "sticky"
+            _FAIL[self._fault.kind](shard)
 
-    def _suits(self, shard: int, device: str) -> bool:
-        wanted = self._trouble.shard
-        anywhere = wanted is None and shard != LOADING
-        return (anywhere or wanted == shard) and self._trouble.device in (None, device)
+    def _matches(self, shard: int, device: str) -> bool:
+        any_shard = self._fault.shard is None and shard != LOADING
+        return (any_shard or self._fault.shard == shard) and self._fault.device in (None, device)
 
     def _claim(self) -> bool:
-        """Take one of the times, where one is left."""
-        if self._trouble.times is None:
+        """Claim one of the times; False if none is left."""
+        if self._fault.times is None:
             return True
-        for number in range(self._trouble.times):
+        for number in range(self._fault.times):
             with contextlib.suppress(FileExistsError):
                 Path(f"{self._marks}-{number}").touch(exist_ok=False)
                 return True
         return False
 
 
-def strike(makers: list[Troublemaker], shard: int, device: str) -> None:
-    """Let go wrong what is to go wrong with ``shard`` on ``device``."""
-    for maker in makers:
-        maker.strike(shard, device)
+def inject(injectors: list[FaultInjector], shard: int, device: str) -> None:
+    """Inject each fault that is due in ``shard`` on ``device``."""
+    for injector in injectors:
+        injector.inject(shard, device)
 
 
 def _kill(_: int) -> None:
@@ -84,7 +84,7 @@ def _hang(_: int) -> NoReturn:
         time.sleep(60)
 
 
-def _stick(_: int) -> NoReturn:
+def _raise_cuda_error(_: int) -> NoReturn:
     raise RuntimeError("CUDA error: device-side assert triggered")
 
 
@@ -96,15 +96,15 @@ def _refuse(shard: int) -> NoReturn:
     raise MismatchError(f"shard {shard} does not fit")
 
 
-def _fill(_: int) -> NoReturn:
+def _raise_no_space(_: int) -> NoReturn:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-_MAKE: dict[str, Callable[[int], Any]] = {
+_FAIL: dict[str, Callable[[int], Any]] = {
     "kill": _kill,
     "hang": _hang,
-    "sticky": _stick,
+    "sticky": _raise_cuda_error,
     "raise": _raise,
     "refuse": _refuse,
-    "full": _fill,
+    "full": _raise_no_space,
 }

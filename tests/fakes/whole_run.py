@@ -3,12 +3,14 @@
 import dataclasses
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
-from engine.labelling.execute import Work, execute
+from engine.labelling.execute import execute
+from engine.labelling.runners.in_process import InProcess
 from engine.labelling.shard import Labeller
 from engine.testing.fake_job import FakeJob, fake_encoding, fake_labeller
 from store import Store
@@ -78,18 +80,22 @@ class Weighted:
         return self._teacher.exact_logits(tokens, row) * self._weight
 
 
+@dataclass(frozen=True)
+class OpenedJob:
+    """A job whose labeller is there already."""
+
+    label_set: str
+    labeller: Labeller
+    keep_tokens: bool = True
+
+    def open(self, device: str) -> Labeller:
+        return self.labeller
+
+
 def label(made: Store, label_set: str) -> None:
     """Label what is missing and seal what is finished, as ``engine label`` goes about it."""
     freeze_card(made, label_set)
-    labeller = labeller_for(made, label_set)
-    work = Work(
-        store=made,
-        labels=labeller.labels,
-        job=FakeJob(store=made.storage),
-        start=labeller,
-        keep_tokens=True,
-    )
-    execute(work, ("cpu",))
+    execute(made, OpenedJob(label_set, labeller_for(made, label_set)), InProcess("cpu"))
 
 
 def whole_run(

@@ -1,1 +1,1 @@
-"""Who carries out a label job: this process, or local worker processes."""
+"""Runners: who carries out a label job. `base.Runner` is the protocol, `choose.choose_runner` the choice."""

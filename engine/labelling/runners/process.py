@@ -1,4 +1,4 @@
-"""A worker process as its parent sees it: how it is started, what it has in hand, how it is ended.
+"""A worker process, seen from its parent: starting it, its shards, ending it.
 
 Not `multiprocessing.Process`, which runs the user's script again in the child and needs a main guard there.
 """
@@ -25,14 +25,14 @@ class WorkerProcess:
     """A running worker.
 
     Args:
-        job: the pickled `engine.labelling.runners.messages.Job`.
-        device: on which it works.
+        job: the pickled `engine.labelling.runners.base.Job`.
+        device: of the worker.
 
     Attributes:
         ready: whether it has opened the job.
-        shards: what it has in hand, and then what comes next.
-        rows: of the shard in hand that it has told to be done.
-        heard: when it last said something, or was given something; seconds of the monotonic clock.
+        shards: its current shard and the next one, as far as it has them.
+        rows: rows of the current shard that it has reported.
+        heard: when it last sent a message or got a shard; seconds of the monotonic clock.
     """
 
     def __init__(self, job: bytes, device: str) -> None:
@@ -42,7 +42,7 @@ class WorkerProcess:
         self.heard = time.monotonic()
         self.connection: Connection[Any, Any]
         self.connection, theirs = Pipe()
-        # Blocked, and so by inheritance in the child, until the child has said which signals it ignores.
+        # Blocked here and, by inheritance, in the child until the child has set which signals it ignores.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
         try:
             self._process = subprocess.Popen(
@@ -55,22 +55,22 @@ class WorkerProcess:
         finally:
             theirs.close()
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        with contextlib.suppress(OSError):  # it has died already: reading from it will say so
+        with contextlib.suppress(OSError):  # it has died already, which reading from it will show
             self.connection.send_bytes(job)
             self.connection.send(device)
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """Process id."""
         return self._process.pid
 
     @property
     def shard(self) -> int | None:
-        """What it has in hand; None where it waits."""
+        """Its current shard; None if it waits."""
         return self.shards[0] if self.shards else None
 
     def give(self, shard: int) -> None:
-        """Let it label ``shard``, behind what it has in hand."""
+        """Let it label ``shard``, after its current one."""
         if not self.shards:
             self.rows, self.heard = 0, time.monotonic()
         self.shards.append(shard)
@@ -78,12 +78,12 @@ class WorkerProcess:
             self.connection.send(shard)
 
     def finish(self, shard: int) -> None:
-        """It is done with ``shard``."""
-        assert self.shards[:1] == [shard], "a worker is done with a shard that it has not in hand"
+        """Note that it is done with ``shard``."""
+        assert self.shards[:1] == [shard], "a worker is done with a shard that is not its current one"
         self.shards, self.rows = self.shards[1:], 0
 
-    def hear(self) -> Message | None:
-        """What it says, where there is something to read; None where it has died."""
+    def receive(self) -> Message | None:
+        """Read its next message; None if it has died."""
         self.heard = time.monotonic()
         try:
             message: Message = self.connection.recv()
@@ -92,19 +92,19 @@ class WorkerProcess:
         return message
 
     def kill(self) -> None:
-        """End it now. It gets no time to tidy up: it may hang, and what it had in hand was not committed."""
+        """Kill it without time to clean up: it may hang, and its current shard is not committed."""
         self._process.kill()
         self._reap()
 
     def died(self) -> str:
-        """How it ended, when it is found dead."""
-        if not self._wait(_REAP_SECONDS):  # its connection is closed, and yet it lives
+        """How it ended, for messages, after `receive` gave None."""
+        if not self._wait(_REAP_SECONDS):  # its connection is closed, but it still runs
             self._process.kill()
         self._reap()
         code = self._process.returncode
         if code is None or code >= 0:
             return f"its process ended with status {code}"
-        hint = " (the kernel does that where memory runs out)" if code == -signal.SIGKILL else ""
+        hint = " (the kernel does that when memory runs out)" if code == -signal.SIGKILL else ""
         return f"its process was killed by {signal.Signals(-code).name}{hint}"
 
     def _reap(self) -> None:
@@ -128,17 +128,17 @@ class WorkerProcess:
 
 
 def end_workers(workers: Iterable[WorkerProcess], *, finished: bool) -> None:
-    """End all of them, and leave none behind.
+    """End all of them.
 
     Args:
         workers: those that still run.
-        finished: whether there is nothing more to do; they are stopped in the middle of their work else.
+        finished: whether all work is done; otherwise they are stopped in the middle of it.
     """
-    held = list(workers)
-    for worker in held:
+    ending = list(workers)
+    for worker in ending:
         worker._ask_to_end(finished=finished)
     deadline = time.monotonic() + _GRACE_SECONDS
-    for worker in held:
+    for worker in ending:
         worker._wait(deadline - time.monotonic())
-    for worker in held:
+    for worker in ending:
         worker.kill()

@@ -1,7 +1,7 @@
-"""The process that labels on one device; `local_processes` starts it with the descriptor of a connection.
+"""The worker process, which labels on one device; `process` starts it with the descriptor of a connection.
 
 It takes a job and then shards from the connection, and ends at the first error: a CUDA error can make every later
-call in its process fail. It ends at once, too, when its parent is gone.
+call in its process fail. It also ends as soon as its parent is gone.
 """
 
 import os
@@ -14,8 +14,9 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any
 
-from engine.labelling.pipeline import Pipeline
-from engine.labelling.runners.messages import Done, Job, Message, Ready, Ticked, failed
+from engine.labelling.runners.base import Job
+from engine.labelling.runners.messages import Done, Message, Ready, Ticked, failed
+from engine.labelling.runners.pipeline import Pipeline
 
 ORPHANED = 3
 _TICK_SECONDS = 0.1
@@ -31,7 +32,7 @@ class _Parent:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        """Runs in a thread of its own, so that a parent's death is seen while a model is loaded or computes."""
+        """Run in a thread, so that the parent's death is noticed while the model is loaded or computes."""
         while True:
             try:
                 self._inbox.put(self._connection.recv_bytes())
@@ -39,16 +40,16 @@ class _Parent:
                 os._exit(ORPHANED)
 
     def receive(self) -> Any:
-        """What it said next; waits for it."""
+        """Wait for its next message."""
         return pickle.loads(self._inbox.get())
 
     def take(self, *, wait: bool) -> int | None:
-        """The next shard; None where there are no more, or without ``wait`` where it has named none."""
+        """The next shard; None if there are no more, or, without ``wait``, if it has sent none yet."""
         if not wait and self._inbox.empty():
             return None
         shard: int | None = self.receive()
         if shard is None:
-            self._inbox.put(pickle.dumps(None))  # whoever asks again is told the same
+            self._inbox.put(pickle.dumps(None))  # the next call gets None, too
         return shard
 
     def send(self, message: Message) -> None:
@@ -58,11 +59,11 @@ class _Parent:
             os._exit(ORPHANED)
 
     def done(self, shard: int, report: Any) -> None:
-        """Tell it that a shard is committed."""
+        """Report a committed shard."""
         self.send(Done(shard, report))
 
     def tick(self, _what: str, rows: int, _total: int | None) -> None:
-        """Tell it that work goes on, not more often than it needs to know."""
+        """Report progress, but not more often than the parent needs it."""
         now = time.monotonic()
         if now - self._ticked >= _TICK_SECONDS:
             self._ticked = now
@@ -73,7 +74,7 @@ def serve(parent: _Parent) -> int:
     """Open the job and label shards until there are no more; the exit status."""
     try:
         _label_all(parent, job=parent.receive(), device=parent.receive())
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent decides what becomes of it
+    except Exception as error:  # noqa: BLE001 - the parent decides what follows from any error
         parent.send(failed(error))
         return 1
     return 0
@@ -82,15 +83,16 @@ def serve(parent: _Parent) -> int:
 def _label_all(parent: _Parent, *, job: Job, device: str) -> None:
     steps = job.open(device)
     parent.send(Ready())
-    # A GPU works by itself: the shard before is written meanwhile. Elsewhere a kill would cost that shard, too.
+    # A GPU computes by itself, so the last shard can be written meanwhile. On a CPU that gains nothing, and a kill
+    # would lose that shard as well.
     behind = device.startswith("cuda")
     Pipeline(steps, ahead=True, behind=behind, tick=parent.tick, done=parent.done).run(parent)
 
 
 def main() -> int:
     """Serve the parent at the descriptor that the command line names."""
-    # A terminal sends Ctrl-C, and Slurm SIGUSR1, to all processes; whether to stop is the parent's decision. It blocked
-    # them for the time until here.
+    # A terminal sends Ctrl-C, and Slurm SIGUSR1, to all processes; whether to stop is the parent's decision. The parent
+    # started this process with these signals blocked.
     for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -10,7 +10,7 @@ from engine.compute.backends import BACKENDS
 from engine.errors import ModelError
 from engine.labelling.card import Choices, Settings, check_card, make_card, settings_of
 from engine.labelling.job import LabelJob, labeller_of
-from engine.labelling.probe import probe, probe_model
+from engine.labelling.probe import Probe, probe_model
 from engine.labelling.token_budget import CorpusSize
 from engine.models.classifier import load_classifier
 from engine.models.teacher import TeacherSource
@@ -23,6 +23,10 @@ SMALL = CorpusSize(tokens=1000)
 def sent(value):
     """As it comes out of another process."""
     return pickle.loads(pickle.dumps(value))
+
+
+def probe_of(teacher):
+    return Probe(teacher=TeacherSource(source=teacher), choices=Choices(), corpus=SMALL, held=None, devices=("cpu",))
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +42,9 @@ def labelled(demo, tmp_path_factory):
 
 
 def test_a_probe_gives_the_settings_of_a_run_in_one_process(demo, labelled):
-    given = sent((TeacherSource(source=demo.path("teacher")), Choices(), "cpu", SMALL))
-    found = sent(probe(*given))
+    found, threads = sent(sent(probe_of(demo.path("teacher")))("cpu"))
     card = label_card(store.open(labelled).label_set("teacher"))
-    assert found == settings_of(card, label_set="teacher")
+    assert (found, threads) == (settings_of(card, label_set="teacher"), card.threads)
     made = make_card(load_classifier(demo.path("teacher")), found, threads=card.threads)
     assert made.to_dict() == store.open(labelled).label_set("teacher").card()
     assert list(made.to_dict()) == list(store.open(labelled).label_set("teacher").card())
@@ -62,9 +65,9 @@ def test_choices_come_before_the_card_and_the_card_before_the_device(demo):
 
 def test_a_teacher_or_device_that_is_missing_is_an_error_of_the_probe(demo):
     with pytest.raises(ModelError):
-        probe(TeacherSource(source="/nowhere/teacher"), Choices(), "cpu", SMALL)
+        probe_of("/nowhere/teacher")("cpu")
     with pytest.raises(ModelError, match="this machine has"):
-        probe(TeacherSource(source=demo.path("teacher")), Choices(), f"cuda:{torch.cuda.device_count()}", SMALL)
+        probe_of(demo.path("teacher"))(f"cuda:{torch.cuda.device_count()}")
 
 
 def test_runs_that_begin_together_may_differ_in_compiling_alone(demo, labelled):

@@ -18,12 +18,13 @@ import engine
 import store
 from engine.compute.device import find_devices, worker_threads
 from engine.errors import LabellingError
-from engine.labelling.runners.local_processes import FleetConfig, run_fleet
+from engine.labelling.runners.failures import Attempt
+from engine.labelling.runners.local_processes import LocalProcesses
 from engine.labelling.runners.process import WorkerProcess
-from engine.labelling.runners.scheduler import Attempt, ShardQueue
+from engine.labelling.runners.scheduler import ShardQueue
 from engine.labelling.shard import label_missing
 from engine.testing.fake_job import FakeJob
-from engine.testing.faults import LOADING, Trouble
+from engine.testing.faults import LOADING, WorkerFault
 from store.errors import MismatchError
 from store.format.run_log import read_runs
 from store.storage import open_storage
@@ -67,11 +68,11 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture
 def make_job(corpus, tmp_path):
-    def make(*troubles, **changes):
+    def make(*faults, **changes):
         place = tmp_path / "store"
         if not place.exists():
             shutil.copytree(corpus, place)
-        job = FakeJob(store=str(place), troubles=troubles, marks=str(tmp_path), **changes)
+        job = FakeJob(store=str(place), faults=faults, marks=str(tmp_path), **changes)
         job.freeze_card()
         return job
 
@@ -100,8 +101,7 @@ def files(folder):
 
 
 def run(job, *, devices=DEVICES, shards=range(SHARDS), stall_seconds=20.0, done=lambda shard, report: None):
-    config = FleetConfig(devices=devices, stall_seconds=stall_seconds)
-    run_fleet(job, list(shards), config, done=done)
+    LocalProcesses(devices=devices, stall_seconds=stall_seconds).run(job, list(shards), done=done)
 
 
 def committed(job):
@@ -128,25 +128,25 @@ def test_a_shard_that_another_run_has_committed_is_skipped(make_job, whole):
 
 
 @pytest.mark.parametrize(
-    ("trouble", "said"),
+    ("fault", "said"),
     [
-        (Trouble(kind="kill", shard=1, times=1), "killed by SIGKILL"),
-        (Trouble(kind="kill", shard=LOADING, times=2), "loading the model on fake:"),
-        (Trouble(kind="hang", shard=1, times=1), "it said nothing for 1 s"),
-        (Trouble(kind="sticky", shard=1, times=1), "CUDA error: device-side assert triggered"),
-        (Trouble(kind="raise", shard=4, times=1), "shard 4 is poison, in batch"),
+        (WorkerFault(kind="kill", shard=1, times=1), "killed by SIGKILL"),
+        (WorkerFault(kind="kill", shard=LOADING, times=2), "loading the model on fake:"),
+        (WorkerFault(kind="hang", shard=1, times=1), "it said nothing for 1 s"),
+        (WorkerFault(kind="sticky", shard=1, times=1), "CUDA error: device-side assert triggered"),
+        (WorkerFault(kind="raise", shard=4, times=1), "shard 4 is poison, in batch"),
     ],
-    ids=lambda value: value.kind if isinstance(value, Trouble) else "",
+    ids=lambda value: value.kind if isinstance(value, WorkerFault) else "",
 )
-def test_a_trouble_that_passes_leaves_a_complete_store(make_job, whole, caplog, trouble, said):
-    job = make_job(trouble)
+def test_a_fault_that_passes_leaves_a_complete_store(make_job, whole, caplog, fault, said):
+    job = make_job(fault)
     run(job, stall_seconds=1.0)
     assert files(job.store) == whole
     assert said in caplog.text
 
 
 def test_a_device_that_always_fails_is_given_up_and_the_others_go_on(make_job, whole, caplog):
-    job = make_job(Trouble(kind="kill", shard=LOADING, device="fake:1"), seconds_per_shard=0.5)
+    job = make_job(WorkerFault(kind="kill", shard=LOADING, device="fake:1"), seconds_per_shard=0.5)
     run(job)
     assert files(job.store) == whole
     assert "fake:1 failed 3 times in a row and is given up" in caplog.text
@@ -195,7 +195,7 @@ def test_the_last_shards_are_shared_out(make_job, given):
 
 def test_a_shard_that_is_tried_again_is_alone_and_goes_before_the_others(make_job, whole, given, begun):
     path, order = begun
-    job = make_job(Trouble(kind="raise", shard=0, times=1), seconds_per_shard=0.3, begun=path)
+    job = make_job(WorkerFault(kind="raise", shard=0, times=1), seconds_per_shard=0.3, begun=path)
     run(job)
     assert files(job.store) == whole
     again = [held for of_one in given.values() for held in of_one if 0 in held and held[0] != 0]
@@ -208,7 +208,7 @@ def test_a_shard_that_is_tried_again_is_alone_and_goes_before_the_others(make_jo
 
 @pytest.mark.parametrize("kind", ["kill", "raise"])
 def test_the_shard_ahead_is_given_back_without_blame(make_job, whole, given, caplog, kind):
-    job = make_job(Trouble(kind=kind, shard=0, times=1), seconds_per_shard=0.1)
+    job = make_job(WorkerFault(kind=kind, shard=0, times=1), seconds_per_shard=0.1)
     run(job, devices=("fake:0",))
     assert files(job.store) == whole
     first, second = given.values()
@@ -218,13 +218,13 @@ def test_the_shard_ahead_is_given_back_without_blame(make_job, whole, given, cap
 
 
 def test_a_shard_that_was_ahead_of_a_failure_may_still_fail_once_itself(make_job, whole):
-    job = make_job(*(Trouble(kind="kill", shard=shard, times=1) for shard in (0, 1)), seconds_per_shard=0.1)
+    job = make_job(*(WorkerFault(kind="kill", shard=shard, times=1) for shard in (0, 1)), seconds_per_shard=0.1)
     run(job, devices=("fake:0",))
     assert files(job.store) == whole
 
 
-def test_a_poison_shard_is_put_aside_and_told_with_both_errors(make_job, whole):
-    job = make_job(Trouble(kind="raise", shard=3), Trouble(kind="kill", shard=5))
+def test_a_shard_that_fails_twice_is_skipped_and_told_with_both_errors(make_job, whole):
+    job = make_job(WorkerFault(kind="raise", shard=3), WorkerFault(kind="kill", shard=5))
     started = time.monotonic()
     with pytest.raises(LabellingError) as caught:
         run(job)
@@ -239,15 +239,15 @@ def test_a_poison_shard_is_put_aside_and_told_with_both_errors(make_job, whole):
     assert files(job.store) == whole
 
 
-def test_poison_shards_are_not_held_against_workers_that_did_others(make_job):
-    job = make_job(*(Trouble(kind="raise", shard=shard) for shard in (2, 3, 4)))
+def test_shards_that_fail_twice_are_not_held_against_workers_that_did_others(make_job):
+    job = make_job(*(WorkerFault(kind="raise", shard=shard) for shard in (2, 3, 4)))
     with pytest.raises(LabellingError, match="3 shards failed twice"):
         run(job)
     assert committed(job) == [0, 1, 5]
 
 
 def test_when_every_device_dies_it_ends_with_their_errors(make_job):
-    job = make_job(Trouble(kind="kill", shard=LOADING))
+    job = make_job(WorkerFault(kind="kill", shard=LOADING))
     with pytest.raises(LabellingError, match="no device is left.*6 shards are not labelled") as caught:
         run(job, devices=("cpu", "cpu"))
     assert "cpu (worker 0): its process was killed by SIGKILL" in str(caught.value)
@@ -262,7 +262,7 @@ def test_when_every_device_dies_it_ends_with_their_errors(make_job):
     ],
 )
 def test_what_no_second_try_can_mend_ends_it_at_once(make_job, kind, error, message):
-    job = make_job(Trouble(kind=kind, shard=0), Trouble(kind="hang", shard=1))
+    job = make_job(WorkerFault(kind=kind, shard=0), WorkerFault(kind="hang", shard=1))
     with pytest.raises(error, match=message) as caught:
         run(job, stall_seconds=60)
     assert type(caught.value) is error
@@ -278,8 +278,8 @@ PARENT = """
 import sys
 from engine.compute.device import find_devices, worker_threads
 from engine.testing.fake_job import FakeJob
-from engine.labelling.runners.local_processes import FleetConfig, run_fleet
-run_fleet(FakeJob(store=sys.argv[1], seconds_per_shard=60.0), [0, 1], FleetConfig(devices=("a", "b")), done=print)
+from engine.labelling.runners.local_processes import LocalProcesses
+LocalProcesses(devices=("a", "b")).run(FakeJob(store=sys.argv[1], seconds_per_shard=60.0), [0, 1], done=print)
 """
 
 
@@ -425,7 +425,7 @@ def test_a_failed_shard_goes_first_and_to_another_worker():
     assert queue.take(0, alone=False) == 1
     assert queue.take(1, alone=False) == 0
     assert not queue.give_back(0, attempt(1))
-    assert (queue.count(1, alone=False), len(queue), list(queue.poison)) == (1, 1, [0])
+    assert (queue.count(1, alone=False), len(queue), list(queue.failed_twice)) == (1, 1, [0])
 
 
 def test_what_follows_a_shard_is_fresh_and_not_one_of_the_last():
@@ -449,7 +449,7 @@ def test_what_nobody_has_begun_comes_first_in_its_order_and_unblamed():
     taken = [queue.take_fresh(0, alone=False, keep=0) for _ in range(3)]
     queue.return_fresh(taken[1:])
     queue.return_fresh([])
-    assert (len(queue), queue.is_fresh(1), queue.poison) == (4, True, {})
+    assert (len(queue), queue.is_fresh(1), queue.failed_twice) == (4, True, {})
     assert [queue.take(0, alone=False) for _ in range(5)] == [1, 2, 3, 4, None]
 
 

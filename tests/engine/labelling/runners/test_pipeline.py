@@ -3,8 +3,10 @@ import time
 
 import pytest
 
-import engine.labelling.pipeline
-from engine.labelling.pipeline import Cancelled, Pipeline, ShardError
+import engine.labelling.runners.overlap
+from engine.labelling.runners.base import ShardError
+from engine.labelling.runners.overlap import Cancelled
+from engine.labelling.runners.pipeline import Pipeline
 from engine.progress import silent
 
 SECONDS = 5.0
@@ -263,7 +265,7 @@ def test_a_shard_that_another_run_committed_is_told_without_a_report(ahead, behi
 
 
 def test_a_slow_preparation_is_told_as_long_as_it_gets_on(monkeypatch):
-    monkeypatch.setattr(engine.labelling.pipeline, "_TICK_SECONDS", 0.02)
+    monkeypatch.setattr(engine.labelling.runners.overlap, "_TICK_SECONDS", 0.02)
     told, hung = [], []
 
     def prepare(tick):

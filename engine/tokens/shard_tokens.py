@@ -1,4 +1,4 @@
-"""A corpus shard → its token ids: those that are stored, or made from its texts and stored."""
+"""A corpus shard → its token ids: the stored ones, or new ones from its texts."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ _TICK_TEXTS = 1024
 
 
 def shard_tokens(snapshot: Store, encoding: Encoding, shard: int, *, keep: bool, tick: Tick = silent) -> Tokens:
-    """Token ids of ``shard``: the stored ones, else made from its texts, and stored where they are to be kept."""
+    """Token ids of ``shard``: the stored ones, otherwise those of its texts, which are stored if ``keep``."""
     family = snapshot.tokens(encoding.name)
     record = family.record(shard)
     if record is not None:
@@ -27,7 +27,7 @@ def shard_tokens(snapshot: Store, encoding: Encoding, shard: int, *, keep: bool,
 def tokenise_shard(
     snapshot: Store, encoding: Encoding, shard: int, family: Family | None, *, tick: Tick = silent
 ) -> Tokens:
-    """Token ids of the texts of ``shard``; committed to ``family`` where there is one."""
+    """Token ids of the texts of ``shard``; committed to ``family`` if one is given."""
     tokens = _encode(encoding, read_texts(snapshot, shard), tick)
     if family is not None:
         first_row, _ = snapshot.layout.range_of(shard)
@@ -36,7 +36,7 @@ def tokenise_shard(
 
 
 def _encode(encoding: Encoding, texts: list[str], tick: Tick) -> Tokens:
-    """The tokens of all texts at once, made a part at a time so that it is seen to go on."""
+    """Tokens of all texts, made in parts so that there is a tick after each."""
     parts = []
     for start in range(0, len(texts), _TICK_TEXTS):
         parts.append(encoding.encode(texts[start : start + _TICK_TEXTS]))
