@@ -9,10 +9,11 @@ import pyarrow.dataset as pads
 from store.errors import MismatchError, StoreMissingError
 from store.families.kind import Cut, FamilyKind
 from store.families.registry import KINDS, kind_of
-from store.format.family import Family, Memo
+from store.format.family import Family
 from store.format.header import Header
 from store.format.layout import Layout
 from store.format.names import CORPUS, LABELS, REJECTS, TOKENS, check_name, is_name
+from store.format.record_files import Memo
 from store.storage import Storage
 from store.storage.arrow_files import arrow_files
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from store.format.family import Family, Memo
+from store.format.family import Family
 from store.format.header import Header
+from store.format.record_files import Memo
 from store.storage import Storage
 
 

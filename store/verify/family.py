@@ -10,10 +10,11 @@ from functools import cached_property
 from store.errors import DamageError
 from store.families.registry import kind_of
 from store.format.decode import decoded
-from store.format.family import CARD, MANIFEST, Family
+from store.format.family import CARD, Family
 from store.format.findings import Finding, Kind, Problem
 from store.format.json_file import Value, copy_name, read_small, to_json
 from store.format.record import Record, record_name, record_of
+from store.format.record_files import MANIFEST
 from store.snapshot import Snapshot
 from store.verify.copies import check_twice
 from store.verify.shard import check_shard
@@ -97,7 +98,7 @@ class FamilyCheck:
             return
         value, problem = self._manifest
         try:
-            listed = self.family.listed() if value is not None else []
+            listed = self.family.record_files.listed() if value is not None else []
         except DamageError as error:
             value, problem = None, str(error)
         if value is None:

@@ -14,12 +14,13 @@ import pyarrow as pa
 from store.errors import StoreError
 from store.families.kind import Cut
 from store.families.registry import kind_of, shard_statistics
-from store.format.family import CARD, MANIFEST, Family
+from store.format.family import CARD, Family
 from store.format.findings import Finding, Kind
 from store.format.header import HEADER, parse_header
 from store.format.json_file import copy_name, from_json, to_json
 from store.format.names import REJECTS
 from store.format.record import Record, record_of, shard_of_data
+from store.format.record_files import MANIFEST
 from store.format.shard import read_shard
 from store.gold.calibration import calibration_of
 from store.selections.card import SELECTIONS
@@ -106,7 +107,7 @@ def _restore_record(snapshot: Snapshot, family: Family, name: str) -> bool:
     if numbers is None:
         return False
     shard, generation = numbers
-    record = family.listed_record(shard) if generation == 0 else None
+    record = family.record_files.listed_record(shard) if generation == 0 else None
     if record is None or record.file not in snapshot.storage.list(family.path):  # a manifest may be another family's
         record = _record_of_data(snapshot, family, shard) or record
     if record is None:

@@ -12,10 +12,10 @@ from store_factory import calibration_at, make_store
 import store
 from store.errors import DamageError, FormatError
 from store.format.decode import decode, decoded
-from store.format.family import MANIFEST
 from store.format.header import HEADER
 from store.format.json_file import from_json, to_json
 from store.format.record import Record, data_name
+from store.format.record_files import MANIFEST
 from store.gold.calibration import add_calibration, calibrations
 from store.selections.selection import read_card
 from store.storage import MemoryStorage
