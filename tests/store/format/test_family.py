@@ -392,7 +392,7 @@ def test_a_family_that_is_sealed_after_a_repair_lists_the_last_generation(family
     family = family.for_repair()
     family.commit(record(1, B))
     assert family.seal() is True
-    assert [entry.sha256 for entry in family.listed()] == [A, B, A]
+    assert [entry.sha256 for entry in family.record_files.listed()] == [A, B, A]
     family.commit(record(1, C))
     assert held(family) == [A, C, A]
 
