@@ -1,5 +1,7 @@
 """What many tests share: the demo's whole path, gone once, and a way to run the command line as a user does."""
 
+import fcntl
+import json
 import logging
 import os
 import shutil
@@ -9,23 +11,58 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from store.storage import atomic_file
+
+if TYPE_CHECKING:
+    from engine.demo.path import Arm
+
 os.environ["HF_HUB_OFFLINE"] = "1"
+atomic_file.sync_files = False
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: OpenMP threads that spin would slow down the others
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what it runs in the background so
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+FIRST = (  # files that take long: the other workers have enough to do beside them
+    "training/test_distill.py",
+    "verify/test_verify.py",
+    "store/test_faults.py",
+    "runners/test_local_processes.py",
+    "store/test_state_machine.py",
+    "labelling/test_labelling.py",
+    "training/test_distributed.py",
+)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip the long runs unless ``-m`` names them."""
-    if "slow" in config.option.markexpr:
-        return
-    for item in items:
-        if item.get_closest_marker("slow"):
-            item.add_marker(pytest.mark.skip(reason="a long run; choose it with -m slow"))
+    """Skip the long runs unless ``-m`` names them; begin with the files that take long, and one that needs the demo.
+
+    Workers take whole files in this order. While one makes the demo, the others go through files that need none.
+    """
+    if "slow" not in config.option.markexpr:
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="a long run; choose it with -m slow"))
+    of_demo = {item.path for item in items if "demo" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (_place(item.path, of_demo), str(item.path)))
+
+
+def _place(path: Path, of_demo: set[Path]) -> tuple[int, int]:
+    """Where a file comes: the longest one that needs the demo, the long ones that need none, the others."""
+    length = next((at for at, name in enumerate(FIRST) if str(path).endswith(name)), len(FIRST))
+    return (0, 0) if length == 0 else (1 + (path in of_demo), length)
+
+
+@pytest.fixture(autouse=True)
+def durable(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of durability wait for the disk, as programs do; they are marked so. No other test does."""
+    if request.node.get_closest_marker("durable"):
+        monkeypatch.setattr(atomic_file, "sync_files", True)
 
 
 @pytest.fixture(autouse=True)
@@ -38,30 +75,44 @@ def levels() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Demo:
-    """A folder in which `engine.demo.path.run_demo` has been.
+    """A folder in which ``engine demo`` has been.
 
     Attributes:
-        folder: texts, models and ``reviews.store``, without its round of gold.
-        arms: the four rows of its table.
+        folder: texts, models, ``report.html`` and ``reviews.store``, without its round of gold.
+        printed: its standard output: the four rows of its table, as JSON.
+        said: its standard error.
     """
 
     folder: Path
-    arms: list
+    printed: str
+    said: str
 
     def path(self, name: str) -> str:
         return str(self.folder / name)
 
+    @property
+    def arms(self) -> list["Arm"]:
+        """The four rows of its table."""
+        from engine.demo.path import Arm
+
+        return [Arm(**row) for row in json.loads(self.printed)]
+
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    from engine.demo.path import run_demo
-
-    folder = tmp_path_factory.mktemp("demo")
-    said: list[str] = []
-    result = run_demo(folder, rows=4_000, say=said.append)
-    assert said
-    shutil.rmtree(folder / "reviews.store" / "gold")  # tests add their own
-    return Demo(folder, result.arms)
+    """The demo's folder, which no test changes. It is made once, by whichever worker comes first."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder, printed, said = shared / "demo", shared / "demo.json", shared / "demo.log"
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            done = engine_command("demo", "--rows", "4000", "--out", str(folder), "--format", "json")
+            assert done.returncode == 0, done.stderr
+            shutil.rmtree(folder / "reviews.store" / "gold")  # tests add their own
+            said.write_text(done.stderr)
+            printed.write_text(done.stdout)
+    return Demo(folder, printed.read_text(), said.read_text())
 
 
 def engine_command(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -72,7 +123,7 @@ def engine_command(*arguments: str, cwd: Path | None = None, **environment: str)
         text=True,
         cwd=cwd,
         env={**os.environ, **environment},
-        timeout=240,
+        timeout=480,
     )
 
 

@@ -3,14 +3,13 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
+from forked import Forked, start_ranks, wait_until
 from safetensors.torch import load_file
 from transformers import AutoConfig
 
@@ -31,30 +30,18 @@ def student(demo, tmp_path_factory) -> Path:
     return folder / "config.json"
 
 
-def command(demo, student, out, *more, ranks=1):
-    start = [sys.executable]
-    if ranks > 1:
-        start += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
+def command(demo, student, out, *more):
     options = ["--student", str(student), "--out", str(out), "--batch-size", "50", *more]
-    return [*start, "-m", "cli", "train", demo.path("reviews.store"), *options]
+    return ["train", demo.path("reviews.store"), *options]
 
 
-def start(*arguments, **options):
-    return subprocess.Popen(
-        command(*arguments, **options),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-
-
-def run(*arguments, **options):
-    process = start(*arguments, **options)
-    out, err = process.communicate(timeout=200)
-    assert process.returncode == 0, err
-    return out
+def run(*arguments, ranks=1) -> str:
+    """Train to the end; what the first rank prints."""
+    processes = start_ranks(command(*arguments), ranks)
+    said = [process.communicate(timeout=200) for process in processes]
+    assert [process.returncode for process in processes] == [0] * ranks, said
+    assert not any(out for out, _ in said[1:])
+    return said[0][0]
 
 
 def lines(out: Path) -> list[dict]:
@@ -64,14 +51,14 @@ def lines(out: Path) -> list[dict]:
 
 def test_two_ranks_train_as_one_does(demo, student, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
-    run(demo, student, one, "--epochs", "3", "--validation", demo.path("test.parquet"))
-    printed = run(demo, student, two, "--epochs", "3", "--validation", demo.path("test.parquet"), ranks=2)
+    run(demo, student, one, "--epochs", "2", "--validation", demo.path("test.parquet"))
+    printed = run(demo, student, two, "--epochs", "2", "--validation", demo.path("test.parquet"), ranks=2)
     assert len(printed.splitlines()) == 1  # the first rank's summary, and nothing from the other
-    assert json.loads(printed)["steps"] == 240
+    assert json.loads(printed)["steps"] == 160
     ours, theirs = ([line for line in lines(out) if "loss" in line] for out in (one, two))
-    assert [line["step"] for line in ours] == [line["step"] for line in theirs] == list(range(1, 241))
+    assert [line["step"] for line in ours] == [line["step"] for line in theirs] == list(range(1, 161))
     assert max(abs(a["loss"] - b["loss"]) for a, b in zip(ours, theirs, strict=True)) < 1e-5
-    assert [line["rows"] for line in theirs] == [50] * 240
+    assert [line["rows"] for line in theirs] == [50] * 160
     judged = [[line for line in lines(out) if "validation_accuracy" in line] for out in (one, two)]
     for a, b in zip(*judged, strict=True):
         assert b["validation_accuracy"] == pytest.approx(a["validation_accuracy"], abs=2e-3)
@@ -81,10 +68,10 @@ def test_two_ranks_train_as_one_does(demo, student, tmp_path):
 
 def test_a_run_goes_on_with_another_number_of_ranks(demo, student, tmp_path):
     whole, chained = tmp_path / "whole", tmp_path / "chained"
-    run(demo, student, whole, "--epochs", "5")
+    run(demo, student, whole, "--epochs", "2")
     for ranks in (2, 1, 2):
         stop_in_training(demo, student, chained, ranks=ranks)
-    run(demo, student, chained, "--epochs", "5", "--checkpoint-every", "5", ranks=1)
+    run(demo, student, chained, "--epochs", "2", "--checkpoint-every", "5", ranks=1)
     pairs = zip(lines(whole), lines(chained), strict=True)
     assert max(abs(a["loss"] - b["loss"]) for a, b in pairs) < 1e-5
     ours, theirs = load_file(whole / "model.safetensors"), load_file(chained / "model.safetensors")
@@ -95,19 +82,11 @@ def test_a_run_goes_on_with_another_number_of_ranks(demo, student, tmp_path):
 def stop_in_training(demo, student, out, *, ranks):
     """Kill all processes of a run some steps behind where it went on."""
     before = len(lines(out))
-    process = start(demo, student, out, "--epochs", "5", "--checkpoint-every", "5", ranks=ranks)
-    wait_until(lambda: len(lines(out)) > before + 20 or process.poll() is not None)
-    assert process.poll() is None, "it was done before it could be stopped"
-    for pid in [process.pid, *ranks_of(process)]:  # torchrun's processes are in groups of their own
-        os.kill(pid, signal.SIGKILL)
-    process.communicate()
-
-
-def wait_until(condition, seconds=90.0):
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "it took too long"
-        time.sleep(0.005)
+    processes = start_ranks(command(demo, student, out, "--epochs", "2", "--checkpoint-every", "5"), ranks)
+    wait_until(lambda: len(lines(out)) > before + 20 or processes[0].poll() is not None)
+    assert processes[0].poll() is None, "it was done before it could be stopped"
+    for process in processes:
+        process.kill()
 
 
 def ranks_of(process):
@@ -116,8 +95,16 @@ def ranks_of(process):
     return sorted(map(int, listed.stdout.split()))
 
 
-def test_a_rank_that_is_killed_ends_the_others_within_a_minute(demo, student, tmp_path):
-    process = start(demo, student, tmp_path / "out", "--epochs", "500", "--lost-after", "5", ranks=2)
+def test_torchrun_ends_the_others_when_a_rank_is_killed(demo, student, tmp_path):
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "cli"]
+    process = subprocess.Popen(
+        [*launcher, *command(demo, student, tmp_path / "out", "--epochs", "500", "--lost-after", "5")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     try:
         wait_until(lambda: len(lines(tmp_path / "out")) > 5 or process.poll() is not None)
         os.kill(ranks_of(process)[1], signal.SIGKILL)
@@ -130,14 +117,8 @@ def test_a_rank_that_is_killed_ends_the_others_within_a_minute(demo, student, tm
 
 
 def test_a_rank_that_falls_silent_is_lost_after_a_while(demo, student, tmp_path):
-    """Without torchrun, which would give a process that does not end half a minute more."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
     line = command(demo, student, tmp_path / "out", "--epochs", "500", "--lost-after", "4")
-    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    ranks = [subprocess.Popen(line, env={**os.environ, **place, "RANK": str(rank)}, **pipes) for rank in (0, 1)]
+    ranks: list[Forked] = start_ranks(line, 2)
     try:
         wait_until(lambda: len(lines(tmp_path / "out")) > 5 or ranks[0].poll() is not None)
         ranks[1].send_signal(signal.SIGSTOP)
@@ -145,7 +126,6 @@ def test_a_rank_that_falls_silent_is_lost_after_a_while(demo, student, tmp_path)
     finally:
         for rank in ranks:
             rank.kill()
-            rank.communicate()
     assert ranks[0].returncode == 1
     assert "rank 0 of 2: another rank was lost in step" in said
     assert "Run the same command again" in said

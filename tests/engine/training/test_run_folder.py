@@ -18,6 +18,8 @@ from engine.training.output.run_folder import DONE, RUN, WEIGHTS, RunFolder
 from engine.training.run import flat_names
 from store.storage import atomic_file
 
+pytestmark = pytest.mark.durable
+
 UNFINISHED = [f".{RUN}.{'0a' * 16}.tmp", f".{WEIGHTS}.{'f1' * 16}.tmp"]
 ASKED = {"loop.seed": 0, "loop.learning_rate": 2e-4, "classes": ["negative", "positive"], "select": None}
 

@@ -10,6 +10,8 @@ from store.storage import LocalStorage, atomic_file
 from store.storage.atomic_file import is_unfinished, remove_unfinished, replaced, write_file
 from store.storage.file_hash import sha256_of
 
+pytestmark = pytest.mark.durable
+
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:

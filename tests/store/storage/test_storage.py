@@ -26,6 +26,8 @@ from store.errors import StoreError, StoreFullError, StoreMissingError
 from store.storage import SCHEMES, TEMPORARY, LocalStorage, MemoryStorage, Storage, open_storage
 from store.storage.arrow_files import arrow_files
 
+pytestmark = pytest.mark.durable
+
 
 @pytest.fixture(params=["local", "memory", "objects"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
