@@ -8,7 +8,8 @@ from cli.main import COMMANDS, cli, run
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-SHELL = [line for block in re.findall(r"```\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+SHELL = [line for language, block in BLOCKS if not language for line in block.splitlines()]
 
 
 def test_the_readme_starts_with_the_two_commands():
