@@ -85,17 +85,17 @@ def _check_out(out: Path, *, lists: bool) -> None:
 
 def _select(store: "Store", options: dict[str, Any]) -> "Selection":
     from store.errors import QueryError
-    from store.selections.select import Wanted, select
+    from store.selections.select import SelectionRequest, select
     from store.sql.process import Limits, child_asker
 
     limits = Limits(timeout=options["timeout"], memory=options["memory"])
     try:
-        wanted = Wanted(**{one.name: options[one.name] for one in dataclasses.fields(Wanted)})
+        request = SelectionRequest(**{one.name: options[one.name] for one in dataclasses.fields(SelectionRequest)})
     except QueryError as error:
         raise click.UsageError(str(error)) from None
     if options["out"] is not None and store.label_sets():
-        store.one_label_set(wanted.labels)  # whose predictions are written; before anything is frozen
-    selection = select(store, options["name"], wanted, ask=child_asker(options["store"], limits))
+        store.one_label_set(request.labels)  # whose predictions are written; before anything is frozen
+    selection = select(store, options["name"], request, ask=child_asker(options["store"], limits))
     card = selection.card
     summary = {"name": card.name, "selected": card.selected, "of": card.rows, "sha256": card.sha256[:16]}
     print_summary(summary, options["format"])

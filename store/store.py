@@ -1,7 +1,7 @@
-"""What ``store.open`` gives: a store's contents, with SQL and streaming as methods."""
+"""The public `Store` that ``store.open`` gives: a snapshot with SQL, streaming and selections as methods."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from store.format.header import read_header
 from store.snapshot import Snapshot
@@ -25,8 +25,8 @@ class Store(Snapshot):
 
         Args:
             query: DuckDB SQL.
-            labels: the label set of ``reviews``, where there are several.
-            rounds: the rounds of gold that are seen, 0 being the corpus's own; all where None.
+            labels: the label set of ``reviews``, if there are several.
+            rounds: the rounds of gold that are seen, 0 being the corpus's own; all if None.
 
         Raises:
             store.errors.QueryError: it is refused or fails.
@@ -47,13 +47,13 @@ class Store(Snapshot):
 
         Args:
             question: its name, such as ``accuracy``.
-            labels: the label set that is asked about, where there are several.
-            rounds: the rounds of gold that count, 0 being the corpus's own; all where None. The latest holds.
+            labels: the label set that is asked about, if there are several.
+            rounds: the rounds of gold that count, 0 being the corpus's own; all if None. The latest holds.
             by: of ``slices`` and ``estimates``: an SQL expression over ``reviews``, such as ``left(id, 3)``.
 
         Raises:
             store.errors.QueryError: there is no such question, or ``by`` is no expression.
-            store.errors.StoreMissingError: the store has not what it needs, such as gold.
+            store.errors.StoreMissingError: the store lacks something it needs, such as gold.
         """
         from store.sql.questions import ready, sliced
 
@@ -62,12 +62,43 @@ class Store(Snapshot):
             asked = sliced(asked, by, ask=lambda query: self.sql(query, labels=labels))
         return self.sql(asked.sql, labels=labels, rounds=rounds)
 
-    def select(self, name: str, **wanted: Any) -> "Selection":
-        """Freeze the rows of an SQL condition under ``name``; arguments as in `store.selections.select.Wanted`."""
-        from store.selections.select import Wanted, select
-        from store.sql import session as sql
+    def select(  # noqa: PLR0913 - an editor shows them
+        self,
+        name: str,
+        *,
+        where: str | None = None,
+        labels: str | None = None,
+        order_by: str | None = None,
+        limit: int | None = None,
+        and_: "tuple[str, ...]" = (),
+        or_: "tuple[str, ...]" = (),
+        not_: "tuple[str, ...]" = (),
+    ) -> "Selection":
+        """Freeze rows under ``name``: of ``where``, and in all of ``and_``; also those of ``or_``; none of ``not_``.
 
-        return select(self, name, Wanted(**wanted), ask=lambda query, labels: sql.query(self, query, labels=labels))
+        Args:
+            name: of the selection.
+            where: an SQL condition over the columns of ``reviews``; all rows if None, or none if only ``or_`` is given.
+            labels: the label set whose columns it may use, if there are several.
+            order_by: SQL: which of those rows come first; equal ones by row number. Needs ``limit``.
+            limit: how many of the first to keep; all if None.
+            and_: names of selections that a row must be in.
+            or_: names of selections whose rows are added.
+            not_: names of selections whose rows are taken away.
+
+        Raises:
+            store.errors.QueryError: the SQL is refused or fails, or nothing says which rows.
+            store.errors.InvalidNameError: a selection cannot be called ``name``.
+            store.errors.StoreMissingError: no such label set or selection, or a family that is read is unfinished.
+            store.errors.StoreExistsError: ``name`` has other rows already.
+            store.errors.MismatchError: the sources of a named selection have changed.
+        """
+        from store.selections.select import SelectionRequest, select
+
+        request = SelectionRequest(
+            where=where, labels=labels, order_by=order_by, limit=limit, and_=and_, or_=or_, not_=not_
+        )
+        return select(self, name, request, ask=lambda query, labels: self.sql(query, labels=labels))
 
     def selection(self, name: str) -> "Selection":
         """The frozen selection ``name``.
@@ -86,11 +117,61 @@ class Store(Snapshot):
 
         return selections(self)
 
-    def stream(self, **config: Any) -> "Stream":
-        """Batches of arrays in a shuffled, repeatable order; arguments as in `store.stream.StreamConfig`."""
+    def stream(  # noqa: PLR0913 - an editor shows them
+        self,
+        *,
+        labels: "str | tuple[str, ...] | None" = None,
+        select: str | None = None,
+        columns: "tuple[str, ...]" = ("logits",),
+        rounds: "tuple[int, ...] | None" = None,
+        encoding: str | None = None,
+        batch_size: int = 64,
+        seed: int = 0,
+        epoch: int = 0,
+        step: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+        workers: int = 1,
+    ) -> "Stream":
+        """Batches of arrays in a shuffled, repeatable order: dicts that always have ``row``, (rows,) int64.
+
+        Args:
+            labels: the label set; of several, in a tuple, each label column has an axis more: (rows, label sets, …).
+            select: a selection, whose rows alone come; all rows if None.
+            columns: of the corpus (``text``, ``label``, …) and of the label set (``logits``, (rows, classes) float16;
+                ``confidence``, …), and ``gold``, the label of the latest round of gold, else that of the corpus.
+            rounds: the rounds that ``gold`` is from, 0 being the corpus's own; all that exist now if None.
+            encoding: a kept encoding; adds ``input_ids`` (flat) and ``offsets`` (rows + 1).
+            batch_size: rows a step, of all ranks together; the last step of an epoch may be shorter.
+            seed: of the order.
+            epoch: from 0.
+            step: steps of the epoch to pass over, for a resume; see `store.stream.Stream.state`.
+            rank: which part of each step comes, from 0.
+            ranks: how many parts there are.
+            workers: threads that read ahead; with 0 a window is read in the caller's thread when it begins.
+
+        Raises:
+            store.errors.StoreMissingError: there is no such label set, selection, encoding or column.
+            store.errors.MismatchError: labels that the selection was made from have changed.
+            ValueError: a number is out of its range.
+        """
         from store.stream import Stream, StreamConfig
 
-        return Stream(self, StreamConfig(**config))
+        config = StreamConfig(
+            labels=labels,
+            select=select,
+            columns=columns,
+            rounds=rounds,
+            encoding=encoding,
+            batch_size=batch_size,
+            seed=seed,
+            epoch=epoch,
+            step=step,
+            rank=rank,
+            ranks=ranks,
+            workers=workers,
+        )
+        return Stream(self, config)
 
     def verify(self) -> "Verification":
         """Check every hash, row number and fingerprint, and whether the families fit together."""

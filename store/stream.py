@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,26 +25,26 @@ from store.format.names import CORPUS, GOLD
 from store.gold.reader import GoldReader
 from store.rows.family_reader import ColumnArrays, FamilyReader
 from store.rows.order import EpochOrder, Window
+from store.rows.rechunk import Batch, part_of, rechunk
 from store.rows.row_set import RowNumbers
 from store.rows.window import WindowRows
 from store.selections.selection import chosen_rows
 from store.snapshot import Snapshot
 
-Batch = dict[str, Any]
 Reader = FamilyReader | GoldReader
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamConfig:
-    """What to stream and in which order.
+    """The rows of a stream, their columns and their order.
 
     Attributes:
-        labels: name of the label set; None where no label column is asked. Of several, in a tuple, each label column
+        labels: name of the label set; None if no label column is read. Of several, in a tuple, each label column
             has an axis more: (rows, label sets, …).
-        select: name of a selection, whose rows alone come; all rows where None.
+        select: name of a selection, whose rows alone come; all rows if None.
         columns: of the corpus (``text``, ``label``, …) and of the label set (``logits``, ``confidence``, …), and
             ``gold``, the label of the latest round of gold, else that of the corpus.
-        rounds: the rounds that ``gold`` is from, 0 being the corpus's own; all that there are now where None.
+        rounds: the rounds that ``gold`` is from, 0 being the corpus's own; all that exist now if None.
         encoding: name of a kept encoding; adds ``input_ids`` (flat) and ``offsets`` (rows + 1).
         batch_size: rows a step, of all ranks together; the last one of an epoch may be shorter.
         seed: of the order.
@@ -126,24 +125,13 @@ class Stream:
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches from ``config.step`` to the end of the epoch."""
-        config = self.config
-        self._step = config.step
-        ends = iter(_part_sizes(self.rows, config))
-        held: list[Batch] = []
-        missing = next(ends, None)
-        for rows in self._windows():
-            start = 0
-            while missing is not None and (start < len(rows) or missing == 0):
-                count = min(missing, len(rows) - start)
-                held.append(rows.batch(start, start + count))
-                start, missing = start + count, missing - count
-                if missing == 0:
-                    self._step += 1
-                    yield _join(held)
-                    held, missing = [], next(ends, None)
+        self._step = self.config.step
+        for batch in rechunk(self._windows(), _part_sizes(self.rows, self.config)):
+            self._step += 1
+            yield batch
 
     def __call__(self) -> Iterator[Batch]:
-        """The same: webdataset's pipelines call their first stage."""
+        """The same as ``iter(stream)``: a webdataset pipeline calls its first stage."""
         return iter(self)
 
     def _windows(self) -> Iterator[WindowRows]:
@@ -218,15 +206,10 @@ def _sources(snapshot: Snapshot, config: StreamConfig) -> Iterator[tuple[str, li
 
 
 def _read(reader: Reader, members: RowNumbers, pool: ThreadPoolExecutor | None, *, parts: int) -> list[ColumnArrays]:
-    """What ``reader`` gives for ``members``, by the threads of ``pool`` where there is one."""
+    """The columns that ``reader`` has for ``members``, by the threads of ``pool`` if there is one."""
     if pool is None or parts == 1:
         return reader.read(members)
     return [piece for pieces in pool.map(reader.read, np.array_split(members, parts)) for piece in pieces]
-
-
-def part_of(rows: Any, *, rank: int, ranks: int) -> tuple[Any, Any]:
-    """Of a step of ``rows`` rows, or of many: the first one that is a rank's, and the one behind its last."""
-    return rows * rank // ranks, rows * (rank + 1) // ranks
 
 
 def _part_sizes(rows: int, config: StreamConfig) -> Iterator[int]:
@@ -243,13 +226,3 @@ def _is_ours(window: Window, rows: int, config: StreamConfig) -> npt.NDArray[np.
     first, stop = part_of(sizes, rank=config.rank, ranks=config.ranks)
     ours: npt.NDArray[np.bool_] = (steps >= config.step) & (places >= first) & (places < stop)
     return ours
-
-
-def _join(parts: list[Batch]) -> Batch:
-    if len(parts) == 1:
-        return parts[0]
-    batch = {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name != "offsets"}
-    if "offsets" in parts[0]:
-        lengths = np.concatenate([np.diff(part["offsets"]) for part in parts])
-        batch["offsets"] = np.concatenate([[0], np.cumsum(lengths)])
-    return batch

@@ -19,7 +19,7 @@ from store.sql.process import Ask
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class SelectionRequest:
     """Which rows to select: those of ``where`` that are in all of ``and_``, and those of ``or_``, but none of ``not_``.
 
     Attributes:
@@ -58,13 +58,13 @@ class Wanted:
         return self.where is not None or self.order_by is not None
 
 
-def select(snapshot: Snapshot, name: str, wanted: Wanted, *, ask: Ask) -> Selection:
+def select(snapshot: Snapshot, name: str, request: SelectionRequest, *, ask: Ask) -> Selection:
     """Select rows and freeze them under ``name``.
 
     Args:
         snapshot: the store.
         name: of the selection.
-        wanted: which rows.
+        request: which rows.
         ask: runs the SQL.
 
     Raises:
@@ -76,7 +76,7 @@ def select(snapshot: Snapshot, name: str, wanted: Wanted, *, ask: Ask) -> Select
         DamageError: a file of the store is damaged.
     """
     card_name(name)
-    work = _Selecting(snapshot, wanted, ask)
+    work = _Selecting(snapshot, request, ask)
     sources = fingerprints(snapshot, work.families())
     rows = work.rows()
     if (change := changed_source(snapshot, sources)) is not None:
@@ -86,11 +86,11 @@ def select(snapshot: Snapshot, name: str, wanted: Wanted, *, ask: Ask) -> Select
     made = Selection(
         name=name,
         rows=rows,
-        sql=wanted.where,
-        order_by=wanted.order_by,
-        limit=wanted.limit,
+        sql=request.where,
+        order_by=request.order_by,
+        limit=request.limit,
         labels=work.labels,
-        algebra=wanted.algebra,
+        algebra=request.algebra,
         sources=sources,
     )
     return freeze_selection(snapshot, made)
@@ -104,51 +104,51 @@ class _Selecting:
         others: the selections that are named.
     """
 
-    def __init__(self, snapshot: Snapshot, wanted: Wanted, ask: Ask) -> None:
+    def __init__(self, snapshot: Snapshot, request: SelectionRequest, ask: Ask) -> None:
         self._snapshot = snapshot
-        self._wanted = wanted
+        self._request = request
         self._ask = ask
         self.labels = self._label_set()
-        self.others = {name: read_selection(snapshot, name) for name in (*wanted.and_, *wanted.or_, *wanted.not_)}
+        self.others = {name: read_selection(snapshot, name) for name in (*request.and_, *request.or_, *request.not_)}
 
     def _label_set(self) -> str | None:
-        wanted = self._wanted
-        if wanted.labels is None and not (wanted.has_sql and len(self._snapshot.label_sets()) == 1):
+        request = self._request
+        if request.labels is None and not (request.has_sql and len(self._snapshot.label_sets()) == 1):
             return None
-        return self._snapshot.one_label_set(wanted.labels)
+        return self._snapshot.one_label_set(request.labels)
 
     def families(self) -> set[str]:
         """Paths of what may be read; the SQL is checked."""
-        views = views_read(self._wanted.where, self._wanted.order_by, ask=lambda sql: self._ask(sql, self.labels))
+        views = views_read(self._request.where, self._request.order_by, ask=lambda sql: self._ask(sql, self.labels))
         names = set(self._snapshot.label_sets()) if "labels" in views else set()
         names |= {self.labels} if self.labels is not None else set()
         return {CORPUS, *(f"{LABELS}/{name}" for name in names), *({GOLD} if "gold" in views else ())}
 
     def rows(self) -> RowSet:
-        """The rows that are wanted."""
-        wanted, size = self._wanted, self._snapshot.layout.rows
-        if not wanted.algebra:
-            order = "" if wanted.limit is None else order_clause(wanted.order_by)
-            clauses = where_clause(wanted.where) + order
-            return RowSet.of(self._numbers(clauses, limit=wanted.limit), size=size)
+        """The rows that are request."""
+        request, size = self._request, self._snapshot.layout.rows
+        if not request.algebra:
+            order = "" if request.limit is None else order_clause(request.order_by)
+            clauses = where_clause(request.where) + order
+            return RowSet.of(self._numbers(clauses, limit=request.limit), size=size)
         rows = self._combined()
-        if wanted.limit is None:
+        if request.limit is None:
             return rows
-        first = rows.numbers() if wanted.order_by is None else self._numbers(order_clause(wanted.order_by))
-        return RowSet.of(first[rows.has(first)][: wanted.limit], size=size)
+        first = rows.numbers() if request.order_by is None else self._numbers(order_clause(request.order_by))
+        return RowSet.of(first[rows.has(first)][: request.limit], size=size)
 
     def _combined(self) -> RowSet:
-        wanted, size = self._wanted, self._snapshot.layout.rows
+        request, size = self._request, self._snapshot.layout.rows
         rows = RowSet.every(size)
-        if wanted.where is not None:
-            rows = RowSet.of(self._numbers(where_clause(wanted.where)), size=size)
-        elif wanted.or_ and not wanted.and_:
+        if request.where is not None:
+            rows = RowSet.of(self._numbers(where_clause(request.where)), size=size)
+        elif request.or_ and not request.and_:
             rows = ~rows
-        for name in wanted.and_:
+        for name in request.and_:
             rows &= self.others[name].rows
-        for name in wanted.or_:
+        for name in request.or_:
             rows |= self.others[name].rows
-        for name in wanted.not_:
+        for name in request.not_:
             rows &= ~self.others[name].rows
         return rows
 

@@ -7,7 +7,7 @@ from engine.tokens.encoding import Encoding
 from engine.training.data.steps import Step
 from engine.training.distributed import Ranks
 from store.rows.order import whole_order
-from store.stream import part_of
+from store.rows.rechunk import part_of
 
 
 class GoldSteps:

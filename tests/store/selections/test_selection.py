@@ -44,7 +44,7 @@ from store.errors import (
 from store.format.json_file import copy_name, from_json, to_json
 from store.gold.fingerprint import fingerprints
 from store.rows.row_set import RowSet
-from store.selections.select import Wanted, select
+from store.selections.select import SelectionRequest, select
 from store.selections.selection import Selection, changed_source, class_counts, freeze_selection, read_card, selections
 from store.sql.session import query
 from store.storage import LocalStorage, MemoryStorage, Storage
@@ -509,7 +509,7 @@ def test_labels_that_change_while_rows_are_selected_are_noticed(made: Store) -> 
         return query(made, sql, labels=labels)
 
     with pytest.raises(MismatchError, match="was made from labels/bert when its .* now; select again$"):
-        select(made, "sure", Wanted(where="confidence > 0.5"), ask=ask)
+        select(made, "sure", SelectionRequest(where="confidence > 0.5"), ask=ask)
     assert made.selections() == []
 
 
