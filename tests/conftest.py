@@ -1,5 +1,7 @@
 """What many tests share: the demo's whole path, gone once, and a way to run the command line as a user does."""
 
+import fcntl
+import json
 import logging
 import os
 import shutil
@@ -9,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,32 +39,54 @@ def levels() -> Iterator[None]:
         logging.getLogger(room).setLevel(logging.NOTSET)
 
 
+@pytest.fixture(autouse=True)
+def disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are not synced, which takes 10 ms each: a machine that fails is not tested, except in ``durable`` tests."""
+    if request.node.get_closest_marker("durable") is None:
+        monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
 @dataclass(frozen=True)
 class Demo:
-    """A folder in which `engine.demo.path.run_demo` has been.
+    """A folder in which ``engine demo`` has been.
 
     Attributes:
-        folder: texts, models and ``reviews.store``, without its round of gold.
+        folder: texts, models, ``report.html`` and ``reviews.store``, without its round of gold.
         arms: the four rows of its table.
+        said: what it wrote to standard error.
     """
 
     folder: Path
-    arms: list
+    arms: list[SimpleNamespace]
+    said: str
 
     def path(self, name: str) -> str:
         return str(self.folder / name)
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    from engine.demo.path import run_demo
+def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Demo:
+    """Made once for all workers; each has a copy, in which its tests may write."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / "demo"
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.with_suffix(".json").exists():
+            make_demo(shared)
+    printed = json.loads(shared.with_suffix(".json").read_text())
+    folder = tmp_path_factory.mktemp("demo") / "demo"
+    shutil.copytree(shared, folder)
+    return Demo(folder, [SimpleNamespace(**arm) for arm in printed["arms"]], printed["said"])
 
-    folder = tmp_path_factory.mktemp("demo")
-    said: list[str] = []
-    result = run_demo(folder, rows=4_000, say=said.append)
-    assert said
-    shutil.rmtree(folder / "reviews.store" / "gold")  # tests add their own
-    return Demo(folder, result.arms)
+
+def make_demo(folder: Path) -> None:
+    """Run the command, keep what it printed in a file beside ``folder``, and remove its gold: tests add their own."""
+    shutil.rmtree(folder, ignore_errors=True)
+    done = engine_command("demo", "--rows", "4000", "--out", str(folder), "--format", "json")
+    assert done.returncode == 0, done.stderr
+    shutil.rmtree(folder / "reviews.store" / "gold")
+    printed = {"arms": json.loads(done.stdout), "said": done.stderr.replace(str(folder), "FOLDER")}
+    folder.with_suffix(".json").write_text(json.dumps(printed))
 
 
 def engine_command(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

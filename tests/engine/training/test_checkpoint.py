@@ -16,6 +16,7 @@ from torch import nn
 
 from engine.training.output.checkpoint import MODEL, OPTIMIZER, STATE, Checkpoint, Checkpoints, model_tensors
 
+pytestmark = pytest.mark.durable
 MOMENTS = [MODEL, OPTIMIZER, STATE, "rename", "prune"]
 UNSEEN, SEEN = MOMENTS[:4], MOMENTS[4:]
 """Moments of a write before and after its checkpoint is there."""

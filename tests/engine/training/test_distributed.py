@@ -79,6 +79,7 @@ def test_two_ranks_train_as_one_does(demo, student, tmp_path):
     assert json.loads((two / "training.json").read_text())["ranks"] == 2
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_ranks(demo, student, tmp_path):
     whole, chained = tmp_path / "whole", tmp_path / "chained"
     run(demo, student, whole, "--epochs", "5")
@@ -129,6 +130,7 @@ def test_a_rank_that_is_killed_ends_the_others_within_a_minute(demo, student, tm
     assert "SIGKILL" in said
 
 
+@pytest.mark.slow
 def test_a_rank_that_falls_silent_is_lost_after_a_while(demo, student, tmp_path):
     """Without torchrun, which would give a process that does not end half a minute more."""
     with socket.socket() as free:

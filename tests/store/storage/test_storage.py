@@ -23,6 +23,8 @@ from store_factory import NoWaitStorage
 from store.errors import StoreError, StoreFullError, StoreMissingError
 from store.storage import TEMPORARY, LocalStorage, MemoryStorage, Storage, open_storage
 
+pytestmark = pytest.mark.durable
+
 
 @pytest.fixture(params=["local", "memory"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
