@@ -53,11 +53,13 @@ class Demo:
     Attributes:
         folder: texts, models, ``report.html`` and ``reviews.store``, without its round of gold.
         arms: the four rows of its table.
+        made_in: where it was made, which the store's cards name; `folder` is a copy.
         said: what it wrote to standard error.
     """
 
     folder: Path
     arms: list[SimpleNamespace]
+    made_in: Path
     said: str
 
     def path(self, name: str) -> str:
@@ -76,7 +78,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Demo:
     printed = json.loads(shared.with_suffix(".json").read_text())
     folder = tmp_path_factory.mktemp("demo") / "demo"
     shutil.copytree(shared, folder)
-    return Demo(folder, [SimpleNamespace(**arm) for arm in printed["arms"]], printed["said"])
+    return Demo(folder, [SimpleNamespace(**arm) for arm in printed["arms"]], shared, printed["said"])
 
 
 def make_demo(folder: Path) -> None:

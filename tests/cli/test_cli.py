@@ -260,7 +260,7 @@ def test_info_says_what_is_there(demo, capsys):
     assert (info["rows"], info["shards"], info["rejected"], info["classes"]) == (4000, 4, 0, ["negative", "positive"])
     families = {family["family"]: family for family in info["families"]}
     assert all(family["sealed"] and family["rows"] == 4000 for family in families.values())
-    assert families["labels/teacher"]["model"] == demo.path("teacher")
+    assert families["labels/teacher"]["model"] == str(demo.made_in / "teacher")
     assert run(["info", demo.path("reviews.store"), "--format", "table"]) == 0
     assert "labels/teacher" in capsys.readouterr().out
 
