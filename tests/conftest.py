@@ -11,14 +11,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
 
 import pytest
 
 from store.storage import atomic_file
-
-if TYPE_CHECKING:
-    from engine.demo.path import Arm
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 atomic_file.sync_files = False
@@ -79,40 +76,43 @@ class Demo:
 
     Attributes:
         folder: texts, models, ``report.html`` and ``reviews.store``, without its round of gold.
-        printed: its standard output: the four rows of its table, as JSON.
-        said: its standard error.
+        arms: the four rows of its table.
+        made_in: where it was made, which the store's cards name; `folder` is a copy.
+        said: what it wrote to standard error.
     """
 
     folder: Path
-    printed: str
+    arms: list[SimpleNamespace]
+    made_in: Path
     said: str
 
     def path(self, name: str) -> str:
         return str(self.folder / name)
 
-    @property
-    def arms(self) -> list["Arm"]:
-        """The four rows of its table."""
-        from engine.demo.path import Arm
-
-        return [Arm(**row) for row in json.loads(self.printed)]
-
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """The demo's folder, which no test changes. It is made once, by whichever worker comes first."""
-    own = tmp_path_factory.getbasetemp()
-    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    folder, printed, said = shared / "demo", shared / "demo.json", shared / "demo.log"
-    with (shared / "demo.lock").open("w") as lock:
+def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Demo:
+    """Made once for all workers; each has a copy, in which its tests may write."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / "demo"
+    with shared.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not printed.exists():
-            done = engine_command("demo", "--rows", "4000", "--out", str(folder), "--format", "json")
-            assert done.returncode == 0, done.stderr
-            shutil.rmtree(folder / "reviews.store" / "gold")  # tests add their own
-            said.write_text(done.stderr)
-            printed.write_text(done.stdout)
-    return Demo(folder, printed.read_text(), said.read_text())
+        if not shared.with_suffix(".json").exists():
+            make_demo(shared)
+    printed = json.loads(shared.with_suffix(".json").read_text())
+    folder = tmp_path_factory.mktemp("demo") / "demo"
+    shutil.copytree(shared, folder)
+    return Demo(folder, [SimpleNamespace(**arm) for arm in printed["arms"]], shared, printed["said"])
+
+
+def make_demo(folder: Path) -> None:
+    """Run the command, keep what it printed in a file beside ``folder``, and remove its gold: tests add their own."""
+    shutil.rmtree(folder, ignore_errors=True)
+    done = engine_command("demo", "--rows", "4000", "--out", str(folder), "--format", "json")
+    assert done.returncode == 0, done.stderr
+    shutil.rmtree(folder / "reviews.store" / "gold")
+    printed = {"arms": json.loads(done.stdout), "said": done.stderr.replace(str(folder), "FOLDER")}
+    folder.with_suffix(".json").write_text(json.dumps(printed))
 
 
 def engine_command(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

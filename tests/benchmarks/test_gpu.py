@@ -43,12 +43,24 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return read
 
 
+def test_texts_are_labelled_on_a_cpu_and_the_result_is_kept(tmp_path: Path) -> None:
+    """The short form: one part, in this process."""
+    setup = Setup(work=tmp_path / "work", shape="tiny", device="cpu", rows=ROWS, sample=16, exact=8, rounds=1)
+    run_parts(setup, ["label"], tmp_path / "gpu.json", commit="0" * 40)
+    kept = json.loads((tmp_path / "gpu.json").read_text())
+    assert set(kept) == {"label"}
+    assert kept["label"]["rows"] == ROWS
+    assert kept["label"]["devices"] == ["cpu"]
+
+
+@pytest.mark.slow
 def test_every_part_is_in_the_result_with_its_conditions(result: dict[str, Any]) -> None:
     assert set(result) == set(PARTS)
     assert all(part["conditions"]["versions"]["torch"] for part in result.values())
     assert result["ceilings"]["conditions"]["commit"] == "0" * 40
 
 
+@pytest.mark.slow
 def test_the_logits_are_those_of_transformers(result: dict[str, Any]) -> None:
     exact = result["correctness"]
     assert exact["fp32"]["out_of_bound"] == 0
@@ -57,6 +69,7 @@ def test_the_logits_are_those_of_transformers(result: dict[str, Any]) -> None:
     assert exact["spread_of_logits"] > 0.05
 
 
+@pytest.mark.slow
 def test_every_row_is_labelled_by_one_worker_and_by_two(result: dict[str, Any]) -> None:
     assert result["label"]["rows"] == result["two"]["rows"] == ROWS
     assert result["label"]["devices"] == ["cpu"]
@@ -65,11 +78,13 @@ def test_every_row_is_labelled_by_one_worker_and_by_two(result: dict[str, Any]) 
     assert 0 <= result["label"]["waiting"] <= 1
 
 
+@pytest.mark.slow
 def test_utilisation_is_the_model_against_the_measured_product(result: dict[str, Any]) -> None:
     label = result["label"]
     assert label["mfu"] == pytest.approx(label["model_tflops"] / result["ceilings"]["fp32"]["square"], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_peers_are_compared_with_ours_in_the_same_rounds(result: dict[str, Any]) -> None:
     figures = result["peers"]["figures"]
     assert figures["engine"]["times_as_fast"] == 1
@@ -77,6 +92,7 @@ def test_the_peers_are_compared_with_ours_in_the_same_rounds(result: dict[str, A
     assert all(len(times) == 1 for times in result["peers"]["seconds"].values())
 
 
+@pytest.mark.slow
 def test_a_student_learns_from_the_store(result: dict[str, Any]) -> None:
     figures = result["train"]
     assert figures["rows"] == ROWS
@@ -84,6 +100,7 @@ def test_a_student_learns_from_the_store(result: dict[str, Any]) -> None:
     assert isinstance(figures["trainer"], str) or figures["trainer"]["random"]["rows_per_second"] > 0
 
 
+@pytest.mark.slow
 def test_the_table_tells_every_part(result: dict[str, Any]) -> None:
     text = "\n".join(table(result))
     for word in (

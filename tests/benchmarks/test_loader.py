@@ -40,6 +40,7 @@ def as_peers_give(batch: Batch) -> Batch:
     return batch._replace(ids=np.split(np.asarray(batch.ids), batch.offsets[1:-1]), offsets=None)
 
 
+@pytest.mark.slow
 def test_ours_runs_alone_and_names_the_peers_that_are_not_there(result: dict[str, Any]) -> None:
     assert result["absent"].keys() == CONTENDERS.keys() - {OURS}
     assert result["figures"].keys() == {OURS}
@@ -49,6 +50,7 @@ def test_ours_runs_alone_and_names_the_peers_that_are_not_there(result: dict[str
     assert len(result["tried_rows_per_second"][OURS]) == len(CONTENDERS[OURS].forms["stream"])
 
 
+@pytest.mark.slow
 def test_the_table_has_a_row_for_each_contender(result: dict[str, Any]) -> None:
     conditions = {"cores": 2, "processor": "a processor", "versions": {"pyarrow": "1", "numpy": "2"}}
     header, _, *rows, blank, note = loader({"conditions": conditions, **result})

@@ -19,6 +19,7 @@ from store.families.labels import derive
 
 ROWS, SHARDS = 200_000, 20
 DESCRIPTORS = 60
+MANY = list(MANY_SHARDS)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,7 @@ def test_shards(rows: Store) -> None:
     assert answer(rows, "shards") == [{"family": family, "name": name, "rows": ROWS} for family, name in families]
 
 
-@pytest.mark.parametrize("name", MANY_SHARDS)
+@pytest.mark.parametrize("name", [MANY[0], *(pytest.param(name, marks=pytest.mark.slow) for name in MANY[1:])])
 def test_many_shards_are_asked_with_few_open_files(shards: Path, name: str) -> None:
     measured = ask(shards, MANY_SHARDS[name])
     assert measured["descriptors"] < DESCRIPTORS

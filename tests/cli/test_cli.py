@@ -269,7 +269,7 @@ def test_info_says_what_is_there(demo, capsys):
     assert (info["rows"], info["shards"], info["rejected"], info["classes"]) == (4000, 4, 0, ["negative", "positive"])
     families = {family["family"]: family for family in info["families"]}
     assert all(family["sealed"] and family["rows"] == 4000 for family in families.values())
-    assert families["labels/teacher"]["model"] == demo.path("teacher")
+    assert families["labels/teacher"]["model"] == str(demo.made_in / "teacher")
     assert run(["info", demo.path("reviews.store"), "--format", "table"]) == 0
     assert "labels/teacher" in capsys.readouterr().out
 
@@ -374,21 +374,17 @@ def test_quiet_says_nothing_but_the_result(demo, tmp_path, run_engine):
     assert json.loads(done.stdout)["rows_done"] == 300
 
 
-def test_the_demo_prints_four_measured_rows(tmp_path, capsys):
-    out = tmp_path / "demo"
-    assert run(["demo", "--rows", "500", "--out", str(out), "--format", "json"]) == 0
-    shown = capsys.readouterr()
-    arms = json.loads(shown.out)
-    assert [(arm["procedure"], arm["sample_size"]) for arm in arms] == [
+def test_the_demo_prints_four_measured_rows(demo):
+    assert [(arm.procedure, arm.sample_size) for arm in demo.arms] == [
         ("8,000 hotel reviews, then gold", 300),
-        ("distilled from the teacher", 500),
+        ("distilled from the teacher", 4_000),
         ("fine-tuned on gold", 300),
         ("fine-tuned on twice the gold", 600),
     ]
-    judged = json.loads((out / "student" / "training.json").read_text())
-    assert judged["evaluation"]["accuracy"] == arms[1]["accuracy"]
-    assert Path(out / "reviews.store" / "store.json").exists()
-    assert f"Look at it: {out / 'report.html'}" in shown.err
-    page = (out / "report.html").read_text()
+    judged = json.loads((demo.folder / "student" / "training.json").read_text())
+    assert judged["evaluation"]["accuracy"] == demo.arms[1].accuracy
+    assert Path(demo.path("reviews.store"), "store.json").exists()
+    assert "Look at it: FOLDER/report.html" in demo.said
+    page = Path(demo.path("report.html")).read_text()
     assert all(f"<bdi>{run}</bdi>" in page for run in ("teacher", "student", "direct", "direct-double"))
-    assert "SELECT class" in shown.err
+    assert "SELECT class" in demo.said

@@ -604,7 +604,8 @@ def in_many_shards() -> tuple[Store, FaultyStorage]:
 
 def data_reads(storage: FaultyStorage) -> list[str]:
     """Names of the data files that were read, in that order."""
-    return [call.removeprefix("read ") for call in storage.calls if call.startswith("read ") and ".arrow" in call]
+    reads = (call.split(" ", 1) for call in storage.calls)
+    return [name for verb, name in reads if verb in ("open", "read") and ".arrow" in name]
 
 
 def shards_of(made: Store, rows: Iterable[int]) -> set[str]:

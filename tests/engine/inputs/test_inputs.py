@@ -662,6 +662,7 @@ def test_an_arrow_file_that_lies_is_refused_and_does_not_end_the_process(
         blocks_of(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", ENDS_A_PROCESS)
 def test_pyarrow_alone_does_not_survive_it(tmp_path: Path, lie: str) -> None:
     """What the check is there for; when this fails, pyarrow has learned to look."""

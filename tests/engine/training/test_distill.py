@@ -188,7 +188,7 @@ def test_a_configuration_alone_makes_a_student_with_the_teachers_tokenizer(demo,
     assert (tmp_path / "out" / "tokenizer.json").exists()
 
 
-@pytest.mark.parametrize("step", [1, 20, 62, 63, 64, 90])
+@pytest.mark.parametrize("step", [1, 63, 90, *(pytest.param(step, marks=pytest.mark.slow) for step in (20, 62, 64))])
 def test_a_run_that_goes_on_is_the_run_that_was_not_stopped(demo, tmp_path, step):
     """The student has dropout, and the evaluation comes from the weights of the last step."""
     loop, saving = dataclasses.replace(SHORT, epochs=2), engine.SavingConfig(every_steps=10)

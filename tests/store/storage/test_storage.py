@@ -28,6 +28,8 @@ from store.storage.arrow_files import arrow_files
 
 pytestmark = pytest.mark.durable
 
+pytestmark = pytest.mark.durable
+
 
 @pytest.fixture(params=["local", "memory", "objects"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
