@@ -374,21 +374,18 @@ def test_quiet_says_nothing_but_the_result(demo, tmp_path, run_engine):
     assert json.loads(done.stdout)["rows_done"] == 300
 
 
-def test_the_demo_prints_four_measured_rows(tmp_path, capsys):
-    out = tmp_path / "demo"
-    assert run(["demo", "--rows", "500", "--out", str(out), "--format", "json"]) == 0
-    shown = capsys.readouterr()
-    arms = json.loads(shown.out)
+def test_the_demo_prints_four_measured_rows(demo):
+    arms = json.loads(demo.printed)
     assert [(arm["procedure"], arm["sample_size"]) for arm in arms] == [
         ("8,000 hotel reviews, then gold", 300),
-        ("distilled from the teacher", 500),
+        ("distilled from the teacher", 4_000),
         ("fine-tuned on gold", 300),
         ("fine-tuned on twice the gold", 600),
     ]
-    judged = json.loads((out / "student" / "training.json").read_text())
+    judged = json.loads((demo.folder / "student" / "training.json").read_text())
     assert judged["evaluation"]["accuracy"] == arms[1]["accuracy"]
-    assert Path(out / "reviews.store" / "store.json").exists()
-    assert f"Look at it: {out / 'report.html'}" in shown.err
-    page = (out / "report.html").read_text()
+    assert (demo.folder / "reviews.store" / "store.json").exists()
+    assert f"Look at it: {demo.folder / 'report.html'}" in demo.said
+    page = (demo.folder / "report.html").read_text()
     assert all(f"<bdi>{run}</bdi>" in page for run in ("teacher", "student", "direct", "direct-double"))
-    assert "SELECT class" in shown.err
+    assert "SELECT class" in demo.said
