@@ -1,7 +1,6 @@
 """Files of every format → checked rows."""
 
 import codecs
-import contextlib
 import json
 import os
 import re
