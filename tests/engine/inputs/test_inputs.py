@@ -1,13 +1,11 @@
 """Files of every format → checked rows."""
 
 import codecs
-import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -630,12 +628,6 @@ LIES = {
     "an index outside its dictionary": (INDICES, np.array([0, 2**30, 0, 1, 1], np.int32).tobytes()),
     "a negative index": (INDICES, np.array([0, -7, 0, 1, 1], np.int32).tobytes()),
 }
-ENDS_A_PROCESS = (
-    "an offset far outside",
-    "a last offset far outside",
-    "a trillion rows",
-    "more rows than there can be",
-)
 
 
 def write_lie(folder: Path, lie: str, *, stream: bool) -> Path:
@@ -662,16 +654,6 @@ def test_an_arrow_file_that_lies_is_refused_and_does_not_end_the_process(
         blocks_of(path)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("lie", ENDS_A_PROCESS)
-def test_pyarrow_alone_does_not_survive_it(tmp_path: Path, lie: str) -> None:
-    """What the check is there for; when this fails, pyarrow has learned to look."""
-    path = write_lie(tmp_path, lie, stream=False)
-    program = "import pyarrow as pa, sys; print(pa.ipc.open_file(pa.memory_map(sys.argv[1])).read_all().to_pydict())"
-    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True)
-    assert done.returncode in (-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT)
-
-
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS, signal.SIGKILL])
 def test_a_file_whose_check_dies_is_refused_with_the_signal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
@@ -691,12 +673,16 @@ def test_bits_that_are_flipped_anywhere_give_rows_or_an_input_error(tmp_path: Pa
     table = pa.table({"text": texts, "id": texts.dictionary_encode(), "view": texts.cast(pa.string_view())})
     data = write_arrow(tmp_path / "whole.arrow", table, rows=25).read_bytes()
     rng = np.random.default_rng(0)
+    refused = 0
     for number in range(15):
         damaged = np.frombuffer(data, np.uint8).copy()
         damaged[rng.integers(8, len(damaged), 4)] ^= np.uint8(1) << rng.integers(0, 8, 4).astype(np.uint8)
         (tmp_path / f"{number}.arrow").write_bytes(damaged.tobytes())
-        with contextlib.suppress(InputError):
+        try:
             rows_of(tmp_path / f"{number}.arrow")
+        except InputError:
+            refused += 1
+    assert 0 < refused < 15
 
 
 def test_a_file_is_checked_once_and_again_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
