@@ -6,11 +6,9 @@ whole: an answer has a row a bin, a class or a shard, or is one of at most some 
 are read in one pass, cut, behind all else.
 """
 
-import math
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,8 @@ import pyarrow as pa
 
 from engine.report.names import different
 from store.snapshot import Snapshot
-from store.sql.process import Limits, run_all_in_child
+from store.sql.json_values import json_value
+from store.sql.process import Limits, Query, run_all_in_child
 from store.sql.questions import Question, lacking, questions, read_questions
 
 Row = dict[str, Any]
@@ -144,22 +143,14 @@ def _run(
 ) -> dict[str, list[Row]]:
     """Rows of each query, by its name."""
     with tempfile.TemporaryDirectory(prefix="engine-report-") as folder:
-        files = {name: Path(folder) / f"{name}.arrows" for name in queries}
-        asked = [(sql, files[name]) for name, sql in queries.items()]
-        run_all_in_child(snapshot.location, asked, labels=labels, rounds=rounds, limits=limits)
-        return {name: _plain_rows(file) for name, file in files.items()}
+        asked = {
+            name: Query(sql=sql, result=Path(folder) / f"{name}.arrows", name=name) for name, sql in queries.items()
+        }
+        run_all_in_child(snapshot.location, list(asked.values()), labels=labels, rounds=rounds, limits=limits)
+        return {name: _plain_rows(query.result) for name, query in asked.items()}
 
 
 def _plain_rows(file: Path) -> list[Row]:
     with pa.memory_map(str(file)) as source:
         rows: Iterable[Row] = pa.ipc.open_stream(source).read_all().to_pylist()
-    return [{name: _plain(value) for name, value in row.items()} for row in rows]
-
-
-def _plain(value: Any) -> Any:
-    """``value`` as JSON can say it: sums of integers come as decimals, and a ratio may be not a number."""
-    if isinstance(value, Decimal):
-        return int(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return [{name: json_value(value) for name, value in row.items()} for row in rows]
