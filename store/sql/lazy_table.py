@@ -36,7 +36,8 @@ class LazyTable(pads.Dataset):  # type: ignore[misc]  # pyarrow has no types
 
     Args:
         schema: its columns.
-        make: gives what can be scanned. Called once, so that a query that scans twice sees the same rows.
+        make: gives what can be scanned. Called once until `forget`, so that a query that scans twice sees the same
+            rows.
         failure: keeps what goes wrong.
     """
 
@@ -51,8 +52,12 @@ class LazyTable(pads.Dataset):  # type: ignore[misc]  # pyarrow has no types
         """Its columns."""
         return self._schema
 
+    def forget(self) -> None:
+        """Make it again when it is scanned next."""
+        self._made = None
+
     def scanner(self, **wanted: Any) -> Any:
-        """What has a ``to_reader`` that gives the rows."""
+        """An object whose ``to_reader`` gives the rows."""
         with self._failure.kept():
             self._made = self._made or self._make()
             return self._made.scanner(**wanted)

@@ -62,7 +62,15 @@ class Session:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
         self.connection.close()
+
+    def forget(self) -> None:
+        """Let the next query read again what is committed, in the label sets that there were at the beginning."""
+        self._views.forget()
 
     def reader(self, sql: str) -> pa.RecordBatchReader:
         """Check and start one SELECT; its result, batch by batch.
