@@ -785,7 +785,7 @@ def test_a_question_that_is_not_there_names_the_nearest(made: Store) -> None:
 
 
 def test_every_file_is_a_question_with_help() -> None:
-    names = {file.name.removesuffix(".sql") for file in files("store").joinpath("queries").iterdir()}
+    names = {file.name.removesuffix(".sql") for file in files("store.sql").joinpath("queries").iterdir()}
     assert set(questions()) == names
     assert set(OVERVIEW) <= names
 
