@@ -80,7 +80,7 @@ def command(ctx: click.Context, /, **options: Any) -> int | None:
 
 
 def _action(options: dict[str, Any]) -> tuple[Action, bool]:
-    """What the options ask for, and whether it needs a STORE.
+    """The action that the options ask for, and whether it needs a STORE.
 
     Raises:
         click.UsageError: they ask for several things, or one of them says how to do another thing than that.

@@ -52,10 +52,10 @@ def _check(options: dict[str, Any]) -> None:
 
 
 def _questions(options: dict[str, Any], seen: dict[str, Any], limits: "Limits", *, quiet: bool) -> "list[Question]":
-    """What is asked, in order.
+    """The questions to ask, in order.
 
     Raises:
-        StoreMissingError: the store lacks what a named question needs.
+        StoreMissingError: the store lacks something that a named question needs.
     """
     from store.store import open_store
 

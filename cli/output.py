@@ -24,8 +24,8 @@ def print_rows(rows: Iterable[Row], format_: str | None, *, columns: list[str] |
 
     Args:
         rows: dicts with the same keys; printed as they come in jsonl and csv.
-        format_: ``table``, ``json``, ``jsonl``, ``csv`` or ``markdown``; by the terminal where None.
-        columns: the keys, where there may be no row.
+        format_: ``table``, ``json``, ``jsonl``, ``csv`` or ``markdown``; by the terminal if None.
+        columns: the keys; needed if there may be no row.
     """
     with _reader_may_go():
         _print(rows, format_ or ("table" if sys.stdout.isatty() else "jsonl"), columns)
@@ -33,7 +33,7 @@ def print_rows(rows: Iterable[Row], format_: str | None, *, columns: list[str] |
 
 @contextmanager
 def _reader_may_go() -> Iterator[None]:
-    """Where the reader of stdout has gone, as `head` does, say nothing more, also not at exit."""
+    """If the reader of stdout has gone, as `head` does, print nothing more, also not at exit."""
     try:
         yield
         sys.stdout.flush()
@@ -50,12 +50,12 @@ def read_rows(result: Path) -> tuple[list[str], Iterator[Row]]:
 
 
 def shows_tables(format_: str | None) -> bool:
-    """Whether ``format_``, or the terminal where it is None, wants tables for people."""
+    """Whether ``format_``, or the terminal if it is None, wants tables for people."""
     return format_ in ("table", "markdown") or (format_ is None and sys.stdout.isatty())
 
 
 def print_title(title: str, format_: str | None) -> None:
-    """Print what stands over a table."""
+    """Print the title of a table."""
     with _reader_may_go():
         click.echo(f"### {title}\n" if format_ == "markdown" else _shown(title))
 
@@ -115,7 +115,7 @@ def _print_table(rows: list[Row], columns: list[str], *, markdown: bool) -> None
 
 
 def _csv_cell(value: Any) -> Any:
-    """``value`` as CSV can say it: all digits of a number, nothing for null, JSON for what is nested."""
+    """``value`` as CSV can say it: all digits of a number, nothing for null, JSON for nested values."""
     plain = json_value(value)
     return json.dumps(plain, ensure_ascii=False) if isinstance(plain, bool | dict | list) else plain
 

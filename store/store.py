@@ -28,7 +28,7 @@ class Store(Snapshot):
 
         Args:
             query: DuckDB SQL.
-            labels: the label set of ``reviews``, where there are several.
+            labels: the label set of ``reviews``; needed if there are several.
             rounds: the rounds of gold that are seen, 0 being the corpus's own; all where None.
 
         Raises:
@@ -62,13 +62,13 @@ class Store(Snapshot):
 
         Args:
             question: its name, such as ``accuracy``.
-            labels: the label set that is asked about, where there are several.
+            labels: the label set that is asked about; needed if there are several.
             rounds: the rounds of gold that count, 0 being the corpus's own; all where None. The latest holds.
             by: of ``slices`` and ``estimates``: an SQL expression over ``reviews``, such as ``left(id, 3)``.
 
         Raises:
             store.errors.QueryError: there is no such question, or ``by`` is no expression.
-            store.errors.StoreMissingError: the store has not what it needs, such as gold.
+            store.errors.StoreMissingError: the store lacks something that it needs, such as gold.
         """
         from store.sql.questions import ready, sliced
 

@@ -1,9 +1,8 @@
 """A store → the answers that a report shows: the named questions of the audit, and some of the report's own.
 
-All are asked by one process over one connection: what takes half a second to start, thirty times, is started once, and
-like a query of ``engine sql`` they end when their time is over, with the memory that they took. No column comes back
-whole: an answer has a row a bin, a class or a shard, or is one of at most some hundred rows to look at, whose texts
-are read in one pass, cut, behind all else.
+All are asked of one child process, which takes half a second to start; like a query of ``engine sql`` they end when
+their time is over. No column comes back whole: an answer has a row a bin, a class or a shard, or at most some hundred
+rows to look at, whose texts are read in one pass at the end, and cut.
 """
 
 import tempfile
@@ -32,7 +31,7 @@ _TEXTS = "SELECT row, id, left(text, {longest}) AS text, n_chars FROM corpus WHE
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """What the corpus says of one row.
+    """A row of the corpus.
 
     Attributes:
         id: of the row.
@@ -47,12 +46,12 @@ class Text:
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What a store says of itself.
+    """Everything that a report shows of a store.
 
     Attributes:
         classes: class names, in order.
-        names: what is shown of them.
-        labels: the label set that was asked about; None where there is none yet.
+        names: their shown names.
+        labels: the label set that was asked about; None if there is none yet.
         label_sets: all that have been begun.
         answers: rows of each answer, by the question's name; without those that the store cannot answer.
         lacking: why it cannot, by the question's name.
@@ -68,11 +67,11 @@ class Answers:
     texts: dict[int, Text]
 
     def __getitem__(self, question: str) -> list[Row]:
-        """Rows of an answer; none where there is no answer."""
+        """Rows of an answer; no rows if it was not asked."""
         return self.answers.get(question, [])
 
     def one(self, question: str) -> Row:
-        """The row of an answer that has one at most; empty where it has none."""
+        """The row of an answer that has at most one; empty if it has none."""
         return next(iter(self[question]), {})
 
 
@@ -81,9 +80,9 @@ def ask(snapshot: Snapshot, *, labels: str | None, rounds: Sequence[int] | None 
 
     Args:
         snapshot: a store on disk.
-        labels: the label set that is asked about, where there are several.
-        rounds: of gold that count; all where None.
-        limits: what the questions may use, each of the two times that the store is asked.
+        labels: the label set that is asked about; needed if there are several.
+        rounds: of gold that count; all if None.
+        limits: of all questions together, and again of the query that reads the texts.
 
     Raises:
         store.errors.StoreMissingError: there is no such label set, or a choice is needed.

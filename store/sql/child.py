@@ -26,8 +26,10 @@ from store.sql.process import CHILD_FOUND_DAMAGE, Limits
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_AFTER_PARENT = 1.0  # seconds: the parent, if it is there, comes first
-_AFTER_DUCKDB = 64 << 20  # bytes: DuckDB, which counts what it spills in large blocks, says more than the system
+_AFTER_PARENT = 1.0  # seconds: the parent, if it still runs, comes first
+_AFTER_DUCKDB = (
+    64 << 20
+)  # bytes: DuckDB, which counts what it spills in large blocks, gives a better message than the system
 
 
 def limit(limits: Limits) -> None:

@@ -1,4 +1,4 @@
-"""What SQL sees of a store, over what is committed: ``corpus labels reviews gold rejects shards calibrations``.
+"""The views of a store, over its committed rows: ``corpus labels reviews gold rejects shards calibrations``.
 
 A family's records are read when a query scans it for the first time, once for all of the connection's queries.
 """
@@ -50,7 +50,7 @@ class Views:
     """The views of one connection.
 
     Attributes:
-        failure: what went wrong in the store's files while a query read them.
+        failure: the error that a query met in the store's files.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class Views:
         labels: str | None,
         rounds: Sequence[int] | None = None,
     ) -> None:
-        """Create them; ``reviews`` only where ``labels`` names a label set or there is just one.
+        """Create them; ``reviews`` only if ``labels`` names a label set or there is just one.
 
-        Of gold, ``gold`` and ``reviews`` show the ``rounds`` alone, 0 being the corpus's own; all where None.
+        Of gold, ``gold`` and ``reviews`` show the ``rounds`` alone, 0 being the corpus's own; all if None.
         """
         self.failure = Failure()
         self._connection = connection
@@ -137,7 +137,7 @@ class Views:
         self._register(table, pa.schema([field for field, _ in columns]), make)
 
     def _gold_rows(self) -> Callable[[], pads.Dataset]:
-        """What gives the rows of the rounds that are shown."""
+        """A function that gives the rows of the rounds that are shown."""
         snapshot, records, rounds = self._snapshot, self._records, self._rounds
 
         def make() -> pads.Dataset:
@@ -148,7 +148,7 @@ class Views:
         return make
 
     def _held(self) -> Callable[[], HeldGold]:
-        """What gives the gold that holds."""
+        """A function that gives the gold that holds."""
         snapshot, records, rounds = self._snapshot, self._records, self._rounds
         return lambda: held_gold(snapshot, rounds, there=records(GOLD))
 
