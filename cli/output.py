@@ -2,17 +2,16 @@
 
 import csv
 import json
-import math
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+
+from store.sql.json_values import json_value
 
 if TYPE_CHECKING:
     from engine.progress import Tick
@@ -25,8 +24,8 @@ def print_rows(rows: Iterable[Row], format_: str | None, *, columns: list[str] |
 
     Args:
         rows: dicts with the same keys; printed as they come in jsonl and csv.
-        format_: ``table``, ``json``, ``jsonl``, ``csv`` or ``markdown``; by the terminal where None.
-        columns: the keys, where there may be no row.
+        format_: ``table``, ``json``, ``jsonl``, ``csv`` or ``markdown``; by the terminal if None.
+        columns: the keys; needed if there may be no row.
     """
     with _reader_may_go():
         _print(rows, format_ or ("table" if sys.stdout.isatty() else "jsonl"), columns)
@@ -34,7 +33,7 @@ def print_rows(rows: Iterable[Row], format_: str | None, *, columns: list[str] |
 
 @contextmanager
 def _reader_may_go() -> Iterator[None]:
-    """Where the reader of stdout has gone, as `head` does, say nothing more, also not at exit."""
+    """If the reader of stdout has gone, as `head` does, print nothing more, also not at exit."""
     try:
         yield
         sys.stdout.flush()
@@ -51,12 +50,12 @@ def read_rows(result: Path) -> tuple[list[str], Iterator[Row]]:
 
 
 def shows_tables(format_: str | None) -> bool:
-    """Whether ``format_``, or the terminal where it is None, wants tables for people."""
+    """Whether ``format_``, or the terminal if it is None, wants tables for people."""
     return format_ in ("table", "markdown") or (format_ is None and sys.stdout.isatty())
 
 
 def print_title(title: str, format_: str | None) -> None:
-    """Print what stands over a table."""
+    """Print the title of a table."""
     with _reader_may_go():
         click.echo(f"### {title}\n" if format_ == "markdown" else _shown(title))
 
@@ -71,7 +70,7 @@ def write_rows(rows: Iterable[Row], format_: str, file: TextIO, *, columns: list
     before, between, after = ("[\n", ",\n", "\n]\n") if format_ == "json" else ("", "\n", "\n")
     count = 0
     for count, row in enumerate(rows, start=1):
-        file.write((before if count == 1 else between) + json.dumps(_plain(row), ensure_ascii=False))
+        file.write((before if count == 1 else between) + json.dumps(json_value(row), ensure_ascii=False))
     if count:
         file.write(after)
     elif format_ == "json":
@@ -98,23 +97,6 @@ def print_summary(summary: Row, format_: str | None) -> None:
         print_rows([summary], chosen)
 
 
-def _plain(value: Any) -> Any:
-    """``value`` as JSON can say it: no NaN, no bytes, no dates."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, datetime | date | time | timedelta):
-        return str(value)
-    return value
-
-
 def _print_table(rows: list[Row], columns: list[str], *, markdown: bool) -> None:
     from rich import box
     from rich.console import Console
@@ -133,8 +115,8 @@ def _print_table(rows: list[Row], columns: list[str], *, markdown: bool) -> None
 
 
 def _csv_cell(value: Any) -> Any:
-    """``value`` as CSV can say it: all digits of a number, nothing for null, JSON for what is nested."""
-    plain = _plain(value)
+    """``value`` as CSV can say it: all digits of a number, nothing for null, JSON for nested values."""
+    plain = json_value(value)
     return json.dumps(plain, ensure_ascii=False) if isinstance(plain, bool | dict | list) else plain
 
 
@@ -147,7 +129,7 @@ def _cell(value: Any, null: str) -> str:
         return str(value)
     if isinstance(value, float):
         return f"{value:.6g}"
-    plain = _plain(value)
+    plain = json_value(value)
     return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
 
 

@@ -16,7 +16,7 @@ _WRITERS = (".parquet", ".csv", ".json", ".jsonl", ".arrow")
 @click.argument("store", metavar="STORE")
 @click.argument("query", required=False)
 @click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Read the query here.")
-@click.option("--labels", metavar="NAME", help="Label set of the view reviews, where there are several.")
+@click.option("--labels", metavar="NAME", help="Label set of the view reviews, if there are several.")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds.")
 @click.option("--memory", default="4GB", show_default=True, help="Limit of the query's memory.")
 @click.option(
@@ -30,7 +30,7 @@ def command(**options: Any) -> None:
 
     \b
     Views: corpus, labels, reviews (corpus and one label set joined), gold, rejects, shards, calibrations.
-    They show what is committed, of a store that is still being labelled too. Nothing can be written or changed.
+    They show all that is committed, also while a store is being labelled. Nothing can be written or changed.
 
     \b
     Example:

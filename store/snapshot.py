@@ -1,10 +1,9 @@
 """A store's header and families. SQL, streams and verification all read a store through it."""
 
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
-import pyarrow.dataset as pads
 
 from store.errors import MismatchError, StoreMissingError
 from store.families.kind import Cut, FamilyKind
@@ -16,6 +15,9 @@ from store.format.names import CORPUS, LABELS, REJECTS, TOKENS, check_name, is_n
 from store.format.record_files import Memo
 from store.storage import Storage
 from store.storage.arrow_files import arrow_files
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as pads  # imported late: it imports pandas, if that is installed, for 0.3 s
 
 
 class Snapshot:
@@ -126,8 +128,10 @@ class Snapshot:
         schema = kind_of(path).schema(self.header, self.family(path))
         return schema if logit is None else pa.schema([_with_halves_as(field, logit) for field in schema])
 
-    def dataset(self, path: str, *, logit: pa.DataType | None = None) -> pads.Dataset:
+    def dataset(self, path: str, *, logit: pa.DataType | None = None) -> "pads.Dataset":
         """The committed rows of the family at ``path``, as an Arrow data set; arguments as in `schema`."""
+        import pyarrow.dataset as pads
+
         schema = self.schema(path, logit=logit)
         files = [f"{path}/{name}" for name in self._files(path)]
         if not files:
@@ -141,7 +145,7 @@ class Snapshot:
             return [str(self.header.rejects["file"])]
         return [record.file for record in self.family(path).records().values()]
 
-    def rejects(self) -> pads.Dataset:
+    def rejects(self) -> "pads.Dataset":
         """The rows that were refused at ingest."""
         return self.dataset(REJECTS)
 

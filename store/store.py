@@ -1,6 +1,8 @@
 """The public `Store` that ``store.open`` gives: a snapshot with SQL, streaming and selections as methods."""
 
 import os
+import weakref
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from store.format.header import read_header
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from store.selections.selection import Selection
+    from store.sql.session_pool import SessionPool
     from store.stream import Stream
     from store.verify.process import Verification
 
@@ -25,15 +28,27 @@ class Store(Snapshot):
 
         Args:
             query: DuckDB SQL.
-            labels: the label set of ``reviews``, if there are several.
+            labels: the label set of ``reviews``; needed if there are several.
             rounds: the rounds of gold that are seen, 0 being the corpus's own; all if None.
 
         Raises:
             store.errors.QueryError: it is refused or fails.
         """
-        from store.sql import session as sql
+        return self._sessions.query(query, labels=labels, rounds=rounds)
 
-        return sql.query(self, query, labels=labels, rounds=rounds)
+    @cached_property
+    def _sessions(self) -> "SessionPool":
+        """Open connections, until this object is garbage. They have a snapshot of their own, to keep no hold of it."""
+        from store.sql.session_pool import SessionPool
+
+        snapshot = Snapshot(self.storage, self.header)
+        pool = SessionPool(snapshot if self._memos is None else snapshot.memoised())
+        weakref.finalize(self, pool.close)
+        return pool
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the connections: a copy, here or in another process, opens its own."""
+        return {name: value for name, value in self.__dict__.items() if name != "_sessions"}
 
     def audit(
         self,
@@ -47,7 +62,7 @@ class Store(Snapshot):
 
         Args:
             question: its name, such as ``accuracy``.
-            labels: the label set that is asked about, if there are several.
+            labels: the label set that is asked about; needed if there are several.
             rounds: the rounds of gold that count, 0 being the corpus's own; all if None. The latest holds.
             by: of ``slices`` and ``estimates``: an SQL expression over ``reviews``, such as ``left(id, 3)``.
 

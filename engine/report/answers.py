@@ -1,16 +1,13 @@
 """A store → the answers that a report shows: the named questions of the audit, and some of the report's own.
 
-All are asked by one process over one connection: what takes half a second to start, thirty times, is started once, and
-like a query of ``engine sql`` they end when their time is over, with the memory that they took. No column comes back
-whole: an answer has a row a bin, a class or a shard, or is one of at most some hundred rows to look at, whose texts
-are read in one pass, cut, behind all else.
+All are asked of one child process, which takes half a second to start; like a query of ``engine sql`` they end when
+their time is over. No column comes back whole: an answer has a row a bin, a class or a shard, or at most some hundred
+rows to look at, whose texts are read in one pass at the end, and cut.
 """
 
-import math
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,8 @@ import pyarrow as pa
 
 from engine.report.names import different
 from store.snapshot import Snapshot
-from store.sql.process import Limits, run_all_in_child
+from store.sql.json_values import json_value
+from store.sql.process import Limits, Query, run_all_in_child
 from store.sql.questions import Question, lacking, questions, read_questions
 
 Row = dict[str, Any]
@@ -33,7 +31,7 @@ _TEXTS = "SELECT row, id, left(text, {longest}) AS text, n_chars FROM corpus WHE
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """What the corpus says of one row.
+    """A row of the corpus.
 
     Attributes:
         id: of the row.
@@ -48,12 +46,12 @@ class Text:
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What a store says of itself.
+    """Everything that a report shows of a store.
 
     Attributes:
         classes: class names, in order.
-        names: what is shown of them.
-        labels: the label set that was asked about; None where there is none yet.
+        names: their shown names.
+        labels: the label set that was asked about; None if there is none yet.
         label_sets: all that have been begun.
         answers: rows of each answer, by the question's name; without those that the store cannot answer.
         lacking: why it cannot, by the question's name.
@@ -69,11 +67,11 @@ class Answers:
     texts: dict[int, Text]
 
     def __getitem__(self, question: str) -> list[Row]:
-        """Rows of an answer; none where there is no answer."""
+        """Rows of an answer; no rows if it was not asked."""
         return self.answers.get(question, [])
 
     def one(self, question: str) -> Row:
-        """The row of an answer that has one at most; empty where it has none."""
+        """The row of an answer that has at most one; empty if it has none."""
         return next(iter(self[question]), {})
 
 
@@ -82,9 +80,9 @@ def ask(snapshot: Snapshot, *, labels: str | None, rounds: Sequence[int] | None 
 
     Args:
         snapshot: a store on disk.
-        labels: the label set that is asked about, where there are several.
-        rounds: of gold that count; all where None.
-        limits: what the questions may use, each of the two times that the store is asked.
+        labels: the label set that is asked about; needed if there are several.
+        rounds: of gold that count; all if None.
+        limits: of all questions together, and again of the query that reads the texts.
 
     Raises:
         store.errors.StoreMissingError: there is no such label set, or a choice is needed.
@@ -144,22 +142,14 @@ def _run(
 ) -> dict[str, list[Row]]:
     """Rows of each query, by its name."""
     with tempfile.TemporaryDirectory(prefix="engine-report-") as folder:
-        files = {name: Path(folder) / f"{name}.arrows" for name in queries}
-        asked = [(sql, files[name]) for name, sql in queries.items()]
-        run_all_in_child(snapshot.location, asked, labels=labels, rounds=rounds, limits=limits)
-        return {name: _plain_rows(file) for name, file in files.items()}
+        asked = {
+            name: Query(sql=sql, result=Path(folder) / f"{name}.arrows", name=name) for name, sql in queries.items()
+        }
+        run_all_in_child(snapshot.location, list(asked.values()), labels=labels, rounds=rounds, limits=limits)
+        return {name: _plain_rows(query.result) for name, query in asked.items()}
 
 
 def _plain_rows(file: Path) -> list[Row]:
     with pa.memory_map(str(file)) as source:
         rows: Iterable[Row] = pa.ipc.open_stream(source).read_all().to_pylist()
-    return [{name: _plain(value) for name, value in row.items()} for row in rows]
-
-
-def _plain(value: Any) -> Any:
-    """``value`` as JSON can say it: sums of integers come as decimals, and a ratio may be not a number."""
-    if isinstance(value, Decimal):
-        return int(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return [{name: json_value(value) for name, value in row.items()} for row in rows]

@@ -1,4 +1,4 @@
-"""What a user gives to stand behind WHERE and ORDER BY → clauses of a query, and which views they read.
+"""A user's condition and order → the clauses WHERE and ORDER BY of a query, and the views that they read.
 
 DuckDB's parser says whether each text is an expression, or a list of them, and nothing more. A text that is whole by
 itself has balanced parentheses, so that it cannot end those that are put around it.
@@ -20,7 +20,7 @@ _SHOWN = 100  # characters
 
 
 def where_clause(condition: str | None) -> str:
-    """WHERE and the condition in parentheses; nothing where it is None."""
+    """WHERE and the condition in parentheses; nothing if it is None."""
     return "" if condition is None else f" WHERE ({_lines(condition)})"
 
 
@@ -38,9 +38,9 @@ def views_read(condition: str | None, order: str | None, *, ask: Callable[[str],
     """Which of the views ``labels`` and ``gold`` the two texts read: in subqueries, and gold as columns of ``reviews``.
 
     Args:
-        condition: what is to stand behind WHERE.
-        order: what is to stand behind ORDER BY.
-        ask: runs a SELECT; none where both are None.
+        condition: the text behind WHERE.
+        order: the text behind ORDER BY.
+        ask: runs a SELECT; not called if both are None.
 
     Raises:
         QueryError: the condition is not one expression, or the order not a list of them.
@@ -63,7 +63,7 @@ def check_expression(text: str, *, ask: Callable[[str], pa.Table]) -> str:
     """``text`` in parentheses, if it is one expression that gives one value a row.
 
     Raises:
-        QueryError: it is none, or gives several columns or values.
+        QueryError: it is not an expression, or gives several columns or values.
     """
     (tree,) = _trees([("the expression", f"SELECT 1 WHERE{_lines(text)}", [], text)], ask)
     if "STAR" in _values(tree, "class") or "unnest" in _values(tree, "function_name"):
@@ -72,7 +72,7 @@ def check_expression(text: str, *, ask: Callable[[str], pa.Table]) -> str:
 
 
 def _trees(asked: list[tuple[str, str, list[str], str]], ask: Callable[[str], pa.Table]) -> Iterator[dict[str, Any]]:
-    """The parse trees of what a text is called, a SELECT with it, the clauses that it may have and the text itself."""
+    """The parse tree of each text; ``asked`` has its name, a SELECT with it, the clauses it may have and the text."""
     trees = ask(f"SELECT {', '.join(f'json_serialize_sql({_literal(sql)})' for _, sql, _, _ in asked)}")
     for (what, _, modifiers, text), (tree,) in zip(asked, trees.itercolumns(), strict=True):
         yield _parsed(tree.as_py(), modifiers, named=f"{what} {_shown(text)}")
@@ -90,7 +90,7 @@ def _parsed(tree: str, modifiers: list[str], *, named: str) -> dict[str, Any]:
     """The parse tree of a SELECT that has no clause but its condition, or its order.
 
     Raises:
-        QueryError: it has others, it is none, or there are several.
+        QueryError: it has other clauses, is not a SELECT, or there are several.
     """
     try:
         parsed = json.loads(tree)
@@ -107,10 +107,9 @@ def _parsed(tree: str, modifiers: list[str], *, named: str) -> dict[str, Any]:
 
 
 def _views_in(tree: Any) -> set[str]:
-    """Which of ``labels`` and ``gold`` a parse tree reads; both where it does not show what it reads.
+    """Which of ``labels`` and ``gold`` a parse tree reads; both if that cannot be seen.
 
-    The view ``shards`` tells of both. Gold is also what the columns of ``reviews`` show that are named so, and whole
-    rows of it.
+    The view ``shards`` shows both. Gold is also read by the gold columns of ``reviews`` and by whole rows of it.
     """
     tables = [name.lower().strip('"_') for name in _values(tree, "table_name")]
     if _HIDING & set(_values(tree, "function_name")) or "shards" in tables:

@@ -11,7 +11,7 @@ from store.errors import QueryError, StoreError
 
 
 class Failure:
-    """The error that a scan met: DuckDB passes on no more than its text, between lines of Python."""
+    """The error that a scan met: DuckDB passes on only its text, between lines of Python."""
 
     def __init__(self) -> None:
         self.error: StoreError | None = None
@@ -36,8 +36,9 @@ class LazyTable(pads.Dataset):  # type: ignore[misc]  # pyarrow has no types
 
     Args:
         schema: its columns.
-        make: gives what can be scanned. Called once, so that a query that scans twice sees the same rows.
-        failure: keeps what goes wrong.
+        make: gives an object with a ``scanner``. Called once until `forget`, so that a query that scans twice sees
+            the same rows.
+        failure: receives the first error of a scan.
     """
 
     def __init__(self, schema: pa.Schema, make: Callable[[], Any], failure: Failure) -> None:
@@ -51,8 +52,12 @@ class LazyTable(pads.Dataset):  # type: ignore[misc]  # pyarrow has no types
         """Its columns."""
         return self._schema
 
+    def forget(self) -> None:
+        """Make it again when it is scanned next."""
+        self._made = None
+
     def scanner(self, **wanted: Any) -> Any:
-        """What has a ``to_reader`` that gives the rows."""
+        """An object whose ``to_reader`` gives the rows."""
         with self._failure.kept():
             self._made = self._made or self._make()
             return self._made.scanner(**wanted)

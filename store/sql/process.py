@@ -1,7 +1,8 @@
-"""SELECTs in a process of their own, which ends whatever the query does: `store.sql.child` is the other side.
+"""SELECTs in a child process, so that every query ends: `store.sql.child` is the other side.
 
-The parent ends the child when its time is over. The child has limits of its own, for a parent that was killed and
-for memory that DuckDB does not count; whichever of them ends it, the caller gets an error that names limit and remedy.
+The parent ends the child when the time limit is over. The child has limits of its own, in case the parent was killed,
+and for memory that DuckDB does not count; whichever of them ends it, the error names the limit and the remedy. This
+module imports neither pyarrow nor duckdb: the child can start before its parent has imported them.
 """
 
 import json
@@ -12,16 +13,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Self
 
 from store.errors import DamageError, QueryError, QueryTimeoutError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 CHILD_FOUND_DAMAGE = 4
-_TEXT: dict[str, Any] = {"encoding": "utf-8", "errors": "replace"}  # a library may cry in any bytes
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) *([kmgt])(i?)b", re.IGNORECASE)
 _LEAST_MEMORY = 10 << 20
 _MOST_MEMORY = 1000 * 10**12
@@ -55,7 +57,7 @@ class Limits:
         """``memory`` in bytes.
 
         Raises:
-            QueryError: it is no size.
+            QueryError: it is not a size.
         """
         match = _SIZE.fullmatch(self.memory.strip())
         if match is None:
@@ -66,10 +68,84 @@ class Limits:
     def data_bytes(self) -> int:
         """The limit of private writable memory (RLIMIT_DATA): room for `memory_bytes`, twice.
 
-        Allocators keep address space that they have given back. Where DuckDB held 1 GB, 1.8 GB were mapped beside what
-        was there at the beginning, and 7.1 GB where it held 4 GB.
+        Allocators keep address space that was freed. When DuckDB held 1 GB, 1.8 GB more were mapped than at the
+        beginning; when it held 4 GB, 7.1 GB more.
         """
         return 2 * self.memory_bytes + _RESERVED + _RESERVED_A_CORE * (os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """One SELECT for a child process.
+
+    Attributes:
+        sql: the query.
+        result: the file that is created with the result, an Arrow IPC stream; it exists once the result is complete.
+        name: of the question, for the message if it takes too long.
+    """
+
+    sql: str
+    result: Path
+    name: str | None = None
+
+
+class Child:
+    """A process that runs queries over one connection. Use as a context manager, which ends it.
+
+    It starts at once and imports what it needs, while its parent prepares the queries.
+
+    Args:
+        location: of the store, on disk.
+        labels: the label set of the view ``reviews``; needed if there are several.
+        rounds: the rounds of gold that are seen; all if None.
+        limits: what the queries may use, all of them together.
+    """
+
+    def __init__(
+        self,
+        location: str,
+        *,
+        labels: str | None = None,
+        rounds: Sequence[int] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._temporary = tempfile.TemporaryDirectory(prefix="engine-sql-")  # a killed child cannot remove it
+        command = [sys.executable, "-P", "-m", "store.sql.child"]  # -P: not a store.py in the working directory
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
+        store = {"location": location, "temporary": self._temporary.name, "labels": labels, "rounds": rounds}
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # it has died already: `run` says of what
+            self._process.stdin.write(_line({**store, "limits": asdict(self._limits)}))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        with self._process:  # closes the pipes and waits
+            pass
+        self._temporary.cleanup()
+
+    def run(self, queries: Sequence[Query]) -> None:
+        """Run ``queries`` one after the other, once. Those before one that fails have their results.
+
+        Raises:
+            QueryTimeoutError: they took longer than they may, from now on.
+            QueryError: one is refused or fails, or the process died.
+            DamageError: a file of the store is damaged.
+        """
+        given = _line([(query.sql, str(query.result)) for query in queries])
+        try:
+            said, stderr = self._process.communicate(given, timeout=self._limits.timeout)
+        except subprocess.TimeoutExpired:
+            raise _timed_out(queries, self._limits) from None
+        status = self._process.returncode
+        if status in (-signal.SIGALRM, -signal.SIGXCPU):
+            raise _timed_out(queries, self._limits)
+        if status != 0:
+            raise _error(status, _text(said), _text(stderr), self._limits)
 
 
 def run_in_child(
@@ -81,96 +157,71 @@ def run_in_child(
     rounds: Sequence[int] | None = None,
     limits: Limits | None = None,
 ) -> None:
-    """Run one SELECT in a process of its own.
-
-    Args:
-        location: of the store, on disk.
-        sql: the query.
-        result: a file that is created with the result, as an Arrow IPC stream.
-        labels: the label set of the view ``reviews``, where there are several.
-        rounds: the rounds of gold that are seen; all where None.
-        limits: what the query may use.
-
-    Raises:
-        QueryTimeoutError: it took longer than it may.
-        QueryError: it is refused, fails, or the process died.
-        DamageError: a file of the store is damaged.
-    """
-    run_all_in_child(location, [(sql, result)], labels=labels, rounds=rounds, limits=limits)
+    """Run one SELECT in a child process; arguments and errors as in `Query`, `Child` and `Child.run`."""
+    run_all_in_child(location, [Query(sql=sql, result=result)], labels=labels, rounds=rounds, limits=limits)
 
 
 def run_all_in_child(
     location: str,
-    asked: list[tuple[str, Path]],
+    queries: Sequence[Query],
     *,
     labels: str | None = None,
     rounds: Sequence[int] | None = None,
     limits: Limits | None = None,
 ) -> None:
-    """Run several SELECTs one after the other, over one connection, in a process of its own.
-
-    Args:
-        location: of the store, on disk.
-        asked: each query, and the file that is created with its result, as in `run_in_child`.
-        labels: the label set of the view ``reviews``, where there are several.
-        rounds: as in `run_in_child`.
-        limits: what they may use: the time is that of all of them together.
-
-    Raises:
-        QueryTimeoutError: they took longer than they may.
-        QueryError: one is refused or fails, or the process died.
-        DamageError: a file of the store is damaged.
-    """
-    limits = limits or Limits()
-    command = [sys.executable, "-P", "-m", "store.sql.child"]  # -P: a store.py in the working directory is not ours
-    with tempfile.TemporaryDirectory(prefix="engine-sql-") as temporary:  # a child that is ended cannot clean up
-        named = [(sql, str(result)) for sql, result in asked]
-        request = {"location": location, "asked": named, "temporary": temporary, "labels": labels, "rounds": rounds}
-        given = json.dumps({**request, "limits": asdict(limits)})
-        try:
-            done = subprocess.run(command, input=given, capture_output=True, timeout=limits.timeout, **_TEXT)
-        except subprocess.TimeoutExpired:
-            raise _timed_out(limits) from None
-    if done.returncode != 0:
-        raise _error(done, limits)
+    """Run several SELECTs in one child process; arguments and errors as in `Child` and `Child.run`."""
+    with Child(location, labels=labels, rounds=rounds, limits=limits) as child:
+        child.run(queries)
 
 
-def _timed_out(limits: Limits) -> QueryTimeoutError:
-    return QueryTimeoutError(f"the query ran past its limit of {limits.timeout:g} s and was ended; see --timeout")
+def _line(value: Any) -> bytes:
+    return json.dumps(value).encode() + b"\n"
 
 
-def _error(done: subprocess.CompletedProcess[str], limits: Limits) -> DamageError | QueryError:
-    """What a child that did not end well died of."""
-    said = done.stdout.strip()
-    if done.returncode == CHILD_FOUND_DAMAGE:
+def _text(data: bytes) -> str:
+    """``data`` as text: a library may write any bytes."""
+    return data.decode("utf-8", "replace").strip()
+
+
+def _timed_out(queries: Sequence[Query], limits: Limits) -> QueryTimeoutError:
+    """The error of the first query without a result."""
+    late = next((query for query in queries if not query.result.exists()), queries[-1])
+    who = "the query" if late.name is None else f"the question {late.name}"
+    shared = f", which all {len(queries)} queries share," if len(queries) > 1 else ""
+    return QueryTimeoutError(f"{who} ran past its limit of {limits.timeout:g} s{shared} and was ended; see --timeout")
+
+
+def _error(status: int, said: str, stderr: str, limits: Limits) -> DamageError | QueryError:
+    """Turn the exit status and the output of a failed child process into an error."""
+    if status == CHILD_FOUND_DAMAGE:
         return DamageError(said)
-    if done.returncode == 1 and said:
+    if status == 1 and said:
         return QueryError(said)
-    if done.returncode in (-signal.SIGALRM, -signal.SIGXCPU):
-        return _timed_out(limits)
-    if done.returncode == -signal.SIGKILL:
+    if status == -signal.SIGKILL:
         return QueryError(
             "the query's process was killed, as a system does that is out of memory; "
             f"give it less than --memory {limits.memory}, or select less"
         )
-    how = f"of signal {-done.returncode}" if done.returncode < 0 else f"with {done.returncode}"
-    words = done.stderr.strip()[-2000:] or "it said nothing"
+    how = f"of signal {-status}" if status < 0 else f"with {status}"
+    words = stderr[-2000:] or "it said nothing"
     return QueryError(f"the query's process died {how}: {words}. See --memory ({limits.memory}), or simplify the query")
 
 
-Ask = Callable[[str, str | None], pa.Table]
-"""Runs a SELECT; its second argument is the label set of ``reviews``, where there are several."""
+Ask = Callable[[str, str | None], "pa.Table"]
+"""Runs a SELECT; its second argument is the label set of ``reviews``, needed if there are several."""
 
 
 def child_asker(location: str, limits: Limits) -> Ask:
-    """What runs each query in a process of its own, which ends when its time is over.
+    """A function that runs each query in a child process of its own.
 
     Args:
         location: of the store, on disk.
         limits: what each query may use.
     """
 
-    def ask(sql: str, labels: str | None) -> pa.Table:
+    def ask(sql: str, labels: str | None) -> "pa.Table":
+        import pyarrow as pa
+
         with tempfile.TemporaryDirectory(prefix="engine-select-") as folder:
             result = Path(folder) / "result.arrows"
             run_in_child(location, sql, result, labels=labels, limits=limits)

@@ -1,6 +1,6 @@
 """The named quality questions: one file of SQL each in ``store/sql/queries``, plain enough to be copied.
 
-A file's first comment is the question's help; ``-- Needs:`` below it says what it cannot be asked without. A question
+A file's first comment is the question's help; ``-- Needs:`` below it lists its preconditions. A question
 takes no parameter but the label set that the view ``reviews`` joins and the rounds of gold that it shows; and where a
 file has `BY`, an expression that stands there instead. Nothing here runs SQL: `store.store.Store.audit`
 does in the caller's process, and the command line in one of its own.
@@ -23,7 +23,7 @@ from store.snapshot import Snapshot
 from store.sql.conditions import check_expression
 
 OVERVIEW = ("failures", "classes", "length", "agreement", "accuracy", "calibration")
-"""What is asked where no question is named: small answers of quick questions."""
+"""The questions that are asked if none is named: quick ones with small answers."""
 
 BY = re.compile(r"^( +).+ AS slice,(?=  -- by)", re.MULTILINE)
 """The line of a file that groups by an expression over ``reviews``: another one may take its place."""
@@ -71,7 +71,7 @@ def question(name: str) -> Question:
     """The question ``name``.
 
     Raises:
-        QueryError: there is none; the message names the nearest ones.
+        QueryError: it does not exist; the message names similar ones.
     """
     if name not in questions():
         near = difflib.get_close_matches(name, questions(), cutoff=0.5) or list(questions())
@@ -85,12 +85,12 @@ def ready(snapshot: Snapshot, name: str, *, labels: str | None = None, rounds: S
     Args:
         snapshot: the store.
         name: of the question.
-        labels: the label set, where there are several.
+        labels: the label set; needed if there are several.
         rounds: the rounds of gold that count, 0 being the corpus's own; all where None.
 
     Raises:
         QueryError: there is no such question.
-        StoreMissingError: the store has not what it needs.
+        StoreMissingError: the store lacks something that it needs.
     """
     asked = question(name)
     if lack := lacking(snapshot.memoised(), asked, labels=labels, rounds=rounds):
@@ -120,7 +120,7 @@ def sliced(asked: Question, by: str, *, ask: Callable[[str], pa.Table]) -> Quest
 def lacking(
     snapshot: Snapshot, asked: Question, *, labels: str | None = None, rounds: Sequence[int] | None = None
 ) -> str | None:
-    """What the store lacks of that which ``asked`` needs, with a remedy; None where nothing is lacking.
+    """The first thing that ``asked`` needs and the store lacks, with a remedy; None if it can be asked.
 
     Raises:
         StoreMissingError: there is no label set ``labels``, or no round of ``rounds``.

@@ -18,7 +18,7 @@ class Slice:
         first: its first batch.
         stop: the batch after its last.
         rows: how many are in them.
-        bytes: about what they take in their files.
+        bytes: about their size in their files.
     """
 
     shard: int

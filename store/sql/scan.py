@@ -35,8 +35,8 @@ class FamilyRows:
     Args:
         snapshot: the store.
         sides: the schema that is shown of each family, by its path. A column that several have is the first one's.
-        records: what is committed in each of them.
-        failure: keeps what goes wrong while rows are read.
+        records: the committed ones of each family.
+        failure: receives the first error of reading, because DuckDB replaces exceptions raised in a scan.
         gold: gives the gold that holds, if `store.gold.held.GOLD_COLUMNS` are a side, at the path ``gold``; the
             corpus is another one then.
 
@@ -67,7 +67,7 @@ class FamilyRows:
                 raise DamageError(f"{snapshot.location}: {' and '.join(records)} have different rows in shard {shard}")
 
     def scanner(self, columns: Sequence[str] | None = None, filter: Any = None) -> "_Scan":  # noqa: A002 - Arrow's word
-        """The rows of ``filter``, an Arrow expression, with ``columns``; all where None."""
+        """The rows of ``filter``, an Arrow expression, with ``columns``; all if None."""
         return _Scan(self, list(self._side_of) if columns is None else columns, filter)
 
     def shown(self, names: Iterable[str]) -> pa.Schema:
@@ -80,12 +80,12 @@ class FamilyRows:
         return [name for name in self._side_of if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
 
     def hold_gold(self, names: Iterable[str]) -> None:
-        """Read the rounds of gold, once, where one of the columns ``names`` shows them."""
+        """Read the rounds of gold, once, if one of the columns ``names`` shows them."""
         if self._gold is not None and self._held is None and GOLD in (self._side_of[name] for name in names):
             self._held = self._gold()
 
     def pieces(self, names: Iterable[str]) -> Iterator[list[Slice]]:
-        """What to read at once where the columns ``names`` are wanted."""
+        """The slices that are read at once, for the columns ``names``."""
         sides = {self._side_of[name] for name in names}
         used = [self._records[path] for path in {CORPUS if path == GOLD else path for path in sides}]
         return plan_pieces(self._rows, {shard: sum(records[shard].bytes for records in used) for shard in self._rows})
@@ -123,13 +123,13 @@ def _read(family: Family, record: Record, part: Slice, indices: list[int]) -> li
     reader = open_shard(family, record, columns=indices, threads=False)
     if reader.num_record_batches != -(-record.rows // BATCH_ROWS):
         place = f"{family.location}/{record.file}"
-        raise DamageError(f"{place} has not the {record.rows:,} rows that its record says; {REMEDY}")
+        raise DamageError(f"{place} does not have the {record.rows:,} rows that its record says; {REMEDY}")
     with damage_named(family, record):
         return [reader.get_batch(number) for number in range(part.first, part.stop)]
 
 
 class _Scan:
-    """Some columns and rows of a `FamilyRows`: what DuckDB takes for a scanner of Arrow."""
+    """Some columns and rows of a `FamilyRows`; to DuckDB it looks like a scanner of Arrow."""
 
     def __init__(self, table: FamilyRows, columns: Sequence[str], expression: Any) -> None:
         self._table = table

@@ -2,7 +2,7 @@
 
 The views show what is committed, of an unfinished store too. A query is one SELECT (or EXPLAIN of one): it can touch
 no file, no setting, no extension and no Python variable. DuckDB's Arrow scan refuses float16, so that label files are
-opened with a float32 schema. `store.sql.process` adds what a thread cannot have: a hard end.
+opened with a float32 schema. A time limit that always holds needs a process: `store.sql.process`.
 """
 
 import tempfile
@@ -23,8 +23,8 @@ class Session:
 
     Args:
         snapshot: the store.
-        labels: the label set of the view ``reviews``; needed where there are several.
-        rounds: the rounds of gold that are seen, 0 being the corpus's own; all where None.
+        labels: the label set of the view ``reviews``; needed if there are several.
+        rounds: the rounds of gold that are seen, 0 being the corpus's own; all if None.
         memory: DuckDB's limit, such as ``4GB``.
         temporary: an empty private folder to spill to; spilling is off without one.
         spill: bytes that may be in it.
@@ -52,7 +52,7 @@ class Session:
                 "temp_directory": temporary,
             },
         )
-        if temporary:  # duckdb 2.0 shows this setting where it is given above, and does not obey it
+        if temporary:  # duckdb 2.0 shows this setting when it is given above, and does not obey it
             self.connection.execute(f"SET max_temp_directory_size = '{spill}B'")
         self._views = Views(self.connection, snapshot, labels, rounds)
         self.connection.execute("SET enable_external_access = false")
@@ -62,7 +62,15 @@ class Session:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
         self.connection.close()
+
+    def forget(self) -> None:
+        """Let the next query read again what is committed, in the label sets that there were at the beginning."""
+        self._views.forget()
 
     def reader(self, sql: str) -> pa.RecordBatchReader:
         """Check and start one SELECT; its result, batch by batch.
@@ -85,7 +93,7 @@ class Session:
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
-        """Errors of DuckDB, and of Arrow where a query fails after its first rows, as ours."""
+        """Turn errors of DuckDB, and of Arrow if a query fails after its first rows, into ours."""
         try:
             yield
         except (duckdb.Error, pa.ArrowException, OSError) as error:

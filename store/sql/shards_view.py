@@ -33,7 +33,7 @@ class ShardTable:
 
     Args:
         snapshot: the store.
-        records: gives what is committed in the family of a path.
+        records: gives the committed records of the family at a path.
     """
 
     def __init__(self, snapshot: Snapshot, records: Callable[[str], dict[int, Record]]) -> None:
@@ -41,7 +41,7 @@ class ShardTable:
         self._families = [(family, records(family.path)) for family in snapshot.families()]
 
     def scanner(self, columns: Sequence[str] | None = None, filter: Any = None) -> Any:  # noqa: A002 - Arrow's word
-        """The rows of ``filter``, an Arrow expression, with ``columns``; all where None."""
+        """The rows of ``filter``, an Arrow expression, with ``columns``; all if None."""
         used = [name for name in SHARDS.names if columns is None or name in columns or name in str(filter)]
         table = pa.table([self._column(name) for name in used], schema=pa.schema([SHARDS.field(name) for name in used]))
         return pads.dataset(table).scanner(columns=columns, filter=filter)

@@ -8,7 +8,7 @@ from store.errors import QueryError
 
 
 def check_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Refuse what is not one SELECT or EXPLAIN of one. Nothing is run.
+    """Refuse all but one SELECT or EXPLAIN of one. Nothing is run.
 
     Raises:
         QueryError: it is something else, or cannot be parsed.
@@ -32,7 +32,7 @@ def _statement_kinds(connection: duckdb.DuckDBPyConnection, sql: str) -> list[st
 
 
 def _explained_kinds(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
-    """Kinds of what stands behind EXPLAIN: duckdb itself says EXPLAIN of EXPLAIN ANALYZE COPY, too."""
+    """Kinds of the statements behind EXPLAIN: duckdb itself says EXPLAIN of EXPLAIN ANALYZE COPY, too."""
     starts, words = zip(*_words(sql), strict=True)
     begin = 2 if words[1] == b"ANALYZE" else 1
     if words[begin] == b"(" and words[begin + 1] in (b"ANALYZE", b"FORMAT"):

@@ -1,10 +1,11 @@
-"""What SQL sees of a store, over what is committed: ``corpus labels reviews gold rejects shards calibrations``.
+"""The views of a store, over its committed rows: ``corpus labels reviews gold rejects shards calibrations``.
 
 A family's records are read when a query scans it for the first time, once for all of the connection's queries.
 """
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -49,7 +50,7 @@ class Views:
     """The views of one connection.
 
     Attributes:
-        failure: what went wrong in the store's files while a query read them.
+        failure: the error that a query met in the store's files.
     """
 
     def __init__(
@@ -59,32 +60,35 @@ class Views:
         labels: str | None,
         rounds: Sequence[int] | None = None,
     ) -> None:
-        """Create them; ``reviews`` only where ``labels`` names a label set or there is just one.
+        """Create them; ``reviews`` only if ``labels`` names a label set or there is just one.
 
-        Of gold, ``gold`` and ``reviews`` show the ``rounds`` alone, 0 being the corpus's own; all where None.
+        Of gold, ``gold`` and ``reviews`` show the ``rounds`` alone, 0 being the corpus's own; all if None.
         """
         self.failure = Failure()
         self._connection = connection
         self._snapshot = snapshot
         self._rounds = None if rounds is None else chosen_rounds(snapshot, rounds)
         self._records = cache(lambda path: snapshot.family(path).records())
+        self._tables: list[LazyTable] = []
         names = snapshot.label_sets()
         self._make_plain_views()
         self._make_labels(names)
         if labels is not None or len(names) == 1:
             self._make_reviews(snapshot.one_label_set(labels))
 
+    def forget(self) -> None:
+        """Let the next query read again what is committed. The views stay: those of a new label set are not made."""
+        self._records.cache_clear()
+        for table in self._tables:
+            table.forget()
+
     def _make_plain_views(self) -> None:
-        snapshot = self._snapshot
-        self._register("_corpus", CORPUS)
-        self._connection.register("_gold", LazyTable(gold_schema(), self._gold_rows(), self.failure))
-        rejects = LazyTable(rejects_schema(), lambda: _sound_rejects(snapshot), self.failure)
-        self._connection.register("_rejects", rejects)
-        records = self._records
-        shards = LazyTable(SHARDS, lambda: ShardTable(snapshot, records), self.failure)
-        self._connection.register("_shards", shards)
-        temperatures = LazyTable(CALIBRATIONS, lambda: _calibrations(snapshot), self.failure)
-        self._connection.register("_calibrations", temperatures)
+        snapshot, records = self._snapshot, self._records
+        self._register_families("_corpus", CORPUS)
+        self._register("_gold", gold_schema(), self._gold_rows())
+        self._register("_rejects", rejects_schema(), lambda: _sound_rejects(snapshot))
+        self._register("_shards", SHARDS, lambda: ShardTable(snapshot, records))
+        self._register("_calibrations", CALIBRATIONS, lambda: _calibrations(snapshot))
         columns = _CORPUS_COLUMNS.format(class_=self._class_of("label"), shard=self._shard, extras=self._extras())
         self._view("corpus", f"SELECT {columns} FROM _corpus")
         self._view("gold", f"SELECT row, label, {self._class_of('label')} AS class, source, round FROM _gold")
@@ -95,7 +99,7 @@ class Views:
     def _make_labels(self, names: list[str]) -> None:
         selects = []
         for number, name in enumerate(names):
-            self._register(f"_labels_{number}", f"{LABELS}/{name}")
+            self._register_families(f"_labels_{number}", f"{LABELS}/{name}")
             selects.append(f"SELECT {self._label_columns(name)} FROM _labels_{number}")
         if not selects:
             self._connection.register("_labels_none", self._schema(f"{LABELS}/none").empty_table())
@@ -103,7 +107,7 @@ class Views:
         self._view("labels", " UNION ALL ".join(selects))
 
     def _make_reviews(self, name: str) -> None:
-        self._register("_reviews", f"{LABELS}/{name}", CORPUS, gold=True)
+        self._register_families("_reviews", f"{LABELS}/{name}", CORPUS, gold=True)
         columns = _REVIEW_COLUMNS.format(
             gold=self._class_of("gold"),
             shard=self._shard,
@@ -113,8 +117,14 @@ class Views:
         )
         self._view("reviews", f"SELECT {columns} FROM _reviews")
 
-    def _register(self, table: str, *paths: str, gold: bool = False) -> None:
-        """Make the families at ``paths``, side by side, a table; with the gold that holds, where that is asked."""
+    def _register(self, table: str, schema: pa.Schema, make: Callable[[], Any]) -> None:
+        """Give the connection a table, which ``make`` makes when a query scans it."""
+        lazy = LazyTable(schema, make, self.failure)
+        self._tables.append(lazy)
+        self._connection.register(table, lazy)
+
+    def _register_families(self, table: str, *paths: str, gold: bool = False) -> None:
+        """Make the families at ``paths``, side by side, a table; with the gold that holds if ``gold``."""
         snapshot, records, failure = self._snapshot, self._records, self.failure  # not self, which has the connection
         sides = {**({GOLD: GOLD_COLUMNS} if gold else {}), **{path: self._schema(path) for path in paths}}
         held = self._held() if gold else None
@@ -124,11 +134,10 @@ class Views:
             return FamilyRows(snapshot, sides, records=there, failure=failure, gold=held)
 
         columns = sorted(side_by_side(sides), key=lambda column: column[1] == GOLD)  # to count, DuckDB reads the first
-        schema = pa.schema([field for field, _ in columns])
-        self._connection.register(table, LazyTable(schema, make, failure))
+        self._register(table, pa.schema([field for field, _ in columns]), make)
 
     def _gold_rows(self) -> Callable[[], pads.Dataset]:
-        """What gives the rows of the rounds that are shown."""
+        """A function that gives the rows of the rounds that are shown."""
         snapshot, records, rounds = self._snapshot, self._records, self._rounds
 
         def make() -> pads.Dataset:
@@ -139,7 +148,7 @@ class Views:
         return make
 
     def _held(self) -> Callable[[], HeldGold]:
-        """What gives the gold that holds."""
+        """A function that gives the gold that holds."""
         snapshot, records, rounds = self._snapshot, self._records, self._rounds
         return lambda: held_gold(snapshot, rounds, there=records(GOLD))
 

@@ -126,9 +126,47 @@ def test_no_store_is_1_and_damage_is_4(tmp_path: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().err.startswith("damage: ")
 
 
-def test_a_question_has_a_time_limit(place: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_question_that_is_late_names_itself(place: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["audit", place, "classes", "--timeout", "0.1"]) == 1
-    assert "ran past its limit of 0.1 s" in capsys.readouterr().err
+    assert "error: the question classes ran past its limit of 0.1 s and was ended" in capsys.readouterr().err
+    assert run(["audit", place, "classes", "accuracy", "--timeout", "0.1"]) == 1
+    assert "classes ran past its limit of 0.1 s, which all 2 queries share," in capsys.readouterr().err
+
+
+def test_all_questions_are_asked_of_one_child(
+    place: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *args, **kwargs: started.append(args) or popen(*args, **kwargs))
+    assert run(["audit", place]) == 0
+    assert {json.loads(line)["question"] for line in capsys.readouterr().out.splitlines()} == set(OVERVIEW) - {
+        "agreement"
+    }
+    assert len(started) == 1
+
+
+def test_the_tables_before_a_question_that_fails_are_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_store(LocalStorage(tmp_path / "a.store"))
+    file = tmp_path / "a.store" / "corpus" / made.corpus.records()[1].file
+    file.write_bytes(file.read_bytes()[:-8])
+    asked = ["audit", str(tmp_path / "a.store"), "failures", "accuracy", "failures"]
+    assert run([*asked, "--format", "markdown"]) == 4
+    shown = capsys.readouterr()
+    assert [line.split(":")[0] for line in shown.out.splitlines() if line.startswith("###")] == ["### failures"]
+    assert shown.err.startswith("damage: ")
+    assert run([*asked, "--format", "json"]) == 4
+    assert capsys.readouterr().out == ""
+
+
+def test_a_store_without_rows_has_an_overview_without_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_header(LocalStorage(tmp_path / "a.store"), rows=5)
+    assert run(["audit", str(tmp_path / "a.store"), "--format", "json"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "[]\n"
+    assert all((f"{name} is left out" in shown.err) == bool(questions()[name].needs) for name in OVERVIEW)
 
 
 def test_the_command_loads_no_torch(place: str) -> None:

@@ -1,5 +1,6 @@
 """SQL in a process of its own: what it gives, what it may use, and that it ends."""
 
+import dataclasses
 import json
 import os
 import resource
@@ -20,7 +21,7 @@ from store_factory import flip_bit, make_store
 import store
 from store import Store
 from store.errors import DamageError, QueryError, QueryTimeoutError
-from store.sql.process import Limits, run_all_in_child, run_in_child
+from store.sql.process import Child, Limits, Query, run_all_in_child, run_in_child
 from store.storage import LocalStorage
 
 ROWS = 50
@@ -46,15 +47,67 @@ def child(place: Path, sql: str, result: Path, *, labels: str | None = None, **l
         return pa.ipc.open_stream(source).read_all()
 
 
-def test_one_child_answers_several_queries_in_the_time_of_all(made: Store, place: Path, tmp_path: Path) -> None:
-    asked = [(f"SELECT {number} AS n, count(*) AS rows FROM reviews", tmp_path / str(number)) for number in range(3)]
+def queries(folder: Path, *asked: str) -> list[Query]:
+    return [Query(sql=sql, result=folder / f"{number}.arrows") for number, sql in enumerate(asked)]
+
+
+def test_one_child_answers_several_queries(made: Store, place: Path, tmp_path: Path) -> None:
+    asked = queries(tmp_path, *(f"SELECT {number} AS n, count(*) AS rows FROM reviews" for number in range(3)))
     run_all_in_child(str(place), asked)
-    for sql, result in asked:
-        assert pa.ipc.open_stream(result.read_bytes()).read_all().equals(made.sql(sql))
-    with pytest.raises(QueryTimeoutError, match="its limit of 2 s"):
-        run_all_in_child(str(place), [*asked, (ENDLESS[0], tmp_path / "never")], limits=Limits(timeout=2))
-    with pytest.raises(QueryError, match="only SELECT is allowed"):
-        run_all_in_child(str(place), [*asked, ("DROP VIEW labels", tmp_path / "never")])
+    for query in asked:
+        assert pa.ipc.open_stream(query.result.read_bytes()).read_all().equals(made.sql(query.sql))
+
+
+def test_the_time_limit_is_that_of_all_queries_and_its_error_names_the_late_one(place: Path, tmp_path: Path) -> None:
+    asked = queries(tmp_path, "SELECT 1", ENDLESS[0], "SELECT 2")
+    with pytest.raises(
+        QueryTimeoutError, match="^the query ran past its limit of 1.5 s, which all 3 queries share, and"
+    ):
+        run_all_in_child(str(place), asked, limits=Limits(timeout=1.5))
+    assert [query.result.exists() for query in asked] == [True, False, False]
+    named = [dataclasses.replace(query, name=f"q{number}", result=tmp_path / "b") for number, query in enumerate(asked)]
+    with pytest.raises(
+        QueryTimeoutError, match="^the question q1 ran past its limit of 1 s and was ended; see --timeout"
+    ):
+        run_all_in_child(str(place), named[1:2], limits=Limits(timeout=1))
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [("DROP VIEW labels", "^only SELECT is allowed"), (LATE, "too late"), ("FROM no", "no does not")],
+)
+def test_queries_before_one_that_fails_have_their_results(place: Path, tmp_path: Path, sql: str, message: str) -> None:
+    asked = queries(tmp_path, "SELECT 1 AS a", sql, "SELECT 2 AS a")
+    with pytest.raises(QueryError, match=message):
+        run_all_in_child(str(place), asked)
+    assert pa.ipc.open_stream(asked[0].result.read_bytes()).read_all().to_pylist() == [{"a": 1}]
+    assert not asked[1].result.exists()
+    assert not asked[2].result.exists()
+
+
+def test_a_child_that_is_asked_nothing_is_ended_and_leaves_nothing(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    started = time.monotonic()
+    with Child(str(place)), pytest.raises(ZeroDivisionError):
+        raise ZeroDivisionError
+    assert time.monotonic() - started < 5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_time_limit_begins_with_the_queries(place: Path, tmp_path: Path) -> None:
+    """A parent may take longer to prepare them than they may take."""
+    with Child(str(place), limits=Limits(timeout=2)) as child:
+        time.sleep(3.5)
+        child.run(queries(tmp_path, "SELECT 1"))
+    assert (tmp_path / "0.arrows").exists()
+
+
+def test_the_parent_needs_neither_pyarrow_nor_duckdb_to_start_a_child() -> None:
+    program = "import sys, store.sql.process; print({'pyarrow', 'duckdb', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 ENDLESS = [
@@ -189,11 +242,10 @@ def test_a_child_that_is_killed_is_a_query_error_with_the_remedy(
 
 @pytest.mark.parametrize("sql", ENDLESS[:3])
 def test_a_child_whose_parent_is_gone_ends_by_itself(place: Path, tmp_path: Path, sql: str) -> None:
-    request = {"location": str(place), "asked": [(sql, str(tmp_path / "result"))], "temporary": ""}
-    request |= {"labels": None, "rounds": None}
+    request = {"location": str(place), "temporary": "", "labels": None, "rounds": None}
     limits = {"timeout": 1, "memory": "1GB", "disk": 10**9}
     command = [sys.executable, "-P", "-m", "store.sql.child"]
-    given = json.dumps({**request, "limits": limits})
+    given = json.dumps({**request, "limits": limits}) + "\n" + json.dumps([(sql, str(tmp_path / "result"))]) + "\n"
     done = subprocess.run(command, input=given, text=True, capture_output=True, timeout=120)
     assert done.returncode in (-signal.SIGALRM, -signal.SIGXCPU)
 
@@ -201,10 +253,11 @@ def test_a_child_whose_parent_is_gone_ends_by_itself(place: Path, tmp_path: Path
 def test_a_child_sets_the_limits_of_its_process() -> None:
     program = """
         import resource, signal
-        from store.sql.child import limit
+        from store.sql.child import limit, start_clock
         from store.sql.process import Limits
         limits = Limits(timeout=100, memory="1GB", disk=12345)
         limit(limits)
+        start_clock(limits)
         names = ("CORE", "FSIZE", "DATA", "AS")
         print(*(resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))[1] for name in names), limits.data_bytes)
         print(resource.getrlimit(resource.RLIMIT_CPU)[0], round(signal.getitimer(signal.ITIMER_REAL)[0]))

@@ -140,7 +140,7 @@ def test_a_file_of_other_rows_than_its_record_says_is_damage() -> None:
     made.storage.put(f"labels/bert/{record.file}", data)
     records = {"labels/bert": {0: record.__class__(**{**vars(record), "bytes": len(data)})}}
     sides = {"labels/bert": made.schema("labels/bert", logit=pa.float32())}
-    with pytest.raises(DamageError, match="has not the 16 rows that its record says"):
+    with pytest.raises(DamageError, match="does not have the 16 rows that its record says"):
         scan(FamilyRows(made, sides, records=records, failure=Failure()), "row")
 
 

@@ -734,9 +734,9 @@ def test_a_damaged_record_is_named_where_a_query_reads_it(tmp_path: Path) -> Non
 
 def test_a_query_leaves_no_temporary_folder(made: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    made.sql("SELECT 1")
+    query(made, "SELECT 1")
     with pytest.raises(QueryError):
-        made.sql("SELECT error('x')")
+        query(made, "SELECT error('x')")
     assert list(tmp_path.iterdir()) == []
 
 

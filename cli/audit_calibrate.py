@@ -1,0 +1,36 @@
+"""``engine audit --calibrate``: fit the temperature of a label set to gold."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.output import print_summary, shows_tables
+
+if TYPE_CHECKING:
+    from store.gold.calibration import Calibration
+
+
+def calibrate(ctx: click.Context, options: dict[str, Any]) -> None:  # noqa: ARG001 - as the other actions
+    """Fit the temperature of a label set, and print it."""
+    from engine.evaluation import calibrate as calibration
+
+    found = calibration.calibrate(
+        calibration.CalibrateConfig(
+            store=options["store"],
+            labels=options["labels"],
+            rounds=options["rounds"] or None,
+            trained_on=options["trained_on"],
+            text=options["text"],
+        )
+    )
+    summary = dataclasses.asdict(found)
+    if shows_tables(options["format"]):
+        figures = {f"{name} {when}": value for name in found.before for when, value in _both(found, name).items()}
+        summary = {name: value for name, value in summary.items() if name not in ("before", "after", "sources")}
+        summary |= figures
+    print_summary(summary, options["format"])
+
+
+def _both(found: "Calibration", figure: str) -> dict[str, float]:
+    return {"before": found.before[figure], "after": found.after[figure]}
