@@ -3,7 +3,7 @@
 import os
 import weakref
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from store.format.header import read_header
 from store.snapshot import Snapshot
@@ -133,21 +133,11 @@ class Store(Snapshot):
         return selections(self)
 
     def stream(  # noqa: PLR0913 - an editor shows them
-        self,
-        *,
-        labels: "str | tuple[str, ...] | None" = None,
-        select: str | None = None,
-        columns: "tuple[str, ...]" = ("logits",),
-        rounds: "tuple[int, ...] | None" = None,
-        encoding: str | None = None,
-        batch_size: int = 64,
-        seed: int = 0,
-        epoch: int = 0,
-        step: int = 0,
-        rank: int = 0,
-        ranks: int = 1,
+        self, *, labels: "str | tuple[str, ...] | None" = None, select: str | None = None,
+        columns: "tuple[str, ...]" = ("logits",), rounds: "tuple[int, ...] | None" = None, encoding: str | None = None,
+        batch_size: int = 64, seed: int = 0, epoch: int = 0, step: int = 0, rank: int = 0, ranks: int = 1,
         workers: int = 1,
-    ) -> "Stream":
+    ) -> "Stream":  # fmt: skip
         """Batches of arrays in a shuffled, repeatable order: dicts that always have ``row``, (rows,) int64.
 
         Args:
@@ -173,19 +163,9 @@ class Store(Snapshot):
         from store.stream import Stream, StreamConfig
 
         config = StreamConfig(
-            labels=labels,
-            select=select,
-            columns=columns,
-            rounds=rounds,
-            encoding=encoding,
-            batch_size=batch_size,
-            seed=seed,
-            epoch=epoch,
-            step=step,
-            rank=rank,
-            ranks=ranks,
-            workers=workers,
-        )
+            labels=labels, select=select, columns=columns, rounds=rounds, encoding=encoding, batch_size=batch_size,
+            seed=seed, epoch=epoch, step=step, rank=rank, ranks=ranks, workers=workers,
+        )  # fmt: skip
         return Stream(self, config)
 
     def verify(self) -> "Verification":
