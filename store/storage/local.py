@@ -8,12 +8,8 @@ machine whose lock is free has no living writer.
 
 import contextlib
 import errno
-import fcntl
 import io
 import os
-import platform
-import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,12 +18,11 @@ import pyarrow as pa
 from store.errors import StoreError, StoreFullError, StoreMissingError
 from store.storage import atomic_file
 from store.storage.base import TEMPORARY, Staged, Storage
+from store.storage.file_lock import THIS_MACHINE, create_locked_file, lock, locked_if_present
 
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PATIENCE = 30.0  # seconds: a creation in place takes milliseconds
-_REMOVAL_SECONDS = 1.0
-_THIS_MACHINE = "".join(char if char.isalnum() else "_" for char in platform.node())
 
 
 class LocalStorage(Storage):
@@ -102,7 +97,7 @@ class LocalStorage(Storage):
         """Create ``target`` in place, or add what is missing to what a writer that was killed here left."""
         created = _create_empty(target)
         with target.open("r+b") as file:
-            if not _lock(file, seconds=_PATIENCE):
+            if not lock(file, seconds=_PATIENCE):
                 if created:
                     target.unlink()
                 raise StoreError(
@@ -120,13 +115,13 @@ class LocalStorage(Storage):
 
     def remove_dead(self, name: str, *, unless: Callable[[], bool] = lambda: False) -> bool:
         """Remove a file whose lock is free. Temporary files of other machines stay: their locks may be unseen here."""
-        if name.startswith(f"{TEMPORARY}/") and not name.startswith(f"{TEMPORARY}/{_THIS_MACHINE}-"):
+        if name.startswith(f"{TEMPORARY}/") and not name.startswith(f"{TEMPORARY}/{THIS_MACHINE}-"):
             return False
         path = self.root / name
         try:
             with path.open("r+b") as file:
                 # The comparison comes last: a writer that was kept waiting by `unless` may have replaced the file.
-                if not _lock(file) or unless() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                if not lock(file) or unless() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
                     return False
                 path.unlink()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
@@ -138,7 +133,7 @@ class LocalStorage(Storage):
         target = self.root / name
         with self.room():
             self._make_folder(target.parent)
-            with _locked_if_there(target):  # who removes the file that is there would remove this one
+            with locked_if_present(target):  # who removes the file that is there would remove this one
                 os.replace(temporary, target)  # noqa: PTH105 - one system call, named as what it is
             self._fsync_folder(target.parent)
 
@@ -174,7 +169,7 @@ class _LocalStaged(Staged):
     def __init__(self, storage: LocalStorage, folder: Path) -> None:
         super().__init__()
         self._storage = storage
-        self.path, self._file = _create_held(folder)
+        self.path, self._file = create_locked_file(folder)
         self._published = False
 
     def _append(self, view: memoryview) -> None:
@@ -206,50 +201,12 @@ class _LocalStaged(Staged):
         self._published = True
 
 
-def _create_held(folder: Path) -> tuple[Path, io.BufferedWriter]:
-    """A new file in ``folder`` whose lock we hold."""
-    while True:
-        path = folder / f"{_THIS_MACHINE}-{os.getpid()}-{uuid.uuid4().hex}"
-        file = path.open("xb")
-        _lock(file, seconds=_REMOVAL_SECONDS)
-        if os.fstat(file.fileno()).st_nlink:  # nobody swept it between its creation and the lock
-            return path, file
-        file.close()
-
-
 def _create_empty(target: Path) -> bool:
     try:
         target.open("xb").close()
     except FileExistsError:
         return False
     return True
-
-
-def _lock(file: io.BufferedIOBase, *, seconds: float = 0.0) -> bool:
-    """Lock ``file`` while it is open; False where another holds it for ``seconds``, or the disk knows no locks."""
-    ends = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EINTR) or time.monotonic() >= ends:
-                return False
-            time.sleep(0.005)
-        else:
-            return True
-
-
-@contextlib.contextmanager
-def _locked_if_there(path: Path) -> Iterator[None]:
-    """Hold the lock of ``path``, if it is there, against one who is about to remove it; that takes no time."""
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        yield
-        return
-    with file:
-        _lock(file, seconds=_REMOVAL_SECONDS)
-        yield
 
 
 def _check_size(file: io.BufferedIOBase, path: Path, size: int) -> None:
