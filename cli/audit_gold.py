@@ -14,10 +14,10 @@ def calibrate(options: dict[str, Any]) -> None:
     """Fit the temperature of a label set, and print it."""
     import dataclasses
 
-    from engine.evaluation import calibrate as calibration
+    import engine
 
-    found = calibration.calibrate(
-        calibration.CalibrateConfig(
+    found = engine.calibrate(
+        engine.CalibrateConfig(
             store=options["store"],
             labels=options["labels"],
             rounds=options["rounds"] or None,
