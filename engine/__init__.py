@@ -7,6 +7,8 @@ The work that the command line does, as functions that take the same choices as 
     engine.train(engine.DistillConfig(…))       a store → a student
     engine.add_gold(engine.GoldRoundConfig(…))  labels by id → a round of gold in a store
     engine.evaluate(engine.EvalConfig(…))       a model + gold labels → how good it is
+    engine.calibrate(engine.CalibrateConfig(…))  a store + its gold → the temperature of a label set
+    engine.repair(storage, found, …)            a damaged store → the same store, whole
     engine.make_report(engine.ReportConfig(…))  a store + trainings → one HTML page
 
 Names load what they need when they are first used: ``import engine`` loads no torch.
@@ -16,12 +18,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.evaluation.calibrate import CalibrateConfig, calibrate
     from engine.evaluation.evaluate import EvalConfig, Evaluation, evaluate
     from engine.ingest.gold_rounds import GoldRound, GoldRoundConfig, add_gold
     from engine.inputs.columns import ColumnNames, LabelColumns
     from engine.inputs.labelled import GoldConfig
     from engine.labelling.card import Choices
     from engine.labelling.label import LabelConfig, label
+    from engine.labelling.repair import Repair, repair
     from engine.labelling.summary import LabelSummary
     from engine.report.report import Report, ReportConfig, make_report
     from engine.training.distill import DistillConfig, train
@@ -31,8 +35,11 @@ if TYPE_CHECKING:
     from engine.training.output.saved_model import Trained
     from engine.training.output.saving import SavingConfig
     from engine.training.validation import ValidationConfig
+    from store.gold.calibration import Calibration
 
 _HOME = {
+    "CalibrateConfig": "engine.evaluation.calibrate",
+    "Calibration": "store.gold.calibration",
     "Choices": "engine.labelling.card",
     "ColumnNames": "engine.inputs.columns",
     "DistillConfig": "engine.training.distill",
@@ -46,6 +53,7 @@ _HOME = {
     "LabelConfig": "engine.labelling.label",
     "LabelSummary": "engine.labelling.summary",
     "LoopConfig": "engine.training.loop",
+    "Repair": "engine.labelling.repair",
     "Report": "engine.report.report",
     "ReportConfig": "engine.report.report",
     "SavingConfig": "engine.training.output.saving",
@@ -53,14 +61,18 @@ _HOME = {
     "Trained": "engine.training.output.saved_model",
     "ValidationConfig": "engine.training.validation",
     "add_gold": "engine.ingest.gold_rounds",
+    "calibrate": "engine.evaluation.calibrate",
     "evaluate": "engine.evaluation.evaluate",
     "finetune": "engine.training.finetune",
     "label": "engine.labelling.label",
     "make_report": "engine.report.report",
+    "repair": "engine.labelling.repair",
     "train": "engine.training.distill",
 }
 
 __all__ = [
+    "CalibrateConfig",
+    "Calibration",
     "Choices",
     "ColumnNames",
     "DistillConfig",
@@ -74,6 +86,7 @@ __all__ = [
     "LabelConfig",
     "LabelSummary",
     "LoopConfig",
+    "Repair",
     "Report",
     "ReportConfig",
     "SavingConfig",
@@ -81,10 +94,12 @@ __all__ = [
     "Trained",
     "ValidationConfig",
     "add_gold",
+    "calibrate",
     "evaluate",
     "finetune",
     "label",
     "make_report",
+    "repair",
     "train",
 ]
 

@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from store.store import Store
     from store.store import open_store as open  # noqa: A004 - store.open reads as what it is
 
+_HOME = {
+    "Store": ("store.store", "Store"),
+    "open": ("store.store", "open_store"),
+}
+
 __all__ = ["Store", "open"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _HOME:
         raise AttributeError(f"module 'store' has no attribute {name!r}")
-    opened = importlib.import_module("store.store")
-    return opened.open_store if name == "open" else opened.Store
+    module, attribute = _HOME[name]
+    return getattr(importlib.import_module(module), attribute)

@@ -1,8 +1,8 @@
 """Store + seed + epoch → batches of arrays, in the order of `store.rows.order`. A plain iterable; knows no torch.
 
-Memory is bounded by some four windows of rows: the one that is given out, and the next one, which is read meanwhile,
-put together and brought in order. Only the asked columns are read. Rows whose labelling failed, or that a selection has
-not, are left out.
+Memory is bounded by some four windows of rows: the one that is given out, and the next one, which is read ahead, put
+together and brought in order. Only the columns asked for are read. Rows whose labelling failed, or that are not in the
+selection, are left out.
 
 A step is the next ``batch_size`` rows of the order, whatever the number of ranks: each rank is given its part of every
 step and reads no other rows. So the state of a stream is its seed, its epoch and the number of the next step.
@@ -86,7 +86,7 @@ class Stream:
     """An iterable of dicts of numpy arrays. Always has ``row``, (rows,) int64.
 
     ``logits`` is (rows, classes) float16 as stored; texts and other strings come as arrays of objects; a ``label`` or
-    ``gold`` that is null is -1. A batch may have no rows, where there are more ranks than rows of the last step.
+    ``gold`` that is null is -1. A batch may have no rows, if the last step has fewer rows than there are ranks.
     """
 
     def __init__(self, snapshot: Snapshot, config: StreamConfig) -> None:

@@ -1,4 +1,7 @@
-"""Files that are held by a lock while their writer lives, so that another process can tell a dead writer's file."""
+"""Locks on the files of a store in a folder: who holds one is alive, and a file whose lock is free has no writer.
+
+A lock is held while its file is open, also after a rename, and goes with its process.
+"""
 
 import contextlib
 import errno
@@ -11,25 +14,23 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+REMOVAL_SECONDS = 1.0
 THIS_MACHINE = "".join(char if char.isalnum() else "_" for char in platform.node())
-"""How the names of temporary files of this machine begin: locks say nothing of writers on another one."""
-
-_REMOVAL_SECONDS = 1.0
 
 
-def create_held(folder: Path) -> tuple[Path, io.BufferedWriter]:
-    """A new file in ``folder`` whose lock we hold."""
+def create_locked_file(folder: Path) -> tuple[Path, io.BufferedWriter]:
+    """A new file in ``folder``, open and locked."""
     while True:
         path = folder / f"{THIS_MACHINE}-{os.getpid()}-{uuid.uuid4().hex}"
         file = path.open("xb")
-        lock(file, seconds=_REMOVAL_SECONDS)
+        lock(file, seconds=REMOVAL_SECONDS)
         if os.fstat(file.fileno()).st_nlink:  # nobody swept it between its creation and the lock
             return path, file
         file.close()
 
 
 def lock(file: io.BufferedIOBase, *, seconds: float = 0.0) -> bool:
-    """Lock ``file`` while it is open; False where another holds it for ``seconds``, or the disk knows no locks."""
+    """Lock ``file`` while it is open; False if another holds it for ``seconds``, or the disk knows no locks."""
     ends = time.monotonic() + seconds
     while True:
         try:
@@ -43,13 +44,13 @@ def lock(file: io.BufferedIOBase, *, seconds: float = 0.0) -> bool:
 
 
 @contextlib.contextmanager
-def locked_if_there(path: Path) -> Iterator[None]:
-    """Hold the lock of ``path``, if it is there, against one who is about to remove it; that takes no time."""
+def locked_if_present(path: Path) -> Iterator[None]:
+    """Hold the lock of ``path``, if it exists, against a process that is about to remove it."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
         yield
         return
     with file:
-        lock(file, seconds=_REMOVAL_SECONDS)
+        lock(file, seconds=REMOVAL_SECONDS)
         yield

@@ -18,7 +18,7 @@ import pyarrow as pa
 from store.errors import StoreError, StoreFullError, StoreMissingError
 from store.storage import atomic_file
 from store.storage.base import TEMPORARY, Staged, Storage
-from store.storage.file_lock import THIS_MACHINE, create_held, lock, locked_if_there
+from store.storage.file_lock import THIS_MACHINE, create_locked_file, lock, locked_if_present
 
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -133,7 +133,7 @@ class LocalStorage(Storage):
         target = self.root / name
         with self.room():
             self._make_folder(target.parent)
-            with locked_if_there(target):  # who removes the file that is there would remove this one
+            with locked_if_present(target):  # who removes the file that is there would remove this one
                 os.replace(temporary, target)  # noqa: PTH105 - one system call, named as what it is
             self._fsync_folder(target.parent)
 
@@ -169,7 +169,7 @@ class _LocalStaged(Staged):
     def __init__(self, storage: LocalStorage, folder: Path) -> None:
         super().__init__()
         self._storage = storage
-        self.path, self._file = create_held(folder)
+        self.path, self._file = create_locked_file(folder)
         self._published = False
 
     def _append(self, view: memoryview) -> None:
