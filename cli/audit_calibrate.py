@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 def calibrate(ctx: click.Context, options: dict[str, Any]) -> None:  # noqa: ARG001 - as the other actions
     """Fit the temperature of a label set, and print it."""
-    from engine.evaluation import calibrate as calibration
+    import engine
 
-    found = calibration.calibrate(
-        calibration.CalibrateConfig(
+    found = engine.calibrate(
+        engine.CalibrateConfig(
             store=options["store"],
             labels=options["labels"],
             rounds=options["rounds"] or None,

@@ -7,39 +7,6 @@ import click
 
 from cli.output import print_summary, progress, report_rejects, shows_tables
 
-<<<<<<< HEAD
-=======
-if TYPE_CHECKING:
-    from store.gold.calibration import Calibration
-
-
-def calibrate(options: dict[str, Any]) -> None:
-    """Fit the temperature of a label set, and print it."""
-    import dataclasses
-
-    import engine
-
-    found = engine.calibrate(
-        engine.CalibrateConfig(
-            store=options["store"],
-            labels=options["labels"],
-            rounds=options["rounds"] or None,
-            trained_on=options["trained_on"],
-            text=options["text"],
-        )
-    )
-    summary = dataclasses.asdict(found)
-    if shows_tables(options["format"]):
-        figures = {f"{name} {when}": value for name in found.before for when, value in _both(found, name).items()}
-        summary = {name: value for name, value in summary.items() if name not in ("before", "after", "sources")}
-        summary |= figures
-    print_summary(summary, options["format"])
-
-
-def _both(found: "Calibration", figure: str) -> dict[str, float]:
-    return {"before": found.before[figure], "after": found.after[figure]}
-
->>>>>>> h/sql
 
 def add_gold(ctx: click.Context, options: dict[str, Any]) -> int:
     """Add a round of gold, print its summary, and return the exit code."""
