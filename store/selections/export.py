@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from store.selections.csv_safe import STORE_ID, neutral_cell
-from store.storage.atomic_file import replaced
 
 if TYPE_CHECKING:
     from store.selections.export_rows import SelectedRows
@@ -45,6 +44,8 @@ def write_annotator_file(rows: "SelectedRows", out: Path) -> None:
         ".csv": _write_csv,
         ".parquet": _write_parquet,
     }
+    from store.storage.atomic_file import replaced  # here, because ENDINGS are in the help, which loads no pyarrow
+
     with replaced(out) as temporary:
         writers[out.suffix](rows, temporary)
 

@@ -165,7 +165,7 @@ def test_damage_is_damage_in_sql_too(demo, tmp_path, capsys):
 def test_a_device_that_is_not_there_is_refused_before_anything_is_read(demo, tmp_path, capsys):
     arguments = ["label", demo.path("gold.parquet"), "--store", str(tmp_path / "s"), "--teacher", demo.path("teacher")]
     assert run([*arguments, "--devices", "cuda:99"]) == 1
-    assert "--devices is cuda:99, and there are" in capsys.readouterr().err
+    assert "--devices is cuda:99, and this machine has" in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
 
 

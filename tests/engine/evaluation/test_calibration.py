@@ -31,7 +31,7 @@ from engine.evaluation.temperature import fit_temperature, fold_temperatures, pr
 from store import Store
 from store.errors import DamageError, MismatchError, StoreMissingError
 from store.format.findings import Kind
-from store.gold.calibration import add_calibration, calibrations, usable_calibration
+from store.gold.calibration import add_calibration, calibrations, parse_calibration, usable_calibration
 from store.storage import MemoryStorage, Storage
 from store.verify.repair import restore_small_files
 from store.verify.verify import verify
@@ -260,8 +260,9 @@ def test_a_damaged_calibration_is_not_used(calibrated: Store) -> None:
 
 def test_a_value_that_is_no_calibration_says_what_is_wrong(calibrated: Store) -> None:
     for change in ({"temperature": 0.0}, {"temperature": "2"}, {"number": 0}, {"sources": 1}):
-        with pytest.raises(TypeError):
-            dataclasses.replace(usable_calibration(calibrated, "bert"), **change)
+        value = {**dataclasses.asdict(usable_calibration(calibrated, "bert")), **change}
+        with pytest.raises(DamageError, match=f"damaged: .*{next(iter(change))}"):
+            parse_calibration(calibrated, "bert", value)
 
 
 # The command

@@ -110,7 +110,7 @@ def test_a_run_into_a_label_set_of_an_earlier_version_is_refused(demo, labelled)
 def test_a_card_with_a_wrong_type_ends_a_run_with_its_place(demo, labelled):
     old_label_set(labelled, "odd", max_length="64")
     config = engine.LabelConfig(store=str(labelled), teacher=demo.path("teacher"), devices=("cpu",), name="odd")
-    with pytest.raises(DamageError, match=r"labels/odd/card.json: max_length is damaged: it is '64'"):
+    with pytest.raises(DamageError, match=r"labels/odd/card.json is damaged: max_length is '64'"):
         engine.label(config)
     findings = store.open(labelled).verify().findings
     assert [finding.file for finding in findings if "max_length" in finding.problem] == ["labels/odd/card.json"]

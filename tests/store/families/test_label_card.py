@@ -44,7 +44,7 @@ def test_a_wrong_type_is_damage_with_its_file_and_field(field, value):
     labels = made.label_set("new")
     assert label_card(labels) is None
     labels.freeze_card({**WHOLE, field: value})
-    with pytest.raises(DamageError, match=rf"{LABELS}/new/card\.json: {field}.* is damaged: it is"):
+    with pytest.raises(DamageError, match=rf"{LABELS}/new/card\.json is damaged: {field}.* is .*, and must be"):
         label_card(labels)
 
 
