@@ -41,3 +41,13 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"conditions": conditions(), **result}, indent=1) + "\n")
     return path
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """The conditions of a result, in one sentence."""
+    conditions = result["conditions"]
+    versions = conditions["versions"]
+    return (
+        f"{conditions['device'].upper()}, {conditions['threads']} threads of {conditions['processor']}, "
+        f"torch {versions['torch']}, transformers {versions['transformers']}."
+    )

@@ -11,6 +11,73 @@ _TEXT: dict[str, tuple[str, Form]] = {"text": ("text", "text")}
 _CLASS_FIELDS = ("gold_class", "class", "likely_class", "other_class")
 
 
+_KINDS: list[tuple[str, str, str, dict[str, tuple[str, Form]]]] = [
+    (
+        "surest-mistakes",
+        "Surest mistakes",
+        "The prediction is not the gold label, and the model is sure: wrong gold, or texts that mislead.",
+        {
+            "gold_class": ("gold", "text"),
+            "class": ("predicted", "text"),
+            "confidence": ("confidence", "share"),
+        },
+    ),
+    (
+        "label-errors",
+        "Likely label errors",
+        "Gold labels that are likely mistakes (confident learning, Northcutt et al. 2021): check them first.",
+        {
+            "gold_class": ("gold", "text"),
+            "likely_class": ("likely", "text"),
+            "self_confidence": ("probability of gold", "share"),
+        },
+    ),
+    (
+        "surest-disagreements",
+        "Disagreements",
+        "“{ours}” and another label set call the row different things, and both are sure.",
+        {
+            "class": ("{ours} says", "text"),
+            "confidence": ("confidence", "share"),
+            "other": ("label set", "text"),
+            "other_class": ("says", "text"),
+            "other_confidence": ("confidence", "share"),
+        },
+    ),
+    (
+        "ties",
+        "Near-ties",
+        "The two most probable classes are closest here: the model cannot tell.",
+        {"class": ("predicted", "text"), "confidence": ("confidence", "share"), "margin": ("margin", "number")},
+    ),
+    (
+        "annotate",
+        "Annotate next",
+        "Rows without gold whose label would teach most: least margins of every class and length in turn.",
+        {"class": ("predicted", "text"), "margin": ("margin", "number"), "turn": ("turn", "whole")},
+    ),
+    (
+        "duplicates",
+        "Copies with different labels",
+        "Equal texts, but for case and white space, that have different predictions.",
+        {
+            "copies": ("copies", "whole"),
+            "classes": ("predicted", "text"),
+            "least_confidence": ("least confidence", "share"),
+            "largest_confidence": ("largest confidence", "share"),
+        },
+    ),
+    ("failed-rows", "Failed rows", "They have no label, for this reason.", {"failure": ("reason", "text")}),
+    (
+        "rejected-rows",
+        "Refused input",
+        "Rows of the input that never came into the store.",
+        {"file": ("file", "text"), "source_row": ("row", "whole"), "reason": ("reason", "text")},
+    ),
+]
+"""Question, title, words and columns of each kind; ``{ours}`` stands for the label set that is reported."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """Rows of one kind.
@@ -38,71 +105,15 @@ def make_tables(answers: Answers) -> list[Table]:
 
 
 def _kinds(answers: Answers) -> list[tuple[str, str, str, dict[str, tuple[str, Form]]]]:
-    """Question, title, words and columns of each kind."""
+    """`_KINDS`, with the name of the label set that is reported."""
     ours = short(answers.labels or "")
+
+    def named(text: str) -> str:
+        return text.replace("{ours}", ours)
+
     return [
-        (
-            "surest-mistakes",
-            "Surest mistakes",
-            "The prediction is not the gold label, and the model is sure: wrong gold, or texts that mislead.",
-            {
-                "gold_class": ("gold", "text"),
-                "class": ("predicted", "text"),
-                "confidence": ("confidence", "share"),
-            },
-        ),
-        (
-            "label-errors",
-            "Likely label errors",
-            "Gold labels that are likely mistakes (confident learning, Northcutt et al. 2021): check them first.",
-            {
-                "gold_class": ("gold", "text"),
-                "likely_class": ("likely", "text"),
-                "self_confidence": ("probability of gold", "share"),
-            },
-        ),
-        (
-            "surest-disagreements",
-            "Disagreements",
-            f"“{ours}” and another label set call the row different things, and both are sure.",
-            {
-                "class": (f"{ours} says", "text"),
-                "confidence": ("confidence", "share"),
-                "other": ("label set", "text"),
-                "other_class": ("says", "text"),
-                "other_confidence": ("confidence", "share"),
-            },
-        ),
-        (
-            "ties",
-            "Near-ties",
-            "The two most probable classes are closest here: the model cannot tell.",
-            {"class": ("predicted", "text"), "confidence": ("confidence", "share"), "margin": ("margin", "number")},
-        ),
-        (
-            "annotate",
-            "Annotate next",
-            "Rows without gold whose label would teach most: least margins of every class and length in turn.",
-            {"class": ("predicted", "text"), "margin": ("margin", "number"), "turn": ("turn", "whole")},
-        ),
-        (
-            "duplicates",
-            "Copies with different labels",
-            "Equal texts, but for case and white space, that have different predictions.",
-            {
-                "copies": ("copies", "whole"),
-                "classes": ("predicted", "text"),
-                "least_confidence": ("least confidence", "share"),
-                "largest_confidence": ("largest confidence", "share"),
-            },
-        ),
-        ("failed-rows", "Failed rows", "They have no label, for this reason.", {"failure": ("reason", "text")}),
-        (
-            "rejected-rows",
-            "Refused input",
-            "Rows of the input that never came into the store.",
-            {"file": ("file", "text"), "source_row": ("row", "whole"), "reason": ("reason", "text")},
-        ),
+        (name, title, named(says), {field: (named(heading), form) for field, (heading, form) in columns.items()})
+        for name, title, says, columns in _KINDS
     ]
 
 

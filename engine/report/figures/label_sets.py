@@ -1,8 +1,8 @@
 """Answers about label sets against each other → figures."""
 
-from engine.report.answers import Answers
+from engine.report.answers import Answers, Row
 from engine.report.figures import charts
-from engine.report.figures.figure import Figure, percent
+from engine.report.figures.figure import Figure, Form, percent
 from engine.report.figures.labels import MOST_BARS
 
 
@@ -41,23 +41,20 @@ def agreement(answers: Answers) -> Figure | None:
     )
 
 
+_DISAGREEMENT_COLUMNS: dict[str, tuple[str, Form]] = {
+    "sets": ("label sets", "text"),
+    "name": ("predictions", "text"),
+    "rows": ("rows", "whole"),
+    "mean_confidence": ("mean confidence", "share"),
+    "other_mean_confidence": ("of the second", "share"),
+}
+
+
 def disagreement(answers: Answers) -> Figure | None:
     """Bars of the most frequent pairs of different predictions."""
-    names = answers.names
-    rows = [
-        {
-            **row,
-            "of": row["prediction"],
-            "other": row["other_prediction"],
-            "name": f"{names[row['prediction']]} / {names[row['other_prediction']]}",
-            "sets": f"{row['label_set']} / {row['other']}",
-        }
-        for row in answers["disagreement"]
-        if row["prediction"] != row["other_prediction"]
-    ]
+    rows = sorted(_different_pairs(answers), key=lambda row: -row["rows"])[:MOST_BARS]
     if not rows:
         return None
-    rows = sorted(rows, key=lambda row: -row["rows"])[:MOST_BARS]
     says = f"Most often about {rows[0]['name']} ({rows[0]['sets']}): {rows[0]['rows']:,} rows."
     several = len({row["sets"] for row in rows}) > 1
     if several:
@@ -82,12 +79,22 @@ def disagreement(answers: Answers) -> Figure | None:
             ),
         ),
         rows=rows,
-        columns={
-            "sets": ("label sets", "text"),
-            "name": ("predictions", "text"),
-            "rows": ("rows", "whole"),
-            "mean_confidence": ("mean confidence", "share"),
-            "other_mean_confidence": ("of the second", "share"),
-        },
+        columns=_DISAGREEMENT_COLUMNS,
         chosen_by="member",
     )
+
+
+def _different_pairs(answers: Answers) -> list[Row]:
+    """Pairs of different predictions of the same rows, with the names of their classes and label sets."""
+    names = answers.names
+    return [
+        {
+            **row,
+            "of": row["prediction"],
+            "other": row["other_prediction"],
+            "name": f"{names[row['prediction']]} / {names[row['other_prediction']]}",
+            "sets": f"{row['label_set']} / {row['other']}",
+        }
+        for row in answers["disagreement"]
+        if row["prediction"] != row["other_prediction"]
+    ]

@@ -127,6 +127,16 @@ def _histogram(answers: Answers, name: str, *, title: str, says: str, how: str) 
     )
 
 
+_LENGTH_COLUMNS: dict[str, tuple[str, Form]] = {
+    "tokens": ("tokens", "text"),
+    "rows": ("rows", "whole"),
+    "mean_confidence": ("mean confidence", "share"),
+    "truncated": ("cut", "share"),
+    "gold_rows": ("gold rows", "whole"),
+    "accuracy": ("accuracy", "share"),
+}
+
+
 def length(answers: Answers) -> Figure | None:
     """Confidence and, with gold, accuracy by the number of tokens."""
     if not answers["length"]:
@@ -163,14 +173,7 @@ def length(answers: Answers) -> Figure | None:
             ),
         ),
         rows=rows,
-        columns={
-            "tokens": ("tokens", "text"),
-            "rows": ("rows", "whole"),
-            "mean_confidence": ("mean confidence", "share"),
-            "truncated": ("cut", "share"),
-            "gold_rows": ("gold rows", "whole"),
-            "accuracy": ("accuracy", "share"),
-        },
+        columns=_LENGTH_COLUMNS,
         chosen_by="of",
     )
 

@@ -1,10 +1,12 @@
 """Answers about shards → figures: whether what comes later in the store is like what came before."""
 
+from collections.abc import Sequence
+
 import altair as alt
 
 from engine.report.answers import MOST_ROWS, Answers, Row
 from engine.report.figures import charts
-from engine.report.figures.figure import Figure, percent
+from engine.report.figures.figure import Figure, Form, percent
 
 _MOST_LINES = 6
 
@@ -54,6 +56,16 @@ def drift(answers: Answers) -> Figure | None:
     )
 
 
+_CLASS_DRIFT_COLUMNS: dict[str, tuple[str, Form]] = {
+    "shard": ("shard", "whole"),
+    "name": ("class", "text"),
+    "rows": ("rows", "whole"),
+    "share": ("share", "share"),
+    "whole": ("whole", "share"),
+    "standardised": ("standard deviations", "number"),
+}
+
+
 def class_drift(answers: Answers) -> Figure | None:
     """Shares of predictions in every shard, a line a class."""
     cells = answers["class-drift"]
@@ -65,16 +77,11 @@ def class_drift(answers: Answers) -> Figure | None:
         {**row, "of": row["prediction"], "name": names[row["prediction"]], "rank": rank[row["prediction"]]}
         for row in sorted(cells, key=lambda row: (row["shard"], row["prediction"]))
     ]
-    far = cells[0]
-    says = (
-        f"“{names[far['prediction']]}” differs most: {percent(far['share'])} of shard {far['shard']}, "
-        f"{percent(far['whole'])} of the whole."
-    )
     few = f" The {_MOST_LINES} classes that differ most; choose another one above." if len(rank) > _MOST_LINES else ""
     return Figure(
         name="class-drift",
         title="Do the classes drift from shard to shard?",
-        says=says,
+        says=_farthest(cells[0], names),
         how=f"Share of each class in each shard. Level lines mean that shards are alike.{few}"
         + _cut(rows, "pairs of class and shard", MOST_ROWS["class-drift"]),
         spec=charts.curves(
@@ -98,14 +105,7 @@ def class_drift(answers: Answers) -> Figure | None:
             ),
         ),
         rows=rows,
-        columns={
-            "shard": ("shard", "whole"),
-            "name": ("class", "text"),
-            "rows": ("rows", "whole"),
-            "share": ("share", "share"),
-            "whole": ("whole", "share"),
-            "standardised": ("standard deviations", "number"),
-        },
+        columns=_CLASS_DRIFT_COLUMNS,
         chosen_by="member",
         zoom={"x": "shard", "y": "share"},
     )
@@ -114,3 +114,11 @@ def class_drift(answers: Answers) -> Figure | None:
 def _cut(rows: list[Row], what: str, most: int) -> str:
     """What is said where the answer was cut."""
     return f" Only the {most:,} {what} that differ most are shown." if len(rows) >= most else ""
+
+
+def _farthest(cell: Row, names: Sequence[str]) -> str:
+    """Of the pairs of class and shard the one that differs most from the whole, in words."""
+    return (
+        f"“{names[cell['prediction']]}” differs most: {percent(cell['share'])} of shard {cell['shard']}, "
+        f"{percent(cell['whole'])} of the whole."
+    )
