@@ -55,7 +55,7 @@ class Budget(click.ParamType[int | None]):
 
 @click.command("label")
 @click.argument("inputs", metavar="[INPUT]...", nargs=-1)
-@click.option("--store", metavar="STORE", required=True, help="Folder of the store; made where there is none.")
+@click.option("--store", metavar="STORE", required=True, help="Folder of the store; made if it does not exist.")
 @click.option("--teacher", metavar="MODEL", required=True, help="Fine-tuned classifier: a hub id or a path.")
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
 @click.option("--shards", type=click.IntRange(min=1), help="Files to cut the rows into. [default: one for 32,768 rows]")
@@ -87,7 +87,7 @@ class Budget(click.ParamType[int | None]):
     type=Budget(),
     default="auto",
     show_default=True,
-    help="Tokens a batch; auto measures which is fastest, where there is so much text that this is worth it.",
+    help="Tokens a batch; auto measures which is fastest, if there is enough text for that to pay.",
 )
 @click.option(
     "--check-rows",

@@ -143,7 +143,7 @@ def _say_stopped(number: signal.Signals) -> int:
 
 
 def no_space(error: OSError) -> str | None:
-    """What to do where the disk is full; None where something else is wrong."""
+    """What to do where the disk is full; None if something else is wrong."""
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return None
     disk = f"the disk of {error.filename}" if error.filename else "a disk"
@@ -158,7 +158,7 @@ def _stop(number: int, _frame: Any) -> NoReturn:
 
 
 def main() -> NoReturn:
-    """What the console script calls."""
+    """The entry point of the console script."""
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, _stop)
     sys.exit(run())

@@ -18,7 +18,7 @@ from cli.output import print_summary, progress, shows_tables
     show_default=True,
     help="The page; an earlier one is replaced, when the new one is complete.",
 )
-@click.option("--labels", metavar="NAME", help="The label set that is shown, where there are several.")
+@click.option("--labels", metavar="NAME", help="The label set that is shown, if there are several.")
 @rounds_option
 @click.option(
     "--run",

@@ -21,7 +21,7 @@ _LISTED = ["name", "selected", "of", "sql", "sources_ok"]
 @click.argument("store", metavar="STORE")
 @click.argument("name", metavar="[NAME]", required=False)
 @click.option("--where", metavar="SQL", help="Condition on the columns of the view reviews. [default: all rows]")
-@click.option("--labels", metavar="NAME", help="Label set of the view reviews, where there are several.")
+@click.option("--labels", metavar="NAME", help="Label set of the view reviews, if there are several.")
 @click.option("--order-by", metavar="SQL", help="Which rows come first; equal ones by row number.")
 @click.option("--limit", type=click.IntRange(min=1), help="Keep so many of the first rows, of the final result.")
 @click.option("--and", "and_", metavar="NAME", multiple=True, help="Only rows that are in this selection too.")

@@ -32,12 +32,12 @@ SHARDS = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What one trial came to.
+    """The outcome of one trial.
 
     Attributes:
         workers: processes that labelled.
         killed_in: what each kill interrupted: ``inputs``, ``corpus``, ``labels``, or ``nothing`` where all was done.
-        again: shards that were begun more than once over all runs; None where the teacher does not say.
+        again: shards that were begun more than once over all runs; None if the teacher does not say.
         different: names of files that differ from those of an undisturbed run.
     """
 
@@ -103,7 +103,7 @@ def _try(
 
 
 def _killed_run(command: list[str], seconds: float, chance: random.Random) -> bool:
-    """Start a run and kill it at a random moment: it alone, or with all of its workers. False where it was done."""
+    """Start a run and kill it at a random moment: it alone, or with all of its workers. False if it was done."""
     moment, group = chance.uniform(0, seconds), chance.random() < 0.5
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
@@ -114,7 +114,7 @@ def _killed_run(command: list[str], seconds: float, chance: random.Random) -> bo
 
 
 def _phase(place: Path) -> str:
-    """What a run was at when it was killed."""
+    """The stage of a run when it was killed."""
     if not (place / "store.json").exists():
         return "inputs"
     return "labels" if (place / "corpus" / "manifest.json").exists() else "corpus"

@@ -38,7 +38,7 @@ _LOST_AFTER = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What one trial came to.
+    """The outcome of one trial.
 
     Attributes:
         killed_in: what each kill interrupted: ``start``, ``step``, ``checkpoint``, or ``nothing`` where all was done.

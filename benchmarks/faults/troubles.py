@@ -1,4 +1,4 @@
-"""What becomes of a run whose worker is killed, falls silent or meets a CUDA error that sticks?
+"""How does a run end whose worker is killed, falls silent or meets a CUDA error that sticks?
 
     python -m benchmarks.faults.troubles --trials 50
 

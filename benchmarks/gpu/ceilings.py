@@ -1,4 +1,4 @@
-"""What a device can do at most: matrix products of the shapes that a model uses, and copies. Measured, not read."""
+"""The ceilings of a device: matrix products of the shapes that a model uses, and copies. Measured, not read."""
 
 import statistics
 import time

@@ -28,7 +28,7 @@ _SORTED_SIZES = (64, 128, 256)
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What is measured, and where.
+    """The setup of a measurement.
 
     Attributes:
         work: a folder; what is there already is used again.
@@ -118,7 +118,7 @@ def _differences(logits: npt.NDArray[np.float32], truth: npt.NDArray[np.float32]
 
 
 def ceilings(setup: Setup, _done: dict[str, Any]) -> dict[str, Any]:
-    """What the device can do at most."""
+    """The ceilings of the device."""
     tokens, square, megabytes = (65_536, 8192, 1000) if setup.on_gpu else (256, 256, 10)
     return measure_ceilings(setup.sizes, torch.device(setup.device), tokens=tokens, square=square, megabytes=megabytes)
 
@@ -154,7 +154,7 @@ def label(setup: Setup, done: dict[str, Any], *, workers: int = 1) -> dict[str, 
 
 
 def _utilisation(tflops: float, ceiling: dict[str, float] | None) -> dict[str, float]:
-    """Model FLOP/s against the measured products of the same type, where there are some."""
+    """Model FLOP/s against the measured products of the same type, if measured."""
     if ceiling is None:
         return {}
     names = {"mfu": "square", "mfu_of_its_shapes": "the model's together"}

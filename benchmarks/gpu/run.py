@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=8192, help="rows for the peers; --rows if that is less")
     parser.add_argument("--exact", type=int, default=512, help="rows that are compared one at a time; likewise")
     parser.add_argument("--rounds", type=int, default=3, help="of the peers")
-    parser.add_argument("--commit", help="that is measured, where there is no git")
+    parser.add_argument("--commit", help="that is measured, if there is no git")
     arguments = parser.parse_args()
     quiet_transformers()
     let_workers_import()

@@ -1,1 +1,1 @@
-"""What every benchmark shares: conditions, rounds, measured processes, made-up models, texts and stores."""
+"""Shared by all benchmarks: conditions, rounds, measured processes, made-up models, texts and stores."""

@@ -35,7 +35,7 @@ class Unsynced(LocalStorage):
 
 
 def gold_of(first: int, stop: int) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.bool_]]:
-    """Gold labels of rows, and where there are any."""
+    """Gold labels of rows, and which rows have any."""
     rows = np.arange(first, stop)
     return ((rows * 7919 >> 3) % len(CLASSES)).astype(np.int16), rows % GOLD_EVERY == 0
 

@@ -19,7 +19,7 @@ _PAUSE = 0.01
 
 @dataclass(kw_only=True)
 class Measured:
-    """What one process used.
+    """Resources that one process used.
 
     Attributes:
         answer: what it printed, as JSON.

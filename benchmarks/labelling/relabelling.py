@@ -28,7 +28,7 @@ def forget(place: Path) -> None:
 def label_again(
     place: Path, teacher: Path, *, inputs: Path, devices: tuple[str, ...], shards: int | None, dtype: str | None = None
 ) -> "engine.LabelSummary":
-    """Label every text of the store at ``place``, which is made from ``inputs`` where there is none.
+    """Label every text of the store at ``place``, which is made from ``inputs`` if it does not exist.
 
     Labels and token ids of an earlier run are deleted first. ``seconds`` of the summary is from the first text that is
     read to the last shard that is committed.

@@ -21,7 +21,7 @@ _LOG_MEDIAN, _SIGMA, _SHORTEST, _LONGEST = 4.8, 0.8, 8, 512
 
 
 class Batch(NamedTuple):
-    """What a contender gives for some rows, all of it numpy.
+    """A batch as a contender gives it, all of it numpy.
 
     Attributes:
         rows: (n,) their numbers.
@@ -45,7 +45,7 @@ def in_one(batch: Batch) -> Batch:
 
 
 def collating(to_batch: Callable[[Any], Batch], workers: int) -> Callable[[Any], Batch]:
-    """What a loader collates rows with: ``to_batch``, whose batches are joined where workers pass them on."""
+    """The collate function of a loader: ``to_batch``, whose batches are joined if workers pass them on."""
     return partial(_joined, to_batch) if workers else to_batch
 
 

@@ -53,7 +53,7 @@ def _loader(rows: Any, how: str, workers: int) -> Any:
 
 
 def of_table(table: pa.Table) -> Batch:
-    """An Arrow table → a batch. Copies nothing where the table has one chunk."""
+    """An Arrow table → a batch. Copies nothing if the table has one chunk."""
     ids, logits = (table.column(name).combine_chunks() for name in ("input_ids", "logits"))
     offsets = ids.offsets.to_numpy()
     return Batch(

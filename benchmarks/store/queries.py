@@ -23,7 +23,7 @@ ROWS_A_SHARD = 100_000
 
 
 def time_questions(work: Path, *, rows: int, names: list[str]) -> dict[str, Any]:
-    """What each question took over ``rows`` rows, without its answer."""
+    """Time and memory of each question over ``rows`` rows, without its answer."""
     place = work / f"{rows}.store"
     made = build_store(place, rows=rows, shards=-(-rows // ROWS_A_SHARD))
     add_calibration(made, _calibration(made))

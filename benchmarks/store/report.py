@@ -56,7 +56,7 @@ def time_report(place: Path, labels: str) -> dict[str, Any]:
 
 
 def measure_reports(work: Path, *, rows: int) -> dict[str, Any]:
-    """What each of the reports took, and their medians."""
+    """Time and memory of each report, and their medians."""
     place = work.absolute() / "many.store"
     builder = multiprocessing.get_context("spawn").Process(target=build, args=(place, rows))
     builder.start()

@@ -64,7 +64,7 @@ PEERS = {
 
 
 def ask(place: Path, sql: str, *, what: str = "ask") -> dict[str, Any]:
-    """What a query took, in a process of its own."""
+    """Time and memory of a query, in a process of its own."""
     return asdict(measure(CHILD, {"what": what, "store": str(place), "sql": sql}))
 
 

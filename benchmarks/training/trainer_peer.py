@@ -35,7 +35,7 @@ def train_with_trainer(
     sampling: str,
     steps: int | None = None,
 ) -> float:
-    """Train ``model``, on a GPU where there is one, in bfloat16 then; the seconds of all steps.
+    """Train ``model``, on a GPU if there is one, then in bfloat16; the seconds of all steps.
 
     Args:
         model: what is trained.

@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--store", required=True, type=Path)
     parser.add_argument("--gold", required=True, type=Path)
     parser.add_argument("--work", required=True, type=Path, help="an empty folder")
-    parser.add_argument("--labels", help="the label set, where there are several")
+    parser.add_argument("--labels", help="the label set, if there are several")
     arguments = parser.parse_args()
     audits = Audits(arguments.store, arguments.gold, arguments.work, labels=arguments.labels)
     result = {

@@ -121,7 +121,7 @@ class Backend(ABC):
         """
 
     def card_fields(self) -> dict[str, Any]:
-        """What the card of a label set says of it. All of it must be the same when the label set is continued."""
+        """Its fields in a label card. All of them must be the same when the label set is continued."""
         return {"path": self.name}
 
     def in_effect(self) -> "Backend":

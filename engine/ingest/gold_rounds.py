@@ -51,12 +51,12 @@ class GoldRoundConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class GoldRound:
-    """What was added.
+    """The round that was added.
 
     Attributes:
         store: its location.
         round: the number of the round.
-        added: its rows; 0 where the same labels were that round already.
+        added: its rows; 0 if the same labels were that round already.
         agreeing: rows of the round whose gold label was the same before.
         contradicting: those whose gold label was another one; the new one holds.
         first: those that had none.

@@ -44,7 +44,7 @@ class Source:
 
 @dataclass(kw_only=True)
 class Survey:
-    """What the first pass finds.
+    """The result of the first pass.
 
     Attributes:
         files: as they were when they were read.

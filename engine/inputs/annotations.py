@@ -25,13 +25,13 @@ _NO_TASK = "it is no task: it lacks data or annotations"
 
 @dataclass(frozen=True, kw_only=True)
 class Annotation:
-    """What one row of a file says.
+    """One row of a file of labels.
 
     Attributes:
         file: path as the user gave it.
         row: its number in the file, from 1; of Label Studio's export, that of the task.
-        id: of the text; None where it cannot be used.
-        label: as written; None where there is none.
+        id: of the text; None if it cannot be used.
+        label: as written; None if there is none.
         problem: why it cannot be used, or None.
     """
 
@@ -102,7 +102,7 @@ def _read_array(file: str, wanted: LabelColumns) -> Iterator[Annotation]:
 
 
 def _read_tasks(tasks: list[dict[str, Any]], file: str, wanted: LabelColumns) -> Iterator[Annotation]:
-    """What each task says. One without a key of ids has a problem.
+    """The annotations of each task. A task without a key of ids has a problem.
 
     Raises:
         InputError: no task has such a key.
@@ -129,7 +129,7 @@ def _id_key(task: dict[str, Any], wanted: LabelColumns) -> tuple[str | None, str
 
 
 def _of_task(task: dict[str, Any], key: str, row: int, file: str, wanted: LabelColumns) -> Iterator[Annotation]:
-    """One annotation for each that was not skipped; one with a problem where there is none."""
+    """An annotation for each one that was not skipped; if there is none, one with a problem."""
     id_, given = _text(task["data"][key]), task["annotations"]
     done = [one for one in given if isinstance(one, dict) and not one.get("was_cancelled")]
     if id_ is None:
@@ -143,7 +143,7 @@ def _of_task(task: dict[str, Any], key: str, row: int, file: str, wanted: LabelC
 
 
 def _text(value: Any) -> str | None:
-    """An id as written; None where it is none."""
+    """An id as written; None if it is none."""
     if value is None or isinstance(value, dict | list) or value == "":
         return None
     return value if isinstance(value, str) else json.dumps(value)

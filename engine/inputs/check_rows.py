@@ -27,9 +27,9 @@ class Block:
         first_row: number of the first row in its file, from 1.
         id: string array; ``file:row`` where the file has no id column.
         text: string array.
-        label: string array of class names or indices as written; null where there is no gold.
+        label: string array of class names or indices as written; null for rows without gold.
         extras: kept columns: string, bool, int64 or double arrays.
-        problems: a reason a row, or None where it is fit. Its id may be null, its text is not to be used.
+        problems: a reason a row, or None if it is fit. Its id may be null, its text is not to be used.
         columns: names of the columns that the text, the id and the label came from.
     """
 
@@ -85,7 +85,7 @@ def _texts(raw: RawBlock, file: str, problems: Problems) -> pa.Array:
 
 
 def ids(raw: RawBlock, file: str, problems: Problems) -> pa.Array:
-    """Ids as strings, ``file:row`` where there is no column of them; adds to ``problems`` what is wrong with them."""
+    """Ids as strings, ``file:row`` if no column has them; adds their faults to ``problems``."""
     name = raw.columns.id
     if name is None:
         return pa.array([f"{file}:{row}" for row in range(raw.first_row, raw.first_row + raw.rows)], pa.string())

@@ -24,7 +24,7 @@ def _is_integer(label: str) -> bool:
 
 
 def classes_of(labels: Collection[str], known: Sequence[str] | None) -> list[str]:
-    """Class names, from the distinct gold labels and, where there is one, a model that knows names.
+    """Class names, from the distinct gold labels and, if given, a model that knows names.
 
     Args:
         labels: distinct labels as written.

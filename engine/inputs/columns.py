@@ -16,7 +16,7 @@ _PLAIN = {
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnNames:
-    """Names that the user gave; None where the engine is to find the column by itself."""
+    """Names that the user gave; None if the engine is to find the column by itself."""
 
     text: str | None = None
     id: str | None = None
@@ -32,9 +32,9 @@ class Columns:
     """Which column of one file is what.
 
     Attributes:
-        text: empty where none is read, as of `LabelColumns`.
-        id: None where rows have no id: ``file:row`` is it then.
-        label: None where the file has no gold.
+        text: empty if none is read, as of `LabelColumns`.
+        id: None if rows have no id: ``file:row`` is it then.
+        label: None if the file has no gold.
         extras: all others, in the file's order, but for those whose name a store cannot hold.
     """
 

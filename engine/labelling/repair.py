@@ -34,7 +34,7 @@ OpenLabeller = Callable[[Store, str], Labeller]
 
 @dataclass(frozen=True, kw_only=True)
 class Repair:
-    """What a repair did.
+    """The outcome of a repair.
 
     Attributes:
         restored: names of small files that came back from others.

@@ -43,7 +43,7 @@ class ShardReport:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelSummary:
-    """What a label run did, and how fast.
+    """The outcome of a label run, and its speed.
 
     Attributes:
         store: its location.

@@ -29,7 +29,7 @@ def short(name: str) -> str:
 
 
 def different(names: list[str]) -> list[str]:
-    """What is shown of each name; a number stands behind those that would look the same."""
+    """Each name as it is shown; a number stands behind those that would look the same."""
     shown = [short(name) for name in names]
     times = Counter(shown)
     return [name if times[name] == 1 else f"{name} #{number}" for number, name in enumerate(shown, start=1)]

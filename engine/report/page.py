@@ -30,7 +30,7 @@ _RUN_COLUMNS = ("run", "model", "procedure", "sample size", "training seconds", 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """What is on it.
+    """The contents of the page.
 
     Attributes:
         title: over all.

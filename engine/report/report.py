@@ -34,7 +34,7 @@ class ReportConfig:
     Attributes:
         store: its path.
         out: the file; an earlier one is replaced.
-        labels: the label set, where there are several.
+        labels: the label set, if there are several.
         rounds: of gold that count, 0 being the corpus's own; all where None.
         runs: folders of trainings.
         limits: what the questions may use.
@@ -50,12 +50,12 @@ class ReportConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What was written.
+    """The page that was written.
 
     Attributes:
         out: the file.
         bytes: of it.
-        labels: the label set; None where there is none yet.
+        labels: the label set; None if the store has none yet.
         figures: names of the questions that have a plot.
         tables: names of those that have a table of rows.
         runs: trainings that are compared.

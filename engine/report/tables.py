@@ -129,7 +129,7 @@ def _table(answers: Answers, name: str, title: str, says: str, columns: dict[str
 
 
 def _row(answers: Answers, row: Row, fields: list[str]) -> Row:
-    """What is shown of ``row``: ``fields`` that it has, its text, and the classes that it has to do with."""
+    """``row`` as it is shown: ``fields`` that it has, its text, and the classes that it has to do with."""
     names = dict(zip(answers.classes, answers.names, strict=True))
     members = [row[field] for field in _CLASS_FIELDS if row.get(field) is not None] + row.get("classes", [])
     renamed = {**row, "copies": row.get("rows"), "classes": ", ".join(names[one] for one in row.get("classes", []))}

@@ -89,7 +89,7 @@ def _raise_cuda_error(_: int) -> NoReturn:
 
 
 def _raise(shard: int) -> NoReturn:
-    raise RuntimeError(f"shard {shard} is poison")
+    raise RuntimeError(f"shard {shard} fails every time")
 
 
 def _refuse(shard: int) -> NoReturn:

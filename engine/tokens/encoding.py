@@ -103,7 +103,7 @@ def _ranges(first: npt.NDArray[np.int64], count: npt.NDArray[np.int64]) -> npt.N
 
 
 def _prefix(text: str, characters: int) -> str:
-    """At least ``characters`` of ``text``, up to white space; all of it where there is none."""
+    """At least ``characters`` of ``text``, up to white space; all of it if it has none."""
     if len(text) <= characters:
         return text
     space = _WHITE_SPACE.search(text, characters)

@@ -1,4 +1,4 @@
-"""What is wrong in a store, one record each: made by `store.verify`, printed by ``engine verify``, read by repair."""
+"""Findings: everything wrong in a store, made by `store.verify`, printed by ``engine verify``, read by repair."""
 
 import enum
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ class Kind(enum.StrEnum):
     MISMATCH = "mismatch"
     """Two files are each whole and contradict each other."""
     UNFINISHED = "unfinished"
-    """Not there yet: a run was stopped, or is at work."""
+    """Incomplete: a run was interrupted or is still running."""
     LITTER = "litter"
     """A file that nothing needs: a writer was killed before its commit, or a repair took its place."""
 
 
 class Problem(NamedTuple):
-    """What is wrong with one file.
+    """The problem of one file.
 
     Attributes:
         kind: see `Kind`.
@@ -44,7 +44,7 @@ class Finding:
     Attributes:
         kind: see `Kind`.
         family: path of the family, such as ``labels/bert``; empty for the header.
-        shard: its number; None where the finding is of no one shard.
+        shard: its number; None if the finding is of no one shard.
         file: name of the file, from the store's root.
         problem: what is wrong, in words.
     """

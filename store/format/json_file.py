@@ -92,7 +92,7 @@ def frozen(storage: Storage, name: str) -> dict[str, Any] | None:
 
 
 def create(storage: Storage, name: str, data: bytes) -> bool:
-    """Create a small file, once; False where it is there already.
+    """Create a small file, once; False if it is there already.
 
     What is torn after `Storage.put_if_absent` has waited for its writer was never there: its writer is dead.
     """

@@ -21,7 +21,7 @@ class Record:
         sha256: of the data file, hexadecimal.
         statistics: a summary of the rows; a pure function of them.
         computed: of a label shard, how it came about, which its rows do not tell: ``check`` (rows that were computed
-            again in fp32, their largest difference and flips), ``splits`` (of batches, where memory did not suffice)
+            again in fp32, their largest difference and flips), ``splits`` (of batches, after running out of memory)
             and ``path`` (how it was computed, where that is not as the card says).
     """
 
@@ -48,7 +48,7 @@ def record_name(shard: int, generation: int = 0) -> str:
 
 
 def record_of(name: str) -> tuple[int, int] | None:
-    """Shard and generation of the record called ``name``; None where it is no record. Inverse of `record_name`."""
+    """Shard and generation of the record called ``name``; None if it is no record. Inverse of `record_name`."""
     match = _RECORD.fullmatch(name)
     if match is None:
         return None
@@ -62,6 +62,6 @@ def data_name(shard: int, sha256: str) -> str:
 
 
 def shard_of_data(name: str) -> int | None:
-    """Shard of the data file called ``name``; None where it is no data file. Inverse of `data_name`."""
+    """Shard of the data file called ``name``; None if it is no data file. Inverse of `data_name`."""
     match = _DATA.fullmatch(name)
     return int(match[1]) if match is not None and name == data_name(int(match[1]), match[2]) else None

@@ -1,4 +1,4 @@
-"""What each run measured: seconds a shard, rows a second. Kept beside the families, which stay the same bytes.
+"""Measurements of each run: seconds a shard, rows a second. Kept beside the families, which stay the same bytes.
 
 A run writes one file, ``runs/<when>-<random>.json``, again and again while it works; a kill loses its last seconds
 of notes and nothing else.

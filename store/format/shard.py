@@ -94,7 +94,7 @@ def write_shard(
     statistics: dict[str, Any],
     computed: dict[str, Any] | None = None,
 ) -> bool:
-    """Write and commit one shard; False where another writer had committed equal bytes.
+    """Write and commit one shard; False if another writer had committed equal bytes.
 
     Args:
         family: where it goes.
@@ -192,7 +192,7 @@ def damage_named(family: Family, record: Record) -> Iterator[None]:
 
 
 def check_bytes(storage: Storage, name: str, *, size: int, sha256: str) -> Problem | None:
-    """What is wrong with the bytes of a data file."""
+    """The problem of a data file's bytes; None if they are those of its record."""
     try:
         buffer = storage.read(name)
         found = hashlib.sha256(buffer).hexdigest()

@@ -23,14 +23,14 @@ _COPY = ".copy"
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """What a selection is called and how it came about.
+    """Name and origin of a selection.
 
     Attributes:
         name: of the selection.
-        sql: what stood behind WHERE; None where there was none.
+        sql: the condition; None if there was none.
         order_by: what stood behind ORDER BY; equal rows came in the order of their numbers.
         limit: how many of the first rows were kept; None for all.
-        labels: the label set that the SQL saw; None where it saw none.
+        labels: the label set that the SQL saw; None if it saw none.
         algebra: names of other selections: ``and`` those that it lies inside of, ``or`` those that were added and
             ``not`` those that were taken out.
         sources: the fingerprint of each family that it was made from, by path.
@@ -90,7 +90,7 @@ def bits_name(name: str, sha256: str) -> str:
 
 
 def selection_of_bits(file: str) -> str | None:
-    """Name of the selection whose bits ``file`` holds; None where it is no such file. Inverse of `bits_name`."""
+    """Name of the selection whose bits ``file`` holds; None if it is no such file. Inverse of `bits_name`."""
     match = _BITS.fullmatch(file)
     return match[1] if match is not None and is_name(match[1]) else None
 
@@ -114,7 +114,7 @@ def begun_selections(storage: Storage) -> list[str]:
 
 
 def card_there(snapshot: Snapshot, name: str) -> Card | None:
-    """The card of the selection ``name``, or its copy where that is lost; None where there is neither.
+    """The card of the selection ``name``, or its copy if that is lost; None if neither exists.
 
     Raises:
         DamageError: it is damaged, or that of another selection or store.

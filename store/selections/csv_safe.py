@@ -18,5 +18,5 @@ def neutral_cell(text: str) -> str:
 
 
 def plain_cell(cell: str) -> str | None:
-    """The text of which `neutral_cell` made ``cell``; None where it made ``cell`` of none."""
+    """The text of which `neutral_cell` made ``cell``; None if it made ``cell`` of none."""
     return cell[1:] if cell.startswith("'") and neutral_cell(cell[1:]) == cell else None

@@ -26,9 +26,9 @@ class SelectedRows:
         labels: the label set whose predictions come; where None, that which the condition saw, or the only one.
 
     Attributes:
-        labels: that label set; None where the store has none.
-        schema: ``row``, ``id``, ``text``, the kept columns and, where there is a label set, ``label_set``, ``class``,
-            ``confidence`` and ``margin``, of which the last three are null where labelling failed.
+        labels: that label set; None if the store has none.
+        schema: ``row``, ``id``, ``text``, the kept columns and, with a label set, ``label_set``, ``class``,
+            ``confidence`` and ``margin``, of which the last three are null if labelling failed.
 
     Raises:
         StoreMissingError: there is no such label set, or a choice is needed.

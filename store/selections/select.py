@@ -24,7 +24,7 @@ class SelectionRequest:
 
     Attributes:
         where: an SQL condition. Without one it is all rows, or none where only ``or_`` says with which to begin.
-        labels: the label set whose columns it may use, where there are several.
+        labels: the label set whose columns it may use, if there are several.
         order_by: SQL: which of those rows come first; equal ones by row number.
         limit: how many of the first to keep; all where None.
         and_, or_, not_: names of other selections.
@@ -100,7 +100,7 @@ class _Selecting:
     """One selection in the making.
 
     Attributes:
-        labels: the label set that is joined; None where none is.
+        labels: the label set that is joined; None if none is.
         others: the selections that are named.
     """
 

@@ -131,7 +131,7 @@ def read_card(snapshot: Snapshot, name: str) -> Card:
 
 
 def check_bits(snapshot: Snapshot, card: Card) -> Problem | None:
-    """What is wrong with a selection's file of bits: its size and hash, and what it holds."""
+    """The problem of a selection's file of bits, in its size, hash or contents; None if there is none."""
     problem = check_bytes(snapshot.storage, f"{SELECTIONS}/{card.file}", size=card.bytes, sha256=card.sha256)
     if problem is not None:
         return problem
@@ -147,7 +147,7 @@ def _rows(snapshot: Snapshot, card: Card) -> RowSet:
 
 
 def changed_source(snapshot: Snapshot, sources: dict[str, str]) -> str | None:
-    """Which family is not as it was when ``sources`` were taken, in words; None where all are."""
+    """Which family is not as it was when ``sources`` were taken, in words; None if all are."""
     for path, then in sources.items():
         try:
             now = fingerprint(snapshot, path)
@@ -162,7 +162,7 @@ def class_counts(snapshot: Snapshot, selection: Selection) -> list[dict[str, Any
     """How many of the selected rows its label set gives to each class, and to none, where labelling failed.
 
     Returns:
-        A dict of ``class`` and ``selected`` a class, in the store's order; empty where it has no label set.
+        A dict of ``class`` and ``selected`` a class, in the store's order; empty if it has no label set.
     """
     if selection.labels is None:
         return []

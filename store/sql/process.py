@@ -34,7 +34,7 @@ _RESERVED_A_CORE = 32 << 20  # stacks and arenas of threads
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a query may use.
+    """Limits of the queries.
 
     Attributes:
         timeout: seconds.

@@ -99,7 +99,7 @@ class Storage(ABC):
 
     @abstractmethod
     def list(self, folder: str) -> list[str]:
-        """Names (not paths) of what lies directly in ``folder``, sorted; empty where there is no such folder."""
+        """Names (not paths) of what lies directly in ``folder``, sorted; empty if there is no such folder."""
 
     @abstractmethod
     def stage(self) -> Staged:
@@ -115,7 +115,7 @@ class Storage(ABC):
 
     @abstractmethod
     def remove_dead(self, name: str, *, unless: Callable[[], bool] = lambda: False) -> bool:
-        """Remove ``name`` if its writer is provably dead; False where it may live, or there is no such file.
+        """Remove ``name`` if its writer is provably dead; False if it may live, or there is no such file.
 
         Args:
             name: the file.

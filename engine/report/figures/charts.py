@@ -40,7 +40,7 @@ def unchecked() -> Iterator[None]:
 
 
 def tips(**fields: str) -> list[alt.Tooltip]:
-    """What is shown where the pointer is: field → heading, with a format behind ``|``."""
+    """The tooltip at the pointer: field → heading, with a format behind ``|``."""
     split = {field: heading.partition("|") for field, heading in fields.items()}
     return [
         alt.Tooltip(f"{field}:Q", title=title, format=form) if form else alt.Tooltip(f"{field}:N", title=title)

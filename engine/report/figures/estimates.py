@@ -1,4 +1,4 @@
-"""What is estimated for all rows from some gold → a figure."""
+"""Estimates for all rows from some gold → a figure."""
 
 from engine.report.answers import Answers, Row
 from engine.report.figures import charts

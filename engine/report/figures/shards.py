@@ -112,7 +112,7 @@ def class_drift(answers: Answers) -> Figure | None:
 
 
 def _cut(rows: list[Row], what: str, most: int) -> str:
-    """What is said where the answer was cut."""
+    """A note that the answer was cut; empty if it was not."""
     return f" Only the {most:,} {what} that differ most are shown." if len(rows) >= most else ""
 
 

@@ -136,7 +136,7 @@ def test_a_shard_that_another_run_has_committed_is_skipped(make_job, whole):
         (WorkerFault(kind="kill", shard=LOADING, times=2), "loading the model on fake:"),
         (WorkerFault(kind="hang", shard=1, times=1), "it said nothing for 1 s"),
         (WorkerFault(kind="sticky", shard=1, times=1), "CUDA error: device-side assert triggered"),
-        (WorkerFault(kind="raise", shard=4, times=1), "shard 4 is poison, in batch"),
+        (WorkerFault(kind="raise", shard=4, times=1), "shard 4 fails every time, in batch"),
     ],
     ids=lambda value: value.kind if isinstance(value, WorkerFault) else "",
 )
@@ -234,7 +234,7 @@ def test_a_shard_that_fails_twice_is_skipped_and_told_with_both_errors(make_job,
     assert committed(job) == [0, 1, 2, 4]
     head, third, fifth = str(caught.value).splitlines()
     assert head.startswith("2 shards failed twice; the others are committed")
-    assert third.count("RuntimeError: shard 3 is poison, in batch") == 2
+    assert third.count("RuntimeError: shard 3 fails every time, in batch") == 2
     assert all(f"on {device}: " in third for device in DEVICES)
     assert fifth.count("its process was killed by SIGKILL") == 2
     run(make_job(), shards=[3, 5])
