@@ -66,7 +66,6 @@ def test_two_ranks_train_as_one_does(demo, student, tmp_path):
     assert json.loads((two / "training.json").read_text())["ranks"] == 2
 
 
-@pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_ranks(demo, student, tmp_path):
     whole, chained = tmp_path / "whole", tmp_path / "chained"
     run(demo, student, whole, "--epochs", "2")
@@ -117,7 +116,6 @@ def test_torchrun_ends_the_others_when_a_rank_is_killed(demo, student, tmp_path)
     assert "SIGKILL" in said
 
 
-@pytest.mark.slow
 def test_a_rank_that_falls_silent_is_lost_after_a_while(demo, student, tmp_path):
     line = command(demo, student, tmp_path / "out", "--epochs", "500", "--lost-after", "4")
     ranks: list[Forked] = start_ranks(line, 2)
