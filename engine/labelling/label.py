@@ -129,7 +129,7 @@ def plan_run(config: LabelConfig, storage: Storage, runner: Runner, *, tick: Tic
     )
     card = _resolve_card(labels, probe, model, runner)
     job = LabelJob(
-        store=config.store,
+        store=storage.address or storage,
         label_set=name,
         teacher=config.teacher,
         revision=teacher.revision,

@@ -38,11 +38,12 @@ class Progress:
         self._rows = 0
         self._total: int | None = None
         self._started: float | None = None
-        self._ended = 0.0
+        self._begun = self._ended = 0.0
 
     def begin(self, shards: Sequence[int]) -> None:
         """Set the total: the run is to label ``shards``."""
         self._total = sum(map(self._store.layout.rows_of, shards))
+        self._begun = time.perf_counter()
 
     def tick(self, _what: str, rows: int, _total: int | None) -> None:
         """``rows`` rows of the shards being labelled are done. The first call starts the clock."""
@@ -54,6 +55,8 @@ class Progress:
         """``shard`` is committed; without a report if another run committed it."""
         self._rows += self._store.layout.rows_of(shard)
         self._ended = time.perf_counter()
+        if self._started is None:  # a runner need not tick
+            self._started = self._begun
         if report is None:
             return
         self.reports.append(report)

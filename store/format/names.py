@@ -1,7 +1,4 @@
-"""The columns of each family, as Arrow schemas, and the rule that cuts rows into shards.
-
-This module knows names and types. It reads and writes nothing.
-"""
+"""Names that the format fixes: families, reserved columns, and how a user may name things."""
 
 import re
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from store.errors import StoreMissingError
+from store.format.record import Record
 from store.format.shard import BATCH_ROWS, damage_named, open_shard, read_shard
 from store.rows.list_bytes import as_bytes
 from store.rows.row_set import RowNumbers
@@ -67,7 +68,7 @@ class FamilyReader:
     def _read_shard(self, shard: int, local: RowNumbers) -> list[ColumnArrays]:
         batches = local // BATCH_ROWS
         edges = [0, *(np.flatnonzero(np.diff(batches)) + 1).tolist(), len(local)]
-        with damage_named(self._family, self._records[shard]):
+        with damage_named(self._family, self._record(shard)):
             pieces: list[ColumnArrays] = []
             for begin, end in pairwise(edges):
                 number = int(batches[begin])
@@ -88,10 +89,13 @@ class FamilyReader:
                 self._batches[shard, number] = columns
         return columns
 
-    def _reader(self, shard: int) -> Any:
+    def _record(self, shard: int) -> Record:
         if shard not in self._records:
             missing = [number for number in range(self._family.shards) if number not in self._records]
             raise StoreMissingError(self._family.lacking(missing))
+        return self._records[shard]
+
+    def _reader(self, shard: int) -> Any:
         with self._lock:
             if shard not in self._open:
                 if len(self._open) >= _OPEN_SHARDS:

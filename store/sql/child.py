@@ -71,7 +71,7 @@ def run(request: dict[str, Any], limits: Limits, queries: Iterable[tuple[str, st
     from store.sql.session import Session
     from store.storage import open_storage
 
-    storage = open_storage(request["location"])
+    storage = open_storage(request["address"])
     snapshot = Snapshot(storage, read_header(storage)).memoised()
     settings = {"memory": limits.memory, "temporary": request["temporary"], "spill": limits.disk}
     with Session(snapshot, labels=request["labels"], rounds=request["rounds"], **settings) as session:

@@ -95,7 +95,7 @@ class Child:
     It starts at once and imports what it needs, while its parent prepares the queries.
 
     Args:
-        location: of the store, on disk.
+        address: how another process opens the store; see `store.storage.base.Storage.address`.
         labels: the label set of the view ``reviews``; needed if there are several.
         rounds: the rounds of gold that are seen; all if None.
         limits: what the queries may use, all of them together.
@@ -103,7 +103,7 @@ class Child:
 
     def __init__(
         self,
-        location: str,
+        address: str,
         *,
         labels: str | None = None,
         rounds: Sequence[int] | None = None,
@@ -114,7 +114,7 @@ class Child:
         command = [sys.executable, "-P", "-m", "store.sql.child"]  # -P: not a store.py in the working directory
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
-        store = {"location": location, "temporary": self._temporary.name, "labels": labels, "rounds": rounds}
+        store = {"address": address, "temporary": self._temporary.name, "labels": labels, "rounds": rounds}
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # it has died already: `run` says of what
             self._process.stdin.write(_line({**store, "limits": asdict(self._limits)}))
@@ -149,7 +149,7 @@ class Child:
 
 
 def run_in_child(
-    location: str,
+    address: str,
     sql: str,
     result: Path,
     *,
@@ -158,11 +158,11 @@ def run_in_child(
     limits: Limits | None = None,
 ) -> None:
     """Run one SELECT in a child process; arguments and errors as in `Query`, `Child` and `Child.run`."""
-    run_all_in_child(location, [Query(sql=sql, result=result)], labels=labels, rounds=rounds, limits=limits)
+    run_all_in_child(address, [Query(sql=sql, result=result)], labels=labels, rounds=rounds, limits=limits)
 
 
 def run_all_in_child(
-    location: str,
+    address: str,
     queries: Sequence[Query],
     *,
     labels: str | None = None,
@@ -170,7 +170,7 @@ def run_all_in_child(
     limits: Limits | None = None,
 ) -> None:
     """Run several SELECTs in one child process; arguments and errors as in `Child` and `Child.run`."""
-    with Child(location, labels=labels, rounds=rounds, limits=limits) as child:
+    with Child(address, labels=labels, rounds=rounds, limits=limits) as child:
         child.run(queries)
 
 
@@ -211,11 +211,11 @@ Ask = Callable[[str, str | None], "pa.Table"]
 """Runs a SELECT; its second argument is the label set of ``reviews``, needed if there are several."""
 
 
-def child_asker(location: str, limits: Limits) -> Ask:
+def child_asker(address: str, limits: Limits) -> Ask:
     """A function that runs each query in a child process of its own.
 
     Args:
-        location: of the store, on disk.
+        address: how another process opens the store; see `store.storage.base.Storage.address`.
         limits: what each query may use.
     """
 
@@ -224,7 +224,7 @@ def child_asker(location: str, limits: Limits) -> Ask:
 
         with tempfile.TemporaryDirectory(prefix="engine-select-") as folder:
             result = Path(folder) / "result.arrows"
-            run_in_child(location, sql, result, labels=labels, limits=limits)
+            run_in_child(address, sql, result, labels=labels, limits=limits)
             with pa.memory_map(str(result)) as source:
                 return pa.ipc.open_stream(source).read_all()
 

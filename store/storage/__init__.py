@@ -1,8 +1,9 @@
 """Where the bytes of a store live: `open_storage` finds the storage; `store.storage.base` says what each one can do."""
 
 import os
+import re
 from collections.abc import Callable
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from store.errors import StoreMissingError
 from store.storage.base import TEMPORARY, Staged, Storage
@@ -12,8 +13,16 @@ from store.storage.memory import MemoryStorage
 __all__ = ["SCHEMES", "TEMPORARY", "LocalStorage", "MemoryStorage", "Staged", "Storage", "open_storage"]
 
 
+_SHORTENED_URL = re.compile(r"[a-z][a-z0-9+.-]+:/(?!/)")
+
+
 def _local(url: str) -> Storage:
-    return LocalStorage(unquote(urlsplit(url).path))
+    path = url.removeprefix("file://").removeprefix("localhost")
+    if not path.startswith("/"):
+        raise StoreMissingError(
+            f"{url}: a file URL names an absolute path of this machine, as file:///data/reviews.store"
+        )
+    return LocalStorage(unquote(path))
 
 
 SCHEMES: dict[str, Callable[[str], Storage]] = {"file": _local}
@@ -24,10 +33,12 @@ def open_storage(place: str | os.PathLike[str] | Storage) -> Storage:
     """The storage at ``place``: a folder's path, a URL of one of `SCHEMES`, or a `Storage` as it is.
 
     Raises:
-        StoreMissingError: ``place`` is a URL of a scheme that is not supported.
+        StoreMissingError: ``place`` is a URL of a scheme that is not supported, or no whole one.
     """
     if isinstance(place, Storage):
         return place
+    if isinstance(place, os.PathLike) and _SHORTENED_URL.match(os.fspath(place)):
+        raise StoreMissingError(f"{place}: pathlib shortens the // of a URL; give the store as a text")
     scheme, separator, _ = str(place).partition("://")
     if not separator:
         return LocalStorage(place)

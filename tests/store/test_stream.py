@@ -756,3 +756,10 @@ def test_gold_is_the_label_of_the_latest_round_and_label_stays_the_corpuss() -> 
                 assert own == (-1 if label is None else label)
                 assert gold == ((row + shift) % 3 if shift is not None and row % 7 == 1 else own)
             assert (batch["gold"].dtype, len(batch["text"])) == (np.int16, len(batch["row"]))
+
+
+def test_a_label_set_that_is_not_finished_is_refused_with_the_remedy() -> None:
+    made = make_store(rows=50, shards=3, labels=())
+    add_labels(made, "bert", shards=[0])
+    with pytest.raises(StoreMissingError, match=r"lacks 2 of 3 shards \(the first is 1\); run its label command again"):
+        list(made.stream(labels="bert"))

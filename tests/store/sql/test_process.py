@@ -242,7 +242,7 @@ def test_a_child_that_is_killed_is_a_query_error_with_the_remedy(
 
 @pytest.mark.parametrize("sql", ENDLESS[:3])
 def test_a_child_whose_parent_is_gone_ends_by_itself(place: Path, tmp_path: Path, sql: str) -> None:
-    request = {"location": str(place), "temporary": "", "labels": None, "rounds": None}
+    request = {"address": str(place), "temporary": "", "labels": None, "rounds": None}
     limits = {"timeout": 1, "memory": "1GB", "disk": 10**9}
     command = [sys.executable, "-P", "-m", "store.sql.child"]
     given = json.dumps({**request, "limits": limits}) + "\n" + json.dumps([(sql, str(tmp_path / "result"))]) + "\n"

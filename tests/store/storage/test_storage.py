@@ -793,3 +793,20 @@ def test_a_file_that_is_replaced_while_it_is_asked_whether_it_is_needed_stays(lo
     assert local.remove_dead("f/a", unless=lambda: True) is False
     assert local.remove_dead("f/a", unless=lambda: False) is True
     assert local.list("f") == []
+
+
+@pytest.mark.parametrize(
+    "place", ["file://reviews.store", "file://host/reviews.store", Path("s3://bucket/reviews.store")]
+)
+def test_a_url_that_is_not_whole_is_refused_and_nothing_is_made(tmp_path: Path, monkeypatch, place) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreMissingError, match="absolute path|as a text"):
+        open_storage(place)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a store", "what?", "half#way"])
+def test_a_file_url_is_the_folder_that_it_names(tmp_path: Path, name: str) -> None:
+    for start in ("file://", "file://localhost"):
+        open_storage(f"{start}{tmp_path}/{name.replace(' ', '%20')}").put("a", b"1")
+    assert (tmp_path / name / "a").read_bytes() == b"1"
