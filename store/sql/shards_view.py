@@ -54,14 +54,14 @@ class ShardTable:
     def _values(self, name: str) -> Iterable[list[Any]]:
         seconds = shard_seconds(self._snapshot.storage) if name == "seconds" else {}
         for family, records in self._families:
-            yield [_value(name, family, record, seconds) for record in records.values()]
+            same = {"family": kind_of(family.path).name, "name": family.name}.get(name)
+            if same is not None:
+                yield [same] * len(records)
+            else:
+                yield [_value(name, family, record, seconds) for record in records.values()]
 
 
 def _value(name: str, family: Family, record: Record, seconds: dict[tuple[str, int], float]) -> Any:
-    if name == "family":
-        return kind_of(family.path).name
-    if name == "name":
-        return family.name
     if name == "seconds":
         return seconds.get((family.path, record.shard))
     value = getattr(record, name)
