@@ -19,6 +19,7 @@ def test_runs_that_were_killed_leave_the_store_of_one_that_was_not(tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3_600)
 def test_with_many_workers_and_kills(tmp_path: Path) -> None:
     write_texts(tmp_path / TEXTS)
     trials = run_trials(rehearsal(tmp_path / TEXTS, 0.05), tmp_path, workers=[1, 2, 4] * 66 + [2, 4], seed=0)
@@ -26,6 +27,7 @@ def test_with_many_workers_and_kills(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3_600)
 def test_with_a_real_model(demo, tmp_path: Path) -> None:
     trials = run_trials(real(demo.folder), tmp_path, workers=[1, 2] * 10, seed=0)
     assert [trial for trial in trials if not trial.is_good] == []
