@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cli.options import Names, column_options, format_option, training_options, training_settings
+from cli.options import CommaSeparated, column_options, format_option, training_options, training_settings
 from cli.output import print_summary, progress, report_rejects
 
 
@@ -19,7 +19,7 @@ from cli.output import print_summary, progress, report_rejects
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
 @click.option("--out", metavar="DIR", required=True, help="Folder for the classifier; new, or that of a run to resume.")
 @column_options
-@click.option("--classes", type=Names(), help="Class names in order. [default: the labels, sorted]")
+@click.option("--classes", type=CommaSeparated(), help="Class names in order. [default: the labels, sorted]")
 @click.option("--limit", type=click.IntRange(min=1), help="Use this many rows, chosen at random by --seed.")
 @training_options(epochs=5, batch_size=16, learning_rate=2e-5)
 @format_option

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from cli.options import Names, column_options, format_option
+from cli.options import CommaSeparated, column_options, format_option
 from cli.output import print_summary, progress
 
 
-class Devices(Names):
+class Devices(CommaSeparated):
     """Devices with commas between them."""
 
     name = "DEVICE,…"
@@ -61,7 +61,9 @@ class Budget(click.ParamType[int | None]):
 @click.option("--shards", type=click.IntRange(min=1), help="Files to cut the rows into. [default: one for 32,768 rows]")
 @click.option("--name", help="Name of the label set. [default: from the teacher's]")
 @column_options
-@click.option("--classes", type=Names(), help="Class names in order, where gold labels or the teacher do not say them.")
+@click.option(
+    "--classes", type=CommaSeparated(), help="Class names in order, where gold labels or the teacher do not say them."
+)
 @click.option("--max-length", type=click.IntRange(min=4, max=65_535), help="Tokens a row. [default: 512]")
 @click.option(
     "--dtype",

@@ -22,7 +22,7 @@ rounds_option = click.option(
 )
 
 
-class Names(click.ParamType[tuple[str, ...]]):
+class CommaSeparated(click.ParamType[tuple[str, ...]]):
     """Names with commas between them."""
 
     name = "A,B"

@@ -27,9 +27,7 @@ _LISTED = ["name", "selected", "of", "sql", "sources_ok"]
 @click.option("--and", "and_", metavar="NAME", multiple=True, help="Only rows that are in this selection too.")
 @click.option("--or", "or_", metavar="NAME", multiple=True, help="And all rows of this selection.")
 @click.option("--not", "not_", metavar="NAME", multiple=True, help="But no row of this selection.")
-@click.option(
-    "--list", "list_", is_flag=True, help="List the selections, and whether what they were made from is as it was."
-)
+@click.option("--list", "list_", is_flag=True, help="List the selections, and whether their sources are unchanged.")
 @click.option("--show", metavar="NAME", help="Say what is in a selection: its card, and rows a class.")
 @click.option(
     "--out",

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cli.finetune import print_trained
-from cli.options import Names, format_option, training_options, training_settings
+from cli.options import CommaSeparated, format_option, training_options, training_settings
 from cli.output import progress
 
 
@@ -22,7 +22,7 @@ from cli.output import progress
 @click.option(
     "--labels",
     metavar="NAME[,NAME...]",
-    type=Names(),
+    type=CommaSeparated(),
     help="Label sets to learn from; several are averaged. [default: the only one]",
 )
 @click.option("--select", metavar="NAME", help="Learn from the rows of this selection alone.")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from engine.errors import InputError
-from engine.ingest.input_file import SeenFile, describe_input, last_touched, see
-from engine.ingest.validate import Names, Rejects, Source, survey_files
+from engine.ingest.input_file import FileVersion, describe_input, file_version, last_touched
+from engine.ingest.validate import InputFile, KnownClasses, RejectsWriter, validate_files
 from engine.ingest.write_corpus import write_corpus
 from engine.inputs.classes import check_class_names, classes_of
 from engine.inputs.columns import ColumnNames
@@ -68,28 +68,31 @@ def ingest(storage: Storage, config: IngestConfig, *, known: Sequence[str] | Non
     """
     files = expand(config.files)
     with ShardWriter(storage, rejects_schema(), compressed=True) as writer:
-        rejects = Rejects(writer, on_bad_row=config.on_bad_row)
-        names = Names(classes=config.classes, known=known)
-        sources = [Source(path=file, columns=config.columns, name=file) for file in files]
-        survey = survey_files(sources, names=names, rejects=rejects, tick=tick)
-        if survey.rejected == survey.rows:
-            raise InputError(f"{', '.join(files)}: no usable row among {survey.rows:,}")
-        classes = list(config.classes) if config.classes is not None else classes_of(survey.labels, known)
+        rejects = RejectsWriter(writer, on_bad_row=config.on_bad_row)
+        validated = validate_files(
+            [InputFile(path=file, columns=config.columns, name=file) for file in files],
+            known=KnownClasses(given=config.classes, model=known),
+            rejects=rejects,
+            tick=tick,
+        )
+        if validated.rejected == validated.rows:
+            raise InputError(f"{', '.join(files)}: no usable row among {validated.rows:,}")
+        classes = list(config.classes) if config.classes is not None else classes_of(validated.labels, known)
         check_class_names(classes)
         _check_known(classes, known)
         file, size, sha256 = writer.publish(REJECTS, 0)
-    rows = survey.rows - survey.rejected
+    rows = validated.rows - validated.rejected
     header = Header(
         classes=classes,
         rows=rows,
         shards=config.shards or -(-rows // ROWS_PER_SHARD),
-        extras=_merge_extras(survey.extras),
-        inputs=survey.inputs,
-        rejects={"file": file, "rows": survey.rejected, "bytes": size, "sha256": sha256},
+        extras=_merge_extras(validated.extras),
+        inputs=validated.inputs,
+        rejects={"file": file, "rows": validated.rejected, "bytes": size, "sha256": sha256},
     )
-    made = Store(storage, create_header(storage, header))
-    write_corpus(made, survey.files, tick=tick)
-    return made
+    store = Store(storage, create_header(storage, header))
+    write_corpus(store, validated.files, tick=tick)
+    return store
 
 
 def _check_known(classes: list[str], known: Sequence[str] | None) -> None:
@@ -116,7 +119,7 @@ def _merge_extras(files: list[dict[str, pa.DataType]]) -> dict[str, str]:
     return merged
 
 
-def check_inputs(store: Store, files: Sequence[str], *, untouched_since: float | None = None) -> list[SeenFile]:
+def check_inputs(store: Store, files: Sequence[str], *, untouched_since: float | None = None) -> list[FileVersion]:
     """Refuse input files that are not those which the store was made from; those that are, as they are now.
 
     Args:
@@ -134,13 +137,13 @@ def check_inputs(store: Store, files: Sequence[str], *, untouched_since: float |
     return [_check_input(store, file, entry, untouched_since) for file, entry in zip(files, held, strict=True)]
 
 
-def _check_input(store: Store, file: str, entry: InputEntry, untouched_since: float | None) -> SeenFile:
+def _check_input(store: Store, file: str, entry: InputEntry, untouched_since: float | None) -> FileVersion:
     if not Path(file).exists():
         raise InputError(f"{store.location} needs its input {file}, and it is not there")
-    seen = see(file)
-    is_known = (file, seen.size) == (entry["path"], entry["size"])
+    version = file_version(file)
+    is_known = (file, version.size) == (entry["path"], entry["size"])
     if is_known and untouched_since is not None and last_touched(file) < untouched_since:
-        return seen
+        return version
     size, sha256 = describe_input(file)
     if sha256 != entry["sha256"]:
         raise InputError(
@@ -148,7 +151,7 @@ def _check_input(store: Store, file: str, entry: InputEntry, untouched_since: fl
             f"{entry['sha256'][:16]} then, {size:,} bytes with {sha256[:16]} now. "
             "Restore it, or label into a new store"
         )
-    return seen
+    return version
 
 
 def finish_corpus(storage: Storage, inputs: Sequence[str], *, tick: Tick = silent) -> Store:
@@ -163,20 +166,20 @@ def finish_corpus(storage: Storage, inputs: Sequence[str], *, tick: Tick = silen
     Raises:
         InputError: a file is another one, or gone.
     """
-    made = Store(storage, read_header(storage))
-    corpus = made.memoised().corpus
+    store = Store(storage, read_header(storage))
+    corpus = store.memoised().corpus
     if corpus.missing():
-        files = expand(inputs) or [entry["path"] for entry in made.header.inputs]
-        write_corpus(made, check_inputs(made, files), tick=tick)
-        return made
+        files = expand(inputs) or [entry["path"] for entry in store.header.inputs]
+        write_corpus(store, check_inputs(store, files), tick=tick)
+        return store
     if inputs:
         # Nothing of them is read any more: a file that nobody touched since the corpus was there is not hashed.
-        check_inputs(made, expand(inputs), untouched_since=first_start(storage))
+        check_inputs(store, expand(inputs), untouched_since=first_start(storage))
     corpus.seal()  # who wrote the last shard may have been killed before it
-    return made
+    return store
 
 
-def rewrite_rejects(store: Store, files: Sequence[SeenFile]) -> bool:
+def rewrite_rejects(store: Store, files: Sequence[FileVersion]) -> bool:
     """Make the damaged file of refused rows again; False if it came out with other bytes than it had.
 
     Args:
@@ -184,15 +187,16 @@ def rewrite_rejects(store: Store, files: Sequence[SeenFile]) -> bool:
         files: its inputs, as `check_inputs` gives them.
     """
     said = store.header.rejects
-    sources = [
-        Source(path=file.path, columns=ColumnNames(**entry.get("columns", {})), name=entry["path"])
+    inputs = [
+        InputFile(path=file.path, columns=ColumnNames(**entry.get("columns", {})), name=entry["path"])
         for file, entry in zip(files, store.header.inputs, strict=True)
     ]
     # Indices are labels too where the user named the classes, and the header does not say whether it was so.
-    for names in (Names(classes=None, known=store.header.classes), Names(classes=store.header.classes, known=None)):
+    classes = store.header.classes
+    for known in (KnownClasses(given=None, model=classes), KnownClasses(given=classes, model=None)):
         with ShardWriter(store.storage, rejects_schema(), compressed=True) as writer:
-            rejects = Rejects(writer, on_bad_row="reject")
-            survey_files(sources, names=names, rejects=rejects, tick=silent)
+            rejects = RejectsWriter(writer, on_bad_row="reject")
+            validate_files(inputs, known=known, rejects=rejects, tick=silent)
             if writer.finish() == said["sha256"]:
                 writer.publish(REJECTS, 0)
                 return True

@@ -1,4 +1,4 @@
-"""An input file as it was when it was first looked at: whether it is still the same one can be asked at any time."""
+"""The version of an input file: whether it is still the same can be asked at any time."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +8,8 @@ from store.storage.file_hash import sha256_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeenFile:
-    """A file and what changes when it is written to or replaced.
+class FileVersion:
+    """A file at one time: what changes when it is written to or replaced.
 
     Attributes:
         path: where it is.
@@ -29,11 +29,11 @@ class SeenFile:
         Raises:
             InputError: it has, or is gone.
         """
-        if see(self.path) != self:
+        if file_version(self.path) != self:
             raise InputError(f"{self.path} changed while it was read; run again when nobody writes to it")
 
 
-def see(path: str) -> SeenFile:
+def file_version(path: str) -> FileVersion:
     """``path`` as it is now.
 
     Raises:
@@ -43,7 +43,7 @@ def see(path: str) -> SeenFile:
         now = Path(path).stat()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    return SeenFile(path=path, size=now.st_size, modified=now.st_mtime_ns, number=now.st_ino)
+    return FileVersion(path=path, size=now.st_size, modified=now.st_mtime_ns, number=now.st_ino)
 
 
 def last_touched(path: str) -> float:

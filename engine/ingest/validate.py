@@ -1,7 +1,7 @@
 """Input files → what a store's header says of them: the first pass of ingest.
 
-Every row is checked and counted, in bounded memory; the refused ones go to `Rejects` with a reason. Knows nothing of
-shards, and writes nothing else.
+Every row is checked and counted, in bounded memory; the refused ones go to `RejectsWriter` with a reason. Knows
+nothing of shards, and writes nothing else.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from engine.errors import InputError
 from engine.ingest.duplicates import DuplicateFinder
-from engine.ingest.input_file import SeenFile, describe_input, see
+from engine.ingest.input_file import FileVersion, describe_input, file_version
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.classes import MAX_CLASSES, indexer
 from engine.inputs.columns import ColumnNames
@@ -28,13 +28,13 @@ _REJECTS_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """A file to read.
+class InputFile:
+    """An input file, and how its rows are read.
 
     Attributes:
         path: where it is.
         columns: names of its columns, as far as they are given.
-        name: what the header, ids and refused rows call it: where it was when it was first read.
+        name: for the header, ids and refused rows: its path when it was first read.
     """
 
     path: str
@@ -43,8 +43,8 @@ class Source:
 
 
 @dataclass(kw_only=True)
-class Survey:
-    """The result of the first pass.
+class ValidatedInputs:
+    """The result of the first pass over the input files.
 
     Attributes:
         files: as they were when they were read.
@@ -54,7 +54,7 @@ class Survey:
         rows: of all files.
     """
 
-    files: list[SeenFile] = field(default_factory=list)
+    files: list[FileVersion] = field(default_factory=list)
     inputs: list[InputEntry] = field(default_factory=list)
     extras: list[dict[str, pa.DataType]] = field(default_factory=list)
     labels: set[str] = field(default_factory=set)
@@ -72,29 +72,29 @@ class Survey:
         return files, positions - (ends[files] - [self.inputs[file]["rows"] for file in files]) + 1
 
 
-class Names:
-    """Which gold labels are known, before the files are read.
+class KnownClasses:
+    """The class names that are known before the files are read.
 
     Args:
-        classes: names that the user gave: another label is refused.
-        known: the model's names. As soon as a label is one of them, another one is refused; labels of which none is
-            are collected, for the classes to be made or refused from.
+        given: by the user: any other label is refused.
+        model: the model's class names, used if none are given. Once a label is one of them, any other is refused. As
+            long as none is, labels are collected, and the classes are made from them, or refused, at the end.
     """
 
-    def __init__(self, *, classes: Sequence[str] | None, known: Sequence[str] | None) -> None:
-        self._index_of = indexer(classes) if classes is not None else None
-        self._known = known if classes is None else None
+    def __init__(self, *, given: Sequence[str] | None, model: Sequence[str] | None) -> None:
+        self._index_of = indexer(given) if given is not None else None
+        self._model = model if given is None else None
 
     def indexer(self, block: Block) -> Callable[[str], int | None] | None:
-        """What gives a label's index and refuses unknown ones; None while no label is known."""
-        if self._index_of is None and self._known is not None:
+        """Label → its index, or None if it is no class; None as long as no class is known."""
+        if self._index_of is None and self._model is not None:
             distinct = pc.unique(block.label).to_pylist()
-            if any(label in self._known for label in distinct if label is not None):
-                self._index_of = {name: number for number, name in enumerate(self._known)}.get
+            if any(label in self._model for label in distinct if label is not None):
+                self._index_of = {name: number for number, name in enumerate(self._model)}.get
         return self._index_of
 
 
-class Rejects:
+class RejectsWriter:
     """Takes refused rows: writes them, or raises at the first one where ``on_bad_row`` is ``fail``."""
 
     def __init__(self, writer: ShardWriter, *, on_bad_row: str) -> None:
@@ -119,57 +119,59 @@ class Rejects:
             self._writer.write(pa.record_batch(columns, schema=rejects_schema()))
 
 
-def survey_files(sources: Sequence[Source], *, names: Names, rejects: Rejects, tick: Tick) -> Survey:
-    """Check and count the rows of ``sources``.
+def validate_files(
+    files: Sequence[InputFile], *, known: KnownClasses, rejects: RejectsWriter, tick: Tick
+) -> ValidatedInputs:
+    """Check and count the rows of ``files``.
 
     Args:
-        sources: the files.
-        names: what is known of the class names.
+        files: in the order of their rows.
+        known: the class names that are known.
         rejects: takes the refused rows.
         tick: told how far it is.
 
     Raises:
         InputError: a file or column is bad, a file changes meanwhile, or labels are too many to be classes.
     """
-    survey = Survey()
+    validated = ValidatedInputs()
     with DuplicateFinder() as finder:
         any_id = False
-        for source in sources:
-            seen = see(source.path)
-            survey.files.append(seen)
-            path, size, sha256 = source.name, *describe_input(source.path)
-            survey.inputs.append({"path": path, "size": size, "sha256": sha256, "rows": 0, "rejected": 0})
-            for block in read_blocks(source.path, source.columns, name=source.name):
-                _survey_block(block, survey, names=names, rejects=rejects, finder=finder)
+        for file in files:
+            version = file_version(file.path)
+            validated.files.append(version)
+            path, size, sha256 = file.name, *describe_input(file.path)
+            validated.inputs.append({"path": path, "size": size, "sha256": sha256, "rows": 0, "rejected": 0})
+            for block in read_blocks(file.path, file.columns, name=file.name):
+                _validate_block(block, validated, known=known, rejects=rejects, finder=finder)
                 any_id = any_id or block.columns.id is not None
-                tick("checking rows", survey.rows, None)
-            seen.check()
+                tick("checking rows", validated.rows, None)
+            version.check()
         if any_id:
-            _refuse_repeats(survey, finder, rejects)
-    return survey
+            _refuse_repeats(validated, finder, rejects)
+    return validated
 
 
-def _survey_block(
+def _validate_block(
     block: Block,
-    survey: Survey,
+    validated: ValidatedInputs,
     *,
-    names: Names,
-    rejects: Rejects,
+    known: KnownClasses,
+    rejects: RejectsWriter,
     finder: DuplicateFinder,
 ) -> None:
-    entry = survey.inputs[-1]
+    entry = validated.inputs[-1]
     if not entry["rows"]:
         entry["columns"] = dataclasses.asdict(block.columns)
-        survey.extras.append({name: array.type for name, array in block.extras.items()})
-    index_of = names.indexer(block)
+        validated.extras.append({name: array.type for name, array in block.extras.items()})
+    index_of = known.indexer(block)
     if index_of is not None:
         _refuse_unknown(block, index_of)
     fit = np.flatnonzero([problem is None for problem in block.problems])
     if index_of is None:
-        _collect_labels(block.label.take(pa.array(fit)), survey.labels, block.file)
-    finder.add(block.id.take(pa.array(fit)), survey.rows + fit)
+        _collect_labels(block.label.take(pa.array(fit)), validated.labels, block.file)
+    finder.add(block.id.take(pa.array(fit)), validated.rows + fit)
     _refuse_unfit(block, rejects)
-    survey.rows += block.rows
+    validated.rows += block.rows
     entry["rows"] += block.rows
     entry["rejected"] += block.rows - len(fit)
 
@@ -189,7 +191,7 @@ def _collect_labels(labels: pa.Array, distinct: set[str], file: str) -> None:
         raise InputError(f"{file}: more than {MAX_CLASSES:,} different labels; choose the column with --label")
 
 
-def _refuse_unfit(block: Block, rejects: Rejects) -> None:
+def _refuse_unfit(block: Block, rejects: RejectsWriter) -> None:
     unfit = [(row, problem) for row, problem in enumerate(block.problems) if problem is not None]
     rejects.add(
         files=[block.file] * len(unfit),
@@ -199,13 +201,13 @@ def _refuse_unfit(block: Block, rejects: Rejects) -> None:
     )
 
 
-def _refuse_repeats(survey: Survey, finder: DuplicateFinder, rejects: Rejects) -> None:
+def _refuse_repeats(validated: ValidatedInputs, finder: DuplicateFinder, rejects: RejectsWriter) -> None:
     positions, ids = finder.repeats()
-    files, rows = survey.places(positions)
+    files, rows = validated.places(positions)
     for file, times in zip(*np.unique(files, return_counts=True), strict=True):
-        survey.inputs[file]["rejected"] += int(times)
+        validated.inputs[file]["rejected"] += int(times)
     rejects.add(
-        files=[survey.inputs[file]["path"] for file in files],
+        files=[validated.inputs[file]["path"] for file in files],
         rows=rows.tolist(),
         ids=ids,
         reasons=["id is that of an earlier row"] * len(ids),

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from engine.errors import InputError
-from engine.ingest.input_file import SeenFile
+from engine.ingest.input_file import FileVersion
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.classes import indexer
 from engine.inputs.columns import ColumnNames
@@ -27,7 +27,9 @@ from store.format.shard import read_shard, write_shard
 from store.snapshot import Snapshot
 
 
-def write_corpus(store: Store, files: Sequence[SeenFile], *, repair: Collection[int] = (), tick: Tick = silent) -> None:
+def write_corpus(
+    store: Store, files: Sequence[FileVersion], *, repair: Collection[int] = (), tick: Tick = silent
+) -> None:
     """Write the corpus shards that are missing, and seal the corpus.
 
     Args:
@@ -56,7 +58,7 @@ def write_corpus(store: Store, files: Sequence[SeenFile], *, repair: Collection[
         corpus.seal()
 
 
-def _accepted(store: Store, files: Sequence[SeenFile]) -> Iterator[dict[str, pa.Array]]:
+def _accepted(store: Store, files: Sequence[FileVersion]) -> Iterator[dict[str, pa.Array]]:
     """The columns of the rows that were not refused, block by block, in input order."""
     index_of = indexer(store.header.classes)
     refused = _refused_by_file(store)

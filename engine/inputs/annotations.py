@@ -1,4 +1,4 @@
-"""Files of labels → annotations: an id and a label each, or what is wrong with them. No text is read.
+"""Files of labels → annotations, each with an id and a label, or with its problem. No text is read.
 
 Every format of `engine.inputs.formats`, and JSON arrays as Label Studio writes them: its JSON export (tasks, each with
 ``data`` and ``annotations``) and JSON-MIN (one flat object an annotation).
@@ -20,7 +20,7 @@ from engine.inputs.lines import is_json_array, json_row, open_lines
 
 _LABEL = "label"
 _EMPTY_ARRAY = re.compile(rb"\s*\[\s*\]\s*")
-_NO_TASK = "it is no task: it lacks data or annotations"
+_NOT_A_TASK = "it is not a task: it has no data or no annotations"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Annotation:
         row: its number in the file, from 1; of Label Studio's export, that of the task.
         id: of the text; None if it cannot be used.
         label: as written; None if there is none.
-        problem: why it cannot be used, or None.
+        problem: the reason why it cannot be used, or None.
     """
 
     file: str
@@ -90,7 +90,7 @@ def _read_array(file: str, wanted: LabelColumns) -> Iterator[Annotation]:
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{file} cannot be read: {error}") from error
     if any(not isinstance(value, dict) for value in objects):
-        raise InputError(f"{file} is a JSON array of other things than objects")
+        raise InputError(f"{file} is a JSON array, but not of objects")
     if any(isinstance(value.get("annotations"), list) for value in objects):
         yield from _read_tasks(objects, file, wanted)
         return
@@ -118,10 +118,10 @@ def _read_tasks(tasks: list[dict[str, Any]], file: str, wanted: LabelColumns) ->
 
 
 def _id_key(task: dict[str, Any], wanted: LabelColumns) -> tuple[str | None, str | None]:
-    """The key of a task's data that has its id, or None and why there is none."""
+    """The key in a task's data that holds its id, or None and the reason."""
     data = task.get("data")
     if not isinstance(data, dict) or not isinstance(task.get("annotations"), list):
-        return None, _NO_TASK
+        return None, _NOT_A_TASK
     try:
         return find_id(list(data), wanted, file="the task's data"), None
     except InputError as error:
@@ -129,7 +129,7 @@ def _id_key(task: dict[str, Any], wanted: LabelColumns) -> tuple[str | None, str
 
 
 def _of_task(task: dict[str, Any], key: str, row: int, file: str, wanted: LabelColumns) -> Iterator[Annotation]:
-    """An annotation for each one that was not skipped; if there is none, one with a problem."""
+    """The annotations of a task that were not skipped; one with a problem if all were."""
     id_, given = _text(task["data"][key]), task["annotations"]
     done = [one for one in given if isinstance(one, dict) and not one.get("was_cancelled")]
     if id_ is None:
@@ -143,21 +143,15 @@ def _of_task(task: dict[str, Any], key: str, row: int, file: str, wanted: LabelC
 
 
 def _text(value: Any) -> str | None:
-    """An id as written; None if it is none."""
+    """An id as written; None if ``value`` cannot be one."""
     if value is None or isinstance(value, dict | list) or value == "":
         return None
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def _choice(annotation: dict[str, Any], wanted: str | None) -> tuple[str | None, str | None]:
-    """The class that was chosen, or None and why there is none."""
-    results = annotation.get("result")
-    chosen: dict[str, list[str]] = {}
-    for result in results if isinstance(results, list) else []:
-        value = result.get("value") if isinstance(result, dict) else None
-        choices = value.get("choices") if isinstance(value, dict) else None
-        if isinstance(choices, list):
-            chosen.setdefault(str(result.get("from_name")), []).extend(map(str, choices))
+    """The chosen class, or None and the reason why it is unknown."""
+    chosen = _choices_by_control(annotation.get("result"))
     if not chosen or (wanted is not None and wanted not in chosen):
         return None, "label is null"
     name = wanted or (next(iter(chosen)) if len(chosen) == 1 else _LABEL)
@@ -165,3 +159,13 @@ def _choice(annotation: dict[str, Any], wanted: str | None) -> tuple[str | None,
         return None, f"{' and '.join(map(repr, chosen))} are chosen; say with --label which one is the label"
     choices = chosen[name]
     return (choices[0], None) if len(choices) == 1 else (None, f"{len(choices)} classes are chosen, and a text has one")
+
+
+def _choices_by_control(results: Any) -> dict[str, list[str]]:
+    """The chosen classes by the control of Label Studio's form that they were chosen with."""
+    chosen: dict[str, list[str]] = {}
+    for result in results if isinstance(results, list) else []:
+        match result:
+            case {"value": {"choices": list() as choices}}:
+                chosen.setdefault(str(result.get("from_name")), []).extend(map(str, choices))
+    return chosen

@@ -1,4 +1,4 @@
-"""A damaged store → the same store, whole: only what is damaged is made again, from what it was made of.
+"""A damaged store → the same store, whole. Only damaged files are made again, from the files they were made of.
 
 Refused rows and texts come from the input files, token ids from the texts, labels from the teacher that the label set's
 card names. A shard that comes out with its old bytes takes its old place; with other bytes (another version of a
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from engine.errors import EngineError
 from engine.ingest.ingest import check_inputs, rewrite_rejects
-from engine.ingest.input_file import SeenFile
+from engine.ingest.input_file import FileVersion
 from engine.ingest.write_corpus import write_corpus
 from engine.inputs.formats import expand
 from engine.labelling.shard import Labeller, label_shard
@@ -39,9 +39,9 @@ class Repair:
     Attributes:
         restored: names of small files that came back from others.
         redone: (path of the family, shard) of each data file that was made again.
-        removed: names of files that nothing needed.
-        obstacles: why something could not be made again.
-        after: what is still wrong.
+        removed: names of files that no record or card names.
+        obstacles: why a family could not be made again, one message each.
+        after: the findings that are left.
     """
 
     restored: list[str]
@@ -62,24 +62,24 @@ def repair(
     """Repair the store at ``storage``.
 
     Args:
-        storage: where.
-        found: what `store.verify.process.verify_store` found.
+        storage: of the store.
+        found: the findings of `store.verify.process.verify_store`.
         open_labeller: loads the teacher of a label set.
-        inputs: where the input files are now, in the order in which they were given; where they were, if empty.
+        inputs: paths of the input files, in the order in which they were first given; their old paths if empty.
         tick: told how far it is.
     """
     restored = restore_header(storage, found.findings)
-    made = Store(storage, readable_header(storage))
-    restored += restore_small_files(made, found.findings)
+    store = Store(storage, readable_header(storage))
+    restored += restore_small_files(store, found.findings)
     if restored:
-        found = verify_store(storage, tick=tick)  # what was unreadable hid what lies behind it
-    work = _Work(made, list(inputs), open_labeller, tick)
+        found = verify_store(storage, tick=tick)  # an unreadable header or card hides the damage behind it
+    work = _ShardRepair(store, list(inputs), open_labeller, tick)
     work.redo(found.damage)
     after = verify_store(storage, tick=tick)
-    if manifests := restore_small_files(made, after.findings):
+    if manifests := restore_small_files(store, after.findings):
         restored += manifests
         after = verify_store(storage, tick=tick)
-    removed = remove_litter(made, after.findings)
+    removed = remove_litter(store, after.findings)
     left = [finding for finding in after.findings if finding.file not in removed]
     return Repair(
         restored=restored,
@@ -90,8 +90,8 @@ def repair(
     )
 
 
-class _Work:
-    """Damaged data files, made again one family after the other: each is made of the ones before."""
+class _ShardRepair:
+    """Makes damaged data files again, one family after the other: each is made from those before it."""
 
     def __init__(self, store: Store, inputs: list[str], open_labeller: OpenLabeller, tick: Tick) -> None:
         self.redone: list[tuple[str, int]] = []
@@ -102,7 +102,7 @@ class _Work:
         self._tick = tick
 
     def redo(self, damage: Iterable[Finding]) -> None:
-        """Make again what ``damage`` names, as far as it can be."""
+        """Make the damaged shards again, as far as possible."""
         shards: dict[str, set[int]] = {}
         for finding in damage:
             if finding.shard is not None or finding.family == REJECTS:
@@ -119,16 +119,16 @@ class _Work:
                 except (EngineError, StoreError, OSError, RuntimeError) as error:
                     self.obstacles.append(f"{path}: {error}")
 
-    def _sources(self) -> list[SeenFile]:
+    def _input_files(self) -> list[FileVersion]:
         return check_inputs(self._store, expand(self._inputs) or [entry["path"] for entry in self._store.header.inputs])
 
     def _rejects(self, path: str, _: list[int]) -> None:
-        if not rewrite_rejects(self._store, self._sources()):
-            raise EngineError("the inputs give other refused rows than they did: was another version at work then?")
+        if not rewrite_rejects(self._store, self._input_files()):
+            raise EngineError("the inputs give other refused rows than before; another version may have read them then")
         self.redone.append((path, 0))
 
     def _corpus(self, path: str, shards: list[int]) -> None:
-        write_corpus(self._store, self._sources(), repair=shards, tick=self._tick)
+        write_corpus(self._store, self._input_files(), repair=shards, tick=self._tick)
         self.redone += [(path, shard) for shard in shards]
 
     def _tokens(self, path: str, shards: list[int]) -> None:

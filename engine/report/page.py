@@ -21,7 +21,7 @@ import vl_convert
 from engine.report.figures.figure import Figure, Section, percent
 from engine.report.figures.style import CONFIG
 from engine.report.names import short
-from engine.report.runs import Run
+from engine.report.runs import TrainingRun
 from engine.report.tables import Table
 from engine.report.tiles import Tile
 
@@ -49,7 +49,7 @@ class Page:
     subtitle: str
     tiles: list[Tile]
     sections: list[Section]
-    runs: list[Run]
+    runs: list[TrainingRun]
     tables: list[Table]
     lacking: dict[str, str]
     classes: list[str]
@@ -132,7 +132,7 @@ def _tile(tile: Tile) -> str:
     )
 
 
-def _section(section: Section, runs: list[Run]) -> str:
+def _section(section: Section, runs: list[TrainingRun]) -> str:
     table = _run_table(runs) if runs else ""
     plots = "".join(map(_figure, section.figures))
     return (
@@ -152,7 +152,7 @@ def _figure(figure: Figure) -> str:
     )
 
 
-def _run_table(runs: list[Run]) -> str:
+def _run_table(runs: list[TrainingRun]) -> str:
     heads = "".join(f'<th scope="col"{_right(name)}>{name}</th>' for name in _RUN_COLUMNS)
     lines = "".join(f"<tr>{''.join(map(_run_cell, _RUN_COLUMNS, _run_values(run)))}</tr>" for run in runs)
     return (
@@ -162,7 +162,7 @@ def _run_table(runs: list[Run]) -> str:
     )
 
 
-def _run_values(run: Run) -> list[str]:
+def _run_values(run: TrainingRun) -> list[str]:
     unjudged = "not judged" if run.done else f"not done; {run.steps or 0:,} steps"
     return [
         short(run.name),

@@ -17,7 +17,7 @@ from engine.report.figures.shards import shard_figures
 from engine.report.figures.training import run_figures
 from engine.report.names import visible
 from engine.report.page import Page, write_page
-from engine.report.runs import Run, read_runs
+from engine.report.runs import TrainingRun, read_runs
 from engine.report.tables import make_tables
 from engine.report.tiles import make_tiles
 from store.sql.process import Limits
@@ -101,7 +101,7 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
     )
 
 
-def _page(snapshot: Store, answers: Answers, runs: list[Run], *, rounds: tuple[int, ...] | None) -> Page:
+def _page(snapshot: Store, answers: Answers, runs: list[TrainingRun], *, rounds: tuple[int, ...] | None) -> Page:
     name = Path(snapshot.location).name
     most = sorted(answers["classes"], key=lambda row: -row["rows"])[:_MOST_CHOICES]
     choices = sorted(row["prediction"] for row in most) or list(range(len(answers.classes)))[:_MOST_CHOICES]
@@ -123,7 +123,7 @@ def _page(snapshot: Store, answers: Answers, runs: list[Run], *, rounds: tuple[i
     )
 
 
-def _sections(answers: Answers, runs: list[Run]) -> list[Section]:
+def _sections(answers: Answers, runs: list[TrainingRun]) -> list[Section]:
     """Those that have figures, or runs."""
     sections = [
         Section(name="gold", title="Against gold", figures=gold_figures(answers)),

@@ -25,7 +25,7 @@ _ARM: dict[str, tuple[type, ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class TrainingRun:
     """One training.
 
     Attributes:
@@ -57,7 +57,7 @@ class Run:
     validations: list[dict[str, float]]
 
 
-def read_runs(folders: tuple[str, ...]) -> list[Run]:
+def read_runs(folders: tuple[str, ...]) -> list[TrainingRun]:
     """The trainings in ``folders``, in this order.
 
     Raises:
@@ -76,7 +76,7 @@ def _names(folders: tuple[str, ...]) -> list[str]:
     return [f"{one[-1]} ({number})" for number, one in enumerate(parts, start=1)]
 
 
-def _read(folder: Path, name: str) -> Run:
+def _read(folder: Path, name: str) -> TrainingRun:
     if not (folder / RUN).is_file() and not (folder / DONE).is_file():
         what = "is no folder of a training" if folder.is_dir() else "is no folder"
         raise TrainingError(f"{folder} {what}: name one that `engine train` or `engine finetune` made with --out")
@@ -86,7 +86,7 @@ def _read(folder: Path, name: str) -> Run:
     curve = _thinned(losses, ("step", "epoch", "loss"))
     validations = [line for line in lines if any(key.startswith(VALIDATION) for key in line)]
     steps = {"steps": int(lines[-1]["step"])} if lines else {}
-    return Run(name=name, done=bool(figures), curve=curve, validations=validations, **{**steps, **figures})
+    return TrainingRun(name=name, done=bool(figures), curve=curve, validations=validations, **{**steps, **figures})
 
 
 def _read_figures(file: Path) -> dict[str, Any]:

@@ -85,7 +85,7 @@ class Table:
     Attributes:
         name: of the question.
         title: in plain words.
-        says: what these rows are, and what to do with them.
+        says: an explanation of the rows, and the next step with them.
         columns: field → heading and how it is written.
         rows: what is shown; ``of`` has the indices of the classes that a row has to do with, and ``n_chars`` the length
             of a text that was cut.

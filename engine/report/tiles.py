@@ -1,4 +1,4 @@
-"""Answers → the figures at the top of the page, each with a line that says what it is of."""
+"""Answers → the figures at the top of the page, each with a line of explanation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,9 @@ class Tile:
     """One figure.
 
     Attributes:
-        name: what it is.
+        name: of the figure.
         value: as it is shown.
-        note: what it is of.
+        note: the rows that it is computed from.
     """
 
     name: str

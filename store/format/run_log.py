@@ -60,7 +60,7 @@ class ShardNote(TypedDict):
 
 
 class RunNotes(TypedDict):
-    """The notes of one run, besides what it is."""
+    """The notes of one run, besides its start."""
 
     started: str
     shards: NotRequired[list[ShardNote]]

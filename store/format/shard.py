@@ -6,7 +6,7 @@ one, so that a reader finds a row without reading the others.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
@@ -143,26 +143,29 @@ def open_shard(
     Raises:
         DamageError: the file is missing, has another size or hash, or is no Arrow file.
     """
-    name = f"{family.storage.location}/{family.path}/{record.file}"
     try:
         file = family.storage.open(f"{family.path}/{record.file}")
     except StoreMissingError:
-        raise DamageError(f"{name} is missing, and its record says that it is committed; {REMEDY}") from None
+        raise _damage(family, record, "is missing, and its record says that it is committed") from None
     if file.size() != record.bytes:
-        raise DamageError(f"{name} has {file.size():,} bytes and its record says {record.bytes:,}; {REMEDY}")
+        raise _damage(family, record, f"has {file.size():,} bytes and its record says {record.bytes:,}")
     if check_hash:
-        file = _checked(file, record, name)
+        file = _checked(family, record, file)
     options = pa.ipc.IpcReadOptions(included_fields=None if columns is None else list(columns), use_threads=threads)
-    with damage_named(family, record):
+    with DamageNamed(family, record):
         return pa.ipc.open_file(file, options=options)
 
 
-def _checked(file: pa.NativeFile, record: Record, name: str) -> pa.NativeFile:
+def _checked(family: Family, record: Record, file: pa.NativeFile) -> pa.NativeFile:
     """All bytes of ``file``, read once, which are those of ``record``."""
     data = file.read_buffer()
     if hashlib.sha256(data).hexdigest() != record.sha256:
-        raise DamageError(f"{name} is damaged: its sha256 is not that of its record; {REMEDY}")
+        raise _damage(family, record, "is damaged: its sha256 is not that of its record")
     return pa.BufferReader(data)
+
+
+def _damage(family: Family, record: Record, problem: str) -> DamageError:
+    return DamageError(f"{family.storage.location}/{family.path}/{record.file} {problem}; {REMEDY}")
 
 
 def read_shard(family: Family, record: Record, *, check_hash: bool = False) -> pa.Table:
@@ -177,18 +180,32 @@ def read_shard(family: Family, record: Record, *, check_hash: bool = False) -> p
         DamageError: as `open_shard`, or a batch cannot be read.
     """
     reader = open_shard(family, record, check_hash=check_hash)
-    with damage_named(family, record):
+    with DamageNamed(family, record):
         return reader.read_all()
 
 
-@contextmanager
-def damage_named(family: Family, record: Record) -> Iterator[None]:
-    """Say of Arrow's errors inside which file is damaged."""
-    try:
-        yield
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        place = f"{family.storage.location}/{family.path}/{record.file}"
-        raise DamageError(f"{place} is damaged: {error}; {REMEDY}") from None
+class DamageNamed:
+    """A context in which errors of Arrow become a `DamageError` that names the shard's file.
+
+    It is entered for every shard that is read, and is a class because a generator takes three times as long.
+
+    Args:
+        family: where the shard lies.
+        record: its commit.
+    """
+
+    __slots__ = ("_family", "_record")
+
+    def __init__(self, family: Family, record: Record) -> None:
+        self._family = family
+        self._record = record
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if isinstance(error, pa.ArrowException | OSError | KeyError | ValueError):
+            raise _damage(self._family, self._record, f"is damaged: {error}") from None
 
 
 def check_bytes(storage: Storage, name: str, *, size: int, sha256: str) -> Problem | None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from store.errors import StoreMissingError
 from store.format.record import Record
-from store.format.shard import BATCH_ROWS, damage_named, open_shard, read_shard
+from store.format.shard import BATCH_ROWS, DamageNamed, open_shard, read_shard
 from store.rows.list_bytes import as_bytes
 from store.rows.row_set import RowNumbers
 from store.snapshot import Snapshot
@@ -68,7 +68,7 @@ class FamilyReader:
     def _read_shard(self, shard: int, local: RowNumbers) -> list[ColumnArrays]:
         batches = local // BATCH_ROWS
         edges = [0, *(np.flatnonzero(np.diff(batches)) + 1).tolist(), len(local)]
-        with damage_named(self._family, self._record(shard)):
+        with DamageNamed(self._family, self._record(shard)):
             pieces: list[ColumnArrays] = []
             for begin, end in pairwise(edges):
                 number = int(batches[begin])

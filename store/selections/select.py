@@ -48,7 +48,7 @@ class SelectionRequest:
 
     @property
     def algebra(self) -> dict[str, list[str]]:
-        """Names of other selections, by what is done with them."""
+        """Names of other selections, by the set operation."""
         named = {"and": self.and_, "or": self.or_, "not": self.not_}
         return {word: list(names) for word, names in named.items() if names}
 

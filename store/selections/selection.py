@@ -1,4 +1,4 @@
-"""Selections: sets of rows that are frozen under a name, with the SQL and the hashes of what they were made from.
+"""Selections: sets of rows that are frozen under a name, with their SQL and the hashes of their sources.
 
 A selection is a file of bits, one a row, and a card. It holds as long as every family that it was made from is as it
 was. No SQL is run here: `store.selections.select` does that, and the stream obeys what is read here.
@@ -75,7 +75,7 @@ def freeze_selection(snapshot: Snapshot, selection: Selection) -> Selection:
     Raises:
         InvalidNameError: it cannot be called so.
         StoreExistsError: there is one of that name with other rows.
-        MismatchError: there is one of that name with these rows, and what it was made from has changed.
+        MismatchError: there is one of that name with these rows, and one of its sources has changed.
     """
     card = selection.card
     held = card_there(snapshot, card.name) or card

@@ -19,7 +19,7 @@ from store.errors import DamageError
 from store.format.family import Family
 from store.format.names import CORPUS, GOLD
 from store.format.record import Record
-from store.format.shard import BATCH_ROWS, REMEDY, damage_named, open_shard
+from store.format.shard import BATCH_ROWS, REMEDY, DamageNamed, open_shard
 from store.gold.held import HeldGold
 from store.rows.row_set import RowNumbers
 from store.snapshot import Snapshot
@@ -124,7 +124,7 @@ def _read(family: Family, record: Record, part: Slice, indices: list[int]) -> li
     if reader.num_record_batches != -(-record.rows // BATCH_ROWS):
         place = f"{family.location}/{record.file}"
         raise DamageError(f"{place} does not have the {record.rows:,} rows that its record says; {REMEDY}")
-    with damage_named(family, record):
+    with DamageNamed(family, record):
         return [reader.get_batch(number) for number in range(part.first, part.stop)]
 
 

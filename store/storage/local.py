@@ -153,7 +153,7 @@ class LocalStorage(Storage):
 
     @contextlib.contextmanager
     def room(self) -> Iterator[None]:
-        """Say of a full disk what it means and what to do."""
+        """Add the remedy to the error of a full disk."""
         try:
             yield
         except OSError as error:

@@ -351,7 +351,9 @@ def test_tasks_are_read_with_what_is_wrong_with_them(tmp_path: Path) -> None:
     assert read(path, other, label="tone") == [("7", "rude", None)]
     other["annotations"][0]["result"][0]["from_name"] = "mood"
     assert "say with --label" in (read(path, other)[0][2] or "")
-    assert read(path, [annotated(task, 1, "a"), {"data": 3}])[1][2] == "it is no task: it lacks data or annotations"
+    assert (
+        read(path, [annotated(task, 1, "a"), {"data": 3}])[1][2] == "it is not a task: it has no data or no annotations"
+    )
     for broken in ([], [3], None, [{"value": {"choices": "a"}}], [{"value": 1}]):
         odd = annotated(task, 1, "a")
         odd["annotations"][0]["result"] = broken

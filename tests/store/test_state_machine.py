@@ -84,7 +84,7 @@ class Operations:
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """A store in memory, and everything that may be done to it or befall it."""
+    """A store in memory, and everything that may be done or happen to it."""
 
     def __init__(self, files: tuple[str, ...], model: Files) -> None:
         super().__init__()

@@ -97,7 +97,7 @@ def bars(*, count: int, value: str, title: str, form: str, tooltip: list[alt.Too
 
 
 def lines(*, x: alt.X, series: dict[str, str], y: str, tooltip: list[alt.Tooltip], zoom: Zoom = ()) -> Spec:
-    """A line with its own marks for each of ``series``: field → what it is called."""
+    """A line with its own marks for each of ``series``: field → its name in the legend."""
     names = {field: json.dumps(name) for field, name in series.items()}
     called = "".join(f"datum.key === '{field}' ? {name} : " for field, name in names.items())
     style = style_of(list(series.values()), named=len(series))

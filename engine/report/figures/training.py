@@ -8,13 +8,13 @@ from engine.report.answers import Row
 from engine.report.figures import charts
 from engine.report.figures.figure import Figure
 from engine.report.names import different
-from engine.report.runs import VALIDATION, Run
+from engine.report.runs import VALIDATION, TrainingRun
 
 _NAMED = 12
 _BETWEEN_MARKS = 12  # points of a curve, so that its marks can be told apart
 
 
-def run_figures(runs: list[Run]) -> list[Figure]:
+def run_figures(runs: list[TrainingRun]) -> list[Figure]:
     """Loss, and what validations came to."""
     names = different([run.name for run in runs])
     losses = [

@@ -1,4 +1,4 @@
--- Quality by length: confidence, margin, cut texts and, where there is gold, accuracy, by tokens in powers of two.
+-- Quality by length, in tokens by powers of two: confidence, margin, cut texts and, of gold rows, accuracy.
 -- Needs: labels
 SELECT
     (2 ^ floor(log2(greatest(n_tokens, 1))))::INT AS tokens_from,  -- none count as one

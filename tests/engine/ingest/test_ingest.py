@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 import store
 from engine.errors import InputError
 from engine.ingest.ingest import IngestConfig, check_inputs, finish_corpus, ingest, rewrite_rejects
-from engine.ingest.input_file import describe_input, see
-from engine.ingest.validate import Survey
+from engine.ingest.input_file import describe_input, file_version
+from engine.ingest.validate import ValidatedInputs
 from engine.ingest.write_corpus import read_texts, write_corpus
 from engine.inputs.columns import ColumnNames
 from store import Store
@@ -387,7 +387,7 @@ def test_rows_that_come_or_go_between_the_passes_are_noticed(tmp_path: Path, con
         (root / "corpus" / name).unlink()
     path.write_text(content)
     with pytest.raises(InputError, match=r"in\.txt changed while it was read"):
-        write_corpus(store.open(root), [see(str(path))])
+        write_corpus(store.open(root), [file_version(str(path))])
 
 
 def test_a_file_that_is_written_to_between_the_passes_is_noticed(tmp_path: Path) -> None:
@@ -500,10 +500,10 @@ def test_many_repeats_and_rejects_over_many_files_find_their_places(tmp_path: Pa
 
 
 def test_positions_among_all_rows_have_a_file_and_a_row_there() -> None:
-    survey = Survey(inputs=[{"rows": count} for count in (0, 3, 0, 0, 2, 0)])
-    files, numbers = survey.places(np.arange(5))
+    validated = ValidatedInputs(inputs=[{"rows": count} for count in (0, 3, 0, 0, 2, 0)])
+    files, numbers = validated.places(np.arange(5))
     assert (files.tolist(), numbers.tolist()) == ([1, 1, 1, 4, 4], [1, 2, 3, 1, 2])
-    assert [part.tolist() for part in survey.places(np.array([], np.int64))] == [[], []]
+    assert [part.tolist() for part in validated.places(np.array([], np.int64))] == [[], []]
 
 
 def test_files_without_rows_are_passed_over_wherever_they_stand(tmp_path: Path) -> None:
