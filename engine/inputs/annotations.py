@@ -16,7 +16,9 @@ from engine.inputs.blocks import RawBlock, blocks_of_rows
 from engine.inputs.check_rows import ids, labels
 from engine.inputs.columns import LabelColumns, find_columns, find_id
 from engine.inputs.formats import read_raw
-from engine.inputs.lines import is_json_array, json_row, open_lines
+from engine.inputs.json_lines import is_json_array, json_row
+from engine.inputs.lines import open_lines
+from engine.inputs.options import Reading
 
 _LABEL = "label"
 _EMPTY_ARRAY = re.compile(rb"\s*\[\s*\]\s*")
@@ -97,7 +99,7 @@ def _read_array(file: str, wanted: LabelColumns) -> Iterator[Annotation]:
     names = list(dict.fromkeys(name for value in objects for name in value))
     if names:
         columns = find_columns(names, wanted, file=file)
-        for raw in blocks_of_rows((json_row(value, None, columns) for value in objects), columns):
+        for raw in blocks_of_rows((json_row(value, None, columns) for value in objects), Reading(columns=columns)):
             yield from _of_block(raw, file)
 
 

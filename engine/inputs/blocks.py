@@ -6,13 +6,43 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from engine.inputs.columns import Columns
+from engine.inputs.options import Reading
 
 BLOCK_ROWS = 1024
 BLOCK_BYTES = 32 << 20
 
 Problems = list[str | None]
+"""A reason a row, a `Reason` where there is more to say of it, or None."""
+
 Row = tuple[dict[str, bytes | None], str | None]
-"""Values by column, and what the format forbids about them."""
+"""Values by column, and the reason why the row is refused, if it is."""
+
+
+class Reason(str):
+    """Why a row is refused, in words that are equal for equal faults; where it is, is said beside them.
+
+    Attributes:
+        position: of the fault, in bytes from 0; None if it has none.
+        lines: how many lines of the file the row takes.
+    """
+
+    __slots__ = ("lines", "position")
+    position: int | None
+    lines: int
+
+    def __new__(cls, words: str, *, position: int | None = None, lines: int = 1) -> "Reason":
+        """``words``, and where the fault is."""
+        self = super().__new__(cls, words)
+        self.position, self.lines = position, lines
+        return self
+
+
+def in_detail(reason: str) -> str:
+    """``reason`` with its position and lines, for a message."""
+    if not isinstance(reason, Reason):
+        return reason
+    position = "" if reason.position is None else f" at byte {reason.position:,}"
+    return f"{reason}{position}" + (f" (the row takes {reason.lines:,} lines)" if reason.lines > 1 else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,16 +50,21 @@ class RawBlock:
     """Rows as they stand in the file.
 
     Attributes:
-        columns: which column is what.
+        reading: how the file is read.
         first_row: number of the first row in its file, from 1.
         data: the columns. Text is a string or binary array of bytes that may not be UTF-8.
         problems: what the format itself forbids, a reason or None a row; its columns are null there.
     """
 
-    columns: Columns
+    reading: Reading
     first_row: int
     data: dict[str, pa.Array]
     problems: Problems
+
+    @property
+    def columns(self) -> Columns:
+        """Which column is what."""
+        return self.reading.columns
 
     @property
     def rows(self) -> int:
@@ -37,34 +72,35 @@ class RawBlock:
         return len(self.problems)
 
 
-def blocks_of_rows(rows: Iterable[Row], columns: Columns) -> Iterator[RawBlock]:
+def blocks_of_rows(rows: Iterable[Row], reading: Reading) -> Iterator[RawBlock]:
     """Single rows → blocks of up to `BLOCK_ROWS` rows, fewer where they pass `BLOCK_BYTES`."""
     first_row, held, size = 1, list[Row](), 0
     for row in rows:
         held.append(row)
         size += sum(len(value) for value in row[0].values() if value is not None)
         if len(held) == BLOCK_ROWS or size >= BLOCK_BYTES:
-            yield _block(held, columns, first_row)
+            yield _block(held, reading, first_row)
             first_row, held, size = first_row + len(held), [], 0
     if held:
-        yield _block(held, columns, first_row)
+        yield _block(held, reading, first_row)
 
 
-def _block(rows: list[Row], columns: Columns, first_row: int) -> RawBlock:
+def _block(rows: list[Row], reading: Reading, first_row: int) -> RawBlock:
+    names = reading.columns.names()
     return RawBlock(
-        columns=columns,
+        reading=reading,
         first_row=first_row,
-        data={name: pa.array([values.get(name) for values, _ in rows], pa.large_binary()) for name in columns.names()},
+        data={name: pa.array([values.get(name) for values, _ in rows], pa.large_binary()) for name in names},
         problems=[problem for _, problem in rows],
     )
 
 
-def blocks_of_batches(batches: Iterable[pa.RecordBatch], columns: Columns) -> Iterator[RawBlock]:
+def blocks_of_batches(batches: Iterable[pa.RecordBatch], reading: Reading) -> Iterator[RawBlock]:
     """Record batches of any size → blocks of up to `BLOCK_ROWS` rows."""
     first_row = 1
     for batch in batches:
         for start in range(0, batch.num_rows, BLOCK_ROWS):
             piece = batch.slice(start, BLOCK_ROWS)
-            data = {name: piece.column(name) for name in columns.names()}
-            yield RawBlock(columns=columns, first_row=first_row, data=data, problems=[None] * piece.num_rows)
+            data = {name: piece.column(name) for name in reading.columns.names()}
+            yield RawBlock(reading=reading, first_row=first_row, data=data, problems=[None] * piece.num_rows)
             first_row += piece.num_rows

@@ -1,22 +1,31 @@
 """Column names of an input file → which one is the text, the id, the label, and which are kept beside them."""
 
+import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from engine.errors import InputError
+from store.format.names import RESERVED_COLUMNS
 from store.selections.csv_safe import STORE_ID
 
 MAX_COLUMNS = 4096
+NO_COLUMN = ""
+"""In the place of a name: there is no such column. The command line says ``none``."""
+
 _PLAIN = {
     "text": ("text", "review", "review_text", "content", "sentence", "body", "comment"),
     "id": ("id", "review_id", "doc_id", "document_id", "uuid"),
     "label": ("label", "labels"),
 }
+_HIVE_KEY = re.compile(r"([^/=]+)=([^/=]*)")
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_EDGES = " \t\r\n\v\f\ufeff\u00a0"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnNames:
-    """Names that the user gave; None if the engine is to find the column by itself."""
+    """Names that the user gave; None if the engine is to find the column by itself, `NO_COLUMN` if there is none."""
 
     text: str | None = None
     id: str | None = None
@@ -29,44 +38,66 @@ class LabelColumns(ColumnNames):
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """Which column of one file is what.
+    """Which column of one file is what. Names are without the white space around them.
 
     Attributes:
         text: empty if none is read, as of `LabelColumns`.
         id: None if rows have no id: ``file:row`` is it then.
         label: None if the file has no gold.
-        extras: all others, in the file's order, but for those whose name a store cannot hold.
+        extras: all others under the names by which a store keeps them, in the file's order, but for those that have no
+            name of their own.
+        places: of those that are read from the file, by their names here: numbers from 0.
+        constants: columns that are the same in every row since they stand in the file's path, as ``year=2023``.
+        left_out: names of columns that cannot be told apart; the empty one is not among them.
     """
 
     text: str
     id: str | None
     label: str | None
     extras: tuple[str, ...]
+    places: dict[str, int] = field(default_factory=dict)
+    constants: dict[str, str | None] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     def names(self) -> list[str]:
-        """Every column that is read."""
+        """Every column that is read from the file itself."""
         names = (self.text, self.id, self.label, *self.extras)
-        return list(dict.fromkeys(name for name in names if name))
+        return list(dict.fromkeys(name for name in names if name and name not in self.constants))
 
 
 def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns:
-    """Choose among the columns ``names`` of ``file``: those that the user named, else those with plain names.
+    """Choose among the columns ``names`` of ``file``, and those of its path: the named ones, else those of plain names.
+
+    White space around a name is not part of it. A repeated name is a fault only where it is needed.
 
     Raises:
-        InputError: a named column is missing, no text column is to be found, a choice is needed, or there are too many.
+        InputError: a named column is missing or there twice, no text column is to be found, a choice is needed, or
+            there are too many.
     """
     if len(names) > MAX_COLUMNS:
         raise InputError(f"{file}: more than {MAX_COLUMNS:,} columns; keep the text, the id, the label and a few")
-    if repeated := [name for name, times in Counter(names).items() if times > 1]:
-        raise InputError(f"{file}: two columns are named {repeated[0]!r}; rename one")
-    if isinstance(wanted, LabelColumns):
-        return Columns(text="", id=find_id(names, wanted, file=file), label=_label(names, wanted, file), extras=())
-    text = _find("text", names, wanted.text, file)
-    if text is None:
-        raise InputError(f"{file}: no column looks like the text (columns: {_listed(names)}); name it with --text")
-    id_, label = _find("id", names, wanted.id, file), _find("label", names, wanted.label, file)
-    extras = tuple(name for name in names if name not in (text, id_, label) and _can_be_stored(name))
-    return Columns(text=text, id=id_, label=label, extras=extras)
+    clean = [name.strip(_EDGES) for name in names]
+    constants = {name: value for name, value in path_columns(file).items() if name not in clean}
+    known = _Names([*clean, *constants], file)
+    of_labels = isinstance(wanted, LabelColumns)
+    text = "" if of_labels else known.required("text", wanted.text)
+    id_ = known.id(wanted) if of_labels else known.find("id", wanted.id)
+    label = known.required("label", wanted.label) if of_labels else known.find("label", wanted.label)
+    chosen = [name for name in (text, id_, label) if name]
+    rest = [] if of_labels else [name for name in known.unique() if name not in chosen]
+    stored = _stored_names(rest)
+    places = {name: clean.index(name) for name in chosen if name not in constants}
+    places |= {stored[name]: clean.index(name) for name in rest if name not in constants}
+    constants = {stored.get(name, name): value for name, value in constants.items() if name in chosen or name in stored}
+    return Columns(
+        text=text,
+        id=id_,
+        label=label,
+        extras=tuple(stored.values()),
+        places=places,
+        constants=constants,
+        left_out=() if of_labels else known.repeated(),
+    )
 
 
 def find_id(names: list[str], wanted: ColumnNames, *, file: str) -> str:
@@ -77,40 +108,91 @@ def find_id(names: list[str], wanted: ColumnNames, *, file: str) -> str:
     Raises:
         InputError: there is none, or a choice is needed.
     """
-    found = _find("id", names, wanted.id or (STORE_ID if STORE_ID in names else None), file)
-    if found is None:
-        raise InputError(f"{file}: no column looks like the id (columns: {_listed(names)}); name it with --id")
-    return found
+    return _Names(names, file).id(wanted)
 
 
-def _label(names: list[str], wanted: ColumnNames, file: str) -> str:
-    found = _find("label", names, wanted.label, file)
-    if found is None:
-        raise InputError(f"{file}: no column looks like the label (columns: {_listed(names)}); name it with --label")
-    return found
+def path_columns(file: str) -> dict[str, str | None]:
+    """Columns that stand in the folders of a path, as Hive writes them: ``year=2023/part-0.parquet``."""
+    pairs = (_HIVE_KEY.fullmatch(part) for part in file.split("/")[:-1])
+    return {unquote(pair[1]): None if pair[2] == _HIVE_NULL else unquote(pair[2]) for pair in pairs if pair}
 
 
-def _can_be_stored(name: str) -> bool:
+class _Names:
+    """The names of a file's columns, for one choice after the other."""
+
+    def __init__(self, names: list[str], file: str) -> None:
+        self._times = Counter(names)
+        self._file = file
+
+    def unique(self) -> list[str]:
+        """Those that a column can be known by and kept under."""
+        return [name for name, times in self._times.items() if times == 1 and _can_be_said(name)]
+
+    def repeated(self) -> tuple[str, ...]:
+        """Those of several columns."""
+        return tuple(name for name, times in self._times.items() if times > 1 and _can_be_said(name))
+
+    def find(self, what: str, wanted: str | None) -> str | None:
+        """The column of ``what``; None if there is none."""
+        if wanted == NO_COLUMN:
+            return None
+        name = self._named(what, wanted.strip(_EDGES)) if wanted is not None else self._plain(what)
+        if name is not None and self._times[name] > 1:
+            raise InputError(f"{self._file}: two columns are named {name!r}, and it is the {what}; rename one")
+        return name
+
+    def required(self, what: str, wanted: str | None) -> str:
+        """The column of ``what``.
+
+        Raises:
+            InputError: there is none.
+        """
+        name = self.find(what, wanted)
+        if name is None:
+            raise InputError(
+                f"{self._file}: no column looks like the {what} (columns: {self._listed()}); name it with --{what}"
+            )
+        return name
+
+    def id(self, wanted: ColumnNames) -> str:
+        """The column of ids of a file of labels."""
+        return self.required("id", wanted.id or (STORE_ID if STORE_ID in self._times else None))
+
+    def _named(self, what: str, name: str) -> str:
+        if name not in self._times:
+            raise InputError(f"{self._file}: there is no column {name!r} for --{what} (columns: {self._listed()})")
+        return name
+
+    def _plain(self, what: str) -> str | None:
+        if what in self._times:
+            return what
+        found = [name for name in self._times if name.lower() in _PLAIN[what]]
+        if len(found) > 1:
+            raise InputError(f"{self._file}: {' and '.join(found)} could each be the {what}; choose with --{what}")
+        return found[0] if found else None
+
+    def _listed(self) -> str:
+        names = [_shown(name)[:100] for name in self._times if name]
+        return ", ".join(names[:50]) + (", …" if len(names) > 50 else "")
+
+
+def _stored_names(names: list[str]) -> dict[str, str]:
+    """The name under which a store keeps each of ``names``: one that is taken in SQL gets an underscore behind it."""
+    taken = set(RESERVED_COLUMNS)
+    stored: dict[str, str] = {}
+    for name in names:
+        free = name
+        while free.lower() in taken:
+            free += "_"
+        taken.add(free.lower())
+        stored[name] = free
+    return stored
+
+
+def _can_be_said(name: str) -> bool:
     """Whether SQL and JSON can say ``name``. pandas, for one, writes an index without a name."""
     return name != "" and "\0" not in name and name == _shown(name)
 
 
 def _shown(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(_shown(name)[:100] for name in names[:50]) + (", …" if len(names) > 50 else "")
-
-
-def _find(what: str, names: list[str], wanted: str | None, file: str) -> str | None:
-    if wanted is not None:
-        if wanted not in names:
-            raise InputError(f"{file}: there is no column {wanted!r} for --{what} (columns: {_listed(names)})")
-        return wanted
-    if what in names:
-        return what
-    found = [name for name in names if name.lower() in _PLAIN[what]]
-    if len(found) > 1:
-        raise InputError(f"{file}: {' and '.join(found)} could each be the {what}; choose with --{what}")
-    return found[0] if found else None

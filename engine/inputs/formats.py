@@ -4,6 +4,7 @@ Parquet, Arrow, CSV and TSV, JSON Lines and plain text, the line formats also as
 but what the format itself forbids: a line that is no JSON, a CSV row with too many fields.
 """
 
+import dataclasses
 import glob
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -14,12 +15,17 @@ import pyarrow as pa
 from engine.errors import InputError
 from engine.inputs.blocks import RawBlock
 from engine.inputs.columns import ColumnNames
-from engine.inputs.lines import read_csv, read_jsonl, read_text
+from engine.inputs.delimited import read_csv
+from engine.inputs.json_lines import read_jsonl
+from engine.inputs.options import ReadOptions
+from engine.inputs.plain_text import read_text
 from engine.inputs.tables import read_arrow, read_parquet
 
+_FOUND_OUT = ReadOptions()
 _COMPRESSIONS = (".gz", ".zst")
 _LINE_FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt")
-_READERS: dict[str, Callable[[str, ColumnNames], Iterator[RawBlock]]] = {
+_Reader = Callable[[str, ColumnNames, ReadOptions], Iterator[RawBlock]]
+_READERS: dict[str, _Reader] = {
     ".parquet": read_parquet,
     ".pq": read_parquet,
     ".arrow": read_arrow,
@@ -77,19 +83,26 @@ def _is_unicode(name: str) -> bool:
     return True
 
 
-def read_raw(file: str, wanted: ColumnNames) -> Iterator[RawBlock]:
-    """The rows of ``file``, block by block.
+def read_raw(file: str, wanted: ColumnNames, options: ReadOptions = _FOUND_OUT) -> Iterator[RawBlock]:
+    """The rows of ``file``, block by block; columns that stand in its path are among their columns.
 
     Raises:
         InputError: the file cannot be read, or a column is missing.
     """
     try:
-        yield from _reader_of(file)(file, wanted)
+        for block in _reader_of(file)(file, wanted, options):
+            constants = block.columns.constants
+            yield block if not constants else dataclasses.replace(block, data=block.data | _repeated(block, constants))
     except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
         raise InputError(f"{file} cannot be read: {error}") from error
 
 
-def _reader_of(file: str) -> Callable[[str, ColumnNames], Iterator[RawBlock]]:
+def _repeated(block: RawBlock, constants: dict[str, str | None]) -> dict[str, pa.Array]:
+    """An array for each of the columns that are the same in every row."""
+    return {name: pa.array([value] * block.rows, pa.string()) for name, value in constants.items()}
+
+
+def _reader_of(file: str) -> _Reader:
     path = Path(file)
     compressed = path.suffix in _COMPRESSIONS
     suffix = (Path(path.stem) if compressed else path).suffix.lower()

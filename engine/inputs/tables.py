@@ -10,25 +10,29 @@ import pyarrow.parquet as pq
 from engine.inputs.arrow_sandbox import check_arrow
 from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, RawBlock, blocks_of_batches
 from engine.inputs.columns import ColumnNames, Columns, find_columns
+from engine.inputs.options import Reading, ReadOptions
 from engine.inputs.values import can_be_kept
 
 _BYTES_OF = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
 
 
-def read_parquet(file: str, wanted: ColumnNames) -> Iterator[RawBlock]:
+def read_parquet(file: str, wanted: ColumnNames, _: ReadOptions) -> Iterator[RawBlock]:
     """The rows of a Parquet file. Columns that are not needed are not read."""
     # Without pre_buffer: it would hold all row groups of the file at once.
     with pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True) as source:
         columns = _columns(source.schema_arrow, wanted, file)
-        batches = source.iter_batches(batch_size=_batch_rows(source.metadata), columns=columns.names())
-        yield from blocks_of_batches(batches, columns)
+        raw = [source.schema_arrow.names[columns.places[name]] for name in columns.names()]
+        batches = source.iter_batches(batch_size=_batch_rows(source.metadata), columns=raw)
+        named = (pa.record_batch([batch.column(name) for name in raw], columns.names()) for batch in batches)
+        yield from blocks_of_batches(named, Reading(columns=columns))
 
 
 def _columns(schema: pa.Schema, wanted: ColumnNames, file: str) -> Columns:
     """Which column is what; those that cannot be kept, such as lists, are not read."""
     columns = find_columns(schema.names, wanted, file=file)
-    extras = tuple(name for name in columns.extras if can_be_kept(schema.field(name).type))
-    return dataclasses.replace(columns, extras=extras)
+    places = columns.places
+    unkept = [name for name in columns.extras if name in places and not can_be_kept(schema.field(places[name]).type)]
+    return dataclasses.replace(columns, extras=tuple(name for name in columns.extras if name not in unkept))
 
 
 def _batch_rows(metadata: pq.FileMetaData) -> int:
@@ -38,7 +42,7 @@ def _batch_rows(metadata: pq.FileMetaData) -> int:
     return max(1, min(BLOCK_ROWS, int(BLOCK_BYTES / max(1, bytes_per_row))))
 
 
-def read_arrow(file: str, wanted: ColumnNames) -> Iterator[RawBlock]:
+def read_arrow(file: str, wanted: ColumnNames, _: ReadOptions) -> Iterator[RawBlock]:
     """The rows of an Arrow file or stream, which a child has read before.
 
     Raises:
@@ -47,7 +51,9 @@ def read_arrow(file: str, wanted: ColumnNames) -> Iterator[RawBlock]:
     check_arrow(file)
     with arrow_batches(file) as (schema, batches):
         columns = _columns(schema, wanted, file)
-        yield from blocks_of_batches(batches, columns)
+        places = [columns.places[name] for name in columns.names()]
+        named = (pa.record_batch([batch.column(place) for place in places], columns.names()) for batch in batches)
+        yield from blocks_of_batches(named, Reading(columns=columns))
 
 
 @contextmanager

@@ -1,0 +1,53 @@
+"""How an input file is read: what the user says of it, and what was found out. Reads nothing."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.inputs.columns import Columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """How input files are read, as far as it is said. A field that is None is found out from the file.
+
+    Attributes:
+        delimiter: between the fields of a delimited file; one character.
+        quote: the quotation mark of a delimited file; empty if it has none.
+        encoding: of a file of lines, by a name that Python knows.
+        names: names of the columns of a file without a header; empty if the file has one.
+        whole_files: a text file is one row.
+    """
+
+    delimiter: str | None = None
+    quote: str | None = None
+    encoding: str | None = None
+    names: tuple[str, ...] | None = None
+    whole_files: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields that are said, as they are kept in a header."""
+        values = {name: value for name, value in vars(self).items() if value not in (None, False)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    @classmethod
+    def of_json(cls, values: dict[str, Any]) -> "ReadOptions":
+        """Inverse of `to_json`."""
+        names = values.get("names")
+        return cls(**{**values, "names": None if names is None else tuple(names)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How one file is read, all of it found out.
+
+    Attributes:
+        columns: which column is what.
+        options: with them the file gives the same rows again, whatever a later version finds out by itself.
+        classes: names that the file gives to the whole numbers of its label column, from 0; None if it gives none.
+        notes: what a user has to know of the choices that were made, a sentence each.
+    """
+
+    columns: Columns
+    options: ReadOptions = field(default_factory=ReadOptions)
+    classes: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
