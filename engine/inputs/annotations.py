@@ -6,7 +6,7 @@ Every format of `engine.inputs.formats`, and JSON arrays as Label Studio writes 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from engine.inputs.columns import LabelColumns, find_columns, find_id
 from engine.inputs.formats import read_raw
 from engine.inputs.json_lines import is_json_array, json_row
 from engine.inputs.lines import open_lines
-from engine.inputs.options import Reading
+from engine.inputs.options import FOUND_OUT, Reading, ReadOptions
 
 _LABEL = "label"
 _EMPTY_ARRAY = re.compile(rb"\s*\[\s*\]\s*")
@@ -49,24 +49,32 @@ class Annotation:
         return f"{self.file} row {self.row:,}"
 
 
-def read_annotations(file: str, wanted: LabelColumns) -> Iterator[Annotation]:
+def read_annotations(
+    file: str, wanted: LabelColumns, options: ReadOptions = FOUND_OUT, *, classes: Sequence[str] = ()
+) -> Iterator[Annotation]:
     """The annotations of ``file``, in its order.
+
+    Args:
+        file: where it is.
+        wanted: column names that the user gave.
+        options: how it is read.
+        classes: class names that are known.
 
     Raises:
         InputError: it cannot be read, holds no annotated tasks, or has no column of ids or of labels.
     """
     if ".json" in Path(file).suffixes:
         if is_json_array(file):
-            yield from _read_array(file, wanted)
+            yield from _read_array(file, wanted, options, classes)
             return
         if _is_empty_array(file):
             raise InputError(
                 f"{file} holds no annotated tasks: it is an empty JSON array; annotate some and export again"
             )
-    for raw in read_raw(file, wanted):
+    for raw in read_raw(file, wanted, options):
         if raw.columns.label is None or raw.columns.id is None:
             raise InputError(f"{file}: text alone has no labels; give a file with a column of ids and one of labels")
-        yield from _of_block(raw, file)
+        yield from _of_block(raw, file, options, classes)
 
 
 def _is_empty_array(file: str) -> bool:
@@ -74,9 +82,13 @@ def _is_empty_array(file: str) -> bool:
         return _EMPTY_ARRAY.fullmatch(source.read(4096)) is not None
 
 
-def _of_block(raw: RawBlock, file: str) -> Iterator[Annotation]:
+def _of_block(raw: RawBlock, file: str, options: ReadOptions, classes: Sequence[str]) -> Iterator[Annotation]:
     problems = list(raw.problems)
-    columns = ids(raw, file, problems).to_pylist(), labels(raw, file, problems).to_pylist()
+    row_ids, (label_array, _) = (
+        ids(raw, file, problems),
+        labels(raw, file, problems, label_map=options.label_map, classes=classes),
+    )
+    columns = row_ids.to_pylist(), label_array.to_pylist()
     for row, (id_, label, problem) in enumerate(zip(*columns, problems, strict=True), start=raw.first_row):
         yield Annotation(file=file, row=row, id=id_, label=label, problem=problem or _lack(label))
 
@@ -85,7 +97,7 @@ def _lack(label: str | None) -> str | None:
     return "label is null" if label is None else None
 
 
-def _read_array(file: str, wanted: LabelColumns) -> Iterator[Annotation]:
+def _read_array(file: str, wanted: LabelColumns, options: ReadOptions, classes: Sequence[str]) -> Iterator[Annotation]:
     try:
         with open_lines(file) as source:
             objects = json.load(source)
@@ -100,7 +112,7 @@ def _read_array(file: str, wanted: LabelColumns) -> Iterator[Annotation]:
     if names:
         columns = find_columns(names, wanted, file=file)
         for raw in blocks_of_rows((json_row(value, None, columns) for value in objects), Reading(columns=columns)):
-            yield from _of_block(raw, file)
+            yield from _of_block(raw, file, options, classes)
 
 
 def _read_tasks(tasks: list[dict[str, Any]], file: str, wanted: LabelColumns) -> Iterator[Annotation]:

@@ -17,11 +17,10 @@ from engine.inputs.blocks import RawBlock
 from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited import read_csv
 from engine.inputs.json_lines import read_jsonl
-from engine.inputs.options import ReadOptions
+from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.inputs.plain_text import read_text
 from engine.inputs.tables import read_arrow, read_parquet
 
-_FOUND_OUT = ReadOptions()
 _COMPRESSIONS = (".gz", ".zst")
 _LINE_FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt")
 _Reader = Callable[[str, ColumnNames, ReadOptions], Iterator[RawBlock]]
@@ -83,7 +82,7 @@ def _is_unicode(name: str) -> bool:
     return True
 
 
-def read_raw(file: str, wanted: ColumnNames, options: ReadOptions = _FOUND_OUT) -> Iterator[RawBlock]:
+def read_raw(file: str, wanted: ColumnNames, options: ReadOptions = FOUND_OUT) -> Iterator[RawBlock]:
     """The rows of ``file``, block by block; columns that stand in its path are among their columns.
 
     Raises:
