@@ -34,7 +34,7 @@ def decide_classes(
         NotGoldError: no label is one of the classes.
     """
     if given is None and known is None:
-        classes = classes_of(validated.labels, None, named=_named(validated))
+        classes = classes_of(validated.labels, named=_named(validated))
     else:
         classes = _as_known(list(given or known or ()), known)
     check_class_names(classes)

@@ -110,24 +110,21 @@ def is_whole(label: str) -> bool:
     return _INTEGER.fullmatch(label) is not None
 
 
-def classes_of(labels: Collection[str], known: Sequence[str] | None, *, named: Sequence[str] = ()) -> list[str]:
-    """Class names, from the distinct gold labels and, if given, a model that knows names.
+def classes_of(labels: Collection[str], *, named: Sequence[str] = ()) -> list[str]:
+    """Class names, from the distinct gold labels.
 
     Args:
-        labels: distinct labels in their one spelling.
-        known: the model's class names, in its order.
+        labels: in their one spelling.
         named: names that the files give to their labels, or the user by a map, in their order.
 
     Raises:
-        InputError: there are no names, or too many to be classes, or they seem to be counted from 1.
+        InputError: there are no names, or too many to be classes.
     """
-    if not labels and known is None and not named:
+    if not labels and not named:
         raise InputError("there are no labels to take class names from; name them with --classes")
-    if known is not None and not index_labels(labels, known, where="gold").unknown:
-        return list(known)
     if len(labels) > MAX_CLASSES:
         raise InputError(f"there are {len(labels):,} different labels; is it the right column? choose with --label")
-    if named and set(labels) <= set(named):
+    if set(labels) <= {spell(name) for name in named}:
         return list(named)
     return sorted(labels, key=int) if all(map(is_whole, labels)) else sorted(labels)
 

@@ -163,7 +163,7 @@ def _classes(rows: list[_Row], said: _Said, config: GoldConfig) -> list[str]:
         return list(config.classes)
     by_map = tuple(dict.fromkeys(name for _, name in config.options.label_map or () if name))
     named = by_map or (said.named[0] if len(set(said.named)) == 1 else ())
-    classes = classes_of(labels, None, named=named)
+    classes = classes_of(labels, named=named)
     try:
         check_class_names(classes)
     except InputError as error:
