@@ -9,7 +9,7 @@ import numpy as np
 from engine.errors import InputError
 from engine.inputs.annotations import Annotation, read_annotations
 from engine.inputs.blocks import in_detail
-from engine.inputs.classes import index_labels
+from engine.inputs.classes import check_not_foreign, index_labels
 from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
 from engine.inputs.messages import listed, no_usable_row
@@ -119,11 +119,11 @@ def _judge(store: Store, given: list[Annotation], source: str | None) -> tuple[L
     """The labels that can be used, and the reasons of the other annotations, in their order."""
     ids = {one.id for one in given if one.id is not None}
     known = rows_of_ids(store, ids | {plain for id_ in ids if (plain := plain_cell(id_)) is not None})
+    where = listed(sorted({one.file for one in given})[:3])
     found = index_labels(
-        {_plain(one.label) for one in given if one.label is not None},
-        store.header.classes,
-        where=listed(sorted({one.file for one in given})[:3]),
+        {_plain(one.label) for one in given if one.label is not None}, store.header.classes, where=where
     )
+    check_not_foreign(found, store.header.classes, where=where)
     judged = [_judge_one(one, known, found.index, store.header.classes) for one in given]
     labels: dict[int, dict[int, Annotation]] = {}
     for one, (row, label, problem) in zip(given, judged, strict=True):

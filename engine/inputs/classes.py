@@ -77,6 +77,19 @@ def index_labels(labels: Iterable[str], classes: Sequence[str], *, where: str) -
     return LabelIndex(index=index, unknown=unknown, notes=_notes(index, classes, where))
 
 
+def check_not_foreign(found: LabelIndex, classes: Sequence[str], *, where: str, more: str = "") -> None:
+    """Refuse labels of which none is one of ``classes``; ``more`` ends the message.
+
+    Raises:
+        InputError: they are such.
+    """
+    if found.unknown and not found.index:
+        raise InputError(
+            f"{where}: the labels are {listed(found.unknown)}, and the classes are {listed(classes)}. Say which is "
+            f"which with --label-map{more}"
+        )
+
+
 def check_counted_from_one(labels: Collection[str], classes: Sequence[str], *, where: str) -> None:
     """Refuse whole numbers without 0 of which the largest is the number of ``classes``.
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from engine.errors import InputError
 from engine.inputs.blocks import in_detail
 from engine.inputs.check_rows import Block, read_blocks
-from engine.inputs.classes import check_class_names, classes_of, doubtful_names, index_labels
+from engine.inputs.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.messages import REPEATED_ID, listed, no_label_column, no_usable_row, not_labels_note
@@ -78,11 +78,7 @@ def read_gold(config: GoldConfig) -> Gold:
     rows, said = _read_rows(config)
     classes = _classes(rows, said, config)
     found = index_labels({row.label for row in rows if row.label is not None}, classes, where=listed(config.files[:3]))
-    if not found.index and found.unknown:
-        raise InputError(
-            f"{listed(config.files[:3])}: the labels are {listed(found.unknown)}, and the classes are "
-            f"{listed(classes)}. Say which is which with --label-map{_first_refused(rows)}"
-        )
+    check_not_foreign(found, classes, where=listed(config.files[:3]), more=_first_refused(rows))
     for row in rows:
         if row.problem is None and row.label in found.unknown:
             row.problem = f"unknown label {row.label[:200]!r} (classes: {listed(classes)})"
