@@ -69,8 +69,6 @@ def reading_options(function: F) -> F:
 READING = ("label_map", "delimiter", "quote", "columns", "encoding", "whole_files")
 """Names of the values of `reading_options`."""
 
-_CHARACTERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "}
-
 
 def read_columns(options: dict[str, Any]) -> Any:
     """The `engine.ColumnNames` of the options of `column_options`."""
@@ -88,20 +86,14 @@ def read_columns(options: dict[str, Any]) -> Any:
 def read_options(options: dict[str, Any]) -> Any:
     """The `engine.ReadOptions` of the options of `reading_options`."""
     from engine import ReadOptions
+    from engine.inputs.delimited_files.dialect import delimiter_named, quote_named
 
+    delimiter, quote = options["delimiter"], options["quote"]
     return ReadOptions(
-        delimiter=_character(options["delimiter"], "--delimiter"),
-        quote="" if options["quote"] == "none" else _character(options["quote"], "--quote"),
+        delimiter=None if delimiter is None else delimiter_named(delimiter),
+        quote=None if quote is None else quote_named(quote),
         encoding=options["encoding"],
         names=options["columns"],
         whole_files=options["whole_files"],
         label_map=options["label_map"],
     )
-
-
-def _character(value: str | None, option: str) -> str | None:
-    if value is None or len(value) == 1:
-        return value
-    if value not in _CHARACTERS:
-        raise click.UsageError(f"{option} is {value!r}; give one character, or {', '.join(map(repr, _CHARACTERS))}")
-    return _CHARACTERS[value]

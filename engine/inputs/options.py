@@ -8,14 +8,21 @@ from engine.inputs.columns import Columns
 LabelMap = tuple[tuple[str, str], ...]
 """Pairs of a label in its one spelling and the name of its class; an empty name says that it is no label."""
 
+UNSPLIT = ""
+"""In the place of a delimiter: a line of a text file is a text. The command line says ``none``."""
+FASTTEXT = "__label__"
+"""In the place of a delimiter: lines carry labels as those of fastText do, ``__label__good text``."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
     """How input files are read, as far as it is said. A field that is None is found out from the file.
 
     Attributes:
-        delimiter: between the fields of a delimited file; one character.
-        quote: the quotation mark of a delimited file; empty if it has none.
+        delimiter: between the fields of a delimited file; one character, with a space behind it if white space there is
+            not part of a field. Of a text file also `UNSPLIT` or `FASTTEXT`.
+        quote: the quotation mark of a delimited file, with a backslash before it if that escapes it inside of a field;
+            empty if it has none.
         encoding: of a file of lines, by a name that Python knows.
         names: names of the columns of a file without a header; empty if the file has one.
         whole_files: a text file is one row.
