@@ -10,17 +10,16 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import pyarrow as pa
 
 from engine.errors import InputError
-from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, RawBlock
+from engine.inputs.blocks import RawBlock
 from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited_files.dialect import Dialect, shown
 from engine.inputs.delimited_files.find_dialect import find_dialect, rows_in
 from engine.inputs.delimited_files.header import Header, find_header, header_of
-from engine.inputs.delimited_files.rows import Parsed, RowReader
+from engine.inputs.delimited_files.rows import RowReader
 from engine.inputs.delimited_files.shape import Shape
 from engine.inputs.delimited_files.tape import Tape, decoded, encoded, lines_in, runs_of_lines
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
@@ -77,7 +76,7 @@ def read_csv(file: str, wanted: ColumnNames, options: ReadOptions, notes: tuple[
         if layout.sep:
             tape.skip_line()
         rows = RowReader(tape, layout.dialect, layout.shape)
-        yield from _blocks(islice(rows, layout.header.rows, None), tape, reading, layout.shape.width)
+        yield from _blocks(rows, layout.header, reading)
 
 
 def _sample(source: io.BufferedReader) -> tuple[list[str], bool]:
@@ -122,25 +121,19 @@ def _notes(layout: _Layout, options: ReadOptions, file: str) -> Iterator[str]:
         yield f"{file}: read without what stands above the header"
 
 
-def _blocks(rows: Iterator[Parsed], tape: Tape, reading: Reading, width: int) -> Iterator[RawBlock]:
+def _blocks(rows: RowReader, header: Header, reading: Reading) -> Iterator[RawBlock]:
     """Rows → blocks of up to `BLOCK_ROWS` rows, fewer where they pass `BLOCK_BYTES`."""
-    columns, lost = reading.columns, [None] * width
+    columns, lost = header.columns, [None] * header.width
     first_row = 1
-    while held := _some(rows, tape):
-        problems = [problem for _, problem in held]
-        values = list(zip(*(lost if problem else fields for fields, problem in held), strict=True))
+    for some in rows.blocks(skip=header.rows):
+        count = len(some.fields)
+        if not count:
+            continue
+        problems = [some.problems.get(place) for place in range(count)] if some.problems else [None] * count
+        values = list(zip(*(fields or lost for fields in some.fields), strict=True))
         data = {name: _array(values[columns.places[name]], empty=name == columns.text) for name in columns.names()}
         yield RawBlock(reading=reading, first_row=first_row, data=data, problems=list(problems))
-        first_row += len(held)
-
-
-def _some(rows: Iterator[Parsed], tape: Tape) -> list[Parsed]:
-    held, limit = list[Parsed](), tape.characters + BLOCK_BYTES
-    for row in rows:
-        held.append(row)
-        if len(held) == BLOCK_ROWS or tape.characters >= limit:
-            break
-    return held
+        first_row += count
 
 
 def _array(values: Sequence[str | None], *, empty: bool) -> pa.Array:

@@ -36,7 +36,8 @@ def open_lines(file: str, encoding: str | None = None) -> io.BufferedReader:
     head = source.read(SAMPLE_BYTES)
     found = guessed(head) if encoding is None else encoding_named(encoding)
     watch = Utf8Watch(file) if encoding is None and found == UTF8 else None
-    text = io.BufferedReader(Utf8Bytes(source, head, found, watch), SAMPLE_BYTES)
+    raw = Utf8Bytes(source, head, found, watch)
+    text: io.BufferedReader = io.BufferedReader(raw, SAMPLE_BYTES)
     if text.peek(len(_BOM)).startswith(_BOM):
         text.read(len(_BOM))
     return text
@@ -125,25 +126,31 @@ def pieces_of(source: io.BufferedReader, ends: tuple[bytes, ...] = (b"\n",)) -> 
     rest = b""
     while data := source.read(SAMPLE_BYTES):
         data = rest + data
+        if len(data) > LINE_BYTES and not 0 < _first_end(data, ends) <= LINE_BYTES:
+            yield None
+            rest = data[_first_end(data, ends) :] if _first_end(data, ends) else _after_line(source, ends)
+            continue
         cut = _last_end(data, ends)
         if cut:
             yield data[:cut]
-        elif len(data) >= LINE_BYTES:
-            yield None
-            data = _after_line(source, ends)
         rest = data[cut:]
     if rest:
         yield rest
 
 
+def _first_end(data: bytes, ends: tuple[bytes, ...]) -> int:
+    """Where the first line of ``data`` ends; 0 if it goes on."""
+    return min((place for end in ends if (place := data.find(end)) >= 0), default=-1) + 1
+
+
 def _last_end(data: bytes, ends: tuple[bytes, ...]) -> int:
-    """Where the last whole line of ``data`` ends."""
+    """Where the last whole line of ``data`` ends; 0 if it has none."""
     return max(data.rfind(end, 0, len(data) - (end == b"\r")) for end in ends) + 1
 
 
 def _after_line(source: io.BufferedReader, ends: tuple[bytes, ...]) -> bytes:
     """What stands behind the line that is being read, which is forgotten."""
     while data := source.read(SAMPLE_BYTES):
-        if found := [place for end in ends if (place := data.find(end)) >= 0]:
-            return data[min(found) + 1 :]
+        if end := _first_end(data, ends):
+            return data[end:]
     return b""

@@ -157,10 +157,9 @@ def _table(
         names = ("label", "text") if labels[0] else ("text", "label")
         note = f"{file}: read as {names[0]} and {names[1]} with a tab between them"
         return dataclasses.replace(options, delimiter="\t", quote="", names=names), (note,)
-    names = ",".join(names_for(rows, tabs + 1))
     raise InputError(
         f"{file}: every line has {tabs:,} tab{'s' * (tabs > 1)} in it, and so it is a table. Name its columns, for "
-        f"example --delimiter tab --columns {names}; or pass --delimiter none if a line is a text"
+        f"example --delimiter tab --columns {names_for(rows, tabs + 1)}; or pass --delimiter none if a line is a text"
     )
 
 

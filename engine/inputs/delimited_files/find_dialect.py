@@ -41,7 +41,8 @@ def find_dialect(lines: Sequence[str], options: ReadOptions, *, likely: str) -> 
 def rows_in(lines: Sequence[str], dialect: Dialect, shape: Shape | None = None) -> list[list[str]]:
     """The rows of ``lines``; one that is refused is empty."""
     text = dialect.prepared()("".join(lines))
-    return [fields for fields, _ in RowReader(Tape(iter([[*lines_in(text)]])), dialect, shape)]
+    reader = RowReader(Tape(iter([[*lines_in(text)]])), dialect, shape)
+    return [fields for rows in reader.blocks() for fields in rows.fields]
 
 
 def _delimiter(lines: Sequence[str], likely: str, options: ReadOptions) -> str:

@@ -11,6 +11,7 @@ from engine.inputs.delimited_files.shape import is_number
 _TITLE_ROWS = 10
 _LONG_NAME, _SENTENCE_WORDS = 80, 5
 _LABEL_LENGTH = 40
+_SHOWN_NAMES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,18 +70,19 @@ def header_of(names: tuple[str, ...], rows: Sequence[list[str]], wanted: ColumnN
         width = max(set(counts), key=counts.count)
         raise InputError(
             f"{file}: --columns names {_of(len(names), 'column')} and the rows have {_of(width, 'field')}; name all of "
-            f"them, for example --columns {','.join(names_for(rows, width))}"
+            f"them, for example --columns {names_for(rows, width)}"
         )
     return Header(columns=find_columns(list(names), wanted, file=file), width=len(names), rows=0)
 
 
-def names_for(rows: Sequence[list[str]], width: int) -> list[str]:
+def names_for(rows: Sequence[list[str]], width: int) -> str:
     """Names that the columns of ``rows`` could have: the longest values are texts, the fewest different ones labels."""
     columns = list(zip(*(row for row in rows if len(row) == width), strict=True)) or [("",)] * width
     text = max(range(width), key=lambda place: sum(map(len, columns[place])))
     labels = [place for place in range(width) if place != text and is_label(columns[place])]
     label = min(labels, key=lambda place: len(set(columns[place])), default=1 - text if width == 2 else None)
-    return [{text: "text", label: "label"}.get(place, f"column{place + 1}") for place in range(width)]
+    names = [{text: "text", label: "label"}.get(place, f"column{place + 1}") for place in range(width)]
+    return ",".join(names) if width <= _SHOWN_NAMES else f"{','.join(names[:_SHOWN_NAMES])},… ({width:,} names)"
 
 
 def is_label(values: Sequence[str]) -> bool:
@@ -122,10 +124,9 @@ def _is_title(row: list[str]) -> bool:
 def _explained(error: InputError, rows: Sequence[list[str]], file: str, delimiter: str) -> InputError:
     """``error``, or what is behind it."""
     if is_data(rows):
-        names = ",".join(names_for(rows, len(rows[0])))
         return InputError(
             f"{file}: its first line looks like data and not like a header; name its columns, for example --columns "
-            f"{names}"
+            f"{names_for(rows, len(rows[0]))}"
         )
     others = [character for character in (",", ";", "\t", "|") if character != delimiter and character in rows[0][0]]
     if len(rows[0]) == 1 and others:

@@ -6,19 +6,45 @@ A row that cannot be parsed loses the lines up to the next one that looks like a
 import csv
 from collections.abc import Iterator
 
-from engine.inputs.blocks import Reason
+from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, Reason
 from engine.inputs.delimited_files.dialect import Dialect
 from engine.inputs.delimited_files.shape import Shape
 from engine.inputs.delimited_files.tape import TOO_LONG, Tape
 from engine.inputs.lines import LINE_BYTES
 
-Parsed = tuple[list[str], Reason | None]
-"""The fields of a row, and why it is refused."""
+Fields = list[str]
 
 SWALLOWED = "a quoted field takes in whole lines that look like rows; mend the quotation mark that opens it"
 _NEVER_CLOSED = "a quotation mark is never closed"
 _AFTER_BROKEN = "the row before it has too few fields, and this one looks like the rest of it"
 _NOT_AT_END = "a quotation mark closes a field, and more text follows it; inside a field it has to be doubled"
+
+
+class Rows:
+    """Some rows of a file.
+
+    Attributes:
+        fields: of each row; nothing of one that is refused.
+        problems: why rows are refused, by their places here.
+    """
+
+    def __init__(self, skip: int = 0) -> None:
+        self.fields: list[Fields] = []
+        self.problems: dict[int, Reason] = {}
+        self._skip = skip
+
+    def add(self, fields: Fields, problem: Reason | None) -> None:
+        """One more."""
+        if problem is not None:
+            self.problems[len(self.fields)] = problem
+        self.fields.append(fields)
+
+    def after_skipped(self) -> "Rows":
+        """Those behind the first ones, which are no data."""
+        skip, self._skip = self._skip, 0
+        self.fields = self.fields[skip:]
+        self.problems = {place - skip: problem for place, problem in self.problems.items() if place >= skip}
+        return self
 
 
 class RowReader:
@@ -28,33 +54,41 @@ class RowReader:
         self._tape, self._dialect, self._shape = tape, dialect, shape
         self._broken = False
 
-    def __iter__(self) -> Iterator[Parsed]:
-        """All of them; a line of nothing but white space is none."""
+    def blocks(self, *, skip: int = 0) -> Iterator[Rows]:
+        """All of them after the first ``skip``, some at a time; a line of nothing but white space is none."""
         tape, width = self._tape, self._shape.width if self._shape else -1
+        found, enough, limit = Rows(skip), BLOCK_ROWS + skip, tape.characters + BLOCK_BYTES
         while True:
+            if len(found.fields) >= enough:
+                yield found.after_skipped()
+                found, enough = Rows(), BLOCK_ROWS
             base = at = tape.at
             reader = self._dialect.fields(tape.lines())
             try:
                 for fields in reader:
                     after = base + reader.line_num
                     if len(fields) == width and after - at == 1 and not self._broken:
-                        yield fields, None
+                        found.fields.append(fields)
                     elif fields and not (after - at == 1 and fields[1:] == [] and not fields[0].strip()):
-                        yield self._judged(fields, after - at)
+                        found.add(*self._judged(fields, after - at))
                     tape.at = at = after
+                    if len(found.fields) >= enough or tape.characters >= limit:
+                        yield found.after_skipped()
+                        found, enough, limit = Rows(), BLOCK_ROWS, tape.characters + BLOCK_BYTES
             except csv.Error as error:
-                yield [], self._lost(str(error))
+                found.add([], self._lost(str(error)))
                 continue
+            yield found.after_skipped()
             return
 
-    def _judged(self, fields: list[str], lines: int) -> Parsed:
+    def _judged(self, fields: Fields, lines: int) -> tuple[Fields, Reason | None]:
         """A row that is of several lines or of another number of fields than the header."""
         if self._shape is None:
             return fields, None
         first_line = self._tape.at + 1
         if lines > 1 and self._shape.swallowed(self._tape.held(lines), self._dialect):
             return [], Reason(SWALLOWED, lines=lines, first_line=first_line)
-        fitted = self._shape.fitted(fields)
+        fitted = fields if len(fields) == self._shape.width else self._shape.fitted(fields)
         if fitted is None:
             self._broken = len(fields) < self._shape.width
             words = f"the row has {len(fields):,} fields and the header {self._shape.width:,}"

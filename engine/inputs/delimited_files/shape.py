@@ -109,11 +109,21 @@ class Shape:
         """Whether ``lines``, which are one row if their quotation marks mean something, look like rows themselves."""
         if self.width == 1 or len(lines) < 2:
             return False
-        ends = self.fits(_opened(lines[0], dialect)) and self.fits(_closed(lines[-1], dialect))
+        ends = self._may_be_ends(lines[0], lines[-1], dialect.delimiter) and (
+            self.fits(_opened(lines[0], dialect)) and self.fits(_closed(lines[-1], dialect))
+        )
         if not ends and len(lines) < 5:
             return False
         inner = [self.fits_line(line, dialect) for line in lines[1:-1]]
         return sum(inner) * 2 >= len(inner) if ends else sum(inner) * 5 >= len(inner) * 4
+
+    def _may_be_ends(self, first: str, last: str, delimiter: str) -> bool:
+        """Whether the last field of one line and the first one of another fit; quicker than to look at all."""
+        before, _, end = first.rstrip("\r\n").rpartition(delimiter)
+        start, _, behind = last.partition(delimiter)
+        if self.least < self.width or delimiter == " ":
+            return True
+        return bool(before and behind) and self.columns[-1].fits(end) and self.columns[0].fits(start)
 
     def fits_line(self, line: str, dialect: Dialect) -> bool:
         """Whether ``line`` looks like a row, whatever its quotation marks mean."""
