@@ -28,6 +28,7 @@ from engine.inputs.options import Reading, ReadOptions
 _TABS = re.compile(r"\.(tsv|txt)(\.\w+)?$", re.IGNORECASE)
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _WHOLE_SAMPLE = 1 << 16
+_ALL = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +103,8 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
     columns = header.columns
     needed = 1 + max((columns.places[name] for name in (columns.text, columns.id) if name in columns.places), default=0)
     shape = Shape.of(rows[header.rows :], header.width, needed=needed)
+    if dialect.quote and sum(line.startswith(dialect.quote) for line in lines) >= _ALL * len(rows):
+        shape = dataclasses.replace(shape, start=dialect.quote)
     return _Layout(dialect=dialect, header=header, shape=shape, sep=sep is not None)
 
 
@@ -129,8 +132,11 @@ def _blocks(rows: RowReader, header: Header, reading: Reading) -> Iterator[RawBl
         count = len(some.fields)
         if not count:
             continue
-        problems = [some.problems.get(place) for place in range(count)] if some.problems else [None] * count
         values = list(zip(*(fields or lost for fields in some.fields), strict=True))
+        if header.may_be_in(values):
+            some.refuse(header.is_again, "the row repeats the header")
+            values = list(zip(*(fields or lost for fields in some.fields), strict=True))
+        problems = [some.problems.get(place) for place in range(count)] if some.problems else [None] * count
         data = {name: _array(values[columns.places[name]], empty=name == columns.text) for name in columns.names()}
         yield RawBlock(reading=reading, first_row=first_row, data=data, problems=list(problems))
         first_row += count

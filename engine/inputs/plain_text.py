@@ -22,6 +22,8 @@ from engine.inputs.options import FASTTEXT, UNSPLIT, Reading, ReadOptions
 _MARK = FASTTEXT.encode()
 _LABEL = re.compile(rb"(?:^|(?<=\s))" + _MARK + rb"(\S+)")
 _TABLE_SHARE, _LABEL_SHARE = 0.95, 0.5
+_MARKS, _MOST_LABELS = (";", "|", "@", ",", " "), 30
+_IN_PROSE = {",": str.isalnum, " ": str.isdecimal}
 _FEW_LINES = range(2, 21)
 _WHOLE_SAMPLE = 1 << 16
 _TOO_LONG = f"the line is longer than {LINE_BYTES:,} bytes"
@@ -46,6 +48,8 @@ def read_text(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[
     if options.delimiter is None and (table := _table(lines, file, wanted, options)):
         yield from read_csv(file, wanted, *table)
         return
+    if options.delimiter is None and not _has_labels(lines):
+        _check_labels(lines, file)
     labelled = options.delimiter == FASTTEXT or (options.delimiter is None and _has_labels(lines))
     reading = _reading(file, wanted, options, labelled=labelled, lines=len(lines))
     if labelled:
@@ -135,6 +139,33 @@ def _labelled(line: bytes | None) -> Row:
     parts = (part.strip() for part in _LABEL.sub(b"\n", line).split(b"\n"))
     text = b" ".join(part for part in parts if part) if labels else line
     return {"text": text, "label": labels[0] if labels else None}, None
+
+
+def _check_labels(lines: list[bytes], file: str) -> None:
+    """Refuse a file whose lines begin or end with a label, as ``text;joy`` or ``1 text``.
+
+    Raises:
+        InputError: it is one.
+    """
+    texts = [line.decode("utf-8", "replace").strip() for line in lines]
+    for mark in _MARKS:
+        cut = [text for text in texts if mark in text]
+        if len(cut) < _TABLE_SHARE * len(texts):
+            continue
+        heads, tails = [text.partition(mark)[0] for text in cut], [text.rpartition(mark)[2] for text in cut]
+        for values, where in ((heads, "begins"), (tails, "ends")):
+            plain = mark not in _IN_PROSE or all(map(_IN_PROSE[mark], values))
+            if plain and is_label(values, most=_MOST_LABELS):
+                once = all(text.count(mark) == 1 for text in cut)
+                names = "label,text" if values is heads else "text,label"
+                way = (
+                    f"pass --delimiter '{mark}' --columns {names}" if once else f"write it as CSV with columns {names}"
+                )
+                some = ", ".join(sorted(set(values))[:3])
+                raise InputError(
+                    f"{file}: every line {where} with what looks like a label ({some}). To read it, {way}; or pass "
+                    "--delimiter none if a line is a text"
+                )
 
 
 def _table(

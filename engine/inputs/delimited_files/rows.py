@@ -4,10 +4,10 @@ A row that cannot be parsed loses the lines up to the next one that looks like a
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, Reason
-from engine.inputs.delimited_files.dialect import Dialect
+from engine.inputs.delimited_files.dialect import Dialect, shown
 from engine.inputs.delimited_files.shape import Shape
 from engine.inputs.delimited_files.tape import TOO_LONG, Tape
 from engine.inputs.lines import LINE_BYTES
@@ -38,6 +38,13 @@ class Rows:
         if problem is not None:
             self.problems[len(self.fields)] = problem
         self.fields.append(fields)
+
+    def refuse(self, is_bad: Callable[[Fields], bool], words: str) -> None:
+        """Refuse those that are ``is_bad``."""
+        for place, fields in enumerate(self.fields):
+            if fields and is_bad(fields):
+                self.problems[place] = Reason(words)
+                self.fields[place] = []
 
     def after_skipped(self) -> "Rows":
         """Those behind the first ones, which are no data."""
@@ -92,6 +99,8 @@ class RowReader:
         if fitted is None:
             self._broken = len(fields) < self._shape.width
             words = f"the row has {len(fields):,} fields and the header {self._shape.width:,}"
+            if self._shape.width == 1:
+                words = f"{words}; pass --delimiter tab if {shown(self._dialect.delimiter)} may stand in a text"
         elif self._broken and not self._shape.fits(fields):
             words = _AFTER_BROKEN
         else:

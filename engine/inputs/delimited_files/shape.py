@@ -67,11 +67,13 @@ class Shape:
         width: number of fields.
         least: number of fields that a row has at least, where empty ones at its end may be left out.
         columns: one for each field.
+        start: what a row begins with, as the quotation mark where all of them have one.
     """
 
     width: int
     least: int
     columns: tuple[ColumnShape, ...]
+    start: str = ""
 
     @classmethod
     def of(cls, rows: Iterable[list[str]], width: int, *, needed: int) -> "Shape":
@@ -107,7 +109,7 @@ class Shape:
 
     def swallowed(self, lines: Sequence[str], dialect: Dialect) -> bool:
         """Whether ``lines``, which are one row if their quotation marks mean something, look like rows themselves."""
-        if self.width == 1 or len(lines) < 2:
+        if self.width == 1 or len(lines) < 2 or not lines[1].startswith(self.start):
             return False
         ends = self._may_be_ends(lines[0], lines[-1], dialect.delimiter) and (
             self.fits(_opened(lines[0], dialect)) and self.fits(_closed(lines[-1], dialect))

@@ -228,6 +228,38 @@ def test_a_table_with_a_header_is_read_by_it(tmp_path: Path) -> None:
     assert notes_of(path) == ["read with a tab between fields, and its first line as their names"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "way"),
+    [
+        (
+            [f"{text};{('joy', 'sadness', 'love')[n % 3]}" for n, text in enumerate(many(30))],
+            "';' --columns text,label",
+        ),
+        ([f"{text}@{('neutral', 'positive')[n % 2]}" for n, text in enumerate(many(30))], "'@' --columns text,label"),
+        ([f"{n % 4}|{text}" for n, text in enumerate(many(30))], "'|' --columns label,text"),
+        ([f"{n % 2} {text}" for n, text in enumerate(many(30))], "write it as CSV with columns label,text"),
+        ([f"{n % 2},{text}, and hot" for n, text in enumerate(many(30))], "write it as CSV with columns label,text"),
+    ],
+)
+def test_other_labels_in_lines_are_refused_with_the_way(tmp_path: Path, lines: list[str], way: str) -> None:
+    path = write(tmp_path / "in.txt", "\n".join(lines))
+    with pytest.raises(InputError, match=re.escape(way) + "; or pass --delimiter none if a line is a text"):
+        blocks_of(path)
+    assert rows_of(path, ReadOptions(delimiter=UNSPLIT)) == [(line, None) for line in lines]
+    if "--columns" in way:
+        mark, _, names = way.partition(" --columns ")
+        rows = rows_of(path, ReadOptions(delimiter=mark.strip("'"), names=tuple(names.split(","))))
+        assert len({label for _, label in rows}) in (2, 3, 4)
+
+
+def test_prose_is_no_table(tmp_path: Path) -> None:
+    lines = [
+        f"Well, I {word} it; truly, {word}. 5 of 10" for word in ("like", "hate", "eat", "see", "want", "buy") * 20
+    ]
+    lines = [f"{n} times {line}" for n, line in enumerate(lines)]
+    assert rows_of(write(tmp_path / "in.txt", "\n".join(lines))) == [(line, None) for line in lines]
+
+
 def test_a_tab_here_and_there_is_a_character(tmp_path: Path) -> None:
     lines = ["one\ttab", "none", "two\t\ttabs", *many(20)]
     assert rows_of(write(tmp_path / "in.txt", "\n".join(lines))) == [(line, None) for line in lines]
