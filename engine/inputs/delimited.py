@@ -103,8 +103,13 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
     columns = header.columns
     needed = 1 + max((columns.places[name] for name in (columns.text, columns.id) if name in columns.places), default=0)
     shape = Shape.of(rows[header.rows :], header.width, needed=needed)
-    if dialect.quote and sum(line.startswith(dialect.quote) for line in lines) >= _ALL * len(rows):
-        shape = dataclasses.replace(shape, start=dialect.quote)
+    all_marked = dialect.quote and sum(line.startswith(dialect.quote) for line in lines) >= _ALL * len(rows)
+    shape = dataclasses.replace(
+        shape,
+        start=dialect.quote if all_marked else "",
+        open_start=columns.places.get(columns.text) == 0 < header.width - 1,
+        open_end=columns.places.get(columns.text) == header.width - 1 > 0,
+    )
     return _Layout(dialect=dialect, header=header, shape=shape, sep=sep is not None)
 
 

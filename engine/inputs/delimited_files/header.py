@@ -56,14 +56,13 @@ def find_header(rows: Sequence[list[str]], wanted: ColumnNames, *, file: str, de
     try:
         header = Header(columns=find_columns(rows[0], wanted, file=file), width=len(rows[0]), rows=1, fields=rows[0])
     except InputError as error:
-        above = _title_rows(rows)
-        if above:
-            columns, names = find_columns(rows[above], wanted, file=file), rows[above]
-            return Header(columns=columns, width=len(names), rows=above + 1, fields=names)
-        raise _explained(error, rows, file, delimiter) from None
-    if wanted.text is None and _text_is_again(header, rows):
+        below = _below_title(rows, wanted, file)
+        if below is None:
+            raise _explained(error, rows, file, delimiter) from None
+        header = below
+    if wanted.text is None and _text_is_again(header, rows[header.rows :]):
         raise _no_header(rows, file)
-    _check_width(header, rows, file)
+    _check_width(header, rows[header.rows :], file)
     return header
 
 
@@ -120,11 +119,11 @@ def _check_width(header: Header, rows: Sequence[list[str]], file: str) -> None:
     Raises:
         InputError: it is one.
     """
-    widths = {len(row) for row in rows[1:] if row}
-    if len(rows) > 2 and len(widths) == 1 and (width := widths.pop()) > header.width > 1 and _filled(rows[1:], width):
+    widths = {len(row) for row in rows if row}
+    if len(rows) > 1 and len(widths) == 1 and (width := widths.pop()) > header.width > 1 and _filled(rows, width):
         raise InputError(
             f"{file}: its header has {_of(header.width, 'name')} and each row {_of(width, 'field')}; take the header "
-            f"away, or name all columns in it, for example {names_for(rows[1:], width)}"
+            f"away, or name all columns in it, for example {names_for(rows, width)}"
         )
 
 
@@ -165,14 +164,17 @@ def is_data(rows: Sequence[list[str]]) -> bool:
     return False
 
 
-def _title_rows(rows: Sequence[list[str]]) -> int:
-    """How many rows of a title, a comment or nothing stand above the header; 0 if it is not plain that they do."""
+def _below_title(rows: Sequence[list[str]], wanted: ColumnNames, file: str) -> Header | None:
+    """The header below rows of a title, a comment or nothing; None if it is not plain that it is there."""
     if not _is_title(rows[0]):
-        return 0
+        return None
     for number, row in enumerate(rows[: _TITLE_ROWS + 1]):
         if sum(map(bool, row)) > 1 and not row[0].startswith("#"):
-            return number
-    return 0
+            try:
+                return Header(columns=find_columns(row, wanted, file=file), width=len(row), rows=number + 1, fields=row)
+            except InputError:
+                return None
+    return None
 
 
 def _is_title(row: list[str]) -> bool:

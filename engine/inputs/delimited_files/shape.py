@@ -68,12 +68,16 @@ class Shape:
         least: number of fields that a row has at least, where empty ones at its end may be left out.
         columns: one for each field.
         start: what a row begins with, as the quotation mark where all of them have one.
+        open_start: the first field is the text, and a line may be the rest of one before it that is too short.
+        open_end: the last field is the text, and a line that is too short may be the rest of it.
     """
 
     width: int
     least: int
     columns: tuple[ColumnShape, ...]
     start: str = ""
+    open_start: bool = False
+    open_end: bool = False
 
     @classmethod
     def of(cls, rows: Iterable[list[str]], width: int, *, needed: int) -> "Shape":
@@ -106,6 +110,11 @@ class Shape:
         """Whether ``fields`` look like a row of the file."""
         fitted = self.fitted(fields)
         return fitted is not None and all(map(ColumnShape.fits, self.columns, fitted))
+
+    def is_rest(self, fields: list[str]) -> bool:
+        """Whether ``fields``, which are too few, look like the rest of the row before them and not like a row."""
+        fit = all(column.fits(value) for column, value in zip(self.columns, fields, strict=False))
+        return self.open_end and len(fields) < self.width and not fit
 
     def swallowed(self, lines: Sequence[str], dialect: Dialect) -> bool:
         """Whether ``lines``, which are one row if their quotation marks mean something, look like rows themselves."""
