@@ -34,16 +34,10 @@ class Rows:
         self.problems: dict[int, Reason] = {}
         self._skip = skip
 
-    def are_enough(self) -> bool:
-        """Whether they make a block."""
-        return len(self.fields) >= BLOCK_ROWS + self._skip
-
-    def add(self, fields: Fields, problem: Reason | None) -> None:
-        """One more, unless it is nothing."""
-        if problem is not None:
-            self.problems[len(self.fields)] = problem
-        if fields or problem is not None:
-            self.fields.append(fields)
+    def add_refused(self, problem: Reason) -> None:
+        """One more, which is refused."""
+        self.problems[len(self.fields)] = problem
+        self.fields.append([])
 
     def refuse_last(self, words: str) -> None:
         """Refuse the row that was added last, if it is not."""
@@ -76,8 +70,11 @@ class RowReader:
     def blocks(self, *, skip: int = 0) -> Iterator[Rows]:
         """All of them after the first ``skip``, some at a time; a line of nothing but white space is none."""
         tape, width = self._tape, self._shape.width if self._shape else -1
-        found, limit = Rows(skip), tape.characters + BLOCK_BYTES
+        found, enough, limit = Rows(skip), BLOCK_ROWS + skip, tape.characters + BLOCK_BYTES
         while True:
+            if len(found.fields) >= enough:
+                yield found.data()
+                found, enough = Rows(), BLOCK_ROWS
             base = at = tape.at
             reader = self._dialect.fields(tape.lines())
             try:
@@ -85,13 +82,16 @@ class RowReader:
                     after, problem = base + reader.line_num, None
                     if len(fields) != width or after - at > 1 or self._broken:
                         fields, problem = self._judged(fields, after - at, found)
-                    if found.are_enough() or tape.characters >= limit:
+                    if len(found.fields) >= enough or tape.characters >= limit:
                         yield found.data()
-                        found, limit = Rows(), tape.characters + BLOCK_BYTES
-                    found.add(fields, problem)
+                        found, enough, limit = Rows(), BLOCK_ROWS, tape.characters + BLOCK_BYTES
+                    if fields:
+                        found.fields.append(fields)
+                    elif problem is not None:
+                        found.add_refused(problem)
                     tape.at = at = after
             except csv.Error as error:
-                found.add([], self._lost(str(error)))
+                found.add_refused(self._lost(str(error)))
                 continue
             yield found.data()
             return
