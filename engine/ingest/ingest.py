@@ -4,11 +4,12 @@ The first pass checks and counts every row and freezes ``store.json``; the secon
 the shards that are missing. Killed anywhere and run again, it gives the same bytes. Knows nothing of models.
 """
 
+import functools
+import logging
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import pyarrow as pa
 
 from engine.errors import InputError
 from engine.ingest.input_file import FileVersion, describe_input, file_version, last_touched
@@ -17,6 +18,7 @@ from engine.ingest.write_corpus import write_corpus
 from engine.inputs.classes import check_class_names, classes_of
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
+from engine.inputs.kinds import Kind
 from engine.progress import Tick, silent
 from store import Store
 from store.families.rejects import rejects_schema
@@ -27,6 +29,7 @@ from store.format.shard import ShardWriter
 from store.storage import Storage
 
 ROWS_PER_SHARD = 32_768
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +84,15 @@ def ingest(storage: Storage, config: IngestConfig, *, known: Sequence[str] | Non
         check_class_names(classes)
         _check_known(classes, known)
         file, size, sha256 = writer.publish(REJECTS, 0)
+    extras = _merge_extras(validated.extras)
+    if rounded := [name for name, kind in extras.items() if kind.is_rounded]:
+        _log.info("kept as double, which rounds some of their values: %s", ", ".join(rounded))
     rows = validated.rows - validated.rejected
     header = Header(
         classes=classes,
         rows=rows,
         shards=config.shards or -(-rows // ROWS_PER_SHARD),
-        extras=_merge_extras(validated.extras),
+        extras={name: str(kind.stored) for name, kind in extras.items()},
         inputs=validated.inputs,
         rejects={"file": file, "rows": validated.rejected, "bytes": size, "sha256": sha256},
     )
@@ -103,19 +109,18 @@ def _check_known(classes: list[str], known: Sequence[str] | None) -> None:
         )
 
 
-def _merge_extras(files: list[dict[str, pa.DataType]]) -> dict[str, str]:
+def _merge_extras(files: list[dict[str, Kind]]) -> dict[str, Kind]:
     """Columns that every file has, under names that do not clash, in SQL, with the store's or with each other.
 
-    A mixed type becomes string.
+    The kind of each is that of its values in all files.
     """
-    merged: dict[str, str] = {}
+    merged: dict[str, Kind] = {}
     taken = set(RESERVED_COLUMNS)
     for name in files[0] if files else {}:
         if name.lower() in taken or not all(name in file for file in files):
             continue
         taken.add(name.lower())
-        types = {str(file[name]) for file in files}
-        merged[name] = types.pop() if len(types) == 1 else "string"
+        merged[name] = functools.reduce(operator.or_, (file[name] for file in files))
     return merged
 
 

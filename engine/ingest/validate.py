@@ -19,6 +19,7 @@ from engine.ingest.input_file import FileVersion, describe_input, file_version
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.classes import MAX_CLASSES, indexer
 from engine.inputs.columns import ColumnNames
+from engine.inputs.kinds import Kind
 from engine.progress import Tick
 from store.families.rejects import rejects_schema
 from store.format.header import InputEntry
@@ -49,14 +50,14 @@ class ValidatedInputs:
     Attributes:
         files: as they were when they were read.
         inputs: one entry a file: path, size in bytes, sha256, rows, rejected and, where it has rows, columns.
-        extras: kept columns and their types, of each file that has rows.
+        extras: kept columns and what their values are, of each file that has rows.
         labels: distinct gold labels as written; none where the classes were known.
         rows: of all files.
     """
 
     files: list[FileVersion] = field(default_factory=list)
     inputs: list[InputEntry] = field(default_factory=list)
-    extras: list[dict[str, pa.DataType]] = field(default_factory=list)
+    extras: list[dict[str, Kind]] = field(default_factory=list)
     labels: set[str] = field(default_factory=set)
     rows: int = 0
 
@@ -162,7 +163,8 @@ def _validate_block(
     entry = validated.inputs[-1]
     if not entry["rows"]:
         entry["columns"] = dataclasses.asdict(block.columns)
-        validated.extras.append({name: array.type for name, array in block.extras.items()})
+        validated.extras.append({})
+    _merge_kinds(block, validated.extras[-1])
     index_of = known.indexer(block)
     if index_of is not None:
         _refuse_unknown(block, index_of)
@@ -174,6 +176,11 @@ def _validate_block(
     validated.rows += block.rows
     entry["rows"] += block.rows
     entry["rejected"] += block.rows - len(fit)
+
+
+def _merge_kinds(block: Block, kinds: dict[str, Kind]) -> None:
+    for name, kind in block.kinds.items():
+        kinds[name] = kinds[name] | kind if name in kinds else kind
 
 
 def _refuse_unknown(block: Block, index_of: Callable[[str], int | None]) -> None:

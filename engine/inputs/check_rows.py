@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engine.inputs.arrow_files.values import kept_bytes, label_bytes, scalar_bytes, text_bytes
 from engine.inputs.blocks import Problems, RawBlock
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import read_raw
-from engine.inputs.values import kept_bytes, label_bytes, scalar_bytes, text_bytes
+from engine.inputs.kinds import Kind, kind_of
 
 MAX_TEXT_BYTES = 2_000_000
 MAX_NAME_BYTES = 4096
@@ -28,7 +29,8 @@ class Block:
         id: string array; ``file:row`` where the file has no id column.
         text: string array.
         label: string array of class names or indices as written; null for rows without gold.
-        extras: kept columns: string, bool, int64 or double arrays.
+        extras: kept columns: string, bool, int64, uint64 or double arrays.
+        kinds: what the values of each are, which may be more than their array says.
         problems: a reason a row, or None if it is fit. Its id may be null, its text is not to be used.
         columns: names of the columns that the text, the id and the label came from.
     """
@@ -39,6 +41,7 @@ class Block:
     text: pa.Array
     label: pa.Array
     extras: dict[str, pa.Array]
+    kinds: dict[str, Kind]
     problems: Problems
     columns: ColumnNames
 
@@ -66,13 +69,15 @@ def read_blocks(file: str, wanted: ColumnNames, *, name: str | None = None) -> I
 def check_block(raw: RawBlock, *, file: str) -> Block:
     """Judge every row of ``raw``."""
     columns, problems = raw.columns, list(raw.problems)
+    extras = {name: _extra(raw.data[name], name, file, problems) for name in columns.extras}
     return Block(
         file=file,
         first_row=raw.first_row,
         text=_texts(raw, file, problems),
         id=ids(raw, file, problems),
         label=labels(raw, file, problems),
-        extras={name: _extra(raw.data[name], name, file, problems) for name in columns.extras},
+        extras=extras,
+        kinds={name: raw.kinds.get(name) or kind_of(array) for name, array in extras.items()},
         problems=problems,
         columns=ColumnNames(text=columns.text or None, id=columns.id, label=columns.label),
     )

@@ -1,0 +1,184 @@
+"""The first bytes of a JSON file → where its rows are: a line each, in an array, or in an array inside of an object.
+
+What cannot be rows is refused for what it is: a table by columns, as pandas writes it, or an array of arrays.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from engine.errors import InputError
+from engine.inputs.columns import ColumnNames, find_columns
+from engine.inputs.json_files.json_text import JsonText, elements, keys
+from engine.inputs.json_files.label_studio import is_task
+from engine.inputs.lines import LINE_BYTES, open_lines
+
+_ROWS_KEYS = ("data", "rows", "examples", "records", "items")
+_SAMPLE = 100
+_WRITE = 'to_json("rows.jsonl", orient="records", lines=True)'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where the rows of a JSON file are.
+
+    Attributes:
+        is_lines: each line is a row.
+        key: if not, that of the array of rows in the one object of the file; None if the file's values are rows, or
+            arrays of rows.
+    """
+
+    is_lines: bool
+    key: str | None = None
+
+
+LINES = Layout(is_lines=True)
+VALUES = Layout(is_lines=False)
+
+
+def find_layout(file: str, wanted: ColumnNames, encoding: str | None = None) -> Layout:
+    """The layout of ``file``.
+
+    Args:
+        file: where it is.
+        wanted: column names that the user gave, to tell a row from an object that holds rows.
+        encoding: of the file; found out where None.
+
+    Raises:
+        InputError: its values cannot be rows.
+    """
+    first, second = _first_lines(file, encoding)
+    if first.startswith(b"["):
+        return _of_array(file, encoding, first, second)
+    if first.startswith(b"{") and (second is None or _goes_on(first, second)):
+        return _of_object(file, encoding, wanted)
+    return LINES
+
+
+def _first_lines(file: str, encoding: str | None) -> tuple[bytes, bytes | None]:
+    """The first line that is not blank, or its first `LINE_BYTES`, and the next one, if any; both stripped."""
+    found: list[bytes] = []
+    with open_lines(file, encoding) as source:
+        while len(found) < 2 and (line := source.readline(LINE_BYTES)):
+            if line := line.strip():
+                found.append(line)
+    return found[0] if found else b"", found[1] if len(found) > 1 else None
+
+
+def _goes_on(first: bytes, second: bytes) -> bool:
+    """Whether an object that begins in the line ``first`` goes on in ``second``, rather than being a broken line."""
+    try:
+        text = first.decode()
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        is_row_next = first.endswith(b",") and _is_object(second)
+        return error.pos >= len(text) and not is_row_next
+    except (ValueError, RecursionError):
+        pass
+    return False
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _of_array(file: str, encoding: str | None, first: bytes, second: bytes | None) -> Layout:
+    with open_lines(file, encoding) as source:
+        text = JsonText(source, file)
+        text.skip("[")
+        begin = text.peek()
+    if begin in ("{", "]", ""):
+        return VALUES
+    if second is not None and first != b"[":
+        return LINES
+    remedy = f"jq -c '.[] | {{text: .}}' {file} > rows.jsonl" if begin == '"' else "write one object a row"
+    what = {'"': "strings", "[": "arrays"}.get(begin, "single values")
+    raise InputError(f"{file} is a JSON array of {what} and not of objects; {remedy}")
+
+
+def _of_object(file: str, encoding: str | None, wanted: ColumnNames) -> Layout:
+    """The layout of a file that is one object, or several that are longer than a line."""
+    with open_lines(file, encoding) as source:
+        text = JsonText(source, file)
+        sample = dict[str, Any]()
+        for key in keys(text):
+            sample[key] = _sample_of(text)
+            if key in _ROWS_KEYS and _is_rows(sample[key]) and not _is_row(sample, wanted):
+                return Layout(is_lines=False, key=key)
+        if text.peek() or _is_row(sample, wanted):
+            return VALUES
+    if found := [key for key, value in sample.items() if _is_rows(value)]:
+        if len(found) == 1:
+            return Layout(is_lines=False, key=found[0])
+        raise InputError(
+            f"{file} holds several arrays of objects, {_listed(found)}: take out the one that has the rows: "
+            f"jq -c '.[\"{found[0]}\"][]' {file} > rows.jsonl"
+        )
+    _refuse_columns(sample, file)
+    return VALUES
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(name[:100] for name in names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
+
+
+def _sample_of(text: JsonText) -> Any:
+    """The value that is next, with its first elements or members alone."""
+    begin = text.peek()
+    if begin == "[":
+        return [element for number, element in enumerate(elements(text)) if number < _SAMPLE]
+    if begin == "{":
+        members = ((key, text.value()) for key in keys(text))
+        return dict(member for number, member in enumerate(members) if number < _SAMPLE)
+    return text.value()
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _is_row(sample: dict[str, Any], wanted: ColumnNames) -> bool:
+    """Whether an object is a row itself: an annotated task, or it has a text."""
+    if is_task(sample):
+        return True
+    names = [key for key, value in sample.items() if isinstance(value, str)]
+    try:
+        find_columns(names, ColumnNames(text=wanted.text), file="")
+    except InputError:
+        return False
+    return True
+
+
+def _refuse_columns(sample: dict[str, Any], file: str) -> None:
+    """Refuse an object that holds a table by columns.
+
+    Raises:
+        InputError: it does.
+    """
+    values = list(sample.values())
+    read = f"pd.read_json({file!r})"
+    if "columns" in sample and isinstance(sample.get("data"), list):
+        how, read = 'as pandas writes it with orient="split"', f'pd.read_json({file!r}, orient="split")'
+    elif values and all(isinstance(value, list) for value in values):
+        how, read = "a list for each", f"pd.DataFrame(json.load(open({file!r})))"
+    elif not _are_columns(values):
+        return
+    elif all(key.isdecimal() for key in sample):
+        how, read = 'as pandas writes it with orient="index"', f'pd.read_json({file!r}, orient="index")'
+    else:
+        how = 'as pandas writes it with orient="columns"'
+    raise InputError(
+        f'{file} is a table by columns, {how}, and not by rows: write it with df.to_json(path, orient="records", '
+        f"lines=True), or turn it with {read}.{_WRITE}"
+    )
+
+
+def _are_columns(values: list[Any]) -> bool:
+    """Whether all values are objects of the same keys, as the columns or the rows of a table are."""
+    if not values or not all(isinstance(value, dict) and value for value in values):
+        return False
+    same = all(value.keys() == values[0].keys() for value in values)
+    return same and (len(values) > 1 or all(key.isdecimal() for key in values[0]))
