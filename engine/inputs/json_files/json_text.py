@@ -10,10 +10,15 @@ from engine.errors import InputError
 from engine.inputs.lines import LINE_BYTES
 
 _DECODER = json.JSONDecoder()
-_SPACE = re.compile(r"[ \t\r\n\x1e\ufeff]*")  # with the separators of RFC 7464
+_SPACE = re.compile(r"[ \t\r\n\ufeff]*")
 _ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8
-_CLOSED = '{["'  # a value that begins so is whole once it can be parsed; a number may go on
+_CLOSED = '{["'  # a value that begins so is whole once it can be parsed
+_NEXT = frozenset(",]} \t\r\n")  # one of them follows a number that is whole
 _PIECE = 1 << 20
+
+
+class NotJsonError(InputError):
+    """A text is not JSON."""
 
 
 class JsonText:
@@ -48,7 +53,7 @@ class JsonText:
         """Pass over one of the characters ``expected``.
 
         Raises:
-            InputError: another one is next.
+            NotJsonError: another one is next.
         """
         if (found := self.peek()) == "" or found not in expected:
             raise self._error("it is cut off" if found == "" else f"expecting {' or '.join(map(repr, expected))}")
@@ -58,7 +63,7 @@ class JsonText:
         """The next value.
 
         Raises:
-            InputError: it is not JSON, nested too deeply, or longer than `LINE_BYTES`.
+            NotJsonError: it is not JSON, nested too deeply, or longer than `LINE_BYTES`.
         """
         self.peek()
         while True:
@@ -74,7 +79,7 @@ class JsonText:
             except ValueError as error:  # a number of too many digits
                 raise self._error(str(error)) from None
             else:
-                if self._ended or end < len(self._held) or self._held[self._at] in _CLOSED:
+                if self._ended or self._held[self._at] in _CLOSED or self._held[end : end + 1] in _NEXT:
                     self.size, self._at = end - self._at, end
                     return value
             self._read_on()
@@ -93,9 +98,9 @@ class JsonText:
         self._is_clean = self._is_clean and _is_clean(read)
         self._held, self._at, self._ended = left + read, 0, not piece
 
-    def _error(self, why: str, at: int | None = None) -> InputError:
+    def _error(self, why: str, at: int | None = None) -> NotJsonError:
         line = self._line + self._held.count("\n", 0, self._at if at is None else at)
-        return InputError(f"{self._file} cannot be read: it is not JSON from line {line:,} on: {why}")
+        return NotJsonError(f"{self._file} cannot be read: it is not JSON from line {line:,} on: {why}")
 
 
 def _is_clean(text: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames, find_columns
-from engine.inputs.json_files.json_text import JsonText, elements, keys
+from engine.inputs.json_files.json_text import JsonText, NotJsonError, elements, keys
 from engine.inputs.json_files.label_studio import is_task
 from engine.inputs.lines import LINE_BYTES, open_lines
 
@@ -47,32 +47,43 @@ def find_layout(file: str, wanted: ColumnNames, encoding: str | None = None) -> 
     Raises:
         InputError: its values cannot be rows.
     """
-    first, second = _first_lines(file, encoding)
+    first, second, is_cut = _first_lines(file, encoding)
     if first.startswith(b"["):
         return _of_array(file, encoding, first, second)
-    if first.startswith(b"{") and (second is None or _goes_on(first, second)):
-        return _of_object(file, encoding, wanted)
-    return LINES
-
-
-def _first_lines(file: str, encoding: str | None) -> tuple[bytes, bytes | None]:
-    """The first line that is not blank, or its first `LINE_BYTES`, and the next one, if any; both stripped."""
-    found: list[bytes] = []
-    with open_lines(file, encoding) as source:
-        while len(found) < 2 and (line := source.readline(LINE_BYTES)):
-            if line := line.strip():
-                found.append(line)
-    return found[0] if found else b"", found[1] if len(found) > 1 else None
-
-
-def _goes_on(first: bytes, second: bytes) -> bool:
-    """Whether an object that begins in the line ``first`` goes on in ``second``, rather than being a broken line."""
+    if not first.startswith(b"{") or not (second is None or _is_unfinished(first)):
+        return LINES
     try:
-        text = first.decode()
+        layout = _of_object(file, encoding, wanted)
+    except NotJsonError:
+        if is_cut or (second is not None and _is_object(second)):
+            return LINES
+        raise
+    return LINES if is_cut and layout == VALUES else layout
+
+
+def _first_lines(file: str, encoding: str | None) -> tuple[bytes, bytes | None, bool]:
+    """The first line that is not blank, the next one, if any, both stripped; and whether the first is too long.
+
+    Of a line that is too long, the first `LINE_BYTES` are given, and none after it.
+    """
+    first = b""
+    with open_lines(file, encoding) as source:
+        while line := source.readline(LINE_BYTES):
+            if first and line.strip():
+                return first, line.strip(), False
+            first = first or line.strip()
+            if len(line) == LINE_BYTES:
+                return first, None, True
+    return first, None, False
+
+
+def _is_unfinished(line: bytes) -> bool:
+    """Whether ``line`` is the beginning of an object that goes on, rather than a broken one."""
+    try:
+        text = line.decode()
         json.loads(text)
     except json.JSONDecodeError as error:
-        is_row_next = first.endswith(b",") and _is_object(second)
-        return error.pos >= len(text) and not is_row_next
+        return error.pos >= len(text)
     except (ValueError, RecursionError):
         pass
     return False

@@ -33,13 +33,13 @@ def files_of(folder: str) -> list[str]:
     files = list(_walk(folder, set()))
     kinds: dict[str, list[str]] = {}
     for file in files:
-        kinds.setdefault(kind_of_file(file) or f"{Path(file).suffix.lower() or 'unnamed'} (not read)", []).append(file)
+        kinds.setdefault(kind_of_file(file) or Path(file).suffix.lower() or "without an ending", []).append(file)
     known = [name for name in kinds if name in KINDS.values()]
     if not known:
         what = f"has no file of a known kind; known are {' '.join(KINDS)}" if files else "is an empty folder"
         raise InputError(f"{folder} {what}")
     if len(kinds) > 1:
-        counts = ", ".join(f"{len(some):,} {kind}, as {_below(some[0], folder)}" for kind, some in kinds.items())
+        counts = ", ".join(f"{len(some):,} {kind} ({_below(some[0], folder)})" for kind, some in kinds.items())
         most = max(known, key=lambda name: len(kinds[name]))
         raise InputError(
             f"{folder} has files of several kinds: {counts}. Name those that are to be read, for example "
