@@ -68,8 +68,8 @@ def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 def kind_of(values: pa.Array) -> Kind:
     """What the values of an array of strings, bools, whole numbers or doubles are."""
     type_ = pa.int64() if pa.types.is_integer(values.type) else values.type
-    if values.null_count == len(values):
-        return Kind(type=pa.null(), declared=type_)
+    if values.null_count == len(values):  # a column of text that has none may be of anything
+        return Kind(type=pa.null(), declared=pa.null() if pa.types.is_string(type_) else type_)
     if type_ != pa.int64():
         return Kind(type=type_, declared=type_)
     return whole_numbers(values, declared=type_)

@@ -3,7 +3,6 @@
 A line longer than `LINE_BYTES` is refused, and the rest of it is not held.
 """
 
-import codecs
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -14,21 +13,17 @@ LINE_BYTES = 16 << 20
 _BOM = b"\xef\xbb\xbf"
 
 
-def open_lines(file: str, encoding: str | None = None) -> io.BufferedReader:
-    """The text of a file that may be compressed, as UTF-8 without a byte order mark."""
-    raw = pa.input_stream(file, compression="detect")
-    if encoding is not None:
-        of, utf8 = codecs.lookup(encoding), codecs.lookup("utf-8")
-        raw = codecs.StreamRecoder(raw, utf8.encode, utf8.decode, of.streamreader, of.streamwriter)
-    source = io.BufferedReader(raw, 1 << 20)
+def open_lines(file: str) -> io.BufferedReader:
+    """The bytes of a file that may be compressed, without a byte order mark."""
+    source = io.BufferedReader(pa.input_stream(file, compression="detect"), 1 << 20)
     if source.peek(len(_BOM)).startswith(_BOM):
         source.read(len(_BOM))
     return source
 
 
-def lines_of(file: str, encoding: str | None = None) -> Iterator[bytes | None]:
+def lines_of(file: str) -> Iterator[bytes | None]:
     """Lines with their ends; None for one that is too long."""
-    with open_lines(file, encoding) as source:
+    with open_lines(file) as source:
         while line := source.readline(LINE_BYTES):
             yield None if passed_over(line, b"\n", source) else line
 

@@ -74,7 +74,13 @@ def kept(values: list[Any], problems: Problems) -> tuple[pa.Array, Kind | None]:
     if types == {int}:
         return _whole(values)
     written = _strings([_written_or_problem(value, row, problems) for row, value in enumerate(values)])
-    return written, Kind(type=pa.float64()) if types <= _NUMBERS else None
+    return written, _fractions(values) if types <= _NUMBERS else None
+
+
+def _fractions(values: list[Any]) -> Kind:
+    """The kind of numbers some of which are no whole ones."""
+    whole = [value for value in values if isinstance(value, int)]
+    return Kind(type=pa.float64(), low=min([0, *whole]), high=max([0, *whole]))
 
 
 def _whole(values: list[int | None]) -> tuple[pa.Array, Kind | None]:
@@ -83,7 +89,7 @@ def _whole(values: list[int | None]) -> tuple[pa.Array, Kind | None]:
     except OverflowError:
         known = [value for value in values if value is not None]
         return _strings([_written(value) for value in values]), Kind(
-            type=pa.int64(), low=min(0, *known), high=max(0, *known)
+            type=pa.int64(), low=min([0, *known]), high=max([0, *known])
         )
 
 

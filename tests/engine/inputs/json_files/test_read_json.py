@@ -370,5 +370,3 @@ def test_the_kind_of_a_column_is_that_of_its_values(tmp_path: Path, values: list
     assert str(block.kinds["x"].stored) == stored
     assert block.problems == [None] * len(values)
     assert block.extras["x"].type in (pa.string(), pa.int64(), pa.bool_())
-
-
