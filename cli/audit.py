@@ -9,6 +9,7 @@ from cli.audit_calibrate import calibrate
 from cli.audit_gold import add_gold
 from cli.audit_questions import ask, list_questions
 from cli.options import format_option, rounds_option
+from cli.reading import READING, reading_options
 
 Action = Callable[[click.Context, dict[str, Any]], int | None]
 
@@ -24,6 +25,7 @@ Action = Callable[[click.Context, dict[str, Any]], int | None]
 )
 @click.option("--id", "id_", metavar="COLUMN", help="With --gold: column of ids. [default: found]")
 @click.option("--label", metavar="COLUMN", help="With --gold: column of labels. [default: found]")
+@reading_options
 @click.option("--source", metavar="NAME", help="With --gold: where the labels are from. [default: the file's name]")
 @click.option(
     "--on-bad-row",
@@ -85,7 +87,7 @@ def _action(options: dict[str, Any]) -> tuple[Action, bool]:
     Raises:
         click.UsageError: they ask for several things, or one of them says how to do another thing than that.
     """
-    others = ("queries", "gold", "list_", "by", "id_", "label", "source")
+    others = ("queries", "gold", "list_", "by", "id_", "label", "source", *READING)
     if options["calibrate"] and any(options[name] for name in others):
         raise click.UsageError(
             "--calibrate asks no QUERY and adds no --gold: only --labels, --round, --trained-on go with it"
@@ -98,4 +100,6 @@ def _action(options: dict[str, Any]) -> tuple[Action, bool]:
         return calibrate, True
     if options["gold"]:
         return add_gold, True
+    if given := [name for name in READING if options[name]]:
+        raise click.UsageError(f"--{given[0].replace('_', '-')} says how files are read, and needs --gold INPUT")
     return ask, True

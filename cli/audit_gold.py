@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from cli.output import print_summary, progress, report_rejects, shows_tables
+from cli.reading import read_options
 
 
 def add_gold(ctx: click.Context, options: dict[str, Any]) -> int:
@@ -19,6 +20,7 @@ def add_gold(ctx: click.Context, options: dict[str, Any]) -> int:
         store=options["store"],
         inputs=(*options["gold"], *options["queries"]),
         columns=engine.LabelColumns(id=options["id_"], label=options["label"]),
+        options=read_options(options),
         source=options["source"],
         on_bad_row=options["on_bad_row"],
     )

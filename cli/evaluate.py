@@ -1,12 +1,13 @@
 """``engine eval``."""
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options import column_options, format_option
+from cli.options import format_option
 from cli.output import print_rows, print_summary, progress, report_rejects, shows_tables
+from cli.reading import column_options, read_columns, read_options
 
 if TYPE_CHECKING:
     from engine.evaluation.evaluate import Evaluation
@@ -31,13 +32,11 @@ def command(
     inputs: tuple[str, ...],
     revision: str | None,
     against: tuple[str, ...],
-    text: str | None,
-    id: str | None,  # noqa: A002
-    label: str | None,
     on_bad_row: str,
     max_length: int | None,
     tokens_per_batch: int | None,
     format: str | None,  # noqa: A002
+    **options: Any,
 ) -> int:
     """Judge a classifier on labelled rows.
 
@@ -49,13 +48,14 @@ def command(
       engine eval student test.parquet --against teacher
     """
     from cli.main import OK, REJECTED
-    from engine import ColumnNames, EvalConfig, evaluate
+    from engine import EvalConfig, evaluate
 
     config = EvalConfig(
         model=model,
         inputs=inputs,
         revision=revision,
-        columns=ColumnNames(text=text, id=id, label=label),
+        columns=read_columns(options),
+        options=read_options(options),
         max_length=max_length,
         tokens_per_batch=tokens_per_batch,
         against=against,

@@ -4,8 +4,9 @@ from typing import Any
 
 import click
 
-from cli.options import CommaSeparated, column_options, format_option, training_options, training_settings
+from cli.options import CommaSeparated, format_option, training_options, training_settings
 from cli.output import print_summary, progress, report_rejects
+from cli.reading import column_options, read_columns, read_options
 
 
 @click.command("finetune", context_settings={"show_default": True})
@@ -30,14 +31,11 @@ def command(
     inputs: tuple[str, ...],
     model: str,
     revision: str | None,
-    text: str | None,
-    id: str | None,  # noqa: A002
-    label: str | None,
     on_bad_row: str,
     classes: tuple[str, ...] | None,
     limit: int | None,
     format: str | None,  # noqa: A002
-    **training: Any,
+    **options: Any,
 ) -> int:
     """Fine-tune a classifier on labelled rows.
 
@@ -47,17 +45,18 @@ def command(
     Example:
       engine finetune gold.parquet --model bert-base-uncased --out teacher --eval test.parquet
     """
-    from engine import ColumnNames, FinetuneConfig, GoldConfig, finetune
+    from engine import FinetuneConfig, GoldConfig, finetune
 
     gold = GoldConfig(
         files=inputs,
-        columns=ColumnNames(text=text, id=id, label=label),
+        columns=read_columns(options),
+        options=read_options(options),
         classes=classes,
         on_bad_row=on_bad_row,
         limit=limit,
-        seed=training["seed"],
+        seed=options["seed"],
     )
-    config = FinetuneConfig(gold=gold, model=model, revision=revision, **training_settings(**training))
+    config = FinetuneConfig(gold=gold, model=model, revision=revision, **training_settings(**options))
     with progress(ctx) as tick:
         trained = finetune(config, tick=tick)
     return print_trained(trained, format)

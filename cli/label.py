@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from cli.options import CommaSeparated, column_options, format_option
+from cli.options import CommaSeparated, format_option
 from cli.output import print_summary, progress
+from cli.reading import column_options, read_columns, read_options
 
 
 class Devices(CommaSeparated):
@@ -110,14 +111,15 @@ def command(ctx: click.Context, /, **options: Any) -> int:
       engine label reviews/*.parquet --store reviews.store --teacher ./teacher --shards 16
       engine label --store reviews.store --teacher ./teacher --devices cuda:0,cuda:1
     """
-    from engine import Choices, ColumnNames, LabelConfig, label
+    from engine import Choices, LabelConfig, label
 
     config = LabelConfig(
         store=options["store"],
         teacher=options["teacher"],
         revision=options["revision"],
         inputs=options["inputs"],
-        columns=ColumnNames(text=options["text"], id=options["id"], label=options["label"]),
+        columns=read_columns(options),
+        options=read_options(options),
         classes=options["classes"],
         shards=options["shards"],
         name=options["name"],

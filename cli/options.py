@@ -47,24 +47,6 @@ def format_option(function: F) -> F:
     )(function)
 
 
-def column_options(function: F) -> F:
-    """``--text --id --label --on-bad-row``: how input files are read."""
-    for decorate in (
-        click.option(
-            "--on-bad-row",
-            type=click.Choice(["reject", "fail"]),
-            default="reject",
-            show_default=True,
-            help="Put a bad row aside with its reason (exit code 3), or stop at it.",
-        ),
-        click.option("--label", metavar="COLUMN", help="Column of gold labels. [default: found]"),
-        click.option("--id", metavar="COLUMN", help="Column of ids. [default: found, else file:row]"),
-        click.option("--text", metavar="COLUMN", help="Column of texts. [default: found]"),
-    ):
-        function = decorate(function)
-    return function
-
-
 class Interval(click.ParamType[tuple[int | None, float]]):
     """A number of steps, or a time such as ``90s``, ``10m`` or ``2h``."""
 

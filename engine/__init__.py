@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.ingest.gold_rounds import GoldRound, GoldRoundConfig, add_gold
     from engine.inputs.columns import ColumnNames, LabelColumns
     from engine.inputs.labelled import GoldConfig
+    from engine.inputs.options import ReadOptions
     from engine.labelling.card import Choices
     from engine.labelling.label import LabelConfig, label
     from engine.labelling.repair import Repair, repair
@@ -53,6 +54,7 @@ _HOME = {
     "LabelConfig": "engine.labelling.label",
     "LabelSummary": "engine.labelling.summary",
     "LoopConfig": "engine.training.loop",
+    "ReadOptions": "engine.inputs.options",
     "Repair": "engine.labelling.repair",
     "Report": "engine.report.report",
     "ReportConfig": "engine.report.report",
@@ -86,6 +88,7 @@ __all__ = [
     "LabelConfig",
     "LabelSummary",
     "LoopConfig",
+    "ReadOptions",
     "Repair",
     "Report",
     "ReportConfig",

@@ -16,6 +16,7 @@ from engine.evaluation.metrics import accuracy, confusion, expected_calibration_
 from engine.evaluation.paired import compare_pairs
 from engine.inputs.columns import ColumnNames
 from engine.inputs.labelled import Gold, GoldConfig, read_gold
+from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.models.classifier import Classifier, load_classifier, parameters
 from engine.progress import Tick, silent
 from store.families.labels import softmax
@@ -30,6 +31,7 @@ class EvalConfig:
         inputs: labelled files.
         revision: of the hub id.
         columns: names of their columns, as far as the user gave them.
+        options: how the files are read.
         max_length: tokens a row; 512, or as many as the model takes, if None.
         tokens_per_batch: the token budget; by device if None.
         against: other models to compare with, on the same rows.
@@ -40,6 +42,7 @@ class EvalConfig:
     inputs: tuple[str, ...]
     revision: str | None = None
     columns: ColumnNames = field(default_factory=ColumnNames)
+    options: ReadOptions = FOUND_OUT
     max_length: int | None = None
     tokens_per_batch: int | None = None
     against: tuple[str, ...] = ()
@@ -114,7 +117,13 @@ def read_evaluation_rows(config: EvalConfig, classes: list[str]) -> Gold:
         InputError: a file cannot be read, or has a bad row and ``config.on_bad_row`` is ``fail``.
     """
     return read_gold(
-        GoldConfig(files=config.inputs, columns=config.columns, classes=tuple(classes), on_bad_row=config.on_bad_row)
+        GoldConfig(
+            files=config.inputs,
+            columns=config.columns,
+            options=config.options,
+            classes=tuple(classes),
+            on_bad_row=config.on_bad_row,
+        )
     )
 
 

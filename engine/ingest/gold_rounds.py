@@ -1,6 +1,6 @@
 """Files of labels by id → one more round of gold in a store. Knows nothing of models."""
 
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,9 +8,12 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.inputs.annotations import Annotation, read_annotations
-from engine.inputs.classes import indexer
+from engine.inputs.blocks import in_detail
+from engine.inputs.classes import check_not_foreign, index_labels
 from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
+from engine.inputs.messages import listed, no_usable_row
+from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.progress import Tick, silent
 from store import Store
 from store.gold.add_round import Labelled, add_round, gold_before, rows_of_ids
@@ -19,6 +22,7 @@ from store.storage import Storage
 from store.store import open_store
 
 _SHOWN = 20
+_log = logging.getLogger(__name__)
 _MOST_OF_A_SOURCE = 200  # characters
 
 
@@ -30,6 +34,7 @@ class GoldRoundConfig:
         store: its location, or a `Storage`.
         inputs: paths and globs.
         columns: column names that the user gave.
+        options: how the files are read.
         source: where the labels are from; the name of each file where None.
         on_bad_row: ``reject`` or ``fail``.
     """
@@ -37,6 +42,7 @@ class GoldRoundConfig:
     store: str | Storage
     inputs: tuple[str, ...]
     columns: LabelColumns = field(default_factory=LabelColumns)
+    options: ReadOptions = FOUND_OUT
     source: str | None = None
     on_bad_row: str = "reject"
 
@@ -87,14 +93,13 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
     files = expand(config.inputs)
     given: list[Annotation] = []
     for file in files:
-        given += read_annotations(file, config.columns)
+        given += read_annotations(file, config.columns, config.options, classes=store.header.classes)
         tick("reading labels", len(given), None)
     labelled, reasons = _judge(store, given, config.source)
     if reasons and config.on_bad_row == "fail":
         raise InputError(f"{reasons[0]}. Mend or drop the row, or pass --on-bad-row=reject")
     if not len(labelled.rows):
-        why = f"the first was refused: {reasons[0]}" if reasons else "there is none at all"
-        raise InputError(f"{', '.join(files)}: no usable label; {why}")
+        raise InputError(no_usable_row(files, len(reasons), reasons))
     number, is_new = add_round(store, labelled)
     before = gold_before(store, labelled.rows, number)
     agreeing, first = int((before == labelled.labels).sum()), int((before < 0).sum())
@@ -114,22 +119,32 @@ def _judge(store: Store, given: list[Annotation], source: str | None) -> tuple[L
     """The labels that can be used, and the reasons of the other annotations, in their order."""
     ids = {one.id for one in given if one.id is not None}
     known = rows_of_ids(store, ids | {plain for id_ in ids if (plain := plain_cell(id_)) is not None})
-    index_of = _class_indexer(store.header.classes)
-    judged = [_judge_one(one, known, index_of, store.header.classes) for one in given]
+    where = listed(sorted({one.file for one in given})[:3])
+    found = index_labels(
+        {_plain(one.label) for one in given if one.label is not None}, store.header.classes, where=where
+    )
+    check_not_foreign(found, store.header.classes, where=where)
+    judged = [_judge_one(one, known, found.index, store.header.classes) for one in given]
     labels: dict[int, dict[int, Annotation]] = {}
     for one, (row, label, problem) in zip(given, judged, strict=True):
         if problem is None:
             labels.setdefault(row, {}).setdefault(label, one)
+    for note in found.notes:
+        _log.info("%s", note)
     problems = (
         problem or _conflict(one, labels[row], store.header.classes)
         for one, (row, _, problem) in zip(given, judged, strict=True)
     )
-    reasons = [f"{one.place}: {problem}" for one, problem in zip(given, problems, strict=True) if problem is not None]
+    reasons = [
+        f"{one.place}: {in_detail(problem)}"
+        for one, problem in zip(given, problems, strict=True)
+        if problem is not None
+    ]
     return _labelled(labels, source), reasons
 
 
 def _judge_one(
-    one: Annotation, known: dict[str, int], index_of: Callable[[str], int | None], classes: list[str]
+    one: Annotation, known: dict[str, int], index: dict[str, int], classes: list[str]
 ) -> tuple[int, int, str | None]:
     """Row number and class index, or what is wrong."""
     if one.problem is not None or one.id is None or one.label is None:
@@ -139,21 +154,15 @@ def _judge_one(
     if len(rows) != 1:
         which = f"could be {one.id!r} or {plain!r}, and the store has both" if rows else "is not in the store"
         return -1, -1, f"id {one.id[:_MOST_OF_A_SOURCE]!r} {which}"
-    label = index_of(one.label)
+    label = index.get(_plain(one.label))
     if label is None:
         return -1, -1, f"unknown label {one.label[:_MOST_OF_A_SOURCE]!r} (classes: {', '.join(classes[:20])})"
     return rows[0], label, None
 
 
-def _class_indexer(classes: list[str]) -> Callable[[str], int | None]:
-    """As `engine.inputs.classes.indexer`, also of cells that were made harmless for a spreadsheet."""
-    index_of = indexer(classes)
-
-    def index(label: str) -> int | None:
-        found, plain = index_of(label), plain_cell(label)
-        return index_of(plain) if found is None and plain is not None else found
-
-    return index
+def _plain(label: str) -> str:
+    """``label``, also of a cell that was made harmless for a spreadsheet."""
+    return plain_cell(label) or label
 
 
 def _conflict(one: Annotation, others: dict[int, Annotation], classes: list[str]) -> str | None:

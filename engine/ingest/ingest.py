@@ -4,6 +4,7 @@ The first pass checks and counts every row and freezes ``store.json``; the secon
 the shards that are missing. Killed anywhere and run again, it gives the same bytes. Knows nothing of models.
 """
 
+import dataclasses
 import functools
 import logging
 import operator
@@ -12,18 +13,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.errors import InputError
-from engine.ingest.input_file import FileVersion, describe_input, file_version, last_touched
-from engine.ingest.validate import InputFile, KnownClasses, RejectsWriter, validate_files
+from engine.ingest.gold_column import NotGoldError, decide_classes
+from engine.ingest.input_file import (
+    FileVersion,
+    columns_of,
+    describe_input,
+    file_version,
+    last_touched,
+    options_of,
+)
+from engine.ingest.validate import InputFile, RejectsWriter, ValidatedInputs, validate_files
 from engine.ingest.write_corpus import write_corpus
-from engine.inputs.classes import check_class_names, classes_of
-from engine.inputs.columns import ColumnNames
+from engine.inputs.classes import doubtful_names
+from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.kinds import Kind
+from engine.inputs.messages import listed, no_usable_row, not_labels_note
+from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.progress import Tick, silent
 from store import Store
 from store.families.rejects import rejects_schema
-from store.format.header import Header, InputEntry, create_header, read_header
-from store.format.names import REJECTS, RESERVED_COLUMNS
+from store.format.header import Header, InputEntry, RejectsEntry, create_header, read_header
+from store.format.names import REJECTS
 from store.format.run_log import first_start
 from store.format.shard import ShardWriter
 from store.storage import Storage
@@ -34,18 +45,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class IngestConfig:
-    """What to read and how.
+    """What to read.
 
     Attributes:
         files: paths and globs.
         columns: names that the user gave.
-        classes: class names, in order; from the gold labels or the model if None.
-        shards: how many; one for every `ROWS_PER_SHARD` rows if None.
+        options: how the files are read.
+        classes: class names, in order; if None, those of the model or of the labels.
+        shards: how many; one for each `ROWS_PER_SHARD` rows if None.
         on_bad_row: ``reject`` or ``fail``.
     """
 
     files: tuple[str, ...]
     columns: ColumnNames = field(default_factory=ColumnNames)
+    options: ReadOptions = FOUND_OUT
     classes: tuple[str, ...] | None = None
     shards: int | None = None
     on_bad_row: str = "reject"
@@ -60,6 +73,8 @@ class IngestConfig:
 def ingest(storage: Storage, config: IngestConfig, *, known: Sequence[str] | None = None, tick: Tick = silent) -> Store:
     """Make the store at ``storage`` from input files: both passes.
 
+    A label column that has nothing to do with ``known`` is kept as an extra column, and the texts have no gold.
+
     Args:
         storage: where; it must not hold a store.
         config: what to read.
@@ -67,26 +82,17 @@ def ingest(storage: Storage, config: IngestConfig, *, known: Sequence[str] | Non
         tick: told how far it is.
 
     Raises:
-        InputError: a file or column is bad, no row is left, or a row is bad and ``on_bad_row`` is ``fail``.
+        InputError: a file or column is bad, no row is left, labels are counted from 1, or a row is bad and
+            ``on_bad_row`` is ``fail``.
     """
     files = expand(config.files)
-    with ShardWriter(storage, rejects_schema(), compressed=True) as writer:
-        rejects = RejectsWriter(writer, on_bad_row=config.on_bad_row)
-        validated = validate_files(
-            [InputFile(path=file, columns=config.columns, name=file) for file in files],
-            known=KnownClasses(given=config.classes, model=known),
-            rejects=rejects,
-            tick=tick,
-        )
-        if validated.rejected == validated.rows:
-            raise InputError(f"{', '.join(files)}: no usable row among {validated.rows:,}")
-        classes = list(config.classes) if config.classes is not None else classes_of(validated.labels, known)
-        check_class_names(classes)
-        _check_known(classes, known)
-        file, size, sha256 = writer.publish(REJECTS, 0)
+    try:
+        validated, classes, rejects = _first_pass(storage, files, config, known, tick)
+    except NotGoldError as error:
+        _log.info("%s", error)
+        without = dataclasses.replace(config, columns=dataclasses.replace(config.columns, label=NO_COLUMN))
+        validated, classes, rejects = _first_pass(storage, files, without, known, tick)
     extras = _merge_extras(validated.extras)
-    if rounded := [name for name, kind in extras.items() if kind.is_rounded]:
-        _log.info("kept as double, which rounds some of their values: %s", ", ".join(rounded))
     rows = validated.rows - validated.rejected
     header = Header(
         classes=classes,
@@ -94,28 +100,59 @@ def ingest(storage: Storage, config: IngestConfig, *, known: Sequence[str] | Non
         shards=config.shards or -(-rows // ROWS_PER_SHARD),
         extras={name: str(kind.stored) for name, kind in extras.items()},
         inputs=validated.inputs,
-        rejects={"file": file, "rows": validated.rejected, "bytes": size, "sha256": sha256},
+        rejects=rejects,
     )
     store = Store(storage, create_header(storage, header))
     write_corpus(store, validated.files, tick=tick)
     return store
 
 
-def _check_known(classes: list[str], known: Sequence[str] | None) -> None:
-    if known is not None and set(classes) != set(known):
-        raise InputError(
-            f"the gold labels are {', '.join(classes[:20])}, and the model has {', '.join(known)}: choose "
-            "another column with --label, or name the classes with --classes"
-        )
+def _first_pass(
+    storage: Storage, files: list[str], config: IngestConfig, known: Sequence[str] | None, tick: Tick
+) -> tuple[ValidatedInputs, list[str], RejectsEntry]:
+    """The validated inputs, the classes of the store and the file of refused rows.
+
+    Raises:
+        InputError: as `ingest`.
+        NotGoldError: the labels are no gold for ``known``.
+    """
+    inputs = [InputFile(path=file, columns=config.columns, options=config.options, name=file) for file in files]
+    with ShardWriter(storage, rejects_schema(), compressed=True) as writer:
+        rejects = RejectsWriter(writer, on_bad_row=config.on_bad_row)
+        is_named = bool(config.columns.label or config.options.label_map)
+        validated = validate_files(inputs, classes=config.classes or known or (), rejects=rejects, tick=tick)
+        if validated.rejected == validated.rows:
+            raise InputError(no_usable_row(files, validated.rejected, validated.first_reasons))
+        classes = decide_classes(validated, config.classes, known, is_named=is_named)
+        _say(validated, classes, is_new=known is None and config.classes is None)
+        file, size, sha256 = writer.publish(REJECTS, 0)
+    return validated, classes, {"file": file, "rows": validated.rejected, "bytes": size, "sha256": sha256}
+
+
+def _say(validated: ValidatedInputs, classes: list[str], *, is_new: bool) -> None:
+    """Say once what a user has to know of how the files were read."""
+    notes = [*validated.notes]
+    if validated.not_labels:
+        notes.append(not_labels_note(validated.not_labels))
+    if is_new:
+        notes += doubtful_names(classes)
+    notes += _notes_of_extras(validated)
+    for note in dict.fromkeys(notes):
+        _log.info("%s", note)
+
+
+def _notes_of_extras(validated: ValidatedInputs) -> list[str]:
+    kept = _merge_extras(validated.extras)
+    dropped = dict.fromkeys(name for file in validated.extras for name in file if name not in kept)
+    rounded = [name for name, kind in kept.items() if kind.is_rounded]
+    notes = [f"columns that not all files have are left out: {listed(dropped)}"] if dropped else []
+    return [*notes, f"kept as double, which rounds some of their values: {listed(rounded)}"] if rounded else notes
 
 
 def _merge_extras(files: list[dict[str, Kind]]) -> dict[str, Kind]:
-    """Columns that every file has, under names that do not clash, in SQL, with the store's or with each other.
-
-    The kind of each is that of its values in all files.
-    """
+    """Columns that every file has, by a name that is one for SQL, too, and what their values are in all files."""
     merged: dict[str, Kind] = {}
-    taken = set(RESERVED_COLUMNS)
+    taken: set[str] = set()
     for name in files[0] if files else {}:
         if name.lower() in taken or not all(name in file for file in files):
             continue
@@ -191,18 +228,14 @@ def rewrite_rejects(store: Store, files: Sequence[FileVersion]) -> bool:
         store: the store.
         files: its inputs, as `check_inputs` gives them.
     """
-    said = store.header.rejects
     inputs = [
-        InputFile(path=file.path, columns=ColumnNames(**entry.get("columns", {})), name=entry["path"])
+        InputFile(path=file.path, columns=columns_of(entry), options=options_of(entry), name=entry["path"])
         for file, entry in zip(files, store.header.inputs, strict=True)
     ]
-    # Indices are labels too where the user named the classes, and the header does not say whether it was so.
-    classes = store.header.classes
-    for known in (KnownClasses(given=None, model=classes), KnownClasses(given=classes, model=None)):
-        with ShardWriter(store.storage, rejects_schema(), compressed=True) as writer:
-            rejects = RejectsWriter(writer, on_bad_row="reject")
-            validate_files(inputs, known=known, rejects=rejects, tick=silent)
-            if writer.finish() == said["sha256"]:
-                writer.publish(REJECTS, 0)
-                return True
-    return False
+    with ShardWriter(store.storage, rejects_schema(), compressed=True) as writer:
+        rejects = RejectsWriter(writer, on_bad_row="reject")
+        validate_files(inputs, classes=store.header.classes, rejects=rejects, tick=silent)
+        if writer.finish() != store.header.rejects["sha256"]:
+            return False
+        writer.publish(REJECTS, 0)
+        return True

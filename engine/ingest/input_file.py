@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import InputError
+from engine.inputs.columns import ColumnNames
+from engine.inputs.options import ReadOptions
+from store.format.header import InputEntry
 from store.storage.file_hash import sha256_of
 
 
@@ -66,3 +69,13 @@ def describe_input(file: str) -> tuple[int, str]:
         return Path(file).stat().st_size, digest
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def columns_of(entry: InputEntry) -> ColumnNames:
+    """The columns that were read of the input file ``entry``."""
+    return ColumnNames(**entry.get("columns", {}))
+
+
+def options_of(entry: InputEntry) -> ReadOptions:
+    """The options with which the input file ``entry`` was read."""
+    return ReadOptions.of_json(entry.get("options", {}))

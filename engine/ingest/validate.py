@@ -1,31 +1,35 @@
 """Input files → what a store's header says of them: the first pass of ingest.
 
-Every row is checked and counted, in bounded memory; the refused ones go to `RejectsWriter` with a reason. Knows
-nothing of shards, and writes nothing else.
+Every row is checked and counted, in bounded memory; the refused ones go to `RejectsWriter` with a reason. Labels are
+counted, and which class each is, is decided when all are known. Knows nothing of shards, and writes nothing else.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from engine.errors import InputError
 from engine.ingest.duplicates import DuplicateFinder
 from engine.ingest.input_file import FileVersion, describe_input, file_version
+from engine.inputs.blocks import Reason, in_detail
 from engine.inputs.check_rows import Block, read_blocks
-from engine.inputs.classes import MAX_CLASSES, indexer
+from engine.inputs.classes import MAX_CLASSES
 from engine.inputs.columns import ColumnNames
 from engine.inputs.kinds import Kind
+from engine.inputs.messages import REPEATED_ID
+from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.progress import Tick
 from store.families.rejects import rejects_schema
 from store.format.header import InputEntry
 from store.format.shard import ShardWriter
 
 _REJECTS_AT_ONCE = 1 << 16
+_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +39,13 @@ class InputFile:
     Attributes:
         path: where it is.
         columns: names of its columns, as far as they are given.
+        options: how it is read, as far as it is said.
         name: for the header, ids and refused rows: its path when it was first read.
     """
 
     path: str
     columns: ColumnNames
+    options: ReadOptions = FOUND_OUT
     name: str
 
 
@@ -49,16 +55,27 @@ class ValidatedInputs:
 
     Attributes:
         files: as they were when they were read.
-        inputs: one entry a file: path, size in bytes, sha256, rows, rejected and, where it has rows, columns.
+        inputs: one entry a file: path, size in bytes, sha256, rows, rejected and, where it has rows, columns and
+            options.
         extras: kept columns and what their values are, of each file that has rows.
-        labels: distinct gold labels as written; none where the classes were known.
+        labels: distinct gold labels in their one spelling, and how many rows have them; of very many, some.
+        not_labels: words in the label columns that were read as no label.
+        named: names that the files themselves give to their labels, in their order; empty if they differ.
+        label_columns: names of the columns that the labels are from.
+        notes: what a user has to know of how the files are read, a sentence each.
+        first_reasons: of rows that were refused, with their places; a few.
         rows: of all files.
     """
 
     files: list[FileVersion] = field(default_factory=list)
     inputs: list[InputEntry] = field(default_factory=list)
     extras: list[dict[str, Kind]] = field(default_factory=list)
-    labels: set[str] = field(default_factory=set)
+    labels: Counter[str] = field(default_factory=Counter)
+    not_labels: set[str] = field(default_factory=set)
+    named: list[tuple[str, ...]] = field(default_factory=list)
+    label_columns: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+    first_reasons: list[str] = field(default_factory=list)
     rows: int = 0
 
     @property
@@ -71,28 +88,6 @@ class ValidatedInputs:
         ends = np.cumsum([entry["rows"] for entry in self.inputs])
         files = np.searchsorted(ends, positions, side="right")
         return files, positions - (ends[files] - [self.inputs[file]["rows"] for file in files]) + 1
-
-
-class KnownClasses:
-    """The class names that are known before the files are read.
-
-    Args:
-        given: by the user: any other label is refused.
-        model: the model's class names, used if none are given. Once a label is one of them, any other is refused. As
-            long as none is, labels are collected, and the classes are made from them, or refused, at the end.
-    """
-
-    def __init__(self, *, given: Sequence[str] | None, model: Sequence[str] | None) -> None:
-        self._index_of = indexer(given) if given is not None else None
-        self._model = model if given is None else None
-
-    def indexer(self, block: Block) -> Callable[[str], int | None] | None:
-        """Label → its index, or None if it is no class; None as long as no class is known."""
-        if self._index_of is None and self._model is not None:
-            distinct = pc.unique(block.label).to_pylist()
-            if any(label in self._model for label in distinct if label is not None):
-                self._index_of = {name: number for number, name in enumerate(self._model)}.get
-        return self._index_of
 
 
 class RejectsWriter:
@@ -112,27 +107,30 @@ class RejectsWriter:
         """
         if self._fail and rows:
             raise InputError(
-                f"{files[0]} row {rows[0]:,}: {reasons[0]}. Mend or drop the row, or pass --on-bad-row=reject"
+                f"{files[0]} row {rows[0]:,}: {in_detail(reasons[0])}. Mend or drop the row, or pass "
+                "--on-bad-row=reject"
             )
         for start in range(0, len(rows), _REJECTS_AT_ONCE):
             stop = start + _REJECTS_AT_ONCE
-            columns = [list(column[start:stop]) for column in (files, rows, ids, reasons)]
-            self._writer.write(pa.record_batch(columns, schema=rejects_schema()))
+            said = [reason if isinstance(reason, Reason) else Reason(reason) for reason in reasons[start:stop]]
+            columns = [list(column[start:stop]) for column in (files, rows, ids)]
+            columns += [[str(reason) for reason in said], [reason.position for reason in said]]
+            self._writer.write(pa.record_batch([*columns, [reason.lines for reason in said]], schema=rejects_schema()))
 
 
 def validate_files(
-    files: Sequence[InputFile], *, known: KnownClasses, rejects: RejectsWriter, tick: Tick
+    files: Sequence[InputFile], *, classes: Sequence[str], rejects: RejectsWriter, tick: Tick
 ) -> ValidatedInputs:
     """Check and count the rows of ``files``.
 
     Args:
         files: in the order of their rows.
-        known: the class names that are known.
+        classes: the class names that are known.
         rejects: takes the refused rows.
         tick: told how far it is.
 
     Raises:
-        InputError: a file or column is bad, a file changes meanwhile, or labels are too many to be classes.
+        InputError: a file or column is bad, or a file changes meanwhile.
     """
     validated = ValidatedInputs()
     with DuplicateFinder() as finder:
@@ -142,9 +140,9 @@ def validate_files(
             validated.files.append(version)
             path, size, sha256 = file.name, *describe_input(file.path)
             validated.inputs.append({"path": path, "size": size, "sha256": sha256, "rows": 0, "rejected": 0})
-            for block in read_blocks(file.path, file.columns, name=file.name):
-                _validate_block(block, validated, known=known, rejects=rejects, finder=finder)
-                any_id = any_id or block.columns.id is not None
+            for block in read_blocks(file.path, file.columns, file.options, classes=classes, name=file.name):
+                _validate_block(block, validated, options=file.options, rejects=rejects, finder=finder)
+                any_id = any_id or block.reading.columns.id is not None
                 tick("checking rows", validated.rows, None)
             version.check()
         if any_id:
@@ -153,26 +151,18 @@ def validate_files(
 
 
 def _validate_block(
-    block: Block,
-    validated: ValidatedInputs,
-    *,
-    known: KnownClasses,
-    rejects: RejectsWriter,
-    finder: DuplicateFinder,
+    block: Block, validated: ValidatedInputs, *, options: ReadOptions, rejects: RejectsWriter, finder: DuplicateFinder
 ) -> None:
     entry = validated.inputs[-1]
     if not entry["rows"]:
-        entry["columns"] = dataclasses.asdict(block.columns)
-        validated.extras.append({})
+        _begin_file(block, validated, options)
     _merge_kinds(block, validated.extras[-1])
-    index_of = known.indexer(block)
-    if index_of is not None:
-        _refuse_unknown(block, index_of)
+    validated.notes += [note for note in block.reading.notes if note not in validated.notes]
     fit = np.flatnonzero([problem is None for problem in block.problems])
-    if index_of is None:
-        _collect_labels(block.label.take(pa.array(fit)), validated.labels, block.file)
+    _count_labels(block.label.take(pa.array(fit)), validated.labels)
+    validated.not_labels |= block.not_labels
     finder.add(block.id.take(pa.array(fit)), validated.rows + fit)
-    _refuse_unfit(block, rejects)
+    _refuse_unfit(block, rejects, validated.first_reasons)
     validated.rows += block.rows
     entry["rows"] += block.rows
     entry["rejected"] += block.rows - len(fit)
@@ -183,23 +173,33 @@ def _merge_kinds(block: Block, kinds: dict[str, Kind]) -> None:
         kinds[name] = kinds[name] | kind if name in kinds else kind
 
 
-def _refuse_unknown(block: Block, index_of: Callable[[str], int | None]) -> None:
-    distinct = pc.unique(block.label).to_pylist()
-    unknown = {label for label in distinct if label is not None and index_of(label) is None}
-    if unknown:
-        for row, label in enumerate(block.label.to_pylist()):
-            if label in unknown:
-                block.problems[row] = block.problems[row] or f"unknown label {label[:200]!r}"
+def _begin_file(block: Block, validated: ValidatedInputs, given: ReadOptions) -> None:
+    """Take down how the file of ``block``, its first, is read."""
+    entry, reading = validated.inputs[-1], block.reading
+    entry["columns"] = dataclasses.asdict(block.columns)
+    if options := dataclasses.replace(reading.options, label_map=given.label_map).to_json():
+        entry["options"] = options
+    validated.extras.append({})
+    if reading.columns.left_out:
+        validated.notes.append(
+            f"{block.file}: columns of which there are several are left out: {', '.join(reading.columns.left_out)}"
+        )
+    if reading.columns.label is not None:
+        validated.label_columns.add(reading.columns.label)
+    if reading.classes is not None:
+        validated.named.append(reading.classes)
 
 
-def _collect_labels(labels: pa.Array, distinct: set[str], file: str) -> None:
-    distinct.update(label for label in pc.unique(labels).to_pylist() if label is not None)
-    if len(distinct) > MAX_CLASSES:
-        raise InputError(f"{file}: more than {MAX_CLASSES:,} different labels; choose the column with --label")
+def _count_labels(labels: pa.Array, counts: Counter[str]) -> None:
+    for counted in labels.drop_null().value_counts().to_pylist():
+        if counted["values"] in counts or len(counts) <= MAX_CLASSES:
+            counts[counted["values"]] += counted["counts"]
 
 
-def _refuse_unfit(block: Block, rejects: RejectsWriter) -> None:
+def _refuse_unfit(block: Block, rejects: RejectsWriter, first: list[str]) -> None:
     unfit = [(row, problem) for row, problem in enumerate(block.problems) if problem is not None]
+    for row, problem in unfit[: _SHOWN - len(first)]:
+        first.append(f"{block.file} row {block.first_row + row:,}: {in_detail(problem)}")
     rejects.add(
         files=[block.file] * len(unfit),
         rows=[block.first_row + row for row, _ in unfit],
@@ -217,5 +217,5 @@ def _refuse_repeats(validated: ValidatedInputs, finder: DuplicateFinder, rejects
         files=[validated.inputs[file]["path"] for file in files],
         rows=rows.tolist(),
         ids=ids,
-        reasons=["id is that of an earlier row"] * len(ids),
+        reasons=[REPEATED_ID] * len(ids),
     )

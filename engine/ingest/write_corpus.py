@@ -12,10 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from engine.errors import InputError
-from engine.ingest.input_file import FileVersion
+from engine.ingest.input_file import FileVersion, columns_of, options_of
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.classes import indexer
-from engine.inputs.columns import ColumnNames
 from engine.inputs.kinds import as_stored
 from engine.progress import Tick, silent
 from store import Store
@@ -68,7 +67,8 @@ def _accepted(store: Store, files: Sequence[FileVersion]) -> Iterator[dict[str, 
         if not entry["rows"]:
             continue
         rows = 0
-        for block in read_blocks(file.path, ColumnNames(**entry["columns"]), name=entry["path"]):
+        columns, options = columns_of(entry), options_of(entry)
+        for block in read_blocks(file.path, columns, options, classes=store.header.classes, name=entry["path"]):
             file.check()
             rows += block.rows
             if rows > entry["rows"]:

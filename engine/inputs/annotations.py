@@ -3,8 +3,9 @@
 Every format of `engine.inputs.formats`. Of tasks of Label Studio, each annotation is one.
 """
 
+import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from engine.inputs.columns import LabelColumns, find_id
 from engine.inputs.formats import read_raw
 from engine.inputs.json_files.label_studio import NOT_A_TASK, annotations_of, done, labels_by_control
 from engine.inputs.json_files.read_json import JsonFile, open_json
+from engine.inputs.labels import spell
+from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.inputs.paths.file_kinds import JSON, kind_of_file
 
 _LABEL = "label"
@@ -44,27 +47,39 @@ class Annotation:
         return f"{self.file} row {self.row:,}"
 
 
-def read_annotations(file: str, wanted: LabelColumns) -> Iterator[Annotation]:
+def read_annotations(
+    file: str, wanted: LabelColumns, options: ReadOptions = FOUND_OUT, *, classes: Sequence[str] = ()
+) -> Iterator[Annotation]:
     """The annotations of ``file``, in its order.
+
+    Args:
+        file: where it is.
+        wanted: column names that the user gave.
+        options: how it is read.
+        classes: class names that are known.
 
     Raises:
         InputError: it cannot be read, holds no annotated tasks, or has no column of ids or of labels.
     """
-    source = open_json(file, wanted) if kind_of_file(file) == JSON else None
+    source = open_json(file, wanted, options.encoding) if kind_of_file(file) == JSON else None
     if source is not None and source.has_tasks:
-        yield from _of_tasks(source, wanted)
+        yield from _of_tasks(source, wanted, options)
         return
     if source is not None and not source.layout.is_lines and next(source.objects(), None) is None:
         raise InputError(f"{file} holds no annotated tasks: it is an empty JSON array; annotate some and export again")
-    for raw in read_raw(file, wanted):
+    for raw in read_raw(file, wanted, options):
         if raw.columns.label is None or raw.columns.id is None:
             raise InputError(f"{file}: text alone has no labels; give a file with a column of ids and one of labels")
-        yield from _of_block(raw, file)
+        yield from _of_block(raw, file, options, classes)
 
 
-def _of_block(raw: RawBlock, file: str) -> Iterator[Annotation]:
+def _of_block(raw: RawBlock, file: str, options: ReadOptions, classes: Sequence[str]) -> Iterator[Annotation]:
     problems = list(raw.problems)
-    columns = ids(raw, file, problems).to_pylist(), labels(raw, file, problems).to_pylist()
+    row_ids, (label_array, _) = (
+        ids(raw, file, problems),
+        labels(raw, file, problems, label_map=options.label_map, classes=classes),
+    )
+    columns = row_ids.to_pylist(), label_array.to_pylist()
     for row, (id_, label, problem) in enumerate(zip(*columns, problems, strict=True), start=raw.first_row):
         yield Annotation(file=file, row=row, id=id_, label=label, problem=problem or _lack(label))
 
@@ -73,7 +88,7 @@ def _lack(label: str | None) -> str | None:
     return "label is null" if label is None else None
 
 
-def _of_tasks(source: JsonFile, wanted: LabelColumns) -> Iterator[Annotation]:
+def _of_tasks(source: JsonFile, wanted: LabelColumns, options: ReadOptions) -> Iterator[Annotation]:
     """The annotations of each task. A task without a key of ids has a problem.
 
     Raises:
@@ -85,7 +100,14 @@ def _of_tasks(source: JsonFile, wanted: LabelColumns) -> Iterator[Annotation]:
         if key is None:
             yield Annotation(file=source.path, row=row, id=None, label=None, problem=problem or why)
         else:
-            yield from _of_task(task, key, row, source.path, wanted)
+            for one in _of_task(task, key, row, source.path, wanted):
+                yield one if one.label is None else _renamed(one, dict(options.label_map or ()))
+
+
+def _renamed(one: Annotation, names: dict[str, str]) -> Annotation:
+    """An annotation with the name that the user gave to its label, which is empty if that is no label."""
+    label = names.get(spell(str(one.label)), one.label) or None
+    return dataclasses.replace(one, label=label, problem=one.problem or _lack(label))
 
 
 def _check_ids(source: JsonFile, wanted: LabelColumns) -> None:

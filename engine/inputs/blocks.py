@@ -25,16 +25,20 @@ class Reason(str):
     Attributes:
         position: of the fault, in bytes from 0; None if it has none.
         lines: how many lines of the file the row takes.
+        first_line: the first of them, from 1; None if it is not known.
     """
 
-    __slots__ = ("lines", "position")
+    __slots__ = ("first_line", "lines", "position")
     position: int | None
     lines: int
+    first_line: int | None
 
-    def __new__(cls, words: str, *, position: int | None = None, lines: int = 1) -> "Reason":
+    def __new__(
+        cls, words: str, *, position: int | None = None, lines: int = 1, first_line: int | None = None
+    ) -> "Reason":
         """``words``, and where the fault is."""
         self = super().__new__(cls, words)
-        self.position, self.lines = position, lines
+        self.position, self.lines, self.first_line = position, lines, first_line
         return self
 
 
@@ -43,7 +47,14 @@ def in_detail(reason: str) -> str:
     if not isinstance(reason, Reason):
         return reason
     position = "" if reason.position is None else f" at byte {reason.position:,}"
-    return f"{reason}{position}" + (f" (the row takes {reason.lines:,} lines)" if reason.lines > 1 else "")
+    return f"{reason}{position}{_lines_of(reason)}"
+
+
+def _lines_of(reason: Reason) -> str:
+    first, lines = reason.first_line, reason.lines
+    if first is not None:
+        return f" (line {first:,})" if lines == 1 else f" (lines {first:,} to {first + lines - 1:,})"
+    return f" (the row takes {lines:,} lines)" if lines > 1 else ""
 
 
 def label_count_problem(labels: int) -> Reason:

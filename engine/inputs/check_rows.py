@@ -3,17 +3,19 @@
 Vectorised where all is well; row by row only in a block whose bytes are not UTF-8.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.inputs.arrow_files.values import kept_bytes, label_bytes, scalar_bytes, text_bytes
-from engine.inputs.blocks import Problems, RawBlock
-from engine.inputs.columns import ColumnNames
+from engine.inputs.blocks import Problems, RawBlock, Reason
+from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import read_raw
 from engine.inputs.kinds import Kind, kind_of
+from engine.inputs.labels import judged_away, renamed, spell, spelled, stand_for_nothing
+from engine.inputs.options import FOUND_OUT, LabelMap, Reading, ReadOptions
 
 MAX_TEXT_BYTES = 2_000_000
 MAX_NAME_BYTES = 4096
@@ -28,11 +30,12 @@ class Block:
         first_row: number of the first row in its file, from 1.
         id: string array; ``file:row`` where the file has no id column.
         text: string array.
-        label: string array of class names or indices as written; null for rows without gold.
+        label: string array of class names or indices in their one spelling; null for rows without gold.
         extras: kept columns: string, bool, int64, uint64 or double arrays.
         kinds: what the values of each are, which may be more than their array says.
         problems: a reason a row, or None if it is fit. Its id may be null, its text is not to be used.
-        columns: names of the columns that the text, the id and the label came from.
+        reading: how the file is read.
+        not_labels: words in the label column that were read as no label.
     """
 
     file: str
@@ -43,43 +46,64 @@ class Block:
     extras: dict[str, pa.Array]
     kinds: dict[str, Kind]
     problems: Problems
-    columns: ColumnNames
+    reading: Reading
+    not_labels: frozenset[str]
 
     @property
     def rows(self) -> int:
         """How many rows it holds."""
         return len(self.problems)
 
+    @property
+    def columns(self) -> ColumnNames:
+        """Names of the columns that the text, the id and the label came from, with which they are found again."""
+        chosen = self.reading.columns
+        return ColumnNames(text=chosen.text or None, id=chosen.id or NO_COLUMN, label=chosen.label or NO_COLUMN)
 
-def read_blocks(file: str, wanted: ColumnNames, *, name: str | None = None) -> Iterator[Block]:
+
+def read_blocks(
+    file: str,
+    wanted: ColumnNames,
+    options: ReadOptions = FOUND_OUT,
+    *,
+    classes: Sequence[str] = (),
+    name: str | None = None,
+) -> Iterator[Block]:
     """The rows of ``file``, checked, block by block.
 
     Args:
         file: where it is.
         wanted: column names that the user gave.
-        name: what ids and messages call it, where it was somewhere else when it was first read.
+        options: how it is read.
+        classes: class names that are known: a label of such a name is one, also if it looks like a missing value.
+        name: how ids and messages call it, if it was somewhere else when it was first read.
 
     Raises:
         InputError: the file cannot be read, or a column is missing or of a type that cannot be text.
     """
-    for raw in read_raw(file, wanted):
-        yield check_block(raw, file=name or file)
+    for raw in read_raw(file, wanted, options):
+        yield check_block(raw, file=name or file, label_map=options.label_map, classes=classes)
 
 
-def check_block(raw: RawBlock, *, file: str) -> Block:
-    """Judge every row of ``raw``."""
+def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, classes: Sequence[str] = ()) -> Block:
+    """Judge every row of ``raw``; arguments as of `read_blocks`."""
     columns, problems = raw.columns, list(raw.problems)
+    texts, row_ids = _texts(raw, file, problems), ids(raw, file, problems)
+    label, not_labels = labels(raw, file, problems, label_map=label_map, classes=classes)
     extras = {name: _extra(raw.data[name], name, file, problems) for name in columns.extras}
+    if (away := judged_away(extras)) is not None:
+        label = pc.if_else(away, None, label)
     return Block(
         file=file,
         first_row=raw.first_row,
-        text=_texts(raw, file, problems),
-        id=ids(raw, file, problems),
-        label=labels(raw, file, problems),
+        text=texts,
+        id=row_ids,
+        label=label,
         extras=extras,
         kinds={name: raw.kinds.get(name) or kind_of(array) for name, array in extras.items()},
         problems=problems,
-        columns=ColumnNames(text=columns.text or None, id=columns.id, label=columns.label),
+        reading=raw.reading,
+        not_labels=not_labels,
     )
 
 
@@ -97,14 +121,33 @@ def ids(raw: RawBlock, file: str, problems: Problems) -> pa.Array:
     return _required(scalar_bytes(raw.data[name], name=name, file=file), problems, "id", limit=MAX_NAME_BYTES)
 
 
-def labels(raw: RawBlock, file: str, problems: Problems) -> pa.Array:
-    """Labels as written; one of no characters is none. Adds to ``problems`` what is wrong with them."""
+def labels(
+    raw: RawBlock, file: str, problems: Problems, *, label_map: LabelMap | None, classes: Sequence[str]
+) -> tuple[pa.Array, frozenset[str]]:
+    """Labels in their one spelling, null if they stand for nothing; and the words that did.
+
+    Names that the file or the user gives to labels take their place. Faults are added to ``problems``.
+    """
     name = raw.columns.label
     if name is None:
-        return pa.nulls(raw.rows, pa.string())
-    array = label_bytes(raw.data[name], name=name, file=file)
-    array = pc.if_else(pc.equal(pc.binary_length(array), 0), None, array)
-    return _usable(array, problems, "label", limit=MAX_NAME_BYTES)
+        return pa.nulls(raw.rows, pa.string()), frozenset()
+    array = _short(label_bytes(raw.data[name], name=name, file=file), problems, "label", limit=MAX_NAME_BYTES)
+    label = spelled(_strings(array, problems, "label"))
+    _refuse(pc.match_substring(label, "\0"), problems, "label contains NUL")
+    if raw.reading.classes is not None:
+        label = _named(label, raw.reading.classes, problems)
+    label = renamed(label, dict(label_map or ()))
+    nothing = pc.fill_null(stand_for_nothing(label, classes=classes), False)
+    words = frozenset(pc.unique(label.filter(nothing)).to_pylist()) - {""}
+    return pc.if_else(nothing, None, label), words
+
+
+def _named(label: pa.Array, names: tuple[str, ...], problems: Problems) -> pa.Array:
+    """The names that a file gives to the whole numbers in its label column; -1 is no label there."""
+    named = renamed(label, {str(number): spell(name) for number, name in enumerate(names)})
+    unknown = pc.and_(pc.match_substring_regex(named, r"^\d+$"), pc.invert(pc.is_in(named, pa.array(names))))
+    _refuse(pc.fill_null(unknown, False), problems, f"label is none of the {len(names):,} classes that the file names")
+    return named
 
 
 def _required(array: pa.Array, problems: Problems, what: str, *, limit: int) -> pa.Array:
@@ -146,8 +189,8 @@ def _encoding_problem(value: bytes, error: UnicodeDecodeError, what: str) -> str
     try:
         value.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
-        return f"{what} has invalid UTF-8 at byte {error.start:,}"
-    return f"{what} has a lone surrogate at byte {error.start:,}"
+        return Reason(f"{what} has invalid UTF-8", position=error.start)
+    return Reason(f"{what} has a lone surrogate", position=error.start)
 
 
 def _extra(array: pa.Array, name: str, file: str, problems: Problems) -> pa.Array:

@@ -1,52 +1,149 @@
-"""Gold labels as written → class names and indices. A label is a class name, or the index of one, counted from 0."""
+"""Distinct labels of all files + the classes that are known → which class each label is, or a refusal.
 
-from collections.abc import Callable, Collection, Sequence
+A label is the name of a class, or its index, counted from 0. That is decided for all labels together: whole numbers
+that are counted from 1 would be valid indices but for the largest.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from engine.errors import InputError
+from engine.inputs.labels import NO_LABEL, label_map_text, spell
+from engine.inputs.messages import listed
 
 MAX_CLASSES = 1000
 _MAX_INDEX = (1 << 15) - 1
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelIndex:
+    """Which class each label is.
+
+    Attributes:
+        index: label → index of its class.
+        unknown: the labels that are no class, sorted.
+        notes: what a user has to know of the choice, a sentence each.
+    """
+
+    index: dict[str, int]
+    unknown: list[str]
+    notes: list[str] = field(default_factory=list)
 
 
 def indexer(classes: Sequence[str]) -> Callable[[str], int | None]:
-    """A function from a label as written to its class index; None for one that is neither a name nor an index.
+    """A function from a label to its class index; None for one that is neither a name nor an index.
 
-    Where a class has a number as its name, a label is a name only.
+    A label is a name; else a name but for the case of its letters, if there is one such; else an index, unless a class
+    has a whole number as its name.
     """
-    index = {name: number for number, name in enumerate(classes)}
-    if not any(map(_is_integer, classes)):
-        index |= {str(number): number for number in range(len(classes))}
-    return index.get
+    index = {spell(name): number for number, name in enumerate(classes)}
+    folded: dict[str, list[int]] = {}
+    for name, number in index.items():
+        folded.setdefault(name.casefold(), []).append(number)
+    by_number = {} if any(map(is_whole, classes)) else {str(number): number for number in range(len(classes))}
+
+    def index_of(label: str) -> int | None:
+        if label in index:
+            return index[label]
+        alike = folded.get(label.casefold(), [])
+        return alike[0] if len(alike) == 1 else by_number.get(label)
+
+    return index_of
 
 
-def _is_integer(label: str) -> bool:
-    return label.isascii() and label.isdecimal() and len(label) < 19 and str(int(label)) == label
-
-
-def classes_of(labels: Collection[str], known: Sequence[str] | None) -> list[str]:
-    """Class names, from the distinct gold labels and, if given, a model that knows names.
+def index_labels(labels: Iterable[str], classes: Sequence[str], *, where: str) -> LabelIndex:
+    """Which of ``classes`` each of the distinct ``labels`` is.
 
     Args:
-        labels: distinct labels as written.
-        known: the model's class names, in its order.
+        labels: all of them, of all files that are read together, in their one spelling.
+        classes: the names.
+        where: of the labels, for messages.
+
+    Raises:
+        InputError: the labels seem to be counted from 1.
+    """
+    distinct = sorted(labels)
+    check_counted_from_one(distinct, classes, where=where)
+    index_of = indexer(classes)
+    found = {label: index_of(label) for label in distinct}
+    index = {label: number for label, number in found.items() if number is not None}
+    unknown = [label for label, number in found.items() if number is None]
+    if any(map(is_whole, unknown)) and not any(map(is_whole, classes)):
+        # Whole numbers of which one is no index are something else, such as stars: then none of them is an index.
+        unknown = sorted({*unknown, *filter(is_whole, index)})
+        index = {label: number for label, number in index.items() if not is_whole(label)}
+    return LabelIndex(index=index, unknown=unknown, notes=_notes(index, classes, where))
+
+
+def check_not_foreign(found: LabelIndex, classes: Sequence[str], *, where: str, more: str = "") -> None:
+    """Refuse labels of which none is one of ``classes``; ``more`` ends the message.
+
+    Raises:
+        InputError: they are such.
+    """
+    if found.unknown and not found.index:
+        raise InputError(
+            f"{where}: the labels are {listed(found.unknown)}, and the classes are {listed(classes)}. Say which is "
+            f"which with --label-map{more}"
+        )
+
+
+def check_counted_from_one(labels: Collection[str], classes: Sequence[str], *, where: str) -> None:
+    """Refuse whole numbers without 0 of which the largest is the number of ``classes``.
+
+    Raises:
+        InputError: ``labels`` are such.
+    """
+    numbers = sorted(int(label) for label in labels if is_whole(label))
+    if not numbers or any(map(is_whole, classes)) or numbers[0] < 1 or numbers[-1] != len(classes):
+        return
+    pairs = [(str(number), name) for number, name in enumerate(classes, start=1)]
+    raise InputError(
+        f"{where}: the labels {listed(map(str, numbers))} seem to be counted from 1, and an index of the classes "
+        f"{listed(classes)} counts from 0. Say which label is which class: --label-map {label_map_text(pairs)}"
+    )
+
+
+def _notes(index: dict[str, int], classes: Sequence[str], where: str) -> list[str]:
+    notes = []
+    names = set(map(spell, classes))
+    if numbers := [label for label in index if is_whole(label) and label not in names]:
+        pairs = [f"{label} is {classes[index[label]]}" for label in numbers]
+        notes.append(f"{where}: labels are read as indices of the classes, counted from 0: {listed(pairs)}")
+    if others := [label for label in index if label not in names and not is_whole(label)]:
+        pairs = [f"{label!r} as {classes[index[label]]!r}" for label in others]
+        notes.append(f"{where}: labels are read as classes whose names differ in case: {listed(pairs)}")
+    return notes
+
+
+def is_whole(label: str) -> bool:
+    """Whether a label is a whole number in its one spelling."""
+    return _INTEGER.fullmatch(label) is not None
+
+
+def classes_of(labels: Collection[str], *, named: Sequence[str] = ()) -> list[str]:
+    """Class names, from the distinct gold labels.
+
+    Args:
+        labels: in their one spelling.
+        named: names that the files give to their labels, or the user by a map, in their order.
 
     Raises:
         InputError: there are no names, or too many to be classes.
     """
-    if not labels and known is None:
+    if not labels and not named:
         raise InputError("there are no labels to take class names from; name them with --classes")
-    if known is not None and all(label in known for label in labels):
-        return list(known)
-    integers = all(map(_is_integer, labels))
-    if integers and known is not None and "0" in labels and None not in map(indexer(known), labels):
-        return list(known)
     if len(labels) > MAX_CLASSES:
         raise InputError(f"there are {len(labels):,} different labels; is it the right column? choose with --label")
-    return sorted(labels, key=int) if integers else sorted(labels)
+    if set(labels) <= {spell(name) for name in named}:
+        return list(named)
+    return sorted(labels, key=int) if all(map(is_whole, labels)) else sorted(labels)
 
 
 def check_class_names(classes: Sequence[str]) -> None:
-    """Refuse what cannot be the classes of a store.
+    """Refuse names that cannot be the classes of a store.
 
     Raises:
         InputError: fewer than two, too many for an int16, one twice, or an empty one.
@@ -55,3 +152,14 @@ def check_class_names(classes: Sequence[str]) -> None:
         raise InputError(f"there are {len(classes):,} classes; a store holds at most {_MAX_INDEX:,}")
     if len(classes) < 2 or len(set(classes)) != len(classes) or not all(name.strip() for name in classes):
         raise InputError(f"classes are {', '.join(map(repr, classes))}; at least two different names are needed")
+
+
+def doubtful_names(classes: Sequence[str]) -> list[str]:
+    """Warnings about new class names that may be another's by mistake, or no name; a sentence each."""
+    folded: dict[str, list[str]] = {}
+    for name in classes:
+        folded.setdefault(re.sub(r"[\W_]+", "", name.casefold()) or name, []).append(name)
+    alike = [names for names in folded.values() if len(names) > 1]
+    notes = [f"the classes {' and '.join(map(repr, names))} differ in case, spaces or signs alone" for names in alike]
+    odd = [name for name in classes if name.casefold() in (*NO_LABEL, "label", "labels", "class")]
+    return notes + [f"the class {name!r} may be no class" for name in odd]

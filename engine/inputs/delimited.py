@@ -1,79 +1,152 @@
-"""Delimited files (CSV, TSV) → raw blocks, in bounded memory.
+"""Delimited files (CSV, TSV and their relatives) → raw blocks, in bounded memory.
 
-An empty line is no row. A row longer than `LINE_BYTES` is refused, and so is what cannot be parsed.
+What the user does not say of a file is found out from its first mebibyte. An empty line is no row. A row longer than
+`LINE_BYTES` is refused, and so is what cannot be parsed; the rows behind it are read.
 """
 
 import csv
+import dataclasses
 import io
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import pyarrow as pa
 
 from engine.errors import InputError
-from engine.inputs.blocks import RawBlock, Row, blocks_of_rows
-from engine.inputs.columns import ColumnNames, Columns, find_columns
-from engine.inputs.lines import LINE_BYTES, open_lines, passed_over
+from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, RawBlock
+from engine.inputs.columns import ColumnNames
+from engine.inputs.delimited_files.dialect import Dialect, shown
+from engine.inputs.delimited_files.find_dialect import find_dialect, rows_in
+from engine.inputs.delimited_files.header import Header, find_header, header_of
+from engine.inputs.delimited_files.rows import Parsed, RowReader
+from engine.inputs.delimited_files.shape import Shape
+from engine.inputs.delimited_files.tape import Tape, decoded, encoded, lines_in, runs_of_lines
+from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
 from engine.inputs.options import Reading, ReadOptions
 
+_TABS = re.compile(r"\.(tsv|txt)(\.\w+)?$", re.IGNORECASE)
+_SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_WHOLE_SAMPLE = 1 << 16
 
-class _CsvLines:
-    """Lines for `csv.reader`. A row that grows past `LINE_BYTES` characters, such as one with an unclosed quote, fails.
+
+@dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """How a file is read.
 
     Attributes:
-        number: of the line that was read last, from 1.
+        dialect: how fields are told apart.
+        header: which column is what, and where the rows begin.
+        shape: what a row looks like.
+        sep: its first line names the delimiter, as spreadsheets write it.
     """
 
-    def __init__(self, source: io.TextIOWrapper) -> None:
-        self.number = 0
-        self._source = source
-        self._size = 0
-
-    def begin_row(self) -> None:
-        self._size = 0
-
-    def __iter__(self) -> "_CsvLines":
-        return self
-
-    def __next__(self) -> str:
-        line = self._source.readline(LINE_BYTES)
-        if not line:
-            raise StopIteration
-        self.number += 1
-        self._size += len(line)
-        if passed_over(line, ("\n", "\r"), self._source) or self._size > LINE_BYTES:
-            raise csv.Error(f"the row is longer than {LINE_BYTES:,} characters")
-        return line
+    dialect: Dialect
+    header: Header
+    shape: Shape
+    sep: bool
 
 
-def read_csv(file: str, wanted: ColumnNames, _: ReadOptions) -> Iterator[RawBlock]:
-    """The rows of a CSV file with a header. The delimiter is a tab where the name ends in ``.tsv``, else a comma."""
-    csv.field_size_limit(LINE_BYTES)
-    delimiter = "\t" if re.search(r"\.tsv(\.gz|\.zst)?$", file, re.IGNORECASE) else ","
-    with io.TextIOWrapper(open_lines(file), encoding="utf-8", errors="surrogateescape", newline="") as source:
-        lines = _CsvLines(source)
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        try:
-            header = next(fields for fields in reader if fields)
-        except (StopIteration, csv.Error) as error:
-            raise InputError(f"{file}: the first line is no CSV header: {error or 'the file is empty'}") from None
-        columns = find_columns(header, wanted, file=file)
-        yield from blocks_of_rows(_csv_rows(reader, lines, header, columns), Reading(columns=columns))
+def read_csv(file: str, wanted: ColumnNames, options: ReadOptions, notes: tuple[str, ...] = ()) -> Iterator[RawBlock]:
+    """The rows of a delimited file; none of an empty one.
 
+    Args:
+        file: where it is.
+        wanted: column names that the user gave.
+        options: what is known of it.
+        notes: what a user has to know of the options that were found out before.
 
-def _csv_rows(reader: Any, lines: _CsvLines, header: list[str], columns: Columns) -> Iterator[Row]:
-    places = [(name, columns.places[name]) for name in columns.names()]
-    while True:
-        before = lines.number
-        lines.begin_row()
-        try:
-            fields = next(reader)
-        except StopIteration:
+    Raises:
+        InputError: it has no header, or a column is missing.
+    """
+    if options.whole_files:
+        raise InputError(f"{file}: --whole-files is for text files, and this one has rows")
+    csv.field_size_limit(2 * LINE_BYTES)
+    encoding = find_encoding(file, options.encoding)
+    with open_lines(file, options.encoding) as source:
+        lines, old_mac = _sample(source)
+        if not any(line.strip() for line in lines):
             return
-        except csv.Error as error:
-            yield {}, f"malformed CSV on the lines {before + 1:,} to {lines.number:,}: {error}"
-            continue
-        if len(fields) == len(header):
-            values = {name: fields[place].encode("utf-8", "surrogateescape") for name, place in places}
-            yield {name: value if value or name == columns.text else None for name, value in values.items()}, None
-        elif fields:
-            yield {}, f"the row has {len(fields)} fields and the header {len(header)}"
+        layout = _find_layout(lines, wanted, options, file)
+        delimiter, quote = layout.dialect.words
+        found = ReadOptions(delimiter=delimiter, quote=quote, encoding=encoding, names=options.names or ())
+        notes = (*encoding_notes(file, options.encoding, encoding), *notes, *_notes(layout, options, file))
+        reading = Reading(columns=layout.header.columns, options=found, notes=notes)
+        tape = Tape(runs_of_lines(source, layout.dialect.prepared(), old_mac=old_mac))
+        if layout.sep:
+            tape.skip_line()
+        rows = RowReader(tape, layout.dialect, layout.shape)
+        yield from _blocks(islice(rows, layout.header.rows, None), tape, reading, layout.shape.width)
+
+
+def _sample(source: io.BufferedReader) -> tuple[list[str], bool]:
+    r"""The first lines of ``source``, which stays where it is; and whether they end in ``\r``."""
+    data = source.peek()
+    cut = data.rfind(b"\n") + 1 if len(data) > _WHOLE_SAMPLE else 0
+    old_mac = re.match(rb"[^\r\n]*\r(?!\n)", data) is not None
+    return lines_in(decoded(data[: cut or len(data)], old_mac=old_mac)), old_mac
+
+
+def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions, file: str) -> _Layout:
+    sep = _SEP.fullmatch(lines[0])
+    lines = lines[1:] if sep else lines
+    said = options if options.delimiter or not sep else dataclasses.replace(options, delimiter=sep[1])
+    dialect = find_dialect(lines, said, likely="\t" if _TABS.search(file) else ",")
+    rows = rows_in(lines, dialect)
+    if not rows or not (rows[0] or options.names):
+        raise InputError(f"{file}: the first line is no CSV header: its quotation marks are not around fields")
+    if options.names:
+        header = header_of(options.names, rows, wanted, file=file)
+    else:
+        header = find_header(rows, wanted, file=file, delimiter=dialect.delimiter)
+    columns = header.columns
+    needed = 1 + max((columns.places[name] for name in (columns.text, columns.id) if name in columns.places), default=0)
+    shape = Shape.of(rows[header.rows :], header.width, needed=needed)
+    return _Layout(dialect=dialect, header=header, shape=shape, sep=sep is not None)
+
+
+def _notes(layout: _Layout, options: ReadOptions, file: str) -> Iterator[str]:
+    """What is out of the ordinary."""
+    dialect = layout.dialect
+    ordinary = "\t" if _TABS.search(file) else ","
+    if options.delimiter is None and dialect.delimiter != ordinary:
+        yield f"{file}: read with {shown(dialect.delimiter)} between fields"
+    if options.delimiter is None and dialect.skip_space:
+        yield f"{file}: read without the white space behind {shown(dialect.delimiter)}"
+    if options.quote is None and dialect.escaped:
+        yield f"{file}: read with a backslash before quotation marks inside of fields"
+    if options.quote is None and dialect.quote and dialect.delimiter == "\t":
+        yield f"{file}: read with quotation marks around fields"
+    if layout.header.rows > 1:
+        yield f"{file}: read without what stands above the header"
+
+
+def _blocks(rows: Iterator[Parsed], tape: Tape, reading: Reading, width: int) -> Iterator[RawBlock]:
+    """Rows → blocks of up to `BLOCK_ROWS` rows, fewer where they pass `BLOCK_BYTES`."""
+    columns, lost = reading.columns, [None] * width
+    first_row = 1
+    while held := _some(rows, tape):
+        problems = [problem for _, problem in held]
+        values = list(zip(*(lost if problem else fields for fields, problem in held), strict=True))
+        data = {name: _array(values[columns.places[name]], empty=name == columns.text) for name in columns.names()}
+        yield RawBlock(reading=reading, first_row=first_row, data=data, problems=list(problems))
+        first_row += len(held)
+
+
+def _some(rows: Iterator[Parsed], tape: Tape) -> list[Parsed]:
+    held, limit = list[Parsed](), tape.characters + BLOCK_BYTES
+    for row in rows:
+        held.append(row)
+        if len(held) == BLOCK_ROWS or tape.characters >= limit:
+            break
+    return held
+
+
+def _array(values: Sequence[str | None], *, empty: bool) -> pa.Array:
+    """A column. Fields of no characters are null unless they may be ``empty``."""
+    values = values if empty else [value or None for value in values]
+    try:
+        return pa.array(values, pa.large_binary())
+    except UnicodeEncodeError:
+        return pa.array([None if value is None else encoded(value) for value in values], pa.large_binary())

@@ -20,7 +20,7 @@ from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited import read_csv
 from engine.inputs.json_files.read_json import read_json
 from engine.inputs.kinds import Kind
-from engine.inputs.options import ReadOptions
+from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.inputs.paths.file_kinds import (
     ARROW,
     DELIMITED,
@@ -35,7 +35,6 @@ from engine.inputs.paths.file_kinds import (
 from engine.inputs.paths.folders import files_of
 from engine.inputs.plain_text import read_text
 
-_FOUND_OUT = ReadOptions()
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 _Reader = Callable[[str, ColumnNames, ReadOptions], Iterator[RawBlock]]
 _READERS: dict[str, _Reader] = {
@@ -108,7 +107,7 @@ def _is_unicode(name: str) -> bool:
     return True
 
 
-def read_raw(file: str, wanted: ColumnNames, options: ReadOptions = _FOUND_OUT) -> Iterator[RawBlock]:
+def read_raw(file: str, wanted: ColumnNames, options: ReadOptions = FOUND_OUT) -> Iterator[RawBlock]:
     """The rows of ``file``, block by block; columns that stand in its path are among their columns.
 
     Raises:

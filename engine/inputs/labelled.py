@@ -1,18 +1,23 @@
 """Files of labelled text → texts and class indices in memory, for fine-tuning and evaluation."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InputError
-from engine.inputs.check_rows import read_blocks
-from engine.inputs.classes import check_class_names, classes_of, indexer
+from engine.inputs.blocks import in_detail
+from engine.inputs.check_rows import Block, read_blocks
+from engine.inputs.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
+from engine.inputs.messages import REPEATED_ID, listed, no_label_column, no_usable_row, not_labels_note
+from engine.inputs.options import FOUND_OUT, ReadOptions
 
 _SHOWN = 20
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,14 +27,16 @@ class GoldConfig:
     Attributes:
         files: paths and globs.
         columns: names that the user gave.
-        classes: class names, in order; found in the labels where None.
+        options: how the files are read.
+        classes: class names, in order; those of the files or of the labels if None.
         on_bad_row: ``reject`` or ``fail``.
-        limit: use this many rows, chosen at random by ``seed``; all where None.
+        limit: use this many rows, chosen at random by ``seed``; all if None.
         seed: of the choice.
     """
 
     files: tuple[str, ...]
     columns: ColumnNames = field(default_factory=ColumnNames)
+    options: ReadOptions = FOUND_OUT
     classes: tuple[str, ...] | None = None
     on_bad_row: str = "reject"
     limit: int | None = None
@@ -61,62 +68,126 @@ class Gold:
     reasons: list[str] = field(default_factory=list)
 
 
-def read_gold(config: GoldConfig, *, known: Sequence[str] | None = None) -> Gold:
+def read_gold(config: GoldConfig) -> Gold:
     """Read labelled rows.
 
-    Args:
-        config: which.
-        known: class names of the model that is to be trained on or judged by them, where it has any.
-
     Raises:
-        InputError: nothing usable is there, or a row is bad and ``on_bad_row`` is ``fail``.
+        InputError: nothing usable is there, the labels are counted from 1 or are no classes at all, or a row is bad and
+            ``on_bad_row`` is ``fail``.
     """
-    rows, reasons = _usable_rows(config)
+    rows, said = _read_rows(config)
+    classes = _classes(rows, said, config)
+    found = index_labels({row.label for row in rows if row.label is not None}, classes, where=listed(config.files[:3]))
+    check_not_foreign(found, classes, where=listed(config.files[:3]), more=_first_refused(rows))
+    for row in rows:
+        if row.problem is None and row.label in found.unknown:
+            row.problem = f"unknown label {row.label[:200]!r} (classes: {listed(classes)})"
+    reasons = [f"{row.place}: {in_detail(row.problem)}" for row in rows if row.problem is not None]
     if reasons and config.on_bad_row == "fail":
         raise InputError(f"{reasons[0]}. Mend the row or pass --on-bad-row=reject")
-    if not rows:
-        why = f"the first was refused: {reasons[0]}" if reasons else "there is none at all"
-        raise InputError(f"{', '.join(config.files)}: no usable row; {why}")
-    classes = list(config.classes) if config.classes is not None else classes_of({label for _, label in rows}, known)
-    check_class_names(classes)
-    index_of = indexer(classes)
-    gold = Gold(
-        texts=[text for text, _ in rows],
-        labels=np.array([index_of(label) for _, label in rows], np.int64),
-        classes=classes,
-        rejected=len(reasons),
-        reasons=reasons[:_SHOWN],
-    )
-    return gold if config.limit is None else _sample(gold, config.limit, config.seed)
+    for note in dict.fromkeys([*said.notes, *found.notes]):
+        _log.info("%s", note)
+    return _gold(rows, found.index, classes, reasons, config)
 
 
-def _usable_rows(config: GoldConfig) -> tuple[list[tuple[str, str]], list[str]]:
-    """(text, label) of each row without a problem, and the others' reasons with their places."""
-    rows: list[tuple[str, str]] = []
-    reasons: list[str] = []
-    seen: set[str] = set()
-    index_of = indexer(config.classes) if config.classes is not None else None
+@dataclass(kw_only=True)
+class _Row:
+    """A row, its label as it is spelled in all formats, and the reason why it is refused, if it is."""
+
+    place: str
+    text: str
+    label: str | None
+    problem: str | None
+
+
+@dataclass(kw_only=True)
+class _Said:
+    """The classes that the files name, if they do and agree, and the notes on how they are read."""
+
+    named: list[tuple[str, ...]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    not_labels: set[str] = field(default_factory=set)
+
+
+def _read_rows(config: GoldConfig) -> tuple[list[_Row], _Said]:
+    """Every row of the files, in their order."""
+    rows: list[_Row] = []
+    said, seen = _Said(), set[str]()
     for file in expand(config.files):
-        for block in read_blocks(file, config.columns):
-            if block.columns.label is None:
-                raise InputError(f"{file}: there is no label column; name it with --label")
-            values = zip(block.text.to_pylist(), block.label.to_pylist(), block.id.to_pylist(), strict=True)
-            for offset, (text, label, id_) in enumerate(values):
-                problem = block.problems[offset] or _problem(label, id_, seen)
-                if problem is None and index_of is not None and index_of(label) is None:
-                    problem = f"unknown label {label[:200]!r} (classes: {', '.join(config.classes or ())})"
-                if problem is not None:
-                    reasons.append(f"{file} row {block.first_row + offset:,}: {problem}")
-                    continue
-                seen.add(id_)
-                rows.append((text, label))
-    return rows, reasons
+        for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
+            if block.reading.columns.label is None:
+                raise InputError(f"{file}: {no_label_column(block.reading.columns)}")
+            if number == 0:
+                said.notes += block.reading.notes
+                said.named += [] if block.reading.classes is None else [block.reading.classes]
+            said.not_labels |= block.not_labels
+            rows += _rows_of(block, seen)
+    if said.not_labels:
+        said.notes.append(not_labels_note(said.not_labels))
+    return rows, said
+
+
+def _rows_of(block: Block, seen: set[str]) -> Iterator[_Row]:
+    """The rows of ``block``; ``seen`` has the ids of the usable ones before them."""
+    columns = (block.text.to_pylist(), block.label.to_pylist(), block.id.to_pylist(), block.problems)
+    for number, (text, label, id_, problem) in enumerate(zip(*columns, strict=True), start=block.first_row):
+        problem = problem or _problem(label, id_, seen)
+        if problem is None:
+            seen.add(id_)
+        usable = label if problem is None else None
+        yield _Row(place=f"{block.file} row {number:,}", text=text, label=usable, problem=problem)
 
 
 def _problem(label: str | None, id_: str, seen: set[str]) -> str | None:
     if label is None:
         return "label is null"
-    return f"id {id_!r} is that of an earlier row" if id_ in seen else None
+    return REPEATED_ID if id_ in seen else None
+
+
+def _classes(rows: list[_Row], said: _Said, config: GoldConfig) -> list[str]:
+    """The classes that the user gave, or those of the files or the labels.
+
+    Raises:
+        InputError: no row is usable, or the labels make no classes.
+    """
+    labels = {row.label for row in rows if row.label is not None}
+    if not labels:
+        reasons = [f"{row.place}: {in_detail(row.problem)}" for row in rows if row.problem is not None]
+        raise InputError(no_usable_row(list(config.files), len(reasons), reasons))
+    if config.classes is not None:
+        check_class_names(config.classes)
+        return list(config.classes)
+    by_map = tuple(dict.fromkeys(name for _, name in config.options.label_map or () if name))
+    named = by_map or (said.named[0] if len(set(said.named)) == 1 else ())
+    classes = classes_of(labels, named=named)
+    try:
+        check_class_names(classes)
+    except InputError as error:
+        raise InputError(f"{listed(config.files[:3])}: {error}{_first_refused(rows)}") from None
+    said.notes += doubtful_names(classes)
+    return classes
+
+
+def _first_refused(rows: list[_Row]) -> str:
+    """The end of a message: rows were refused, and why the first was."""
+    refused = [row for row in rows if row.problem is not None]
+    if not refused:
+        return ""
+    return f". {len(refused):,} rows were refused, the first: {refused[0].place}: {in_detail(refused[0].problem or '')}"
+
+
+def _gold(rows: list[_Row], index: dict[str, int], classes: list[str], reasons: list[str], config: GoldConfig) -> Gold:
+    usable = [(row.text, index[row.label]) for row in rows if row.problem is None and row.label is not None]
+    if not usable:
+        raise InputError(no_usable_row(list(config.files), len(reasons), reasons))
+    gold = Gold(
+        texts=[text for text, _ in usable],
+        labels=np.array([label for _, label in usable], np.int64),
+        classes=classes,
+        rejected=len(reasons),
+        reasons=reasons[:_SHOWN],
+    )
+    return gold if config.limit is None else _sample(gold, config.limit, config.seed)
 
 
 def _sample(gold: Gold, limit: int, seed: int) -> Gold:

@@ -1,29 +1,107 @@
-"""Files of lines, also compressed → their lines, in bounded memory. A byte order mark is not part of the text.
+"""Files of lines, in any encoding and also compressed → their lines as UTF-8, in bounded memory.
 
-A line longer than `LINE_BYTES` is refused, and the rest of it is not held.
+A byte order mark is not part of the text. A line longer than `LINE_BYTES` is refused, and the rest of it is not held.
 """
 
+import bz2
 import io
+import lzma
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from engine.errors import InputError
+from engine.inputs.encodings import SAMPLE_BYTES, UTF8, Utf8Bytes, Utf8Watch, encoding_name, encoding_named, guessed
+
 LINE_BYTES = 16 << 20
 _BOM = b"\xef\xbb\xbf"
+_ARROW_CODECS = {".gz": "gzip", ".zst": "zstd"}
+_ZSTD, _ZSTD_WINDOW = b"\x28\xb5\x2f\xfd", 1 << 27
 
 
-def open_lines(file: str) -> io.BufferedReader:
-    """The bytes of a file that may be compressed, without a byte order mark."""
-    source = io.BufferedReader(pa.input_stream(file, compression="detect"), 1 << 20)
-    if source.peek(len(_BOM)).startswith(_BOM):
-        source.read(len(_BOM))
-    return source
+def open_lines(file: str, encoding: str | None = None) -> io.BufferedReader:
+    """The text of a file that may be compressed, as UTF-8 without a byte order mark.
+
+    Args:
+        file: where it is.
+        encoding: of the file; found out where None.
+
+    Raises:
+        InputError: there is no such encoding, the file is not UTF-8 (also in the midst of reading), or it was
+            compressed with a window that is too large.
+    """
+    source = _open_bytes(file)
+    head = source.read(SAMPLE_BYTES)
+    found = guessed(head) if encoding is None else encoding_named(encoding)
+    watch = Utf8Watch(file) if encoding is None and found == UTF8 else None
+    text = io.BufferedReader(Utf8Bytes(source, head, found, watch), SAMPLE_BYTES)
+    if text.peek(len(_BOM)).startswith(_BOM):
+        text.read(len(_BOM))
+    return text
 
 
-def lines_of(file: str) -> Iterator[bytes | None]:
-    """Lines with their ends; None for one that is too long."""
-    with open_lines(file) as source:
+def find_encoding(file: str, encoding: str | None = None) -> str:
+    """The name of the encoding in which `open_lines` reads ``file``."""
+    if encoding is not None:
+        return encoding_named(encoding)
+    with _open_bytes(file) as source:
+        return guessed(source.read(SAMPLE_BYTES))
+
+
+def encoding_notes(file: str, said: str | None, found: str) -> tuple[str, ...]:
+    """What a user has to know of the encoding of ``file``, if it was ``found`` and not ``said``."""
+    return () if said is not None or found == UTF8 else (f"{file}: read as {encoding_name(found)}",)
+
+
+def _open_bytes(file: str) -> io.BufferedReader:
+    """The bytes of a file, unpacked as its name says."""
+    suffix = Path(file).suffix.lower()
+    source: Any
+    if suffix == ".xz":
+        source = _Xz(file)
+    elif suffix == ".bz2":
+        source = bz2.BZ2File(file)
+    else:
+        if suffix == ".zst":
+            _check_window(file)
+        source = pa.input_stream(file, compression=_ARROW_CODECS.get(suffix))
+    return io.BufferedReader(source, SAMPLE_BYTES)
+
+
+class _Xz(lzma.LZMAFile):
+    """An .xz file that fails as other damaged files do."""
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill ``buffer`` as far as it goes.
+
+        Raises:
+            OSError: the file is damaged.
+        """
+        try:
+            return super().readinto(buffer)
+        except lzma.LZMAError as error:
+            raise OSError(str(error)) from error
+
+
+def _check_window(file: str) -> None:
+    """Refuse what ``zstd --long`` wrote: its frames need more memory than the library gives them (RFC 8878, 3.1.1)."""
+    with Path(file).open("rb") as source:
+        head = source.read(6)
+    if len(head) < 6 or not head.startswith(_ZSTD) or head[4] & 0x20:  # a single segment has no window
+        return
+    exponent, mantissa = head[5] >> 3, head[5] & 7
+    if (1 << 7 + exponent) * (8 + mantissa) > _ZSTD_WINDOW:
+        raise InputError(
+            f"{file} was compressed with a window larger than 128 MiB (zstd --long); unpack it with: "
+            f"zstd -d --long=31 {file}"
+        )
+
+
+def lines_of(file: str, encoding: str | None = None) -> Iterator[bytes | None]:
+    """Lines with their ends, as UTF-8; None for one that is too long."""
+    with open_lines(file, encoding) as source:
         while line := source.readline(LINE_BYTES):
             yield None if passed_over(line, b"\n", source) else line
 
@@ -35,3 +113,37 @@ def passed_over(line: Any, end: Any, source: Any) -> bool:
     while (rest := source.readline(LINE_BYTES)) and not rest.endswith(end):
         pass
     return True
+
+
+def pieces_of(source: io.BufferedReader, ends: tuple[bytes, ...] = (b"\n",)) -> Iterator[bytes | None]:
+    r"""Runs of whole lines, about a mebibyte each; None for a line that is too long.
+
+    Args:
+        source: the bytes.
+        ends: what may end a line; ``\r\n`` stays whole.
+    """
+    rest = b""
+    while data := source.read(SAMPLE_BYTES):
+        data = rest + data
+        cut = _last_end(data, ends)
+        if cut:
+            yield data[:cut]
+        elif len(data) >= LINE_BYTES:
+            yield None
+            data = _after_line(source, ends)
+        rest = data[cut:]
+    if rest:
+        yield rest
+
+
+def _last_end(data: bytes, ends: tuple[bytes, ...]) -> int:
+    """Where the last whole line of ``data`` ends."""
+    return max(data.rfind(end, 0, len(data) - (end == b"\r")) for end in ends) + 1
+
+
+def _after_line(source: io.BufferedReader, ends: tuple[bytes, ...]) -> bytes:
+    """What stands behind the line that is being read, which is forgotten."""
+    while data := source.read(SAMPLE_BYTES):
+        if found := [place for end in ends if (place := data.find(end)) >= 0]:
+            return data[min(found) + 1 :]
+    return b""

@@ -5,17 +5,28 @@ from typing import Any
 
 from engine.inputs.columns import Columns
 
+LabelMap = tuple[tuple[str, str], ...]
+"""Pairs of a label in its one spelling and the name of its class; an empty name says that it is no label."""
+
+UNSPLIT = ""
+"""In the place of a delimiter: a line of a text file is a text. The command line says ``none``."""
+FASTTEXT = "__label__"
+"""In the place of a delimiter: lines carry labels as those of fastText do, ``__label__good text``."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
     """How input files are read, as far as it is said. A field that is None is found out from the file.
 
     Attributes:
-        delimiter: between the fields of a delimited file; one character.
-        quote: the quotation mark of a delimited file; empty if it has none.
+        delimiter: between the fields of a delimited file; one character, with a space behind it if white space there is
+            not part of a field. Of a text file also `UNSPLIT` or `FASTTEXT`.
+        quote: the quotation mark of a delimited file, with a backslash before it if that escapes it inside of a field;
+            empty if it has none.
         encoding: of a file of lines, by a name that Python knows.
         names: names of the columns of a file without a header; empty if the file has one.
         whole_files: a text file is one row.
+        label_map: the class of a label as it is written; other labels stay as they are.
     """
 
     delimiter: str | None = None
@@ -23,6 +34,7 @@ class ReadOptions:
     encoding: str | None = None
     names: tuple[str, ...] | None = None
     whole_files: bool = False
+    label_map: LabelMap | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fields that are said, as they are kept in a header."""
@@ -32,8 +44,18 @@ class ReadOptions:
     @classmethod
     def of_json(cls, values: dict[str, Any]) -> "ReadOptions":
         """Inverse of `to_json`."""
-        names = values.get("names")
-        return cls(**{**values, "names": None if names is None else tuple(names)})
+        names, pairs = values.get("names"), values.get("label_map")
+        return cls(
+            **{
+                **values,
+                "names": None if names is None else tuple(names),
+                "label_map": None if pairs is None else tuple((label, name) for label, name in pairs),
+            }
+        )
+
+
+FOUND_OUT = ReadOptions()
+"""Nothing is said: all is found out."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,20 +1,174 @@
-"""Plain text → raw blocks: a row a line."""
+"""Plain text → raw blocks: a row a line, or a row a file. Lines that carry labels are read as such, or refused.
 
+Lines of fastText (``__label__good text``) have the label apart from the text; where all lines have a tab in them and
+one side is plainly a label, the file is a delimited one.
+"""
+
+import dataclasses
+import re
+from collections import Counter
 from collections.abc import Iterator
 
-from engine.inputs.blocks import RawBlock, Row, blocks_of_rows
-from engine.inputs.columns import ColumnNames, Columns
-from engine.inputs.lines import LINE_BYTES, lines_of
-from engine.inputs.options import Reading, ReadOptions
+import pyarrow as pa
+
+from engine.errors import InputError
+from engine.inputs.blocks import BLOCK_ROWS, RawBlock, Reason, Row, blocks_of_rows
+from engine.inputs.columns import ColumnNames, find_columns
+from engine.inputs.delimited import read_csv
+from engine.inputs.delimited_files.header import is_data, is_label, names_for
+from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines, pieces_of
+from engine.inputs.options import FASTTEXT, UNSPLIT, Reading, ReadOptions
+
+_MARK = FASTTEXT.encode()
+_LABEL = re.compile(rb"(?:^|(?<=\s))" + _MARK + rb"(\S+)")
+_TABLE_SHARE, _LABEL_SHARE = 0.95, 0.5
+_FEW_LINES = range(2, 21)
+_WHOLE_SAMPLE = 1 << 16
+_TOO_LONG = f"the line is longer than {LINE_BYTES:,} bytes"
+_LATE_LABEL = f"the line begins with {FASTTEXT}, and most lines do not; --delimiter {FASTTEXT} reads such labels"
 
 
-def read_text(file: str, _: ColumnNames, __: ReadOptions) -> Iterator[RawBlock]:
-    """The rows of a text file: one a line."""
-    reading = Reading(columns=Columns(text="text", id=None, label=None, extras=()))
-    yield from blocks_of_rows((_text_row(line) for line in lines_of(file)), reading)
+def read_text(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[RawBlock]:
+    """The rows of a text file: one a line, unless the options say something else.
+
+    Raises:
+        InputError: the lines look like a table, or a column that the user names is not there.
+    """
+    if options.whole_files:
+        yield from _whole_file(file, wanted, options)
+        return
+    if options.names or options.delimiter not in (None, UNSPLIT, FASTTEXT):
+        yield from read_csv(file, wanted, options)
+        return
+    if options.quote:
+        raise InputError(f"{file}: --quote is for the fields of a line; pass --delimiter as well")
+    lines = _sample(file, options)
+    if options.delimiter is None and (table := _table(lines, file, wanted, options)):
+        yield from read_csv(file, wanted, *table)
+        return
+    labelled = options.delimiter == FASTTEXT or (options.delimiter is None and _has_labels(lines))
+    reading = _reading(file, wanted, options, labelled=labelled, lines=len(lines))
+    if labelled:
+        rows = (_labelled(line) for lines in _lines(file, options) for line in lines)
+        yield from blocks_of_rows(rows, reading)
+    else:
+        yield from _plain_blocks(file, options, reading)
 
 
-def _text_row(line: bytes | None) -> Row:
+def _sample(file: str, options: ReadOptions) -> list[bytes]:
+    """The first lines that are not blank; a few of them only if the file has no more."""
+    with open_lines(file, options.encoding) as source:
+        data = source.peek()
+    cut = data.rfind(b"\n") + 1 if len(data) > _WHOLE_SAMPLE else 0
+    return [line for line in data[: cut or len(data)].splitlines() if line.strip()]
+
+
+def _reading(file: str, wanted: ColumnNames, options: ReadOptions, *, labelled: bool, lines: int) -> Reading:
+    encoding = find_encoding(file, options.encoding)
+    notes = list(encoding_notes(file, options.encoding, encoding))
+    if labelled and options.delimiter is None:
+        notes.append(f"{file}: read with the labels that its lines carry ({FASTTEXT}…)")
+    elif not options.whole_files and lines in _FEW_LINES:
+        notes.append(f"{file}: read as a row a line; --whole-files makes it one row")
+    return Reading(
+        columns=find_columns(["text", "label"] if labelled else ["text"], wanted, file=file),
+        options=ReadOptions(
+            delimiter=FASTTEXT if labelled else UNSPLIT,
+            quote="",
+            encoding=encoding,
+            names=(),
+            whole_files=options.whole_files,
+        ),
+        notes=tuple(notes),
+    )
+
+
+def _lines(file: str, options: ReadOptions) -> Iterator[list[bytes | None]]:
+    """Lines without their ends, many at once; None for one that is too long."""
+    with open_lines(file, options.encoding) as source:
+        for piece in pieces_of(source):
+            if piece is None:
+                yield [None]
+                continue
+            yield [line.removesuffix(b"\r") for line in piece.removesuffix(b"\n").split(b"\n")]
+
+
+def _plain_blocks(file: str, options: ReadOptions, reading: Reading) -> Iterator[RawBlock]:
+    first_row = 1
+    for lines in _lines(file, options):
+        for start in range(0, len(lines), BLOCK_ROWS):
+            some = lines[start : start + BLOCK_ROWS]
+            problems = [_problem(line) for line in some]
+            data = {name: pa.array(some, pa.large_binary()) for name in reading.columns.names()}
+            yield RawBlock(reading=reading, first_row=first_row, data=data, problems=list(problems))
+            first_row += len(some)
+
+
+def _problem(line: bytes | None) -> str | None:
     if line is None:
-        return {}, f"the line is longer than {LINE_BYTES:,} bytes"
-    return {"text": line.removesuffix(b"\n").removesuffix(b"\r")}, None
+        return _TOO_LONG
+    return _LATE_LABEL if line.startswith(_MARK) else None
+
+
+def _whole_file(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[RawBlock]:
+    with open_lines(file, options.encoding) as source:
+        text = source.read(LINE_BYTES + 1).strip(b"\r\n")
+    row: Row = ({"text": text}, None)
+    if len(text) > LINE_BYTES:
+        row = ({}, f"the file is longer than {LINE_BYTES:,} bytes")
+    yield from blocks_of_rows([row] if text else [], _reading(file, wanted, options, labelled=False, lines=1))
+
+
+def _has_labels(lines: list[bytes]) -> bool:
+    """Whether most lines carry labels as fastText has them."""
+    labelled = sum(_LABEL.search(line) is not None for line in lines)
+    return labelled > 0 and labelled >= _LABEL_SHARE * len(lines)
+
+
+def _labelled(line: bytes | None) -> Row:
+    """The text and the label of a line. One without a label is a text as well."""
+    if line is None:
+        return {}, _TOO_LONG
+    labels = _LABEL.findall(line)
+    if len(labels) > 1:
+        return {}, Reason(f"the line has {len(labels):,} labels, and a text has one")
+    parts = (part.strip() for part in _LABEL.sub(b"\n", line).split(b"\n"))
+    text = b" ".join(part for part in parts if part) if labels else line
+    return {"text": text, "label": labels[0] if labels else None}, None
+
+
+def _table(
+    lines: list[bytes], file: str, wanted: ColumnNames, options: ReadOptions
+) -> tuple[ReadOptions, tuple[str, ...]] | None:
+    """How a text file is read as a delimited one, if almost every line has the same number of tabs; and the notes.
+
+    Raises:
+        InputError: it does not show which of the columns is the text.
+    """
+    (tabs, times), *_ = Counter(line.count(b"\t") for line in lines).most_common(1) or [(0, 0)]
+    if not tabs or times < _TABLE_SHARE * len(lines):
+        return None
+    rows = [line.decode("utf-8", "replace").split("\t") for line in lines if line.count(b"\t") == tabs]
+    if _is_header(rows, wanted, file):
+        note = f"{file}: read with a tab between fields, and its first line as their names"
+        return dataclasses.replace(options, delimiter="\t"), (note,)
+    labels = [is_label(column) for column in zip(*rows, strict=True)]
+    if tabs == 1 and labels.count(True) == 1:
+        names = ("label", "text") if labels[0] else ("text", "label")
+        note = f"{file}: read as {names[0]} and {names[1]} with a tab between them"
+        return dataclasses.replace(options, delimiter="\t", quote="", names=names), (note,)
+    names = ",".join(names_for(rows, tabs + 1))
+    raise InputError(
+        f"{file}: every line has {tabs:,} tab{'s' * (tabs > 1)} in it, and so it is a table. Name its columns, for "
+        f"example --delimiter tab --columns {names}; or pass --delimiter none if a line is a text"
+    )
+
+
+def _is_header(rows: list[list[str]], wanted: ColumnNames, file: str) -> bool:
+    if is_data(rows):
+        return False
+    try:
+        find_columns(rows[0], wanted, file=file)
+    except InputError:
+        return False
+    return True

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from engine.compute.device import find_devices, warn_if_crowded
 from engine.errors import InputError, LabellingError
 from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
-from engine.inputs.columns import ColumnNames
+from engine.inputs.columns import NO_COLUMN, ColumnNames
+from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.labelling.card import Choices, freeze_card, make_card
 from engine.labelling.execute import execute
 from engine.labelling.job import LabelJob
@@ -40,6 +41,7 @@ class LabelConfig:
         revision: of the hub id.
         inputs: files of text; needed only while there is no corpus.
         columns: column names that the user gave.
+        options: how the input files are read.
         classes: class names in order, for the corpus or for a teacher without names.
         shards: how many; needed only while there is no corpus.
         name: of the label set; if None, from the model.
@@ -55,6 +57,7 @@ class LabelConfig:
     revision: str | None = None
     inputs: tuple[str, ...] = ()
     columns: ColumnNames = field(default_factory=ColumnNames)
+    options: ReadOptions = FOUND_OUT
     classes: tuple[str, ...] | None = None
     shards: int | None = None
     name: str | None = None
@@ -174,6 +177,7 @@ def _open_or_ingest(storage: Storage, config: LabelConfig, model: Classifier, ti
         request = IngestConfig(
             files=config.inputs,
             columns=config.columns,
+            options=config.options,
             classes=config.classes,
             shards=config.shards,
             on_bad_row=config.on_bad_row,
@@ -187,7 +191,7 @@ def _open_or_ingest(storage: Storage, config: LabelConfig, model: Classifier, ti
 def _check_same(store: Store, config: LabelConfig) -> None:
     """Refuse options that the store's header contradicts."""
     for what, given in dataclasses.asdict(config.columns).items():
-        held = {entry["columns"].get(what) for entry in store.header.inputs if entry["rows"]}
+        held = {entry["columns"].get(what) or NO_COLUMN for entry in store.header.inputs if entry["rows"]}
         if given is not None and held and held != {given}:
             names = ", ".join(sorted(name or "none" for name in held))
             raise MismatchError(f"{store.location} was made from the {what} column {names}, and --{what} is {given}")

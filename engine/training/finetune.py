@@ -55,7 +55,13 @@ def _task(config: FinetuneConfig, ranks: Ranks) -> TrainingTask:
     model = load_start(config.model, classes=gold.classes, revision=config.revision, seed=config.loop.seed)
     encoding = model.encoding(config.max_length)
     evaluation, validation = (
-        EvalConfig(model=config.out, inputs=inputs, columns=config.gold.columns, max_length=encoding.max_length)
+        EvalConfig(
+            model=config.out,
+            inputs=inputs,
+            columns=config.gold.columns,
+            options=config.gold.options,
+            max_length=encoding.max_length,
+        )
         for inputs in (config.evaluation, config.validation.inputs)
     )
     return TrainingTask(

@@ -9,17 +9,31 @@ from store.format.names import REJECTS
 from store.format.shard import check_bytes
 from store.storage import Storage
 
+_OLD_COLUMNS = 4
+
 
 def rejects_schema() -> pa.Schema:
-    """Input rows that were refused. ``source_row`` counts from 1 inside its file."""
+    """Input rows that were refused.
+
+    ``source_row`` counts from 1 inside its file; ``position``, of the fault in the row, in bytes from 0; ``lines`` is
+    how many lines of the file the row takes. Stores of older versions do not have the last two.
+    """
     return pa.schema(
         [
             pa.field("file", pa.string(), nullable=False),
             pa.field("source_row", pa.int64(), nullable=False),
             pa.field("id", pa.string()),
             pa.field("reason", pa.string(), nullable=False),
+            pa.field("position", pa.int64()),
+            pa.field("lines", pa.int64()),
         ]
     )
+
+
+def _is_schema(schema: pa.Schema) -> bool:
+    """Whether ``schema`` is that of refused rows, of this version or an older one."""
+    now = rejects_schema()
+    return schema in (now, pa.schema(list(now)[:_OLD_COLUMNS]))
 
 
 def check_rejects(storage: Storage, header: Header) -> Problem | None:
@@ -36,7 +50,7 @@ def _check_reject_rows(storage: Storage, header: Header) -> str:
         table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         return f"has the bytes that the header says and cannot be read: {error}"
-    if not table.schema.equals(rejects_schema()) or table.num_rows != said["rows"]:
+    if not _is_schema(table.schema) or table.num_rows != said["rows"]:
         columns = ", ".join(table.column_names)
         return f"holds {table.num_rows:,} rows of {columns}; the header says {said['rows']:,} rows"
     return ""

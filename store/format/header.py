@@ -17,7 +17,7 @@ HEADER = "store.json"
 
 
 class InputEntry(TypedDict):
-    """A file of input: its path as given, size in bytes and sha256, its rows, how many were refused, column names."""
+    """A file of input: its path as given, size in bytes and sha256, its rows, how many were refused, its reading."""
 
     path: str
     size: int
@@ -25,6 +25,7 @@ class InputEntry(TypedDict):
     rows: int
     rejected: int
     columns: NotRequired[dict[str, str | None]]
+    options: NotRequired[dict[str, Any]]
 
 
 class RejectsEntry(TypedDict):

@@ -187,7 +187,7 @@ def read_shard(family: Family, record: Record, *, check_hash: bool = False) -> p
 class DamageNamed:
     """A context in which errors of Arrow become a `DamageError` that names the shard's file.
 
-    It is entered for every shard that is read, and is a class because a generator takes three times as long.
+    It is entered for every shard that is read, and is a class because a generator takes twice as long.
 
     Args:
         family: where the shard lies.

@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -142,11 +143,21 @@ class _Scan:
         return pa.RecordBatchReader.from_batches(self._schema, self._batches())
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        """Piece by piece, in order, while the next ones are read."""
+        """Piece by piece, in order. A single piece is read at once: a thread would take longer to start."""
+        pieces = self._table.pieces(self._names)
+        first = list(islice(pieces, 2))
+        with self._table.failure.kept():
+            if len(first) == 1:
+                yield from self._read(first[0])
+            else:
+                yield from self._ahead(chain(first, pieces))
+
+    def _ahead(self, pieces: Iterable[list[Slice]]) -> Iterator[pa.RecordBatch]:
+        """The batches of ``pieces``, in order, while threads read the next ones."""
         ahead = deque[Future[list[pa.RecordBatch]]]()
-        with self._table.failure.kept(), ThreadPoolExecutor(_READERS) as pool:
+        with ThreadPoolExecutor(_READERS) as pool:
             try:
-                for piece in self._table.pieces(self._names):
+                for piece in pieces:
                     ahead.append(pool.submit(self._read, piece))
                     if len(ahead) > _READERS:
                         yield from ahead.popleft().result()

@@ -92,7 +92,7 @@ class Views:
         columns = _CORPUS_COLUMNS.format(class_=self._class_of("label"), shard=self._shard, extras=self._extras())
         self._view("corpus", f"SELECT {columns} FROM _corpus")
         self._view("gold", f"SELECT row, label, {self._class_of('label')} AS class, source, round FROM _gold")
-        self._view("rejects", "SELECT file, source_row, id, reason FROM _rejects")
+        self._view("rejects", "SELECT file, source_row, id, reason, position, lines FROM _rejects")
         self._view("shards", "SELECT * FROM _shards")
         self._view("calibrations", "SELECT * FROM _calibrations")
 

@@ -230,11 +230,13 @@ def test_csv_rows_with_other_fields_than_the_header_are_refused(tmp_path: Path) 
     ]
 
 
-def test_an_unclosed_quote_refuses_its_rows_and_says_which_lines(tmp_path: Path) -> None:
-    path = write(tmp_path / "in.csv", 'id,text\n1,ok\n2,"open\n3,swallowed\n4,too\n')
+def test_an_unclosed_quote_refuses_its_row_only(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.csv", 'id,text\n1,ok\n2,"open\n3,not swallowed\n4,nor this\n')
     assert rows_of(path) == [
         ("1", "ok", None),
-        (None, None, "malformed CSV on the lines 3 to 5: unexpected end of data"),
+        (None, None, "a quotation mark is never closed"),
+        ("3", "not swallowed", None),
+        ("4", "nor this", None),
     ]
 
 
@@ -242,8 +244,8 @@ def test_after_a_malformed_row_reading_goes_on_with_the_next_line(tmp_path: Path
     path = write(tmp_path / "in.csv", 'id,text\n1,"a"b\n2,fine\n3,"x"y\n4,good\n')
     found = rows_of(path)
     assert [text for _, text, _ in found] == [None, "fine", None, "good"]
-    assert found[0][2].startswith("malformed CSV on the lines 2 to 2: ")
-    assert found[2][2].startswith("malformed CSV on the lines 4 to 4: ")
+    assert found[0][2].startswith("a quotation mark closes a field")
+    assert found[2][2].startswith("a quotation mark closes a field")
 
 
 def test_an_endless_csv_row_ends_at_the_limit_and_the_next_is_read(tmp_path: Path) -> None:
@@ -251,7 +253,7 @@ def test_an_endless_csv_row_ends_at_the_limit_and_the_next_is_read(tmp_path: Pat
     path = write(tmp_path / "in.csv", f'id,text\n1,"open\n{filler}2,after\n')
     found = rows_of(path)
     assert found[0][2] is not None
-    assert "the row is longer than" in found[0][2]
+    assert found[0][2].startswith("a quotation mark is n")
     assert found[-1] == ("2", "after", None)
 
 
@@ -270,7 +272,7 @@ def test_empty_csv_fields_are_nulls(tmp_path: Path) -> None:
     assert labels_of(path) == [None, "x", "x"]
 
 
-@pytest.mark.parametrize("content", [b"\n\n", b'"open', b'"a"b,text\n'])
+@pytest.mark.parametrize("content", [b'"open', b'"a"b,text\n'])
 def test_a_csv_without_a_header_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(InputError, match=r"in\.csv: the first line is no CSV header"):
         blocks_of(write(tmp_path / "in.csv", content))
@@ -345,8 +347,8 @@ def test_a_bad_json_line_is_one_refused_row(tmp_path: Path, line: str, reason: s
 
 
 def test_json_bytes_that_are_not_utf8_refuse_their_line_only(tmp_path: Path) -> None:
-    path = write(tmp_path / "in.jsonl", b'{"text": "ok"}\n{"text": "caf\xe9"}\n{"text": "end"}')
-    assert [text for _, text, _ in rows_of(path)] == ["ok", None, "end"]
+    path = write(tmp_path / "in.jsonl", b'{"text": "\xc3\xa9"}\n{"text": "caf\xe9"}\n{"text": "end"}')
+    assert [text for _, text, _ in rows_of(path)] == ["é", None, "end"]
     problem = problems_of(path)[1]
     assert isinstance(problem, Reason)
     assert (problem, problem.position) == ("the line has invalid UTF-8", 13)
@@ -488,7 +490,7 @@ def test_json_labels_that_are_whole_are_integers(tmp_path: Path) -> None:
 def test_a_label_that_is_not_utf8_refuses_its_row(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"in{suffix}"
     if suffix == ".csv":
-        write(path, b"text,label\nx,a\ny,\xff\n")
+        write(path, "text,label\né,a\ny,".encode() + b"\xff\n")
     else:
         pq.write_table(pa.table({"text": ["x", "y"], "label": pa.array([b"a", b"\xff"])}), path)
     assert problems_of(path) == [None, "label has invalid UTF-8 at byte 0"]

@@ -1,0 +1,99 @@
+"""Options that say how input files are read, the same for every command that reads some."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from cli.options import CommaSeparated
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def column_options(function: F) -> F:
+    """``--text --id --label --on-bad-row`` and how the files are read; `read_columns` and `read_options` take them."""
+    for decorate in (
+        click.option(
+            "--on-bad-row",
+            type=click.Choice(["reject", "fail"]),
+            default="reject",
+            show_default=True,
+            help="Put a bad row aside with its reason (exit code 3), or stop at it.",
+        ),
+        reading_options,
+        click.option("--no-label", is_flag=True, help="No column has gold labels, as --label none."),
+        click.option("--label", metavar="COLUMN", help="Column of gold labels; none if no column is. [default: found]"),
+        click.option("--id", metavar="COLUMN", help="Column of ids; none for file:row. [default: found]"),
+        click.option("--text", metavar="COLUMN", help="Column of texts. [default: found]"),
+    ):
+        function = decorate(function)
+    return function
+
+
+class LabelMap(click.ParamType[tuple[tuple[str, str], ...]]):
+    """Labels and the classes that they stand for."""
+
+    name = "LABEL=CLASS,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """``"1=negative,2=positive"`` → ``(("1", "negative"), ("2", "positive"))``."""
+        from engine.errors import InputError
+        from engine.inputs.labels import parse_label_map
+
+        if not isinstance(value, str):
+            return value
+        try:
+            return parse_label_map(value)
+        except InputError as error:
+            self.fail(str(error), param, ctx)
+
+
+def reading_options(function: F) -> F:
+    """How input files are read, for every command that reads some; `read_options` takes their values."""
+    for decorate in (
+        click.option("--whole-files", is_flag=True, help="A text file is one row, and not a row a line."),
+        click.option("--encoding", metavar="NAME", help="Of text, CSV and JSON files, as cp1252. [default: found]"),
+        click.option("--columns", type=CommaSeparated(), help="Names of the columns, of files without a header."),
+        click.option("--quote", metavar="CHAR", help="Quotation mark; none if there is none. [default: found]"),
+        click.option(
+            "--delimiter", metavar="CHAR", help="Between fields; also comma, semicolon, tab, pipe. [default: found]"
+        ),
+        click.option(
+            "--label-map", type=LabelMap(), help="The class of each label in the files; an empty one is no label."
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
+READING = ("label_map", "delimiter", "quote", "columns", "encoding", "whole_files")
+"""Names of the values of `reading_options`."""
+
+
+def read_columns(options: dict[str, Any]) -> Any:
+    """The `engine.ColumnNames` of the options of `column_options`."""
+    from engine import ColumnNames
+    from engine.inputs.columns import NO_COLUMN
+
+    if options["no_label"] and options["label"] not in (None, "none"):
+        raise click.UsageError("--label names the column of labels, and --no-label says that there is none")
+    given = {name: options[name] for name in ("text", "id", "label")}
+    if options["no_label"]:
+        given["label"] = NO_COLUMN
+    return ColumnNames(**{name: NO_COLUMN if value == "none" else value for name, value in given.items()})
+
+
+def read_options(options: dict[str, Any]) -> Any:
+    """The `engine.ReadOptions` of the options of `reading_options`."""
+    from engine import ReadOptions
+    from engine.inputs.delimited_files.dialect import delimiter_named, quote_named
+
+    delimiter, quote = options["delimiter"], options["quote"]
+    return ReadOptions(
+        delimiter=None if delimiter is None else delimiter_named(delimiter),
+        quote=None if quote is None else quote_named(quote),
+        encoding=options["encoding"],
+        names=options["columns"],
+        whole_files=options["whole_files"],
+        label_map=options["label_map"],
+    )

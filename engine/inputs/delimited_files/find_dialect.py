@@ -1,0 +1,131 @@
+"""First lines of a delimited file → its dialect, as far as the user does not say it.
+
+Each candidate reads the lines, and the one under which the fewest rows are bad is taken; where that decides nothing,
+the ordinary one is: a comma, doubled quotation marks, and none at all between tabs.
+"""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+from engine.inputs.delimited_files.dialect import Dialect
+from engine.inputs.delimited_files.rows import RowReader
+from engine.inputs.delimited_files.shape import Shape
+from engine.inputs.delimited_files.tape import Tape, lines_in
+from engine.inputs.options import ReadOptions
+
+_DELIMITERS = (",", ";", "\t", "|")
+_AGREE, _BARELY = 0.9, 0.5
+_CLEARLY = 10
+_SCORED_LINES, _WHOLE = 1000, 20
+
+
+def find_dialect(lines: Sequence[str], options: ReadOptions, *, likely: str) -> Dialect:
+    """The dialect of a file.
+
+    Args:
+        lines: its first ones.
+        options: what the user says.
+        likely: the delimiter that its name promises.
+    """
+    lines = lines[:_SCORED_LINES]
+    width = len(options.names or ()) or None
+    delimiter = options.delimiter or _delimiter(lines, likely, options)
+    if options.quote is not None:
+        dialect = Dialect.said(delimiter, options.quote)
+    else:
+        dialect = _quoting(lines, Dialect.said(delimiter, '"'), width)
+    return dialect if options.delimiter or not dialect.quote else _spacing(lines, dialect, width)
+
+
+def rows_in(lines: Sequence[str], dialect: Dialect, shape: Shape | None = None) -> list[list[str]]:
+    """The rows of ``lines``; one that is refused is empty."""
+    text = dialect.prepared()("".join(lines))
+    return [fields for fields, _ in RowReader(Tape(iter([[*lines_in(text)]])), dialect, shape)]
+
+
+def _delimiter(lines: Sequence[str], likely: str, options: ReadOptions) -> str:
+    """The likely one, unless another one makes rows of the header and the lines below it, and this one does not."""
+    found = {character: _agreement(lines, character, options) for character in (likely, *_DELIMITERS)}
+    fields, share = found[likely]
+    if fields > 1 and share >= _BARELY:
+        return likely
+    others = {character: pair for character, pair in found.items() if pair[0] > 1 and pair[1] >= _AGREE}
+    return max(others, key=lambda character: (others[character][1], others[character][0]), default=likely)
+
+
+def _agreement(lines: Sequence[str], delimiter: str, options: ReadOptions) -> tuple[int, float]:
+    """How many fields the header has, and what share of the rows has as many."""
+    either = ('"', "") if delimiter == "\t" else ('"',)
+    quotes = either if options.quote is None else (options.quote,)
+    dialects = [Dialect.said(delimiter, quote) for quote in quotes]
+    return max((_agreed(rows_in(lines, one), len(options.names or ())) for one in dialects), key=lambda pair: pair[1])
+
+
+def _agreed(rows: list[list[str]], width: int) -> tuple[int, float]:
+    if not width:
+        width, rows = len(rows[0]) if rows else 0, rows[1:]
+    shape = Shape.of(rows, width, needed=width)
+    return width, sum(shape.fitted(row) is not None for row in rows) / len(rows) if rows else 1.0
+
+
+def _bad(lines: Sequence[str], dialect: Dialect, width: int | None) -> int:
+    """How many rows are refused. The last one of many may be cut, and is not counted."""
+    rows = rows_in(lines, dialect)
+    if not rows or (width is None and not rows[0]):
+        return len(lines)
+    shape = Shape.of(rows if width else rows[1:], width or len(rows[0]), needed=1)
+    read = rows_in(lines, dialect, shape)
+    return sum(not row for row in (read[:-1] if len(lines) > _WHOLE else read))
+
+
+def _quoting(lines: Sequence[str], doubled: Dialect, width: int | None) -> Dialect:
+    """Whether quotation marks mean something, and how they are written inside of a field."""
+    text = "".join(lines)
+    quoted = doubled
+    if '\\"' in text:
+        escaped = dataclasses.replace(doubled, escaped=True)
+        bad, less_bad = _bad(lines, doubled, width), _bad(lines, escaped, width)
+        if less_bad * _CLEARLY < bad or (bad == less_bad and _only_escaped(text, doubled.delimiter)):
+            quoted = escaped
+    if doubled.delimiter != "\t" or _shows_quotes(lines, quoted, width):
+        return quoted
+    return dataclasses.replace(doubled, quote="")
+
+
+def _only_escaped(text: str, delimiter: str) -> bool:
+    """Whether every quotation mark of ``text`` has a backslash before it, or stands at the edge of a field."""
+    text = text.replace('\\"', "")
+    between = re.escape(delimiter)
+    return '"' not in re.sub(rf'(?:^|(?<={between})) *"|"(?={between}|\r|\n|\Z)', "", text, flags=re.MULTILINE)
+
+
+def _shows_quotes(lines: Sequence[str], quoted: Dialect, width: int | None) -> bool:
+    """Whether a file that need not have quotation marks around fields has them, and then wherever they belong."""
+    if not any(line.startswith('"') or f'{quoted.delimiter}"' in line for line in lines):
+        return False
+    plain = dataclasses.replace(quoted, quote="", escaped=False)
+    bad, bad_without = _bad(lines, quoted, width), _bad(lines, plain, width)
+    if bad or bad_without:
+        return bad * _CLEARLY < bad_without
+    return all(_is_written(column) for column in zip(*rows_in(lines, plain)[1:], strict=False))
+
+
+def _is_written(column: Sequence[str]) -> bool:
+    """Whether a program wrote the quotation marks of a column: around all fields, or where a field needs them."""
+    filled = [value for value in column if value]
+    marked = [value for value in filled if value[0] == '"']
+    needless = [value for value in marked if '""' not in value[1:-1] and '\\"' not in value]
+    return not needless or len(marked) == len(filled)
+
+
+def _spacing(lines: Sequence[str], dialect: Dialect, width: int | None) -> Dialect:
+    """Whether white space behind a delimiter is not part of the field."""
+    delimiter = dialect.delimiter
+    if delimiter.isspace() or not any(f"{delimiter} " in line for line in lines):
+        return dialect
+    skipping = dataclasses.replace(dialect, skip_space=True)
+    bad, less_bad = _bad(lines, dialect, width), _bad(lines, skipping, width)
+    names = rows_in(lines[:1], dialect)
+    spaced = width is None and len(names) == 1 and len(names[0]) > 1 and all(name[:1] == " " for name in names[0][1:])
+    return skipping if less_bad < bad or (less_bad == bad and spaced) else dialect

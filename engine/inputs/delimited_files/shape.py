@@ -1,0 +1,149 @@
+"""Rows of a sample → what a row of the file looks like, to tell a row from lines that a quotation mark swallowed.
+
+A review of several lines inside of quotation marks may hold as many commas as the file has; what it does not have is
+a number where all ids are numbers, or one of the file's labels where the label is.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from engine.inputs.delimited_files.dialect import Dialect
+
+_SEEN, _SEEN_OFTEN = 3, 8
+_MOST, _FEW = 0.9, 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnShape:
+    """What most values of one column have in common. A few of them may be of rows that are broken.
+
+    Attributes:
+        empty: some are.
+        spaced: some begin with a space, as prose does behind a comma.
+        number: they are numbers.
+        word: they have no white space.
+        values: those that come again, where almost all do.
+    """
+
+    empty: bool = True
+    spaced: bool = False
+    number: bool = False
+    word: bool = False
+    values: frozenset[str] | None = None
+
+    @classmethod
+    def of(cls, values: Sequence[str]) -> "ColumnShape":
+        """That of ``values``."""
+        filled = [value for value in values if value]
+        times = Counter(filled)
+        again = frozenset(value for value in times if times[value] > 1)
+        most, few = max(_SEEN, _MOST * len(filled)), _FEW * len(filled)
+        covered = sum(times[value] for value in again)
+        return cls(
+            empty=len(values) - len(filled) > _FEW * len(values) or not values,
+            spaced=sum(value[0] == " " for value in filled) > few,
+            number=sum(map(is_number, filled)) >= most,
+            word=sum(map(_is_word, filled)) >= most,
+            values=again if covered >= max(_SEEN_OFTEN, most) else None,
+        )
+
+    def fits(self, value: str) -> bool:
+        """Whether ``value`` may be one of the column."""
+        if not value:
+            return self.empty
+        if self.values is not None and value not in self.values:
+            return False
+        if self.number and not is_number(value):
+            return False
+        return (self.spaced or value[0] != " ") and (not self.word or _is_word(value))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What a row looks like.
+
+    Attributes:
+        width: number of fields.
+        least: number of fields that a row has at least, where empty ones at its end may be left out.
+        columns: one for each field.
+    """
+
+    width: int
+    least: int
+    columns: tuple[ColumnShape, ...]
+
+    @classmethod
+    def of(cls, rows: Iterable[list[str]], width: int, *, needed: int) -> "Shape":
+        """That of the ``rows`` of a sample.
+
+        Args:
+            rows: of any number of fields.
+            width: number of fields of the header.
+            needed: how many fields there must be so that the row has a text and an id.
+        """
+        rows = list(rows)
+        full = [row[:width] for row in rows if len(row) >= width and not any(row[width:])]
+        short = [row for row in rows if needed <= len(row) < width]
+        known = full or [row + [""] * (width - len(row)) for row in short]
+        columns = tuple(ColumnShape.of([row[place] for row in known]) for place in range(width))
+        least = min(map(len, short), default=width)
+        left_out = all(column.empty for column in columns[least:])
+        fit = all(column.fits(value) for row in short for column, value in zip(columns, row, strict=False))
+        return cls(width=width, least=least if left_out and fit else width, columns=columns)
+
+    def fitted(self, fields: list[str]) -> list[str] | None:
+        """``fields`` as many as there are columns; None if they are no row."""
+        if len(fields) > self.width:
+            return None if any(fields[self.width :]) else fields[: self.width]
+        if len(fields) >= self.least:
+            return fields + [""] * (self.width - len(fields))
+        return None
+
+    def fits(self, fields: list[str]) -> bool:
+        """Whether ``fields`` look like a row of the file."""
+        fitted = self.fitted(fields)
+        return fitted is not None and all(map(ColumnShape.fits, self.columns, fitted))
+
+    def swallowed(self, lines: Sequence[str], dialect: Dialect) -> bool:
+        """Whether ``lines``, which are one row if their quotation marks mean something, look like rows themselves."""
+        if self.width == 1 or len(lines) < 2:
+            return False
+        ends = self.fits(_opened(lines[0], dialect)) and self.fits(_closed(lines[-1], dialect))
+        if not ends and len(lines) < 5:
+            return False
+        inner = [self.fits_line(line, dialect) for line in lines[1:-1]]
+        return sum(inner) * 2 >= len(inner) if ends else sum(inner) * 5 >= len(inner) * 4
+
+    def fits_line(self, line: str, dialect: Dialect) -> bool:
+        """Whether ``line`` looks like a row, whatever its quotation marks mean."""
+        return self.fits(dialect.split(line)) or self.fits(_lenient(line, dialect))
+
+
+def _is_word(value: str) -> bool:
+    return not any(map(str.isspace, value))
+
+
+def is_number(value: str) -> bool:
+    """Whether ``value`` is one, as ``-1.5``."""
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _opened(line: str, dialect: Dialect) -> list[str]:
+    """The fields of a line that ends inside of quotation marks, if the one that opens the last field means nothing."""
+    *fields, last = _lenient(line, dialect)
+    return [*fields, *dialect.split(dialect.quote + last)]
+
+
+def _closed(line: str, dialect: Dialect) -> list[str]:
+    """The fields of a line that begins inside of quotation marks, if the one that closes its first field does not."""
+    first, *fields = _lenient(dialect.quote + line, dialect)
+    return [*dialect.split(first + dialect.quote), *fields]
+
+
+def _lenient(line: str, dialect: Dialect) -> list[str]:
+    return next(iter(dialect.fields([line], strict=False)), [""])

@@ -1,0 +1,87 @@
+"""Labels as they are written → one spelling for all formats, before anybody asks which class a label is.
+
+A file may write one label in several ways, and formats differ: ``1``, ``1.0`` and the decimal 1.00 are one label, and
+so are ``True`` and ``true``. Words that stand for nothing are no label.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engine.errors import InputError
+
+NO_LABEL = ("", "-1", "nan", "null", "none", "na", "n/a", "#n/a", "<na>", "nil", "\\n")
+"""Lower-case words for a missing value, as pandas, R, SQL dumps and Hugging Face (-1) write it."""
+
+_WHOLE = r"^([+-]?[0-9]+)\.0*$"
+_TRUTHS = ("true", "false")
+_JUDGED_AWAY = {"answer": ("reject", "ignore"), "status": ("discarded",)}
+"""Values of other columns by which annotation tools (Prodigy, Argilla) say that a label does not count."""
+
+
+def spelled(labels: pa.Array) -> pa.Array:
+    """``labels``, strings, in their one spelling."""
+    labels = pc.utf8_trim_whitespace(labels)
+    labels = pc.replace_substring_regex(labels, _WHOLE, r"\1")
+    lower = pc.utf8_lower(labels)
+    return pc.if_else(pc.is_in(lower, pa.array(_TRUTHS)), lower, labels)
+
+
+def stand_for_nothing(labels: pa.Array, *, classes: Sequence[str] = ()) -> pa.Array:
+    """Which of ``labels`` are words for a missing value; those of ``classes`` are not."""
+    names = {name.strip().lower() for name in classes}
+    return pc.is_in(pc.utf8_lower(labels), pa.array([word for word in NO_LABEL if word not in names], pa.string()))
+
+
+def spell(label: str) -> str:
+    """The spelling of one label, as `spelled`."""
+    label = re.sub(_WHOLE, r"\1", label.strip())
+    return label.lower() if label.lower() in _TRUTHS else label
+
+
+def judged_away(columns: dict[str, pa.Array]) -> pa.Array | None:
+    """Which rows an annotation tool has rejected, skipped or ignored, by ``columns``; None if none of them says so."""
+    for name, words in _JUDGED_AWAY.items():
+        if name in columns and (pa.types.is_string(columns[name].type) or pa.types.is_large_string(columns[name].type)):
+            found = pc.fill_null(pc.is_in(pc.utf8_lower(columns[name]), pa.array(words, columns[name].type)), False)
+            if pc.any(found).as_py():
+                return found
+    return None
+
+
+def renamed(labels: pa.Array, names: dict[str, str]) -> pa.Array:
+    """Each of ``labels`` under its name in ``names``, if it has one there; null if that name is empty."""
+    values = pa.array(list(names.values()), pa.string())
+    places = pc.index_in(labels, pa.array(list(names), pa.string()))
+    named = pc.if_else(pc.equal(values, ""), None, values).take(places)
+    return pc.if_else(pc.is_valid(places), named, labels)
+
+
+def parse_label_map(text: str) -> tuple[tuple[str, str], ...]:
+    """``"1=negative,2=positive"`` → pairs of a label, in its one spelling, and the name of its class.
+
+    It is one line of CSV: a pair with a comma stands in quotation marks. ``3=`` says that 3 is no label.
+
+    Raises:
+        InputError: a pair has no ``=`` or no label, or a label comes twice.
+    """
+    pairs = [part.partition("=") for part in next(csv.reader([text], skipinitialspace=True), [])]
+    for label, equals, _ in pairs:
+        if not equals or not label.strip():
+            raise InputError(f"--label-map is {text!r}; give pairs of a label and a class, as 1=negative,2=positive")
+    labels = [spell(label) for label, _, _ in pairs]
+    if twice := sorted({label for label in labels if labels.count(label) > 1}):
+        raise InputError(f"--label-map names the label {twice[0]!r} twice")
+    return tuple((label, name.strip()) for label, (_, _, name) in zip(labels, pairs, strict=True))
+
+
+def label_map_text(pairs: Sequence[tuple[str, str]]) -> str:
+    """Inverse of `parse_label_map`, as a shell takes it."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow([f"{label}={name}" for label, name in pairs])
+    text = line.getvalue()
+    return text if re.fullmatch(r"[\w=,.+-]*", text, re.ASCII) else "'" + text.replace("'", "'\\''") + "'"

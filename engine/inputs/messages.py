@@ -1,0 +1,41 @@
+"""Sentences that all doors say of input files in the same words."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from engine.inputs.columns import Columns
+
+SHOWN = 20
+REPEATED_ID = "id is that of an earlier row; if ids begin anew in each file, pass --id none"
+_LONGEST = 200  # characters of a name
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message, of many the first."""
+    names = list(names)
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(name[:_LONGEST] for name in names[:SHOWN]) + more
+
+
+def no_usable_row(files: Sequence[str], refused: int, reasons: Sequence[str]) -> str:
+    """An error: all rows of ``files`` were refused.
+
+    Args:
+        files: their paths.
+        refused: number of rows.
+        reasons: of the first of them, with their places.
+    """
+    names = ", ".join(files[:3]) + (f" and {len(files) - 3:,} more files" if len(files) > 3 else "")
+    if not reasons:
+        return f"{names}: there is no row in it"
+    return f"{names}: no usable row among {refused:,}; the first was refused: {reasons[0]}"
+
+
+def no_label_column(columns: Columns) -> str:
+    """An error: a file has no column of labels."""
+    names = [name for name in (columns.text, columns.id, *columns.extras) if name]
+    return f"no column looks like the label (columns: {listed(names)}); name it with --label"
+
+
+def not_labels_note(words: Collection[str]) -> str:
+    """A note: ``words`` were read as no label."""
+    return f"read as no label: {listed(map(repr, sorted(words)))}; if one of them is a class, name all with --classes"

@@ -1,0 +1,215 @@
+"""Files of lines in every encoding → the same rows, or a refusal that says what the file looks like."""
+
+import bz2
+import gzip
+import lzma
+import shutil
+import subprocess
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from engine.errors import InputError
+from engine.inputs.blocks import RawBlock
+from engine.inputs.columns import ColumnNames
+from engine.inputs.formats import read_raw
+from engine.inputs.lines import find_encoding, lines_of, open_lines
+from engine.inputs.options import ReadOptions
+
+TEXTS = ["The soup arrived cold.", "Crème brûlée naïve", "Sturdy tent", "Café, déjà vu £5"]
+CSV = "id,text\n" + "".join(f'{n},"{text}"\n' for n, text in enumerate(TEXTS))
+JSONL = "".join(f'{{"text": "{text}"}}\n' for text in TEXTS)
+TXT = "".join(f"{text}\n" for text in TEXTS)
+OF_SUFFIX = {".csv": CSV, ".tsv": CSV.replace(",", "\t", 1).replace(',"', '\t"'), ".jsonl": JSONL, ".txt": TXT}
+
+
+def blocks_of(path: Path, encoding: str | None = None) -> list[RawBlock]:
+    return list(read_raw(str(path), ColumnNames(), ReadOptions(encoding=encoding)))
+
+
+def texts_of(path: Path, encoding: str | None = None) -> list[str | None]:
+    values = [value for block in blocks_of(path, encoding) for value in block.data["text"].to_pylist()]
+    return [value if value is None or isinstance(value, str) else value.decode() for value in values]
+
+
+def write(path: Path, content: str, encoding: str) -> Path:
+    path.write_bytes(content.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".txt"])
+@pytest.mark.parametrize(
+    ("encoding", "mark", "found"),
+    [
+        ("utf-8", "", "utf-8"),
+        ("utf-8", "\ufeff", "utf-8"),
+        ("utf-16-le", "\ufeff", "utf-16-le"),
+        ("utf-16-be", "\ufeff", "utf-16-be"),
+        ("utf-16-le", "", "utf-16-le"),
+        ("utf-16-be", "", "utf-16-be"),
+        ("utf-32-le", "\ufeff", "utf-32-le"),
+        ("utf-32-be", "\ufeff", "utf-32-be"),
+    ],
+)
+def test_unicode_is_read_in_every_form(tmp_path: Path, suffix: str, encoding: str, mark: str, found: str) -> None:
+    path = write(tmp_path / f"in{suffix}", mark + OF_SUFFIX[suffix].replace("\n", "\r\n"), encoding)
+    assert texts_of(path) == TEXTS
+    reading = blocks_of(path)[0].reading
+    assert reading.options.encoding == found
+    assert [note for note in reading.notes if "read as UTF" in note] == (
+        [] if found == "utf-8" else [f"{path}: read as {encoding[:6].upper()}"]
+    )
+    assert texts_of(path, found) == TEXTS
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
+def test_json_lines_are_read_in_every_form(tmp_path: Path, encoding: str) -> None:
+    assert texts_of(write(tmp_path / "in.jsonl", JSONL, encoding)) == TEXTS
+
+
+@pytest.mark.parametrize(
+    "text", ["Суп был холодный", "スープは冷たかった。\nラーメンは最高", "国破山河在,\n城春草木深"]
+)
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_seen_in_other_scripts(tmp_path: Path, text: str, encoding: str) -> None:
+    path = write(tmp_path / "in.txt", f"{text}\n" * 20, encoding)
+    assert texts_of(path) == text.split("\n") * 20
+
+
+def test_a_nul_here_and_there_does_not_make_utf_16(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.txt", "fine\na\0\0b\nalso fine é\n" * 9, "utf-8")
+    assert find_encoding(str(path)) == "utf-8"
+    assert texts_of(path)[:3] == ["fine", "a\0\0b", "also fine é"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".txt"])
+def test_a_file_that_is_not_utf8_is_refused_as_a_whole_with_the_way(tmp_path: Path, suffix: str) -> None:
+    path = write(tmp_path / f"in{suffix}", OF_SUFFIX[suffix], "cp1252")
+    with pytest.raises(InputError, match=r"is not UTF-8: it looks like Windows-1252 or Latin-1\. .*--encoding cp1252"):
+        blocks_of(path)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".txt"])
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "CP1252", "windows-1252"])
+def test_the_encoding_that_the_user_says_is_taken(tmp_path: Path, suffix: str, encoding: str) -> None:
+    path = write(tmp_path / f"in{suffix}", OF_SUFFIX[suffix], encoding)
+    assert texts_of(path, encoding) == TEXTS
+    reading = blocks_of(path, encoding)[0].reading
+    assert reading.options.encoding in ("cp1252", "iso8859-1")
+    assert not any("read as" in note and encoding in note for note in reading.notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"), [("Суп был холодный", "cp1251"), ("汤是冷的", "gb18030"), ("寒い", "shift_jis")]
+)
+def test_other_scripts_are_not_called_western(tmp_path: Path, text: str, encoding: str) -> None:
+    path = write(tmp_path / "in.txt", f"{text}\n" * 5, encoding)
+    with pytest.raises(InputError, match="is not UTF-8: name its encoding, for example --encoding cp1251, gb18030"):
+        blocks_of(path)
+    assert texts_of(path, encoding) == [text] * 5
+
+
+@pytest.mark.parametrize("name", ["nosuch", "base64", "rot13", "", "a\0b"])
+def test_an_encoding_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="--encoding is .* no text encoding has that name"):
+        blocks_of(write(tmp_path / "in.csv", CSV, "utf-8"), name)
+
+
+def test_a_few_broken_rows_are_refused_alone(tmp_path: Path) -> None:
+    good = ("plain\n" * 50 + "é\n").encode() * 40
+    path = tmp_path / "in.txt"
+    path.write_bytes(good + b"caf\xe9\n" * 3 + good)
+    assert len(blocks_of(path)) > 0
+    path.write_bytes(b"plain\n" * 100 + b"caf\xe9\n")
+    assert sum(block.rows for block in blocks_of(path)) == 101
+
+
+def test_the_way_out_of_the_refusal_works(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.txt", TXT, "cp1252")
+    values = [value for block in blocks_of(path, "utf-8") for value in block.data["text"].to_pylist()]
+    assert values == [text.encode("cp1252") for text in TEXTS]
+
+
+def test_a_file_that_stops_being_utf8_far_behind_is_refused_then(tmp_path: Path) -> None:
+    path = tmp_path / "in.txt"
+    path.write_bytes(b"a plain line\n" * 200_000 + "naïve\n".encode("cp1252") * 5)
+    with pytest.raises(InputError, match="is not UTF-8"):
+        blocks_of(path)
+    path.write_bytes("a naïve line\n".encode() * 200_000 + "naïve\n".encode("cp1252") * 5)
+    assert sum(block.rows for block in blocks_of(path)) == 200_005
+
+
+@pytest.mark.parametrize("size", [1 << 20, (1 << 20) - 1, (1 << 20) + 1])
+def test_a_character_over_the_edge_of_a_piece_is_whole(tmp_path: Path, size: int) -> None:
+    text = "x" * (size - 1) + "語🙂é"
+    assert texts_of(write(tmp_path / "in.txt", f"{text}\n{text}", "utf-8")) == [text, text]
+    assert texts_of(write(tmp_path / "in.txt", f"{text}\n{text}", "utf-16")) == [text, text]
+
+
+def test_what_means_nothing_in_an_encoding_refuses_its_row_only(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(b"text\ncaf\xe9\nbad \x81\nfine\n")
+    values = blocks_of(path, "cp1252")[0].data["text"].to_pylist()
+    assert [values[0].decode(), values[2].decode()] == ["café", "fine"]
+    with pytest.raises(UnicodeDecodeError):
+        values[1].decode()
+    path.write_bytes("\ufefftext\nfine\n".encode("utf-16-le") + b"a\x00\x00\xd8b\x00\n\x00" + "end".encode("utf-16-le"))
+    values = blocks_of(path)[0].data["text"].to_pylist()
+    assert [values[0], values[2]] == [b"fine", b"end"]
+    with pytest.raises(UnicodeDecodeError):
+        values[1].decode()
+
+
+def test_lines_come_as_utf8(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.jsonl", "é\nü\n", "utf-16")
+    assert list(lines_of(str(path))) == ["é\n".encode(), "ü\n".encode()]
+    with open_lines(str(path)) as source:
+        assert source.read(2) == "é".encode()
+
+
+# --- compression
+
+
+PACKED = {
+    ".gz": gzip.compress,
+    ".GZ": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".Xz": lzma.compress,
+    ".zst": lambda data: bytes(pa.Codec("zstd").compress(data, asbytes=True)),
+}
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_packed_files_are_read_in_any_case_of_their_names(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"in.csv{suffix}"
+    path.write_bytes(PACKED[suffix](CSV.encode()))
+    with open_lines(str(path)) as source:
+        assert source.read().decode() == CSV
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
+@pytest.mark.parametrize("damage", ["cut", "junk"])
+def test_damaged_packed_files_fail_as_files_do(tmp_path: Path, suffix: str, damage: str) -> None:
+    content = PACKED[suffix](bytes(range(256)) * 500)
+    path = tmp_path / f"in.csv{suffix}"
+    path.write_bytes(content[: len(content) // 2] if damage == "cut" else b"junk" * 100)
+    with pytest.raises((OSError, EOFError)), open_lines(str(path), "latin-1") as source:
+        source.read()
+
+
+@pytest.mark.skipif(shutil.which("zstd") is None, reason="there is no zstd")
+def test_a_window_that_the_library_does_not_read_is_told_with_the_command(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(b"text\n" + b"x\n" * 10)
+    with (tmp_path / "in.csv").open("rb") as source, (tmp_path / "in.csv.zst").open("wb") as sink:
+        subprocess.run(["zstd", "--long=31", "--ultra"], stdin=source, stdout=sink, check=True)
+    with pytest.raises(InputError, match="zstd -d --long=31"):
+        blocks_of(tmp_path / "in.csv.zst")
+
+
+def test_the_window_is_read_from_the_frame(tmp_path: Path) -> None:
+    path = tmp_path / "in.txt.zst"
+    path.write_bytes(b"\x28\xb5\x2f\xfd\x00" + bytes([(28 - 10) << 3]) + b"\0" * 9)
+    with pytest.raises(InputError, match=r"window larger than 128 MiB .*zstd -d --long=31 .*in\.txt\.zst"):
+        blocks_of(path)

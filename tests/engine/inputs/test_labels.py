@@ -1,0 +1,130 @@
+"""Labels as they are written → one spelling."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import InputError
+from engine.inputs.check_rows import read_blocks
+from engine.inputs.columns import ColumnNames
+from engine.inputs.labels import NO_LABEL, label_map_text, parse_label_map, renamed, spell, spelled, stand_for_nothing
+from engine.inputs.options import ReadOptions
+
+
+def labels_of(path: Path, *, classes: tuple[str, ...] = (), options: ReadOptions | None = None) -> list[str | None]:
+    blocks = read_blocks(str(path), ColumnNames(), options or ReadOptions(), classes=classes)
+    return [label for block in blocks for label in block.label.to_pylist()]
+
+
+def parquet(path: Path, labels: pa.Array) -> Path:
+    pq.write_table(pa.table({"text": [f"text {row}" for row in range(len(labels))], "label": labels}), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        ("1.0", "1"),
+        ("1.", "1"),
+        ("1.00", "1"),
+        (" positive ", "positive"),
+        ("\tx\u00a0", "x"),
+        ("True", "true"),
+        ("FALSE", "false"),
+        ("1.5", "1.5"),
+        ("10.0", "10"),
+        ("-1.0", "-1"),
+        ("1.0.0", "1.0.0"),
+        ("Positive", "Positive"),
+        ("", ""),
+    ],
+)
+def test_a_label_has_one_spelling(written: str, label: str) -> None:
+    assert spell(written) == label
+    assert spelled(pa.array([written, None])).to_pylist() == [label, None]
+
+
+@given(st.text(max_size=12))
+def test_one_label_is_spelled_as_many_are_and_only_once(label: str) -> None:
+    once = spell(label)
+    assert spelled(pa.array([label])).to_pylist() == [once] == [spell(once)]
+
+
+@pytest.mark.parametrize(
+    ("array", "labels"),
+    [
+        (pa.array([0, 1, None], pa.int64()), ["0", "1", None]),
+        (pa.array([0.0, 1.0, None]), ["0", "1", None]),
+        (pa.array([0.0, 1.0, float("nan")]), ["0", "1", None]),
+        (pa.array([Decimal("0.00"), Decimal("1.00"), None], pa.decimal128(9, 2)), ["0", "1", None]),
+        (pa.array(["0", "1.0", "nan"]), ["0", "1", None]),
+        (pa.array([False, True, None]), ["false", "true", None]),
+        (pa.array(["False", "TRUE", "N/A"]), ["false", "true", None]),
+        (pa.array([0, 1, -1], pa.int8()), ["0", "1", None]),
+        (pa.array(["a ", " a", "None"]).dictionary_encode(), ["a", "a", None]),
+    ],
+)
+def test_the_same_label_is_the_same_in_every_type(tmp_path: Path, array: pa.Array, labels: list[str | None]) -> None:
+    assert labels_of(parquet(tmp_path / "in.parquet", array)) == labels
+
+
+@pytest.mark.parametrize("word", [*NO_LABEL, "NaN", "NULL", "None", "N/A", " nan ", "-1.0"])
+def test_words_for_nothing_are_no_label_unless_a_class_has_that_name(tmp_path: Path, word: str) -> None:
+    path = parquet(tmp_path / "in.parquet", pa.array([word, "good"]))
+    assert labels_of(path) == [None, "good"]
+    if word.strip():
+        assert labels_of(path, classes=(spell(word), "good")) == [spell(word), "good"]
+
+
+def test_the_words_that_were_no_label_are_told(tmp_path: Path) -> None:
+    (block,) = read_blocks(str(parquet(tmp_path / "in.parquet", pa.array(["None", "", "x", None]))), ColumnNames())
+    assert block.not_labels == {"None"}
+    assert stand_for_nothing(pa.array(["none", "x"]), classes=["None"]).to_pylist() == [False, False]
+
+
+@pytest.mark.parametrize("answer", ["reject", "ignore", "Reject"])
+def test_an_annotation_that_was_rejected_is_no_label(tmp_path: Path, answer: str) -> None:
+    table = pa.table({"text": ["x", "y", "z"], "label": ["a", "b", "a"], "answer": ["accept", answer, None]})
+    pq.write_table(table, tmp_path / "in.parquet")
+    assert labels_of(tmp_path / "in.parquet") == ["a", None, "a"]
+
+
+# The map of labels
+
+
+def test_a_map_gives_labels_their_names(tmp_path: Path) -> None:
+    options = ReadOptions(label_map=parse_label_map("1=negative,2.0=positive,skip="))
+    path = parquet(tmp_path / "in.parquet", pa.array(["1", "2", "1.0", "skip", "other"]))
+    assert labels_of(path, options=options) == ["negative", "positive", "negative", None, "other"]
+    assert renamed(pa.array(["a", "b", None]), {"a": "b", "b": "a"}).to_pylist() == ["b", "a", None]
+
+
+def test_names_with_commas_stand_in_quotation_marks() -> None:
+    assert parse_label_map('"1=Food, drink",2=Rooms') == (("1", "Food, drink"), ("2", "Rooms"))
+    assert label_map_text([("1", "Food, drink"), ("2", "Rooms")]) == "'\"1=Food, drink\",2=Rooms'"
+    assert label_map_text([("1", "negative"), ("2", "positive")]) == "1=negative,2=positive"
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=5).map(spell),
+        st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=8),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_a_map_that_a_message_shows_is_read_as_it_was_meant(pairs: dict[str, str]) -> None:
+    shown = label_map_text(list(pairs.items()))
+    line = shown[1:-1].replace("'\\''", "'") if shown.startswith("'") else shown
+    assert dict(parse_label_map(line)) == pairs
+
+
+@pytest.mark.parametrize("text", ["1", "=x", "1=a,1.0=b", "1=a,"])
+def test_a_map_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="--label-map"):
+        parse_label_map(text)

@@ -1,0 +1,234 @@
+"""Files of labels → what a label means, the same at every door: fine-tuning, evaluation, labelling, rounds of gold."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from engine.errors import InputError
+from engine.ingest.gold_rounds import GoldRoundConfig, add_gold
+from engine.ingest.ingest import IngestConfig, ingest
+from engine.inputs.columns import NO_COLUMN, ColumnNames, LabelColumns
+from engine.inputs.labelled import GoldConfig, read_gold
+from engine.inputs.labels import parse_label_map
+from engine.inputs.options import ReadOptions
+from store import Store
+from store.storage import MemoryStorage
+
+CLASSES = ("negative", "positive")
+TEXTS = ["cold soup", "warm staff", "dirty bed", "quick and gentle"]
+TRUTH = ["negative", "positive", "negative", "positive"]
+
+
+def csv_file(path: Path, labels: list[str], *, header: str = "label") -> str:
+    lines = [f"r{row},{text},{label}\n" for row, (text, label) in enumerate(zip(TEXTS, labels, strict=True))]
+    path.write_text(f"id,text,{header}\n" + "".join(lines))
+    return str(path)
+
+
+def class_label(path: Path, labels: list[int], names: list[str]) -> str:
+    """A Parquet file as the library datasets writes it, with ClassLabel names in its metadata."""
+    table = pa.table({"id": [f"r{row}" for row in range(len(labels))], "text": TEXTS, "label": pa.array(labels)})
+    info = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
+    pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(info)}), path)
+    return str(path)
+
+
+def at_every_door(file: str, **options: Any) -> dict[str, list[str | None]]:
+    """The classes of the rows of ``file``, as each door reads them; a refusal by its message."""
+    read = ReadOptions(**options)
+    return {
+        "finetune": _gold(file, read, CLASSES),
+        "label": _labelled(file, read),
+        "audit": _audited(file, read),
+    }
+
+
+def _gold(file: str, read: ReadOptions, classes: tuple[str, ...] | None) -> list[str | None]:
+    gold = read_gold(GoldConfig(files=(file,), options=read, classes=classes))
+    by_text = dict(zip(gold.texts, (gold.classes[label] for label in gold.labels), strict=True))
+    return [by_text.get(text) for text in TEXTS]
+
+
+def _labelled(file: str, read: ReadOptions) -> list[str | None]:
+    return _classes(ingest(MemoryStorage(), IngestConfig(files=(file,), options=read), known=CLASSES))
+
+
+def _classes(made: Store, column: str = "class") -> list[str | None]:
+    return [row[column] for row in made.sql(f"SELECT {column} FROM corpus ORDER BY row").to_pylist()]
+
+
+def _audited(file: str, read: ReadOptions) -> list[str | None]:
+    texts = Path(file).parent / "texts.jsonl"
+    texts.write_text("".join(json.dumps({"id": f"r{row}", "text": text}) + "\n" for row, text in enumerate(TEXTS)))
+    made = ingest(MemoryStorage(), IngestConfig(files=(str(texts),)), known=CLASSES)
+    add_gold(GoldRoundConfig(store=made.storage, inputs=(file,), options=read))
+    found = {row["row"]: row["class"] for row in made.sql("SELECT row, class FROM gold").to_pylist()}
+    return [found.get(row) for row in range(len(TEXTS))]
+
+
+def same(answers: dict[str, list[str | None]], labels: list[str | None]) -> bool:
+    return list(answers.values()) == [labels] * len(answers)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        TRUTH,
+        [" negative", "positive ", "negative", "positive"],
+        ["Negative", "POSITIVE", "negative", "Positive"],
+        ["0", "1", "0", "1"],
+        ["0.0", "1.0", "0", "1"],
+    ],
+)
+def test_a_label_is_the_same_class_at_every_door(tmp_path: Path, labels: list[str]) -> None:
+    assert same(at_every_door(csv_file(tmp_path / "in.csv", labels)), list(TRUTH))
+
+
+@pytest.mark.parametrize("word", ["", "nan", "NULL", "N/A", "None", "-1"])
+def test_a_word_for_nothing_is_no_label_at_any_door(tmp_path: Path, word: str) -> None:
+    file = csv_file(tmp_path / "in.csv", ["negative", word, "negative", "positive"])
+    assert same(at_every_door(file), ["negative", None, "negative", "positive"])
+
+
+def test_the_names_in_a_file_come_before_the_order_of_the_model(tmp_path: Path) -> None:
+    file = class_label(tmp_path / "in.parquet", [1, 0, 1, 0], ["positive", "negative"])
+    assert same(at_every_door(file), list(TRUTH))
+    assert read_gold(GoldConfig(files=(file,))).classes == ["positive", "negative"]
+
+
+def test_minus_one_is_no_label_beside_names_in_a_file(tmp_path: Path) -> None:
+    file = class_label(tmp_path / "in.parquet", [1, -1, 1, 0], ["positive", "negative"])
+    assert same(at_every_door(file), ["negative", None, "negative", "positive"])
+
+
+def test_names_in_a_file_that_are_not_the_models_are_shown_beside_them(tmp_path: Path) -> None:
+    file = class_label(tmp_path / "in.parquet", [1, 0, 1, 0], ["ham", "spam"])
+    with pytest.raises(InputError, match=r"ham, spam.*negative, positive.*--label-map"):
+        _gold(file, ReadOptions(), CLASSES)
+
+
+# Counted from one
+
+
+@pytest.mark.parametrize("labels", [["1", "2", "1", "2"], ["2", "2", "2", "2"], ["1.0", "2.0", "nan", "2.0"]])
+@pytest.mark.parametrize("door", ["finetune", "label", "audit"])
+def test_labels_that_are_counted_from_one_stop_every_door(tmp_path: Path, labels: list[str], door: str) -> None:
+    file = csv_file(tmp_path / "in.csv", labels)
+    doors = {
+        "finetune": lambda: _gold(file, ReadOptions(), CLASSES),
+        "label": lambda: _labelled(file, ReadOptions()),
+        "audit": lambda: _audited(file, ReadOptions()),
+    }
+    with pytest.raises(InputError, match=r"counted from 1.*--label-map 1=negative,2=positive"):
+        doors[door]()
+
+
+def test_the_way_out_of_labels_that_are_counted_from_one_leads_out(tmp_path: Path) -> None:
+    file = csv_file(tmp_path / "in.csv", ["1", "2", "1", "2"])
+    assert same(at_every_door(file, label_map=parse_label_map("1=negative,2=positive")), list(TRUTH))
+
+
+def test_nothing_is_written_where_labels_are_counted_from_one(tmp_path: Path) -> None:
+    storage = MemoryStorage()
+    with pytest.raises(InputError, match="counted from 1.*--no-label"):
+        ingest(storage, IngestConfig(files=(csv_file(tmp_path / "in.csv", ["1", "2", "1", "2"]),)), known=CLASSES)
+    assert [name for name in storage.list("") if storage.list(name)] == []
+
+
+def test_stars_are_no_indices_of_two_classes(tmp_path: Path) -> None:
+    file = csv_file(tmp_path / "in.csv", ["1", "5", "1", "4"])
+    with pytest.raises(InputError, match=r"the labels are 1, 4, 5.*negative, positive"):
+        _gold(file, ReadOptions(), CLASSES)
+
+
+def test_five_classes_counted_from_one_stop_too(tmp_path: Path) -> None:
+    stars = tuple(f"{number} stars" for number in range(1, 6))
+    with pytest.raises(InputError, match="counted from 1"):
+        _gold(csv_file(tmp_path / "in.csv", ["1", "5", "3", "4"]), ReadOptions(), stars)
+
+
+def test_indices_without_zero_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert _labelled(csv_file(tmp_path / "in.csv", ["1"] * 4), ReadOptions()) == ["positive"] * 4
+    assert "counted from 0: 1 is positive" in caplog.text
+
+
+# A gold column never blocks labelling
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["ham", "spam", "ham", "spam"], ["sku0", "sku1", "sku2", "sku3"], ["False", "True", "False", "True"], ["3"] * 4],
+)
+def test_a_column_that_is_no_gold_is_kept_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, labels: list[str]
+) -> None:
+    caplog.set_level(logging.INFO)
+    made = ingest(MemoryStorage(), IngestConfig(files=(csv_file(tmp_path / "in.csv", labels),)), known=CLASSES)
+    assert _classes(made) == [None] * 4
+    assert [str(value) for value in _classes(made, "label_")] == labels
+    assert "no gold" in caplog.text
+    assert "--no-label" in caplog.text
+    assert made.header.rejects["rows"] == 0
+
+
+@pytest.mark.parametrize("columns", [ColumnNames(label=NO_COLUMN)])
+def test_without_labels_nothing_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture, columns: ColumnNames) -> None:
+    caplog.set_level(logging.INFO)
+    config = IngestConfig(files=(csv_file(tmp_path / "in.csv", TRUTH),), columns=columns)
+    assert _classes(ingest(MemoryStorage(), config, known=CLASSES)) == [None] * 4
+    assert caplog.text == ""
+
+
+def test_a_label_that_is_no_class_among_others_is_no_gold(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    file = csv_file(tmp_path / "in.csv", ["negative", "neutral", "negative", "positive"])
+    assert _labelled(file, ReadOptions()) == ["negative", None, "negative", "positive"]
+    assert "1 rows have labels that are none of the classes negative, positive: neutral" in caplog.text
+
+
+def test_a_column_that_the_user_names_has_to_be_gold(tmp_path: Path) -> None:
+    file = csv_file(tmp_path / "in.csv", ["ham", "spam", "ham", "spam"], header="kind")
+    with pytest.raises(InputError, match=r"ham, spam.*negative, positive.*--no-label"):
+        ingest(MemoryStorage(), IngestConfig(files=(file,), columns=ColumnNames(label="kind")), known=CLASSES)
+
+
+# New class names
+
+
+@pytest.mark.parametrize(
+    ("labels", "warning"),
+    [
+        (["good", "Good", "bad", "bad"], "'Good' and 'good' differ"),
+        (["good", "bad", "label", "bad"], "'label' may be no class"),
+    ],
+)
+def test_a_new_class_that_is_nearly_another_or_no_name_is_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, labels: list[str], warning: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    read_gold(GoldConfig(files=(csv_file(tmp_path / "in.csv", labels),)))
+    assert warning in caplog.text
+
+
+def test_ids_that_restart_are_used_without_the_column(tmp_path: Path) -> None:
+    files = tuple(csv_file(tmp_path / name, TRUTH) for name in ("one.csv", "two.csv"))
+    config = GoldConfig(files=files, classes=CLASSES)
+    assert read_gold(config).rejected == 4
+    assert "--id none" in read_gold(config).reasons[0]
+    everything = read_gold(GoldConfig(files=files, classes=CLASSES, columns=ColumnNames(id=NO_COLUMN)))
+    assert (len(everything.texts), everything.rejected) == (8, 0)
+
+
+def test_a_round_of_gold_takes_a_label_map(tmp_path: Path) -> None:
+    made = ingest(MemoryStorage(), IngestConfig(files=(csv_file(tmp_path / "in.csv", TRUTH),)), known=CLASSES)
+    stars = csv_file(tmp_path / "stars.csv", ["1", "5", "1", "4"], header="stars")
+    options = ReadOptions(label_map=parse_label_map("1=negative,4=positive,5=positive"))
+    columns = LabelColumns(label="stars")
+    added = add_gold(GoldRoundConfig(store=made.storage, inputs=(stars,), columns=columns, options=options))
+    assert (added.added, added.agreeing, added.rejected) == (4, 4, 0)
