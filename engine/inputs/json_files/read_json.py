@@ -84,7 +84,8 @@ def read_json(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[
     columns = find_columns(names, wanted, file=file) if names else _unknown_columns(wanted)
     keys = {name: names[columns.places[name]] if names else name for name in columns.names()}
     reading = Reading(columns=columns, options=options, notes=notes)
-    yield from _JsonBlocks(reading, keys, frozenset(names), file).of_rows(source.rows())
+    known = frozenset(names) if wanted.id is None and columns.id is None else frozenset([*names, "id"])
+    yield from _JsonBlocks(reading, keys, known, file).of_rows(source.rows())
 
 
 def _key_names(source: JsonFile, wanted: ColumnNames) -> list[str]:
@@ -163,7 +164,7 @@ class _JsonBlocks:
     Args:
         reading: how the file is read.
         keys: of its columns, by their names.
-        known: all keys of its first rows.
+        known: all keys of its first rows, and ``id`` if it may be anywhere.
         file: for notes.
     """
 
@@ -200,7 +201,7 @@ class _JsonBlocks:
         values = row.values
         if not self._known.issuperset(values):
             self._late.update(dict.fromkeys(key for key in values if key not in self._known))
-            if self._reading.columns.id is None and "id" not in self._known and values.get("id") is not None:
+            if "id" not in self._known and values.get("id") is not None:
                 return row.problem or _LATE_ID
         return row.problem
 
