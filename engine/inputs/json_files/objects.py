@@ -11,6 +11,8 @@ from engine.inputs.json_files.layout import Layout
 from engine.inputs.lines import LINE_BYTES, lines_of, open_lines
 
 _BOM = b"\xef\xbb\xbf"
+_LINE_ENDS = ("\n", "", "\r\n")
+_raw_decode = json.JSONDecoder().raw_decode
 _PYTHON = re.compile(r"\s*\{\s*u?'")
 TOO_DEEP = Reason("the line is nested too deeply")
 
@@ -45,7 +47,7 @@ def _of_line(line: bytes | None) -> JsonObject:
         return JsonObject({}, Reason(f"the line is longer than {LINE_BYTES:,} bytes"), 0)
     try:
         text = line.removeprefix(_BOM).decode()
-        value = json.loads(text)
+        value = _parse(text)
     except UnicodeDecodeError as error:
         return JsonObject({}, Reason("the line has invalid UTF-8", position=error.start), 0)
     except RecursionError:
@@ -54,7 +56,16 @@ def _of_line(line: bytes | None) -> JsonObject:
         return JsonObject({}, _not_json(text, error), 0)
     except ValueError as error:
         return JsonObject({}, Reason(f"the line is not JSON: {error}"), 0)
-    return _of_value(value, "the line", len(line))
+    return JsonObject(value, None, len(line)) if type(value) is dict else _of_value(value, "the line", len(line))
+
+
+def _parse(text: str) -> Any:
+    """As `json.loads`, which looks for white space and options first; that takes a third of its time."""
+    if text.startswith("{"):
+        value, end = _raw_decode(text)
+        if text[end:] in _LINE_ENDS:
+            return value
+    return json.loads(text)
 
 
 def _not_json(text: str, error: json.JSONDecodeError) -> Reason:

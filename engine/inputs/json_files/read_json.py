@@ -5,6 +5,7 @@ label the rows of a file that are not its first.
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -24,7 +25,8 @@ from engine.inputs.lines import open_lines
 from engine.inputs.options import Reading, ReadOptions
 
 _LABELS = ("label", "labels")
-_SPELLINGS = tuple(f'"{spelt}"'.encode() for name in _LABELS for spelt in (name, name.title(), name.upper()))
+_LABEL = re.compile(rb'"labels?"', re.IGNORECASE)
+_OVERLAP = len('"labels"') - 1
 _PIECE = 1 << 20
 _SHOWN = 10
 _LONGEST = 100  # characters of a name
@@ -116,13 +118,12 @@ def _mentions_label(source: JsonFile) -> bool:
     """Whether some label may be somewhere in the file. To look for the bytes is much faster than to parse them."""
     if source.has_tasks:
         return False
-    overlap = max(map(len, _SPELLINGS)) - 1
     with open_lines(source.path, source.encoding) as file:
         end = b""
         while piece := file.read(_PIECE):
-            if any(name in end + piece for name in _SPELLINGS):
+            if _LABEL.search(piece) or _LABEL.search(end + piece[:_OVERLAP]):
                 return True
-            end = piece[-overlap:]
+            end = piece[-_OVERLAP:]
     return False
 
 
