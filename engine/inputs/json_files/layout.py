@@ -4,11 +4,12 @@ What cannot be rows is refused for what it is: a table by columns, as pandas wri
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import InputError
-from engine.inputs.columns import ColumnNames, find_columns
+from engine.inputs.columns import NO_COLUMN, ColumnNames, find_columns
 from engine.inputs.json_files.json_text import JsonText, NotJsonError, elements, keys
 from engine.inputs.json_files.label_studio import is_task
 from engine.inputs.lines import LINE_BYTES, open_lines
@@ -121,15 +122,40 @@ def _of_object(file: str, encoding: str | None, wanted: ColumnNames) -> Layout:
                 return Layout(is_lines=False, key=key)
         if text.peek() or _is_row(sample, wanted):
             return VALUES
-    if found := [key for key, value in sample.items() if _is_rows(value)]:
-        if len(found) == 1:
-            return Layout(is_lines=False, key=found[0])
+    found = [key for key, value in sample.items() if _is_rows(value)]
+    found = found or [key for key in _ROWS_KEYS if sample.get(key) == []]
+    if len(found) == 1:
+        return Layout(is_lines=False, key=found[0])
+    _refuse_several(found, file)
+    _refuse_columns(sample, wanted, file)
+    _refuse_deeper(sample, file)
+    return VALUES
+
+
+def _refuse_several(found: list[str], file: str) -> None:
+    """Refuse an object with several arrays that could be the rows.
+
+    Raises:
+        InputError: it has.
+    """
+    if found:
         raise InputError(
             f"{file} holds several arrays of objects, {_listed(found)}: take out the one that has the rows: "
             f"jq -c '.[\"{found[0]}\"][]' {file} > rows.jsonl"
         )
-    _refuse_columns(sample, file)
-    return VALUES
+
+
+def _refuse_deeper(sample: dict[str, Any], file: str) -> None:
+    """Refuse an object whose rows are further down in it.
+
+    Raises:
+        InputError: they are.
+    """
+    for key, value in sample.items():
+        for below, rows in value.items() if isinstance(value, dict) else ():
+            if _is_rows(rows):
+                way = f'jq -c \'.["{key}"]["{below}"][]\' {file} > rows.jsonl'
+                raise InputError(f"{file} holds an array of objects in {key!r}, {below!r}: take it out: {way}")
 
 
 def _listed(names: list[str]) -> str:
@@ -155,15 +181,19 @@ def _is_row(sample: dict[str, Any], wanted: ColumnNames) -> bool:
     """Whether an object is a row itself: an annotated task, or it has a text."""
     if is_task(sample):
         return True
-    names = [key for key, value in sample.items() if isinstance(value, str)]
+    return _has_text([key for key, value in sample.items() if isinstance(value, str)], wanted)
+
+
+def _has_text(names: Iterable[str], wanted: ColumnNames) -> bool:
+    """Whether a column of text is to be found among ``names``."""
     try:
-        find_columns(names, ColumnNames(text=wanted.text), file="")
+        find_columns(list(names), ColumnNames(text=wanted.text, id=NO_COLUMN, label=NO_COLUMN), file="")
     except InputError:
         return False
     return True
 
 
-def _refuse_columns(sample: dict[str, Any], file: str) -> None:
+def _refuse_columns(sample: dict[str, Any], wanted: ColumnNames, file: str) -> None:
     """Refuse an object that holds a table by columns.
 
     Raises:
@@ -175,21 +205,19 @@ def _refuse_columns(sample: dict[str, Any], file: str) -> None:
         how, read = 'as pandas writes it with orient="split"', f'pd.read_json({file!r}, orient="split")'
     elif values and all(isinstance(value, list) for value in values):
         how, read = "a list for each", f"pd.DataFrame(json.load(open({file!r})))"
-    elif not _are_columns(values):
+    elif not values or not all(isinstance(value, dict) and value for value in values):
         return
-    elif all(key.isdecimal() for key in sample):
+    elif _has_text(values[0], wanted) and not _has_text(sample, wanted):
         how, read = 'as pandas writes it with orient="index"', f'pd.read_json({file!r}, orient="index")'
-    else:
+    elif _has_text(sample, wanted) or (all(key.isdecimal() for key in values[0]) and _are_alike(values)):
         how = 'as pandas writes it with orient="columns"'
+    else:
+        return
     raise InputError(
         f'{file} is a table by columns, {how}, and not by rows: write it with df.to_json(path, orient="records", '
         f"lines=True), or turn it with {read}.{_WRITE}"
     )
 
 
-def _are_columns(values: list[Any]) -> bool:
-    """Whether all values are objects of the same keys, as the columns or the rows of a table are."""
-    if not values or not all(isinstance(value, dict) and value for value in values):
-        return False
-    same = all(value.keys() == values[0].keys() for value in values)
-    return same and (len(values) > 1 or all(key.isdecimal() for key in values[0]))
+def _are_alike(objects: list[dict[str, Any]]) -> bool:
+    return all(value.keys() == objects[0].keys() for value in objects)

@@ -21,7 +21,7 @@ from engine.inputs.json_files.label_studio import is_task, labels_of_task, task_
 from engine.inputs.json_files.layout import Layout, find_layout
 from engine.inputs.json_files.objects import JsonObject, objects_of
 from engine.inputs.kinds import Kind
-from engine.inputs.lines import open_lines
+from engine.inputs.lines import encoding_notes, find_encoding, open_lines
 from engine.inputs.options import Reading, ReadOptions
 
 _LABELS = ("label", "labels")
@@ -78,13 +78,16 @@ def read_json(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[
     Raises:
         InputError: it is no table, a column is missing, or it is not of lines and not JSON.
     """
+    encoding = find_encoding(file, options.encoding)
     source = open_json(file, wanted, options.encoding)
     wanted, notes = _with_label_of_tasks(source, wanted) if source.has_tasks else (wanted, ())
+    notes = (*encoding_notes(file, options.encoding, encoding), *notes)
     names = _key_names(source, wanted)
     if source.layout.key is not None:
         notes = (*notes, f"{file}: its rows are the objects in {source.layout.key!r}")
     columns = find_columns(names, wanted, file=file) if names else _unknown_columns(wanted)
     keys = {name: names[columns.places[name]] if names else name for name in columns.names()}
+    options = dataclasses.replace(options, encoding=encoding)
     reading = Reading(columns=columns, options=options, notes=notes)
     known = frozenset(names) if wanted.id is None and columns.id is None else frozenset([*names, "id"])
     yield from _JsonBlocks(reading, keys, known, file).of_rows(source.rows())

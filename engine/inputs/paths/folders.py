@@ -15,8 +15,8 @@ from engine.errors import InputError
 from engine.inputs.paths.file_kinds import KINDS, is_marker, kind_of_file
 
 _BESIDE = re.compile(
-    r"(README|LICEN[SC]E|NOTICE|CHANGELOG|CITATION)(\..*)?|.*\.(md|rst|ya?ml|toml|cfg|ini|py|sh|ipynb|lock|log)"
-    r"|(dataset_infos?|state|dataset_dict)\.json|Thumbs\.db|desktop\.ini",
+    r"(README|LICEN[SC]E|NOTICE|CHANGELOG|CITATION)(\..*)?|.*\.(md|rst|ya?ml|toml|cfg|ini|py|sh|ipynb|lock)"
+    r"|dataset_infos?\.json|Thumbs\.db",
     re.IGNORECASE,
 )
 _SPLIT = re.compile(r"(train|test|validation|valid|val|dev|eval)([-_.]|$)", re.IGNORECASE)
@@ -30,7 +30,10 @@ def files_of(folder: str) -> list[str]:
         InputError: there is none, or they are not one data set.
     """
     folder = folder.rstrip("/") or "/"
-    files = list(_walk(folder, set()))
+    try:
+        files = list(_walk(folder, set()))
+    except OSError as error:
+        raise InputError(f"{error.filename or folder} cannot be read: {error.strerror}") from error
     kinds: dict[str, list[str]] = {}
     for file in files:
         kinds.setdefault(kind_of_file(file) or Path(file).suffix.lower() or "without an ending", []).append(file)

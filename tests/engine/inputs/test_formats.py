@@ -235,4 +235,4 @@ def test_json_of_another_encoding_is_read_where_it_is_named(tmp_path: Path) -> N
         (tmp_path / "a.json").write_text(content, "latin-1")
         (block,) = read_raw(str(tmp_path / "a.json"), PLAIN, ReadOptions(encoding="latin-1"))
         assert block.data["text"].to_pylist() == ["größer", "schön"]
-        assert block.reading.options == ReadOptions(encoding="latin-1")
+        assert block.reading.options == ReadOptions(encoding="iso8859-1")

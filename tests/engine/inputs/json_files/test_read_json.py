@@ -55,6 +55,7 @@ LAYOUTS = {
     "an array with a row a line": "[\n" + ",\n".join(map(json.dumps, ROWS)) + "\n]\n",
     "an array in the keys": json.dumps({"version": 1, "data": ROWS, "more": [1, {"a": 2}]}),
     "a pretty array in the keys": json.dumps({"meta": {"data": [1]}, "rows": ROWS}, indent=1),
+    "a known key that comes last": json.dumps({"tags": ["x"], "none": [], "data": ROWS}),
     "the one array of objects": json.dumps({"tags": ["x"], "none": [], "reviews": ROWS, "total": 5}),
     "a known key before another": json.dumps({"schema": [{"name": "id"}], "items": ROWS}),
     "pandas' table": json.dumps({"schema": {"fields": [{"name": "id"}]}, "data": ROWS}),
@@ -164,6 +165,7 @@ def test_a_long_line_may_be_an_array_in_an_object_or_a_row_that_is_refused(
         ({"id": {"0": 1, "1": 2}, "text": {"0": "a", "1": "b"}}, 'orient="columns"', "pd.read_json({!r})."),
         ({"text": {"0": "a"}}, 'orient="columns"', "pd.read_json({!r})."),
         ({"text": {"x": "a"}, "label": {"x": "b"}}, 'orient="columns"', "pd.read_json({!r})."),
+        ({"-Mx": {"text": "a"}, "-My": {"text": "b", "n": 1}}, 'orient="index"', 'pd.read_json({!r}, orient="index").'),
         ({"0": {"text": "a"}, "1": {"text": "b"}}, 'orient="index"', 'pd.read_json({!r}, orient="index").'),
         ({"columns": ["text"], "index": [0], "data": [["a"]]}, 'orient="split"', 'pd.read_json({!r}, orient="split").'),
         ({"text": ["a", "b"], "label": [0, 1]}, "a list for each", "pd.DataFrame(json.load(open({!r})))."),
@@ -188,6 +190,10 @@ def test_a_table_by_columns_is_named_with_the_remedy(
         (["one text", "another"], "is a JSON array of strings and not of objects; jq -c '.[] | {text: .}' "),
         ([["a", 1], ["b", 2]], "is a JSON array of arrays and not of objects; write one object a row"),
         ([1, 2], "is a JSON array of single values"),
+        (
+            {"response": {"docs": [{"text": "a"}], "n": 1}},
+            "an array of objects in 'response', 'docs': take it out: jq -c",
+        ),
         ({"images": [{"id": 1}], "marks": [{"id": 2}]}, "holds several arrays of objects, images, marks: take out"),
     ],
 )
@@ -198,6 +204,11 @@ def test_what_cannot_be_rows_is_refused_for_what_it_is(
     path = write(tmp_path / "in.json", json.dumps(content, indent=indent))
     with pytest.raises(InputError, match=re.escape(message)):
         blocks_of(path)
+
+
+@pytest.mark.parametrize("content", [[], {"data": []}, {"n": 0, "rows": [], "tags": ["x"]}, "", " \n "])
+def test_no_rows_are_none(tmp_path: Path, content: Any) -> None:
+    assert blocks_of(write(tmp_path / "in.json", content)) == []
 
 
 def test_lines_that_python_printed_are_called_so(tmp_path: Path) -> None:
