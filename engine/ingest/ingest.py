@@ -5,12 +5,12 @@ the shards that are missing. Killed anywhere and run again, it gives the same by
 """
 
 import dataclasses
+import functools
 import logging
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import pyarrow as pa
 
 from engine.errors import InputError
 from engine.ingest.gold_column import NotGoldError, decide_classes
@@ -27,6 +27,7 @@ from engine.ingest.write_corpus import write_corpus
 from engine.inputs.classes import doubtful_names
 from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import expand
+from engine.inputs.kinds import Kind
 from engine.inputs.messages import listed, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.progress import Tick, silent
@@ -91,12 +92,13 @@ def ingest(storage: Storage, config: IngestConfig, *, known: Sequence[str] | Non
         _log.info("%s", error)
         without = dataclasses.replace(config, columns=dataclasses.replace(config.columns, label=NO_COLUMN))
         validated, classes, rejects = _first_pass(storage, files, without, known, tick)
+    extras = _merge_extras(validated.extras)
     rows = validated.rows - validated.rejected
     header = Header(
         classes=classes,
         rows=rows,
         shards=config.shards or -(-rows // ROWS_PER_SHARD),
-        extras=_merge_extras(validated.extras),
+        extras={name: str(kind.stored) for name, kind in extras.items()},
         inputs=validated.inputs,
         rejects=rejects,
     )
@@ -134,27 +136,28 @@ def _say(validated: ValidatedInputs, classes: list[str], *, is_new: bool) -> Non
         notes.append(not_labels_note(validated.not_labels))
     if is_new:
         notes += doubtful_names(classes)
-    notes += _dropped_extras(validated)
+    notes += _notes_of_extras(validated)
     for note in dict.fromkeys(notes):
         _log.info("%s", note)
 
 
-def _dropped_extras(validated: ValidatedInputs) -> list[str]:
+def _notes_of_extras(validated: ValidatedInputs) -> list[str]:
     kept = _merge_extras(validated.extras)
     dropped = dict.fromkeys(name for file in validated.extras for name in file if name not in kept)
-    return [f"columns that not all files have are left out: {listed(dropped)}"] if dropped else []
+    rounded = [name for name, kind in kept.items() if kind.is_rounded]
+    notes = [f"columns that not all files have are left out: {listed(dropped)}"] if dropped else []
+    return [*notes, f"kept as double, which rounds some of their values: {listed(rounded)}"] if rounded else notes
 
 
-def _merge_extras(files: list[dict[str, pa.DataType]]) -> dict[str, str]:
-    """Columns that every file has, by a name that is one for SQL, too. A mixed type becomes string."""
-    merged: dict[str, str] = {}
+def _merge_extras(files: list[dict[str, Kind]]) -> dict[str, Kind]:
+    """Columns that every file has, by a name that is one for SQL, too, and what their values are in all files."""
+    merged: dict[str, Kind] = {}
     taken: set[str] = set()
     for name in files[0] if files else {}:
         if name.lower() in taken or not all(name in file for file in files):
             continue
         taken.add(name.lower())
-        types = {str(file[name]) for file in files}
-        merged[name] = types.pop() if len(types) == 1 else "string"
+        merged[name] = functools.reduce(operator.or_, (file[name] for file in files))
     return merged
 
 

@@ -20,6 +20,7 @@ from engine.inputs.blocks import Reason, in_detail
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.classes import MAX_CLASSES
 from engine.inputs.columns import ColumnNames
+from engine.inputs.kinds import Kind
 from engine.inputs.messages import REPEATED_ID
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.progress import Tick
@@ -56,7 +57,7 @@ class ValidatedInputs:
         files: as they were when they were read.
         inputs: one entry a file: path, size in bytes, sha256, rows, rejected and, where it has rows, columns and
             options.
-        extras: kept columns and their types, of each file that has rows.
+        extras: kept columns and what their values are, of each file that has rows.
         labels: distinct gold labels in their one spelling, and how many rows have them; of very many, some.
         not_labels: words in the label columns that were read as no label.
         named: names that the files themselves give to their labels, in their order; empty if they differ.
@@ -68,7 +69,7 @@ class ValidatedInputs:
 
     files: list[FileVersion] = field(default_factory=list)
     inputs: list[InputEntry] = field(default_factory=list)
-    extras: list[dict[str, pa.DataType]] = field(default_factory=list)
+    extras: list[dict[str, Kind]] = field(default_factory=list)
     labels: Counter[str] = field(default_factory=Counter)
     not_labels: set[str] = field(default_factory=set)
     named: list[tuple[str, ...]] = field(default_factory=list)
@@ -155,6 +156,8 @@ def _validate_block(
     entry = validated.inputs[-1]
     if not entry["rows"]:
         _begin_file(block, validated, options)
+    _merge_kinds(block, validated.extras[-1])
+    validated.notes += [note for note in block.reading.notes if note not in validated.notes]
     fit = np.flatnonzero([problem is None for problem in block.problems])
     _count_labels(block.label.take(pa.array(fit)), validated.labels)
     validated.not_labels |= block.not_labels
@@ -165,14 +168,18 @@ def _validate_block(
     entry["rejected"] += block.rows - len(fit)
 
 
+def _merge_kinds(block: Block, kinds: dict[str, Kind]) -> None:
+    for name, kind in block.kinds.items():
+        kinds[name] = kinds[name] | kind if name in kinds else kind
+
+
 def _begin_file(block: Block, validated: ValidatedInputs, given: ReadOptions) -> None:
     """Take down how the file of ``block``, its first, is read."""
     entry, reading = validated.inputs[-1], block.reading
     entry["columns"] = dataclasses.asdict(block.columns)
     if options := dataclasses.replace(reading.options, label_map=given.label_map).to_json():
         entry["options"] = options
-    validated.extras.append({name: array.type for name, array in block.extras.items()})
-    validated.notes += reading.notes
+    validated.extras.append({})
     if reading.columns.left_out:
         validated.notes.append(
             f"{block.file}: columns of which there are several are left out: {', '.join(reading.columns.left_out)}"

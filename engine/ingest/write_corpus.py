@@ -15,6 +15,7 @@ from engine.errors import InputError
 from engine.ingest.input_file import FileVersion, columns_of, options_of
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.classes import indexer
+from engine.inputs.kinds import as_stored
 from engine.progress import Tick, silent
 from store import Store
 from store.errors import DamageError
@@ -93,8 +94,15 @@ def _accepted_columns(
         "id": block.id.take(kept),
         "text": block.text.take(kept),
         "label": pa.array(labels, pa.int16()),
-        **{name: block.extras[name].take(kept).cast(type_) for name, type_ in extras.items()},
+        **{name: _stored(block, name, type_).take(kept) for name, type_ in extras.items()},
     }
+
+
+def _stored(block: Block, name: str, type_: pa.DataType) -> pa.Array:
+    try:
+        return as_stored(block.extras[name], type_)
+    except pa.ArrowInvalid:
+        raise _changed(block.file) from None
 
 
 def _changed(file: str) -> InputError:

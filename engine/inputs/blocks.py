@@ -1,11 +1,12 @@
 """Rows of any format → raw blocks: some rows as they stand in their file, as Arrow columns, small enough to hold."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from engine.inputs.columns import Columns
+from engine.inputs.kinds import Kind
 from engine.inputs.options import Reading
 
 BLOCK_ROWS = 1024
@@ -56,6 +57,11 @@ def _lines_of(reason: Reason) -> str:
     return f" (the row takes {lines:,} lines)" if lines > 1 else ""
 
 
+def label_count_problem(labels: int) -> Reason:
+    """The reason to refuse a row that has several labels."""
+    return Reason(f"it has {labels:,} labels, and a text has one")
+
+
 @dataclass(frozen=True, kw_only=True)
 class RawBlock:
     """Rows as they stand in the file.
@@ -65,12 +71,14 @@ class RawBlock:
         first_row: number of the first row in its file, from 1.
         data: the columns. Text is a string or binary array of bytes that may not be UTF-8.
         problems: what the format itself forbids, a reason or None a row; its columns are null there.
+        kinds: of the columns that are written as text here, and are more than that.
     """
 
     reading: Reading
     first_row: int
     data: dict[str, pa.Array]
     problems: Problems
+    kinds: dict[str, Kind] = field(default_factory=dict)
 
     @property
     def columns(self) -> Columns:

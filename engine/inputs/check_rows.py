@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engine.inputs.arrow_files.values import kept_bytes, label_bytes, scalar_bytes, text_bytes
 from engine.inputs.blocks import Problems, RawBlock, Reason
 from engine.inputs.columns import NO_COLUMN, ColumnNames, Columns
 from engine.inputs.formats import read_raw
+from engine.inputs.kinds import Kind, kind_of
 from engine.inputs.labels import judged_away, renamed, spell, spelled, stand_for_nothing
 from engine.inputs.options import FOUND_OUT, LabelMap, Reading, ReadOptions
-from engine.inputs.values import kept_bytes, label_bytes, scalar_bytes, text_bytes
 
 MAX_TEXT_BYTES = 2_000_000
 MAX_NAME_BYTES = 4096
@@ -30,7 +31,8 @@ class Block:
         id: string array; ``file:row`` where the file has no id column.
         text: string array.
         label: string array of class names or indices in their one spelling; null for rows without gold.
-        extras: kept columns: string, bool, int64 or double arrays.
+        extras: kept columns: string, bool, int64, uint64 or double arrays.
+        kinds: what the values of each are, which may be more than their array says.
         problems: a reason a row, or None if it is fit. Its id may be null, its text is not to be used.
         reading: how the file is read.
         not_labels: words in the label column that were read as no label.
@@ -42,6 +44,7 @@ class Block:
     text: pa.Array
     label: pa.Array
     extras: dict[str, pa.Array]
+    kinds: dict[str, Kind]
     problems: Problems
     reading: Reading
     not_labels: frozenset[str]
@@ -98,6 +101,7 @@ def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, 
         id=row_ids,
         label=label,
         extras=extras,
+        kinds={name: raw.kinds.get(name) or kind_of(array) for name, array in extras.items()},
         problems=problems,
         reading=raw.reading,
         not_labels=not_labels,

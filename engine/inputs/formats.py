@@ -1,63 +1,69 @@
 """Names of input files → their rows as raw blocks, whatever the format.
 
-Parquet, Arrow, CSV and TSV, JSON Lines and plain text, the line formats also as .gz or .zst. Nothing is judged here
-but what the format itself forbids: a line that is no JSON, a CSV row with too many fields.
+Parquet, Arrow, CSV and TSV, JSON and plain text; those of lines also compressed. Nothing is judged here but what the
+format itself forbids: a line that is no JSON, a CSV row with too many fields.
 """
 
 import dataclasses
 import glob
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
 from engine.errors import InputError
+from engine.inputs.arrow_files.tables import read_arrow, read_parquet
 from engine.inputs.blocks import RawBlock
 from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited import read_csv
-from engine.inputs.json_lines import read_jsonl
+from engine.inputs.json_files.read_json import read_json
+from engine.inputs.kinds import Kind
 from engine.inputs.options import FOUND_OUT, ReadOptions
+from engine.inputs.paths.file_kinds import (
+    ARROW,
+    DELIMITED,
+    JSON,
+    OF_LINES,
+    PARQUET,
+    TEXT,
+    is_marker,
+    kind_of_file,
+    unknown_kind,
+)
+from engine.inputs.paths.folders import files_of
 from engine.inputs.plain_text import read_text
-from engine.inputs.tables import read_arrow, read_parquet
 
-_COMPRESSIONS = (".gz", ".zst")
-_LINE_FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt")
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 _Reader = Callable[[str, ColumnNames, ReadOptions], Iterator[RawBlock]]
 _READERS: dict[str, _Reader] = {
-    ".parquet": read_parquet,
-    ".pq": read_parquet,
-    ".arrow": read_arrow,
-    ".feather": read_arrow,
-    ".ipc": read_arrow,
-    ".csv": read_csv,
-    ".tsv": read_csv,
-    ".jsonl": read_jsonl,
-    ".ndjson": read_jsonl,
-    ".json": read_jsonl,
-    ".txt": read_text,
+    PARQUET: read_parquet,
+    ARROW: read_arrow,
+    DELIMITED: read_csv,
+    JSON: read_json,
+    TEXT: read_text,
 }
 
 
 def expand(patterns: Iterable[str]) -> list[str]:
-    """Paths and globs → existing files, in the order given and, within a glob, by name.
+    """Paths, globs and folders → files, in the order given and, within a glob or a folder, by name.
 
     Raises:
-        InputError: one matches nothing, is a folder, occurs twice or is of a format that is not read.
+        InputError: one matches nothing, occurs twice or is of a format that is not read; a folder is no data set.
     """
     files = [file for pattern in patterns for file in _matches(pattern)]
     seen: dict[str, str] = {}
     for file in files:
-        if os.path.isdir(file):  # noqa: PTH112 - Path.is_dir raises on a name that is too long
-            raise InputError(f"{file} is a folder; name its files, for example '{file.rstrip('/')}/*.parquet'")
-        if not os.path.isfile(file):  # noqa: PTH113
+        if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises on a name that is too long
             raise InputError(f"{file}: there is no such file")
+        if kind_of_file(file) is None:
+            raise InputError(unknown_kind(file))
         place = str(Path(file).resolve())
         if place in seen:
             first = "" if seen[place] == file else f", the first time as {seen[place]}"
             raise InputError(f"{file} is given twice{first}")
         seen[place] = file
-        _reader_of(file)
     return files
 
 
@@ -65,13 +71,32 @@ def _matches(pattern: str) -> list[str]:
     shown = pattern.encode("utf-8", "backslashreplace").decode()
     if "://" in pattern:
         raise InputError(f"{shown}: inputs are read from local disks only; download it first")
-    found = [pattern] if os.path.exists(pattern) else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH110, PTH207
+    found = [pattern] if os.path.exists(pattern) else _globbed(pattern)  # noqa: PTH110
     if not found:
         raise InputError(f"{shown}: there is no such file")
-    for file in found:
+    files = [file for path in found for file in (files_of(path) if os.path.isdir(path) else [path])]  # noqa: PTH112
+    for file in files:
         if not _is_unicode(file):
             raise InputError(f"{file.encode('utf-8', 'backslashreplace').decode()}: its name is not UTF-8; rename it")
-    return found
+    return files
+
+
+def _globbed(pattern: str) -> list[str]:
+    """What a glob matches, but for folders of which it matches files, and for what programs leave beside data."""
+    found = sorted(glob.glob(_literal_begin(pattern), recursive=True) or glob.glob(pattern, recursive=True))  # noqa: PTH207
+    files = [path for path in found if not is_marker(path)]
+    above = {str(parent) for path in files for parent in Path(path).parents}
+    return [path for path in files if str(Path(path)) not in above]
+
+
+def _literal_begin(pattern: str) -> str:
+    """``pattern`` with the folders at its beginning that exist as they are written: ``data[2024]/*.csv``."""
+    parts = pattern.split("/")
+    for number in range(len(parts) - 1, 0, -1):
+        folder = "/".join(parts[:number])
+        if glob.has_magic(folder) and os.path.isdir(folder):  # noqa: PTH112
+            return "/".join([glob.escape(folder), *parts[number:]])
+    return pattern
 
 
 def _is_unicode(name: str) -> bool:
@@ -86,27 +111,46 @@ def read_raw(file: str, wanted: ColumnNames, options: ReadOptions = FOUND_OUT) -
     """The rows of ``file``, block by block; columns that stand in its path are among their columns.
 
     Raises:
-        InputError: the file cannot be read, or a column is missing.
+        InputError: the file cannot be read, a column is missing, or an option is for other formats.
     """
+    kind = kind_of_file(file)
+    if kind is None:
+        raise InputError(unknown_kind(file))
+    _check_options(file, kind, options)
     try:
-        for block in _reader_of(file)(file, wanted, options):
-            constants = block.columns.constants
-            yield block if not constants else dataclasses.replace(block, data=block.data | _repeated(block, constants))
+        if kind in OF_LINES and not Path(file).stat().st_size:
+            return
+        for block in _READERS[kind](file, wanted, options):
+            yield _with_constants(block) if block.columns.constants else block
     except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
         raise InputError(f"{file} cannot be read: {error}") from error
 
 
-def _repeated(block: RawBlock, constants: dict[str, str | None]) -> dict[str, pa.Array]:
-    """An array for each of the columns that are the same in every row."""
-    return {name: pa.array([value] * block.rows, pa.string()) for name, value in constants.items()}
+def _check_options(file: str, kind: str, options: ReadOptions) -> None:
+    """Refuse an option that the format of ``file`` cannot obey.
+
+    Raises:
+        InputError: there is one.
+    """
+    given = {
+        "--delimiter": (options.delimiter, (DELIMITED, TEXT)),
+        "--quote": (options.quote, (DELIMITED, TEXT)),
+        "--encoding": (options.encoding, OF_LINES),
+        "--columns": (options.names, (DELIMITED, TEXT)),
+        "--whole-files": (options.whole_files, (TEXT,)),
+    }
+    for flag, (value, kinds) in given.items():
+        if value and kind not in kinds:
+            raise InputError(f"{file} is {kind}, and {flag} is for {' and '.join(kinds)} files; give it without")
 
 
-def _reader_of(file: str) -> _Reader:
-    path = Path(file)
-    compressed = path.suffix in _COMPRESSIONS
-    suffix = (Path(path.stem) if compressed else path).suffix.lower()
-    if suffix not in _READERS or (compressed and suffix not in _LINE_FORMATS):
-        raise InputError(
-            f"{file}: known are {' '.join(_READERS)}, and {' '.join(_LINE_FORMATS)} with {' or '.join(_COMPRESSIONS)}"
-        )
-    return _READERS[suffix]
+def _with_constants(block: RawBlock) -> RawBlock:
+    """The block with the columns that are the same in each row. What looks like a whole number may be one."""
+    constants = block.columns.constants
+    data = {name: pa.array([value] * block.rows, pa.string()) for name, value in constants.items()}
+    kinds = {
+        name: Kind(type=pa.int64(), low=min(0, int(value)), high=max(0, int(value)))
+        for name, value in constants.items()
+        if value is not None and _WHOLE.fullmatch(value)
+    }
+    return dataclasses.replace(block, data=block.data | data, kinds=block.kinds | kinds)

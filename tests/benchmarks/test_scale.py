@@ -12,8 +12,8 @@ import store
 from benchmarks.harness.made_stores import CLASSES, LABEL_SETS, build_store, gold_of, logits_of, write_texts
 from benchmarks.harness.measured import measure
 from benchmarks.store.scale import CHILD, MANY_ROWS, MANY_SHARDS, PEERS, ask
+from engine.inputs.arrow_files.tables import read_parquet
 from engine.inputs.columns import ColumnNames
-from engine.inputs.tables import read_parquet
 from store import Store
 from store.families.labels import derive
 

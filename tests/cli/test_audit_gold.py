@@ -343,7 +343,7 @@ def test_tasks_are_read_with_what_is_wrong_with_them(tmp_path: Path) -> None:
     assert read(path, annotated({"data": {"id": None}}, 1, "a")) == [(None, None, "id is null")]
     two = annotated(task, 1, "a")
     two["annotations"][0]["result"][0]["value"]["choices"] = ["a", "b"]
-    assert read(path, two) == [("7", None, "2 classes are chosen, and a text has one")]
+    assert read(path, two) == [("7", None, "it has 2 labels, and a text has one")]
     other = annotated(task, 1, "a", "b")
     other["annotations"] = other["annotations"][:1]
     other["annotations"][0]["result"] += [{"from_name": "tone", "type": "choices", "value": {"choices": ["rude"]}}]

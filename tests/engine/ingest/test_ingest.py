@@ -519,7 +519,7 @@ def test_files_without_rows_are_passed_over_wherever_they_stand(tmp_path: Path) 
     )
     check_exactly_once(made)
     found = rows(made, "SELECT text, stars FROM corpus ORDER BY row")
-    assert found == [{"text": "x", "stars": "1"}, {"text": "y", "stars": "2"}, {"text": "z", "stars": "3"}]
+    assert found == [{"text": "x", "stars": 1}, {"text": "y", "stars": 2}, {"text": "z", "stars": 3}]
 
 
 def test_a_file_of_nothing_but_junk_is_refused_row_by_row_beside_a_good_one(tmp_path: Path) -> None:
@@ -686,7 +686,13 @@ def test_extras_keep_their_types(tmp_path: Path) -> None:
     )
     pq.write_table(table, tmp_path / "in.parquet")
     made = make(str(tmp_path / "in.parquet"))
-    assert made.header.extras == {"stars": "int64", "score": "double", "seen": "bool", "city": "string"}
+    assert made.header.extras == {
+        "stars": "int64",
+        "score": "double",
+        "seen": "bool",
+        "city": "string",
+        "tags": "string",
+    }
     assert rows(made, "SELECT stars, score, seen, city FROM corpus ORDER BY row") == [
         {"stars": 5, "score": 0.5, "seen": True, "city": "Ulm"},
         {"stars": None, "score": 2.0, "seen": False, "city": None},
@@ -697,10 +703,10 @@ def test_extras_of_every_file_are_kept_and_mixed_types_become_strings(tmp_path: 
     pq.write_table(pa.table({"text": ["x"], "stars": [5], "n": [1], "only": [1], "f": [1.5]}), tmp_path / "a.parquet")
     pq.write_table(pa.table({"n": [2], "f": [2], "text": ["y"], "stars": ["four"]}), tmp_path / "b.parquet")
     made = make(str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet"))
-    assert made.header.extras == {"stars": "string", "n": "int64", "f": "string"}
+    assert made.header.extras == {"stars": "string", "n": "int64", "f": "double"}
     assert rows(made, "SELECT stars, n, f FROM corpus ORDER BY row") == [
-        {"stars": "5", "n": 1, "f": "1.5"},
-        {"stars": "four", "n": 2, "f": "2"},
+        {"stars": "5", "n": 1, "f": 1.5},
+        {"stars": "four", "n": 2, "f": 2.0},
     ]
 
 

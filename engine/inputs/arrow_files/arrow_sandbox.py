@@ -32,7 +32,7 @@ def check_arrow(file: str) -> None:
 
 @lru_cache(maxsize=4096)
 def _check(file: str, state: tuple[int, int, int]) -> None:  # noqa: ARG001 - a key of the cache
-    command = [sys.executable, "-P", "-m", "engine.inputs.arrow_sandbox"]
+    command = [sys.executable, "-P", "-m", "engine.inputs.arrow_files.arrow_sandbox"]
     given = json.dumps(str(Path(file).absolute()))
     done = subprocess.run(command, input=given, capture_output=True, text=True, errors="replace")
     if done.returncode < 0:
@@ -50,7 +50,7 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     import pyarrow as pa
 
-    from engine.inputs.tables import arrow_batches, validate
+    from engine.inputs.arrow_files.tables import arrow_batches, validate
 
     try:
         with arrow_batches(file) as (_, batches):

@@ -7,32 +7,44 @@ from contextlib import contextmanager
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.inputs.arrow_sandbox import check_arrow
-from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, RawBlock, blocks_of_batches
-from engine.inputs.columns import ColumnNames, Columns, find_columns
+from engine.inputs.arrow_files.arrow_sandbox import check_arrow
+from engine.inputs.arrow_files.class_names import class_names
+from engine.inputs.arrow_files.table_blocks import table_blocks
+from engine.inputs.arrow_files.values import can_be_kept
+from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, RawBlock
+from engine.inputs.columns import ColumnNames, find_columns
 from engine.inputs.options import Reading, ReadOptions
-from engine.inputs.values import can_be_kept
 
+_LONGEST_TYPE = 100  # characters
 _BYTES_OF = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
 
 
-def read_parquet(file: str, wanted: ColumnNames, _: ReadOptions) -> Iterator[RawBlock]:
+def read_parquet(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[RawBlock]:
     """The rows of a Parquet file. Columns that are not needed are not read."""
     # Without pre_buffer: it would hold all row groups of the file at once.
     with pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True) as source:
-        columns = _columns(source.schema_arrow, wanted, file)
-        raw = [source.schema_arrow.names[columns.places[name]] for name in columns.names()]
+        schema = source.schema_arrow
+        reading = _reading(schema, wanted, options, file)
+        columns = reading.columns
+        raw = [schema.names[columns.places[name]] for name in columns.names()]
         batches = source.iter_batches(batch_size=_batch_rows(source.metadata), columns=raw)
         named = (pa.record_batch([batch.column(name) for name in raw], columns.names()) for batch in batches)
-        yield from blocks_of_batches(named, Reading(columns=columns))
+        yield from table_blocks(named, reading)
 
 
-def _columns(schema: pa.Schema, wanted: ColumnNames, file: str) -> Columns:
-    """Which column is what; those that cannot be kept, such as lists, are not read."""
+def _reading(schema: pa.Schema, wanted: ColumnNames, options: ReadOptions, file: str) -> Reading:
+    """How a file is read. Columns that cannot be kept, such as vectors, are left out with a note."""
     columns = find_columns(schema.names, wanted, file=file)
-    places = columns.places
-    unkept = [name for name in columns.extras if name in places and not can_be_kept(schema.field(places[name]).type)]
-    return dataclasses.replace(columns, extras=tuple(name for name in columns.extras if name not in unkept))
+    types = {name: schema.field(columns.places[name]).type for name in columns.extras if name in columns.places}
+    unkept = {name: type_ for name, type_ in types.items() if not can_be_kept(type_)}
+    said = ", ".join(f"{name!r} ({str(type_)[:_LONGEST_TYPE]})" for name, type_ in unkept.items())
+    label = columns.places.get(columns.label or "")
+    return Reading(
+        columns=dataclasses.replace(columns, extras=tuple(name for name in columns.extras if name not in unkept)),
+        options=options,
+        classes=class_names(schema, label, file),
+        notes=(f"{file}: columns that cannot be kept as numbers or text are left out: {said}",) if unkept else (),
+    )
 
 
 def _batch_rows(metadata: pq.FileMetaData) -> int:
@@ -42,7 +54,7 @@ def _batch_rows(metadata: pq.FileMetaData) -> int:
     return max(1, min(BLOCK_ROWS, int(BLOCK_BYTES / max(1, bytes_per_row))))
 
 
-def read_arrow(file: str, wanted: ColumnNames, _: ReadOptions) -> Iterator[RawBlock]:
+def read_arrow(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[RawBlock]:
     """The rows of an Arrow file or stream, which a child has read before.
 
     Raises:
@@ -50,10 +62,11 @@ def read_arrow(file: str, wanted: ColumnNames, _: ReadOptions) -> Iterator[RawBl
     """
     check_arrow(file)
     with arrow_batches(file) as (schema, batches):
-        columns = _columns(schema, wanted, file)
+        reading = _reading(schema, wanted, options, file)
+        columns = reading.columns
         places = [columns.places[name] for name in columns.names()]
         named = (pa.record_batch([batch.column(place) for place in places], columns.names()) for batch in batches)
-        yield from blocks_of_batches(named, Reading(columns=columns))
+        yield from table_blocks(named, reading)
 
 
 @contextmanager

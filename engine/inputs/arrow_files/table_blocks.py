@@ -1,0 +1,76 @@
+"""Record batches of a table file → raw blocks, with what its types say of labels and numbers.
+
+A label that is a list of one is that label. Decimals are numbers, written as text until it is known which.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engine.inputs.arrow_files.values import plain, value_type
+from engine.inputs.blocks import Problems, RawBlock, blocks_of_batches, label_count_problem
+from engine.inputs.kinds import Kind, whole_numbers
+from engine.inputs.options import Reading
+
+_EXACT_DIGITS = 15  # which a double can hold of any decimal
+_INSIGNIFICANT = r"^-?[0.]*|[.]|E.*$"
+_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+
+
+def table_blocks(batches: Iterable[pa.RecordBatch], reading: Reading) -> Iterator[RawBlock]:
+    """Batches with the columns of ``reading`` → raw blocks."""
+    for block in blocks_of_batches(batches, reading):
+        label = block.data.get(reading.columns.label or "")
+        if label is not None and any(is_list(label.type) for is_list in _LISTS):
+            block = _with_single_labels(block, label)
+        decimals = [name for name in reading.columns.extras if _is_decimal(block.data.get(name))]
+        yield _with_numbers(block, decimals) if decimals else block
+
+
+def _is_decimal(array: pa.Array | None) -> bool:
+    return array is not None and pa.types.is_decimal(value_type(array.type))
+
+
+def _with_single_labels(block: RawBlock, lists: pa.Array) -> RawBlock:
+    """The block with the only element of each list as its label; an empty list is none."""
+    counts = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    single = counts == 1
+    places = pa.array(np.cumsum(single) - 1, mask=~single)
+    values = pc.list_flatten(lists.filter(pa.array(single)))
+    problems: Problems = [
+        problem or (label_count_problem(int(count)) if count > 1 else None)
+        for problem, count in zip(block.problems, counts, strict=True)
+    ]
+    data = block.data | {str(block.columns.label): plain(values).take(places)}
+    return dataclasses.replace(block, data=data, problems=problems)
+
+
+def _with_numbers(block: RawBlock, decimals: list[str]) -> RawBlock:
+    """The block with decimals as text, and what they are."""
+    data, kinds = dict(block.data), dict(block.kinds)
+    for name in decimals:
+        values = plain(data[name])
+        data[name] = values.cast(pa.string())
+        kinds[name] = _decimal_kind(values, data[name])
+    return dataclasses.replace(block, data=data, kinds=kinds)
+
+
+def _decimal_kind(values: pa.Array, written: pa.Array) -> Kind:
+    """Decimals without places behind the point are whole numbers, others double."""
+    type_ = values.type
+    declared = pa.int64() if type_.scale == 0 else pa.float64()
+    if values.null_count == len(values):
+        return Kind(type=pa.null(), declared=declared)
+    if type_.scale:
+        return Kind(type=declared, declared=declared, has_long=_longest(written) > _EXACT_DIGITS)
+    wide = pa.decimal128 if type_.precision <= 38 else pa.decimal256  # decimal32 and decimal64 have no bounds
+    return whole_numbers(values.cast(wide(type_.precision, 0)), declared=declared)
+
+
+def _longest(decimals: pa.Array) -> int:
+    """Most significant digits of a decimal in ``decimals``, as text."""
+    digits = pc.utf8_rtrim(pc.replace_substring_regex(decimals, _INSIGNIFICANT, ""), characters="0")
+    return int(pc.max(pc.utf8_length(digits)).as_py() or 0)

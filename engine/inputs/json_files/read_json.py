@@ -1,0 +1,231 @@
+"""JSON files of any layout → raw blocks, in bounded memory. An empty line is no row; what cannot be parsed is refused.
+
+The columns are the keys of the first `BLOCK_ROWS` objects. A label is looked for in the whole file, since people often
+label the rows of a file that are not its first.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+
+from engine.errors import InputError
+from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, Problems, RawBlock, Reason
+from engine.inputs.columns import MAX_COLUMNS, ColumnNames, Columns, LabelColumns, find_columns
+from engine.inputs.json_files.columns_of_objects import ids, kept, labels, texts
+from engine.inputs.json_files.label_studio import is_task, labels_of_task, task_row
+from engine.inputs.json_files.layout import Layout, find_layout
+from engine.inputs.json_files.objects import JsonObject, objects_of
+from engine.inputs.kinds import Kind
+from engine.inputs.lines import encoding_notes, find_encoding, open_lines
+from engine.inputs.options import Reading, ReadOptions
+
+_LABELS = ("label", "labels")
+_LABEL = re.compile(rb'"labels?"', re.IGNORECASE)
+_OVERLAP = len('"labels"') - 1
+_PIECE = 1 << 20
+_SHOWN = 10
+_LONGEST = 100  # characters of a name
+_LATE_ID = Reason("'id' is not among the keys of the first rows; pass --id none, or name it with --id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JsonFile:
+    """A JSON file, and how its rows are written.
+
+    Attributes:
+        path: where it is.
+        encoding: as the user gave it; None if it is to be found out.
+        layout: where its rows are in it.
+        has_tasks: whether they are tasks of Label Studio.
+    """
+
+    path: str
+    encoding: str | None
+    layout: Layout
+    has_tasks: bool
+
+    def objects(self) -> Iterator[JsonObject]:
+        """Its objects, as they are."""
+        return objects_of(self.path, self.layout, self.encoding)
+
+    def rows(self) -> Iterator[JsonObject]:
+        """Its rows: the objects, or the data and the labels of tasks."""
+        if not self.has_tasks:
+            return self.objects()
+        return (one if one.problem else JsonObject(*task_row(one.values), one.size) for one in self.objects())
+
+
+def open_json(file: str, wanted: ColumnNames, encoding: str | None = None) -> JsonFile:
+    """Find out how the rows of ``file`` are written.
+
+    Raises:
+        InputError: they are none.
+    """
+    layout = find_layout(file, wanted, encoding)
+    first = islice(objects_of(file, layout, encoding), BLOCK_ROWS)
+    has_tasks = any(is_task(one.values) for one in first)
+    return JsonFile(path=file, encoding=encoding, layout=layout, has_tasks=has_tasks)
+
+
+def read_json(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[RawBlock]:
+    """The rows of a JSON file.
+
+    Raises:
+        InputError: it is no table, a column is missing, or it is not of lines and not JSON.
+    """
+    encoding = find_encoding(file, options.encoding)
+    source = open_json(file, wanted, options.encoding)
+    wanted, notes = _with_label_of_tasks(source, wanted) if source.has_tasks else (wanted, ())
+    notes = (*encoding_notes(file, options.encoding, encoding), *notes)
+    names = _key_names(source, wanted)
+    if source.layout.key is not None:
+        notes = (*notes, f"{file}: its rows are the objects in {source.layout.key!r}")
+    columns = find_columns(names, wanted, file=file) if names else _unknown_columns(wanted)
+    keys = {name: names[columns.places[name]] if names else name for name in columns.names()}
+    options = dataclasses.replace(options, encoding=encoding)
+    reading = Reading(columns=columns, options=options, notes=notes)
+    known = frozenset(names) if wanted.id is None and columns.id is None else frozenset([*names, "id"])
+    yield from _JsonBlocks(reading, keys, known, file).of_rows(source.rows())
+
+
+def _key_names(source: JsonFile, wanted: ColumnNames) -> list[str]:
+    """Keys of the first rows. Reads on only for a key that the user named, and for a label."""
+    needed = {name for name in (wanted.text, wanted.id, wanted.label) if name}
+    names: dict[str, None] = {}
+    rows = 0
+    may_be_labelled: bool | None = None
+    for values, problem, _ in source.rows():
+        rows += problem is None
+        late = (key for key in values if key in needed or (may_be_labelled and key.lower() in _LABELS))
+        names.update(dict.fromkeys(values if rows <= BLOCK_ROWS else late))
+        if rows >= BLOCK_ROWS and needed <= names.keys():
+            if may_be_labelled is None:
+                may_be_labelled = wanted.label is None and not _has_label(names) and _mentions_label(source)
+            if not may_be_labelled or _has_label(names):
+                break
+        if len(names) > MAX_COLUMNS:
+            break
+    return list(names)
+
+
+def _has_label(names: Iterable[str]) -> bool:
+    return any(name.lower() in _LABELS for name in names)
+
+
+def _mentions_label(source: JsonFile) -> bool:
+    """Whether some label may be somewhere in the file. To look for the bytes is much faster than to parse them."""
+    if source.has_tasks:
+        return False
+    with open_lines(source.path, source.encoding) as file:
+        end = b""
+        while piece := file.read(_PIECE):
+            if _LABEL.search(piece) or _LABEL.search(end + piece[:_OVERLAP]):
+                return True
+            end = piece[-_OVERLAP:]
+    return False
+
+
+def _with_label_of_tasks(source: JsonFile, wanted: ColumnNames) -> tuple[ColumnNames, tuple[str, ...]]:
+    """``wanted`` with the one control of Label Studio's form by which labels were given, and a note of it.
+
+    Raises:
+        InputError: there are several.
+    """
+    if wanted.label is not None:
+        return wanted, ()
+    controls: dict[str, None] = {}
+    for number, one in enumerate(source.objects()):
+        controls.update(dict.fromkeys(labels_of_task(one.values)))
+        if controls and number >= BLOCK_ROWS:
+            break
+    if len(controls) > 1:
+        given = " and ".join(map(repr, controls))
+        raise InputError(f"{source.path}: {given} are chosen; say with --label which one is the label")
+    for control in controls:
+        note = f"{source.path}: the labels are what annotators chose in {control!r}"
+        return dataclasses.replace(wanted, label=control), (note,)
+    return wanted, ()
+
+
+def _unknown_columns(wanted: ColumnNames) -> Columns:
+    """Columns of a file none of whose lines can be read: those that would have been looked for."""
+    text = "" if isinstance(wanted, LabelColumns) else wanted.text or "text"
+    id_ = wanted.id or ("id" if isinstance(wanted, LabelColumns) else None)
+    return Columns(text=text, id=id_, label="label" if wanted.label is None else wanted.label or None, extras=())
+
+
+_Role = Callable[[list[Any], Problems], pa.Array]
+
+
+class _JsonBlocks:
+    """Rows of a JSON file → raw blocks.
+
+    Args:
+        reading: how the file is read.
+        keys: of its columns, by their names.
+        known: all keys of its first rows, and ``id`` if it may be anywhere.
+        file: for notes.
+    """
+
+    def __init__(self, reading: Reading, keys: dict[str, str], known: frozenset[str], file: str) -> None:
+        self._reading, self._keys, self._known, self._file = reading, keys, known, file
+        self._late: dict[str, None] = {}  # keys of the rows of a block, until they are noted
+        self._is_noted = False
+
+    def of_rows(self, rows: Iterator[JsonObject]) -> Iterator[RawBlock]:
+        """Blocks of up to `BLOCK_ROWS` rows, fewer if they pass `BLOCK_BYTES`."""
+        first_row = 1
+        while held := _next_rows(rows):
+            yield self._block(held, first_row)
+            first_row += len(held)
+
+    def _block(self, rows: list[JsonObject], first_row: int) -> RawBlock:
+        problems: Problems = [self._problem(row) for row in rows]
+        columns = self._reading.columns
+        data: dict[str, pa.Array] = {}
+        kinds: dict[str, Kind] = {}
+        roles: dict[str | None, _Role] = {columns.text: texts, columns.id: ids, columns.label: labels}
+        for name, key in self._keys.items():
+            values = [row.values.get(key) for row in rows]
+            if name in roles:
+                data[name] = roles[name](values, problems)
+                continue
+            data[name], kind = kept(values, problems)
+            if kind is not None:
+                kinds[name] = kind
+        self._note_late_keys()
+        return RawBlock(reading=self._reading, first_row=first_row, data=data, problems=problems, kinds=kinds)
+
+    def _problem(self, row: JsonObject) -> str | None:
+        values = row.values
+        if not self._known.issuperset(values):
+            self._late.update(dict.fromkeys(key for key in values if key not in self._known))
+            if "id" not in self._known and values.get("id") is not None:
+                return row.problem or _LATE_ID
+        return row.problem
+
+    def _note_late_keys(self) -> None:
+        """Add to the reading, once, that there are keys which are not among the columns."""
+        if self._late and not self._is_noted:
+            names = ", ".join(repr(name[:_LONGEST]) for name in islice(self._late, _SHOWN))
+            note = f"{self._file}: keys that none of the first {BLOCK_ROWS:,} rows has are left out, as {names}"
+            self._reading = dataclasses.replace(self._reading, notes=(*self._reading.notes, note))
+            self._is_noted = True
+        self._late.clear()
+
+
+def _next_rows(rows: Iterator[JsonObject]) -> list[JsonObject]:
+    """The rows of the next block."""
+    held: list[JsonObject] = []
+    size = 0
+    for row in rows:
+        held.append(row)
+        size += row.size
+        if len(held) == BLOCK_ROWS or size >= BLOCK_BYTES:
+            break
+    return held

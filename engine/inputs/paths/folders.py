@@ -1,0 +1,137 @@
+"""A folder → the files of the data set that it holds, in their order.
+
+Hidden files and what programs leave beside data are passed over. A folder whose files are not one data set is refused
+with the paths that are: tables of which only some files hold rows, splits, files of several kinds.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from engine.errors import InputError
+from engine.inputs.paths.file_kinds import KINDS, is_marker, kind_of_file
+
+_BESIDE = re.compile(
+    r"(README|LICEN[SC]E|NOTICE|CHANGELOG|CITATION)(\..*)?|.*\.(md|rst|ya?ml|toml|cfg|ini|py|sh|ipynb|lock)"
+    r"|dataset_infos?\.json|Thumbs\.db",
+    re.IGNORECASE,
+)
+_SPLIT = re.compile(r"(train|test|validation|valid|val|dev|eval)([-_.]|$)", re.IGNORECASE)
+_SHOWN = 5
+
+
+def files_of(folder: str) -> list[str]:
+    """The files of the data set in ``folder``, by name, those of its own folders too.
+
+    Raises:
+        InputError: there is none, or they are not one data set.
+    """
+    folder = folder.rstrip("/") or "/"
+    try:
+        files = list(_walk(folder, set()))
+    except OSError as error:
+        raise InputError(f"{error.filename or folder} cannot be read: {error.strerror}") from error
+    kinds: dict[str, list[str]] = {}
+    for file in files:
+        kinds.setdefault(kind_of_file(file) or Path(file).suffix.lower() or "without an ending", []).append(file)
+    known = [name for name in kinds if name in KINDS.values()]
+    if not known:
+        what = f"has no file of a known kind; known are {' '.join(KINDS)}" if files else "is an empty folder"
+        raise InputError(f"{folder} {what}")
+    if len(kinds) > 1:
+        counts = ", ".join(f"{len(some):,} {kind} ({_below(some[0], folder)})" for kind, some in kinds.items())
+        most = max(known, key=lambda name: len(kinds[name]))
+        raise InputError(
+            f"{folder} has files of several kinds: {counts}. Name those that are to be read, for example "
+            f"'{_glob(kinds[most][0], folder)}'"
+        )
+    _refuse_splits(files, folder)
+    return files
+
+
+def _below(file: str, folder: str) -> str:
+    return str(Path(file).relative_to(folder))
+
+
+def _glob(file: str, folder: str, prefix: str = "") -> str:
+    """A glob of the files in ``folder`` that are called as ``file`` is."""
+    name = Path(file).name
+    return f"{folder}/**/{prefix}*{name[name.index('.') :] if name.count('.') == 1 else Path(name).suffix}"
+
+
+def _walk(folder: str, seen: set[str]) -> Iterator[str]:
+    place = str(Path(folder).resolve())
+    if place in seen:  # a link to a folder above
+        return
+    seen.add(place)
+    entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    names = {entry.name for entry in entries}
+    _refuse_table_formats(folder, names)
+    if {"state.json", "dataset_info.json"} <= names:
+        yield from _saved_files(folder)
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            if not entry.name.startswith("_") or "=" in entry.name:
+                yield from _walk(entry.path, seen)
+        elif not is_marker(entry.name) and not _BESIDE.fullmatch(entry.name):
+            yield entry.path
+
+
+def _refuse_table_formats(folder: str, names: set[str]) -> None:
+    """Refuse the folder of a table that is more than its files."""
+    if "dataset_dict.json" in names:
+        splits = [f"{folder}/{name}" for name in _read_object(folder, "dataset_dict.json").get("splits") or []]
+        raise InputError(f"{folder} holds splits of a Hugging Face data set: give one of {_listed(splits)}")
+    is_iceberg = "metadata" in names and any(Path(folder, "metadata").glob("*.metadata.json"))
+    formats = {"Delta Lake": "_delta_log" in names, "Hudi": ".hoodie" in names, "Iceberg": is_iceberg}
+    for name, is_it in formats.items():
+        if is_it:
+            raise InputError(
+                f"{folder} is a {name} table, whose files also hold rows that were deleted or replaced: write what "
+                "it holds now as Parquet into another folder"
+            )
+
+
+def _saved_files(folder: str) -> Iterator[str]:
+    """The files of a data set that Hugging Face's ``save_to_disk`` wrote."""
+    state = _read_object(folder, "state.json")
+    files = [one.get("filename") for one in state.get("_data_files") or [] if isinstance(one, dict)]
+    if not files or not all(isinstance(file, str) for file in files):
+        raise InputError(f"{folder}/state.json names no files of a data set; save it again with save_to_disk")
+    if state.get("_indices_data_files"):
+        raise InputError(f"{folder} holds rows in an order of their own: call flatten_indices() and save it again")
+    yield from (f"{folder}/{file}" for file in files)
+
+
+def _read_object(folder: str, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(Path(folder, name).read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}/{name} cannot be read: {error}") from error
+    return value if isinstance(value, dict) else {}
+
+
+def _refuse_splits(files: list[str], folder: str) -> None:
+    """Refuse splits that are for different uses, such as train and test."""
+    splits: dict[str, str] = {}
+    for file in files:
+        below = Path(file).relative_to(folder)
+        name = below.parts[0]
+        if split := _SPLIT.match(name):
+            way = f"{folder}/{name}" if len(below.parts) > 1 else f"'{_glob(file, folder, split[1])}'"
+            splits.setdefault(split[1].lower(), way)
+    if len(splits) > 1:
+        raise InputError(
+            f"{folder} holds the splits {_listed(list(splits))}: give one, as {next(iter(splits.values()))}, "
+            f"or all of them as '{_glob(files[0], folder)}'"
+        )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
