@@ -143,7 +143,7 @@ def run(arguments: list[str] | None = None) -> int:
 def _of_the_place(error: Exception) -> str:
     """The message of an error that the machine is the cause of; any other one goes on, with its traceback."""
     if is_memory_error(error):
-        return f"there is too little memory: {error or 'an allocation failed'}. {_RESUME}"
+        return f"there is too little memory: {str(error) or 'an allocation failed'}. {_RESUME}"
     if not isinstance(error, OSError):
         raise error
     if error.filename and isinstance(error, PermissionError):

@@ -46,10 +46,22 @@ def as_stored(logits: npt.NDArray[np.float32], centred_from: float | None) -> St
     return StoredLogits(logits=rounded, centred=int(far.sum()))
 
 
-def is_centred(stored: npt.NDArray[np.float16], exact: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """(rows,) whether rows were stored less their largest logit, which was about that of ``exact``."""
-    largest: npt.NDArray[np.bool_] = (stored.max(axis=1) == 0) & (np.abs(exact).max(axis=1) > CENTRED_FROM / 2)
-    return largest
+def as_comparable(
+    exact: npt.NDArray[np.float32], stored: npt.NDArray[np.float16]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Logits of the same rows computed once more → as they would be stored, but not rounded.
+
+    Args:
+        exact: (rows, classes) float32.
+        stored: (rows, classes) float16, which say what rows are stored less their largest logit.
+
+    Returns:
+        (rows, classes), and (rows, 1), what was subtracted.
+    """
+    centred = (stored.max(axis=1) == 0) & (np.abs(exact).max(axis=1) > CENTRED_FROM / 2)
+    shift = np.where(centred, exact.max(axis=1), np.float32(0))[:, None]
+    least = np.where(centred, np.float32(_LEAST), np.float32(-np.inf))[:, None]
+    return np.maximum(exact - shift, least), shift
 
 
 def _rounded(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import click
 import pytest
+import torch
 from tiny_models import save, texts
 
 import store
 from cli.main import ERROR, OK, cli, run
+from engine.models import weights
 from store.storage import MemoryStorage
 from store.verify.verify import verify
 
@@ -36,7 +38,7 @@ def labelled(tmp_path_factory):
 def test_a_training_in_a_locale_that_is_not_utf_8_loses_nothing(labelled, tmp_path, run_engine):
     arguments = ("train", str(labelled / "s"), "--student", str(labelled / "teacher"), "--epochs", "1")
     done = run_engine(*arguments, "--out", str(tmp_path / "student"), "--eval", str(labelled / "gold.csv"), **ASCII)
-    assert (done.returncode, done.stderr) == (OK, "")
+    assert done.returncode == OK, done.stderr
     assert json.loads((tmp_path / "student/training.json").read_text("utf-8"))["classes"] == list(NAMES)
     assert "großartig" in (tmp_path / "student/README.md").read_text("utf-8")
 
@@ -117,7 +119,7 @@ def test_a_file_that_may_not_be_read_is_an_error_and_no_damage(labelled, what):
     try:
         with pytest.raises(PermissionError):
             list(verify(storage))
-        if what != "card.json":
+        if what not in ("card.json", "00000.json"):  # of a finished set the manifest is read, and no card
             with pytest.raises(PermissionError):
                 next(iter(store.open(storage).stream(labels="teacher", columns=("text", "logits"))))
     finally:
@@ -161,19 +163,12 @@ def test_an_error_of_our_own_keeps_its_traceback(monkeypatch):
         run(["info"])
 
 
-def test_with_too_little_memory_for_a_model_a_command_says_so(labelled):
-    script = (
-        "import resource, torch, transformers, sys\n"
-        "from cli.main import run\n"
-        "import engine.evaluation.evaluate, safetensors.torch\n"
-        "def fail(*a, **k): torch.empty(1 << 48, dtype=torch.uint8)\n"
-        "import engine.models.weights as w; w._load = fail\n"
-        f"sys.exit(run(['eval', {str(labelled / 'teacher')!r}, {str(labelled / 'gold.csv')!r}]))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
-    assert done.returncode == ERROR
-    assert done.stderr.splitlines()[-1].endswith("there is too little memory")
-    assert "Traceback" not in done.stderr
+def test_with_too_little_memory_for_a_model_a_command_says_so(labelled, monkeypatch, capsys):
+    monkeypatch.setattr(weights, "_load", lambda *_: torch.empty(1 << 48, dtype=torch.uint8))
+    assert run(["eval", str(labelled / "teacher"), str(labelled / "gold.csv")]) == ERROR
+    printed = capsys.readouterr().err
+    assert printed.endswith("there is too little memory\n")
+    assert printed.count("\n") == 1
 
 
 @pytest.mark.parametrize(

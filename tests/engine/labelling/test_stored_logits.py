@@ -17,7 +17,7 @@ from engine.labelling.stored_logits import CENTRED_FROM, as_stored
 from store.families.labels import softmax
 
 MADE = np.random.default_rng(0).normal(0, 3, (2_000, 3)).astype(np.float32)
-finite = st.floats(-3e38, 3e38, width=32)
+finite = st.floats(-(2.0**127), 2.0**127, width=32)
 
 
 @pytest.mark.parametrize("offset", [0, 10, 100, -100, 1_000, 5_000, 70_000, -70_000])
@@ -30,7 +30,7 @@ def test_an_offset_changes_no_probability(offset):
         assert stored.centred == len(MADE)
 
 
-@given(hnp.arrays(np.float32, (5, 3), elements=st.floats(-31.9, 31.9, width=32)))
+@given(hnp.arrays(np.float32, (5, 3), elements=st.floats(-31.875, 31.875, width=32)))
 def test_ordinary_logits_keep_their_bytes(logits):
     stored = as_stored(logits, CENTRED_FROM)
     assert stored.logits.tobytes() == logits.astype(np.float16).tobytes()
