@@ -24,7 +24,7 @@ rounds_option = click.option(
 
 
 class CommaSeparated(click.ParamType[tuple[str, ...]]):
-    """Names with commas between them: one line of CSV, in which quotes keep a comma inside a name."""
+    """Names with commas between them: one line of CSV, in which quotes or a backslash keep a comma."""
 
     name = "A,B"
 
@@ -33,7 +33,8 @@ class CommaSeparated(click.ParamType[tuple[str, ...]]):
         if isinstance(value, list | tuple):
             return tuple(map(str, value))
         try:
-            read = list(csv.reader([str(value)], skipinitialspace=True, strict=True))
+            escape = "\\" if "\\," in str(value) else None
+            read = list(csv.reader([str(value)], skipinitialspace=True, strict=True, escapechar=escape))
         except csv.Error as error:
             self.fail(f"{value!r} is no line of CSV: {error}", param, ctx)
         names = tuple(name.strip() for line in read for name in line)

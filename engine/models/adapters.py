@@ -36,7 +36,12 @@ def load_adapted(source: str, folder: Path) -> tuple[Loaded, Path]:
             f"a sequence classifier ({_KIND}) is needed"
         )
     peft = _peft(source, base)
-    place = fetch(base, settings.get("revision"))
+    try:
+        place = fetch(base, settings.get("revision"))
+    except ModelError as error:
+        raise ModelError(
+            f"{source} is a PEFT adapter, and its base is not there: {error}. Or {merge_remedy(source)}"
+        ) from None
     config = read_config(base, place, **_labels(source, folder))
     loaded = load_module(base, place, config)
     with refused(f"{source}: the adapter cannot be merged into {base}"):

@@ -27,8 +27,14 @@ def load_tokenizer(source: str, folder: Path) -> Any:
     """
     if not has_vocabulary(folder):
         raise ModelError(f"{source} has no tokenizer: none of {', '.join(VOCABULARIES)} is there")
-    _refuse_pieces(source, folder)
-    with refused(f"{source}: its tokenizer cannot be loaded"):
+    pieces = _lone_pieces(folder)
+    if pieces is not None and not all(map(_is_installed, _PIECES)):
+        # Without them transformers takes the file for one of tiktoken, and asks for that package.
+        raise ModelError(
+            f"{source} has its tokenizer as {pieces} and not as tokenizer.json; reading it needs the packages "
+            "sentencepiece and protobuf: pip install 'softlabel-engine[sentencepiece]'"
+        )
+    with refused(f"{source}: its tokenizer cannot be loaded{f' from {pieces}, its only file' if pieces else ''}"):
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, use_fast=True)
     if getattr(tokenizer, "backend_tokenizer", None) is None:
         raise ModelError(f"{source}: its tokenizer is not a fast one (there is no tokenizer.json)")
@@ -63,19 +69,11 @@ def refuse_unknown_tokens(source: str, folder: Path, tokenizer: Any, embeddings:
     )
 
 
-def _refuse_pieces(source: str, folder: Path) -> None:
-    """Refuse a SentencePiece file that stands alone, where the packages that read it are not installed.
-
-    Without them transformers takes it for a file of tiktoken, and asks for that package.
-    """
+def _lone_pieces(folder: Path) -> str | None:
+    """The name of a SentencePiece file that is all there is of a tokenizer; None if there is more, or none."""
     pieces = sorted(path.name for path in folder.glob("*.model"))
     others = [pattern for pattern in VOCABULARIES if pattern != "*.model" and (folder / pattern).exists()]
-    if not pieces or others or all(map(_is_installed, _PIECES)):
-        return
-    raise ModelError(
-        f"{source} has its tokenizer as {pieces[0]} and not as tokenizer.json; reading it needs the packages "
-        "sentencepiece and protobuf: pip install 'softlabel-engine[sentencepiece]'"
-    )
+    return pieces[0] if pieces and not others else None
 
 
 def _is_installed(package: str) -> bool:

@@ -178,6 +178,8 @@ def test_with_too_little_memory_for_a_model_a_command_says_so(labelled, monkeypa
         (" a , b ", ("a", "b")),
         ('Rooms,"Food, drink"', ("Rooms", "Food, drink")),
         ('"say ""hi""", b', ('say "hi"', "b")),
+        ("Rooms,Food\\, drink", ("Rooms", "Food, drink")),
+        ("a\\b,c", ("a\\b", "c")),
     ],
 )
 def test_names_are_one_line_of_csv(given, names):

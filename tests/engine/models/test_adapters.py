@@ -52,6 +52,12 @@ def test_without_the_package_the_message_has_both_ways(bare, without_peft, with_
         load_classifier(str(bare))
 
 
+def test_a_base_that_is_not_there_is_named_with_its_adapter(bare):
+    pytest.importorskip("peft")
+    with pytest.raises(ModelError, match="PEFT adapter, and its base is not there: someone/base: .*Or merge it"):
+        load_classifier(str(bare))
+
+
 def test_a_training_does_not_begin_with_an_adapter(bare):
     with pytest.raises(ModelError, match="PEFT adapter, and a training begins with a whole model; merge it"):
         load_start(str(bare), classes=["a", "b"])
