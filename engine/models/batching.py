@@ -83,10 +83,16 @@ def text_config(module: Any) -> Any:
         return module.config
 
 
+def name_padding(module: Any, token: int | None) -> None:
+    """Write the padding token into the configuration, also into one that checks types and knows no None."""
+    vars(text_config(module))["pad_token_id"] = token
+
+
 def vocabulary_size(module: Any) -> int:
     """Number of its token embeddings; as its configuration says if it has no single table of them."""
     try:
-        return int(module.get_input_embeddings().weight.shape[0])
+        table = module.get_input_embeddings()
+        return int(getattr(table, "weight", table).shape[0])
     except (NotImplementedError, AttributeError):
         return int(text_config(module).vocab_size)
 
@@ -132,7 +138,7 @@ def own_errors(module: Any) -> Iterator[None]:
         name = getattr(module.config, "_name_or_path", "") or "the model"
         raise ModelError(
             f"{name} ({type(module).__name__}) fails in its own code: {type(error).__name__}: {first_line(error)}. "
-            "transformers fails the same way on this row; drop the text, or label with another model"
+            "Use another model, or drop the text if it is only one"
         ) from error
 
 
@@ -148,12 +154,12 @@ def _padding_token(module: Any, batching: Batching, fill: int | None) -> Iterato
     if batching.knows_padding:
         yield
         return
-    config = text_config(module)
-    held, config.pad_token_id = config.pad_token_id, fill
+    held = text_config(module).pad_token_id
+    name_padding(module, fill)
     try:
         yield
     finally:
-        config.pad_token_id = held
+        name_padding(module, held)
 
 
 @contextlib.contextmanager

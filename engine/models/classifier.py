@@ -17,6 +17,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from engine.errors import ModelError
+from engine.models.batching import vocabulary_size
 from engine.models.files import fetch, first_line, weights_sha256
 from engine.models.padding import settle_padding
 from engine.tokens.encoding import Encoding
@@ -179,11 +180,12 @@ def checked(source: str, revision: str | None, folder: Path, module: Any) -> Cla
         raise ModelError(f"{source}: its tokenizer cannot be loaded: {first_line(error)}") from None
     if getattr(tokenizer, "backend_tokenizer", None) is None:
         raise ModelError(f"{source}: its tokenizer is not a fast one (there is no tokenizer.json)")
-    embeddings = module.get_input_embeddings().num_embeddings
+    embeddings = vocabulary_size(module)
     if len(tokenizer) > embeddings:
         raise ModelError(
-            f"{source}: its tokenizer has {len(tokenizer):,} tokens and the model {embeddings:,} embeddings; "
-            "they do not belong together"
+            f"{source}: its tokenizer has {len(tokenizer):,} tokens and the model {embeddings:,} embeddings. If tokens "
+            "were added to the tokenizer, load both with transformers, call "
+            "model.resize_token_embeddings(len(tokenizer)) and save both; otherwise they do not belong together"
         )
     settle_padding(source, module, tokenizer)
     names = module.config.id2label
@@ -199,5 +201,6 @@ def _positions(module: Any) -> int | None:
     """Rows of the position table that a text can use; None if it has no table."""
     table = getattr(getattr(module.base_model, "embeddings", None), "position_embeddings", None)
     if not isinstance(table, nn.Embedding):
-        return getattr(module.config, "max_position_embeddings", None)
+        positions = getattr(module.config, "max_position_embeddings", None)
+        return None if positions is None or positions < 1 else int(positions)  # XLNet's is -1: any number
     return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)

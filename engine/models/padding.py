@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from engine.models.batching import Batching, batching_of, text_config, vocabulary_size
+from engine.models.batching import Batching, batching_of, name_padding, text_config, vocabulary_size
 from engine.models.probe import find_batching
 from engine.tokens.frame import Frame, frame_of
 
@@ -23,7 +23,7 @@ def settle_padding(source: str, module: Any, tokenizer: Any) -> None:
     own = getattr(config, "pad_token_id", None)
     knows_padding = own is not None and 0 <= own < size
     pad_id = own if knows_padding else next((token for token in _candidates(tokenizer, frame) if token < size), None)
-    config.pad_token_id = own if knows_padding else None
+    name_padding(module, own if knows_padding else None)
     end_id = getattr(config, "eos_token_id", None)
     given = Batching(
         pad_id=pad_id,
@@ -32,7 +32,7 @@ def settle_padding(source: str, module: Any, tokenizer: Any) -> None:
         frame=frame,
     )
     module.batching = find_batching(source, module, tokenizer, given)
-    config.pad_token_id = pad_id
+    name_padding(module, pad_id)
 
 
 def adopt_padding(module: Any) -> None:

@@ -23,7 +23,7 @@ from engine.tokens.batches import alike
 from engine.tokens.probe_texts import ordinary_texts, special_texts
 from engine.tokens.tokens import Tokens, put_frame, tokens_of
 
-_SHORT = 9
+_SHORT = (9, 30)
 _ABSOLUTE, _RELATIVE = 5e-5, 2.5e-4  # half of what a logit may be off: long rows are further off than short ones
 _HALF_PRECISION = 3e-2
 _OF_SPREAD, _NOISE = 1e-2, 1e-6
@@ -142,15 +142,18 @@ def settle_length(module: Any, longest: int) -> None:
         longest: tokens of the longest row that will be computed.
     """
     batching = batching_of(module)
-    if longest <= max(batching.tried, _SHORT):
+    if longest <= max(batching.tried, *_SHORT):
         return
     if batching.apart != "rows" and batching.apart != "lengths":
-        tokens, alone, beside = made_up_rows(module, (_SHORT, longest)), np.arange(1), np.arange(2)
+        tokens = made_up_rows(module, (*_SHORT, longest))
+        short_rows, state = np.arange(len(_SHORT)), State(module)
         with torch.random.fork_rng(devices=[]), torch.inference_mode():
-            theirs = padded_logits(module, tokens, alone).float().cpu().numpy()
-            ours = padded_logits(module, tokens, beside)[:1].float().cpu().numpy()
+            ours = padded_logits(module, tokens, np.arange(len(_SHORT) + 1))[:-1].float().cpu().numpy()
+            state.restore()
+            theirs = [padded_logits(module, tokens, short_rows[[row]]).float().cpu().numpy() for row in short_rows]
+            state.restore()
         relative = _RELATIVE if module.dtype == torch.float32 else _HALF_PRECISION
-        if not within(ours, theirs, relative=relative).all():
+        if not within(ours, np.concatenate(theirs), relative=relative).all():
             batching = dataclasses.replace(batching, apart="lengths")
             _log.info(_SLOWER["lengths"], getattr(module.config, "_name_or_path", None) or type(module).__name__)
     module.batching = dataclasses.replace(batching, tried=longest)

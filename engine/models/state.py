@@ -1,7 +1,7 @@
 """A module → the same module after a forward pass that changed it: its parts, settings and buffers as before.
 
-BigBird switches from sparse to full attention at the first batch of short rows, for good; other models keep tables that
-grow with the longest row.
+BigBird switches from sparse to full attention at the first batch of short rows, for good; Reformer takes the number of
+its buckets from the first row; other models keep tables that grow with the longest row.
 """
 
 from typing import Any
@@ -20,6 +20,8 @@ class State:
     def __init__(self, module: Any) -> None:
         self.replaced = False
         self._parts = [(part, dict(vars(part)), dict(part._modules), dict(part._buffers)) for part in module.modules()]
+        configs = {id(config): config for part in module.modules() if (config := getattr(part, "config", None))}
+        self._configs = [(config, dict(vars(config))) for config in configs.values() if hasattr(config, "to_dict")]
 
     def was_replaced(self) -> bool:
         """Whether a part was replaced since."""
@@ -38,6 +40,10 @@ class State:
             if not _same(vars(part), settings):
                 changed = True
                 _put(vars(part), settings)
+        for config, settings in self._configs:
+            if not _same(vars(config), settings):
+                changed = True
+                _put(vars(config), settings)
         return changed
 
 

@@ -64,8 +64,7 @@ def try_out(architecture: Architecture, folder: Path) -> Trial:
     try:
         model = load_classifier(str(folder))
     except ModelError as error:
-        reason = str(error).removeprefix(f"{folder}: ")
-        return Trial(way=f"refused: {reason.split(':')[0].replace(str(folder), 'the model')}")
+        return Trial(way=f"refused: {str(error).removeprefix(f'{folder}: ').replace(str(folder), 'the model')}")
     encoding = model.encoding(MAX_LENGTH)
     encoder = Encoder(model, device=torch.device("cpu"), budget=512, longest=MAX_LENGTH)
     tokens = encoding.encode(texts())
