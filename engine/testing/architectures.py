@@ -53,6 +53,12 @@ class Architecture:
 
     def save(self, folder: Path) -> None:
         """Make it, and write it as transformers does."""
+        module, tokenizer = self.make()
+        module.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+    def make(self) -> tuple[Any, Any]:
+        """The module, in evaluation mode, and its tokenizer."""
         quiet_transformers()
         tokenizer = TOKENIZERS[self.tokenizer]()
         module = self._module(tokenizer)
@@ -62,8 +68,7 @@ class Architecture:
                     parameter.normal_(0, 0.15)
                 elif "bias" in name:
                     parameter.normal_(0, 0.1)
-        module.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        return module, tokenizer
 
     def _module(self, tokenizer: Any) -> Any:
         names = {0: "bad", 1: "so-so", 2: "good"}

@@ -57,10 +57,13 @@ def frame_of(tokenizer: Tokenizer) -> Frame:
     """What ``tokenizer`` puts around a text.
 
     Raises:
-        ModelError: the tokenizer changes the text itself, or no text gives a token.
+        ModelError: the tokenizer changes the text itself, fails on one, or gives no token for any.
     """
     for text in _texts(tokenizer):
-        bare = tokenizer.encode(text, add_special_tokens=False).ids
+        try:
+            bare = tokenizer.encode(text, add_special_tokens=False).ids
+        except Exception as error:  # tokenizers raises no other kind
+            raise ModelError(f"the tokenizer cannot encode {text!r}: {error}; mend its tokenizer.json") from error
         if not bare:  # a word that the vocabulary lacks gives no token if the tokenizer has none for the unknown
             continue
         full = tokenizer.encode(text)
