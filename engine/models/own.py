@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from engine.errors import ModelError
@@ -21,7 +22,7 @@ from engine.tokens.encoding import Encoding
 from engine.tokens.frame import Frame
 from engine.tokens.tokens import Tokens, tokens_of
 
-_LONGEST = 32
+_LONGEST = 24
 _TYPES = "token_type_ids"
 _log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def own_logits(
         texts=texts,
         tokens=tokens_of([inputs["input_ids"][0].tolist() for inputs in rows]),
         logits=np.concatenate(logits),
-        uses_types=any(_uses_types(run, inputs, given) for inputs, given in zip(rows[:3], logits, strict=False)),
+        uses_types=_uses_types(run, rows[0], logits[0]),
         changes=run.changes,
     )
 
@@ -113,7 +114,8 @@ def _tokenised(source: str, module: Any, tokenizer: Any, texts: Sequence[str]) -
     cut = _cut(module, tokenizer)
     encoding = Encoding(tokenizer.backend_tokenizer, max_length=cut, side=tokenizer.truncation_side, fast=False)
     takes_types = _TYPES in inspect.signature(module.forward).parameters
-    found, ours = [], encoding.encode(list(texts))
+    found: list[tuple[str, Inputs]] = []
+    ours = encoding.encode(list(texts))
     for row, text in enumerate(texts):
         try:
             theirs = tokenizer(text, truncation=True, max_length=cut)
@@ -124,15 +126,17 @@ def _tokenised(source: str, module: Any, tokenizer: Any, texts: Sequence[str]) -
         _check_same(source, text, theirs, ours.row(row).tolist(), encoding.frame)
         if theirs["input_ids"]:
             given = {name: values for name, values in theirs.items() if name != _TYPES or takes_types}
-            found.append((text, {name: Tensor([values]).long() for name, values in given.items()}))
+            found.append((text, {name: torch.tensor([values]) for name, values in given.items()}))
     return found
 
 
 def _cut(module: Any, tokenizer: Any) -> int:
     """Tokens that probed texts have at most: few, so that they are quickly computed."""
-    table = getattr(text_config(module), "max_position_embeddings", None) or _LONGEST + 2
+    table = getattr(text_config(module), "max_position_embeddings", None) or 0
+    table = table if table > 0 else _LONGEST + 2  # XLNet has none, and says -1
     beside = tokenizer.backend_tokenizer.num_special_tokens_to_add(False)
-    return max(beside + 1, min(_LONGEST, int(tokenizer.model_max_length), table - 2 if table > 16 else table))
+    taken = int(min(_LONGEST, tokenizer.model_max_length, table - 2 if table > 16 else table))
+    return max(int(beside) + 1, taken)
 
 
 def _check_same(source: str, text: str, theirs: Mapping[str, list[int]], ids: list[int], frame: Frame) -> None:

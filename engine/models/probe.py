@@ -7,6 +7,7 @@ contain what has gone wrong with some model: special tokens inside and at the en
 import dataclasses
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def _first_that_fits(source: str, module: Any, own: OwnLogits, given: Batching) 
         batching = dataclasses.replace(given, apart=apart)
         if apart == "ends" and given.end_id is None:
             continue
-        problem = _difference(lambda batching=batching: _together(module, own.tokens, batching), own) or ""
+        problem = _difference(partial(_together, module, own.tokens, batching), own) or ""
         if not problem:
             return batching
         _log.debug("%s: rows apart by %s: %s", source, apart, problem)
@@ -127,7 +128,7 @@ def _together(module: Any, tokens: Tokens, batching: Batching) -> Logits:
 def _must_reset(module: Any, own: OwnLogits, batching: Batching) -> bool:
     """Whether a changed model computes other logits, or may do so for longer rows: a part of it was replaced."""
     state, kept = State(module), dataclasses.replace(batching, resets=False)
-    swayed = any(_difference(lambda: _together(module, own.tokens, kept), own) for _ in range(2))
+    swayed = any(_difference(partial(_together, module, own.tokens, kept), own) for _ in range(2))
     state.restore()
     return state.replaced or swayed
 

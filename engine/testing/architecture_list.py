@@ -17,20 +17,20 @@ def _decoder(name: str, tokenizer: str = "padded gpt", variant: str = "", **conf
     return Architecture(name=name, tokenizer=tokenizer, variant=variant, config=config)
 
 
-_BART = {
+_BART: dict[str, Any] = {
     "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
     "decoder_attention_heads": 4, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "decoder_start_token_id": 2,
     "max_position_embeddings": 512, "hidden_size": LEFT_OUT, "num_attention_heads": LEFT_OUT, "head_dim": LEFT_OUT,
     "num_key_value_heads": LEFT_OUT, "intermediate_size": LEFT_OUT, "num_hidden_layers": LEFT_OUT,
 }  # fmt: skip
-_T5 = {
+_T5: dict[str, Any] = {
     "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4, "decoder_start_token_id": 0,
     "hidden_size": LEFT_OUT, "num_attention_heads": LEFT_OUT, "head_dim": LEFT_OUT, "num_key_value_heads": LEFT_OUT,
     "intermediate_size": LEFT_OUT, "num_hidden_layers": LEFT_OUT,
 }  # fmt: skip
-_GPT2 = {"n_positions": 512}
-_XLM = {"emb_dim": 32, "n_layers": 2, "n_heads": 4}
-_MOE = {"num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+_GPT2: dict[str, Any] = {"n_positions": 512}
+_XLM: dict[str, Any] = {"emb_dim": 32, "n_layers": 2, "n_heads": 4}
+_MOE: dict[str, Any] = {"num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
 
 ENCODERS = (
     _encoder("Bert"),
