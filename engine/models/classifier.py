@@ -14,6 +14,7 @@ from torch import nn
 
 from engine.errors import ModelError
 from engine.models.adapters import load_adapted
+from engine.models.batching import vocabulary_size
 from engine.models.files import fetch, is_adapter, trained_length, weights_sha256
 from engine.models.heads import are_generic, class_names, refuse_other_heads, same_but_for_case, task_of
 from engine.models.padding import settle_padding
@@ -168,7 +169,7 @@ def checked(source: str, revision: str | None, folder: Path, module: Any, *, bas
     """
     place = base if base is not None and not has_vocabulary(folder) else folder
     tokenizer = load_tokenizer(source, place)
-    refuse_unknown_tokens(source, place, tokenizer, module.get_input_embeddings().num_embeddings)
+    refuse_unknown_tokens(source, place, tokenizer, vocabulary_size(module))
     settle_padding(source, module, tokenizer)
     return Classifier(
         source=source,
@@ -210,5 +211,6 @@ def _positions(module: Any) -> int | None:
     """Rows of the position table that a text can use; None if it has no table."""
     table = getattr(getattr(module.base_model, "embeddings", None), "position_embeddings", None)
     if not isinstance(table, nn.Embedding):
-        return getattr(module.config, "max_position_embeddings", None)
+        positions = getattr(module.config, "max_position_embeddings", None)
+        return None if positions is None or positions < 1 else int(positions)  # XLNet's is -1: any number
     return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
