@@ -26,7 +26,7 @@ _MARKS = (  # the marks of UTF-32 begin with those of UTF-16
 _MARK_ERROR = "softlabel.lone_surrogate"
 _LOOKED_AT = 1 << 14
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
-_MANY_CONTROLS, _CLEARLY = 0.2, 10
+_MANY_CONTROLS, _CLEARLY, _ENOUGH = 0.2, 10, 0.005
 _SPACES, _ASCII = b'\t\n\r ,"', bytes(range(9, 127))
 _FEW, _SHARE = 3, 0.05
 _HIGH = re.compile(rb"[\x80-\xff]+")
@@ -74,7 +74,7 @@ def guessed(head: bytes) -> str:
         return UTF8
     for characters in (_SPACES, _ASCII):
         little, big = (sum(pairs[pair] for pair in _with_nul(characters, first)) for first in (True, False))
-        if max(little, big) > _CLEARLY * min(little, big):
+        if max(little, big) > max(_CLEARLY * min(little, big), _ENOUGH * pairs.total()):
             return "utf-16-le" if little > big else "utf-16-be"
     return UTF8
 

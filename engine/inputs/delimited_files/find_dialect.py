@@ -142,4 +142,4 @@ def _spacing(lines: Sequence[str], dialect: Dialect, width: int | None) -> Diale
     bad, less_bad = _bad(lines, dialect, width), _bad(lines, skipping, width)
     names = rows_in(lines[:1], dialect)
     spaced = width is None and len(names) == 1 and len(names[0]) > 1 and all(name[:1] == " " for name in names[0][1:])
-    return skipping if less_bad < bad or (less_bad == bad and spaced) else dialect
+    return skipping if less_bad * 2 < bad or (less_bad == bad and spaced) else dialect

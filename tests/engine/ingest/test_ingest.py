@@ -459,7 +459,7 @@ def test_the_first_of_equal_ids_stays_across_files_and_a_refused_one_does_not_co
     made = make(first, second)
     check_exactly_once(made)
     assert texts(made) == ["y1", "x1"]
-    repeat = "id is that of an earlier row"
+    repeat = REPEATED_ID
     assert rejects(made) == [(1, "text is blank"), (3, repeat), (2, repeat), (3, repeat)]
     ids = rows(made, "SELECT id FROM rejects ORDER BY file, source_row")
     assert [row["id"] for row in ids] == ["x", "y", "y", "x"]

@@ -45,7 +45,7 @@ def test_columns_that_a_row_must_have_are_not_nullable() -> None:
     nullable = {field.name for field in labels_schema(2) if field.nullable}
     assert nullable == {"logits", "prediction", "confidence", "margin", "entropy", "failure"}
     assert {field.name for field in gold_schema() if field.nullable} == set()
-    assert {field.name for field in rejects_schema() if field.nullable} == {"id"}
+    assert {field.name for field in rejects_schema() if field.nullable} == {"id", "position", "lines"}
 
 
 def test_every_column_of_ours_is_reserved() -> None:

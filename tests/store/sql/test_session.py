@@ -251,7 +251,7 @@ def test_a_new_store_has_every_view_but_reviews() -> None:
 
 
 def test_refused_rows_are_shown(made: Store) -> None:
-    assert ask(made, "SELECT file, source_row, id, reason FROM rejects") == REJECTED
+    assert ask(made, "SELECT file, source_row, id, reason, position, lines FROM rejects") == REJECTED
 
 
 def test_the_shards_view_shows_records_and_what_they_took() -> None:
