@@ -95,7 +95,9 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
     dialect = find_dialect(lines, said, likely="\t" if _TABS.search(file) else ",")
     rows = rows_in(lines, dialect)
     if not rows or not (rows[0] or options.names):
-        raise InputError(f"{file}: the first line is no CSV header: its quotation marks are not around fields")
+        raise InputError(
+            f"{file}: the first line is no CSV header: its quotation marks are not at edges (--quote none keeps them)"
+        )
     if options.names:
         header = header_of(options.names, rows, wanted, file=file)
     else:
@@ -123,10 +125,12 @@ def _notes(layout: _Layout, options: ReadOptions, file: str) -> Iterator[str]:
         yield f"{file}: read without the white space behind {shown(dialect.delimiter)}"
     if options.quote is None and dialect.escaped:
         yield f"{file}: read with a backslash before quotation marks inside of fields"
-    if options.quote is None and dialect.quote and dialect.delimiter == "\t":
+    if options.quote is None and dialect.quote == "'":
+        yield f"{file}: read with apostrophes around fields"
+    if options.quote is None and dialect.quote == '"' and dialect.delimiter == "\t":
         yield f"{file}: read with quotation marks around fields"
     if layout.header.rows > 1:
-        yield f"{file}: read without what stands above the header"
+        yield f"{file}: read without what stands around the header"
 
 
 def _blocks(rows: RowReader, header: Header, reading: Reading) -> Iterator[RawBlock]:

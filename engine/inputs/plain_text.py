@@ -13,7 +13,7 @@ from engine.errors import InputError
 from engine.inputs.blocks import BLOCK_ROWS, RawBlock, Reason, Row, blocks_of_rows
 from engine.inputs.columns import ColumnNames, find_columns
 from engine.inputs.delimited import read_csv
-from engine.inputs.delimited_files.text_tables import check_labels, table_of
+from engine.inputs.delimited_files.text_tables import check_lines, table_of
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines, pieces_of
 from engine.inputs.options import FASTTEXT, UNSPLIT, Reading, ReadOptions
 
@@ -45,7 +45,7 @@ def read_text(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[
         yield from read_csv(file, wanted, *table)
         return
     if options.delimiter is None and not _has_labels(lines):
-        check_labels(lines, file)
+        check_lines(lines, wanted, file)
     labelled = options.delimiter == FASTTEXT or (options.delimiter is None and _has_labels(lines))
     reading = _reading(file, wanted, options, labelled=labelled, lines=len(lines))
     if labelled:

@@ -79,7 +79,9 @@ class Dialect:
 
 
 def delimiter_named(said: str) -> str:
-    r"""A delimiter as users say it, as ``tab``, ``\t``, ``;`` or ``none`` → as it is kept in the options."""
+    r"""A delimiter as users say it, as ``tab``, ``\t``, ``\x01``, ``;`` or ``none`` → as it is kept in the options."""
+    if code := re.fullmatch(r"\\x([0-9a-fA-F]{2})", said):
+        return chr(int(code[1], 16))
     return "" if said == "none" else _DELIMITERS.get(said.lower(), said)
 
 

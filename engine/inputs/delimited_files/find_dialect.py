@@ -14,7 +14,7 @@ from engine.inputs.delimited_files.shape import Shape
 from engine.inputs.delimited_files.tape import Tape, lines_in
 from engine.inputs.options import ReadOptions
 
-_DELIMITERS = (",", ";", "\t", "|")
+_DELIMITERS = (",", ";", "\t", "|", "\x01")
 _AGREE, _BARELY = 0.9, 0.5
 _CLEARLY = 10
 _NAME = re.compile(r"[\w.-][\w .-]{0,30}")
@@ -92,6 +92,8 @@ def _quoting(lines: Sequence[str], doubled: Dialect, width: int | None) -> Diale
     """Whether quotation marks mean something, and how they are written inside of a field."""
     text = "".join(lines)
     quoted = doubled
+    if '"' not in text and _has_apostrophes(lines, doubled, width):
+        return dataclasses.replace(doubled, quote="'")
     if '\\"' in text:
         escaped = dataclasses.replace(doubled, escaped=True)
         bad, less_bad = _bad(lines, doubled, width), _bad(lines, escaped, width)
@@ -100,6 +102,17 @@ def _quoting(lines: Sequence[str], doubled: Dialect, width: int | None) -> Diale
     if doubled.delimiter != "\t" or _shows_quotes(lines, quoted, width):
         return quoted
     return dataclasses.replace(doubled, quote="")
+
+
+def _has_apostrophes(lines: Sequence[str], plain: Dialect, width: int | None) -> bool:
+    """Whether apostrophes stand around fields: around all of a column, or where they save rows."""
+    if not any(line.startswith("'") or f"{plain.delimiter}'" in line for line in lines):
+        return False
+    quoted = dataclasses.replace(plain, quote="'")
+    bad, bad_without = _bad(lines, quoted, width), _bad(lines, plain, width)
+    columns = zip(*rows_in(lines, plain)[1:], strict=False)
+    around_all = any(all(len(value) > 1 and value[0] == value[-1] == "'" for value in column) for column in columns)
+    return bad * 2 < bad_without or (bad == bad_without == 0 and around_all)
 
 
 def _only_escaped(text: str, delimiter: str) -> bool:
@@ -126,11 +139,15 @@ def _are_marked(line: str, delimiter: str) -> bool:
 
 
 def _is_written(column: Sequence[str]) -> bool:
-    """Whether a program wrote the quotation marks of a column: around all fields, or where a field needs them."""
+    """Whether a program wrote the quotation marks of a column: around all fields, or where a field needs them.
+
+    Spreadsheets put them around each field with a comma, although a tab stands between fields.
+    """
     filled = [value for value in column if value]
     marked = [value for value in filled if value[0] == '"']
     needless = [value for value in marked if '""' not in value[1:-1] and '\\"' not in value]
-    return not needless or len(marked) == len(filled)
+    with_comma = all(("," in value) == (value[0] == '"') for value in filled if '""' not in value)
+    return not needless or len(marked) == len(filled) or with_comma
 
 
 def _spacing(lines: Sequence[str], dialect: Dialect, width: int | None) -> Dialect:

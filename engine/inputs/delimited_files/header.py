@@ -1,5 +1,6 @@
 """First rows of a delimited file → which of them is the header, and which column is what. Or why there is none."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -62,6 +63,8 @@ def find_header(rows: Sequence[list[str]], wanted: ColumnNames, *, file: str, de
         header = below
     if wanted.text is None and _text_is_again(header, rows[header.rows :]):
         raise _no_header(rows, file)
+    if len(rows) > header.rows and _is_line(rows[header.rows]):
+        header = dataclasses.replace(header, rows=header.rows + 1)
     _check_width(header, rows[header.rows :], file)
     return header
 
@@ -177,19 +180,29 @@ def _below_title(rows: Sequence[list[str]], wanted: ColumnNames, file: str) -> H
     return None
 
 
+def _is_line(row: list[str]) -> bool:
+    """Whether ``row`` is a line that is drawn under a header, as of dashes."""
+    return "--" in "".join(row) and set("".join(row)) <= set("-=:+| ")
+
+
 def _is_title(row: list[str]) -> bool:
     return row != [] and (row[0].startswith("#") or (row[0] != "" and not any(row[1:])))
 
 
 def _explained(error: InputError, rows: Sequence[list[str]], file: str, delimiter: str) -> InputError:
     """``error``, or what is behind it."""
+    first = "".join(rows[0]).lstrip()
+    if first.startswith(("{", "[{", "[")):
+        return InputError(f"{file}: its first line looks like JSON; let its name end in .jsonl, or in .json")
+    if first.startswith("<"):
+        return InputError(f"{file}: its first line looks like HTML or XML and not like a header")
     if is_data(rows):
         return _no_header(rows, file)
     if len(rows[0]) == 1 and delimiter in rows[0][0]:
         return InputError(f"{error}. Its lines are quoted as a whole: take away the quotation marks around them")
     others = [character for character in _DELIMITERS if character != delimiter and character in rows[0][0]]
     if len(rows[0]) == 1 and others:
-        word = {"\t": "tab"}.get(others[0], f"'{others[0]}'")
+        word = {"\t": "tab"}.get(others[0], repr(others[0]))
         return InputError(f"{error}. If {shown(others[0])} stands between the names, pass --delimiter {word}")
     return error
 

@@ -13,6 +13,7 @@ _ALMOST_ALL = 0.95
 _MARKS = (";", "|", "@", ",", " ")
 _IN_PROSE = {",": str.isalnum, " ": str.isdecimal}
 _MOST_LABELS = 30
+_OR_TEXT = "or pass --delimiter none if a line is a text"
 
 
 def table_of(
@@ -37,7 +38,8 @@ def table_of(
         return dataclasses.replace(options, delimiter="\t", quote="", names=names), (note,)
     raise InputError(
         f"{file}: every line has {tabs:,} tab{'s' * (tabs > 1)} in it, and so it is a table. Name its columns, for "
-        f"example --delimiter tab --columns {names_for(rows, tabs + 1)}; or pass --delimiter none if a line is a text"
+        f"example --delimiter tab --columns {names_for(rows, tabs + 1)}; "
+        f"{_OR_TEXT}"
     )
 
 
@@ -51,13 +53,16 @@ def _is_header(rows: list[list[str]], wanted: ColumnNames, file: str) -> bool:
     return True
 
 
-def check_labels(lines: list[bytes], file: str) -> None:
-    """Refuse a file whose lines begin or end with a label, as ``text;joy`` or ``1 text``.
+def check_lines(lines: list[bytes], wanted: ColumnNames, file: str) -> None:
+    """Refuse a file whose lines are rows of a table, JSON objects, or begin or end with a label, as ``text;joy``.
 
     Raises:
         InputError: it is one.
     """
     texts = [line.decode("utf-8", "replace").strip() for line in lines]
+    if texts and all(text[0] == "{" and text[-1] == "}" for text in texts):
+        raise InputError(f"{file}: every line looks like a JSON object; let its name end in .jsonl, {_OR_TEXT}")
+    _check_header(texts, wanted, file)
     for mark in _MARKS:
         cut = [text for text in texts if mark in text]
         if len(cut) < _ALMOST_ALL * len(texts):
@@ -66,6 +71,17 @@ def check_labels(lines: list[bytes], file: str) -> None:
             raise _carries(heads, "begins", "label,text", mark, cut, file)
         if _are_labels(tails := [text.rpartition(mark)[2] for text in cut], mark):
             raise _carries(tails, "ends", "text,label", mark, cut, file)
+
+
+def _check_header(texts: Sequence[str], wanted: ColumnNames, file: str) -> None:
+    for mark in _MARKS:
+        if mark == " " or len(texts) < 2 or not all(mark in text for text in texts):
+            continue
+        if _is_header([texts[0].split(mark)], wanted, file):
+            raise InputError(
+                f"{file}: its first line looks like the header of a table ({texts[0][:200]}); pass --delimiter "
+                f"'{mark}' to read it as one, {_OR_TEXT}"
+            )
 
 
 def _are_labels(values: Sequence[str], mark: str) -> bool:
@@ -78,6 +94,5 @@ def _carries(labels: Sequence[str], where: str, names: str, mark: str, texts: Se
     way = f"pass --delimiter '{mark}' --columns {names}" if once else f"write it as CSV with columns {names}"
     some = ", ".join(sorted(set(labels))[:3])
     return InputError(
-        f"{file}: every line {where} with what looks like a label ({some}). To read it, {way}; or pass "
-        "--delimiter none if a line is a text"
+        f"{file}: every line {where} with what looks like a label ({some}). To read it, {way}; {_OR_TEXT}"
     )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from engine.errors import InputError
 from engine.inputs.blocks import BLOCK_ROWS, RawBlock, Reason, in_detail
 from engine.inputs.columns import ColumnNames
+from engine.inputs.delimited_files.dialect import delimiter_named, quote_named
 from engine.inputs.delimited_files.rows import SWALLOWED
 from engine.inputs.formats import read_raw
 from engine.inputs.lines import LINE_BYTES
@@ -88,8 +89,8 @@ def reviews(count: int, delimiter: str = ",", end: str = "\n") -> str:
 
 @pytest.mark.parametrize(
     ("delimiter", "words"),
-    [(",", None), (";", "';'"), ("\t", "a tab"), ("|", "'|'")],
-    ids=["comma", "semi", "tab", "bar"],
+    [(",", None), (";", "';'"), ("\t", "a tab"), ("|", "'|'"), ("\x01", r"'\x01'")],
+    ids=["comma", "semi", "tab", "bar", "control"],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["lf", "crlf", "cr"])
 def test_the_delimiter_is_found_and_said(tmp_path: Path, delimiter: str, words: str | None, end: str) -> None:
@@ -185,6 +186,23 @@ def test_a_tsv_that_shows_quotation_marks_around_fields_is_read_so(tmp_path: Pat
     assert notes_of(path) == ["read with quotation marks around fields"]
 
 
+def test_a_spreadsheet_marks_fields_with_commas_between_tabs(tmp_path: Path) -> None:
+    rows = [("The pie was fine.", "a"), ("Very, very fine", "b"), ('He said "no", twice', "a"), ("So", "b")]
+    lines = ["\t".join('"' + v.replace('"', '""') + '"' if "," in v else v for v in row) for row in rows]
+    content = "\r\n".join(["text\tlabel", *lines, ""])
+    for path in (tmp_path / "in.tsv", tmp_path / "in.csv", tmp_path / "in.txt"):
+        assert rows_of(write(path, content, "utf-16")) == rows
+        assert notes_of(path)[-1] == "read with quotation marks around fields"
+
+
+def test_apostrophes_around_fields_are_seen(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.csv", "id,text\n1,'fine, really'\n2,'it''s bad, too'\n3,'so'\n")
+    assert rows_of(path) == [("1", "fine, really"), ("2", "it's bad, too"), ("3", "so")]
+    assert notes_of(path) == ["read with apostrophes around fields"]
+    path = write(tmp_path / "in.csv", "id,text\n1,'tis fine\n2,it's bad\n3,so\n")
+    assert rows_of(path) == [("1", "'tis fine"), ("2", "it's bad"), ("3", "so")]
+
+
 def test_titles_in_marks_are_characters_of_a_tsv_where_others_have_none(tmp_path: Path) -> None:
     rows = [('"Wow"', "a"), ("fine", "b"), ('"Bad"', "a")]
     assert rows_of(write(tmp_path / "in.tsv", table([("text", "label"), *rows], "\t"))) == rows
@@ -229,6 +247,27 @@ def test_white_space_behind_a_delimiter(tmp_path: Path) -> None:
     path = write(tmp_path / "in.csv", 'id, text, label\n0, plain, x\n1," kept, here", y\n')
     assert rows_of(path) == [("0", "plain", "x"), ("1", " kept, here", "y")]
     assert rows_of(write(tmp_path / "in.csv", "id,text\n0, plain\n1,x\n")) == [("0", " plain"), ("1", "x")]
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("tab", "\t"),
+        (r"\t", "\t"),
+        ("Semicolon", ";"),
+        ("pipe", "|"),
+        ("none", ""),
+        (r"\x01", "\x01"),
+        ("^", "^"),
+        (", ", ", "),
+    ],
+)
+def test_delimiters_can_be_said_in_words(said: str, kept: str) -> None:
+    assert delimiter_named(said) == kept
+
+
+def test_quotation_marks_can_be_said_in_words() -> None:
+    assert [quote_named(said) for said in ("none", '"', "'", r"\"")] == ["", '"', "'", '\\"']
 
 
 # --- rows that a mark swallows
@@ -455,7 +494,30 @@ def test_one_column_of_texts_with_commas_names_the_way(tmp_path: Path) -> None:
 def test_what_stands_above_a_header_is_passed_over_and_told(tmp_path: Path, above: str) -> None:
     path = write(tmp_path / "in.csv", above + reviews(12))
     assert [row[0] for row in rows_of(path)] == [str(number) for number in range(12)]
-    assert notes_of(path) == ["read without what stands above the header"]
+    assert notes_of(path) == ["read without what stands around the header"]
+
+
+@pytest.mark.parametrize("under", ["--|----|-----\n", "|---|:--|\n", "---+------\n"])
+def test_a_line_under_a_header_is_no_row(tmp_path: Path, under: str) -> None:
+    names, rows = reviews(5, "|").split("\n", 1)
+    path = write(tmp_path / "in.csv", f"{names}\n{under}{rows}")
+    assert [row[0] for row in rows_of(path)] == list("01234")
+    assert notes_of(path)[-1] == "read without what stands around the header"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"text": "x", "label": 1}\n' * 3, "looks like JSON; let its name end in .jsonl"),
+        ('[{"text": "x"}]', "looks like JSON"),
+        ("<!DOCTYPE html>\n<p>text</p>\n", "looks like HTML or XML and not like a header"),
+        ("id^text^label\n0^fine^a\n", "If '^' stands between the names, pass --delimiter '^'"),
+        ('"id" ,"text"\n"1" ,"fine"\n', "the first line is no CSV header: .*--quote none keeps them"),
+    ],
+)
+def test_a_first_line_of_another_kind_is_told(tmp_path: Path, content: str, words: str) -> None:
+    with pytest.raises(InputError, match=words.replace("^", r"\^")):
+        blocks_of(write(tmp_path / "in.csv", content))
 
 
 def test_names_without_white_space_empty_and_repeated_ones(tmp_path: Path) -> None:

@@ -253,6 +253,21 @@ def test_other_labels_in_lines_are_refused_with_the_way(tmp_path: Path, lines: l
         assert len({label for _, label in rows}) in (2, 3, 4)
 
 
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (['{"text": "a"}', '{"text": "b"}'], "every line looks like a JSON object; let its name end in .jsonl"),
+        (["id,text,label", "0,fine,a", "1,bad, very,b"], "the header of a table (id,text,label); pass --delimiter ','"),
+        (["text;label", "fine;a"], "the header of a table (text;label); pass --delimiter ';'"),
+    ],
+)
+def test_lines_of_other_formats_are_refused_with_the_way(tmp_path: Path, lines: list[str], words: str) -> None:
+    path = write(tmp_path / "in.txt", "\n".join(lines))
+    with pytest.raises(InputError, match=re.escape(words)):
+        blocks_of(path)
+    assert rows_of(path, ReadOptions(delimiter=UNSPLIT)) == [(line, None) for line in lines]
+
+
 def test_prose_is_no_table(tmp_path: Path) -> None:
     lines = [
         f"Well, I {word} it; truly, {word}. 5 of 10" for word in ("like", "hate", "eat", "see", "want", "buy") * 20
