@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     "--against", metavar="MODEL", multiple=True, help="Compare with this model, pair by pair; may be repeated."
 )
 @column_options
-@click.option("--max-length", type=click.IntRange(min=4, max=65_535), help="Tokens a row. [default: 512]")
+@click.option(
+    "--max-length",
+    type=click.IntRange(min=4, max=65_535),
+    help="Tokens a row. [default: its training's, or 512]",
+)
 @click.option("--tokens-per-batch", type=click.IntRange(min=1), help="Padded tokens a batch.")
 @format_option
 @click.pass_context

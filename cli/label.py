@@ -65,7 +65,11 @@ class Budget(click.ParamType[int | None]):
 @click.option(
     "--classes", type=CommaSeparated(), help="Class names in order, where gold labels or the teacher do not say them."
 )
-@click.option("--max-length", type=click.IntRange(min=4, max=65_535), help="Tokens a row. [default: 512]")
+@click.option(
+    "--max-length",
+    type=click.IntRange(min=4, max=65_535),
+    help="Tokens a row. [default: its training's, or 512]",
+)
 @click.option(
     "--dtype",
     type=click.Choice(["auto", "fp32", "fp16", "bf16"]),

@@ -6,7 +6,9 @@ Commands are imported when they are asked for, and import what is heavy when the
 
 import errno
 import importlib
+import io
 import logging
+import os
 import signal
 import sys
 import tomllib
@@ -16,9 +18,10 @@ from typing import Any, NoReturn
 
 import click
 
-from engine.errors import EngineError
+from engine.errors import EngineError, is_memory_error
 from store.errors import DamageError, StoreError
 
+_RESUME = "What was committed stays; run the same command again to go on, with fewer processes or smaller batches"
 OK, ERROR, USAGE, REJECTED, DAMAGED = 0, 1, 2, 3, 4
 COMMANDS = ("demo", "finetune", "label", "sql", "audit", "select", "train", "eval", "info", "verify", "report")
 
@@ -55,7 +58,7 @@ def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> N
     if path is None:
         return
     try:
-        tables = tomllib.loads(path.read_text())
+        tables = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"{path}: {error}") from None
     assert isinstance(ctx.command, click.Group)
@@ -131,10 +134,21 @@ def run(arguments: list[str] | None = None) -> int:
         code = _say_stopped(signal.SIGINT)
     except Stopped as stopped:
         code = _say_stopped(stopped.signal)
-    except OSError as error:
-        click.echo(f"error: {no_space(error) or error}", err=True)
+    except (OSError, MemoryError, RuntimeError, ImportError) as error:
+        click.echo(f"error: {_of_the_place(error)}", err=True)
         code = ERROR
     return code
+
+
+def _of_the_place(error: Exception) -> str:
+    """The message of an error that the machine is the cause of; any other one goes on, with its traceback."""
+    if is_memory_error(error):
+        return f"there is too little memory: {str(error) or 'an allocation failed'}. {_RESUME}"
+    if not isinstance(error, OSError):
+        raise error
+    if error.filename and isinstance(error, PermissionError):
+        return f"{error.filename} may not be read or written by this user ({error.strerror})"
+    return no_space(error) or str(error)
 
 
 def _say_stopped(number: signal.Signals) -> int:
@@ -157,8 +171,27 @@ def _stop(number: int, _frame: Any) -> NoReturn:
     raise Stopped(number)
 
 
+def _settle_streams() -> None:
+    """Make stdout and stderr what the commands expect: open, and in UTF-8 whatever the locale says.
+
+    Of a closed one the next file that is opened would get the number, and whatever is printed would go into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
 def main() -> NoReturn:
     """The entry point of the console script."""
+    _settle_streams()
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, _stop)
     sys.exit(run())

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import csv
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -23,16 +24,21 @@ rounds_option = click.option(
 
 
 class CommaSeparated(click.ParamType[tuple[str, ...]]):
-    """Names with commas between them."""
+    """Names with commas between them: one line of CSV, in which quotes or a backslash keep a comma."""
 
     name = "A,B"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """``"a, b"`` → ``("a", "b")``."""
+        """``'a, "b, c"'`` → ``("a", "b, c")``."""
         if isinstance(value, list | tuple):
             return tuple(map(str, value))
-        names = tuple(name.strip() for name in str(value).split(","))
-        if not all(names):
+        try:
+            escape = "\\" if "\\," in str(value) else None
+            read = list(csv.reader([str(value)], skipinitialspace=True, strict=True, escapechar=escape))
+        except csv.Error as error:
+            self.fail(f"{value!r} is no line of CSV: {error}", param, ctx)
+        names = tuple(name.strip() for line in read for name in line)
+        if not names or not all(names):
             self.fail(f"{value!r} has an empty name in it", param, ctx)
         return names
 

@@ -74,7 +74,7 @@ def _write(result: Path, out: Path) -> None:
             _write_arrow(result, temporary, parquet=out.suffix == ".parquet")
         else:
             columns, rows = read_rows(result)
-            with temporary.open("w", newline="") as file:
+            with temporary.open("w", encoding="utf-8", newline="") as file:
                 write_rows(rows, out.suffix[1:], file, columns=columns)
     click.echo(f"wrote {out}", err=True)
 

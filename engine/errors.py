@@ -28,3 +28,11 @@ class LabellingError(EngineError):
 
 class TrainingError(EngineError):
     """A training that cannot begin or go on."""
+
+
+def is_memory_error(error: BaseException) -> bool:
+    """Whether an allocation failed, in main memory or on a GPU. Knows no torch: its errors are told by their words."""
+    words = ("can't allocate memory", "not enough memory", "out of memory", "Cannot allocate memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError | OSError | ImportError) and any(word in str(error) for word in words)
+    )

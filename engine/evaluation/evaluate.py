@@ -18,6 +18,7 @@ from engine.inputs.columns import ColumnNames
 from engine.inputs.labelled import Gold, GoldConfig, read_gold
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.models.classifier import Classifier, load_classifier, parameters
+from engine.models.heads import same_but_for_case
 from engine.progress import Tick, silent
 from store.families.labels import softmax
 
@@ -32,7 +33,7 @@ class EvalConfig:
         revision: of the hub id.
         columns: names of their columns, as far as the user gave them.
         options: how the files are read.
-        max_length: tokens a row; 512, or as many as the model takes, if None.
+        max_length: tokens a row; those of the model's own training, or 512, or as many as it takes, if None.
         tokens_per_batch: the token budget; by device if None.
         against: other models to compare with, on the same rows.
         on_bad_row: ``reject`` or ``fail``.
@@ -173,11 +174,11 @@ def _compare(
         ModelError: the models have different classes.
     """
     other = load_classifier(name)
-    if sorted(other.classes) != sorted(model.classes):
+    order = same_but_for_case(model.classes, other.classes)
+    if order is None:
         raise ModelError(
             f"{name} has the classes {', '.join(other.classes)}, and {config.model} has {', '.join(model.classes)}"
         )
-    order = [other.classes.index(each) for each in model.classes]
     theirs = _predict(other, gold, config, tick, order=order)
     pair = compare_pairs(gold.labels, predictions.classes, theirs.classes)
     share = accuracy(confusion(gold.labels, theirs.classes, classes=len(order)))

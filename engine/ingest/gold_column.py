@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from engine.errors import InputError
 from engine.ingest.validate import ValidatedInputs
-from engine.inputs.classes import MAX_CLASSES, LabelIndex, check_class_names, classes_of, index_labels
+from engine.inputs.classes import MAX_CLASSES, LabelIndex, check_class_names, classes_of, foreign, index_labels
 from engine.inputs.labels import spell
 from engine.inputs.messages import listed
 from store.format.header import InputEntry
@@ -34,7 +34,10 @@ def decide_classes(
         NotGoldError: no label is one of the classes.
     """
     if given is None and known is None:
-        classes = classes_of(validated.labels, named=_named(validated))
+        try:
+            classes = classes_of(validated.labels, named=_named(validated))
+        except InputError as error:
+            raise InputError(f"{_where(validated)}: {error}") from None
     else:
         classes = _as_known(list(given or known or ()), known)
     check_class_names(classes)
@@ -85,7 +88,7 @@ def _check_gold(validated: ValidatedInputs, found: LabelIndex, classes: list[str
             "labelled without gold; --label-map says which class such a label is"
         )
         return
-    problem = f"{where}: the labels are {unknown or listed(validated.labels)}, and the classes are {listed(classes)}"
+    problem = f"{where}: {foreign(found.unknown or sorted(validated.labels), classes)}"
     if is_named:
         raise InputError(f"{problem}. Say which is which with --label-map, or label without gold: --no-label")
     raise NotGoldError(

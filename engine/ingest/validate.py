@@ -213,6 +213,8 @@ def _refuse_repeats(validated: ValidatedInputs, finder: DuplicateFinder, rejects
     files, rows = validated.places(positions)
     for file, times in zip(*np.unique(files, return_counts=True), strict=True):
         validated.inputs[file]["rejected"] += int(times)
+    if len(ids):
+        validated.notes.append(f"{len(ids):,} rows are refused: {REPEATED_ID}")
     rejects.add(
         files=[validated.inputs[file]["path"] for file in files],
         rows=rows.tolist(),

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from engine.inputs.arrow_files.values import kept_bytes, label_bytes, scalar_bytes, text_bytes
 from engine.inputs.blocks import Problems, RawBlock, Reason
-from engine.inputs.columns import NO_COLUMN, ColumnNames
+from engine.inputs.columns import NO_COLUMN, ColumnNames, Columns
 from engine.inputs.formats import read_raw
 from engine.inputs.kinds import Kind, kind_of
 from engine.inputs.labels import judged_away, renamed, spell, spelled, stand_for_nothing
@@ -89,6 +89,7 @@ def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, 
     """Judge every row of ``raw``; arguments as of `read_blocks`."""
     columns, problems = raw.columns, list(raw.problems)
     texts, row_ids = _texts(raw, file, problems), ids(raw, file, problems)
+    _refuse_headers(texts, row_ids, columns, problems)
     label, not_labels = labels(raw, file, problems, label_map=label_map, classes=classes)
     extras = {name: _extra(raw.data[name], name, file, problems) for name in columns.extras}
     if (away := judged_away(extras)) is not None:
@@ -105,6 +106,15 @@ def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, 
         reading=raw.reading,
         not_labels=not_labels,
     )
+
+
+def _refuse_headers(texts: pa.Array, row_ids: pa.Array, columns: Columns, problems: Problems) -> None:
+    """Refuse a header among the rows, as of files that were put one behind the other."""
+    is_header = pc.equal(texts, columns.text)
+    if columns.id is not None:
+        is_header = pc.and_(is_header, pc.equal(row_ids, columns.id))
+    if columns.text and (columns.id or columns.label):
+        _refuse(pc.fill_null(is_header, False), problems, "the row repeats the header")
 
 
 def _texts(raw: RawBlock, file: str, problems: Problems) -> pa.Array:

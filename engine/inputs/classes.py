@@ -1,7 +1,7 @@
 """Distinct labels of all files + the classes that are known → which class each label is, or a refusal.
 
-A label is the name of a class, or its index, counted from 0. That is decided for all labels together: whole numbers
-that are counted from 1 would be valid indices but for the largest.
+Labels are names of classes, or all of them are indices, counted from 0. That is decided for all together: of whole
+numbers that are counted from 1, all but the largest would be indices, too.
 """
 
 import re
@@ -14,6 +14,7 @@ from engine.inputs.messages import listed
 
 MAX_CLASSES = 1000
 _MAX_INDEX = (1 << 15) - 1
+_DOUBTFUL = ("?", "ignore", "missing", "skip", "skipped", "unknown", "unlabeled", "unlabelled")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 
 
@@ -67,14 +68,23 @@ def index_labels(labels: Iterable[str], classes: Sequence[str], *, where: str) -
     distinct = sorted(labels)
     check_counted_from_one(distinct, classes, where=where)
     index_of = indexer(classes)
-    found = {label: index_of(label) for label in distinct}
-    index = {label: number for label, number in found.items() if number is not None}
-    unknown = [label for label, number in found.items() if number is None]
-    if any(map(is_whole, unknown)) and not any(map(is_whole, classes)):
-        # Whole numbers of which one is no index are something else, such as stars: then none of them is an index.
-        unknown = sorted({*unknown, *filter(is_whole, index)})
-        index = {label: number for label, number in index.items() if not is_whole(label)}
+    index = {label: number for label in distinct if (number := index_of(label)) is not None}
+    if not _are_indices(distinct, index, classes):
+        index = {label: number for label, number in index.items() if label in _names(classes) or not is_whole(label)}
+    unknown = [label for label in distinct if label not in index]
     return LabelIndex(index=index, unknown=unknown, notes=_notes(index, classes, where))
+
+
+def _are_indices(labels: Collection[str], index: Collection[str], classes: Sequence[str]) -> bool:
+    """Whether the whole numbers among ``labels`` are indices of ``classes``, from 0: only if nothing speaks against it.
+
+    Names beside them, a number that is no index, as of stars, and numbers without 0 do.
+    """
+    return "0" in labels and all(is_whole(label) and label in index for label in labels) and "0" not in _names(classes)
+
+
+def _names(classes: Sequence[str]) -> set[str]:
+    return {spell(name) for name in classes}
 
 
 def check_not_foreign(found: LabelIndex, classes: Sequence[str], *, where: str, more: str = "") -> None:
@@ -84,10 +94,13 @@ def check_not_foreign(found: LabelIndex, classes: Sequence[str], *, where: str, 
         InputError: they are such.
     """
     if found.unknown and not found.index:
-        raise InputError(
-            f"{where}: the labels are {listed(found.unknown)}, and the classes are {listed(classes)}. Say which is "
-            f"which with --label-map{more}"
-        )
+        raise InputError(f"{where}: {foreign(found.unknown, classes)}. Say which is which with --label-map{more}")
+
+
+def foreign(labels: Sequence[str], classes: Sequence[str]) -> str:
+    """A message: ``labels`` are none of ``classes``."""
+    why = "; whole numbers are indices if 0 is among them" if any(map(is_whole, labels)) else ""
+    return f"the labels are {listed(labels)}, and the classes are {listed(classes)}{why}"
 
 
 def check_counted_from_one(labels: Collection[str], classes: Sequence[str], *, where: str) -> None:
@@ -108,7 +121,7 @@ def check_counted_from_one(labels: Collection[str], classes: Sequence[str], *, w
 
 def _notes(index: dict[str, int], classes: Sequence[str], where: str) -> list[str]:
     notes = []
-    names = set(map(spell, classes))
+    names = _names(classes)
     if numbers := [label for label in index if is_whole(label) and label not in names]:
         pairs = [f"{label} is {classes[index[label]]}" for label in numbers]
         notes.append(f"{where}: labels are read as indices of the classes, counted from 0: {listed(pairs)}")
@@ -161,5 +174,5 @@ def doubtful_names(classes: Sequence[str]) -> list[str]:
         folded.setdefault(re.sub(r"[\W_]+", "", name.casefold()) or name, []).append(name)
     alike = [names for names in folded.values() if len(names) > 1]
     notes = [f"the classes {' and '.join(map(repr, names))} differ in case, spaces or signs alone" for names in alike]
-    odd = [name for name in classes if name.casefold() in (*NO_LABEL, "label", "labels", "class")]
+    odd = [name for name in classes if name.casefold() in (*NO_LABEL, *_DOUBTFUL)]
     return notes + [f"the class {name!r} may be no class" for name in odd]

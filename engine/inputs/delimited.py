@@ -10,17 +10,16 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import pyarrow as pa
 
 from engine.errors import InputError
-from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, RawBlock
+from engine.inputs.blocks import RawBlock
 from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited_files.dialect import Dialect, shown
 from engine.inputs.delimited_files.find_dialect import find_dialect, rows_in
 from engine.inputs.delimited_files.header import Header, find_header, header_of
-from engine.inputs.delimited_files.rows import Parsed, RowReader
+from engine.inputs.delimited_files.rows import RowReader
 from engine.inputs.delimited_files.shape import Shape
 from engine.inputs.delimited_files.tape import Tape, decoded, encoded, lines_in, runs_of_lines
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
@@ -29,6 +28,7 @@ from engine.inputs.options import Reading, ReadOptions
 _TABS = re.compile(r"\.(tsv|txt)(\.\w+)?$", re.IGNORECASE)
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _WHOLE_SAMPLE = 1 << 16
+_ALL = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ def read_csv(file: str, wanted: ColumnNames, options: ReadOptions, notes: tuple[
         if layout.sep:
             tape.skip_line()
         rows = RowReader(tape, layout.dialect, layout.shape)
-        yield from _blocks(islice(rows, layout.header.rows, None), tape, reading, layout.shape.width)
+        yield from _blocks(rows, layout.header, reading)
 
 
 def _sample(source: io.BufferedReader) -> tuple[list[str], bool]:
@@ -103,6 +103,13 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
     columns = header.columns
     needed = 1 + max((columns.places[name] for name in (columns.text, columns.id) if name in columns.places), default=0)
     shape = Shape.of(rows[header.rows :], header.width, needed=needed)
+    all_marked = dialect.quote and sum(line.startswith(dialect.quote) for line in lines) >= _ALL * len(rows)
+    shape = dataclasses.replace(
+        shape,
+        start=dialect.quote if all_marked else "",
+        open_start=columns.places.get(columns.text) == 0 < header.width - 1,
+        open_end=columns.places.get(columns.text) == header.width - 1 > 0,
+    )
     return _Layout(dialect=dialect, header=header, shape=shape, sep=sep is not None)
 
 
@@ -122,25 +129,22 @@ def _notes(layout: _Layout, options: ReadOptions, file: str) -> Iterator[str]:
         yield f"{file}: read without what stands above the header"
 
 
-def _blocks(rows: Iterator[Parsed], tape: Tape, reading: Reading, width: int) -> Iterator[RawBlock]:
+def _blocks(rows: RowReader, header: Header, reading: Reading) -> Iterator[RawBlock]:
     """Rows → blocks of up to `BLOCK_ROWS` rows, fewer where they pass `BLOCK_BYTES`."""
-    columns, lost = reading.columns, [None] * width
+    columns, lost = header.columns, [None] * header.width
     first_row = 1
-    while held := _some(rows, tape):
-        problems = [problem for _, problem in held]
-        values = list(zip(*(lost if problem else fields for fields, problem in held), strict=True))
+    for some in rows.blocks(skip=header.rows):
+        count = len(some.fields)
+        if not count:
+            continue
+        values = list(zip(*(fields or lost for fields in some.fields), strict=True))
+        if header.may_be_in(values):
+            some.refuse(header.is_again, "the row repeats the header")
+            values = list(zip(*(fields or lost for fields in some.fields), strict=True))
+        problems = [some.problems.get(place) for place in range(count)] if some.problems else [None] * count
         data = {name: _array(values[columns.places[name]], empty=name == columns.text) for name in columns.names()}
         yield RawBlock(reading=reading, first_row=first_row, data=data, problems=list(problems))
-        first_row += len(held)
-
-
-def _some(rows: Iterator[Parsed], tape: Tape) -> list[Parsed]:
-    held, limit = list[Parsed](), tape.characters + BLOCK_BYTES
-    for row in rows:
-        held.append(row)
-        if len(held) == BLOCK_ROWS or tape.characters >= limit:
-            break
-    return held
+        first_row += count
 
 
 def _array(values: Sequence[str | None], *, empty: bool) -> pa.Array:

@@ -70,6 +70,8 @@ def guessed(head: bytes) -> str:
     if b"\0" not in head or (_is_utf8(head) and len(_CONTROLS.findall(head)) < _MANY_CONTROLS * len(head)):
         return UTF8
     pairs = Counter(zip(head[0::2], head[1::2], strict=False))
+    if pairs[0, 0]:  # no text has a NUL
+        return UTF8
     for characters in (_SPACES, _ASCII):
         little, big = (sum(pairs[pair] for pair in _with_nul(characters, first)) for first in (True, False))
         if max(little, big) > _CLEARLY * min(little, big):

@@ -16,6 +16,18 @@ from engine.errors import InputError
 from engine.inputs.encodings import SAMPLE_BYTES, UTF8, Utf8Bytes, Utf8Watch, encoding_name, encoding_named, guessed
 
 LINE_BYTES = 16 << 20
+_OTHERS = {
+    b"PK\x03\x04": "is an Excel workbook or a zip archive and not text; save its sheet as CSV, or unpack it",
+    b"\xd0\xcf\x11\xe0": "is an old Excel workbook and not text; save its sheet as CSV",
+    b"%PDF-": "is a PDF and not text",
+    b"PAR1": "is a Parquet file; let its name end in .parquet",
+    b"ARROW1": "is an Arrow file; let its name end in .arrow",
+    b"\x1f\x8b": "was compressed with gzip; let its name end in .gz",
+    b"\x28\xb5\x2f\xfd": "was compressed with zstd; let its name end in .zst",
+    b"\xfd7zXZ\x00": "was compressed with xz; let its name end in .xz",
+    b"BZh91AY&SY": "was compressed with bzip2; let its name end in .bz2",
+    b"version https://git-lfs.github.com/": "only names the file that Git LFS keeps; fetch that with: git lfs pull",
+}
 _BOM = b"\xef\xbb\xbf"
 _ARROW_CODECS = {".gz": "gzip", ".zst": "zstd"}
 _ZSTD, _ZSTD_WINDOW = b"\x28\xb5\x2f\xfd", 1 << 27
@@ -29,14 +41,18 @@ def open_lines(file: str, encoding: str | None = None) -> io.BufferedReader:
         encoding: of the file; found out where None.
 
     Raises:
-        InputError: there is no such encoding, the file is not UTF-8 (also in the midst of reading), or it was
-            compressed with a window that is too large.
+        InputError: there is no such encoding, the file is of another kind or not UTF-8 (which may be found in the
+            midst of reading), or it was compressed with a window that is too large.
     """
     source = _open_bytes(file)
     head = source.read(SAMPLE_BYTES)
+    for start, words in _OTHERS.items():
+        if head.startswith(start):
+            raise InputError(f"{file} {words}")
     found = guessed(head) if encoding is None else encoding_named(encoding)
     watch = Utf8Watch(file) if encoding is None and found == UTF8 else None
-    text = io.BufferedReader(Utf8Bytes(source, head, found, watch), SAMPLE_BYTES)
+    raw = Utf8Bytes(source, head, found, watch)
+    text: io.BufferedReader = io.BufferedReader(raw, SAMPLE_BYTES)
     if text.peek(len(_BOM)).startswith(_BOM):
         text.read(len(_BOM))
     return text
@@ -125,25 +141,31 @@ def pieces_of(source: io.BufferedReader, ends: tuple[bytes, ...] = (b"\n",)) -> 
     rest = b""
     while data := source.read(SAMPLE_BYTES):
         data = rest + data
+        if len(data) > LINE_BYTES and not 0 < _first_end(data, ends) <= LINE_BYTES:
+            yield None
+            rest = data[_first_end(data, ends) :] if _first_end(data, ends) else _after_line(source, ends)
+            continue
         cut = _last_end(data, ends)
         if cut:
             yield data[:cut]
-        elif len(data) >= LINE_BYTES:
-            yield None
-            data = _after_line(source, ends)
         rest = data[cut:]
     if rest:
         yield rest
 
 
+def _first_end(data: bytes, ends: tuple[bytes, ...]) -> int:
+    """Where the first line of ``data`` ends; 0 if it goes on."""
+    return min((place for end in ends if (place := data.find(end)) >= 0), default=-1) + 1
+
+
 def _last_end(data: bytes, ends: tuple[bytes, ...]) -> int:
-    """Where the last whole line of ``data`` ends."""
+    """Where the last whole line of ``data`` ends; 0 if it has none."""
     return max(data.rfind(end, 0, len(data) - (end == b"\r")) for end in ends) + 1
 
 
 def _after_line(source: io.BufferedReader, ends: tuple[bytes, ...]) -> bytes:
     """What stands behind the line that is being read, which is forgotten."""
     while data := source.read(SAMPLE_BYTES):
-        if found := [place for end in ends if (place := data.find(end)) >= 0]:
-            return data[min(found) + 1 :]
+        if end := _first_end(data, ends):
+            return data[end:]
     return b""

@@ -4,9 +4,7 @@ Lines of fastText (``__label__good text``) have the label apart from the text; w
 one side is plainly a label, the file is a delimited one.
 """
 
-import dataclasses
 import re
-from collections import Counter
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -15,13 +13,13 @@ from engine.errors import InputError
 from engine.inputs.blocks import BLOCK_ROWS, RawBlock, Reason, Row, blocks_of_rows
 from engine.inputs.columns import ColumnNames, find_columns
 from engine.inputs.delimited import read_csv
-from engine.inputs.delimited_files.header import is_data, is_label, names_for
+from engine.inputs.delimited_files.text_tables import check_labels, table_of
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines, pieces_of
 from engine.inputs.options import FASTTEXT, UNSPLIT, Reading, ReadOptions
 
 _MARK = FASTTEXT.encode()
 _LABEL = re.compile(rb"(?:^|(?<=\s))" + _MARK + rb"(\S+)")
-_TABLE_SHARE, _LABEL_SHARE = 0.95, 0.5
+_LABEL_SHARE = 0.5
 _FEW_LINES = range(2, 21)
 _WHOLE_SAMPLE = 1 << 16
 _TOO_LONG = f"the line is longer than {LINE_BYTES:,} bytes"
@@ -43,9 +41,11 @@ def read_text(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[
     if options.quote:
         raise InputError(f"{file}: --quote is for the fields of a line; pass --delimiter as well")
     lines = _sample(file, options)
-    if options.delimiter is None and (table := _table(lines, file, wanted, options)):
+    if options.delimiter is None and (table := table_of(lines, file, wanted, options)):
         yield from read_csv(file, wanted, *table)
         return
+    if options.delimiter is None and not _has_labels(lines):
+        check_labels(lines, file)
     labelled = options.delimiter == FASTTEXT or (options.delimiter is None and _has_labels(lines))
     reading = _reading(file, wanted, options, labelled=labelled, lines=len(lines))
     if labelled:
@@ -135,40 +135,3 @@ def _labelled(line: bytes | None) -> Row:
     parts = (part.strip() for part in _LABEL.sub(b"\n", line).split(b"\n"))
     text = b" ".join(part for part in parts if part) if labels else line
     return {"text": text, "label": labels[0] if labels else None}, None
-
-
-def _table(
-    lines: list[bytes], file: str, wanted: ColumnNames, options: ReadOptions
-) -> tuple[ReadOptions, tuple[str, ...]] | None:
-    """How a text file is read as a delimited one, if almost every line has the same number of tabs; and the notes.
-
-    Raises:
-        InputError: it does not show which of the columns is the text.
-    """
-    (tabs, times), *_ = Counter(line.count(b"\t") for line in lines).most_common(1) or [(0, 0)]
-    if not tabs or times < _TABLE_SHARE * len(lines):
-        return None
-    rows = [line.decode("utf-8", "replace").split("\t") for line in lines if line.count(b"\t") == tabs]
-    if _is_header(rows, wanted, file):
-        note = f"{file}: read with a tab between fields, and its first line as their names"
-        return dataclasses.replace(options, delimiter="\t"), (note,)
-    labels = [is_label(column) for column in zip(*rows, strict=True)]
-    if tabs == 1 and labels.count(True) == 1:
-        names = ("label", "text") if labels[0] else ("text", "label")
-        note = f"{file}: read as {names[0]} and {names[1]} with a tab between them"
-        return dataclasses.replace(options, delimiter="\t", quote="", names=names), (note,)
-    names = ",".join(names_for(rows, tabs + 1))
-    raise InputError(
-        f"{file}: every line has {tabs:,} tab{'s' * (tabs > 1)} in it, and so it is a table. Name its columns, for "
-        f"example --delimiter tab --columns {names}; or pass --delimiter none if a line is a text"
-    )
-
-
-def _is_header(rows: list[list[str]], wanted: ColumnNames, file: str) -> bool:
-    if is_data(rows):
-        return False
-    try:
-        find_columns(rows[0], wanted, file=file)
-    except InputError:
-        return False
-    return True

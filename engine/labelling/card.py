@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from engine.compute.backends import BACKENDS, backend_named
+from engine.labelling.stored_logits import CENTRED_FROM
 from engine.models.classifier import Classifier
 from store.errors import MismatchError
 from store.families.label_card import LabelCard, parse_label_card
@@ -107,6 +108,7 @@ def make_card(model: Classifier, settings: Settings, *, threads: int) -> LabelCa
         "tokens_per_batch": settings.tokens_per_batch,
         **backend_named(settings.backend).card_fields(),
         "check_rows": settings.check_rows,
+        "centred_from": CENTRED_FROM,
         "device": settings.device,
         "threads": threads,
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},

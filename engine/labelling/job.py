@@ -80,6 +80,7 @@ class LabelJob:
             keep_tokens=self.keep_tokens,
             check_rows=settings.check_rows,
             path=settings.backend,
+            centred_from=self.card.centred_from,
         )
 
     def _load_checked(self, device: str) -> Classifier:

@@ -17,7 +17,7 @@ from engine.labelling.runners.base import Runner
 from engine.labelling.runners.choose import choose_runner
 from engine.labelling.summary import LabelSummary
 from engine.labelling.token_budget import corpus_size
-from engine.models.classifier import Classifier
+from engine.models.classifier import Classifier, named, respelled
 from engine.models.teacher import TeacherSource, load_teacher
 from engine.progress import Tick, silent
 from store import Store
@@ -118,7 +118,10 @@ def plan_run(config: LabelConfig, storage: Storage, runner: Runner, *, tick: Tic
     name = config.name or default_name(config.teacher)
     teacher = _teacher_source(config, _saved_card(storage, name) or LabelCard())
     model = load_teacher(teacher)
+    if config.classes is not None and not is_store(storage):
+        model = named(model, config.classes)
     store = _open_or_ingest(storage, config, model, tick)
+    model = respelled(model, store.header.classes)
     check_classes(store, model.classes, whose=model.source)
     labels = store.label_set(name)
     probe = Probe(

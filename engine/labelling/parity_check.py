@@ -11,9 +11,13 @@ import numpy.typing as npt
 
 from engine.compute.backend import ComputesExactly
 from engine.errors import LabellingError
+from engine.labelling.stored_logits import as_comparable
 from engine.progress import Tick, silent
 from engine.tokens.tokens import Tokens
 
+_ROUNDING = {"fp32": 2**-23, "fp16": 2**-10, "bf16": 2**-7}
+"""Of a number of size 1, by dtype of the computation."""
+_MOST_ROUNDING = 0.25  # a probability may be off by so much of its distance to 0 and 1
 _ROWS_PER_CHECK = 256  # a row alone costs several in a batch; no shard spends more than a percent or so
 
 
@@ -62,9 +66,12 @@ def check_parity(
         exact.append(encoder.exact_logits(tokens, int(row)))
         tick("checking logits", len(stored), len(stored))
     compared, again = stored[chosen].astype(np.float32), np.stack(exact)
+    again, shift = as_comparable(again, stored[chosen])
     difference = np.abs(compared - again)
     absolute, relative = encoder.bound
-    within = difference <= absolute + relative * np.abs(again)  # nan is not
+    # Of what was subtracted its rounding is left, in both logits and in both computations.
+    rounding = np.minimum(4 * _ROUNDING[encoder.dtype] * np.abs(shift), _MOST_ROUNDING)
+    within = difference <= absolute + relative * np.abs(again) + rounding  # nan is not
     if (bad := np.flatnonzero(~within.all(axis=1))).size:
         first = bad[0]
         raise LabellingError(

@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.compute.backend import Computes
+from engine.errors import LabellingError
 from engine.labelling.parity_check import ParityCheck, check_parity
 from engine.labelling.runners.base import ShardSteps
+from engine.labelling.stored_logits import StoredLogits, as_stored
 from engine.labelling.summary import ShardReport
 from engine.progress import Tick, silent
 from engine.tokens.batches import Plan
@@ -25,6 +27,8 @@ from store import Store
 from store.families.labels import label_batch, label_statistics
 from store.format.family import Family
 from store.format.shard import write_shard
+
+_HOPELESS = 8  # rows to compute again, if all of a shard are not finite, before it is given up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,7 @@ class Computed:
     Attributes:
         prepared: the shard.
         logits: (rows, classes) float16, in the store's class order.
+        centred: rows whose logits are stored less their largest one.
         check: of some of its rows; None without a check.
         splits: batches that were split because the device ran out of memory.
         seconds: that computing it took.
@@ -59,6 +64,7 @@ class Computed:
 
     prepared: Prepared
     logits: npt.NDArray[np.float16]
+    centred: int
     check: ParityCheck | None
     splits: int
     seconds: float
@@ -78,6 +84,7 @@ class Labeller:
         keep_tokens: whether token ids are stored too.
         check_rows: rows of each shard whose logits are computed again, alone and in fp32.
         path: name of the backend that the card says; None if the encoder has no backends.
+        centred_from: as in `engine.labelling.stored_logits.as_stored`, as the card says.
     """
 
     snapshot: Store
@@ -88,6 +95,7 @@ class Labeller:
     keep_tokens: bool
     check_rows: int = 0
     path: str | None = None
+    centred_from: float | None = None
 
     def prepare(self, shard: int, tick: Tick) -> Prepared | None:
         """`read` the shard; None if another run has committed it by now."""
@@ -104,16 +112,17 @@ class Labeller:
         """Compute the logits, and check some of them.
 
         Raises:
-            LabellingError: they are not those of the model.
+            LabellingError: they are not those of the model, or no row has finite ones.
         """
         encoder, tokens = self.encoder, prepared.tokens
         started, splits, busy = time.perf_counter(), encoder.splits, encoder.busy_seconds
         logits = encoder.logits(tokens, prepared.batches, tick=tick)
-        stored = _finite(encoder, tokens, logits, tick)
-        check = check_parity(encoder, tokens, stored, shard=prepared.shard, rows=self.check_rows, tick=tick)
+        stored = self._stored(prepared, logits, tick)
+        check = check_parity(encoder, tokens, stored.logits, shard=prepared.shard, rows=self.check_rows, tick=tick)
         return Computed(
             prepared=prepared,
-            logits=np.ascontiguousarray(stored[:, self.permutation]),
+            logits=np.ascontiguousarray(stored.logits[:, self.permutation]),
+            centred=stored.centred,
             check=check,
             splits=encoder.splits - splits,
             seconds=time.perf_counter() - started,
@@ -157,11 +166,35 @@ class Labeller:
             check=computed.check,
         )
 
+    def _stored(self, prepared: Prepared, logits: npt.NDArray[np.float32], tick: Tick) -> StoredLogits:
+        """The logits to store. Rows that are not finite are computed again, alone and in fp32.
+
+        Raises:
+            LabellingError: no row of the shard has finite logits, nor do its first ones when computed again.
+        """
+        stored = as_stored(logits, self.centred_from)
+        bad = np.flatnonzero(~np.isfinite(stored.logits).all(axis=1))
+        if not len(bad):
+            return stored
+        for at, row in enumerate(bad):
+            if at == _HOPELESS and len(bad) == len(logits) and not np.isfinite(logits[:at]).all(axis=1).any():
+                break
+            logits[row] = self.encoder.exact_logits(prepared.tokens, int(row))
+            tick("computing logits again", len(logits), len(logits))
+        if not np.isfinite(logits).all(axis=1).any():
+            raise LabellingError(
+                f"shard {prepared.shard}: none of its {len(logits):,} rows has finite logits, nor when computed alone "
+                "in fp32. Nothing of this shard was written. The model is broken; use an earlier checkpoint of it"
+            )
+        return as_stored(logits, self.centred_from)
+
     def _computed_entry(self, computed: Computed) -> dict[str, Any]:
         """The record's ``computed`` entry: how the logits were computed, if that was out of the ordinary."""
         entry: dict[str, Any] = {}
         if computed.check is not None:
             entry["check"] = dataclasses.asdict(computed.check)
+        if computed.centred:
+            entry["centred"] = computed.centred
         if computed.splits:
             entry["splits"] = computed.splits
         if self.path not in (None, self.encoder.path):
@@ -181,13 +214,3 @@ def label_missing(steps: ShardSteps, shard: int, *, tick: Tick = silent) -> Shar
 def label_shard(labeller: Labeller, shard: int, *, tick: Tick = silent) -> ShardReport:
     """Label ``shard`` and commit it, even if it is committed already: the same shard and card give the same bytes."""
     return labeller.commit(labeller.compute(labeller.read(shard, tick), tick))
-
-
-def _finite(encoder: Computes, tokens: Tokens, logits: npt.NDArray[np.float32], tick: Tick) -> npt.NDArray[np.float16]:
-    """(rows, classes) float16 logits to store. Rows that are not finite in it are computed again, alone and in fp32."""
-    with np.errstate(over="ignore"):
-        stored = logits.astype(np.float16)
-        for row in np.flatnonzero(~np.isfinite(stored).all(axis=1)):
-            stored[row] = encoder.exact_logits(tokens, int(row)).astype(np.float16)
-            tick("computing logits again", len(stored), len(stored))
-    return stored

@@ -4,26 +4,28 @@ Says what the model is: its weights' hash, its class names, its encoding. Trains
 """
 
 import dataclasses
-import re
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from engine.errors import ModelError
-from engine.models.files import fetch, first_line, weights_sha256
+from engine.models.adapters import load_adapted
+from engine.models.batching import vocabulary_size
+from engine.models.files import fetch, is_adapter, trained_length, weights_sha256
+from engine.models.heads import are_generic, class_names, refuse_other_heads, same_but_for_case, task_of
 from engine.models.padding import settle_padding
+from engine.models.saving import save_module
+from engine.models.vocabulary import has_vocabulary, load_tokenizer, refuse_unknown_tokens
+from engine.models.weights import Loaded, load_module, read_config
 from engine.tokens.encoding import Encoding
 
 DEFAULT_MAX_LENGTH = 512
-VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
-_GENERIC = re.compile(r"LABEL_\d+")
+_NO_LIMIT = int(1e30)  # as transformers says it
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,8 @@ class Classifier:
         module: the transformers model, in evaluation mode.
         tokenizer: the transformers tokenizer, for saving.
         classes: names in the order of its outputs; ``LABEL_0``-style if it has none.
+        trained_length: maximum length, in tokens, of the training of ours that made it; None if it was made elsewhere.
+        base: where the files of its base are, if ``folder`` has an adapter; else None.
     """
 
     source: str
@@ -45,29 +49,38 @@ class Classifier:
     module: Any
     tokenizer: Any
     classes: list[str]
+    trained_length: int | None = None
+    base: Path | None = None
 
     @property
     def has_class_names(self) -> bool:
         """Whether the names mean anything."""
-        return not all(_GENERIC.fullmatch(name) for name in self.classes)
+        return not are_generic(self.classes)
 
     @property
     def longest(self) -> int:
         """Tokens that the model and its tokenizer can take."""
-        limits = [self.tokenizer.model_max_length, _positions(self.module)]
+        # The tokenizer of a model of ours says the length of its training, which is no limit.
+        tokenizers = self.tokenizer.model_max_length if self.trained_length is None else _NO_LIMIT
+        limits = [tokenizers, _positions(self.module)]
         return int(min(limit for limit in limits if limit is not None))
+
+    @property
+    def default_length(self) -> int:
+        """Tokens a row, unless the user says: those of its training, or 512, or as many as it can take."""
+        return min(self.trained_length or DEFAULT_MAX_LENGTH, self.longest)
 
     def encoding(self, max_length: int | None = None) -> Encoding:
         """How this model's texts become token ids.
 
         Args:
-            max_length: tokens at most; 512, or as many as the model can take, if None.
+            max_length: tokens at most; `default_length` if None.
 
         Raises:
             ModelError: the model cannot take as many.
         """
         if max_length is None:
-            max_length = min(DEFAULT_MAX_LENGTH, self.longest)
+            max_length = self.default_length
         if max_length > self.longest:
             raise ModelError(f"{self.source} takes {self.longest} tokens at most, and --max-length is {max_length}")
         side = self.tokenizer.truncation_side
@@ -76,7 +89,7 @@ class Classifier:
 
     def weights_sha256(self) -> str:
         """Hash of the weight files."""
-        return weights_sha256(self.folder)
+        return weights_sha256(self.folder, *([self.base] if self.base else []))
 
 
 def load_classifier(source: str, *, revision: str | None = None) -> Classifier:
@@ -87,43 +100,60 @@ def load_classifier(source: str, *, revision: str | None = None) -> Classifier:
         revision: branch, tag or commit of a hub id.
 
     Raises:
-        ModelError: it does not exist, has no trained head, one output or several labels a text, or its tokenizer does
-            not fit.
+        ModelError: it does not exist, has no trained head, one that does not choose a class of a text, or its tokenizer
+            does not fit.
     """
     folder = fetch(source, revision)
-    config = read_config(source, folder)
-    if config.num_labels < 2:
-        raise ModelError(
-            f"{source} has {config.num_labels} output; a classifier needs one for each of 2 classes or more"
-        )
-    if config.problem_type == "multi_label_classification":
-        raise ModelError(f"{source} gives several labels a text (multi-label); one class a text is needed")
-    module, missing = load_module(source, folder, config)
-    if missing:
-        raise ModelError(
-            f"{source} has no trained classification head ({', '.join(missing[:3])} are not in its weights); "
-            "fine-tune it first with `engine finetune`"
-        )
-    return checked(source, revision, folder, module)
+    if is_adapter(folder):
+        loaded, base = load_adapted(source, folder)
+        refuse_other_heads(source, loaded.module.config)
+    else:
+        config = read_config(source, folder)
+        refuse_other_heads(source, config)
+        loaded, base = load_module(source, folder, config), None
+    if loaded.missing:
+        raise ModelError(_without_head(source, loaded, base=base))
+    return checked(source, revision, folder, loaded.module, base=base)
 
 
-def save_classifier(model: Classifier, folder: Path) -> None:
-    """Write the model and its tokenizer as transformers reads them, weights as safetensors."""
-    model.module.save_pretrained(folder, safe_serialization=True)
-    model.tokenizer.save_pretrained(folder)
+def save_classifier(model: Classifier, folder: Path, *, max_length: int | None = None) -> None:
+    """Write the model and its tokenizer as transformers reads them, weights as safetensors.
+
+    Args:
+        model: the classifier.
+        folder: where to.
+        max_length: tokens a row that it was trained with; `Classifier.default_length` if None.
+    """
+    length = model.default_length if max_length is None else min(max_length, model.longest)
+    save_module(model.module, model.tokenizer, folder, max_length=length)
 
 
 def named(model: Classifier, names: Sequence[str]) -> Classifier:
-    """``model`` with class names for its outputs; it must have none of its own.
+    """``model`` with class names for its outputs: in their order, or by name if it has the same ones in other case.
 
     Raises:
-        ModelError: it has names, or another number of outputs.
+        ModelError: it has other names, or another number of outputs.
     """
     if len(names) != len(model.classes):
         raise ModelError(f"{model.source} has {len(model.classes)} outputs, and there are {len(names)} class names")
-    if model.has_class_names:
-        raise ModelError(f"{model.source} has names of its own: {', '.join(model.classes)}")
-    return dataclasses.replace(model, classes=list(names))
+    if not model.has_class_names:
+        return dataclasses.replace(model, classes=list(names))
+    if same_but_for_case(model.classes, names) is None:
+        raise ModelError(
+            f"{model.source} has names of its own: {', '.join(model.classes)}, and not {', '.join(names)}; give its "
+            "own names with --classes, or write the others into id2label of its config.json, in its order"
+        )
+    return respelled(model, names)
+
+
+def respelled(model: Classifier, names: Sequence[str]) -> Classifier:
+    """``model`` with the spelling of ``names`` if they are its own names in other case; else ``model`` as it is."""
+    order = same_but_for_case(model.classes, names)
+    classes = model.classes if order is None else [names[index] for index in order]
+    if classes == model.classes:
+        return model
+    _log.info("%s: its classes %s are %s here", model.source, ", ".join(model.classes), ", ".join(classes))
+    return dataclasses.replace(model, classes=classes)
 
 
 def parameters(module: Any) -> int:
@@ -131,67 +161,49 @@ def parameters(module: Any) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def read_config(source: str, folder: Path, **changes: Any) -> Any:
-    """The configuration in ``folder``, with ``changes``.
-
-    Raises:
-        ModelError: it cannot be used.
-    """
-    try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False, **changes)
-    except (ValueError, OSError, KeyError, TypeError, StrictDataclassError) as error:
-        raise ModelError(f"{source}: its configuration cannot be used: {first_line(error)}") from None
-
-
-def load_module(source: str, folder: Path, config: Any) -> tuple[Any, list[str]]:
-    """The model in fp32 on the CPU, and the names of parameters that its files lack.
-
-    Raises:
-        ModelError: its files do not make such a model.
-    """
-    try:
-        module, info = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            config=config,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-        )
-    except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"{source} cannot be loaded as a sequence classifier: {first_line(error)}") from None
-    mismatched = [entry[0] for entry in info["mismatched_keys"]]
-    return module.eval(), sorted([*info["missing_keys"], *mismatched])
-
-
-def checked(source: str, revision: str | None, folder: Path, module: Any) -> Classifier:
-    """``module`` with the tokenizer in ``folder``, when they go together.
+def checked(source: str, revision: str | None, folder: Path, module: Any, *, base: Path | None = None) -> Classifier:
+    """``module`` with the tokenizer in ``folder``, or in that of its base, when they go together.
 
     Raises:
         ModelError: the tokenizer is not a fast one, or they do not.
     """
-    if not any(any(folder.glob(pattern)) for pattern in VOCABULARIES):
-        raise ModelError(f"{source} has no tokenizer: none of {', '.join(VOCABULARIES)} is there")
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, use_fast=True)
-    except (ValueError, OSError, KeyError, ImportError, AttributeError) as error:
-        raise ModelError(f"{source}: its tokenizer cannot be loaded: {first_line(error)}") from None
-    if getattr(tokenizer, "backend_tokenizer", None) is None:
-        raise ModelError(f"{source}: its tokenizer is not a fast one (there is no tokenizer.json)")
-    embeddings = module.get_input_embeddings().num_embeddings
-    if len(tokenizer) > embeddings:
-        raise ModelError(
-            f"{source}: its tokenizer has {len(tokenizer):,} tokens and the model {embeddings:,} embeddings; "
-            "they do not belong together"
-        )
+    place = base if base is not None and not has_vocabulary(folder) else folder
+    tokenizer = load_tokenizer(source, place)
+    refuse_unknown_tokens(source, place, tokenizer, vocabulary_size(module))
     settle_padding(source, module, tokenizer)
-    names = module.config.id2label
-    if sorted(names) != list(range(module.config.num_labels)):
-        raise ModelError(f"{source}: id2label has the keys {sorted(names)}, not 0 to {module.config.num_labels - 1}")
-    classes = [str(names[index]) for index in range(module.config.num_labels)]
     return Classifier(
-        source=source, revision=revision, folder=folder, module=module, tokenizer=tokenizer, classes=classes
+        source=source,
+        revision=revision,
+        folder=folder,
+        module=module,
+        tokenizer=tokenizer,
+        classes=class_names(source, module.config),
+        trained_length=trained_length(folder),
+        base=base,
+    )
+
+
+def _without_head(source: str, loaded: Loaded, *, base: Path | None) -> str:
+    """The message about a model whose head is not, or not wholly, in its files."""
+    config = loaded.module.config
+    if loaded.other_shapes:
+        name, (theirs, ours) = next(iter(sorted(loaded.other_shapes.items())))
+        remedy = "its config.json is that of another model"
+        if ours[0] == config.num_labels:
+            remedy = (
+                f"write the names of all {theirs[0]} outputs into id2label of its config.json, as in "
+                '{"0": "first", "1": "second"}'
+            )
+        return f"{source}: {name} has the shape {theirs} in its weights and {ours} by its config.json; {remedy}"
+    if base is not None:
+        return (
+            f"{source}: {', '.join(loaded.missing[:3])} are neither in the adapter nor in its base, so that the model "
+            "that was trained is lost; train the adapter again with them in modules_to_save"
+        )
+    known = task_of(config) in (None, "SequenceClassification")
+    return (
+        f"{source} has no trained classification head ({', '.join(loaded.missing[:3])} are not in its weights"
+        f"{'' if known else ', those of a ' + config.architectures[0]}); fine-tune it first with `engine finetune`"
     )
 
 
@@ -199,5 +211,6 @@ def _positions(module: Any) -> int | None:
     """Rows of the position table that a text can use; None if it has no table."""
     table = getattr(getattr(module.base_model, "embeddings", None), "position_embeddings", None)
     if not isinstance(table, nn.Embedding):
-        return getattr(module.config, "max_position_embeddings", None)
+        positions = getattr(module.config, "max_position_embeddings", None)
+        return None if positions is None or positions < 1 else int(positions)  # XLNet's is -1: any number
     return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)

@@ -4,14 +4,22 @@ Only configuration, tokenizer and safetensors are fetched: pickled weights and c
 """
 
 import hashlib
+import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from transformers.utils import logging as transformers_logging
 
-from engine.errors import ModelError
+from engine.errors import EngineError, ModelError, is_memory_error
+from engine.models.remedies import without_safetensors
 from store.storage.file_hash import sha256_of
 
+ADAPTER = "adapter_config.json"
+CONFIG = "config.json"
+REPORT = "training.json"  # of a training of the engine's own
+_ADAPTER_WEIGHTS = "adapter_model"
 _WEIGHTS = "*.safetensors"
 _FILES = ["*.json", _WEIGHTS, "*.txt", "*.model"]
 
@@ -23,10 +31,16 @@ def fetch(source: str, revision: str | None) -> Path:
         ModelError: the model does not exist, or it has no safetensors.
     """
     folder = _folder(source, revision, _FILES)
-    if not (folder / "config.json").exists():
+    adapter, weights = is_adapter(folder), weight_files(folder)
+    if not (folder / CONFIG).exists() and not adapter:
         raise ModelError(f"{source}: there is no config.json; is it a model?")
-    if not any(folder.glob("*.safetensors")):
-        raise ModelError(f"{source} has no safetensors weights; pickled ones can run code and are not read. Convert it")
+    if adapter and any(not path.name.startswith(_ADAPTER_WEIGHTS) for path in weights):
+        raise ModelError(
+            f"{source} has the weights of a whole model beside those of a PEFT adapter, and which of them count is not "
+            f"said; if the adapter is merged, remove {ADAPTER} and {_ADAPTER_WEIGHTS}.safetensors"
+        )
+    if not weights:
+        raise ModelError(without_safetensors(source, folder))
     return folder
 
 
@@ -58,10 +72,29 @@ def _download(source: str, revision: str | None, files: list[str]) -> Path:
         raise ModelError(message) from None
 
 
-def weights_sha256(folder: Path) -> str:
+def is_adapter(folder: Path) -> bool:
+    """Whether ``folder`` has a PEFT adapter, which is no model without its base."""
+    return (folder / ADAPTER).exists()
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files, sorted by name."""
+    return sorted(folder.glob(_WEIGHTS))
+
+
+def weights_sha256(*folders: Path) -> str:
     """Hash of the safetensors file; over their hashes, in the order of their names, if there are several."""
-    hashes = [sha256_of(path) for path in sorted(folder.glob("*.safetensors"))]
+    hashes = [sha256_of(path) for folder in folders for path in weight_files(folder)]
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def trained_length(folder: Path) -> int | None:
+    """The maximum length, in tokens, of the training of ours that made the model; None if it was made elsewhere."""
+    try:
+        length = json.loads((folder / REPORT).read_text("utf-8"))["max_length"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return length if isinstance(length, int) and not isinstance(length, bool) and length > 0 else None
 
 
 def quiet_transformers() -> None:
@@ -71,7 +104,28 @@ def quiet_transformers() -> None:
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
 
 
-def first_line(error: Exception) -> str:
+@contextmanager
+def refused(what: str) -> Iterator[None]:
+    """Turn every error of a library into a `ModelError` of one line.
+
+    Models of other makers' code fail in every way; none of them may end a command with a traceback.
+
+    Args:
+        what: cannot be done, as the message begins.
+
+    Raises:
+        ModelError: an error was raised inside; one of ours goes through as it is.
+    """
+    try:
+        yield
+    except EngineError:
+        raise
+    except Exception as error:  # noqa: BLE001 - no list of them is complete
+        reason = "there is too little memory" if is_memory_error(error) else first_line(error)
+        raise ModelError(f"{what}: {reason}") from None
+
+
+def first_line(error: BaseException) -> str:
     """The first line of a library's message, without characters that a terminal would obey."""
     line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
     return "".join(char if char.isprintable() else " " for char in line)

@@ -1,5 +1,6 @@
 """A hub id, a path or a plain configuration → a classifier to train: its encoder, and a head for the classes."""
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +11,15 @@ from torch import nn
 from transformers import AutoModelForSequenceClassification
 
 from engine.errors import ModelError
-from engine.models.classifier import VOCABULARIES, Classifier, checked, load_module, read_config
-from engine.models.files import fetch, fetch_tokenizer
-from engine.models.layers import keep_layers
+from engine.models.adapters import merge_remedy
+from engine.models.classifier import Classifier, checked
+from engine.models.files import fetch, fetch_tokenizer, is_adapter, refused
+from engine.models.heads import chooses_one_class, output_layer, same_but_for_case
+from engine.models.layers import keep_layers, warn_if_constant
+from engine.models.vocabulary import VOCABULARIES, has_vocabulary
+from engine.models.weights import Loaded, load_module, read_config
 
+_log = logging.getLogger(__name__)
 _LAYERS = re.compile(r"(.+)#layers=(\d+(?:,\d+)*)")
 
 
@@ -45,16 +51,20 @@ def load_start(
     match = _LAYERS.fullmatch(source)
     place, layers = (match[1], [int(layer) for layer in match[2].split(",")]) if match else (source, None)
     folder = fetch(place, revision)
-    own = read_config(place, folder).id2label or {}
-    module, missing = load_module(place, folder, read_config(place, folder, **_head(classes)))
+    if is_adapter(folder):
+        raise ModelError(f"{place} is a PEFT adapter, and a training begins with a whole model; {merge_remedy(place)}")
+    own = read_config(place, folder)
+    loaded = load_module(place, folder, read_config(place, folder, **_head(classes)))
+    module = loaded.module
     prefix = module.base_model_prefix + "."
-    if absent := [name for name in missing if name.startswith(prefix) and ".pooler." not in name]:
+    if absent := [name for name in loaded.missing if name.startswith(prefix) and ".pooler." not in name]:
         raise ModelError(f"{place} is incomplete: {', '.join(absent[:3])} are not in its weights")
-    if list(own.values()) != list(classes):
-        _new_head(module)
+    _settle_head(place, loaded, own, classes)
     if layers is not None:
         module = keep_layers(module, layers, source=place)
-    return checked(source, revision, folder, module)
+    model = checked(source, revision, folder, module)
+    warn_if_constant(source, module, model.tokenizer)
+    return model
 
 
 def _head(classes: Sequence[str]) -> dict[str, Any]:
@@ -73,16 +83,30 @@ def _from_config(file: Path, classes: Sequence[str], tokenizer: tuple[str | None
     if not file.is_file():
         raise ModelError(f"{file}: there is no such file; a configuration is a config.json as transformers writes it")
     config = read_config(str(file), file, **_head(classes))
-    try:
+    with refused(f"{file} makes no sequence classifier"):
         module = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False).float().eval()
-    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, AssertionError) as error:
-        raise ModelError(f"{file} makes no sequence classifier: {error}") from None
-    if any(any(file.parent.glob(pattern)) for pattern in VOCABULARIES):
+    if has_vocabulary(file.parent):
         return checked(str(file), None, file.parent, module)
     teacher, revision = tokenizer
     if teacher is None:
         raise ModelError(f"{file} has no tokenizer beside it ({', '.join(VOCABULARIES)}); put one there")
     return checked(str(file), revision, fetch_tokenizer(teacher, revision), module)
+
+
+def _settle_head(source: str, loaded: Loaded, own: Any, classes: Sequence[str]) -> None:
+    """Keep a head that was trained for ``classes``, put into their order; make any other anew."""
+    module, names = loaded.module, [str(own.id2label[index]) for index in sorted(own.id2label or {})]
+    if names == list(classes) and chooses_one_class(own):
+        return
+    order, layer = same_but_for_case(classes, names), output_layer(module)
+    if order is None or layer is None or loaded.missing or not chooses_one_class(own):
+        _new_head(module)
+        return
+    with torch.no_grad():
+        layer.weight.copy_(layer.weight[order])
+        if layer.bias is not None:
+            layer.bias.copy_(layer.bias[order])
+    _log.info("%s: its head for %s is kept, for the classes %s", source, ", ".join(names), ", ".join(classes))
 
 
 def _new_head(module: Any) -> None:

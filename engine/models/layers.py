@@ -1,6 +1,7 @@
 """A model → the same model with some of its encoder layers, as loading it from disk will make it."""
 
 import copy
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,11 @@ import torch
 from torch import nn
 
 from engine.errors import ModelError
+from engine.models.heads import output_layer
+
+_ROWS, _LENGTH = 6, 12
+_CONSTANT = 1e-3
+_log = logging.getLogger(__name__)
 
 
 def keep_layers(module: Any, layers: Sequence[int], *, source: str) -> Any:
@@ -39,6 +45,41 @@ def keep_layers(module: Any, layers: Sequence[int], *, source: str) -> Any:
             "layers of this kind of model differ by their place"
         ) from None
     return shorter.eval()
+
+
+def warn_if_constant(source: str, module: Any, tokenizer: Any) -> None:
+    """Warn if what the head reads hardly depends on the text, as where layers that bring it together are left out."""
+    try:
+        spread = _spread_of_states(module, tokenizer)
+    except Exception:  # noqa: BLE001 - a model that cannot compute such rows is found out where it computes others
+        return
+    if spread is not None and spread < _CONSTANT:
+        _log.warning(
+            "%s: what its head reads is nearly the same for every text (it varies by %.1g of its size), so that it "
+            "will learn slowly or not at all; choose other layers, such as the last ones, or a larger --learning-rate",
+            source,
+            spread,
+        )
+
+
+def _spread_of_states(module: Any, tokenizer: Any) -> float | None:
+    """How much the input of the output layer varies between random texts, as a share of its size; None if unknown."""
+    layer = output_layer(module)
+    if layer is None:
+        return None
+    states: list[torch.Tensor] = []
+    hook = layer.register_forward_pre_hook(lambda _, inputs: states.append(inputs[0].detach().float()))
+    generator = torch.Generator().manual_seed(0)
+    try:
+        for _ in range(_ROWS):
+            ids = torch.randint(len(tokenizer), (_LENGTH,), generator=generator).tolist()
+            row = tokenizer(tokenizer.decode(ids), truncation=True, max_length=_LENGTH, return_tensors="pt")
+            with torch.inference_mode():
+                module(input_ids=row["input_ids"], attention_mask=row["attention_mask"])
+    finally:
+        hook.remove()
+    read = torch.stack([state.reshape(-1, state.shape[-1])[-1] for state in states])
+    return float(read.std(dim=0).norm() / read.norm(dim=1).mean().clamp_min(1e-12))
 
 
 def shared_copy(module: Any) -> Any:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from engine.errors import ModelError
-from engine.models.classifier import Classifier, load_classifier, named
+from engine.models.classifier import Classifier, load_classifier, named, respelled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +13,7 @@ class TeacherSource:
     Attributes:
         source: hub id or path.
         revision: of the hub id.
-        classes: names of its outputs, in their order; used if the model has none of its own.
+        classes: names of its outputs, in their order, if the model has none of its own; else a spelling of its own.
     """
 
     source: str
@@ -29,7 +29,7 @@ def load_teacher(teacher: TeacherSource) -> Classifier:
     """
     model = load_classifier(teacher.source, revision=teacher.revision)
     if model.has_class_names:
-        return model
+        return respelled(model, teacher.classes or ())
     if teacher.classes is None:
         raise ModelError(
             f"{teacher.source} calls its classes {', '.join(model.classes)}, which says nothing; "

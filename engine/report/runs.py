@@ -104,6 +104,8 @@ def _read_figures(file: Path) -> dict[str, Any]:
             "model": f"{start}, {_typed(judged['parameters'], 'parameters', int) / 1e6:.3g}M",
             **{name: _typed(judged[name], name, int, float) for name in names},
         }
+    except PermissionError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrainingError(
             f"{file} is damaged ({type(error).__name__}: {error}); leave its --run away, or train it again"

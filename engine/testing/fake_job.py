@@ -99,7 +99,7 @@ class FaultyLabeller(Labeller):
     def compute(self, prepared: Prepared, tick: Tick) -> Computed:
         """Compute as a `Labeller` does, after a while; faults are due before the last batch."""
         if self.job.begun is not None:
-            with Path(self.job.begun).open("a") as file:
+            with Path(self.job.begun).open("a", encoding="utf-8") as file:
                 file.write(f"{prepared.shard}\n")
         _pass_time(self.job.seconds_per_shard, tick)
         encoder = FakeEncoder(

@@ -25,7 +25,8 @@ class FinetuneConfig(RunConfig):
         model: hub id or path of the initial weights; ``MODEL#layers=1,3,5`` keeps some layers, and a ``config.json``
             means random weights.
         revision: of the hub id.
-        max_length: tokens a row; 512, or as many as the model takes, if None.
+        max_length: tokens a row; those of a training of ours that made ``model``, or 512, or as many as the model
+            takes, if None.
         loop: hyperparameters.
     """
 

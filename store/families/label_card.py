@@ -25,6 +25,7 @@ class LabelCard:
         tokens_per_batch: the token budget.
         path: name of the backend that computes the logits.
         check_rows: rows of each shard that are computed again in fp32; 0 for none.
+        centred_from: rows whose largest logit is so far from 0 are stored less that logit; None if no row is.
         device: ``cpu``, or the name of the GPU.
         threads: on a CPU, those of each worker.
         versions: of the libraries, by name.
@@ -43,6 +44,7 @@ class LabelCard:
     tokens_per_batch: int | None = None
     path: str | None = None
     check_rows: int | None = None
+    centred_from: float | None = None
     device: str | None = None
     threads: int | None = None
     versions: dict[str, str] | None = None

@@ -125,5 +125,7 @@ def read_small(storage: Storage, name: str) -> tuple[Value | None, str]:
     except DamageError:
         torn = is_torn(storage.read(name).to_pybytes())
         return None, "is cut short" if torn else "its bytes are not those of its check"
+    except PermissionError:
+        raise
     except OSError as error:
         return None, f"cannot be read: {error.strerror or error}"

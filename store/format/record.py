@@ -21,8 +21,9 @@ class Record:
         sha256: of the data file, hexadecimal.
         statistics: a summary of the rows; a pure function of them.
         computed: of a label shard, how it came about, which its rows do not tell: ``check`` (rows that were computed
-            again in fp32, their largest difference and flips), ``splits`` (of batches, after running out of memory)
-            and ``path`` (how it was computed, where that is not as the card says).
+            again in fp32, their largest difference and flips), ``splits`` (of batches, after running out of memory),
+            ``path`` (how it was computed, where that is not as the card says) and ``centred`` (rows that are stored
+            less their largest logit).
     """
 
     shard: int

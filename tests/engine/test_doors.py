@@ -152,10 +152,12 @@ def test_five_classes_counted_from_one_stop_too(tmp_path: Path) -> None:
         _gold(csv_file(tmp_path / "in.csv", ["1", "5", "3", "4"]), ReadOptions(), stars)
 
 
-def test_indices_without_zero_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    assert _labelled(csv_file(tmp_path / "in.csv", ["1"] * 4), ReadOptions()) == ["positive"] * 4
-    assert "counted from 0: 1 is positive" in caplog.text
+def test_whole_numbers_without_zero_are_no_indices(tmp_path: Path) -> None:
+    file = csv_file(tmp_path / "in.csv", ["1"] * 4)
+    assert _labelled(file, ReadOptions()) == [None] * 4
+    with pytest.raises(InputError, match="the labels are 1.*indices if 0 is among them.*--label-map"):
+        _gold(file, ReadOptions(), CLASSES)
+    assert same(at_every_door(file, label_map=parse_label_map("1=positive")), ["positive"] * 4)
 
 
 # A gold column never blocks labelling
@@ -205,7 +207,7 @@ def test_a_column_that_the_user_names_has_to_be_gold(tmp_path: Path) -> None:
     ("labels", "warning"),
     [
         (["good", "Good", "bad", "bad"], "'Good' and 'good' differ"),
-        (["good", "bad", "label", "bad"], "'label' may be no class"),
+        (["good", "bad", "unknown", "bad"], "'unknown' may be no class"),
     ],
 )
 def test_a_new_class_that_is_nearly_another_or_no_name_is_a_warning(
@@ -232,3 +234,22 @@ def test_a_round_of_gold_takes_a_label_map(tmp_path: Path) -> None:
     columns = LabelColumns(label="stars")
     added = add_gold(GoldRoundConfig(store=made.storage, inputs=(stars,), columns=columns, options=options))
     assert (added.added, added.agreeing, added.rejected) == (4, 4, 0)
+
+
+def test_a_header_among_the_rows_is_no_row(tmp_path: Path) -> None:
+    both = tmp_path / "both.csv"
+    both.write_text("id,text,label\na,x,positive\nid,text,label\nb,y,negative\nc,text,positive\n")
+    made = ingest(MemoryStorage(), IngestConfig(files=(str(both),)), known=CLASSES)
+    assert [row["text"] for row in made.sql("SELECT text FROM corpus ORDER BY row").to_pylist()] == ["x", "y", "text"]
+    assert made.sql("SELECT source_row, reason FROM rejects").to_pylist() == [
+        {"source_row": 2, "reason": "the row repeats the header"}
+    ]
+
+
+def test_ids_that_restart_are_told_at_the_door_of_the_store(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    files = tuple(csv_file(tmp_path / name, TRUTH) for name in ("one.csv", "two.csv"))
+    assert ingest(MemoryStorage(), IngestConfig(files=files), known=CLASSES).header.rejects["rows"] == 4
+    assert "4 rows are refused: id is that of an earlier row; if ids begin anew" in caplog.text
+    everything = IngestConfig(files=files, columns=ColumnNames(id=NO_COLUMN))
+    assert ingest(MemoryStorage(), everything, known=CLASSES).header.rows == 8

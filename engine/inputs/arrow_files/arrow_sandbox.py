@@ -34,7 +34,7 @@ def check_arrow(file: str) -> None:
 def _check(file: str, state: tuple[int, int, int]) -> None:  # noqa: ARG001 - a key of the cache
     command = [sys.executable, "-P", "-m", "engine.inputs.arrow_files.arrow_sandbox"]
     given = json.dumps(str(Path(file).absolute()))
-    done = subprocess.run(command, input=given, capture_output=True, text=True, errors="replace")
+    done = subprocess.run(command, input=given, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode < 0:
         number = -done.returncode
         name = signal.Signals(number).name if number in signal.valid_signals() else f"signal {number}"

@@ -17,6 +17,7 @@ from engine.inputs.options import ReadOptions
 _DELIMITERS = (",", ";", "\t", "|")
 _AGREE, _BARELY = 0.9, 0.5
 _CLEARLY = 10
+_NAME = re.compile(r"[\w.-][\w .-]{0,30}")
 _SCORED_LINES, _WHOLE = 1000, 20
 
 
@@ -41,7 +42,8 @@ def find_dialect(lines: Sequence[str], options: ReadOptions, *, likely: str) -> 
 def rows_in(lines: Sequence[str], dialect: Dialect, shape: Shape | None = None) -> list[list[str]]:
     """The rows of ``lines``; one that is refused is empty."""
     text = dialect.prepared()("".join(lines))
-    return [fields for fields, _ in RowReader(Tape(iter([[*lines_in(text)]])), dialect, shape)]
+    reader = RowReader(Tape(iter([[*lines_in(text)]])), dialect, shape)
+    return [fields for rows in reader.blocks() for fields in rows.fields]
 
 
 def _delimiter(lines: Sequence[str], likely: str, options: ReadOptions) -> str:
@@ -50,8 +52,15 @@ def _delimiter(lines: Sequence[str], likely: str, options: ReadOptions) -> str:
     fields, share = found[likely]
     if fields > 1 and share >= _BARELY:
         return likely
-    others = {character: pair for character, pair in found.items() if pair[0] > 1 and pair[1] >= _AGREE}
+    first = next((line for line in lines if line.strip()), "")
+    enough = {character: _BARELY if _are_names(first.split(character)) else _AGREE for character in found}
+    others = {character: pair for character, pair in found.items() if pair[0] > 1 and pair[1] >= enough[character]}
     return max(others, key=lambda character: (others[character][1], others[character][0]), default=likely)
+
+
+def _are_names(fields: list[str]) -> bool:
+    """Whether ``fields`` could be the names of columns and no prose."""
+    return all(_NAME.fullmatch(field.strip().strip('"')) for field in fields)
 
 
 def _agreement(lines: Sequence[str], delimiter: str, options: ReadOptions) -> tuple[int, float]:
@@ -107,8 +116,13 @@ def _shows_quotes(lines: Sequence[str], quoted: Dialect, width: int | None) -> b
     plain = dataclasses.replace(quoted, quote="", escaped=False)
     bad, bad_without = _bad(lines, quoted, width), _bad(lines, plain, width)
     if bad or bad_without:
-        return bad * _CLEARLY < bad_without
+        return bad * 2 < bad_without or _are_marked(lines[0], quoted.delimiter)
     return all(_is_written(column) for column in zip(*rows_in(lines, plain)[1:], strict=False))
+
+
+def _are_marked(line: str, delimiter: str) -> bool:
+    """Whether all fields of a line stand in quotation marks."""
+    return all(len(field) > 1 and field[0] == field[-1] == '"' for field in line.strip().split(delimiter))
 
 
 def _is_written(column: Sequence[str]) -> bool:

@@ -1,7 +1,7 @@
 """First rows of a delimited file → which of them is the header, and which column is what. Or why there is none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames, Columns, find_columns
@@ -10,7 +10,10 @@ from engine.inputs.delimited_files.shape import is_number
 
 _TITLE_ROWS = 10
 _LONG_NAME, _SENTENCE_WORDS = 80, 5
+_DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x01")
 _LABEL_LENGTH = 40
+_SHOWN_NAMES = 20
+_AGAIN = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +24,21 @@ class Header:
         columns: which column is what.
         width: number of fields.
         rows: how many rows stand before the first one of data.
+        fields: of the header itself; none if the file has none.
     """
 
     columns: Columns
     width: int
     rows: int
+    fields: list[str] = field(default_factory=list)
+
+    def may_be_in(self, columns: Sequence[Sequence[str | None]]) -> bool:
+        """Whether rows of these ``columns`` may repeat the header, as files do that were put together."""
+        return self.width > 1 and bool(self.fields) and self.fields[-1] in columns[-1]
+
+    def is_again(self, fields: list[str]) -> bool:
+        """Whether a row repeats the header."""
+        return [fields[0].removeprefix("\ufeff"), *fields[1:]] == self.fields
 
 
 def find_header(rows: Sequence[list[str]], wanted: ColumnNames, *, file: str, delimiter: str) -> Header:
@@ -41,13 +54,16 @@ def find_header(rows: Sequence[list[str]], wanted: ColumnNames, *, file: str, de
         InputError: there is none, or a column that is needed is not in it.
     """
     try:
-        return Header(columns=find_columns(rows[0], wanted, file=file), width=len(rows[0]), rows=1)
+        header = Header(columns=find_columns(rows[0], wanted, file=file), width=len(rows[0]), rows=1, fields=rows[0])
     except InputError as error:
-        above = _title_rows(rows)
-        if above:
-            columns = find_columns(rows[above], wanted, file=file)
-            return Header(columns=columns, width=len(rows[above]), rows=above + 1)
-        raise _explained(error, rows, file, delimiter) from None
+        below = _below_title(rows, wanted, file)
+        if below is None:
+            raise _explained(error, rows, file, delimiter) from None
+        header = below
+    if wanted.text is None and _text_is_again(header, rows[header.rows :]):
+        raise _no_header(rows, file)
+    _check_width(header, rows[header.rows :], file)
+    return header
 
 
 def header_of(names: tuple[str, ...], rows: Sequence[list[str]], wanted: ColumnNames, *, file: str) -> Header:
@@ -62,31 +78,75 @@ def header_of(names: tuple[str, ...], rows: Sequence[list[str]], wanted: ColumnN
     Raises:
         InputError: no row has as many fields, the file has this header, or a column that is needed is not in it.
     """
-    if rows and [name.strip().lower() for name in rows[0]] == [name.strip().lower() for name in names]:
-        raise InputError(f"{file}: its first line is the header that --columns names; leave --columns out")
+    if rows and (_names(rows[0]) == _names(names) or _is_header(rows, file)):
+        shown_names = ",".join(rows[0])[:200]
+        raise InputError(f"{file}: its first line is a header ({shown_names}); leave --columns out")
     counts = [len(row) for row in rows if row]
     if counts and len(names) not in counts:
         width = max(set(counts), key=counts.count)
         raise InputError(
             f"{file}: --columns names {_of(len(names), 'column')} and the rows have {_of(width, 'field')}; name all of "
-            f"them, for example --columns {','.join(names_for(rows, width))}"
+            f"them, for example --columns {names_for(rows, width)}"
         )
     return Header(columns=find_columns(list(names), wanted, file=file), width=len(names), rows=0)
 
 
-def names_for(rows: Sequence[list[str]], width: int) -> list[str]:
+def _names(fields: Sequence[str]) -> list[str]:
+    return [name.strip().lower() for name in fields]
+
+
+def _is_header(rows: Sequence[list[str]], file: str) -> bool:
+    """Whether the first of ``rows`` names a text, and is not like the others."""
+    try:
+        find_columns(rows[0], ColumnNames(), file=file)
+    except InputError:
+        return False
+    return not is_data(rows)
+
+
+def _text_is_again(header: Header, rows: Sequence[list[str]]) -> bool:
+    """Whether what seems to be the name of the text is a value that comes again, as a label ``comment`` does."""
+    place = header.columns.places.get(header.columns.text)
+    if place is None:
+        return False
+    rows = [row for row in rows if len(row) > place and not header.is_again(row)]
+    return sum(row[place] == header.fields[place] for row in rows) > _AGAIN * len(rows)
+
+
+def _check_width(header: Header, rows: Sequence[list[str]], file: str) -> None:
+    """Refuse a file none of whose rows has a field for each name, as where R wrote the names of rows without one.
+
+    Raises:
+        InputError: it is one.
+    """
+    widths = {len(row) for row in rows if row}
+    if len(rows) > 1 and len(widths) == 1 and (width := widths.pop()) > header.width > 1 and _filled(rows, width):
+        raise InputError(
+            f"{file}: its header has {_of(header.width, 'name')} and each row {_of(width, 'field')}; take the header "
+            f"away, or name all columns in it, for example {names_for(rows, width)}"
+        )
+
+
+def _filled(rows: Sequence[list[str]], width: int) -> bool:
+    """Whether the last field of some row is not empty."""
+    return any(row[width - 1] for row in rows if row)
+
+
+def names_for(rows: Sequence[list[str]], width: int) -> str:
     """Names that the columns of ``rows`` could have: the longest values are texts, the fewest different ones labels."""
     columns = list(zip(*(row for row in rows if len(row) == width), strict=True)) or [("",)] * width
     text = max(range(width), key=lambda place: sum(map(len, columns[place])))
     labels = [place for place in range(width) if place != text and is_label(columns[place])]
     label = min(labels, key=lambda place: len(set(columns[place])), default=1 - text if width == 2 else None)
-    return [{text: "text", label: "label"}.get(place, f"column{place + 1}") for place in range(width)]
+    names = [{text: "text", label: "label"}.get(place, f"column{place + 1}") for place in range(width)]
+    return ",".join(names) if width <= _SHOWN_NAMES else f"{','.join(names[:_SHOWN_NAMES])},… ({width:,} names)"
 
 
-def is_label(values: Sequence[str]) -> bool:
-    """Whether ``values`` look like labels: a few that are short and come again."""
+def is_label(values: Sequence[str], *, most: int | None = None) -> bool:
+    """Whether ``values`` look like labels: a few that are short and come again. No more than ``most``."""
     different = set(values)
-    return max(2, len(different)) * 2 <= len(values) and len(different) > 1 and _are_short(different)
+    few = 1 < len(different) <= (most or len(values)) and len(different) * 2 <= len(values)
+    return few and _are_short(different)
 
 
 def _are_short(values: set[str]) -> bool:
@@ -96,8 +156,7 @@ def _are_short(values: set[str]) -> bool:
 def is_data(rows: Sequence[list[str]]) -> bool:
     """Whether the first of ``rows`` is one like the others, and no header."""
     first, others = rows[0], rows[1:]
-    for place, field in enumerate(first):
-        value = field.strip()
+    for place, value in enumerate(map(str.strip, first)):
         sentence = len(value.split()) >= _SENTENCE_WORDS and value[-1] in '.!"…'
         again = value and any(place < len(row) and row[place].strip() == value for row in others)
         if again or sentence or len(value) > _LONG_NAME or is_number(value):
@@ -105,14 +164,17 @@ def is_data(rows: Sequence[list[str]]) -> bool:
     return False
 
 
-def _title_rows(rows: Sequence[list[str]]) -> int:
-    """How many rows of a title, a comment or nothing stand above the header; 0 if it is not plain that they do."""
+def _below_title(rows: Sequence[list[str]], wanted: ColumnNames, file: str) -> Header | None:
+    """The header below rows of a title, a comment or nothing; None if it is not plain that it is there."""
     if not _is_title(rows[0]):
-        return 0
+        return None
     for number, row in enumerate(rows[: _TITLE_ROWS + 1]):
         if sum(map(bool, row)) > 1 and not row[0].startswith("#"):
-            return number
-    return 0
+            try:
+                return Header(columns=find_columns(row, wanted, file=file), width=len(row), rows=number + 1, fields=row)
+            except InputError:
+                return None
+    return None
 
 
 def _is_title(row: list[str]) -> bool:
@@ -122,16 +184,21 @@ def _is_title(row: list[str]) -> bool:
 def _explained(error: InputError, rows: Sequence[list[str]], file: str, delimiter: str) -> InputError:
     """``error``, or what is behind it."""
     if is_data(rows):
-        names = ",".join(names_for(rows, len(rows[0])))
-        return InputError(
-            f"{file}: its first line looks like data and not like a header; name its columns, for example --columns "
-            f"{names}"
-        )
-    others = [character for character in (",", ";", "\t", "|") if character != delimiter and character in rows[0][0]]
+        return _no_header(rows, file)
+    if len(rows[0]) == 1 and delimiter in rows[0][0]:
+        return InputError(f"{error}. Its lines are quoted as a whole: take away the quotation marks around them")
+    others = [character for character in _DELIMITERS if character != delimiter and character in rows[0][0]]
     if len(rows[0]) == 1 and others:
         word = {"\t": "tab"}.get(others[0], f"'{others[0]}'")
         return InputError(f"{error}. If {shown(others[0])} stands between the names, pass --delimiter {word}")
     return error
+
+
+def _no_header(rows: Sequence[list[str]], file: str) -> InputError:
+    return InputError(
+        f"{file}: its first line looks like data and not like a header; name its columns, for example --columns "
+        f"{names_for(rows, len(rows[0]))}"
+    )
 
 
 def _of(count: int, what: str) -> str:

@@ -4,21 +4,60 @@ A row that cannot be parsed loses the lines up to the next one that looks like a
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from engine.inputs.blocks import Reason
-from engine.inputs.delimited_files.dialect import Dialect
+from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, Reason
+from engine.inputs.delimited_files.dialect import Dialect, shown
 from engine.inputs.delimited_files.shape import Shape
 from engine.inputs.delimited_files.tape import TOO_LONG, Tape
 from engine.inputs.lines import LINE_BYTES
 
-Parsed = tuple[list[str], Reason | None]
-"""The fields of a row, and why it is refused."""
+Fields = list[str]
 
 SWALLOWED = "a quoted field takes in whole lines that look like rows; mend the quotation mark that opens it"
 _NEVER_CLOSED = "a quotation mark is never closed"
-_AFTER_BROKEN = "the row before it has too few fields, and this one looks like the rest of it"
+_CUT = "the line below has too few fields, and looks like the rest of this row"
+_AFTER_BROKEN = "the row before it is broken, and this one may be the rest of it"
 _NOT_AT_END = "a quotation mark closes a field, and more text follows it; inside a field it has to be doubled"
+
+
+class Rows:
+    """Some rows of a file, after the first ones, which are no data.
+
+    Attributes:
+        fields: of each row; nothing of one that is refused.
+        problems: why rows are refused, by their places here.
+    """
+
+    def __init__(self, skip: int = 0) -> None:
+        self.fields: list[Fields] = []
+        self.problems: dict[int, Reason] = {}
+        self._skip = skip
+
+    def add_refused(self, problem: Reason) -> None:
+        """One more, which is refused."""
+        self.problems[len(self.fields)] = problem
+        self.fields.append([])
+
+    def refuse_last(self, words: str) -> None:
+        """Refuse the row that was added last, if it is not."""
+        if self.fields and self.fields[-1]:
+            self.problems[len(self.fields) - 1] = Reason(words)
+            self.fields[-1] = []
+
+    def refuse(self, is_bad: Callable[[Fields], bool], words: str) -> None:
+        """Refuse those that are ``is_bad``."""
+        for place, fields in enumerate(self.fields):
+            if fields and is_bad(fields):
+                self.problems[place] = Reason(words)
+                self.fields[place] = []
+
+    def data(self) -> "Rows":
+        """Themselves without those that are no data."""
+        skip, self._skip = self._skip, 0
+        self.fields = self.fields[skip:]
+        self.problems = {place - skip: problem for place, problem in self.problems.items() if place >= skip}
+        return self
 
 
 class RowReader:
@@ -26,44 +65,71 @@ class RowReader:
 
     def __init__(self, tape: Tape, dialect: Dialect, shape: Shape | None = None) -> None:
         self._tape, self._dialect, self._shape = tape, dialect, shape
-        self._broken = False
+        self._broken = self._short = False
 
-    def __iter__(self) -> Iterator[Parsed]:
-        """All of them; a line of nothing but white space is none."""
+    def blocks(self, *, skip: int = 0) -> Iterator[Rows]:
+        """All of them after the first ``skip``, some at a time; a line of nothing but white space is none."""
         tape, width = self._tape, self._shape.width if self._shape else -1
+        found, enough, limit = Rows(skip), BLOCK_ROWS + skip, tape.characters + BLOCK_BYTES
         while True:
+            if len(found.fields) >= enough:
+                yield found.data()
+                found, enough = Rows(), BLOCK_ROWS
             base = at = tape.at
             reader = self._dialect.fields(tape.lines())
             try:
                 for fields in reader:
-                    after = base + reader.line_num
-                    if len(fields) == width and after - at == 1 and not self._broken:
-                        yield fields, None
-                    elif fields and not (after - at == 1 and fields[1:] == [] and not fields[0].strip()):
-                        yield self._judged(fields, after - at)
+                    after, problem = base + reader.line_num, None
+                    if len(fields) != width or after - at > 1 or self._broken:
+                        fields, problem = self._judged(fields, after - at, found)
+                    if len(found.fields) >= enough or tape.characters >= limit:
+                        yield found.data()
+                        found, enough, limit = Rows(), BLOCK_ROWS, tape.characters + BLOCK_BYTES
+                    if fields:
+                        found.fields.append(fields)
+                    elif problem is not None:
+                        found.add_refused(problem)
                     tape.at = at = after
             except csv.Error as error:
-                yield [], self._lost(str(error))
+                found.add_refused(self._lost(str(error)))
                 continue
+            yield found.data()
             return
 
-    def _judged(self, fields: list[str], lines: int) -> Parsed:
-        """A row that is of several lines or of another number of fields than the header."""
+    def _judged(self, fields: Fields, lines: int, found: Rows) -> tuple[Fields, Reason | None]:
+        """A row that is of several lines or of another number of fields than the header, and the problem with it.
+
+        One with too few fields may be the rest of the last row that was ``found``.
+        """
+        if lines == 1 and len(fields) < 2 and not "".join(fields).strip():
+            return [], None
         if self._shape is None:
             return fields, None
         first_line = self._tape.at + 1
         if lines > 1 and self._shape.swallowed(self._tape.held(lines), self._dialect):
             return [], Reason(SWALLOWED, lines=lines, first_line=first_line)
-        fitted = self._shape.fitted(fields)
+        fitted = fields if len(fields) == self._shape.width else self._shape.fitted(fields)
         if fitted is None:
-            self._broken = len(fields) < self._shape.width
-            words = f"the row has {len(fields):,} fields and the header {self._shape.width:,}"
-        elif self._broken and not self._shape.fits(fields):
-            words = _AFTER_BROKEN
-        else:
-            self._broken = False
-            return fitted, None
-        return [], Reason(words, lines=lines, first_line=first_line)
+            self._broken, self._short = True, len(fields) < self._shape.width
+            if self._shape.is_rest(fields):
+                found.refuse_last(_CUT)
+            return [], Reason(self._ragged(len(fields)), lines=lines, first_line=first_line)
+        short, self._short = self._short, False
+        self._broken = self._broken and self._may_be_rest(fields, self._shape)
+        if self._broken or (short and self._shape.open_start):
+            return [], Reason(_AFTER_BROKEN, lines=lines, first_line=first_line)
+        return fitted, None
+
+    def _may_be_rest(self, fields: Fields, shape: Shape) -> bool:
+        """Whether a row of as many fields as there should be may be the rest of a broken one before it."""
+        quote = self._dialect.quote
+        return not shape.fits(fields) or (quote != "" and any(field.count(quote) % 2 for field in fields))
+
+    def _ragged(self, count: int) -> str:
+        words = f"the row has {count:,} fields and the header {self._shape.width if self._shape else 0:,}"
+        if self._shape and self._shape.width == 1:
+            return f"{words}; pass --delimiter tab if {shown(self._dialect.delimiter)} may stand in a text"
+        return words
 
     def _lost(self, error: str) -> Reason:
         """Why the row here cannot be parsed; goes on to the next line that looks like a row."""
@@ -71,6 +137,8 @@ class RowReader:
         words = _NOT_AT_END if "expected after" in error else TOO_LONG if error == TOO_LONG else _NEVER_CLOSED
         if tape.line(first) is None:
             words = f"the line is longer than {LINE_BYTES:,} bytes"
+        self._broken = True
+        self._short = self._shape is not None and not self._shape.fits_line(tape.line(first) or "", self._dialect)
         tape.at += 1
         while self._shape is not None and tape.line(tape.at) != "" and not self._row_begins(self._shape):
             tape.at += 1

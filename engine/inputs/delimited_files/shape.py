@@ -67,11 +67,17 @@ class Shape:
         width: number of fields.
         least: number of fields that a row has at least, where empty ones at its end may be left out.
         columns: one for each field.
+        start: what a row begins with, as the quotation mark where all of them have one.
+        open_start: the first field is the text, and a line may be the rest of one before it that is too short.
+        open_end: the last field is the text, and a line that is too short may be the rest of it.
     """
 
     width: int
     least: int
     columns: tuple[ColumnShape, ...]
+    start: str = ""
+    open_start: bool = False
+    open_end: bool = False
 
     @classmethod
     def of(cls, rows: Iterable[list[str]], width: int, *, needed: int) -> "Shape":
@@ -105,15 +111,30 @@ class Shape:
         fitted = self.fitted(fields)
         return fitted is not None and all(map(ColumnShape.fits, self.columns, fitted))
 
+    def is_rest(self, fields: list[str]) -> bool:
+        """Whether ``fields``, which are too few, look like the rest of the row before them and not like a row."""
+        fit = all(column.fits(value) for column, value in zip(self.columns, fields, strict=False))
+        return self.open_end and len(fields) < self.width and not fit
+
     def swallowed(self, lines: Sequence[str], dialect: Dialect) -> bool:
         """Whether ``lines``, which are one row if their quotation marks mean something, look like rows themselves."""
-        if self.width == 1 or len(lines) < 2:
+        if self.width == 1 or len(lines) < 2 or not lines[1].startswith(self.start):
             return False
-        ends = self.fits(_opened(lines[0], dialect)) and self.fits(_closed(lines[-1], dialect))
+        ends = self._may_be_ends(lines[0], lines[-1], dialect.delimiter) and (
+            self.fits(_opened(lines[0], dialect)) and self.fits(_closed(lines[-1], dialect))
+        )
         if not ends and len(lines) < 5:
             return False
         inner = [self.fits_line(line, dialect) for line in lines[1:-1]]
         return sum(inner) * 2 >= len(inner) if ends else sum(inner) * 5 >= len(inner) * 4
+
+    def _may_be_ends(self, first: str, last: str, delimiter: str) -> bool:
+        """Whether the last field of one line and the first one of another fit; quicker than to look at all."""
+        before, _, end = first.rstrip("\r\n").rpartition(delimiter)
+        start, _, behind = last.partition(delimiter)
+        if self.least < self.width or delimiter == " ":
+            return True
+        return bool(before and behind) and self.columns[-1].fits(end) and self.columns[0].fits(start)
 
     def fits_line(self, line: str, dialect: Dialect) -> bool:
         """Whether ``line`` looks like a row, whatever its quotation marks mean."""

@@ -14,6 +14,7 @@ Lines = list[str | None]
 TOO_LONG = f"a quotation mark is not closed within {LINE_BYTES:,} characters"
 
 
+_AT_ONCE = 128  # lines are often read again, and then a few of them
 _RETURN = "\udc0d"
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 
@@ -86,16 +87,20 @@ class Tape:
         return [line or "" for line in self._kept[self.at - self._first : self.at - self._first + count]]
 
     def _from_here(self) -> Iterator[Lines]:
-        yield self._kept[self.at - self._first :]
+        place = self.at
+        while lines := self._kept[place - self._first : place - self._first + _AT_ONCE]:
+            yield lines
+            place += len(lines)
         for run in self._runs:
-            size = sum(map(len, filter(None, run)))
-            self._hold(run)
-            if sum(map(len, filter(None, self._kept))) - size > LINE_BYTES:
+            if self._hold(run) > LINE_BYTES:
                 raise csv.Error(TOO_LONG)
             yield run
 
-    def _hold(self, run: Lines) -> None:
+    def _hold(self, run: Lines) -> int:
+        """Keep ``run``, and of the lines before it those from `at` on; how many characters these are."""
         del self._kept[: self.at - self._first]
         self._first = self.at
+        before = sum(map(len, filter(None, self._kept)))
         self._kept += run
         self.characters += sum(map(len, filter(None, run)))
+        return before

@@ -34,6 +34,8 @@ def frozen_weights(
     ranks.meet()
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    except PermissionError:
+        raise
     except (OSError, ValueError, EOFError) as error:
         raise TrainingError(f"{path} is damaged ({error}); name a new folder with --out") from None
 

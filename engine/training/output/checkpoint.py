@@ -129,6 +129,8 @@ class Checkpoints:
         except DamageError:
             _log.warning("the checkpoint %s is damaged and is passed over: its %s is", place, STATE)
             return None
+        except PermissionError:
+            raise
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             _log.warning("the checkpoint %s is damaged and is passed over: %s", place, error)
             return None

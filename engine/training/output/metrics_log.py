@@ -39,7 +39,7 @@ class MetricsLog:
         path = folder / METRICS
         kept = [line for line in read_lines(path) if line["step"] <= step]
         write_file(path, "".join(json.dumps(line) + "\n" for line in kept))
-        self._file = path.open("a")
+        self._file = path.open("a", encoding="utf-8")
         self._board = writer(str(folder / "tensorboard"), purge_step=step + 1) if writer else None
 
     def add(self, line: dict[str, Any]) -> None:
@@ -78,7 +78,7 @@ def tensorboard_writer(report_to: str) -> Any:
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a file: a kill may have cut the last one."""
     lines = []
-    for line in path.read_text().splitlines() if path.exists() else []:
+    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
         try:
             lines.append(json.loads(line))
         except ValueError:

@@ -63,7 +63,7 @@ class RunFolder:
         if not self.has_begun:
             return {}
         try:
-            begun = json.loads((self.path / RUN).read_text())
+            begun = json.loads((self.path / RUN).read_text("utf-8"))
             if not isinstance(begun, dict):
                 raise ValueError("it is no JSON object")
         except ValueError as error:
@@ -103,7 +103,7 @@ class RunFolder:
             TrainingError: another run is active in it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / _LOCK).open("w") as file:
+        with (self.path / _LOCK).open("wb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

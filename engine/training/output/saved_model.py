@@ -77,10 +77,10 @@ def save_trained(model: Classifier, trained: Trained, *, sources: list[str]) -> 
     folder = Path(trained.out)
     with tempfile.TemporaryDirectory(prefix=MODEL_BEFORE, dir=folder) as temporary:
         made = Path(temporary)
-        save_classifier(model, made)
-        (made / "README.md").write_text(model_card(model, trained, sources=sources))
+        save_classifier(model, made, max_length=trained.max_length)
+        (made / "README.md").write_text(model_card(model, trained, sources=sources), encoding="utf-8")
         report = {**dataclasses.asdict(trained), "sources": sources, "seconds": round(trained.seconds, 3)}
-        (made / DONE).write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+        (made / DONE).write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         for path in made.iterdir():
             sync(path)
         for path in sorted(made.iterdir(), key=lambda path: path.name == DONE):
@@ -93,7 +93,7 @@ def save_trained(model: Classifier, trained: Trained, *, sources: list[str]) -> 
 def save_evaluation(trained: Trained) -> None:
     """Write a later evaluation of a complete model."""
     file = Path(trained.out) / DONE
-    report = {**json.loads(file.read_text()), **dataclasses.asdict(trained)}
+    report = {**json.loads(file.read_text("utf-8")), **dataclasses.asdict(trained)}
     write_file(file, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
 
 
@@ -104,7 +104,7 @@ def read_trained(folder: Path, *, rank: int) -> Trained:
         TrainingError: the file is damaged.
     """
     try:
-        report = json.loads((folder / DONE).read_text())
+        report = json.loads((folder / DONE).read_text("utf-8"))
         for name in ("sources", "seconds"):
             report.pop(name)
         report["loop"] = LoopConfig(**report["loop"])
@@ -112,6 +112,8 @@ def read_trained(folder: Path, *, rank: int) -> Trained:
         for name, kind in (("best", Best), ("evaluation", Evaluation)):
             report[name] = kind(**report[name]) if report[name] is not None else None
         return Trained(**{**report, "out": str(folder), "rank": rank})
+    except PermissionError:
+        raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"{folder / DONE} is damaged ({error}); remove it, and run the same command again"

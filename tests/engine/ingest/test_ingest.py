@@ -570,40 +570,60 @@ def test_booleans_are_the_names_false_and_true(tmp_path: Path) -> None:
     assert labels_in(make(file, known=None, classes=None)) == expected
 
 
-def test_labels_unknown_to_the_given_classes_refuse_their_rows(tmp_path: Path) -> None:
-    made = make(labelled(tmp_path / "in.jsonl", "pos", "odd", None, 1, 2), classes=("neg", "pos"))
+def test_labels_unknown_to_the_given_classes_are_no_gold(tmp_path: Path) -> None:
+    made = make(labelled(tmp_path / "in.jsonl", "pos", "odd", None, 1, 3), classes=("neg", "pos"))
     check_exactly_once(made)
-    assert labels_in(made) == [(1, "pos"), (None, None), (1, "pos")]
-    assert rejects(made) == [(2, "unknown label 'odd'"), (5, "unknown label '2'")]
+    assert labels_in(made) == [(1, "pos"), *[(None, None)] * 4]
+    assert rejects(made) == []
 
 
-@pytest.mark.parametrize("labels", [(1, 2), ("1",), (0, 1, 2), ("0", "00")])
-def test_labels_that_do_not_fit_the_model_are_refused_and_not_taken_as_its_indices(
-    tmp_path: Path, labels: tuple
-) -> None:
-    with pytest.raises(InputError, match="and the model has neg, pos|at least two different names"):
-        make(labelled(tmp_path / "in.jsonl", *labels), known=["neg", "pos"])
+@pytest.mark.parametrize("labels", [("1",), (0, 1, 2), ("0", "00"), (1, 3)])
+def test_labels_that_do_not_fit_the_model_are_kept_and_not_taken_as_its_indices(tmp_path: Path, labels: tuple) -> None:
+    made = make(labelled(tmp_path / "in.jsonl", *labels), known=["neg", "pos"])
+    assert labels_in(made) == [(None, None)] * len(labels)
+    kept = [row["label_"] for row in rows(made, "SELECT label_ FROM corpus ORDER BY row")]
+    assert list(map(str, kept)) == list(map(str, labels))
 
 
 @pytest.mark.parametrize("label", ["other", "0"])
-def test_a_label_among_the_models_names_that_is_none_of_them_refuses_its_row(tmp_path: Path, label: str) -> None:
+def test_a_label_among_the_models_names_that_is_none_of_them_is_no_gold(tmp_path: Path, label: str) -> None:
     made = make(labelled(tmp_path / "in.jsonl", "neg", label, None), known=["neg", "pos"])
     check_exactly_once(made)
-    assert labels_in(made) == [(0, "neg"), (None, None)]
-    assert rejects(made) == [(2, f"unknown label '{label}'")]
+    assert labels_in(made) == [(0, "neg"), (None, None), (None, None)]
 
 
 def test_a_number_is_no_index_where_the_given_classes_are_numbers(tmp_path: Path) -> None:
     made = make(labelled(tmp_path / "in.jsonl", 1, 2, 0), classes=("1", "2"))
-    assert labels_in(made) == [(0, "1"), (1, "2")]
-    assert rejects(made) == [(3, "unknown label '0'")]
+    assert labels_in(made) == [(0, "1"), (1, "2"), (None, None)]
 
 
 def test_a_column_that_is_no_label_is_refused_for_its_many_values(tmp_path: Path) -> None:
-    with pytest.raises(
-        InputError, match=r"in\.jsonl: more than 1,000 different labels; choose the column with --label"
-    ):
+    with pytest.raises(InputError, match=r"in\.jsonl, column label: there are 1,001 different labels.*--label"):
         make(labelled(tmp_path / "in.jsonl", *range(1001)), known=None, classes=None)
+
+
+def test_both_passes_read_a_label_alike_though_the_second_does_not_know_the_others(tmp_path: Path) -> None:
+    storage = NoCorpusStorage()
+    file = labelled(tmp_path / "in.jsonl", "1", "0", "Neg")
+    with pytest.raises(StoppedError):
+        make(file, storage=storage, known=["neg", "pos"])
+    storage.stopped = False
+    assert labels_in(finish_corpus(storage, [])) == [(None, None), (None, None), (0, "neg")]
+
+
+class StoppedError(Exception):
+    """The run was stopped."""
+
+
+class NoCorpusStorage(MemoryStorage):
+    """Stops whoever writes a corpus."""
+
+    stopped = True
+
+    def put_if_absent(self, name: str, data: bytes) -> bool:
+        if self.stopped and name.startswith("corpus/"):
+            raise StoppedError
+        return super().put_if_absent(name, data)
 
 
 def test_the_label_of_a_refused_row_is_no_class(tmp_path: Path) -> None:
@@ -620,7 +640,7 @@ def test_without_labels_and_names_there_is_no_store(tmp_path: Path) -> None:
 
 
 def test_given_classes_that_the_model_does_not_have_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="gold labels are a, b, and the model has neg, pos"):
+    with pytest.raises(InputError, match="--classes are a, b, and the model has neg, pos"):
         make(jsonl(tmp_path / "in.jsonl", {"text": "x"}), known=["neg", "pos"], classes=("a", "b"))
 
 
@@ -647,7 +667,10 @@ def test_named_columns_are_used_in_both_passes(tmp_path: Path) -> None:
     made = make(file, columns=ColumnNames(text="body", id="key", label="gold"))
     found = rows(made, "SELECT id, text, class FROM corpus ORDER BY row")
     assert found == [{"id": "k1", "text": "right", "class": "pos"}, {"id": "k2", "text": "also", "class": "neg"}]
-    assert made.header.extras == {}
+    assert made.header.extras == dict.fromkeys(("text_", "id_", "label_"), "string")
+    assert rows(made, "SELECT text_, id_, label_ FROM corpus WHERE row = 0") == [
+        {"text_": "wrong", "id_": "i1", "label_": "neg"}
+    ]
 
 
 def test_extras_keep_their_types(tmp_path: Path) -> None:
@@ -687,19 +710,21 @@ def test_extras_of_every_file_are_kept_and_mixed_types_become_strings(tmp_path: 
     ]
 
 
-def test_extras_whose_names_sql_has_taken_are_dropped(tmp_path: Path) -> None:
+def test_extras_whose_names_sql_has_taken_get_an_underscore(tmp_path: Path) -> None:
     names = ("row", "Shard", "CLASS", "confidence", "text_hash", "Text")
-    made = make(jsonl(tmp_path / "in.jsonl", {"text": "x", "fine": 1, **dict.fromkeys(names, "y")}))
-    assert made.header.extras == {"fine": "string"}
-    assert rows(made, "SELECT * FROM corpus")[0]["shard"] == 0
+    made = make(jsonl(tmp_path / "in.jsonl", {"text": "x", "fine": "1", **dict.fromkeys(names, "y")}))
+    assert made.header.extras == dict.fromkeys(("fine", *(f"{name}_" for name in names)), "string")
+    (row,) = rows(made, "SELECT * FROM corpus")
+    assert (row["shard"], row["Shard_"], row["Text_"]) == (0, "y", "y")
 
 
-def test_names_that_sql_cannot_tell_apart_or_say_are_kept_once_or_not_at_all(tmp_path: Path) -> None:
+def test_names_that_sql_cannot_tell_apart_are_kept_apart_and_empty_ones_are_not_kept(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text(',text,Stars,stars,odd "name"; --\n0,x,5,1,z\n')
     made = make(str(tmp_path / "in.csv"))
-    assert made.header.extras == {"Stars": "string", 'odd "name"; --': "string"}
-    assert rows(made, "SELECT * FROM corpus")[0]["Stars"] == "5"
-    assert rows(made, 'SELECT "odd ""name""; --" AS odd FROM corpus') == [{"odd": "z"}]
+    assert made.header.extras == dict.fromkeys(("Stars", "stars_", 'odd "name"; --'), "string")
+    assert rows(made, 'SELECT "Stars" AS a, stars_ AS b, "odd ""name""; --" AS odd FROM corpus') == [
+        {"a": "5", "b": "1", "odd": "z"}
+    ]
 
 
 def test_statistics_of_a_shard_count_its_characters_and_gold(tmp_path: Path) -> None:

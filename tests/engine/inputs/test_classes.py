@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import InputError
-from engine.inputs.classes import MAX_CLASSES, check_class_names, classes_of, indexer
+from engine.inputs.classes import MAX_CLASSES, check_class_names, classes_of, doubtful_names, index_labels, indexer
 
 NAMES = ["neg", "pos"]
 
@@ -15,7 +15,7 @@ def test_a_label_is_a_name_or_an_index() -> None:
     assert [index_of(label) for label in ("neg", "pos", "0", "1")] == [0, 1, 0, 1]
 
 
-@pytest.mark.parametrize("label", ["2", "-1", "Pos", " pos", "pos ", "", "1.0", "01", "+1", "\u0661", "\u00b9"])
+@pytest.mark.parametrize("label", ["2", "-1", "Poss", " pos", "pos ", "", "1.0", "01", "+1", "\u0661", "\u00b9"])
 def test_another_label_has_no_index(label: str) -> None:
     assert indexer(NAMES)(label) is None
 
@@ -31,66 +31,93 @@ def test_every_class_has_its_own_index(order: list[str]) -> None:
     assert [indexer(order)(name) for name in order] == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize(
-    ("labels", "known", "classes"),
-    [
-        ({"pos", "neg"}, None, ["neg", "pos"]),
-        ({"10", "9", "1"}, None, ["1", "9", "10"]),
-        ({"0", "1"}, None, ["0", "1"]),
-        ({"1", "x"}, None, ["1", "x"]),
-        ({"-1", "1"}, None, ["-1", "1"]),
-        ({"pos", "neg"}, ["pos", "neg"], ["pos", "neg"]),
-        ({"pos"}, ["neg", "pos"], ["neg", "pos"]),
-        (set(), ["neg", "pos"], ["neg", "pos"]),
-        ({"0", "1"}, ["neg", "pos"], ["neg", "pos"]),
-        ({"0"}, ["neg", "pos"], ["neg", "pos"]),
-    ],
-)
-def test_classes_come_from_the_model_where_labels_fit_it_and_else_from_the_labels(
-    labels: set[str], known: list[str] | None, classes: list[str]
-) -> None:
-    assert classes_of(labels, known) == classes
+def test_names_that_differ_in_case_alone_are_one_where_only_one_does() -> None:
+    assert [indexer(NAMES)(label) for label in ("Pos", "NEG")] == [1, 0]
+    assert [indexer(["Pos", "pos"])(label) for label in ("Pos", "pos", "POS")] == [0, 1, None]
+    found = index_labels(["NEG", "pos"], NAMES, where="in.csv")
+    assert (found.index, found.unknown) == ({"NEG": 0, "pos": 1}, [])
+    assert found.notes == ["in.csv: labels are read as classes whose names differ in case: 'NEG' as 'neg'"]
 
 
 @pytest.mark.parametrize(
-    ("labels", "known"),
+    ("labels", "classes"),
     [
-        ({"1", "2"}, ["neg", "pos"]),
-        ({"1"}, ["neg", "pos"]),
-        ({"0", "1", "2"}, ["neg", "pos"]),
-        ({"0", "00"}, ["neg", "pos"]),
-        ({"0", "neg"}, ["neg", "pos"]),
-        ({"0", "1"}, ["1", "2"]),
-        ({"1", "2", "3", "4", "5"}, ["a", "b", "c", "d", "e", "f"]),
+        ({"pos", "neg"}, ["neg", "pos"]),
+        ({"10", "9", "1"}, ["1", "9", "10"]),
+        ({"0", "1"}, ["0", "1"]),
+        ({"1", "x"}, ["1", "x"]),
+        ({"-1", "1"}, ["-1", "1"]),
     ],
 )
-def test_labels_that_do_not_fit_the_model_are_never_taken_as_indices_of_its_classes(
-    labels: set[str], known: list[str]
+def test_classes_come_from_the_labels(labels: set[str], classes: list[str]) -> None:
+    assert classes_of(labels) == classes
+
+
+def test_classes_that_a_file_or_a_map_names_come_in_their_order() -> None:
+    assert classes_of({"neg", "pos"}, named=["pos", "neg", "odd"]) == ["pos", "neg", "odd"]
+    assert classes_of({"neg", "other"}, named=["pos", "neg"]) == ["neg", "other"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "known", "index"),
+    [
+        ({"0", "1"}, ["neg", "pos"], {"0": 0, "1": 1}),
+        ({"0"}, ["neg", "pos"], {"0": 0}),
+        ({"1"}, ["neg", "pos"], {}),
+        ({"0", "1", "2"}, ["neg", "pos"], {}),
+        ({"0", "00"}, ["neg", "pos"], {}),
+        ({"0", "neg"}, ["neg", "pos"], {"neg": 0}),
+        ({"0", "1"}, ["1", "2"], {"1": 0}),
+        ({"1", "2", "3", "4", "5"}, ["a", "b", "c", "d", "e", "f"], {}),
+        ({"0", "3"}, ["a", "b", "c", "d"], {"0": 0, "3": 3}),
+    ],
+)
+def test_whole_numbers_are_indices_only_if_nothing_speaks_against_it(
+    labels: set[str], known: list[str], index: dict[str, int]
 ) -> None:
-    assert classes_of(labels, known) == sorted(labels)
+    found = index_labels(labels, known, where="in.csv")
+    assert found.index == index
+    assert found.unknown == sorted(labels - index.keys())
+
+
+@pytest.mark.parametrize(
+    ("labels", "known"), [({"1", "2"}, NAMES), ({"2"}, NAMES), ({"5", "1"}, list("abcde")), ({"1", "2", "pos"}, NAMES)]
+)
+def test_labels_that_are_counted_from_one_are_refused(labels: set[str], known: list[str]) -> None:
+    pairs = ",".join(f"{number}={name}" for number, name in enumerate(known, start=1))
+    with pytest.raises(InputError, match=rf"counted from 1.*--label-map {pairs}"):
+        index_labels(labels, known, where="in.csv")
 
 
 @pytest.mark.parametrize("labels", [{"1", "01", "001"}, {"7" * 5000, "1"}])
 def test_the_order_of_classes_depends_on_nothing_but_the_labels(labels: set[str]) -> None:
-    assert classes_of(labels, None) == classes_of(frozenset(sorted(labels)), None) == sorted(labels)
+    assert classes_of(labels) == classes_of(frozenset(sorted(labels))) == sorted(labels)
 
 
 @given(labels=st.sets(st.text("01289", min_size=1, max_size=3), min_size=1, max_size=8))
 def test_every_label_has_an_index_among_the_classes_made_of_it(labels: set[str]) -> None:
-    classes = classes_of(labels, None)
+    classes = classes_of(labels)
     assert sorted(classes) == sorted(labels)
     assert {indexer(classes)(label) for label in labels} == set(range(len(labels)))
 
 
 def test_labels_too_many_to_be_classes_are_refused() -> None:
     with pytest.raises(InputError, match="1,001 different labels"):
-        classes_of({f"l{number}" for number in range(MAX_CLASSES + 1)}, None)
-    assert len(classes_of({f"l{number}" for number in range(MAX_CLASSES)}, None)) == MAX_CLASSES
+        classes_of({f"l{number}" for number in range(MAX_CLASSES + 1)})
+    assert len(classes_of({f"l{number}" for number in range(MAX_CLASSES)})) == MAX_CLASSES
 
 
 def test_without_labels_and_a_model_there_are_no_classes() -> None:
     with pytest.raises(InputError, match="name them with --classes"):
-        classes_of(set(), None)
+        classes_of(set())
+
+
+@pytest.mark.parametrize(
+    ("classes", "doubts"),
+    [(["a", "b"], 0), (["a", "A"], 1), (["not good", "not_good"], 1), (["1", "-1"], 2), (["unknown", "x"], 1)],
+)
+def test_names_that_may_be_anothers_are_doubted(classes: list[str], doubts: int) -> None:
+    assert len(doubtful_names(classes)) == doubts
 
 
 @pytest.mark.parametrize("classes", [[], ["a"], ["a", "a"], ["a", ""], ["a", " "]])

@@ -347,7 +347,7 @@ def test_lines_of_a_text_without_marks_are_not_rows_with_fields_left_out(tmp_pat
     path = write(tmp_path / "in.csv", "\n".join(lines) + "\n")
     assert [row for row in rows_of(path) if isinstance(row, str)] == [
         "the row has 2 fields and the header 3",
-        "the row before it has too few fields, and this one looks like the rest of it",
+        "the row before it is broken, and this one may be the rest of it",
     ]
     assert len(rows_of(path)) == 21
 
@@ -405,8 +405,50 @@ def test_the_number_of_names_is_that_of_the_fields(tmp_path: Path) -> None:
         InputError, match="--columns names 3 columns and the rows have 2 fields.* --columns label,text$"
     ):
         blocks_of(path, ReadOptions(names=("label", "title", "text")))
-    with pytest.raises(InputError, match="its first line is the header that --columns names"):
+    with pytest.raises(InputError, match=r"its first line is a header \(Label,text\); leave --columns out"):
         blocks_of(write(path, "Label,text\n1,x\n"), ReadOptions(names=("label", "text")))
+
+
+def test_a_label_that_is_also_a_plain_name_makes_no_header(tmp_path: Path) -> None:
+    rows = [(("comment", "question")[n % 2], f"The pie was fine on day {n}.") for n in range(12)]
+    path = write(tmp_path / "in.csv", table(rows))
+    with pytest.raises(InputError, match="looks like data.* --columns label,text$"):
+        blocks_of(path)
+    assert rows_of(path, ReadOptions(names=("label", "text"))) == rows
+    path = write(
+        tmp_path / "in.csv", "id,comment\n" + table([(str(n), f"Fine {n}") for n in range(30)]) + "30,comment\n"
+    )
+    assert rows_of(path)[-1] == ("30", "comment")
+
+
+def test_a_header_that_comes_again_is_no_row(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.csv", reviews(5) + "\ufeff" + reviews(3) + reviews(2))
+    assert [row if isinstance(row, str) else row[0] for row in rows_of(path)] == [
+        *"01234",
+        "the row repeats the header",
+        *"012",
+        "the row repeats the header",
+        *"01",
+    ]
+
+
+def test_rows_with_a_field_more_than_the_header_names_are_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.csv", '"text","label"\n"1","The soup arrived cold.","a"\n"2","It was rich.","b"\n')
+    with pytest.raises(InputError, match="its header has 2 names and each row 3 fields; .* for example column1,text,"):
+        blocks_of(path)
+
+
+def test_lines_that_are_quoted_as_a_whole_are_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.csv", '"id,text,label"\n"0,""a, b"",x"\n')
+    with pytest.raises(InputError, match="Its lines are quoted as a whole: take away the quotation marks"):
+        blocks_of(path)
+
+
+def test_one_column_of_texts_with_commas_names_the_way(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.csv", "text\nfine, really\nbad\n")
+    words = "the row has 2 fields and the header 1; pass --delimiter tab if ',' may stand in a text"
+    assert rows_of(path) == [words, ("bad",)]
+    assert rows_of(path, ReadOptions(delimiter="\t")) == [("fine, really",), ("bad",)]
 
 
 @pytest.mark.parametrize("above", ["# exported 2024-02-02\n", "Customer feedback export,,\n,,\n", "# a\n#b, c\n"])

@@ -168,6 +168,30 @@ def test_lines_come_as_utf8(tmp_path: Path) -> None:
         assert source.read(2) == "é".encode()
 
 
+def test_padding_of_nuls_is_no_utf_16(tmp_path: Path) -> None:
+    path = tmp_path / "in.txt"
+    path.write_bytes(b"fine\nalso\n" + b"\0" * 500)
+    assert texts_of(path)[:2] == ["fine", "also"]
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (b"PK\x03\x04....", "is an Excel workbook or a zip archive and not text; save its sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1", "is an old Excel workbook and not text"),
+        (b"PAR1....", "is a Parquet file; let its name end in .parquet"),
+        (gzip.compress(b"text"), "was compressed with gzip; let its name end in .gz"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "fetch that with: git lfs pull"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".csv", ".txt", ".jsonl"])
+def test_a_file_of_another_kind_is_told(tmp_path: Path, start: bytes, words: str, suffix: str) -> None:
+    path = tmp_path / f"in{suffix}"
+    path.write_bytes(start)
+    with pytest.raises(InputError, match=f"in{suffix} .*{words}"):
+        blocks_of(path)
+
+
 # --- compression
 
 

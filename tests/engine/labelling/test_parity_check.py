@@ -9,6 +9,7 @@ from engine.compute.backend import BOUNDS
 from engine.errors import LabellingError
 from engine.labelling.card import Choices
 from engine.labelling.parity_check import ParityCheck, check_parity, chosen_rows
+from engine.labelling.stored_logits import CENTRED_FROM, as_stored
 
 ROWS = 2_560
 EXACT = np.random.default_rng(0).normal(0, 3, (ROWS, 3)).astype(np.float32)
@@ -148,3 +149,28 @@ def test_a_run_whose_logits_are_wrong_ends_before_it_writes_them(demo, tmp_path,
     ):
         label(demo, tmp_path / "store")
     assert store.open(tmp_path / "store").label_set("teacher").records() == {}
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("fp32", 100), ("fp32", 7e4), ("fp16", 40), ("fp16", 60), ("bf16", 40)])
+def test_what_rounding_a_large_offset_costs_passes(dtype, size):
+    step = {"fp32": 2.0**-24, "fp16": 2.0**-11, "bf16": 2.0**-8}[dtype] * size
+    exact = EXACT + np.float32(size)
+    rounded = exact + np.random.default_rng(2).uniform(-step, step, exact.shape).astype(np.float32)
+    stored = as_stored(rounded, CENTRED_FROM)
+    assert stored.centred > ROWS / 2
+    assert check(stored.logits, encoder=Exact(dtype, exact), rows=10).rows == 10
+
+
+def test_an_offset_that_16_bits_cannot_carry_stops_the_run():
+    exact = EXACT + np.float32(1_000)
+    stored = as_stored(exact.astype(np.float16).astype(np.float32), CENTRED_FROM)
+    with pytest.raises(LabellingError, match="more than fp16 explains.*Try --dtype fp32"):
+        check(stored.logits, encoder=Exact("fp16", exact), rows=10)
+
+
+def test_another_class_behind_a_large_offset_is_found():
+    exact = EXACT + np.float32(70_000)
+    wrong = exact.copy()
+    wrong[chosen_rows(EXACT.astype(np.float16), shard=0, rows=8)[1], 0] += 2
+    with pytest.raises(LabellingError, match="more than fp32 explains"):
+        check(as_stored(wrong, CENTRED_FROM).logits, encoder=Exact("fp32", exact))

@@ -148,7 +148,8 @@ def test_a_vocabulary_that_is_smaller_than_the_tokenizers_is_refused(tmp_path, t
     with pytest.raises(ModelError) as refused:
         load_start(file, classes=CLASSES, tokenizer=(str(tmp_path / "teacher"), None))
     assert str(refused.value) == (
-        f"{file}: its tokenizer has {len(tokenizer)} tokens and the model 40 embeddings; they do not belong together"
+        f"{file}: its tokenizer has {len(tokenizer)} tokens and the model 40 embeddings; they do not belong together. "
+        f"Write vocab_size {len(tokenizer)} into it, or put another tokenizer beside it"
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from store_factory import add_corpus, add_labels, write_header
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import engine
@@ -21,6 +22,7 @@ from engine.training.loop import LoopConfig, Objective, fit
 from engine.training.loss import cross_entropy, kl_divergence
 from engine.training.micro_batches import CUDA_BUDGETS, fitting_budget
 from store.errors import StoreMissingError
+from store.storage import MemoryStorage
 
 ALONE = Ranks(rank=0, count=1, device=torch.device("cpu"))
 
@@ -155,14 +157,11 @@ def test_an_unfinished_label_set_is_refused_by_name(demo, tmp_path):
 
 
 def poisoned_teacher(demo, tmp_path, word):
-    """The teacher with a word that makes its logits NaN; every row's logits where there is no word."""
+    """The teacher with a word that makes its logits NaN."""
     folder = shutil.copytree(demo.path("teacher"), tmp_path / "poisoned")
     weights = load_file(folder / "model.safetensors")
-    if word is None:
-        weights["classifier.bias"][0] = float("nan")
-    else:
-        token = AutoTokenizer.from_pretrained(folder).vocab[word]
-        weights["bert.embeddings.word_embeddings.weight"][token] = float("nan")
+    token = AutoTokenizer.from_pretrained(folder).vocab[word]
+    weights["bert.embeddings.word_embeddings.weight"][token] = float("nan")
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     return str(folder)
 
@@ -178,10 +177,11 @@ def test_failed_rows_are_not_learnt_from(demo, tmp_path):
 
 
 def test_a_label_set_without_a_label_is_refused(demo, tmp_path):
-    place, inputs = str(tmp_path / "store"), (demo.path("gold.parquet"),)
-    engine.label(engine.LabelConfig(store=place, teacher=poisoned_teacher(demo, tmp_path, None), inputs=inputs))
+    made = write_header(MemoryStorage(), rows=40, shards=2, classes=["negative", "positive"])
+    add_corpus(made)
+    add_labels(made, "kept", failed=range(40))
     with pytest.raises(TrainingError, match="no row to learn from"):
-        distill(demo, tmp_path / "out", store=place)
+        distill(demo, tmp_path / "out", store=made.storage)
 
 
 def test_a_mistake_in_the_held_out_rows_is_found_before_training(demo, tmp_path):

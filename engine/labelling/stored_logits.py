@@ -1,0 +1,69 @@
+"""Logits as computed → logits as stored, in float16.
+
+float16 keeps 11 bits: logits of 1,000 are kept to halves, and those beyond 65,504 not at all. A row whose largest logit
+is far from 0 is stored less that logit, which the softmax does not see; every other row as it is. What a row becomes
+depends on that row alone.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+CENTRED_FROM = 32.0
+"""From this size on a logit is rounded by 1/64 or more, and a probability may be off by 0.004."""
+_LEAST = float(np.finfo(np.float16).min)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredLogits:
+    """The logits of a shard, to be stored.
+
+    Attributes:
+        logits: (rows, classes) float16; not finite where the computed ones are not.
+        centred: number of rows that are stored less their largest logit.
+    """
+
+    logits: npt.NDArray[np.float16]
+    centred: int
+
+
+def as_stored(logits: npt.NDArray[np.float32], centred_from: float | None) -> StoredLogits:
+    """Round logits to float16, those of a row less their largest one where it is far from 0.
+
+    Args:
+        logits: (rows, classes) float32.
+        centred_from: how far; None to round every row as it is, as label sets of earlier versions do.
+    """
+    if centred_from is None or not len(logits):
+        return StoredLogits(logits=_rounded(logits), centred=0)
+    largest = logits.max(axis=1, keepdims=True)
+    far = np.isfinite(logits).all(axis=1) & (np.abs(logits).max(axis=1) > -_LEAST)
+    far |= np.isfinite(largest[:, 0]) & (np.abs(largest[:, 0]) >= centred_from)
+    rounded = _rounded(logits)
+    # Below the range of float16 a probability is 0 in any case.
+    rounded[far] = _rounded(np.maximum(logits[far] - largest[far], _LEAST))
+    return StoredLogits(logits=rounded, centred=int(far.sum()))
+
+
+def as_comparable(
+    exact: npt.NDArray[np.float32], stored: npt.NDArray[np.float16]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Logits of the same rows computed once more → as they would be stored, but not rounded.
+
+    Args:
+        exact: (rows, classes) float32.
+        stored: (rows, classes) float16, which say what rows are stored less their largest logit.
+
+    Returns:
+        (rows, classes), and (rows, 1), what was subtracted.
+    """
+    centred = (stored.max(axis=1) == 0) & (np.abs(exact).max(axis=1) > CENTRED_FROM / 2)
+    shift = np.where(centred, exact.max(axis=1), np.float32(0))[:, None]
+    least = np.where(centred, np.float32(_LEAST), np.float32(-np.inf))[:, None]
+    return np.maximum(exact - shift, least), shift
+
+
+def _rounded(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
+    with np.errstate(over="ignore"):
+        return logits.astype(np.float16)

@@ -1,0 +1,126 @@
+"""A PEFT adapter and the model it was trained on → one classifier, merged by the package peft.
+
+The number of classes is that of the adapter's own head; their names are not in it.
+"""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from engine.errors import ModelError
+from engine.models.files import ADAPTER, CONFIG, fetch, refused
+from engine.models.weights import Loaded, load_module, read_config, refuse_non_finite
+
+_HEADS = ("classifier", "score")
+_KIND = "SEQ_CLS"
+
+
+def load_adapted(source: str, folder: Path) -> tuple[Loaded, Path]:
+    """The model of an adapter, merged; and the folder of its base.
+
+    Args:
+        source: hub id or path of the adapter, as the user gave it.
+        folder: where its files are.
+
+    Raises:
+        ModelError: the package peft is not installed, the adapter names no base, or it is not one of a classifier.
+    """
+    settings = _settings(source, folder)
+    base = settings.get("base_model_name_or_path")
+    if settings.get("task_type") not in (_KIND, None) or not isinstance(base, str) or not base:
+        raise ModelError(
+            f"{source} is a PEFT adapter of {base or 'no base that it names'} for {settings.get('task_type')}; one of "
+            f"a sequence classifier ({_KIND}) is needed"
+        )
+    peft = _peft(source, base)
+    try:
+        place = fetch(base, settings.get("revision"))
+    except ModelError as error:
+        raise ModelError(
+            f"{source} is a PEFT adapter, and its base is not there: {error}. Or {merge_remedy(source)}"
+        ) from None
+    config = read_config(base, place, **_labels(source, folder))
+    loaded = load_module(base, place, config)
+    with refused(f"{source}: the adapter cannot be merged into {base}"):
+        merged = peft.PeftModel.from_pretrained(loaded.module, folder).merge_and_unload().eval()
+    for parameter in merged.parameters():
+        parameter.requires_grad_(True)
+    refuse_non_finite(source, merged)
+    return Loaded(module=merged, missing=_still_new(loaded.missing, _names(folder))), place
+
+
+def _settings(source: str, folder: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads((folder / ADAPTER).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{source}: its {ADAPTER} cannot be read: {error}") from None
+    return settings if isinstance(settings, dict) else {}
+
+
+def merge_remedy(source: str) -> str:
+    """How to make a whole model of an adapter, as the end of a message."""
+    place = json.dumps(source, ensure_ascii=False)
+    code = (
+        "from peft import AutoPeftModelForSequenceClassification as M; from transformers import AutoTokenizer; "
+        f'M.from_pretrained({place}, num_labels=N).merge_and_unload().save_pretrained("merged"); '
+        f'AutoTokenizer.from_pretrained({place}).save_pretrained("merged")'
+    )
+    return f"merge it, with its number of classes for N, and name the folder merged: python -c {shlex.quote(code)}"
+
+
+def _peft(source: str, base: str) -> Any:
+    """The package.
+
+    Raises:
+        ModelError: it is not installed.
+    """
+    try:
+        import peft
+    except ImportError:
+        raise ModelError(
+            f"{source} is a PEFT adapter, which is no model without its base ({base}). Install peft, and it is merged "
+            f"as it is loaded: pip install 'softlabel-engine[peft]'. Or {merge_remedy(source)}"
+        ) from None
+    return peft
+
+
+def _labels(source: str, folder: Path) -> dict[str, Any]:
+    """The classes that the adapter's head has, as fields of a configuration."""
+    outputs = _outputs(folder)
+    if (folder / CONFIG).exists():
+        own = read_config(source, folder)
+        if outputs in (None, own.num_labels):
+            return {"num_labels": own.num_labels, "id2label": own.id2label, "label2id": own.label2id}
+    return {} if outputs is None else {"num_labels": outputs}
+
+
+def _outputs(folder: Path) -> int | None:
+    """Outputs of the head that was trained with the adapter; None if it has none."""
+    counts = []
+    for file in folder.glob("adapter_model*.safetensors"):
+        with safe_open(file, framework="pt") as opened:
+            names = [name for name in opened.keys() if _is_head(name)]  # noqa: SIM118
+            counts += [opened.get_slice(name).get_shape()[0] for name in sorted(names)]
+    return counts[-1] if counts else None
+
+
+def _names(folder: Path) -> list[str]:
+    names: list[str] = []
+    for file in folder.glob("adapter_model*.safetensors"):
+        with safe_open(file, framework="pt") as opened:
+            names += opened.keys()
+    return names
+
+
+def _is_head(name: str) -> bool:
+    """Whether ``name`` is that of a head's matrix, saved whole."""
+    parts = name.split(".")
+    return parts[-1] == "weight" and any(part in _HEADS for part in parts) and "lora" not in name
+
+
+def _still_new(missing: list[str], brought: list[str]) -> list[str]:
+    """Parameters of the base that the adapter brings neither."""
+    return [name for name in missing if not any(other.endswith(name) for other in brought)]

@@ -1,0 +1,51 @@
+"""A model and its tokenizer → a folder that transformers uses as the engine does: the same tokens, the same logits.
+
+What `transformers.pipeline` and sentence-transformers' CrossEncoder take from the tokenizer is written there: the
+maximum length, the padding token and its side, and which inputs the model gets.
+"""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+_TYPES = "token_type_ids"
+
+
+def save_module(module: Any, tokenizer: Any, folder: Path, *, max_length: int) -> None:
+    """Write both into ``folder``, weights as safetensors; ``tokenizer`` is left as it is.
+
+    Args:
+        module: the transformers model; its configuration names the padding token that it was computed with.
+        tokenizer: the transformers tokenizer.
+        folder: where to.
+        max_length: tokens a row.
+    """
+    saved = copy.deepcopy(tokenizer)
+    saved.model_max_length = max_length
+    _pad_as_computed(saved, module.config)
+    _set(saved, "model_input_names", [name for name in saved.model_input_names if _takes(module, name)])
+    module.save_pretrained(folder, safe_serialization=True)
+    saved.save_pretrained(folder)
+
+
+def _pad_as_computed(tokenizer: Any, config: Any) -> None:
+    """Let the tokenizer pad as the engine does: with the token of the configuration, on the right."""
+    _set(tokenizer, "padding_side", "right")
+    if tokenizer.pad_token_id == config.pad_token_id:
+        return
+    token = tokenizer.convert_ids_to_tokens(config.pad_token_id)
+    # An ordinary word must not become a special token: it would be cut out of longer ones.
+    if token is not None and config.pad_token_id in tokenizer.added_tokens_decoder:
+        tokenizer.pad_token = token
+
+
+def _takes(module: Any, name: str) -> bool:
+    """Whether the model gets the input ``name``; token types only if it has more than one."""
+    return name != _TYPES or getattr(module.config, "type_vocab_size", 0) > 0
+
+
+def _set(tokenizer: Any, name: str, value: Any) -> None:
+    """Set an attribute that is saved only if the tokenizer was made with it."""
+    if getattr(tokenizer, name) != value:
+        setattr(tokenizer, name, value)
+        tokenizer.init_kwargs[name] = value
