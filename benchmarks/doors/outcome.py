@@ -95,7 +95,7 @@ def _ask(made: Store, query: str) -> list[dict[str, Any]]:
 
 def _flags(flags: Sequence[str]) -> tuple[Any, Any]:
     """The columns and the options that the flags of the command line mean."""
-    command = column_options(click.command("read")(click.pass_context(lambda _: None)))
+    command = column_options(click.Command("read"))
     params = command.make_context("read", list(flags)).params
     return read_columns(params), read_options(params)
 

@@ -76,7 +76,7 @@ def _csv(
     def write(folder: Path) -> list[str]:
         out = io.StringIO(newline="")
         writer = csv.writer(out, lineterminator=end, **dialect)  # type: ignore[arg-type]
-        writer.writerows(([header] if header else []) + _rows(labels, texts))
+        writer.writerows([*([header] if header else ()), *_rows(labels, texts)])
         pack = _PACKED.get(Path(name).suffix.lower(), bytes)
         (folder / name).write_bytes(pack((before + out.getvalue()).encode(encoding)))
         return [str(folder / name)]
