@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from engine.inputs.arrow_files.arrow_sandbox import check_arrow
 from engine.inputs.arrow_files.class_names import class_names
 from engine.inputs.arrow_files.table_blocks import table_blocks
-from engine.inputs.arrow_files.values import can_be_kept
+from engine.inputs.arrow_files.values import can_be_kept, value_type
 from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, RawBlock
 from engine.inputs.columns import ColumnNames, find_columns
 from engine.inputs.options import Reading, ReadOptions
@@ -38,12 +38,15 @@ def _reading(schema: pa.Schema, wanted: ColumnNames, options: ReadOptions, file:
     types = {name: schema.field(columns.places[name]).type for name in columns.extras if name in columns.places}
     unkept = {name: type_ for name, type_ in types.items() if not can_be_kept(type_)}
     said = ", ".join(f"{name!r} ({str(type_)[:_LONGEST_TYPE]})" for name, type_ in unkept.items())
+    notes = [f"{file}: columns that cannot be kept as numbers or text are left out: {said}"] if unkept else []
+    if durations := [name for name, type_ in types.items() if pa.types.is_duration(value_type(type_))]:
+        notes.append(f"{file}: kept in seconds: {', '.join(map(repr, durations))}")
     label = columns.places.get(columns.label or "")
     return Reading(
         columns=dataclasses.replace(columns, extras=tuple(name for name in columns.extras if name not in unkept)),
         options=options,
         classes=class_names(schema, label, file),
-        notes=(f"{file}: columns that cannot be kept as numbers or text are left out: {said}",) if unkept else (),
+        notes=tuple(notes),
     )
 
 

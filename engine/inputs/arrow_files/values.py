@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from engine.errors import InputError
 from engine.inputs.arrow_files.nested import as_json, json_type
 
+_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _LARGE = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
 
 
@@ -61,7 +62,7 @@ def label_bytes(array: pa.Array, *, name: str, file: str) -> pa.Array:
 def kept_bytes(array: pa.Array, *, name: str, file: str) -> pa.Array:
     """A column as it is kept: bool, int64, uint64 or double; any other as large_binary of how its values are written.
 
-    Lists, structs and maps are written as JSON.
+    Lists, structs and maps are written as JSON, durations in seconds.
     """
     with _named_errors(name, file):
         array = plain(array)
@@ -72,6 +73,8 @@ def kept_bytes(array: pa.Array, *, name: str, file: str) -> pa.Array:
             return array.cast(pa.int64())
         if pa.types.is_floating(type_):
             return array.cast(pa.float64())
+        if pa.types.is_duration(type_):
+            return pc.divide(array.cast(pa.int64()).cast(pa.float64(), safe=False), _PER_SECOND[type_.unit])
         return as_json(array) if pa.types.is_nested(type_) else _written(array, name=name, file=file)
 
 

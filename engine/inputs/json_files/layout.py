@@ -4,6 +4,7 @@ What cannot be rows is refused for what it is: a table by columns, as pandas wri
 """
 
 import json
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -106,7 +107,8 @@ def _of_array(file: str, encoding: str | None, first: bytes, second: bytes | Non
         return VALUES
     if second is not None and first != b"[":
         return LINES
-    remedy = f"jq -c '.[] | {{text: .}}' {file} > rows.jsonl" if begin == '"' else "write one object a row"
+    remedy = 'write one object a row, as df.to_json(path, orient="records", lines=True)'
+    remedy = _jq(".[] | {text: .}", file) if begin == '"' else remedy
     what = {'"': "strings", "[": "arrays"}.get(begin, "single values")
     raise InputError(f"{file} is a JSON array of {what} and not of objects; {remedy}")
 
@@ -141,7 +143,7 @@ def _refuse_several(found: list[str], file: str) -> None:
     if found:
         raise InputError(
             f"{file} holds several arrays of objects, {_listed(found)}: take out the one that has the rows: "
-            f"jq -c '.[\"{found[0]}\"][]' {file} > rows.jsonl"
+            + _jq(f".[{json.dumps(found[0])}][]", file)
         )
 
 
@@ -154,8 +156,13 @@ def _refuse_deeper(sample: dict[str, Any], file: str) -> None:
     for key, value in sample.items():
         for below, rows in value.items() if isinstance(value, dict) else ():
             if _is_rows(rows):
-                way = f'jq -c \'.["{key}"]["{below}"][]\' {file} > rows.jsonl'
+                way = _jq(f".[{json.dumps(key)}][{json.dumps(below)}][]", file)
                 raise InputError(f"{file} holds an array of objects in {key!r}, {below!r}: take it out: {way}")
+
+
+def _jq(program: str, file: str) -> str:
+    """A command that makes JSON Lines of a part of ``file``."""
+    return f"jq -c {shlex.quote(program)} {shlex.quote(file)} > rows.jsonl"
 
 
 def _listed(names: list[str]) -> str:
@@ -217,6 +224,15 @@ def _refuse_columns(sample: dict[str, Any], wanted: ColumnNames, file: str) -> N
         f'{file} is a table by columns, {how}, and not by rows: write it with df.to_json(path, orient="records", '
         f"lines=True), or turn it with {read}.{_WRITE}"
     )
+
+
+def way_to_text(row: dict[str, Any], layout: Layout, wanted: ColumnNames, file: str) -> str | None:
+    """The command that makes rows of the objects in ``row`` that have a text, if it is in one of them."""
+    begin = "." if layout.is_lines else ".[]" if layout.key is None else f".[{json.dumps(layout.key)}][]"
+    for key, value in row.items():
+        if isinstance(value, dict) and _has_text(value, wanted):
+            return _jq(f"{begin}[{json.dumps(key)}]", file)
+    return None
 
 
 def _are_alike(objects: list[dict[str, Any]]) -> bool:

@@ -18,7 +18,7 @@ from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, Problems, RawBlock, Re
 from engine.inputs.columns import MAX_COLUMNS, ColumnNames, Columns, LabelColumns, find_columns
 from engine.inputs.json_files.columns_of_objects import ids, kept, labels, texts
 from engine.inputs.json_files.label_studio import is_task, labels_of_task, task_row
-from engine.inputs.json_files.layout import Layout, find_layout
+from engine.inputs.json_files.layout import Layout, find_layout, way_to_text
 from engine.inputs.json_files.objects import JsonObject, objects_of
 from engine.inputs.kinds import Kind
 from engine.inputs.lines import encoding_notes, find_encoding, open_lines
@@ -85,7 +85,7 @@ def read_json(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[
     names = _key_names(source, wanted)
     if source.layout.key is not None:
         notes = (*notes, f"{file}: its rows are the objects in {source.layout.key!r}")
-    columns = find_columns(names, wanted, file=file) if names else _unknown_columns(wanted)
+    columns = _find_columns(source, names, wanted) if names else _unknown_columns(wanted)
     keys = {name: names[columns.places[name]] if names else name for name in columns.names()}
     options = dataclasses.replace(options, encoding=encoding)
     reading = Reading(columns=columns, options=options, notes=notes)
@@ -150,6 +150,18 @@ def _with_label_of_tasks(source: JsonFile, wanted: ColumnNames) -> tuple[ColumnN
         note = f"{source.path}: the labels are what annotators chose in {control!r}"
         return dataclasses.replace(wanted, label=control), (note,)
     return wanted, ()
+
+
+def _find_columns(source: JsonFile, names: list[str], wanted: ColumnNames) -> Columns:
+    """As `find_columns`; if the text is a level further down, the error says how to get it."""
+    try:
+        return find_columns(names, wanted, file=source.path)
+    except InputError as error:
+        first = next((one.values for one in source.rows() if one.values), {})
+        way = way_to_text(first, source.layout, wanted, source.path)
+        if way is None:
+            raise
+        raise InputError(f"{error}. The text is further down; take it out: {way}") from None
 
 
 def _unknown_columns(wanted: ColumnNames) -> Columns:

@@ -189,6 +189,7 @@ KEPT = {
     "dates": (pa.array([date(2024, 2, 29)]), "string", ["2024-02-29"]),
     "moments": (pa.array([MOMENT], pa.timestamp("ms", "UTC")), "string", ["2024-02-29 12:30:00.000Z"]),
     "nanoseconds": (pa.array([1], pa.timestamp("ns")), "string", ["1970-01-01 00:00:00.000000001"]),
+    "durations": (pa.array([1500, None], pa.duration("ms")), "double", [1.5, None]),
     "lists": (pa.array([["a", 'b"'], [], None]), "string", ['["a", "b\\""]', "[]", None]),
     "lists of lists": (pa.array([[[1, None], []]]), "string", ["[[1, null], []]"]),
     "lists of dates": (pa.array([[date(2024, 2, 29)]]), "string", ['["2024-02-29"]']),
@@ -226,6 +227,12 @@ def test_columns_that_are_left_out_are_named_once(tmp_path: Path, name: str) -> 
     assert note.startswith(f"{path}: columns that cannot be kept as numbers or text are left out: 'vectors' (list<")
     assert "'tensors' (" in note
     assert "'pictures' (struct<bytes: binary, path: string>)" in note
+
+
+def test_durations_are_told_to_be_seconds(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.parquet", table_with(x=pa.array([1], pa.duration("us"))))
+    (block,) = read_raw(str(path), PLAIN)
+    assert block.reading.notes == (f"{path}: kept in seconds: 'x'",)
 
 
 def test_decimals_of_many_digits_are_known_to_be_rounded(tmp_path: Path) -> None:

@@ -206,6 +206,20 @@ def test_what_cannot_be_rows_is_refused_for_what_it_is(
         blocks_of(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "way"),
+    [
+        ('{"n": 1, "_source": {"text": "a"}}\n{"n": 2, "_source": {"text": "a"}}', "jq -c '.[\"_source\"]' "),
+        ('[{"row_idx": 0, "row": {"text": "a"}}]', "jq -c '.[][\"row\"]' "),
+        ('{"type": "x", "features": [{"properties": {"text": "a"}}]}', 'jq -c \'.["features"][]["properties"]\' '),
+    ],
+)
+def test_a_text_that_is_further_down_is_refused_with_the_way_to_it(tmp_path: Path, content: str, way: str) -> None:
+    path = write(tmp_path / "in.json", content)
+    with pytest.raises(InputError, match=re.escape(f"The text is further down; take it out: {way}{path} > rows")):
+        blocks_of(path)
+
+
 @pytest.mark.parametrize("content", [[], {"data": []}, {"n": 0, "rows": [], "tags": ["x"]}, "", " \n "])
 def test_no_rows_are_none(tmp_path: Path, content: Any) -> None:
     assert blocks_of(write(tmp_path / "in.json", content)) == []
