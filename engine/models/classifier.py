@@ -13,13 +13,13 @@ from typing import Any
 from torch import nn
 
 from engine.errors import ModelError
-from engine.models.adapters import load_adapted
 from engine.models.files import fetch, is_adapter, trained_length, weights_sha256
 from engine.models.heads import are_generic, class_names, refuse_other_heads, same_but_for_case, task_of
+from engine.models.loading.adapters import load_adapted
+from engine.models.loading.vocabulary import has_vocabulary, load_tokenizer, refuse_unknown_tokens
+from engine.models.loading.weights import Loaded, load_module, read_config
 from engine.models.padding import settle_padding
 from engine.models.saving import save_module
-from engine.models.vocabulary import has_vocabulary, load_tokenizer, refuse_unknown_tokens
-from engine.models.weights import Loaded, load_module, read_config
 from engine.tokens.encoding import Encoding
 
 DEFAULT_MAX_LENGTH = 512
@@ -210,5 +210,6 @@ def _positions(module: Any) -> int | None:
     """Rows of the position table that a text can use; None if it has no table."""
     table = getattr(getattr(module.base_model, "embeddings", None), "position_embeddings", None)
     if not isinstance(table, nn.Embedding):
-        return getattr(module.config, "max_position_embeddings", None)
+        positions = getattr(module.config, "max_position_embeddings", None)
+        return None if positions is None or positions < 1 else int(positions)  # XLNet's is -1: any number
     return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
