@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from tiny_models import SIZES, VOCABULARY, bert, change_config, logits_alone, save, spread, texts, tokenizer
 
 from engine.errors import ModelError
-from engine.models import vocabulary
 from engine.models.classifier import load_classifier
 from engine.models.initialize import load_start
-from engine.models.weights import shared_prefix
+from engine.models.loading import vocabulary
+from engine.models.loading.weights import shared_prefix
 
 TEXTS = texts(6)
 
