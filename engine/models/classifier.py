@@ -13,11 +13,8 @@ from typing import Any
 from torch import nn
 
 from engine.errors import ModelError
-<<<<<<< HEAD
 from engine.models.adapters import load_adapted
 from engine.models.batching import vocabulary_size
-=======
->>>>>>> mload
 from engine.models.files import fetch, is_adapter, trained_length, weights_sha256
 from engine.models.heads import are_generic, class_names, refuse_other_heads, same_but_for_case, task_of
 from engine.models.loading.adapters import load_adapted
