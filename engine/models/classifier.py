@@ -183,9 +183,9 @@ def checked(source: str, revision: str | None, folder: Path, module: Any) -> Cla
     embeddings = vocabulary_size(module)
     if len(tokenizer) > embeddings:
         raise ModelError(
-            f"{source}: its tokenizer has {len(tokenizer):,} tokens and the model {embeddings:,} embeddings. If tokens "
-            "were added to the tokenizer, load both with transformers, call "
-            "model.resize_token_embeddings(len(tokenizer)) and save both; otherwise they do not belong together"
+            f"{source}: its tokenizer has {len(tokenizer):,} tokens and the model {embeddings:,} embeddings; "
+            "they do not belong together. If tokens were added to the tokenizer, load both with transformers, call "
+            "model.resize_token_embeddings(len(tokenizer)), and save both"
         )
     settle_padding(source, module, tokenizer)
     names = module.config.id2label
