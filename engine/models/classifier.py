@@ -13,7 +13,6 @@ from typing import Any
 from torch import nn
 
 from engine.errors import ModelError
-from engine.models.adapters import load_adapted
 from engine.models.batching import vocabulary_size
 from engine.models.files import fetch, is_adapter, trained_length, weights_sha256
 from engine.models.heads import are_generic, class_names, refuse_other_heads, same_but_for_case, task_of
