@@ -14,8 +14,8 @@ import pyarrow as pa
 from engine.errors import InputError
 from engine.ingest.input_file import FileVersion, columns_of, options_of
 from engine.inputs.check_rows import Block, read_blocks
-from engine.inputs.classes import indexer
 from engine.inputs.kinds import as_stored
+from engine.inputs.labels.classes import indexer
 from engine.progress import Tick, silent
 from store import Store
 from store.errors import DamageError

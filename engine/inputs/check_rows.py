@@ -14,7 +14,7 @@ from engine.inputs.blocks import Problems, RawBlock, Reason
 from engine.inputs.columns import NO_COLUMN, ColumnNames, Columns
 from engine.inputs.formats import read_raw
 from engine.inputs.kinds import Kind, kind_of
-from engine.inputs.labels import judged_away, renamed, spell, spelled, stand_for_nothing
+from engine.inputs.labels.spelling import judged_away, renamed, spell, spelled, stand_for_nothing
 from engine.inputs.options import FOUND_OUT, LabelMap, Reading, ReadOptions
 
 MAX_TEXT_BYTES = 2_000_000

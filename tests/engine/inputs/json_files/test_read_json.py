@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 
 from engine.errors import InputError
-from engine.inputs.annotations import read_annotations
 from engine.inputs.blocks import BLOCK_ROWS, Reason
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames, LabelColumns
 from engine.inputs.formats import read_raw
-from engine.inputs.labelled import GoldConfig, read_gold
+from engine.inputs.labels.annotations import read_annotations
+from engine.inputs.labels.labelled import GoldConfig, read_gold
 from engine.inputs.options import ReadOptions
 
 PLAIN = ColumnNames()
