@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.progress import Tick, silent
-from engine.tokens.batches import Plan, plan, waste
+from engine.tokens.batches import Plan, plan, plan_apart, waste
 from engine.tokens.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -74,6 +74,19 @@ class Forward(ABC):
         """Cut rows of these lengths, (rows,) tokens, into batches; padded ones, unless overridden."""
         return plan(lengths, budget=self.budget)
 
+    def kinds(
+        self,
+        tokens: Tokens,  # noqa: ARG002 - overridden
+        rows: npt.NDArray[np.int64],  # noqa: ARG002
+    ) -> npt.NDArray[np.int64] | None:
+        """(rows,) numbers of chosen rows: those that differ in theirs never share a batch. None if all may."""
+        return None
+
+    def plan_rows(self, tokens: Tokens, rows: npt.NDArray[np.int64]) -> Plan:
+        """Cut chosen rows into batches of places in ``rows``."""
+        lengths, kinds = tokens.lengths[rows], self.kinds(tokens, rows)
+        return self.plan(lengths) if kinds is None else plan_apart(kinds, lengths, self.plan)
+
     def computed_tokens(self, batches: Plan, lengths: npt.NDArray[np.int64]) -> int:
         """Tokens that ``batches`` compute, padding included."""
         return waste(batches, lengths).padded
@@ -89,12 +102,14 @@ class Backend(ABC):
         name: in the card of a label set, as ``path``.
         can_train: whether its `Forward` gives gradients.
         first_only: whether the last layer is computed for the first token of each row alone.
+        pads: whether rows of different lengths are padded.
         bounds: by dtype, how far its logits may be off from those of fp32.
     """
 
     name: str
     can_train: bool = False
     first_only: bool = False
+    pads: bool = False
     bounds: Mapping[str, Bound] = BOUNDS
 
     @abstractmethod

@@ -15,11 +15,12 @@ from engine.compute.backend import Backend, Bound, Workload
 from engine.compute.backends import choose_backend
 from engine.compute.ceiling import measure_ceiling
 from engine.compute.device import DTYPES
-from engine.compute.forward import padded_logits
 from engine.compute.transfer import Transfers
 from engine.errors import ModelError
+from engine.models.batching import batching_of, padded_logits, vocabulary_size
 from engine.models.classifier import Classifier, load_classifier
 from engine.models.flops import model_flops
+from engine.models.probe import settle_length
 from engine.progress import Tick, silent
 from engine.tokens.batches import Plan, restore
 from engine.tokens.tokens import Tokens, made_up_tokens
@@ -61,6 +62,8 @@ class Encoder:
         self.splits = 0
         self.busy_seconds = 0.0
         self._model = model
+        if self.backend.pads:
+            settle_length(model.module, self._longest)
         self._module: Any = model.module.to(device=device, dtype=DTYPES[dtype]).eval()
         self._forward = self.backend.make(self._module, budget=budget, longest=self._longest)
         self._progress: Callable[[], None] = lambda: None
@@ -79,17 +82,21 @@ class Encoder:
 
     def warm_up(self) -> None:
         """Compute batches of made-up tokens, and a single row: all compiling, loading and measuring is done then."""
-        vocabulary = self._module.get_input_embeddings().num_embeddings
-        tokens = made_up_tokens(2 * self.budget, longest=self._longest, vocabulary=vocabulary)
+        tokens = made_up_tokens(
+            2 * self.budget,
+            longest=self._longest,
+            vocabulary=vocabulary_size(self._module),
+            frame=batching_of(self._module).frame,
+        )
         self.logits(tokens, self.plan(tokens))
         self.exact_logits(tokens, 0)
         self.ceiling()
         self.backend = self.backend.in_effect()
-        self.busy_seconds, self.splits, self._forward.fits = 0.0, 0, self.budget
+        self.busy_seconds, self.splits, self._forward.fits = 0.0, 0, self._forward.budget
 
     def plan(self, tokens: Tokens) -> Plan:
         """The batches in which `logits` computes ``tokens``."""
-        return self._forward.plan(tokens.lengths)
+        return self._forward.plan_rows(tokens, np.arange(len(tokens.lengths)))
 
     def computed_tokens(self, tokens: Tokens, batches: Plan) -> int:
         """Tokens that ``batches`` compute, padding included."""

@@ -13,8 +13,10 @@ from engine.compute.backend import Forward
 from engine.compute.linear import use_products
 from engine.compute.packed_model import PackedModel
 from engine.compute.packing import fill, pack
+from engine.models.batching import batching_of, own_errors, padded_logits
 from engine.models.layers import shared_copy, stack_name
-from engine.tokens.batches import Plan, pad, plan_packed
+from engine.models.probe import settled
+from engine.tokens.batches import Plan, plan_packed
 from engine.tokens.tokens import Tokens
 
 
@@ -24,17 +26,22 @@ class PaddedForward(Forward):
     Args:
         module: the classifier, on its device and in its dtype.
         budget: tokens a batch, padding included.
+        longest: tokens of the longest row.
 
     Attributes:
         module: computes batches: ``module``, with faster matrix products if it is not trained.
     """
 
-    def __init__(self, module: Any, *, budget: int) -> None:
+    def __init__(self, module: Any, *, budget: int, longest: int) -> None:
         super().__init__(budget=budget)
         self.module: Any = module
         if not module.training:
-            self.module = shared_copy(module)
+            self.module = shared_copy(settled(module, longest))
             use_products(self.module)
+
+    def kinds(self, tokens: Tokens, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+        """(rows,) numbers: rows that differ in theirs would change each other's logits."""
+        return batching_of(self.module).kinds(tokens, rows)
 
     def __call__(self, tokens: Tokens, rows: npt.NDArray[np.int64]) -> Tensor:
         """(rows, classes) logits on the device, of chosen rows."""
@@ -60,10 +67,11 @@ class PackedForward(Forward):
     """
 
     def __init__(self, module: Any, *, fused: bool, compiled: bool = False, budget: int, longest: int) -> None:
-        super().__init__(budget=budget)
+        module = module if module.training else settled(module, longest)
+        self._packed = PackedModel(module, fused=fused, compiled=compiled)
+        super().__init__(budget=self._packed.most_tokens(budget))
         self._longest = longest
         self._padded = module
-        self._packed = PackedModel(module, fused=fused, compiled=compiled)
         self.module: Any = self._packed.module
         self._kernel = _fits_kernel(module)
         self._is_filled = self._kernel and not module.training  # models in training are not compiled
@@ -93,7 +101,9 @@ class PackedForward(Forward):
         if self._is_filled:  # one shape for all batches
             packed = fill(packed, tokens=self._size(rows, len(packed.ids)), rows=packed.rows)
         longest = self._longest if self._kernel else None
-        return self._packed(packed, on_device(packed, self._padded.device, kernel=self._kernel, longest=longest))
+        where = on_device(packed, self._padded.device, kernel=self._kernel, longest=longest)
+        with own_errors(self._padded):
+            return self._packed(packed, where)
 
     def on_layer(self, call: Callable[[], None]) -> None:
         """Let ``call`` be called before each layer, because a batch may take long."""
@@ -114,12 +124,3 @@ def _fits_kernel(module: Any) -> bool:
     dtype = torch.bfloat16 if module.training else module.dtype
     width = module.config.hidden_size // module.config.num_attention_heads
     return has_kernel(module.device, dtype) and width % 8 == 0 and width <= 256
-
-
-def padded_logits(module: Any, tokens: Tokens, rows: npt.NDArray[np.int64]) -> Tensor:
-    """(rows, classes) logits of ``module`` in one rectangle; without a mask if nothing is padded."""
-    ids, real = pad(tokens.ids, tokens.offsets, rows, pad_id=module.config.pad_token_id)
-    real[:, 0] = True  # a row of no tokens is computed as one of padding, whatever is beside it
-    mask = None if real.all() else torch.from_numpy(real.astype(np.int64)).to(module.device)
-    logits: Tensor = module(input_ids=torch.from_numpy(ids).to(module.device), attention_mask=mask).logits
-    return logits

@@ -12,11 +12,20 @@ from engine.compute.attention import ATTENTION, DeviceRows, on_device
 from engine.compute.fused_layer import FusedLayer
 from engine.compute.linear import use_products
 from engine.compute.packing import PackedRows, pack
+from engine.models.batching import batching_of, vocabulary_size
 from engine.models.layers import shared_copy, stack_name
+from engine.models.probe import settled
 
 _TOLERANCE = 1e-5
 _PROBED_LENGTHS = (61, 7, 7, 3)
+_ERRORS = (LookupError, AttributeError, TypeError, ValueError, RuntimeError, ArithmeticError, AssertionError)
+"""What a model's own code may raise on packed rows."""
+
 _log = logging.getLogger(__name__)
+
+
+class _EmbeddedError(Exception):
+    """Packed tokens came as far as the first layer."""
 
 
 class PackedModel:
@@ -43,7 +52,7 @@ class PackedModel:
         self.module = shared_copy(module)
         self.module.config._attn_implementation = ATTENTION  # if its attention cannot be replaced, the probe fails
         self._padding = padding_position(module)
-        layers = self.module.get_submodule(name)
+        layers = self._layers = self.module.get_submodule(name)
         if fused:
             for number, layer in enumerate(layers):
                 first_only = number == len(layers) - 1
@@ -66,6 +75,25 @@ class PackedModel:
             packed_rows=rows,
         ).logits
         return logits
+
+    def most_tokens(self, tokens: int) -> int:
+        """``tokens``; as many as the model has positions, if a longer batch is too much for its tables."""
+        table = getattr(self.module.config, "max_position_embeddings", None)
+        if table is None or tokens <= table:
+            return tokens
+        halves = np.array([0, table // 2, table, table + 1])
+        packed = pack(np.zeros(table + 1, np.int64), halves, np.arange(3))
+        hook = self._layers[0].register_forward_pre_hook(_stop)
+        try:
+            with torch.no_grad():  # a tensor of the inference mode that the model keeps could not be trained with
+                self(packed, on_device(packed, self.module.device, kernel=False))
+        except _EmbeddedError:
+            return tokens
+        except _ERRORS:
+            return int(table)
+        finally:
+            hook.remove()
+        return tokens
 
     def _positions(self, packed: PackedRows) -> npt.NDArray[np.int64]:
         """(tokens,) positions as the model numbers them.
@@ -96,6 +124,10 @@ def padding_position(module: Any) -> int | None:
     return None if padding is None else int(padding)
 
 
+def _stop(*_: Any) -> None:
+    raise _EmbeddedError
+
+
 def _first_tokens(_layer: nn.Module, _arguments: Any, keywords: dict[str, Any], output: Any) -> Any:
     """The part of the last layer's output that the head reads: (1, tokens, hidden) → (rows, 1, hidden)."""
     hidden = output if isinstance(output, Tensor) else output[0]
@@ -113,6 +145,11 @@ def packed_differs(module: Any, longest: int, *, fused: bool) -> str | None:
         longest: tokens of the longest row that is tried.
         fused: as in `PackedModel`.
     """
+    module = settled(module, longest)
+    if batching_of(module).resets:
+        return "short rows change how it computes longer ones"
+    if batching_of(module).passes_types:
+        return "its tokenizer gives token types"
     rows = _probe(module, longest)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(row) for row in rows])])
     packed = pack(np.concatenate(rows), offsets, np.arange(len(rows)))
@@ -122,7 +159,7 @@ def packed_differs(module: Any, longest: int, *, fused: bool) -> str | None:
         with torch.inference_mode():
             alone = torch.cat([module(input_ids=torch.from_numpy(row)[None].to(device)).logits for row in rows])
             together = model(packed, on_device(packed, device, kernel=False))
-    except (LookupError, AttributeError, TypeError, ValueError, RuntimeError, IndexError) as error:
+    except _ERRORS as error:
         return f"its layers do not take packed rows ({error})"
     difference = float((alone - together).abs().max())
     spread = float((alone.max(0).values - alone.min(0).values).max())
@@ -139,7 +176,7 @@ def _probe(module: Any, longest: int) -> list[npt.NDArray[np.int64]]:
     A text may name the padding token.
     """
     chance = np.random.default_rng(0)
-    pad_id, size = module.config.pad_token_id, module.get_input_embeddings().num_embeddings
+    pad_id, size = module.config.pad_token_id, vocabulary_size(module)
     tokens = np.delete(np.arange(size), [pad_id] if pad_id is not None and pad_id < size else [])
     rows = [chance.choice(tokens, min(length, longest)) for length in (longest, *_PROBED_LENGTHS)]
     if len(tokens) < size:

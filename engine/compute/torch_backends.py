@@ -8,6 +8,7 @@ from engine.compute.device import DTYPES
 from engine.compute.forward import PackedForward, PaddedForward
 from engine.compute.fused_layer import compiling_failed
 from engine.compute.packed_model import packed_differs
+from engine.models.probe import settle_length
 
 # Compiling takes tens of seconds in each worker, which only a run of minutes makes up for.
 TOKENS_TO_COMPILE = 100_000_000
@@ -18,14 +19,16 @@ class PaddedBackend(Backend):
 
     name = "padded"
     can_train = True
+    pads = True
 
-    def unsupported(self, module: Any, workload: Workload) -> str | None:  # noqa: ARG002 - it supports all
-        """None: padding was tried when the model was loaded."""
+    def unsupported(self, module: Any, workload: Workload) -> str | None:
+        """None: how rows are padded, if at all, was found out when the model was loaded, but for the longest ones."""
+        settle_length(module, workload.longest)
         return None
 
-    def make(self, module: Any, *, budget: int, longest: int) -> Forward:  # noqa: ARG002 - any length does
+    def make(self, module: Any, *, budget: int, longest: int) -> Forward:
         """See `Backend.make`."""
-        return PaddedForward(module, budget=budget)
+        return PaddedForward(module, budget=budget, longest=longest)
 
 
 class PackedBackend(Backend):

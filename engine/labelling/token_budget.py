@@ -17,6 +17,7 @@ from engine.compute.backend import Backend, Workload
 from engine.compute.backends import choose_backend
 from engine.compute.device import default_budget
 from engine.compute.encoder import Encoder
+from engine.models.batching import batching_of, vocabulary_size
 from engine.models.classifier import Classifier
 from engine.progress import Tick, silent
 from engine.tokens.tokens import made_up_tokens
@@ -103,8 +104,8 @@ def measure_budgets(
     longest = conditions.longest or model.encoding().max_length
     workload = Workload(longest=longest, device=device, dtype=conditions.dtype)
     backend = conditions.backend or choose_backend(own.module, workload)
-    vocabulary = own.module.get_input_embeddings().num_embeddings
-    tokens = made_up_tokens(candidates[-1], longest=longest, vocabulary=vocabulary)
+    vocabulary, frame = vocabulary_size(own.module), batching_of(own.module).frame
+    tokens = made_up_tokens(candidates[-1], longest=longest, vocabulary=vocabulary, frame=frame)
     encoders = {
         budget: Encoder(own, device=device, dtype=conditions.dtype, budget=budget, backend=backend, longest=longest)
         for budget in candidates

@@ -13,6 +13,7 @@ from typing import Any
 from torch import nn
 
 from engine.errors import ModelError
+from engine.models.batching import vocabulary_size
 from engine.models.files import fetch, is_adapter, trained_length, weights_sha256
 from engine.models.heads import are_generic, class_names, refuse_other_heads, same_but_for_case, task_of
 from engine.models.loading.adapters import load_adapted
@@ -168,7 +169,7 @@ def checked(source: str, revision: str | None, folder: Path, module: Any, *, bas
     """
     place = base if base is not None and not has_vocabulary(folder) else folder
     tokenizer = load_tokenizer(source, place)
-    refuse_unknown_tokens(source, place, tokenizer, module.get_input_embeddings().num_embeddings)
+    refuse_unknown_tokens(source, place, tokenizer, vocabulary_size(module))
     settle_padding(source, module, tokenizer)
     return Classifier(
         source=source,

@@ -1,31 +1,56 @@
-"""A model and its tokenizer → a padding token that changes no logits."""
+"""A model and its tokenizer → a padding token, and how its rows are batched, without a change to its logits."""
 
+import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
-import torch
-
-from engine.errors import ModelError
+from engine.models.batching import Batching, batching_of, name_padding, text_config, vocabulary_size
+from engine.models.probe import find_batching
+from engine.tokens.frame import Frame, frame_of
 
 
 def settle_padding(source: str, module: Any, tokenizer: Any) -> None:
-    """Write a padding token into the configuration, and check that it does not change a row's logits.
+    """Find out how rows are batched, and name a padding token in the configuration if it names none.
+
+    The token is for a training, and for the trained model. A classifier whose own configuration names none is computed
+    as transformers computes its rows alone, whatever token fills them up. A number that is no token, such as -1, is
+    none.
 
     Raises:
-        ModelError: no such token was found, or it changes them.
+        ModelError: no way to compute several rows gives the model's own logits; says how they differ.
     """
-    candidates = (module.config.pad_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id)
-    pad = next((token for token in candidates if token is not None), None)
-    if pad is None:
-        raise ModelError(f"{source} has neither a padding token nor an end token; set pad_token_id in its config.json")
-    module.config.pad_token_id = pad
-    token = (pad + 1) % module.get_input_embeddings().num_embeddings
-    row, padded = torch.full((1, 3), token), torch.full((1, 7), pad)
-    padded[0, :3] = token
-    try:
-        with torch.inference_mode():
-            alone = module(input_ids=row).logits
-            beside = module(input_ids=padded, attention_mask=(torch.arange(7) < 3).long()[None]).logits
-    except (RuntimeError, LookupError) as error:
-        raise ModelError(f"{source} cannot compute a row of 7 tokens: {error}") from None
-    if not torch.allclose(alone, beside, atol=1e-3, rtol=1e-3, equal_nan=True):
-        raise ModelError(f"{source}: padding on the right changes its logits; such models are not supported")
+    config, size, frame = text_config(module), vocabulary_size(module), frame_of(tokenizer.backend_tokenizer)
+    own = getattr(config, "pad_token_id", None)
+    knows_padding = own is not None and 0 <= own < size
+    pad_id = own if knows_padding else next((token for token in _candidates(tokenizer, frame) if token < size), None)
+    name_padding(module, own if knows_padding else None)
+    end_id = getattr(config, "eos_token_id", None)
+    given = Batching(
+        pad_id=pad_id,
+        knows_padding=knows_padding,
+        end_id=end_id if isinstance(end_id, int) else tokenizer.eos_token_id,
+        frame=frame,
+    )
+    module.batching = find_batching(source, module, tokenizer, given)
+    name_padding(module, pad_id)
+
+
+def adopt_padding(module: Any) -> None:
+    """From now on the padding token in the configuration is the model's own: it is trained, and saved, with it."""
+    batching = batching_of(module)
+    module.batching = dataclasses.replace(batching, knows_padding=batching.pad_id is not None)
+
+
+def _candidates(tokenizer: Any, frame: Frame) -> Iterator[int]:
+    """Tokens that may fill rows up, the best one first: at the end of every text, one would hide it."""
+    around = {*frame.before, *frame.after}
+    last = []
+    for name in ("pad", "eos", "unk", "bos"):
+        token = getattr(tokenizer, f"{name}_token_id")
+        if token is None:
+            continue
+        if name == "pad" or token not in around:
+            yield token
+        else:
+            last.append(token)
+    yield from last

@@ -4,7 +4,7 @@ The same lengths and budget give the same plan. A padded batch of n rows whose l
 budget, a packed one as many as its rows have.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,29 @@ def plan_packed(lengths: npt.NDArray[np.integer[Any]], *, budget: int, rows: int
         batches.append(order[start:stop])
         start = stop
     return batches
+
+
+def alike(kinds: npt.NDArray[np.int64]) -> Plan:
+    """Rows of each kind, ascending; of the largest kind first.
+
+    Args:
+        kinds: (rows,) a number for each row.
+    """
+    order = np.argsort(-kinds, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(kinds[order])) + 1) if len(order) else []
+
+
+def plan_apart(
+    kinds: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], plan_alike: Callable[[npt.NDArray[np.int64]], Plan]
+) -> Plan:
+    """Batches whose rows are all of one kind.
+
+    Args:
+        kinds: (rows,) a number for each row.
+        lengths: (rows,) tokens of each row.
+        plan_alike: cuts rows of one kind, by their lengths.
+    """
+    return [part[batch] for part in alike(kinds) for batch in plan_alike(lengths[part])]
 
 
 def restore(batches: Plan, outputs: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from engine.errors import ModelError
 from engine.tokens.backends import FlatIds, offsets_of, with_nanotoken, with_tokenizers
+from engine.tokens.frame import frame_of
 from engine.tokens.tokens import Tokens
 
 _CHARACTERS_PER_TOKEN = 8
@@ -37,22 +38,25 @@ class Encoding:
         fingerprint: sha256 of what decides the ids: the tokenizer (without its truncation and padding, which use
             changes), the maximum length and the side.
         name: of the token family that holds such ids: the kind of tokenizer, the maximum length, 8 digits.
+        frame: what is put around a text.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, max_length: int, side: str = "right", fast: bool = True) -> None:
-        tokenizer = Tokenizer.from_str(_without_use(tokenizer.to_str()))
+        # That special tokens in a text are split like other words is no part of what a tokenizer writes.
+        split, tokenizer = tokenizer.encode_special_tokens, Tokenizer.from_str(_without_use(tokenizer.to_str()))
+        tokenizer.encode_special_tokens = split
         self.max_length = max_length
         self.side = side
         self.vocab_size = tokenizer.get_vocab_size(with_added_tokens=True)
-        self._specials_before, self._specials_after = _special_tokens(tokenizer)
-        if max_length <= self._specials_before + self._specials_after:
+        self.frame = frame_of(tokenizer)
+        if max_length <= len(self.frame.before) + len(self.frame.after):
             raise ModelError(f"--max-length is {max_length}; it must leave room beside the special tokens")
         canonical = json.dumps(json.loads(tokenizer.to_str()), sort_keys=True)
-        identity = f"{canonical}\n{max_length}\n{side}"
+        identity = f"{canonical}\n{max_length}\n{side}" + "\nsplit special tokens" * split
         self.fingerprint = hashlib.sha256(identity.encode()).hexdigest()
         kind = json.loads(canonical)["model"]["type"].lower()
         self.name = f"{kind}-{max_length}-{self.fingerprint[:8]}"
-        nanotoken = with_nanotoken(tokenizer) if fast else None
+        nanotoken = with_nanotoken(tokenizer) if fast and not split else None
         self.made_by = "nanotoken" if nanotoken else "tokenizers"
         self._make_ids = nanotoken or with_tokenizers(tokenizer)
 
@@ -66,9 +70,9 @@ class Encoding:
         found = self._found(texts)
         excess = np.maximum(np.diff(found.offsets) - self.max_length, 0)
         if self.side == "right":
-            first = found.offsets[1:] - self._specials_after - excess
+            first = found.offsets[1:] - len(self.frame.after) - excess
         else:
-            first = found.offsets[:-1] + self._specials_before
+            first = found.offsets[:-1] + len(self.frame.before)
         ids = np.delete(found.ids, _ranges(first, excess)) if excess.any() else found.ids
         return Tokens(ids=ids.astype(self.dtype), offsets=found.offsets - offsets_of(excess), truncated=excess > 0)
 
@@ -114,13 +118,3 @@ def _without_use(tokenizer_json: str) -> str:
     """The tokenizer without its truncation and padding."""
     tokenizer = json.loads(tokenizer_json)
     return json.dumps({**tokenizer, "truncation": None, "padding": None})
-
-
-def _special_tokens(tokenizer: Tokenizer) -> tuple[int, int]:
-    """How many ids the tokenizer puts before and after a text."""
-    bare = tokenizer.encode("a", add_special_tokens=False).ids
-    full = tokenizer.encode("a", add_special_tokens=True).ids
-    for start in range(len(full) - len(bare) + 1):
-        if full[start : start + len(bare)] == bare:
-            return start, len(full) - start - len(bare)
-    raise ModelError("the tokenizer changes a text when special tokens are added; such tokenizers are not supported")

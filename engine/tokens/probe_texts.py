@@ -1,4 +1,10 @@
-"""Texts on which two tokenizers that ought to be equal tend to differ. What can be seen stands as it is."""
+"""Texts on which two tokenizers that ought to be equal tend to differ, or two ways to compute a model.
+
+What can be seen stands as it is.
+"""
+
+from collections.abc import Iterator
+from typing import Any
 
 NASTY_TEXTS = [
     # White space, control characters and what cannot be seen.
@@ -33,3 +39,35 @@ NASTY_TEXTS = [
     "unaffable " * 1000 + "antidisestablishmentarianism," * 200,
     "a" + " " * 5000 + "b" + "\n" * 300 + "c" + "-" * 300,
 ]
+
+_WORDS = "good food was not very fine the room and bad staff never again".split()
+_SPECIAL = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
+_MARKS = "#▁Ġ_</w>"  # what tokenizers put before or after a piece of a word
+_VERY_LONG = 120
+
+
+def ordinary_texts(tokenizer: Any) -> list[str]:
+    """Texts of several lengths, some twice; equal words; one letter; texts that are cut. Few: each takes time."""
+    words = _words(tokenizer)
+    parts = [words[:1], words[1:3], words[2:0:-1], words[3:8], words[7:2:-1], words[:1] * 12, words * 4]
+    return [" ".join(part) for part in (*parts, words * _VERY_LONG)] + ["a"]
+
+
+def special_texts(tokenizer: Any) -> list[str]:
+    """Texts that contain the text of a special token and end with it."""
+    words = _words(tokenizer)
+    tokens = [token for name in _SPECIAL if (token := getattr(tokenizer, f"{name}_token", None))]
+    return [f"{words[0]} {token} {words[1]} {words[2]} {token}" for token in dict.fromkeys(tokens)]
+
+
+def _words(tokenizer: Any) -> list[str]:
+    """Words of the vocabulary, far from one another in it, and English ones if it has too few."""
+    known, wanted = list(_known_words(tokenizer)), len(_WORDS)
+    return [*known[:: max(1, len(known) // wanted)][:wanted], *_WORDS][:wanted]
+
+
+def _known_words(tokenizer: Any) -> Iterator[str]:
+    for piece in sorted(tokenizer.get_vocab()):
+        word = piece.strip(_MARKS)
+        if 2 < len(word) < 10 and word.isalpha() and word.isascii():
+            yield word

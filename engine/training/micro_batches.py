@@ -12,6 +12,8 @@ from engine.compute.backends import choose_backend
 from engine.compute.encoder import is_out_of_memory
 from engine.compute.torch_backends import PADDED
 from engine.errors import TrainingError
+from engine.models.padding import adopt_padding
+from engine.models.probe import settle_length
 from engine.training.data.steps import Step
 from engine.training.loss import Loss, Targets
 from engine.training.optimizer import FlatGradients
@@ -42,7 +44,10 @@ class MicroBatches:
         self._device = device
         budget = budget or default_budget(module.config, device)
         workload = Workload(longest=min(longest, _PROBED), device=device, training=True)
+        adopt_padding(module)
         backend = choose_backend(module.eval(), workload)
+        if backend.pads:
+            settle_length(module, longest)
         self._forward = backend.make(module.train(), budget=budget, longest=longest)
         if device.type == "cuda" and self._forward.has_attention_dropout:  # packed rows are slow without the kernel
             self._forward = PADDED.make(module, budget=budget, longest=longest)
@@ -55,7 +60,7 @@ class MicroBatches:
         ``gradients.sums[0]`` becomes the sum of the losses, undivided.
         """
         targets = {name: torch.from_numpy(array).to(self._device) for name, array in step.targets.items()}
-        for part in self._forward.plan(_lengths(step)) if len(step.rows) else ():
+        for part in self._forward.plan_rows(step.tokens, step.rows) if len(step.rows) else ():
             chosen = torch.from_numpy(part).to(self._device)
             try:
                 gradients.sums[0] += self._micro_batch(

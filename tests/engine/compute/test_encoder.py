@@ -128,16 +128,28 @@ def test_no_memory_at_all_ends_too():
         made.logits(tokens, made.plan(tokens))
 
 
-@pytest.mark.parametrize("failure", [RuntimeError("CUDA error: device-side assert triggered"), ValueError("wrong")])
-def test_other_errors_are_not_taken_for_a_lack_of_memory(failure):
+def test_other_errors_of_a_device_are_not_taken_for_a_lack_of_memory():
+    failure = RuntimeError("CUDA error: device-side assert triggered")
     made = encoder(make("Bert"), budget=50)
     fails_above(made, 20, failure)
     tokens = made_up([5, 5, 40])
-    with pytest.raises(type(failure), match=re.escape(str(failure))) as caught:
+    with pytest.raises(RuntimeError, match=re.escape(str(failure))) as caught:
         made.logits(tokens, made.plan(tokens))
     assert caught.value is failure
     assert made.splits == 0
     assert not is_out_of_memory(failure)
+
+
+@pytest.mark.parametrize("family", ["Bert", "MPNet"])
+def test_errors_of_the_models_own_code_name_the_model(family):
+    made = encoder(make(family), budget=50)
+    fails_above(made, 20, ValueError("wrong"))
+    tokens = made_up([5, 5, 40])
+    with pytest.raises(
+        ModelError, match=rf"\({family}ForSequenceClassification\) fails .* ValueError: wrong"
+    ) as caught:
+        made.logits(tokens, made.plan(tokens))
+    assert caught.value.__notes__[0].startswith("in batch 1 of ")
 
 
 def test_a_split_leaves_the_order_of_the_rows():

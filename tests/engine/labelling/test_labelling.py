@@ -290,7 +290,7 @@ def test_an_error_inside_the_encoder_names_the_batch(demo):
     encoder = Encoder(model, device=torch.device("cpu"), budget=16)
     offsets = np.array([0, 8, 16, 19])
     tokens = Tokens(ids=np.full(19, 65_535, np.uint16), offsets=offsets, truncated=np.zeros(3, bool))
-    with pytest.raises(IndexError) as caught:
+    with pytest.raises(ModelError, match="IndexError") as caught:
         encoder.logits(tokens, encoder.plan(tokens))
     assert describe(caught.value).endswith("in batch 1 of 2 (2 rows of 8 tokens)")
 

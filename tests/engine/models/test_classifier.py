@@ -18,7 +18,6 @@ from transformers import RobertaForSequenceClassification as Roberta
 from engine.errors import ModelError
 from engine.models.classifier import load_classifier, named, save_classifier
 from engine.models.initialize import load_start
-from engine.models.padding import settle_padding
 
 
 def copy(demo, name, tmp_path):
@@ -227,37 +226,6 @@ def make_decoder(folder, demo, **changes):
         setattr(tokenizer, name, value)
     tokenizer.save_pretrained(folder)
     return str(folder)
-
-
-def test_a_model_without_a_padding_token_takes_its_tokenizers(demo, tmp_path):
-    model = load_classifier(make_decoder(tmp_path, demo))
-    assert model.module.config.pad_token_id == model.tokenizer.pad_token_id
-
-
-def test_a_model_without_any_padding_token_is_refused(demo, tmp_path):
-    with pytest.raises(ModelError, match="neither a padding token nor an end token"):
-        load_classifier(make_decoder(tmp_path, demo, pad_token=None, eos_token=None))
-
-
-def test_a_model_that_padding_changes_is_refused(demo, tmp_path):
-    folder = copy(demo, "teacher", tmp_path)
-    source = load_classifier(str(folder))
-
-    class Summing(torch.nn.Module):
-        """Reads its padding: a classifier that ignores the attention mask."""
-
-        def __init__(self):
-            super().__init__()
-            self.config = source.module.config
-
-        def get_input_embeddings(self):
-            return source.module.get_input_embeddings()
-
-        def forward(self, input_ids, attention_mask=None):
-            return source.module(input_ids=input_ids)
-
-    with pytest.raises(ModelError, match="padding on the right changes its logits"):
-        settle_padding("summing", Summing(), source.tokenizer)
 
 
 def test_layers_of_a_decoder_get_their_new_places(demo, tmp_path):

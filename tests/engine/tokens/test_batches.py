@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.tokens.batches import pad, plan, plan_packed, restore, waste
+from engine.tokens.batches import pad, plan, plan_apart, plan_packed, restore, waste
 
 lengths_and_budget = st.tuples(st.lists(st.integers(0, 600), max_size=300), st.integers(1, 5000))
 
@@ -108,3 +108,13 @@ def test_waste_counts_what_padded_batches_compute():
 def test_sorting_and_budget_waste_little_on_lengths_like_those_of_reviews():
     lengths = np.clip(np.random.default_rng(0).lognormal(4.8, 0.8, 5000), 8, 512).astype(np.int64)
     assert waste(plan(lengths, budget=2048), lengths).ratio < 1.05
+
+
+@given(kinds=st.lists(st.integers(0, 5), max_size=40), budget=st.integers(1, 60))
+def test_rows_that_are_kept_apart_share_no_batch_and_each_is_in_one(kinds, budget):
+    kinds = np.array(kinds, np.int64)
+    lengths = 1 + kinds * 3 % 7
+    batches = plan_apart(kinds, lengths, lambda alike: plan(alike, budget=budget))
+    assert sorted(np.concatenate([*batches, np.empty(0, np.int64)]).tolist()) == list(range(len(kinds)))
+    assert all(len(set(kinds[batch])) == 1 for batch in batches)
+    assert all(len(batch) == 1 or lengths[batch].max() * len(batch) <= budget for batch in batches)
