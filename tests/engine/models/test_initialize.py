@@ -151,7 +151,6 @@ def test_a_vocabulary_that_is_smaller_than_the_tokenizers_is_refused(tmp_path, t
         f"{file}: its tokenizer has {len(tokenizer)} tokens and the model 40 embeddings; they do not belong together. "
         f"Write vocab_size {len(tokenizer)} into it, or put another tokenizer beside it"
     )
-    assert "model.resize_token_embeddings(len(tokenizer)), and save both" in str(refused.value)
 
 
 def test_a_student_from_scratch_has_the_tokenizer_of_the_first_teacher(tmp_path, tokenizer):
