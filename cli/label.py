@@ -107,8 +107,8 @@ class Budget(click.ParamType[int | None]):
 def command(ctx: click.Context, /, **options: Any) -> int:
     """Label texts with a teacher, into a store.
 
-    The first run reads INPUT (Parquet, Arrow, CSV, TSV, JSON Lines, plain text; the last four also .gz or .zst) into
-    the store's corpus. Every run labels the shards that are missing: run it again to resume.
+    The first run reads INPUT (Parquet, Arrow, CSV, TSV, JSON, plain text; the last four also .gz, .zst, .bz2 or .xz;
+    or a folder of them) into the store's corpus. Every run labels the shards that are missing: run it again to resume.
 
     \b
     Example:
