@@ -65,14 +65,12 @@ def check_parity(
     for row in chosen:
         exact.append(encoder.exact_logits(tokens, int(row)))
         tick("checking logits", len(stored), len(stored))
-    compared, again = stored[chosen].astype(np.float32), np.stack(exact)
-    again, shift = as_comparable(again, stored[chosen])
+    compared = stored[chosen].astype(np.float32)
+    again, shift = as_comparable(np.stack(exact), stored[chosen])
     difference = np.abs(compared - again)
-    absolute, relative = encoder.bound
-    # Of what was subtracted its rounding is left, in both logits and in both computations.
-    rounding = np.minimum(4 * _ROUNDING[encoder.dtype] * np.abs(shift), _MOST_ROUNDING)
-    within = difference <= absolute + relative * np.abs(again) + rounding  # nan is not
-    if (bad := np.flatnonzero(~within.all(axis=1))).size:
+    bad = np.flatnonzero(~_within(difference, again, shift, encoder).all(axis=1))
+    if bad.size:
+        absolute, relative = encoder.bound
         first = bad[0]
         raise LabellingError(
             f"shard {shard}: the logits of its row {chosen[first]} are {_numbers(compared[first])}, and alone in "
@@ -84,6 +82,20 @@ def check_parity(
         largest_difference=round(float(difference.max()), 7),
         flips=int((compared.argmax(axis=1) != again.argmax(axis=1)).sum()),
     )
+
+
+def _within(
+    difference: npt.NDArray[np.float32],
+    exact: npt.NDArray[np.float32],
+    shift: npt.NDArray[np.float32],
+    encoder: ComputesExactly,
+) -> npt.NDArray[np.bool_]:
+    """(rows, classes): which differences the bound explains; NaN is none of them."""
+    absolute, relative = encoder.bound
+    # Of what was subtracted its rounding is left, in both logits and in both computations.
+    rounding = np.minimum(4 * _ROUNDING[encoder.dtype] * np.abs(shift), _MOST_ROUNDING)
+    within: npt.NDArray[np.bool_] = difference <= absolute + relative * np.abs(exact) + rounding
+    return within
 
 
 def chosen_rows(stored: npt.NDArray[np.float16], *, shard: int, rows: int) -> npt.NDArray[np.int64]:
