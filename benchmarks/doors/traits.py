@@ -185,6 +185,11 @@ TRAITS = (
     Trait(name="categories", write=_parquet(pa.array(TRUTH).dictionary_encode())),
     Trait(name="lists of one label", write=_parquet(pa.array([[label] for label in TRUTH]))),
     Trait(
+        name="answers of Prodigy",
+        write=_lines(_objects(answer=["reject", "accept", "accept", "ignore"])),
+        labels=(None, "positive", "negative", None),
+    ),
+    Trait(
         name="labels of another task",
         write=_csv(["billing", "returns", "billing", "shipping"]),
         labels=NO_GOLD,

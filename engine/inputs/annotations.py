@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.errors import InputError
 from engine.inputs.blocks import RawBlock, label_count_problem
-from engine.inputs.check_rows import ids, labels
+from engine.inputs.check_rows import extra_columns, ids, labels, without_judged_away
 from engine.inputs.columns import LabelColumns, find_id
 from engine.inputs.formats import read_raw
 from engine.inputs.json_files.label_studio import NOT_A_TASK, annotations_of, done, labels_by_control
@@ -75,10 +75,9 @@ def read_annotations(
 
 def _of_block(raw: RawBlock, file: str, options: ReadOptions, classes: Sequence[str]) -> Iterator[Annotation]:
     problems = list(raw.problems)
-    row_ids, (label_array, _) = (
-        ids(raw, file, problems),
-        labels(raw, file, problems, label_map=options.label_map, classes=classes),
-    )
+    row_ids = ids(raw, file, problems)
+    given, _ = labels(raw, file, problems, label_map=options.label_map, classes=classes)
+    label_array = without_judged_away(given, extra_columns(raw, file, problems))
     columns = row_ids.to_pylist(), label_array.to_pylist()
     for row, (id_, label, problem) in enumerate(zip(*columns, problems, strict=True), start=raw.first_row):
         yield Annotation(file=file, row=row, id=id_, label=label, problem=problem or _lack(label))

@@ -19,7 +19,7 @@ NO_LABEL = ("", "-1", "nan", "null", "none", "na", "n/a", "#n/a", "<na>", "nil",
 
 _WHOLE = r"^([+-]?[0-9]+)\.0*$"
 _TRUTHS = ("true", "false")
-_JUDGED_AWAY = {"answer": ("reject", "ignore"), "status": ("discarded",)}
+JUDGED_AWAY = {"answer": ("reject", "ignore"), "status": ("discarded",)}
 """Values of other columns by which annotation tools (Prodigy, Argilla) say that a label does not count."""
 
 
@@ -45,7 +45,7 @@ def spell(label: str) -> str:
 
 def judged_away(columns: dict[str, pa.Array]) -> pa.Array | None:
     """Which rows an annotation tool has rejected, skipped or ignored, by ``columns``; None if none of them says so."""
-    for name, words in _JUDGED_AWAY.items():
+    for name, words in JUDGED_AWAY.items():
         if name in columns and (pa.types.is_string(columns[name].type) or pa.types.is_large_string(columns[name].type)):
             found = pc.fill_null(pc.is_in(pc.utf8_lower(columns[name]), pa.array(words, columns[name].type)), False)
             if pc.any(found).as_py():
