@@ -38,7 +38,7 @@ class LabelMap(click.ParamType[tuple[tuple[str, str], ...]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """``"1=negative,2=positive"`` → ``(("1", "negative"), ("2", "positive"))``."""
         from engine.errors import InputError
-        from engine.inputs.labels import parse_label_map
+        from engine.inputs.labels.spelling import parse_label_map
 
         if not isinstance(value, str):
             return value

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.evaluation.evaluate import EvalConfig, Evaluation, evaluate
     from engine.ingest.gold_rounds import GoldRound, GoldRoundConfig, add_gold
     from engine.inputs.columns import ColumnNames, LabelColumns
-    from engine.inputs.labelled import GoldConfig
+    from engine.inputs.labels.labelled import GoldConfig
     from engine.inputs.options import ReadOptions
     from engine.labelling.card import Choices
     from engine.labelling.label import LabelConfig, label
@@ -47,7 +47,7 @@ _HOME = {
     "EvalConfig": "engine.evaluation.evaluate",
     "Evaluation": "engine.evaluation.evaluate",
     "FinetuneConfig": "engine.training.finetune",
-    "GoldConfig": "engine.inputs.labelled",
+    "GoldConfig": "engine.inputs.labels.labelled",
     "GoldRound": "engine.ingest.gold_rounds",
     "GoldRoundConfig": "engine.ingest.gold_rounds",
     "LabelColumns": "engine.inputs.columns",

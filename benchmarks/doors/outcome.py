@@ -13,7 +13,7 @@ from engine.errors import InputError
 from engine.ingest.gold_rounds import GoldRoundConfig, add_gold
 from engine.ingest.ingest import IngestConfig, ingest
 from engine.inputs.columns import LabelColumns
-from engine.inputs.labelled import GoldConfig, read_gold
+from engine.inputs.labels.labelled import GoldConfig, read_gold
 from store import Store
 from store.storage import MemoryStorage
 

@@ -31,7 +31,7 @@ from benchmarks.harness.conditions import write_result
 from benchmarks.harness.rounds import compare, lines, run_rounds
 from benchmarks.labelling.relabelling import NAME, label_again
 from benchmarks.training.trainer_peer import train_with_trainer
-from engine.inputs.labelled import Gold, GoldConfig, read_gold
+from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
 from engine.models.classifier import Classifier, save_classifier
 from engine.models.files import quiet_transformers
 from engine.models.initialize import load_start

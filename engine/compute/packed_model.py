@@ -85,7 +85,7 @@ class PackedModel:
         packed = pack(np.zeros(table + 1, np.int64), halves, np.arange(3))
         hook = self._layers[0].register_forward_pre_hook(_stop)
         try:
-            with torch.inference_mode():
+            with torch.no_grad():  # a tensor of the inference mode that the model keeps could not be trained with
                 self(packed, on_device(packed, self.module.device, kernel=False))
         except _EmbeddedError:
             return tokens

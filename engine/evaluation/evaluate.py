@@ -15,7 +15,7 @@ from engine.errors import ModelError
 from engine.evaluation.metrics import accuracy, confusion, expected_calibration_error, f1_scores, log_loss
 from engine.evaluation.paired import compare_pairs
 from engine.inputs.columns import ColumnNames
-from engine.inputs.labelled import Gold, GoldConfig, read_gold
+from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.models.classifier import Classifier, load_classifier, parameters
 from engine.models.heads import same_but_for_case

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from engine.errors import InputError
 from engine.ingest.validate import ValidatedInputs
-from engine.inputs.classes import MAX_CLASSES, LabelIndex, check_class_names, classes_of, foreign, index_labels
-from engine.inputs.labels import spell
+from engine.inputs.labels.classes import MAX_CLASSES, LabelIndex, check_class_names, classes_of, foreign, index_labels
+from engine.inputs.labels.spelling import spell
 from engine.inputs.messages import listed
 from store.format.header import InputEntry
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import InputError
-from engine.inputs.annotations import Annotation, read_annotations
 from engine.inputs.blocks import in_detail
-from engine.inputs.classes import check_not_foreign, index_labels
 from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
+from engine.inputs.labels.annotations import Annotation, read_annotations
+from engine.inputs.labels.classes import check_not_foreign, index_labels
 from engine.inputs.messages import listed, no_usable_row
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.progress import Tick, silent

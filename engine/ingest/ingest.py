@@ -24,10 +24,10 @@ from engine.ingest.input_file import (
 )
 from engine.ingest.validate import InputFile, RejectsWriter, ValidatedInputs, validate_files
 from engine.ingest.write_corpus import write_corpus
-from engine.inputs.classes import doubtful_names
 from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.kinds import Kind
+from engine.inputs.labels.classes import doubtful_names
 from engine.inputs.messages import listed, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.progress import Tick, silent

@@ -18,9 +18,9 @@ from engine.ingest.duplicates import DuplicateFinder
 from engine.ingest.input_file import FileVersion, describe_input, file_version
 from engine.inputs.blocks import Reason, in_detail
 from engine.inputs.check_rows import Block, read_blocks
-from engine.inputs.classes import MAX_CLASSES
 from engine.inputs.columns import ColumnNames
 from engine.inputs.kinds import Kind
+from engine.inputs.labels.classes import MAX_CLASSES
 from engine.inputs.messages import REPEATED_ID
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.progress import Tick

@@ -14,8 +14,8 @@ import pyarrow as pa
 from engine.errors import InputError
 from engine.ingest.input_file import FileVersion, columns_of, options_of
 from engine.inputs.check_rows import Block, read_blocks
-from engine.inputs.classes import indexer
 from engine.inputs.kinds import as_stored
+from engine.inputs.labels.classes import indexer
 from engine.progress import Tick, silent
 from store import Store
 from store.errors import DamageError
@@ -89,11 +89,12 @@ def _accepted_columns(
         raise _changed(block.file)
     begin, end = np.searchsorted(refused, [block.first_row, block.first_row + block.rows])
     kept = pa.array(np.delete(np.arange(block.rows), refused[begin:end] - block.first_row))
-    labels = [None if label is None else index_of(label) for label in block.label.take(kept).to_pylist()]
+    labels = block.label.take(kept).dictionary_encode()
+    indices = pa.array(map(index_of, labels.dictionary.to_pylist()), pa.int16())
     return {
         "id": block.id.take(kept),
         "text": block.text.take(kept),
-        "label": pa.array(labels, pa.int16()),
+        "label": indices.take(labels.indices),
         **{name: _stored(block, name, type_).take(kept) for name, type_ in extras.items()},
     }
 

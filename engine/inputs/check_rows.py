@@ -14,7 +14,7 @@ from engine.inputs.blocks import Problems, RawBlock, Reason
 from engine.inputs.columns import NO_COLUMN, ColumnNames, Columns
 from engine.inputs.formats import read_raw
 from engine.inputs.kinds import Kind, kind_of
-from engine.inputs.labels import judged_away, renamed, spell, spelled, stand_for_nothing
+from engine.inputs.labels.spelling import judged_away, renamed, spell, spelled, stand_for_nothing
 from engine.inputs.options import FOUND_OUT, LabelMap, Reading, ReadOptions
 
 MAX_TEXT_BYTES = 2_000_000
@@ -152,14 +152,19 @@ def labels(
     if name is None:
         return pa.nulls(raw.rows, pa.string()), frozenset()
     array = _short(label_bytes(raw.data[name], name=name, file=file), problems, "label", limit=MAX_NAME_BYTES)
-    label = spelled(_strings(array, problems, "label"))
-    _refuse(pc.match_substring(label, "\0"), problems, "label contains NUL")
+    rows = _strings(array, problems, "label").dictionary_encode()  # rows are many, and different labels few
+    label = spelled(rows.dictionary)
+    faults: Problems = [None] * len(label)
+    _refuse(pc.match_substring(label, "\0"), faults, "label contains NUL")
     if raw.reading.classes is not None:
-        label = _named(label, raw.reading.classes, problems)
+        label = _named(label, raw.reading.classes, faults)
     label = renamed(label, dict(label_map or ()))
     nothing = pc.fill_null(stand_for_nothing(label, classes=classes), False)
-    words = frozenset(pc.unique(label.filter(nothing)).to_pylist()) - {""}
-    return pc.if_else(nothing, None, label), words
+    words = frozenset(label.filter(nothing).to_pylist()) - {""}
+    if any(faults):
+        for row, place in enumerate(rows.indices.to_pylist()):
+            problems[row] = problems[row] or (None if place is None else faults[place])
+    return pc.if_else(nothing, None, label).take(rows.indices), words
 
 
 def _named(label: pa.Array, names: tuple[str, ...], problems: Problems) -> pa.Array:

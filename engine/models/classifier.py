@@ -13,14 +13,14 @@ from typing import Any
 from torch import nn
 
 from engine.errors import ModelError
-from engine.models.adapters import load_adapted
 from engine.models.batching import vocabulary_size
 from engine.models.files import fetch, is_adapter, trained_length, weights_sha256
 from engine.models.heads import are_generic, class_names, refuse_other_heads, same_but_for_case, task_of
+from engine.models.loading.adapters import load_adapted
+from engine.models.loading.vocabulary import has_vocabulary, load_tokenizer, refuse_unknown_tokens
+from engine.models.loading.weights import Loaded, load_module, read_config
 from engine.models.padding import settle_padding
 from engine.models.saving import save_module
-from engine.models.vocabulary import has_vocabulary, load_tokenizer, refuse_unknown_tokens
-from engine.models.weights import Loaded, load_module, read_config
 from engine.tokens.encoding import Encoding
 
 DEFAULT_MAX_LENGTH = 512

@@ -13,7 +13,7 @@ from pathlib import Path
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import EngineError, ModelError, is_memory_error
-from engine.models.remedies import without_safetensors
+from engine.models.loading.remedies import without_safetensors
 from store.storage.file_hash import sha256_of
 
 ADAPTER = "adapter_config.json"

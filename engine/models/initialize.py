@@ -11,13 +11,13 @@ from torch import nn
 from transformers import AutoModelForSequenceClassification
 
 from engine.errors import ModelError
-from engine.models.adapters import merge_remedy
 from engine.models.classifier import Classifier, checked
 from engine.models.files import fetch, fetch_tokenizer, is_adapter, refused
 from engine.models.heads import chooses_one_class, output_layer, same_but_for_case
 from engine.models.layers import keep_layers, warn_if_constant
-from engine.models.vocabulary import VOCABULARIES, has_vocabulary
-from engine.models.weights import Loaded, load_module, read_config
+from engine.models.loading.adapters import merge_remedy
+from engine.models.loading.vocabulary import VOCABULARIES, has_vocabulary
+from engine.models.loading.weights import Loaded, load_module, read_config
 
 _log = logging.getLogger(__name__)
 _LAYERS = re.compile(r"(.+)#layers=(\d+(?:,\d+)*)")

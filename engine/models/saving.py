@@ -8,6 +8,8 @@ import copy
 from pathlib import Path
 from typing import Any
 
+from engine.models.batching import batching_of, text_config
+
 _TYPES = "token_type_ids"
 
 
@@ -22,26 +24,31 @@ def save_module(module: Any, tokenizer: Any, folder: Path, *, max_length: int) -
     """
     saved = copy.deepcopy(tokenizer)
     saved.model_max_length = max_length
-    _pad_as_computed(saved, module.config)
+    _pad_as_computed(saved, module)
     _set(saved, "model_input_names", [name for name in saved.model_input_names if _takes(module, name)])
     module.save_pretrained(folder, safe_serialization=True)
     saved.save_pretrained(folder)
 
 
-def _pad_as_computed(tokenizer: Any, config: Any) -> None:
-    """Let the tokenizer pad as the engine does: with the token of the configuration, on the right."""
-    _set(tokenizer, "padding_side", "right")
-    if tokenizer.pad_token_id == config.pad_token_id:
+def _pad_as_computed(tokenizer: Any, module: Any) -> None:
+    """Let the tokenizer pad as the engine does: with the token of the configuration, on the right.
+
+    A model whose rows the engine does not pad at all keeps the side that its tokenizer is made for.
+    """
+    if batching_of(module).apart in ("nothing", "ends"):
+        _set(tokenizer, "padding_side", "right")
+    pad_id = text_config(module).pad_token_id
+    if pad_id is None or tokenizer.pad_token_id == pad_id:
         return
-    token = tokenizer.convert_ids_to_tokens(config.pad_token_id)
+    token = tokenizer.convert_ids_to_tokens(pad_id)
     # An ordinary word must not become a special token: it would be cut out of longer ones.
-    if token is not None and config.pad_token_id in tokenizer.added_tokens_decoder:
+    if token is not None and pad_id in tokenizer.added_tokens_decoder:
         tokenizer.pad_token = token
 
 
 def _takes(module: Any, name: str) -> bool:
-    """Whether the model gets the input ``name``; token types only if it has more than one."""
-    return name != _TYPES or getattr(module.config, "type_vocab_size", 0) > 0
+    """Whether the model gets the input ``name``; token types only if the engine passes them, or has more than one."""
+    return name != _TYPES or batching_of(module).passes_types or getattr(module.config, "type_vocab_size", 0) > 0
 
 
 def _set(tokenizer: Any, name: str, value: Any) -> None:

@@ -1,1 +1,1 @@
-"""Test doubles that ship with the engine: a job that needs no model, and faults on demand."""
+"""Test doubles that ship with the engine: a job that needs no model, faults on demand, and small architectures."""

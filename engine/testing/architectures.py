@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from string import ascii_lowercase
 from types import MappingProxyType
 from typing import Any
 
@@ -110,10 +111,11 @@ def _sentences() -> Iterator[str]:
 
 @cache
 def _word_piece() -> str:
-    made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    pieces = [*_BERT, *ascii_lowercase, *(f"##{letter}" for letter in ascii_lowercase), *".,-", *_WORDS[::2]]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    made = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     made.normalizer, made.pre_tokenizer = BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=VOCABULARY, special_tokens=[*_BERT], show_progress=False)
-    made.train_from_iterator(_sentences(), trainer)
+    made.add_special_tokens([*_BERT])
     return str(made.to_str())
 
 

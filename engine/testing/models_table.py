@@ -72,10 +72,11 @@ def try_out(architecture: Architecture, folder: Path) -> Trial:
     encoder.flops(tokens)
     apart = batching_of(model.module).apart
     way = encoder.path + (_APART[apart] if encoder.path == "padded" else "")
-    return Trial(way=way, ours=ours, theirs=_one_by_one(folder))
+    return Trial(way=way, ours=ours, theirs=one_by_one(folder))
 
 
-def _one_by_one(folder: Path) -> npt.NDArray[np.float32]:
+def one_by_one(folder: Path) -> npt.NDArray[np.float32]:
+    """(rows, classes) logits of the texts by transformers, each by a model that has computed nothing else."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
     rows = []

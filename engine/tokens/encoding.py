@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -35,30 +36,41 @@ class Encoding:
 
     Attributes:
         made_by: the package that makes the ids: ``nanotoken`` or ``tokenizers``.
-        fingerprint: sha256 of what decides the ids: the tokenizer (without its truncation and padding, which use
-            changes), the maximum length and the side.
-        name: of the token family that holds such ids: the kind of tokenizer, the maximum length, 8 digits.
         frame: what is put around a text.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, max_length: int, side: str = "right", fast: bool = True) -> None:
         # That special tokens in a text are split like other words is no part of what a tokenizer writes.
-        split, tokenizer = tokenizer.encode_special_tokens, Tokenizer.from_str(_without_use(tokenizer.to_str()))
+        split, tokenizer = tokenizer.encode_special_tokens, Tokenizer.from_str(tokenizer.to_str())
         tokenizer.encode_special_tokens = split
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self._tokenizer = tokenizer
         self.max_length = max_length
         self.side = side
         self.vocab_size = tokenizer.get_vocab_size(with_added_tokens=True)
         self.frame = frame_of(tokenizer)
         if max_length <= len(self.frame.before) + len(self.frame.after):
             raise ModelError(f"--max-length is {max_length}; it must leave room beside the special tokens")
-        canonical = json.dumps(json.loads(tokenizer.to_str()), sort_keys=True)
-        identity = f"{canonical}\n{max_length}\n{side}" + "\nsplit special tokens" * split
-        self.fingerprint = hashlib.sha256(identity.encode()).hexdigest()
-        kind = json.loads(canonical)["model"]["type"].lower()
-        self.name = f"{kind}-{max_length}-{self.fingerprint[:8]}"
         nanotoken = with_nanotoken(tokenizer) if fast and not split else None
         self.made_by = "nanotoken" if nanotoken else "tokenizers"
         self._make_ids = nanotoken or with_tokenizers(tokenizer)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sha256 of what decides the ids: the tokenizer, the maximum length and the side.
+
+        Not the tokenizer's truncation and padding, which use changes.
+        """
+        canonical = json.dumps(json.loads(self._tokenizer.to_str()), sort_keys=True)
+        split = "\nsplit special tokens" if self._tokenizer.encode_special_tokens else ""
+        return hashlib.sha256(f"{canonical}\n{self.max_length}\n{self.side}{split}".encode()).hexdigest()
+
+    @cached_property
+    def name(self) -> str:
+        """Of the token family that holds such ids: the kind of tokenizer, the maximum length, 8 digits."""
+        kind = type(self._tokenizer.model).__name__.lower()
+        return f"{kind}-{self.max_length}-{self.fingerprint[:8]}"
 
     @property
     def dtype(self) -> type[np.uint16] | type[np.uint32]:
@@ -112,9 +124,3 @@ def _prefix(text: str, characters: int) -> str:
         return text
     space = _WHITE_SPACE.search(text, characters)
     return text[: space.start()] if space else text
-
-
-def _without_use(tokenizer_json: str) -> str:
-    """The tokenizer without its truncation and padding."""
-    tokenizer = json.loads(tokenizer_json)
-    return json.dumps({**tokenizer, "truncation": None, "padding": None})

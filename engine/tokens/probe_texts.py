@@ -44,6 +44,7 @@ _WORDS = "good food was not very fine the room and bad staff never again".split(
 _SPECIAL = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 _MARKS = "#▁Ġ_</w>"  # what tokenizers put before or after a piece of a word
 _VERY_LONG = 120
+_TRIED_PIECES = 3000
 
 
 def ordinary_texts(tokenizer: Any) -> list[str]:
@@ -67,7 +68,8 @@ def _words(tokenizer: Any) -> list[str]:
 
 
 def _known_words(tokenizer: Any) -> Iterator[str]:
-    for piece in sorted(tokenizer.get_vocab()):
-        word = piece.strip(_MARKS)
+    size = len(tokenizer)
+    for piece in tokenizer.convert_ids_to_tokens(range(0, size, max(1, size // _TRIED_PIECES))):
+        word = (piece or "").strip(_MARKS)
         if 2 < len(word) < 10 and word.isalpha() and word.isascii():
             yield word

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 
 from engine.compute.device import best_device
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
-from engine.inputs.labelled import Gold
+from engine.inputs.labels.labelled import Gold
 from engine.models.classifier import Classifier
 from engine.models.initialize import load_start
 from engine.progress import Tick, silent

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from engine.compute.device import best_device
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
-from engine.inputs.labelled import GoldConfig, read_gold
+from engine.inputs.labels.labelled import GoldConfig, read_gold
 from engine.models.initialize import load_start
 from engine.progress import Tick, silent
 from engine.training.data.gold_steps import GoldSteps

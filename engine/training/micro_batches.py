@@ -46,7 +46,7 @@ class MicroBatches:
         workload = Workload(longest=min(longest, _PROBED), device=device, training=True)
         adopt_padding(module)
         backend = choose_backend(module.eval(), workload)
-        if backend.pads:
+        if backend.pads or device.type == "cuda":  # which pads, too, what its kernel does not take
             settle_length(module, longest)
         self._forward = backend.make(module.train(), budget=budget, longest=longest)
         if device.type == "cuda" and self._forward.has_attention_dropout:  # packed rows are slow without the kernel

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from engine.evaluation.evaluate import EvalConfig, evaluate_trained
-from engine.inputs.labelled import Gold
+from engine.inputs.labels.labelled import Gold
 from engine.models.classifier import Classifier, load_classifier
 from engine.progress import Tick, silent
 from engine.training.data.steps import Steps

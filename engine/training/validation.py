@@ -16,7 +16,7 @@ from engine.compute.device import default_budget
 from engine.compute.encoder import Encoder
 from engine.errors import TrainingError
 from engine.evaluation.metrics import accuracy, confusion, expected_calibration_error, f1_scores, log_loss
-from engine.inputs.labelled import Gold
+from engine.inputs.labels.labelled import Gold
 from engine.models.classifier import Classifier
 from engine.tokens.encoding import Encoding
 from engine.training.distributed import Ranks

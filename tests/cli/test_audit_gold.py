@@ -16,8 +16,8 @@ from store_factory import CLASSES, add_corpus, add_labels, label_of, make_store,
 import store
 from cli.main import run
 from engine.ingest.gold_rounds import GoldRoundConfig, add_gold
-from engine.inputs.annotations import read_annotations
 from engine.inputs.columns import LabelColumns
+from engine.inputs.labels.annotations import read_annotations
 from store import Store
 from store.storage import LocalStorage
 
@@ -124,7 +124,7 @@ def test_several_files_are_one_round(place: Path, audit: Any, tmp_path: Path) ->
 def test_bad_rows_are_named_and_the_good_ones_are_added(place: Path, audit: Any, tmp_path: Path) -> None:
     rows = [
         *rows_of({"id-3": "positive", "nobody": "positive", "id-4": "great", "id-5": None, "": "neutral"}),
-        *rows_of({"id-6": "neutral"}), *rows_of({"id-6": "negative"}), *rows_of({"id-3": "2"}),
+        *rows_of({"id-6": "neutral"}), *rows_of({"id-6": "negative"}), *rows_of({"id-3": "Positive"}),
     ]  # fmt: skip
     file = write(tmp_path / "a.csv", rows)
     code, _, err = audit("--gold", file, "--on-bad-row", "fail")
@@ -147,7 +147,7 @@ def test_bad_rows_are_named_and_the_good_ones_are_added(place: Path, audit: Any,
 
 def test_nothing_usable_is_an_error_and_no_round(place: Path, audit: Any, tmp_path: Path) -> None:
     code, _, err = audit("--gold", write(tmp_path / "a.csv", rows_of({"x": "neutral"})))
-    assert (code, "no usable label; the first was refused" in err) == (1, True)
+    assert (code, "no usable row among 1; the first was refused" in err) == (1, True)
     (tmp_path / "b.txt").write_text("a text\n")
     assert "text alone has no labels" in audit("--gold", tmp_path / "b.txt")[2]
     (tmp_path / "c.json").write_text("[{]")
@@ -164,7 +164,7 @@ def test_the_same_labels_again_are_no_second_round(audit: Any, tmp_path: Path) -
     assert "nothing was added: the same labels from the same sources are round 1 already" in err
     code, (summary,), err = audit("--gold", one, "--source", "again")
     assert (code, summary["round"], summary["added"], summary["agreeing"], err) == (0, 2, 3, 3, "")
-    two = write(tmp_path / "b.csv", rows_of({"id-3": "neutral", "id-10": "neutral", "id-15": 0}))
+    two = write(tmp_path / "b.csv", rows_of({"id-3": "neutral", "id-10": "neutral", "id-15": "negative"}))
     code, (summary,), _ = audit("--gold", two)
     assert (summary["round"], summary["agreeing"], summary["contradicting"], summary["first"]) == (3, 1, 1, 1)
 

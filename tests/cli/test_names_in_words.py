@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "store/FORMAT.md", "benchmarks/LOG.md"]
+PAGES = ["README.md", "engine/MODELS.md", "store/FORMAT.md", "benchmarks/LOG.md"]
 MODULES = sorted(
     str(path.relative_to(ROOT))
     for package in ("store", "engine", "cli", "benchmarks")

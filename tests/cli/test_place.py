@@ -14,7 +14,7 @@ from tiny_models import save, texts
 
 import store
 from cli.main import ERROR, OK, cli, run
-from engine.models import weights
+from engine.models.loading import weights
 from store.storage import MemoryStorage
 from store.verify.verify import verify
 

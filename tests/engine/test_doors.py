@@ -13,8 +13,8 @@ from engine.errors import InputError
 from engine.ingest.gold_rounds import GoldRoundConfig, add_gold
 from engine.ingest.ingest import IngestConfig, ingest
 from engine.inputs.columns import NO_COLUMN, ColumnNames, LabelColumns
-from engine.inputs.labelled import GoldConfig, read_gold
-from engine.inputs.labels import parse_label_map
+from engine.inputs.labels.labelled import GoldConfig, read_gold
+from engine.inputs.labels.spelling import parse_label_map
 from engine.inputs.options import ReadOptions
 from store import Store
 from store.storage import MemoryStorage

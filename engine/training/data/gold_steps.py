@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from engine.inputs.labelled import Gold
+from engine.inputs.labels.labelled import Gold
 from engine.tokens.encoding import Encoding
 from engine.training.data.steps import Step
 from engine.training.distributed import Ranks

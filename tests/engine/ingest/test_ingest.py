@@ -27,6 +27,7 @@ from engine.ingest.input_file import describe_input, file_version
 from engine.ingest.validate import ValidatedInputs
 from engine.ingest.write_corpus import read_texts, write_corpus
 from engine.inputs.columns import ColumnNames
+from engine.inputs.messages import REPEATED_ID
 from store import Store
 from store.errors import DamageError
 from store.format.json_file import to_json

@@ -180,7 +180,7 @@ def test_padding_of_nuls_is_no_utf_16(tmp_path: Path) -> None:
         (b"PK\x03\x04....", "is an Excel workbook or a zip archive and not text; save its sheet as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1", "is an old Excel workbook and not text"),
         (b"PAR1....", "is a Parquet file; let its name end in .parquet"),
-        (gzip.compress(b"text"), "was compressed with gzip; let its name end in .gz"),
+        (gzip.compress(b"text", mtime=0), "was compressed with gzip; let its name end in .gz"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "fetch that with: git lfs pull"),
     ],
 )

@@ -13,6 +13,7 @@ from tiny_models import bert, save, texts
 import engine
 import store
 from engine.errors import LabellingError
+from engine.labelling import card
 from engine.labelling.stored_logits import CENTRED_FROM, as_stored
 from store.families.labels import softmax
 
@@ -60,10 +61,10 @@ def test_label_sets_of_earlier_versions_round_every_row():
 # a whole run
 
 
-def label(place, teacher, rows, *, shards=1):
+def label(place, teacher, rows, *, shards=None, **options):
     file = place.with_suffix(".csv")
     file.write_text("text\n" + "".join(f"{text}\n" for text in rows), encoding="utf-8")
-    config = engine.LabelConfig(store=str(place), teacher=teacher, inputs=(str(file),), shards=shards)
+    config = engine.LabelConfig(store=str(place), teacher=teacher, inputs=(str(file),), shards=shards, **options)
     return engine.label(config)
 
 
@@ -91,6 +92,19 @@ def test_a_teacher_with_an_offset_labels_as_one_without(tmp_path):
         assert records[0].computed["centred"] == len(rows)
     assert "centred" not in store.open(tmp_path / "s0").label_set("0").records()[0].computed
     assert store.open(tmp_path / "s0").label_set("0").card()["centred_from"] == CENTRED_FROM
+
+
+def test_a_label_set_begun_by_an_earlier_version_goes_on_as_it_began(tmp_path, monkeypatch):
+    model = bert()
+    model.classifier.bias.data += 100
+    teacher = save(tmp_path / "m", model)
+    with monkeypatch.context() as patch:
+        patch.setattr(card, "CENTRED_FROM", None)
+        label(tmp_path / "s", teacher, texts(40), shards=2, worker=(1, 2))
+    assert "centred_from" not in store.open(tmp_path / "s").label_set("m").card()
+    assert label(tmp_path / "s", teacher, texts(40)).shards_done == 1
+    found = store.open(tmp_path / "s").sql("SELECT min(list_min(logits)) AS least FROM labels").to_pylist()
+    assert found[0]["least"] > 90
 
 
 def test_a_run_whose_shard_has_no_finite_logits_stops_there(tmp_path):

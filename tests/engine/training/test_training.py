@@ -14,7 +14,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import engine
 import store
 from engine.errors import InputError, TrainingError
-from engine.inputs.labelled import GoldConfig, read_gold
+from engine.inputs.labels.labelled import GoldConfig, read_gold
 from engine.models.initialize import load_start
 from engine.training.data.gold_steps import GoldSteps
 from engine.training.distributed import Ranks

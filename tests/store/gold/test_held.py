@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames
-from engine.inputs.labelled import Gold, GoldConfig, read_gold
+from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
 
 
 def write(path: Path, *rows: dict) -> str:

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pytest
 
 from engine.errors import InputError
-from engine.inputs.annotations import read_annotations
 from engine.inputs.blocks import BLOCK_ROWS, Reason
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames, LabelColumns
 from engine.inputs.formats import read_raw
-from engine.inputs.labelled import GoldConfig, read_gold
+from engine.inputs.labels.annotations import read_annotations
+from engine.inputs.labels.labelled import GoldConfig, read_gold
+from engine.inputs.options import ReadOptions
 
 PLAIN = ColumnNames()
 ROWS = [{"id": 10 + number, "text": f"text ä {number}", "label": "ab"[number % 2]} for number in range(5)]
@@ -329,6 +330,13 @@ def test_tasks_are_rows_with_what_was_chosen_as_their_label(tmp_path: Path, dump
         (4, "i-w", "a", None),
         (4, "i-w", "b", None),
     ]
+
+
+def test_labels_of_tasks_have_the_names_that_the_user_gives_them(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.json", [task("x", "1"), task("y", "2"), task("z", "3")])
+    options = ReadOptions(label_map=(("1", "bad"), ("3", "")))
+    found = [(one.label, one.problem) for one in read_annotations(str(path), LabelColumns(), options)]
+    assert found == [("bad", None), ("2", None), (None, "label is null")]
 
 
 def test_old_completions_ratings_and_numbers_are_labels_and_skipped_ones_are_not(tmp_path: Path) -> None:

@@ -71,17 +71,21 @@ def refuse_non_finite(source: str, module: Any) -> None:
     Raises:
         ModelError: names the first of them.
     """
-    embeddings = module.get_input_embeddings()
-    bad = [
-        name
-        for name, tensor in module.named_parameters()
-        if _is_broken(tensor, by_row=embeddings is not None and tensor is embeddings.weight)
-    ]
+    table = _embeddings(module)
+    bad = [name for name, tensor in module.named_parameters() if _is_broken(tensor, by_row=tensor is table)]
     if bad:
         raise ModelError(
             f"{source}: {len(bad)} of its tensors are not finite numbers ({_listed(bad)}), as a training leaves them "
             "that has diverged; use an earlier checkpoint, or train it again with a lower learning rate"
         )
+
+
+def _embeddings(module: Any) -> Any:
+    """The table of token embeddings; None if it has no single one."""
+    try:
+        return module.get_input_embeddings().weight
+    except (NotImplementedError, AttributeError):
+        return None
 
 
 def _is_broken(tensor: torch.Tensor, *, by_row: bool) -> bool:

@@ -55,6 +55,8 @@ def judged_away(columns: dict[str, pa.Array]) -> pa.Array | None:
 
 def renamed(labels: pa.Array, names: dict[str, str]) -> pa.Array:
     """Each of ``labels`` under its name in ``names``, if it has one there; null if that name is empty."""
+    if not names:
+        return labels
     values = pa.array(list(names.values()), pa.string())
     places = pc.index_in(labels, pa.array(list(names), pa.string()))
     named = pc.if_else(pc.equal(values, ""), None, values).take(places)

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from engine.errors import InputError
 from engine.inputs.check_rows import read_blocks
 from engine.inputs.columns import ColumnNames
-from engine.inputs.labels import NO_LABEL, label_map_text, parse_label_map, renamed, spell, spelled, stand_for_nothing
+from engine.inputs.labels.spelling import (
+    NO_LABEL,
+    label_map_text,
+    parse_label_map,
+    renamed,
+    spell,
+    spelled,
+    stand_for_nothing,
+)
 from engine.inputs.options import ReadOptions
 
 

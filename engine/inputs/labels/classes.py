@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from engine.errors import InputError
-from engine.inputs.labels import NO_LABEL, label_map_text, spell
+from engine.inputs.labels.spelling import NO_LABEL, label_map_text, spell
 from engine.inputs.messages import listed
 
 MAX_CLASSES = 1000

@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import InputError
-from engine.inputs.classes import MAX_CLASSES, check_class_names, classes_of, doubtful_names, index_labels, indexer
+from engine.inputs.labels.classes import (
+    MAX_CLASSES,
+    check_class_names,
+    classes_of,
+    doubtful_names,
+    index_labels,
+    indexer,
+)
 
 NAMES = ["neg", "pos"]
 

@@ -8,7 +8,7 @@ from transformers import AutoTokenizer
 
 from engine.errors import ModelError
 from engine.models.files import refused
-from engine.models.remedies import saved_again
+from engine.models.loading.remedies import saved_again
 
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 _PIECES = ("sentencepiece", "google.protobuf")

@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 from engine.errors import ModelError
 from engine.models.files import ADAPTER, CONFIG, fetch, refused
-from engine.models.weights import Loaded, load_module, read_config, refuse_non_finite
+from engine.models.loading.weights import Loaded, load_module, read_config, refuse_non_finite
 
 _HEADS = ("classifier", "score")
 _KIND = "SEQ_CLS"

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from engine.errors import InputError
 from engine.inputs.blocks import in_detail
 from engine.inputs.check_rows import Block, read_blocks
-from engine.inputs.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
+from engine.inputs.labels.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
 from engine.inputs.messages import REPEATED_ID, listed, no_label_column, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions
 
