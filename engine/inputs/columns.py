@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from engine.errors import InputError
-from engine.inputs.labels import JUDGED_AWAY
+from engine.inputs.labels.spelling import JUDGED_AWAY
 from store.format.names import RESERVED_COLUMNS
 from store.selections.csv_safe import STORE_ID
 

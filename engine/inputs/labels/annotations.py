@@ -33,6 +33,7 @@ class Annotation:
         id: of the text; None if it cannot be used.
         label: as written; None if there is none.
         problem: the reason why it cannot be used, or None.
+        not_labels: words of rows near it that were read as no label.
     """
 
     file: str
@@ -40,6 +41,7 @@ class Annotation:
     id: str | None
     label: str | None
     problem: str | None = None
+    not_labels: frozenset[str] = frozenset()
 
     @property
     def place(self) -> str:
@@ -76,11 +78,11 @@ def read_annotations(
 def _of_block(raw: RawBlock, file: str, options: ReadOptions, classes: Sequence[str]) -> Iterator[Annotation]:
     problems = list(raw.problems)
     row_ids = ids(raw, file, problems)
-    given, _ = labels(raw, file, problems, label_map=options.label_map, classes=classes)
+    given, words = labels(raw, file, problems, label_map=options.label_map, classes=classes)
     label_array = without_judged_away(given, extra_columns(raw, file, problems))
     columns = row_ids.to_pylist(), label_array.to_pylist()
     for row, (id_, label, problem) in enumerate(zip(*columns, problems, strict=True), start=raw.first_row):
-        yield Annotation(file=file, row=row, id=id_, label=label, problem=problem or _lack(label))
+        yield Annotation(file=file, row=row, id=id_, label=label, problem=problem or _lack(label), not_labels=words)
 
 
 def _lack(label: str | None) -> str | None:

@@ -7,6 +7,7 @@ so are ``True`` and ``true``. Words that stand for nothing are no label.
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -25,7 +26,7 @@ JUDGED_AWAY = {"answer": ("reject", "ignore"), "status": ("discarded",)}
 
 def spelled(labels: pa.Array) -> pa.Array:
     """``labels``, strings, in their one spelling."""
-    labels = pc.utf8_trim_whitespace(labels)
+    labels = pc.utf8_normalize(pc.utf8_trim_whitespace(labels), "NFC")
     labels = pc.replace_substring_regex(labels, _WHOLE, r"\1")
     lower = pc.utf8_lower(labels)
     return pc.if_else(pc.is_in(lower, pa.array(_TRUTHS)), lower, labels)
@@ -39,7 +40,7 @@ def stand_for_nothing(labels: pa.Array, *, classes: Sequence[str] = ()) -> pa.Ar
 
 def spell(label: str) -> str:
     """The spelling of one label, as `spelled`."""
-    label = re.sub(_WHOLE, r"\1", label.strip())
+    label = re.sub(_WHOLE, r"\1", unicodedata.normalize("NFC", label.strip()))
     return label.lower() if label.lower() in _TRUTHS else label
 
 
