@@ -218,7 +218,7 @@ def test_packed_files_are_read_in_any_case_of_their_names(tmp_path: Path, suffix
 def test_damaged_packed_files_fail_as_files_do(tmp_path: Path, suffix: str, damage: str) -> None:
     content = PACKED[suffix](bytes(range(256)) * 500)
     path = tmp_path / f"in.csv{suffix}"
-    path.write_bytes(content[: len(content) // 2] if damage == "cut" else b"junk" * 100)
+    path.write_bytes(content[: len(content) // 2] if damage == "cut" else b"\xffjunk" * 100)
     with pytest.raises((OSError, EOFError)), open_lines(str(path), "latin-1") as source:
         source.read()
 

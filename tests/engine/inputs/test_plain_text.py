@@ -311,7 +311,7 @@ def test_lines_without_tabs_come_back_as_they_are(tmp_path_factory: pytest.TempP
         ('"a";"b"\n"x; y";"z"\n', "--delimiter ';'"),
         ('"a" "b"\n"1" "x y" "z"\n', "--delimiter ' '"),
         ('"text","label"\n"x, y",0\n', "--delimiter ','"),
-        ("r0\x01A long text\x010\nr1\x01Another text\x011\n", "--columns column1,text,label"),
+        ("".join(f"r{n}\x01A long text {n}\x01{n % 2}\n" for n in range(4)), "--columns column1,text,label"),
     ],
 )
 def test_lines_of_another_format_are_no_texts(tmp_path: Path, content: str, says: str) -> None:
