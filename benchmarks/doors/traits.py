@@ -177,6 +177,12 @@ TRAITS = (
         way_out=("--label-map", "1=negative,2=positive"),
     ),
     Trait(name="-1 for no label", write=_csv([-1, 1, 0, 1]), labels=(None, "positive", "negative", "positive")),
+    Trait(
+        name="-1 and 1 for two classes",
+        write=_csv([-1, 1, -1, 1]),
+        refused="from -1.*--label-map -1=negative,1=positive.*--label-map -1=,1=positive",
+        way_out=("--label-map", "-1=negative,1=positive"),
+    ),
     Trait(name="nan, NULL, N/A", write=_csv(["nan", "NULL", "N/A", "positive"]), labels=(None, None, None, "positive")),
     Trait(
         name="ClassLabel in another order than the model's",
@@ -184,6 +190,11 @@ TRAITS = (
     ),
     Trait(name="categories", write=_parquet(pa.array(TRUTH).dictionary_encode())),
     Trait(name="lists of one label", write=_parquet(pa.array([[label] for label in TRUTH]))),
+    Trait(
+        name="answers of Prodigy",
+        write=_lines(_objects(answer=["reject", "accept", "accept", "ignore"])),
+        labels=(None, "positive", "negative", None),
+    ),
     Trait(
         name="labels of another task",
         write=_csv(["billing", "returns", "billing", "shipping"]),

@@ -43,7 +43,7 @@ def decide_classes(
     check_class_names(classes)
     if validated.labels:
         try:
-            found = index_labels(validated.labels, classes, where=_where(validated))
+            found = index_labels(validated.labels, classes, where=_where(validated), not_labels=validated.not_labels)
         except InputError as error:
             raise InputError(f"{error}; or label without gold: --no-label") from None
         _check_gold(validated, found, classes, is_named=is_named)

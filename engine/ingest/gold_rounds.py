@@ -12,7 +12,7 @@ from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
 from engine.inputs.labels.annotations import Annotation, read_annotations
 from engine.inputs.labels.classes import check_not_foreign, index_labels
-from engine.inputs.messages import listed, no_usable_row
+from engine.inputs.messages import listed, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.progress import Tick, silent
 from store import Store
@@ -120,16 +120,16 @@ def _judge(store: Store, given: list[Annotation], source: str | None) -> tuple[L
     ids = {one.id for one in given if one.id is not None}
     known = rows_of_ids(store, ids | {plain for id_ in ids if (plain := plain_cell(id_)) is not None})
     where = listed(sorted({one.file for one in given})[:3])
-    found = index_labels(
-        {_plain(one.label) for one in given if one.label is not None}, store.header.classes, where=where
-    )
+    words = frozenset[str]().union(*{one.not_labels for one in given})
+    labels_given = {_plain(one.label) for one in given if one.label is not None}
+    found = index_labels(labels_given, store.header.classes, where=where, not_labels=words)
     check_not_foreign(found, store.header.classes, where=where)
     judged = [_judge_one(one, known, found.index, store.header.classes) for one in given]
     labels: dict[int, dict[int, Annotation]] = {}
     for one, (row, label, problem) in zip(given, judged, strict=True):
         if problem is None:
             labels.setdefault(row, {}).setdefault(label, one)
-    for note in found.notes:
+    for note in [*found.notes, *([not_labels_note(words)] if words else [])]:
         _log.info("%s", note)
     problems = (
         problem or _conflict(one, labels[row], store.header.classes)

@@ -91,9 +91,8 @@ def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, 
     texts, row_ids = _texts(raw, file, problems), ids(raw, file, problems)
     _refuse_headers(texts, row_ids, columns, problems)
     label, not_labels = labels(raw, file, problems, label_map=label_map, classes=classes)
-    extras = {name: _extra(raw.data[name], name, file, problems) for name in columns.extras}
-    if (away := judged_away(extras)) is not None:
-        label = pc.if_else(away, None, label)
+    extras = extra_columns(raw, file, problems)
+    label = without_judged_away(label, extras)
     return Block(
         file=file,
         first_row=raw.first_row,
@@ -106,6 +105,17 @@ def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, 
         reading=raw.reading,
         not_labels=not_labels,
     )
+
+
+def extra_columns(raw: RawBlock, file: str, problems: Problems) -> dict[str, pa.Array]:
+    """The columns beside the text, the id and the label; adds their faults to ``problems``."""
+    return {name: _extra(raw.data[name], name, file, problems) for name in raw.columns.extras}
+
+
+def without_judged_away(label: pa.Array, extras: dict[str, pa.Array]) -> pa.Array:
+    """The labels that an annotation tool has not rejected, skipped or ignored; null in the place of the others."""
+    away = judged_away(extras)
+    return label if away is None else pc.if_else(away, None, label)
 
 
 def _refuse_headers(texts: pa.Array, row_ids: pa.Array, columns: Columns, problems: Problems) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from engine.errors import InputError
+from engine.inputs.labels.spelling import JUDGED_AWAY
 from store.format.names import RESERVED_COLUMNS
 from store.selections.csv_safe import STORE_ID
 
@@ -33,7 +34,7 @@ class ColumnNames:
 
 
 class LabelColumns(ColumnNames):
-    """The same for a file of labels: rows are known by their ids, and no other column is read."""
+    """The same for a file of labels: rows are known by their ids, and no other column is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +85,7 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
     id_ = known.id(wanted) if of_labels else known.find("id", wanted.id)
     label = known.required("label", wanted.label) if of_labels else known.find("label", wanted.label)
     chosen = [name for name in (text, id_, label) if name]
-    rest = [] if of_labels else [name for name in known.unique() if name not in chosen]
+    rest = [name for name in known.unique() if name not in chosen and (name in JUDGED_AWAY or not of_labels)]
     stored = _stored_names(rest)
     places = {name: clean.index(name) for name in chosen if name not in constants}
     places |= {stored[name]: clean.index(name) for name in rest if name not in constants}

@@ -31,6 +31,8 @@ _SPACES, _ASCII = b'\t\n\r ,"', bytes(range(9, 127))
 _FEW, _SHARE = 3, 0.05
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _NOT_WINDOWS_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+_SIGN_IN_WORD = re.compile(rb"[A-Za-z][\xa5\xb3\xb9\xbc\xbe\xbf][a-z]")  # letters of cp1250: \xb3 is a Polish l
+_ISO_2022 = (b"\x1b$B", b"\x1b$@")
 
 
 def _lone_surrogate(error: UnicodeError) -> tuple[str, int]:
@@ -115,6 +117,11 @@ class Utf8Watch:
     def see(self, data: bytes) -> None:
         """The next bytes of the file."""
         self._lines += data.count(b"\n")
+        if any(escape in data for escape in _ISO_2022):
+            raise InputError(
+                f"{self._file} is not UTF-8: it looks like ISO-2022-JP. Read it with --encoding iso2022_jp; --encoding "
+                "utf-8 takes it as it is"
+            )
         if data.isascii() and not self._rest:
             return
         data = self._rest + data
@@ -147,11 +154,13 @@ class Utf8Watch:
             return
         runs = _HIGH.findall(self._sample)
         western = sum(map(len, runs)) < 1.5 * len(runs) and not _NOT_WINDOWS_1252.search(self._sample)
-        way = (
-            "it looks like Windows-1252 or Latin-1. Read it with --encoding cp1252"
-            if western
-            else "name its encoding, for example --encoding cp1251, gb18030, shift_jis or cp1252"
-        )
+        if western and not _SIGN_IN_WORD.search(self._sample):
+            way = (
+                "it looks like Windows-1252 or Latin-1. Read it with --encoding cp1252, or with cp1250 if it is "
+                "Polish, Czech or Hungarian"
+            )
+        else:
+            way = "name its encoding, for example --encoding cp1250, cp1251, gb18030, shift_jis or cp1252"
         raise InputError(f"{self._file} is not UTF-8: {way}; --encoding utf-8 refuses only the lines that are not")
 
 

@@ -123,7 +123,9 @@ def read_raw(file: str, wanted: ColumnNames, options: ReadOptions = FOUND_OUT) -
         for block in _READERS[kind](file, wanted, options):
             yield _with_constants(block) if block.columns.constants else block
     except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
-        raise InputError(f"{file} cannot be read: {error}") from error
+        is_of_system = isinstance(error, OSError) and error.errno
+        way = "" if is_of_system else ". If it is damaged or cut off, fetch it or write it again"
+        raise InputError(f"{file} cannot be read: {error}{way}") from error
 
 
 def _check_options(file: str, kind: str, options: ReadOptions) -> None:

@@ -4,8 +4,10 @@ A byte order mark is not part of the text. A line longer than `LINE_BYTES` is re
 """
 
 import bz2
+import codecs
 import io
 import lzma
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pyarrow as pa
 
 from engine.errors import InputError
 from engine.inputs.encodings import SAMPLE_BYTES, UTF8, Utf8Bytes, Utf8Watch, encoding_name, encoding_named, guessed
+from engine.inputs.paths.file_kinds import COMPRESSIONS
 
 LINE_BYTES = 16 << 20
 _OTHERS = {
@@ -28,6 +31,8 @@ _OTHERS = {
     b"BZh91AY&SY": "was compressed with bzip2; let its name end in .bz2",
     b"version https://git-lfs.github.com/": "only names the file that Git LFS keeps; fetch that with: git lfs pull",
 }
+_HEAD_BYTES = 64
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _BOM = b"\xef\xbb\xbf"
 _ARROW_CODECS = {".gz": "gzip", ".zst": "zstd"}
 _ZSTD, _ZSTD_WINDOW = b"\x28\xb5\x2f\xfd", 1 << 27
@@ -46,9 +51,7 @@ def open_lines(file: str, encoding: str | None = None) -> io.BufferedReader:
     """
     source = _open_bytes(file)
     head = source.read(SAMPLE_BYTES)
-    for start, words in _OTHERS.items():
-        if head.startswith(start):
-            raise InputError(f"{file} {words}")
+    _check_kind(head, file)
     found = guessed(head) if encoding is None else encoding_named(encoding)
     watch = Utf8Watch(file) if encoding is None and found == UTF8 else None
     raw = Utf8Bytes(source, head, found, watch)
@@ -56,6 +59,42 @@ def open_lines(file: str, encoding: str | None = None) -> io.BufferedReader:
     if text.peek(len(_BOM)).startswith(_BOM):
         text.read(len(_BOM))
     return text
+
+
+def check_is_table(file: str, kind: str, mark: bytes) -> None:
+    """Refuse what is plainly no table file.
+
+    Args:
+        file: where it is.
+        kind: what it is to be, ``Parquet`` or ``Arrow``.
+        mark: how such a file begins, if it is no stream.
+
+    Raises:
+        InputError: it is empty, text, or of another kind that is known.
+    """
+    with Path(file).open("rb") as source:
+        head = source.read(_HEAD_BYTES)
+    if head.startswith(mark):
+        return
+    _check_kind(head, file)
+    if not head:
+        raise InputError(f"{file} is empty; leave it out, or write it again")
+    if _is_text(head):
+        raise InputError(f"{file} is text and not {kind}; let its name end as its format does, as .csv or .jsonl")
+
+
+def _check_kind(head: bytes, file: str) -> None:
+    for start, words in _OTHERS.items():
+        if head.startswith(start):
+            raise InputError(f"{file} {words}")
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder(UTF8)().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return not _CONTROLS.search(head) and not any(head.startswith(start) for start in _OTHERS)
 
 
 def find_encoding(file: str, encoding: str | None = None) -> str:
@@ -74,6 +113,8 @@ def encoding_notes(file: str, said: str | None, found: str) -> tuple[str, ...]:
 def _open_bytes(file: str) -> io.BufferedReader:
     """The bytes of a file, unpacked as its name says."""
     suffix = Path(file).suffix.lower()
+    if suffix in COMPRESSIONS:
+        _check_compressed(file)
     source: Any
     if suffix == ".xz":
         source = _Xz(file)
@@ -84,6 +125,13 @@ def _open_bytes(file: str) -> io.BufferedReader:
             _check_window(file)
         source = pa.input_stream(file, compression=_ARROW_CODECS.get(suffix))
     return io.BufferedReader(source, SAMPLE_BYTES)
+
+
+def _check_compressed(file: str) -> None:
+    with Path(file).open("rb") as source:
+        head = source.read(_HEAD_BYTES)
+    if head and _is_text(head):
+        raise InputError(f"{file} is not compressed; let its name end in {Path(Path(file).stem).suffix}")
 
 
 class _Xz(lzma.LZMAFile):

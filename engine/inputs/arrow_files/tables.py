@@ -13,6 +13,7 @@ from engine.inputs.arrow_files.table_blocks import table_blocks
 from engine.inputs.arrow_files.values import can_be_kept, value_type
 from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, RawBlock
 from engine.inputs.columns import ColumnNames, find_columns
+from engine.inputs.lines import check_is_table
 from engine.inputs.options import Reading, ReadOptions
 
 _LONGEST_TYPE = 100  # characters
@@ -21,6 +22,7 @@ _BYTES_OF = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.
 
 def read_parquet(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[RawBlock]:
     """The rows of a Parquet file. Columns that are not needed are not read."""
+    check_is_table(file, "Parquet", b"PAR1")
     # Without pre_buffer: it would hold all row groups of the file at once.
     with pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True) as source:
         schema = source.schema_arrow
@@ -63,6 +65,7 @@ def read_arrow(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator
     Raises:
         InputError: the child did not survive it, or found it damaged.
     """
+    check_is_table(file, "Arrow", b"ARROW1")
     check_arrow(file)
     with arrow_batches(file) as (schema, batches):
         reading = _reading(schema, wanted, options, file)

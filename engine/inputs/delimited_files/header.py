@@ -16,6 +16,8 @@ _LABEL_LENGTH = 40
 _SHOWN_NAMES = 20
 _AGAIN = 0.05
 
+_NOT_FOUND = "no column looks like"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
@@ -195,7 +197,7 @@ def _explained(error: InputError, rows: Sequence[list[str]], file: str, delimite
     if first.startswith(("{", "[{", "[")):
         return InputError(f"{file}: its first line looks like JSON; let its name end in .jsonl, or in .json")
     if first.startswith("<"):
-        return InputError(f"{file}: its first line looks like HTML or XML and not like a header")
+        return InputError(f"{file}: its first line looks like HTML or XML and not like a header; save its table as CSV")
     if is_data(rows):
         return _no_header(rows, file)
     if len(rows[0]) == 1 and delimiter in rows[0][0]:
@@ -204,6 +206,9 @@ def _explained(error: InputError, rows: Sequence[list[str]], file: str, delimite
     if len(rows[0]) == 1 and others:
         word = {"\t": "tab"}.get(others[0], repr(others[0]))
         return InputError(f"{error}. If {shown(others[0])} stands between the names, pass --delimiter {word}")
+    if len(rows[0]) > 1 and _NOT_FOUND in str(error):
+        names = names_for(rows, len(rows[0]))
+        return InputError(f"{error}; or, if its first line is data, name the columns, for example --columns {names}")
     return error
 
 

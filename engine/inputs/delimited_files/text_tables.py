@@ -1,6 +1,7 @@
 """First lines of a text file → whether they are rows of a table, or carry labels in another way."""
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -13,6 +14,11 @@ _ALMOST_ALL = 0.95
 _MARKS = (";", "|", "@", ",", " ")
 _IN_PROSE = {",": str.isalnum, " ": str.isdecimal}
 _MOST_LABELS = 30
+_QUOTES = " \"'"
+_HIVE = "\x01"
+_JSON = re.compile(r"\[\s*([{[\"]|$)|\{\s*(\"|$)")
+_MARKUP = re.compile(r"<(\?xml|!doctype|html)\b", re.IGNORECASE)
+_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.|\"\")*\"([ ;,|])(?=\")")
 _OR_TEXT = "or pass --delimiter none if a line is a text"
 
 
@@ -47,7 +53,7 @@ def _is_header(rows: list[list[str]], wanted: ColumnNames, file: str) -> bool:
     if is_data(rows):
         return False
     try:
-        find_columns(rows[0], wanted, file=file)
+        find_columns([name.strip(_QUOTES) for name in rows[0]], wanted, file=file)
     except InputError:
         return False
     return True
@@ -59,9 +65,11 @@ def check_lines(lines: list[bytes], wanted: ColumnNames, file: str) -> None:
     Raises:
         InputError: it is one.
     """
-    texts = [line.decode("utf-8", "replace").strip() for line in lines]
-    if texts and all(text[0] == "{" and text[-1] == "}" for text in texts):
-        raise InputError(f"{file}: every line looks like a JSON object; let its name end in .jsonl, {_OR_TEXT}")
+    texts = [text for line in lines if (text := line.decode("utf-8", "replace").strip())]
+    if not texts:
+        return
+    _check_markup(texts, file)
+    _check_fields(texts, file)
     _check_header(texts, wanted, file)
     for mark in _MARKS:
         cut = [text for text in texts if mark in text]
@@ -71,6 +79,33 @@ def check_lines(lines: list[bytes], wanted: ColumnNames, file: str) -> None:
             raise _carries(heads, "begins", "label,text", mark, cut, file)
         if _are_labels(tails := [text.rpartition(mark)[2] for text in cut], mark):
             raise _carries(tails, "ends", "text,label", mark, cut, file)
+
+
+def _check_markup(texts: Sequence[str], file: str) -> None:
+    """Refuse JSON, XML and HTML."""
+    if all(text[0] == "{" and text[-1] == "}" for text in texts):
+        raise InputError(f"{file}: every line looks like a JSON object; let its name end in .jsonl, {_OR_TEXT}")
+    if _JSON.match(texts[0]):
+        raise InputError(f"{file}: it begins as JSON does; let its name end in .json, {_OR_TEXT}")
+    if _MARKUP.match(texts[0]):
+        raise InputError(f"{file}: it begins as XML or HTML does; write its texts as CSV, {_OR_TEXT}")
+
+
+def _check_fields(texts: Sequence[str], file: str) -> None:
+    """Refuse lines of fields in quotation marks, and those with Hive's mark between them."""
+    if len(texts) < 2:
+        return
+    if len(found := {pair[1] for pair in map(_QUOTED.match, texts) if pair}) == 1 and all(map(_QUOTED.match, texts)):
+        raise InputError(
+            f"{file}: every line has fields in quotation marks, and so it is a table; pass --delimiter '{found.pop()}' "
+            f"to read it as one, {_OR_TEXT}"
+        )
+    rows = [text.split(_HIVE) for text in texts]
+    if len(rows[0]) > 1 and len({len(row) for row in rows}) == 1:
+        raise InputError(
+            f"{file}: every line has \\x01 between fields, as Hive writes it, and so it is a table. Name its columns, "
+            f"for example --columns {names_for(rows, len(rows[0]))}; {_OR_TEXT}"
+        )
 
 
 def _check_header(texts: Sequence[str], wanted: ColumnNames, file: str) -> None:

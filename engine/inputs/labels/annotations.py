@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.errors import InputError
 from engine.inputs.blocks import RawBlock, label_count_problem
-from engine.inputs.check_rows import ids, labels
+from engine.inputs.check_rows import extra_columns, ids, labels, without_judged_away
 from engine.inputs.columns import LabelColumns, find_id
 from engine.inputs.formats import read_raw
 from engine.inputs.json_files.label_studio import NOT_A_TASK, annotations_of, done, labels_by_control
@@ -33,6 +33,7 @@ class Annotation:
         id: of the text; None if it cannot be used.
         label: as written; None if there is none.
         problem: the reason why it cannot be used, or None.
+        not_labels: words of rows near it that were read as no label.
     """
 
     file: str
@@ -40,6 +41,7 @@ class Annotation:
     id: str | None
     label: str | None
     problem: str | None = None
+    not_labels: frozenset[str] = frozenset()
 
     @property
     def place(self) -> str:
@@ -75,13 +77,12 @@ def read_annotations(
 
 def _of_block(raw: RawBlock, file: str, options: ReadOptions, classes: Sequence[str]) -> Iterator[Annotation]:
     problems = list(raw.problems)
-    row_ids, (label_array, _) = (
-        ids(raw, file, problems),
-        labels(raw, file, problems, label_map=options.label_map, classes=classes),
-    )
+    row_ids = ids(raw, file, problems)
+    given, words = labels(raw, file, problems, label_map=options.label_map, classes=classes)
+    label_array = without_judged_away(given, extra_columns(raw, file, problems))
     columns = row_ids.to_pylist(), label_array.to_pylist()
     for row, (id_, label, problem) in enumerate(zip(*columns, problems, strict=True), start=raw.first_row):
-        yield Annotation(file=file, row=row, id=id_, label=label, problem=problem or _lack(label))
+        yield Annotation(file=file, row=row, id=id_, label=label, problem=problem or _lack(label), not_labels=words)
 
 
 def _lack(label: str | None) -> str | None:

@@ -15,6 +15,7 @@ from engine.inputs.messages import listed
 MAX_CLASSES = 1000
 _MAX_INDEX = (1 << 15) - 1
 _DOUBTFUL = ("?", "ignore", "missing", "skip", "skipped", "unknown", "unlabeled", "unlabelled")
+_SAME = "if a number stands for one of the names, say which with --label-map"
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 
 
@@ -54,18 +55,22 @@ def indexer(classes: Sequence[str]) -> Callable[[str], int | None]:
     return index_of
 
 
-def index_labels(labels: Iterable[str], classes: Sequence[str], *, where: str) -> LabelIndex:
+def index_labels(
+    labels: Iterable[str], classes: Sequence[str], *, where: str, not_labels: Collection[str] = ()
+) -> LabelIndex:
     """Which of ``classes`` each of the distinct ``labels`` is.
 
     Args:
         labels: all of them, of all files that are read together, in their one spelling.
         classes: the names.
         where: of the labels, for messages.
+        not_labels: words beside them that were read as no label.
 
     Raises:
-        InputError: the labels seem to be counted from 1.
+        InputError: the labels seem to be counted from 1, or from -1.
     """
     distinct = sorted(labels)
+    check_counted_from_minus_one(distinct, classes, where=where, not_labels=not_labels)
     check_counted_from_one(distinct, classes, where=where)
     index_of = indexer(classes)
     index = {label: number for label in distinct if (number := index_of(label)) is not None}
@@ -116,6 +121,29 @@ def check_counted_from_one(labels: Collection[str], classes: Sequence[str], *, w
     raise InputError(
         f"{where}: the labels {listed(map(str, numbers))} seem to be counted from 1, and an index of the classes "
         f"{listed(classes)} counts from 0. Say which label is which class: --label-map {label_map_text(pairs)}"
+    )
+
+
+def check_counted_from_minus_one(
+    labels: Collection[str], classes: Sequence[str], *, where: str, not_labels: Collection[str]
+) -> None:
+    """Refuse whole numbers that make a class of each number from -1 on, or only -1 and 1 for two ``classes``.
+
+    Raises:
+        InputError: ``labels`` and the -1 among ``not_labels`` are such.
+    """
+    if "-1" not in not_labels or not labels or not all(is_whole(label.lstrip("+")) for label in labels):
+        return
+    two = len(classes) == 2
+    if max(map(int, labels)) != (1 if two else len(classes) - 2) or (two and "0" in labels):
+        return
+    numbers = ["-1", *labels] if two else [str(number) for number in range(-1, len(classes) - 1)]
+    pairs = list(zip(numbers, classes, strict=True))
+    none = [("-1", ""), *pairs[1:]] if two else [("-1", "")]
+    raise InputError(
+        f"{where}: the labels -1, {listed(labels)} seem to be counted from -1, which also stands for no label. Say "
+        f"which label is which class: --label-map {label_map_text(pairs)}; or, if -1 is no label: --label-map "
+        f"{label_map_text(none)}"
     )
 
 
@@ -175,4 +203,7 @@ def doubtful_names(classes: Sequence[str]) -> list[str]:
     alike = [names for names in folded.values() if len(names) > 1]
     notes = [f"the classes {' and '.join(map(repr, names))} differ in case, spaces or signs alone" for names in alike]
     odd = [name for name in classes if name.casefold() in (*NO_LABEL, *_DOUBTFUL)]
+    if (numbers := [name for name in classes if is_whole(name)]) and len(numbers) < len(classes):
+        names = [name for name in classes if name not in numbers]
+        notes.append(f"some classes are numbers ({listed(numbers)}) and others names ({listed(names)}); {_SAME}")
     return notes + [f"the class {name!r} may be no class" for name in odd]

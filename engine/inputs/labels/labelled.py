@@ -77,8 +77,9 @@ def read_gold(config: GoldConfig) -> Gold:
     """
     rows, said = _read_rows(config)
     classes = _classes(rows, said, config)
-    found = index_labels({row.label for row in rows if row.label is not None}, classes, where=listed(config.files[:3]))
-    check_not_foreign(found, classes, where=listed(config.files[:3]), more=_first_refused(rows))
+    where, labels = listed(config.files[:3]), {row.label for row in rows if row.label is not None}
+    found = index_labels(labels, classes, where=where, not_labels=said.not_labels)
+    check_not_foreign(found, classes, where=where, more=_first_refused(rows))
     for row in rows:
         if row.problem is None and row.label in found.unknown:
             row.problem = f"unknown label {row.label[:200]!r} (classes: {listed(classes)})"
@@ -163,7 +164,8 @@ def _classes(rows: list[_Row], said: _Said, config: GoldConfig) -> list[str]:
     try:
         check_class_names(classes)
     except InputError as error:
-        raise InputError(f"{listed(config.files[:3])}: {error}{_first_refused(rows)}") from None
+        words = f". {not_labels_note(said.not_labels)}" if said.not_labels else ""
+        raise InputError(f"{listed(config.files[:3])}: {error}{words}{_first_refused(rows)}") from None
     said.notes += doubtful_names(classes)
     return classes
 

@@ -7,6 +7,7 @@ so are ``True`` and ``true``. Words that stand for nothing are no label.
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -19,13 +20,13 @@ NO_LABEL = ("", "-1", "nan", "null", "none", "na", "n/a", "#n/a", "<na>", "nil",
 
 _WHOLE = r"^([+-]?[0-9]+)\.0*$"
 _TRUTHS = ("true", "false")
-_JUDGED_AWAY = {"answer": ("reject", "ignore"), "status": ("discarded",)}
+JUDGED_AWAY = {"answer": ("reject", "ignore"), "status": ("discarded",)}
 """Values of other columns by which annotation tools (Prodigy, Argilla) say that a label does not count."""
 
 
 def spelled(labels: pa.Array) -> pa.Array:
     """``labels``, strings, in their one spelling."""
-    labels = pc.utf8_trim_whitespace(labels)
+    labels = pc.utf8_normalize(pc.utf8_trim_whitespace(labels), "NFC")
     labels = pc.replace_substring_regex(labels, _WHOLE, r"\1")
     lower = pc.utf8_lower(labels)
     return pc.if_else(pc.is_in(lower, pa.array(_TRUTHS)), lower, labels)
@@ -39,13 +40,13 @@ def stand_for_nothing(labels: pa.Array, *, classes: Sequence[str] = ()) -> pa.Ar
 
 def spell(label: str) -> str:
     """The spelling of one label, as `spelled`."""
-    label = re.sub(_WHOLE, r"\1", label.strip())
+    label = re.sub(_WHOLE, r"\1", unicodedata.normalize("NFC", label.strip()))
     return label.lower() if label.lower() in _TRUTHS else label
 
 
 def judged_away(columns: dict[str, pa.Array]) -> pa.Array | None:
     """Which rows an annotation tool has rejected, skipped or ignored, by ``columns``; None if none of them says so."""
-    for name, words in _JUDGED_AWAY.items():
+    for name, words in JUDGED_AWAY.items():
         if name in columns and (pa.types.is_string(columns[name].type) or pa.types.is_large_string(columns[name].type)):
             found = pc.fill_null(pc.is_in(pc.utf8_lower(columns[name]), pa.array(words, columns[name].type)), False)
             if pc.any(found).as_py():

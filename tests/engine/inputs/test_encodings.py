@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -105,7 +106,9 @@ def test_the_encoding_that_the_user_says_is_taken(tmp_path: Path, suffix: str, e
 )
 def test_other_scripts_are_not_called_western(tmp_path: Path, text: str, encoding: str) -> None:
     path = write(tmp_path / "in.txt", f"{text}\n" * 5, encoding)
-    with pytest.raises(InputError, match="is not UTF-8: name its encoding, for example --encoding cp1251, gb18030"):
+    with pytest.raises(
+        InputError, match="is not UTF-8: name its encoding, for example --encoding cp1250, cp1251, gb18030"
+    ):
         blocks_of(path)
     assert texts_of(path, encoding) == [text] * 5
 
@@ -218,7 +221,7 @@ def test_packed_files_are_read_in_any_case_of_their_names(tmp_path: Path, suffix
 def test_damaged_packed_files_fail_as_files_do(tmp_path: Path, suffix: str, damage: str) -> None:
     content = PACKED[suffix](bytes(range(256)) * 500)
     path = tmp_path / f"in.csv{suffix}"
-    path.write_bytes(content[: len(content) // 2] if damage == "cut" else b"junk" * 100)
+    path.write_bytes(content[: len(content) // 2] if damage == "cut" else b"\xffjunk" * 100)
     with pytest.raises((OSError, EOFError)), open_lines(str(path), "latin-1") as source:
         source.read()
 
@@ -237,3 +240,31 @@ def test_the_window_is_read_from_the_frame(tmp_path: Path) -> None:
     path.write_bytes(b"\x28\xb5\x2f\xfd\x00" + bytes([(28 - 10) << 3]) + b"\0" * 9)
     with pytest.raises(InputError, match=r"window larger than 128 MiB .*zstd -d --long=31 .*in\.txt\.zst"):
         blocks_of(path)
+
+
+POLISH = (
+    "Zupa by\u0142a zimna, \u017ale.\n\u015awietna obs\u0142uga\n\u017b\u00f3\u0142ty ser\nSzybko i \u0142agodnie\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (POLISH.encode("cp1250"), "name its encoding, for example --encoding cp1250"),
+        (
+            "d\u016fm\ntrh\nm\u00edt\n\u010das\n".encode("cp1250"),
+            "--encoding cp1252, or with cp1250 if it is Polish, Czech",
+        ),
+        ("\u3053\u306e\n".encode("iso2022_jp"), "Read it with --encoding iso2022_jp"),
+    ],
+)
+def test_windows_1252_is_not_the_only_other_encoding(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "in.txt").write_bytes(content)
+    with pytest.raises(InputError, match=re.escape(says)):
+        blocks_of(tmp_path / "in.txt")
+
+
+def test_signs_behind_words_are_windows_1252(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_bytes("20 m\u00b3\n\u00bfQu\u00e9?\nn\u00ba 1\n".encode("cp1252"))
+    with pytest.raises(InputError, match="it looks like Windows-1252"):
+        blocks_of(tmp_path / "in.txt")

@@ -1,5 +1,6 @@
 """Paths, globs and folders → files; columns that stand in a path; options that a format cannot obey."""
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -236,3 +237,44 @@ def test_json_of_another_encoding_is_read_where_it_is_named(tmp_path: Path) -> N
         (block,) = read_raw(str(tmp_path / "a.json"), PLAIN, ReadOptions(encoding="latin-1"))
         assert block.data["text"].to_pylist() == ["größer", "schön"]
         assert block.reading.options == ReadOptions(encoding="iso8859-1")
+
+
+# What a file is, and what its name says
+
+
+@pytest.mark.parametrize("name", ["in.parquet", "in.feather"])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 12\n", "git lfs pull"),
+        (b"", "is empty; leave it out"),
+        (b"id,text\n1,x\n", "let its name end as its format does"),
+        (b"\x1f\x8b\x08\x00", "let its name end in .gz"),
+    ],
+)
+def test_a_table_file_that_is_none_is_named_for_what_it_is(
+    tmp_path: Path, name: str, content: bytes, says: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=re.escape(says)):
+        list(read_raw(str(tmp_path / name), ColumnNames()))
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
+def test_a_file_that_only_its_name_calls_compressed_is_said_to_be_none(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"in.csv{suffix}"
+    path.write_bytes(b"id,text\n1,x\n")
+    with pytest.raises(InputError, match=re.escape(f"{path} is not compressed; let its name end in .csv")):
+        list(read_raw(str(path), ColumnNames()))
+
+
+def test_a_damaged_file_has_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "in.csv.gz").write_bytes(gzip.compress(b"id,text\n1,x\n")[:-9])
+    with pytest.raises(InputError, match="cannot be read: .*fetch it or write it again"):
+        list(read_raw(str(tmp_path / "in.csv.gz"), ColumnNames()))
+
+
+def test_a_header_without_a_text_may_be_data(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("r2,fine soup,good\nr3,cold soup,bad\n")
+    with pytest.raises(InputError, match="name it with --text; or, if its first line is data, .*--columns column1"):
+        list(read_raw(str(tmp_path / "in.csv"), ColumnNames()))

@@ -601,7 +601,7 @@ def test_a_damaged_file_is_refused_by_name(tmp_path: Path, name: str, damage: st
     else:
         write_compressed(path, ("text\n" + '{"text": "x"}\n' * 3000).encode())
     data = path.read_bytes()
-    path.write_bytes(data[: len(data) // 2] if damage == "cut" else b"junk" * 100)
+    path.write_bytes(data[: len(data) // 2] if damage == "cut" else b"\xffjunk" * 100)
     with pytest.raises(InputError, match=re.escape(f"{path} cannot be read: ")):
         blocks_of(path)
 
@@ -698,7 +698,7 @@ def test_the_check_loads_no_torch_and_is_found_from_any_folder(tmp_path: Path, m
 @pytest.mark.parametrize("content", [b"", b"ARROW1", b"ARROW1\0\0" * 9, b"\xff" * 80, b"\0" * 80, b"PAR1" * 9])
 @pytest.mark.parametrize("name", ["in.parquet", "in.arrow"])
 def test_a_file_that_is_not_of_its_binary_format_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
-    with pytest.raises(InputError, match=rf"{re.escape(name)} cannot be read"):
+    with pytest.raises(InputError, match=rf"{re.escape(name)} (cannot be read|is )"):
         blocks_of(write(tmp_path / name, content))
 
 

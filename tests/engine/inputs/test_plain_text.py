@@ -295,3 +295,40 @@ def test_a_text_file_is_delimited_where_the_user_says_so(tmp_path: Path) -> None
 def test_lines_without_tabs_come_back_as_they_are(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     path = write(tmp_path_factory.mktemp("any") / "in.txt", "x\n" + "\n".join(lines) + "\n")
     assert rows_of(path) == [("x", None), *((line.removesuffix("\r"), None) for line in lines)]
+
+
+# --- what looks like another format
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ('[{"text": "x"}, {"text": "y"}]', "let its name end in .json,"),
+        ('[\n  {"text": "x"}\n]\n', "let its name end in .json,"),
+        ('{\n  "text": "x"\n}\n', "let its name end in .json,"),
+        ("<?xml version='1.0'?>\n<text>x</text>\n", "XML"),
+        ("<!DOCTYPE html>\n<p>x\n", "HTML"),
+        ('"a";"b"\n"x; y";"z"\n', "--delimiter ';'"),
+        ('"a" "b"\n"1" "x y" "z"\n', "--delimiter ' '"),
+        ('"text","label"\n"x, y",0\n', "--delimiter ','"),
+        ("".join(f"r{n}\x01A long text {n}\x01{n % 2}\n" for n in range(4)), "--columns column1,text,label"),
+    ],
+)
+def test_lines_of_another_format_are_no_texts(tmp_path: Path, content: str, says: str) -> None:
+    (tmp_path / "in.txt").write_text(content)
+    with pytest.raises(InputError, match=re.escape(says)):
+        blocks_of(tmp_path / "in.txt")
+    assert rows_of(tmp_path / "in.txt", ReadOptions(delimiter=UNSPLIT))[0] == (content.splitlines()[0], None)
+
+
+@pytest.mark.parametrize(
+    "lines", [['"Go," she said', '"Stay" is a word'], ["[sic] he wrote", "x"], ["{x} is a set", "y"], ["<3 it", "z"]]
+)
+def test_prose_is_prose(tmp_path: Path, lines: list[str]) -> None:
+    (tmp_path / "in.txt").write_text("\n".join(lines))
+    assert rows_of(tmp_path / "in.txt") == [(line, None) for line in lines]
+
+
+def test_a_line_that_only_python_calls_blank_is_blank(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_bytes(b"\x1c")
+    assert rows_of(tmp_path / "in.txt") == [("\x1c", None)]

@@ -1,5 +1,7 @@
 """Labels as written → class names and indices."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,3 +139,25 @@ def test_more_classes_than_an_index_can_count_are_refused() -> None:
     check_class_names([str(number) for number in range(32_767)])
     with pytest.raises(InputError, match="at most 32,767"):
         check_class_names([str(number) for number in range(32_768)])
+
+
+@pytest.mark.parametrize("labels", [["0", "1"], ["1"]])
+def test_scores_around_0_are_no_indices(labels: list[str]) -> None:
+    classes = ["negative", "neutral", "positive"]
+    with pytest.raises(InputError, match="from -1.*--label-map -1=negative,0=neutral,1=positive; or.*--label-map -1=$"):
+        index_labels(labels, classes, where="in.csv", not_labels={"-1"})
+    assert index_labels(["0", "1"], classes, where="in.csv", not_labels={"nan"}).index == {"0": 0, "1": 1}
+
+
+@pytest.mark.parametrize("label", ["1", "+1"])
+def test_minus_1_and_1_are_two_classes_or_one(label: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f"--label-map -1=neg,{label}=pos; or, if -1 is no label")):
+        index_labels([label], NAMES, where="in.csv", not_labels={"-1"})
+    assert index_labels(["0", "1"], NAMES, where="in.csv", not_labels={"-1"}).index == {"0": 0, "1": 1}
+    assert index_labels(["pos"], NAMES, where="in.csv", not_labels={"-1"}).index == {"pos": 1}
+
+
+def test_numbers_among_names_are_a_warning() -> None:
+    (note,) = doubtful_names(["0", "1", "negative", "positive"])
+    assert "numbers (0, 1) and others names (negative, positive)" in note
+    assert doubtful_names(["0", "1"]) == []

@@ -136,3 +136,7 @@ def test_a_map_that_a_message_shows_is_read_as_it_was_meant(pairs: dict[str, str
 def test_a_map_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="--label-map"):
         parse_label_map(text)
+
+
+def test_one_letter_has_one_spelling_however_its_accent_is_written() -> None:
+    assert spelled(pa.array(["ne\u0301gatif"])).to_pylist() == [spell("ne\u0301gatif")] == ["n\u00e9gatif"]
