@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from benchmarks.doors.traits import CLASSES, IDS, Trait
+from benchmarks.doors.files import CLASSES, IDS
+from benchmarks.doors.traits import Trait
 from cli.reading import column_options, read_columns, read_options
 from engine.errors import InputError
 from engine.ingest.gold_rounds import GoldRoundConfig, add_gold

@@ -14,6 +14,7 @@ from benchmarks.harness.measured import measure
 from benchmarks.store.scale import CHILD, MANY_ROWS, MANY_SHARDS, PEERS, ask
 from engine.inputs.arrow_files.tables import read_parquet
 from engine.inputs.columns import ColumnNames
+from engine.inputs.options import ReadOptions
 from store import Store
 from store.families.labels import derive
 
@@ -200,7 +201,7 @@ def test_a_parquet_file_is_read_without_holding_all_its_row_groups(tmp_path: Pat
             writer.write_table(texts)
     assert file.stat().st_size > 38e6
     before, held, rows = pa.total_allocated_bytes(), [], 0
-    for block in read_parquet(str(file), ColumnNames()):
+    for block in read_parquet(str(file), ColumnNames(), ReadOptions()):
         rows += block.rows
         held.append(pa.total_allocated_bytes() - before)
     assert rows == 16_000

@@ -26,7 +26,7 @@ _ROWS: list[dict[str, object]] = [
     {"id": "c", "text": "naïve 👍 e\u0301 \u202e", "label": "bad", "stars": 1},
     {"id": "a", "text": "an id that was there before", "label": "good"},
     {"id": "d", "text": "  white\nspace\t", "stars": None},
-    {"id": "e", "text": "no such class", "label": "ugly"},
+    {"id": "e", "text": " \n\t", "label": "good"},
     {"id": "f", "text": "longer than the teacher reads " * 3, "label": "good"},
     {"id": "g", "text": "NUL \x00 in it"},
     {"id": "h", "text": '"quoted", {"json": 1}\\', "label": "bad", "stars": 3},

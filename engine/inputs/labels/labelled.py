@@ -76,6 +76,8 @@ def read_gold(config: GoldConfig) -> Gold:
             ``on_bad_row`` is ``fail``.
     """
     rows, said = _read_rows(config)
+    if config.classes is None:
+        _refuse_repeats(rows)
     classes = _classes(rows, said, config)
     where, labels = listed(config.files[:3]), {row.label for row in rows if row.label is not None}
     found = index_labels(labels, classes, where=where, not_labels=said.not_labels)
@@ -83,6 +85,7 @@ def read_gold(config: GoldConfig) -> Gold:
     for row in rows:
         if row.problem is None and row.label in found.unknown:
             row.problem = f"unknown label {row.label[:200]!r} (classes: {listed(classes)})"
+    _refuse_repeats(rows)
     reasons = [f"{row.place}: {in_detail(row.problem)}" for row in rows if row.problem is not None]
     if reasons and config.on_bad_row == "fail":
         raise InputError(f"{reasons[0]}. Mend the row or pass --on-bad-row=reject")
@@ -96,6 +99,7 @@ class _Row:
     """A row, its label as it is spelled in all formats, and the reason why it is refused, if it is."""
 
     place: str
+    id: str
     text: str
     label: str | None
     problem: str | None
@@ -113,7 +117,7 @@ class _Said:
 def _read_rows(config: GoldConfig) -> tuple[list[_Row], _Said]:
     """Every row of the files, in their order."""
     rows: list[_Row] = []
-    said, seen = _Said(), set[str]()
+    said = _Said()
     for file in expand(config.files):
         for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
             if block.reading.columns.label is None:
@@ -122,27 +126,29 @@ def _read_rows(config: GoldConfig) -> tuple[list[_Row], _Said]:
                 said.notes += block.reading.notes
                 said.named += [] if block.reading.classes is None else [block.reading.classes]
             said.not_labels |= block.not_labels
-            rows += _rows_of(block, seen)
+            rows += _rows_of(block)
     if said.not_labels:
         said.notes.append(not_labels_note(said.not_labels))
     return rows, said
 
 
-def _rows_of(block: Block, seen: set[str]) -> Iterator[_Row]:
-    """The rows of ``block``; ``seen`` has the ids of the usable ones before them."""
+def _rows_of(block: Block) -> Iterator[_Row]:
+    """The rows of ``block``; without a label, one is refused."""
     columns = (block.text.to_pylist(), block.label.to_pylist(), block.id.to_pylist(), block.problems)
     for number, (text, label, id_, problem) in enumerate(zip(*columns, strict=True), start=block.first_row):
-        problem = problem or _problem(label, id_, seen)
-        if problem is None:
-            seen.add(id_)
+        problem = problem or ("label is null" if label is None else None)
         usable = label if problem is None else None
-        yield _Row(place=f"{block.file} row {number:,}", text=text, label=usable, problem=problem)
+        yield _Row(place=f"{block.file} row {number:,}", id=id_, text=text, label=usable, problem=problem)
 
 
-def _problem(label: str | None, id_: str, seen: set[str]) -> str | None:
-    if label is None:
-        return "label is null"
-    return REPEATED_ID if id_ in seen else None
+def _refuse_repeats(rows: list[_Row]) -> None:
+    """Refuse rows with the id of an earlier one. A row that is refused for something else does not count as one."""
+    seen: set[str] = set()
+    for row in rows:
+        if row.problem is None and row.id in seen:
+            row.problem, row.label = REPEATED_ID, None
+        elif row.problem is None:
+            seen.add(row.id)
 
 
 def _classes(rows: list[_Row], said: _Said, config: GoldConfig) -> list[str]:

@@ -1,4 +1,5 @@
 import json
+import logging
 import os
 import shutil
 import signal
@@ -343,20 +344,23 @@ def test_a_corpus_is_finished_from_the_files_that_were_checked(demo, tmp_path, m
     assert files(place) == before
 
 
-def test_one_unknown_gold_label_is_one_rejected_row(demo, tmp_path):
+def test_an_unknown_gold_label_leaves_its_row_without_gold(demo, tmp_path):
     table = pa.table({"text": ["good", "bad", "slow"], "label": ["positive", "postive", "negative"]})
     pq.write_table(table, tmp_path / "in.parquet")
     summary = label(demo, tmp_path / "store", inputs=(str(tmp_path / "in.parquet"),), shards=1)
-    assert (summary.rows, summary.rejected) == (2, 1)
-    reasons = store.open(tmp_path / "store").sql("SELECT source_row, reason FROM rejects").to_pylist()
-    assert reasons == [{"source_row": 2, "reason": "unknown label 'postive'"}]
+    assert (summary.rows, summary.rejected) == (3, 0)
+    gold = store.open(tmp_path / "store").sql("SELECT gold_class FROM reviews ORDER BY row").to_pylist()
+    assert [row["gold_class"] for row in gold] == ["positive", None, "negative"]
 
 
-def test_gold_labels_of_another_question_are_refused_with_both(demo, tmp_path):
+def test_gold_labels_of_another_question_are_kept_and_do_not_stop_the_run(demo, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
     pq.write_table(pa.table({"text": ["good", "bad"], "label": ["sports", "politics"]}), tmp_path / "in.parquet")
-    with pytest.raises(InputError, match="gold labels are politics, sports, and the model has negative, positive"):
-        label(demo, tmp_path / "store", inputs=(str(tmp_path / "in.parquet"),))
-    assert not (tmp_path / "store" / "store.json").exists()
+    summary = label(demo, tmp_path / "store", inputs=(str(tmp_path / "in.parquet"),))
+    assert (summary.rows, summary.rejected) == (2, 0)
+    assert "the labels are politics, sports, and the classes are negative, positive" in caplog.text
+    kept = store.open(tmp_path / "store").sql("SELECT label_ FROM corpus ORDER BY row").to_pylist()
+    assert kept == [{"label_": "sports"}, {"label_": "politics"}]
 
 
 def test_names_given_once_are_known_on_resume(demo, tmp_path):

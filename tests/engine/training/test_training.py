@@ -194,7 +194,7 @@ def test_a_mistake_in_the_held_out_rows_is_found_before_training(demo, tmp_path)
         evaluation=(demo.path("unlabelled.parquet"),),
         loop=LoopConfig(epochs=10**9),
     )
-    with pytest.raises(InputError, match="no label column"):
+    with pytest.raises(InputError, match="no column looks like the label"):
         engine.finetune(config)
     assert list(tmp_path.iterdir()) == []
 

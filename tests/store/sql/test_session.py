@@ -55,7 +55,7 @@ VIEWS = {
     "labels": LABELS,
     "reviews": REVIEWS,
     "gold": ["row", "label", "class", "source", "round"],
-    "rejects": ["file", "source_row", "id", "reason"],
+    "rejects": ["file", "source_row", "id", "reason", "position", "lines"],
     "shards": ["family", "name", "shard", "rows", "bytes", "sha256", "seconds", "statistics", "computed"],
 }
 

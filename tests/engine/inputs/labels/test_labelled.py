@@ -9,6 +9,7 @@ import pytest
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames
 from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
+from engine.inputs.messages import REPEATED_ID
 
 
 def write(path: Path, *rows: dict) -> str:
@@ -16,8 +17,8 @@ def write(path: Path, *rows: dict) -> str:
     return str(path)
 
 
-def read(file: str, *, known: list[str] | None = None, **config: object) -> Gold:
-    return read_gold(GoldConfig(files=(file,), **config), known=known)
+def read(file: str, **config: object) -> Gold:
+    return read_gold(GoldConfig(files=(file,), **config))
 
 
 def pairs(gold: Gold) -> list[tuple[str, str]]:
@@ -41,17 +42,13 @@ def test_the_order_of_given_classes_is_kept(named: str) -> None:
     assert (gold.classes, gold.labels.tolist()) == (["pos", "neg"], [0, 1])
 
 
-def test_the_order_of_the_models_classes_is_kept(named: str) -> None:
-    gold = read(named, known=["pos", "neg"])
-    assert (gold.classes, gold.labels.tolist()) == (["pos", "neg"], [0, 1])
-
-
-def test_indices_take_the_models_names_only_from_zero_on(tmp_path: Path) -> None:
+def test_indices_take_the_names_of_classes_only_from_zero_on(tmp_path: Path) -> None:
     zero = write(tmp_path / "zero.jsonl", {"text": "a", "label": 0}, {"text": "b", "label": 1})
     one = write(tmp_path / "one.jsonl", {"text": "a", "label": 1}, {"text": "b", "label": 2})
-    assert pairs(read(zero, known=["neg", "pos"])) == [("a", "neg"), ("b", "pos")]
     assert pairs(read(zero, classes=("neg", "pos"))) == [("a", "neg"), ("b", "pos")]
-    assert pairs(read(one, known=["neg", "pos"])) == [("a", "1"), ("b", "2")]
+    assert pairs(read(one)) == [("a", "1"), ("b", "2")]
+    with pytest.raises(InputError, match="counted from 1"):
+        read(one, classes=("neg", "pos"))
 
 
 def test_rows_that_cannot_be_used_are_counted_with_place_and_reason(tmp_path: Path) -> None:
@@ -70,7 +67,7 @@ def test_rows_that_cannot_be_used_are_counted_with_place_and_reason(tmp_path: Pa
     assert gold.reasons == [
         f"{file} row 2: text is blank",
         f"{file} row 3: label is null",
-        f"{file} row 4: id '1' is that of an earlier row",
+        f"{file} row 4: {REPEATED_ID}",
         f"{file} row 5: unknown label 'z' (classes: x, y)",
     ]
     with pytest.raises(InputError, match=re.escape(f"{file} row 2: text is blank. Mend the row")):
@@ -101,7 +98,9 @@ def test_only_the_first_reasons_are_kept_and_all_are_counted(tmp_path: Path) -> 
 
 
 def test_a_file_without_labels_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"in\.jsonl: there is no label column; name it with --label"):
+    with pytest.raises(
+        InputError, match=r"in\.jsonl: no column looks like the label \(columns: text, stars\); name it with --label"
+    ):
         read(write(tmp_path / "in.jsonl", {"text": "a", "stars": 5}))
 
 
@@ -110,17 +109,19 @@ def test_the_label_column_can_be_named(tmp_path: Path) -> None:
     assert pairs(read(file, columns=ColumnNames(label="stars"))) == [("a", "1"), ("b", "5")]
 
 
-@pytest.mark.parametrize("known", [None, ["x", "y"]])
-def test_a_file_without_a_usable_row_is_refused_with_the_first_reason(tmp_path: Path, known: list[str] | None) -> None:
+@pytest.mark.parametrize("classes", [None, ("x", "y")])
+def test_a_file_without_a_usable_row_is_refused_with_the_first_reason(
+    tmp_path: Path, classes: tuple[str, ...] | None
+) -> None:
     file = write(tmp_path / "in.jsonl", {"text": " ", "label": "x"})
-    with pytest.raises(InputError, match=r"no usable row; the first was refused: .* row 1: text is blank"):
-        read(file, known=known)
+    with pytest.raises(InputError, match=r"no usable row among 1; the first was refused: .* row 1: text is blank"):
+        read(file, classes=classes)
 
 
 @pytest.mark.parametrize("config", [{}, {"classes": ("x", "y")}])
 def test_an_empty_file_is_refused(tmp_path: Path, config: dict) -> None:
-    with pytest.raises(InputError, match="no usable row; there is none at all"):
-        read(write(tmp_path / "in.jsonl"), known=["x", "y"], **config)
+    with pytest.raises(InputError, match="there is no row in it"):
+        read(write(tmp_path / "in.jsonl"), **config)
 
 
 def test_one_class_is_not_enough(tmp_path: Path) -> None:

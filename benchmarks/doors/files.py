@@ -1,0 +1,139 @@
+"""Writers of small files that tell the same four reviews. All content is made up."""
+
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+TEXTS = (
+    "The soup was cold, and nobody cared.",
+    "Warm staff!",
+    'They call it "fresh"; it is stale.',
+    "Quick and gentle",
+)
+IDS = ("r0", "r1", "r2", "r3")
+CLASSES = ("negative", "positive")
+TRUTH: tuple[str | None, ...] = ("negative", "positive", "negative", "positive")
+NO_GOLD: tuple[str | None, ...] = (None,) * 4
+_PACKED: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
+
+
+def rows_of(labels: Sequence[object] = TRUTH, texts: Sequence[str] = TEXTS) -> list[tuple[object, ...]]:
+    """Ids, texts and labels."""
+    return list(zip(IDS, texts, labels, strict=True))
+
+
+def csv_file(
+    labels: Sequence[object] = TRUTH,
+    *,
+    name: str = "in.csv",
+    header: Sequence[str] | None = ("id", "text", "label"),
+    encoding: str = "utf-8",
+    end: str = "\n",
+    texts: Sequence[str] = TEXTS,
+    before: str = "",
+    **dialect: object,
+) -> Callable[[Path], list[str]]:
+    """A writer of a delimited file of all rows."""
+
+    def write(folder: Path) -> list[str]:
+        out = io.StringIO(newline="")
+        writer = csv.writer(out, lineterminator=end, **dialect)  # type: ignore[arg-type]
+        writer.writerows([*([header] if header else ()), *rows_of(labels, texts)])
+        pack = _PACKED.get(Path(name).suffix.lower(), bytes)
+        (folder / name).write_bytes(pack((before + out.getvalue()).encode(encoding)))
+        return [str(folder / name)]
+
+    return write
+
+
+def text_file(content: str, *, name: str = "in.csv", encoding: str = "utf-8") -> Callable[[Path], list[str]]:
+    """A writer of a file of ``content``."""
+
+    def write(folder: Path) -> list[str]:
+        (folder / name).write_bytes(content.encode(encoding))
+        return [str(folder / name)]
+
+    return write
+
+
+def objects_of(labels: Sequence[object] = TRUTH, **more: Sequence[object]) -> list[dict[str, object]]:
+    """The rows as JSON objects, with ``more`` columns."""
+    rows = [{"id": id_, "text": text, "label": label} for id_, text, label in rows_of(labels)]
+    return [row | {name: values[at] for name, values in more.items()} for at, row in enumerate(rows)]
+
+
+def json_file(value: object, *, name: str = "in.json", indent: int | None = None) -> Callable[[Path], list[str]]:
+    """A writer of a JSON file."""
+    return text_file(json.dumps(value, indent=indent), name=name)
+
+
+def json_lines(objects: Sequence[object], *, name: str = "in.jsonl") -> Callable[[Path], list[str]]:
+    """A writer of a JSON Lines file."""
+    return text_file("".join(json.dumps(one) + "\n" for one in objects), name=name)
+
+
+def table_of(labels: pa.Array | pa.ChunkedArray, **metadata: str) -> pa.Table:
+    """All rows, with ``metadata`` in the schema."""
+    table = pa.table({"id": list(IDS), "text": list(TEXTS), "label": labels})
+    return table.replace_schema_metadata(metadata) if metadata else table
+
+
+def parquet_file(labels: pa.Array, **metadata: str) -> Callable[[Path], list[str]]:
+    """A writer of a Parquet file of all rows."""
+
+    def write(folder: Path) -> list[str]:
+        pq.write_table(table_of(labels, **metadata), folder / "in.parquet")
+        return [str(folder / "in.parquet")]
+
+    return write
+
+
+def arrow_file(labels: pa.Array) -> Callable[[Path], list[str]]:
+    """A writer of an Arrow file of all rows."""
+
+    def write(folder: Path) -> list[str]:
+        table = table_of(labels)
+        with pa.ipc.new_file(folder / "in.feather", table.schema) as file:
+            file.write_table(table)
+        return [str(folder / "in.feather")]
+
+    return write
+
+
+def hive_folder(folder: Path) -> list[str]:
+    """A folder for each label."""
+    for label in CLASSES:
+        rows = [at for at, truth in enumerate(TRUTH) if truth == label]
+        part = folder / "hive" / f"label={label}"
+        part.mkdir(parents=True)
+        table = pa.table({"id": [IDS[at] for at in rows], "text": [TEXTS[at] for at in rows]})
+        pq.write_table(table, part / "part-0.parquet")
+    return [str(folder / "hive")]
+
+
+def part_files(folder: Path) -> list[str]:
+    """A part with all rows, and an empty one."""
+    csv_file(name="part-0.csv")(folder)
+    (folder / "part-1.csv").write_text("")
+    return [str(folder / "*.csv")]
+
+
+def label_studio_file(folder: Path) -> list[str]:
+    """Label Studio's JSON export."""
+    tasks = [
+        {
+            "id": at,
+            "data": {"id": id_, "text": text},
+            "annotations": [{"result": [{"from_name": "label", "type": "choices", "value": {"choices": [label]}}]}],
+        }
+        for at, (id_, text, label) in enumerate(rows_of())
+    ]
+    return json_file(tasks)(folder)
