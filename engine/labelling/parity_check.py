@@ -70,8 +70,7 @@ def check_parity(
     difference = np.abs(compared - again)
     bad = np.flatnonzero(~_within(difference, again, shift, encoder).all(axis=1))
     if bad.size:
-        absolute, relative = encoder.bound
-        first = bad[0]
+        first, (absolute, relative) = bad[0], encoder.bound
         raise LabellingError(
             f"shard {shard}: the logits of its row {chosen[first]} are {_numbers(compared[first])}, and alone in "
             f"fp32 {_numbers(again[first])}: more than {encoder.dtype} explains ({absolute:g} + {relative:g}·|x|). "

@@ -147,9 +147,11 @@ def test_every_hostile_row_is_stored_as_it_was_or_refused_with_a_reason(
     made = store.open(tmp_path / "s.store")
     kept = [(row["id"], row["text"]) for row in rows(made, "SELECT id, text FROM corpus ORDER BY row")]
     fit = [(id_, text) for id_, text in expected if text is not None]
-    refused = [row for row in fit if row not in kept]  # a row beside one with a stray quotation mark is doubtful
-    assert len(refused) <= (3 if write is hostile_csv else 0)
-    assert kept == [row for row in fit if row not in refused]
+    # A row beside one with a stray quotation mark is doubtful; if it is refused, a later one may have its id.
+    doubtful = 3 if write is hostile_csv else 0
+    assert sum(row not in kept for row in fit) <= doubtful
+    assert sum(row not in fit for row in kept) <= doubtful
+    assert [row for row in kept if row in fit] == [row for row in fit if row in kept]
     assert [number for number, _ in rejects(made)] == [
         number for number, (_, text) in enumerate(expected, 1) if text is None
     ]
