@@ -130,7 +130,7 @@ def _read_rows(config: GoldConfig) -> tuple[list[_Row], _Said]:
 
 def _rows_of(block: Block, seen: set[str]) -> Iterator[_Row]:
     """The rows of ``block``; ``seen`` has the ids of the usable ones before them."""
-    columns = (block.text.to_pylist(), block.label.to_pylist(), block.id.to_pylist(), block.problems)
+    columns = (block.text.to_pylist(), block.label.to_pylist(), block.id.to_pylist(), block.label_problems)
     for number, (text, label, id_, problem) in enumerate(zip(*columns, strict=True), start=block.first_row):
         problem = problem or _problem(label, id_, seen)
         if problem is None:
