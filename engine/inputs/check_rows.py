@@ -94,11 +94,10 @@ def read_blocks(
 
 def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, classes: Sequence[str] = ()) -> Block:
     """Judge every row of ``raw``; arguments as of `read_blocks`."""
-    columns = raw.columns
     problems: Problems = [None if isinstance(problem, LabelFault) else problem for problem in raw.problems]
     label_faults: Problems = [problem if isinstance(problem, LabelFault) else None for problem in raw.problems]
     texts, row_ids = _texts(raw, file, problems), ids(raw, file, problems)
-    _refuse_headers(texts, row_ids, columns, problems)
+    _refuse_headers(texts, row_ids, raw.columns, problems)
     label, not_labels = labels(raw, file, label_faults, label_map=label_map, classes=classes)
     extras = extra_columns(raw, file, problems)
     label = without_judged_away(label, extras)
@@ -126,8 +125,7 @@ def extra_columns(raw: RawBlock, file: str, problems: Problems) -> dict[str, pa.
 
 def without_judged_away(label: pa.Array, extras: dict[str, pa.Array]) -> pa.Array:
     """The labels that an annotation tool has not rejected, skipped or ignored; null in the place of the others."""
-    away = judged_away(extras)
-    return label if away is None else pc.if_else(away, None, label)
+    return label if (away := judged_away(extras)) is None else pc.if_else(away, None, label)
 
 
 def _refuse_headers(texts: pa.Array, row_ids: pa.Array, columns: Columns, problems: Problems) -> None:
