@@ -41,6 +41,7 @@ def decide_classes(
     else:
         classes = _as_known(list(given or known or ()), known)
     check_class_names(classes)
+    _check_faults(validated, is_named=is_named)
     if validated.labels:
         try:
             found = index_labels(validated.labels, classes, where=_where(validated), not_labels=validated.not_labels)
@@ -69,6 +70,26 @@ def _as_known(given: list[str], known: Sequence[str] | None) -> list[str]:
             "names are named by --label-map, or left aside by --no-label"
         )
     return given
+
+
+def _check_faults(validated: ValidatedInputs, *, is_named: bool) -> None:
+    """Take down labels that cannot be used; refuse them if no other label is there.
+
+    Raises:
+        NotGoldError: no label can be used.
+        InputError: so it is, and the user named the column.
+    """
+    if not validated.label_faults:
+        return
+    faults = (
+        f"{validated.label_faults:,} rows have a label that cannot be used, the first: {validated.first_label_fault}"
+    )
+    if validated.labels:
+        validated.notes.append(f"{faults}. They are labelled without gold")
+    elif is_named:
+        raise InputError(f"{faults}. Mend the labels, or label without gold: --no-label")
+    else:
+        raise NotGoldError(f"{faults}: they are kept in a column of their own and are no gold")
 
 
 def _check_gold(validated: ValidatedInputs, found: LabelIndex, classes: list[str], *, is_named: bool) -> None:

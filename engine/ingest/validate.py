@@ -60,6 +60,8 @@ class ValidatedInputs:
         extras: kept columns and what their values are, of each file that has rows.
         labels: distinct gold labels in their one spelling, and how many rows have them; of very many, some.
         not_labels: words in the label columns that were read as no label.
+        label_faults: how many rows that are not refused have a label that cannot be used.
+        first_label_fault: why the first of them cannot, with its place; empty if there is none.
         named: names that the files themselves give to their labels, in their order; empty if they differ.
         label_columns: names of the columns that the labels are from.
         notes: what a user has to know of how the files are read, a sentence each.
@@ -72,6 +74,8 @@ class ValidatedInputs:
     extras: list[dict[str, Kind]] = field(default_factory=list)
     labels: Counter[str] = field(default_factory=Counter)
     not_labels: set[str] = field(default_factory=set)
+    label_faults: int = 0
+    first_label_fault: str = ""
     named: list[tuple[str, ...]] = field(default_factory=list)
     label_columns: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
@@ -159,6 +163,7 @@ def _validate_block(
     _merge_kinds(block, validated.extras[-1])
     validated.notes += [note for note in block.reading.notes if note not in validated.notes]
     fit = np.flatnonzero([problem is None for problem in block.problems])
+    _count_label_faults(block, validated)
     _count_labels(block.label.take(pa.array(fit)), validated.labels)
     validated.not_labels |= block.not_labels
     finder.add(block.id.take(pa.array(fit)), validated.rows + fit)
@@ -188,6 +193,14 @@ def _begin_file(block: Block, validated: ValidatedInputs, given: ReadOptions) ->
         validated.label_columns.add(reading.columns.label)
     if reading.classes is not None:
         validated.named.append(reading.classes)
+
+
+def _count_label_faults(block: Block, validated: ValidatedInputs) -> None:
+    for row, fault in enumerate(block.label_faults):
+        if fault is not None and block.problems[row] is None:
+            validated.label_faults += 1
+            if not validated.first_label_fault:
+                validated.first_label_fault = f"{block.file} row {block.first_row + row:,}: {in_detail(fault)}"
 
 
 def _count_labels(labels: pa.Array, counts: Counter[str]) -> None:

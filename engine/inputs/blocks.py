@@ -57,9 +57,15 @@ def _lines_of(reason: Reason) -> str:
     return f" (the row takes {lines:,} lines)" if lines > 1 else ""
 
 
-def label_count_problem(labels: int) -> Reason:
-    """The reason to refuse a row that has several labels."""
-    return Reason(f"it has {labels:,} labels, and a text has one")
+class LabelFault(Reason):
+    """Why a label cannot be used. The text beside it can."""
+
+    __slots__ = ()
+
+
+def label_count_problem(labels: int) -> LabelFault:
+    """What is wrong with several labels."""
+    return LabelFault(f"it has {labels:,} labels, and a text has one")
 
 
 @dataclass(frozen=True, kw_only=True)

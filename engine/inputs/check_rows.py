@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.inputs.arrow_files.values import kept_bytes, label_bytes, scalar_bytes, text_bytes
-from engine.inputs.blocks import Problems, RawBlock, Reason
+from engine.inputs.blocks import LabelFault, Problems, RawBlock, Reason
 from engine.inputs.columns import NO_COLUMN, ColumnNames, Columns
 from engine.inputs.formats import read_raw
 from engine.inputs.kinds import Kind, kind_of
@@ -34,6 +34,7 @@ class Block:
         extras: kept columns: string, bool, int64, uint64 or double arrays.
         kinds: what the values of each are, which may be more than their array says.
         problems: a reason a row, or None if it is fit. Its id may be null, its text is not to be used.
+        label_faults: a reason a row why its label, which is null then, cannot be used, or None.
         reading: how the file is read.
         not_labels: words in the label column that were read as no label.
     """
@@ -46,8 +47,14 @@ class Block:
     extras: dict[str, pa.Array]
     kinds: dict[str, Kind]
     problems: Problems
+    label_faults: Problems
     reading: Reading
     not_labels: frozenset[str]
+
+    @property
+    def label_problems(self) -> Problems:
+        """A reason a row why it, or its label, cannot be used, or None."""
+        return [problem or fault for problem, fault in zip(self.problems, self.label_faults, strict=True)]
 
     @property
     def rows(self) -> int:
@@ -87,12 +94,15 @@ def read_blocks(
 
 def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, classes: Sequence[str] = ()) -> Block:
     """Judge every row of ``raw``; arguments as of `read_blocks`."""
-    columns, problems = raw.columns, list(raw.problems)
+    problems: Problems = [None if isinstance(problem, LabelFault) else problem for problem in raw.problems]
+    label_faults: Problems = [problem if isinstance(problem, LabelFault) else None for problem in raw.problems]
     texts, row_ids = _texts(raw, file, problems), ids(raw, file, problems)
-    _refuse_headers(texts, row_ids, columns, problems)
-    label, not_labels = labels(raw, file, problems, label_map=label_map, classes=classes)
+    _refuse_headers(texts, row_ids, raw.columns, problems)
+    label, not_labels = labels(raw, file, label_faults, label_map=label_map, classes=classes)
     extras = extra_columns(raw, file, problems)
     label = without_judged_away(label, extras)
+    if any(label_faults):
+        label = pc.if_else(pa.array([fault is None for fault in label_faults]), label, None)
     return Block(
         file=file,
         first_row=raw.first_row,
@@ -102,6 +112,7 @@ def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, 
         extras=extras,
         kinds={name: raw.kinds.get(name) or kind_of(array) for name, array in extras.items()},
         problems=problems,
+        label_faults=label_faults,
         reading=raw.reading,
         not_labels=not_labels,
     )
@@ -114,8 +125,7 @@ def extra_columns(raw: RawBlock, file: str, problems: Problems) -> dict[str, pa.
 
 def without_judged_away(label: pa.Array, extras: dict[str, pa.Array]) -> pa.Array:
     """The labels that an annotation tool has not rejected, skipped or ignored; null in the place of the others."""
-    away = judged_away(extras)
-    return label if away is None else pc.if_else(away, None, label)
+    return label if (away := judged_away(extras)) is None else pc.if_else(away, None, label)
 
 
 def _refuse_headers(texts: pa.Array, row_ids: pa.Array, columns: Columns, problems: Problems) -> None:

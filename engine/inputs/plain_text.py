@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from engine.errors import InputError
-from engine.inputs.blocks import BLOCK_ROWS, RawBlock, Reason, Row, blocks_of_rows
+from engine.inputs.blocks import BLOCK_ROWS, RawBlock, Row, blocks_of_rows, label_count_problem
 from engine.inputs.columns import ColumnNames, find_columns
 from engine.inputs.delimited import read_csv
 from engine.inputs.delimited_files.text_tables import check_lines, table_of
@@ -130,8 +130,8 @@ def _labelled(line: bytes | None) -> Row:
     if line is None:
         return {}, _TOO_LONG
     labels = _LABEL.findall(line)
-    if len(labels) > 1:
-        return {}, Reason(f"the line has {len(labels):,} labels, and a text has one")
     parts = (part.strip() for part in _LABEL.sub(b"\n", line).split(b"\n"))
     text = b" ".join(part for part in parts if part) if labels else line
+    if len(labels) > 1:
+        return {"text": text}, label_count_problem(len(labels))
     return {"text": text, "label": labels[0] if labels else None}, None

@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.inputs.arrow_files.values import plain, value_type
-from engine.inputs.blocks import Problems, RawBlock, blocks_of_batches, label_count_problem
+from engine.inputs.blocks import LabelFault, Problems, RawBlock, blocks_of_batches, label_count_problem
 from engine.inputs.kinds import Kind, whole_numbers
 from engine.inputs.options import Reading
 
+_LONGEST_TYPE = 100  # characters
 _EXACT_DIGITS = 15  # which a double can hold of any decimal
 _INSIGNIFICANT = r"^-?[0.]*|[.]|E.*$"
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
@@ -26,6 +27,7 @@ def table_blocks(batches: Iterable[pa.RecordBatch], reading: Reading) -> Iterato
         label = block.data.get(reading.columns.label or "")
         if label is not None and any(is_list(label.type) for is_list in _LISTS):
             block = _with_single_labels(block, label)
+        block = _without_nested_labels(block)
         decimals = [name for name in reading.columns.extras if _is_decimal(block.data.get(name))]
         yield _with_numbers(block, decimals) if decimals else block
 
@@ -46,6 +48,20 @@ def _with_single_labels(block: RawBlock, lists: pa.Array) -> RawBlock:
     ]
     data = block.data | {str(block.columns.label): plain(values).take(places)}
     return dataclasses.replace(block, data=data, problems=problems)
+
+
+def _without_nested_labels(block: RawBlock) -> RawBlock:
+    """The block without labels that are no single values, each with the reason."""
+    name = str(block.columns.label)
+    label = block.data.get(name)
+    if label is None or not pa.types.is_nested(value_type(label.type)):
+        return block
+    fault = LabelFault(f"label is {str(label.type)[:_LONGEST_TYPE]} and not a string")
+    problems: Problems = [
+        problem or (fault if is_there else None)
+        for problem, is_there in zip(block.problems, label.is_valid().to_pylist(), strict=True)
+    ]
+    return dataclasses.replace(block, data=block.data | {name: pa.nulls(block.rows, pa.string())}, problems=problems)
 
 
 def _with_numbers(block: RawBlock, decimals: list[str]) -> RawBlock:

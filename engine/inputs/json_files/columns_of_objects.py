@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine.inputs.blocks import Problems, Reason, label_count_problem
+from engine.inputs.blocks import LabelFault, Problems, Reason, label_count_problem
 from engine.inputs.json_files.objects import TOO_DEEP, kind_of_value
 from engine.inputs.kinds import Kind
 
@@ -55,7 +55,8 @@ def _single(values: list[Any], problems: Problems, what: str, refused: tuple[typ
         return _strings(values)
     for row, value in enumerate(values):
         if isinstance(value, refused):
-            problems[row] = problems[row] or Reason(f"{what} is {kind_of_value(value)} and not a string")
+            fault = LabelFault if what == "label" else Reason
+            problems[row] = problems[row] or fault(f"{what} is {kind_of_value(value)} and not a string")
     return _strings([None if isinstance(value, refused) else _written(value) for value in values])
 
 

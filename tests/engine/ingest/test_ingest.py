@@ -741,3 +741,20 @@ def test_statistics_of_a_shard_count_its_characters_and_gold(tmp_path: Path) -> 
     file = jsonl(tmp_path / "in.jsonl", {"text": "äb", "label": "pos"}, {"text": "🙂"}, {"text": "xyz", "label": "neg"})
     (record,) = make(file).corpus.records().values()
     assert record.statistics == {"characters": 6, "gold": 2}
+
+
+def test_a_label_that_cannot_be_used_leaves_its_text_to_be_labelled(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    path = jsonl(tmp_path / "in.jsonl", {"text": "x", "label": ["a", "b"]}, {"text": "y", "label": "a"})
+    made = ingest(MemoryStorage(), IngestConfig(files=(str(path),)), known=("a", "b"))
+    assert rows(made, "SELECT text, class FROM corpus ORDER BY row") == [
+        {"text": "x", "class": None},
+        {"text": "y", "class": "a"},
+    ]
+    assert "1 rows have a label that cannot be used, the first" in caplog.text
+    path = jsonl(tmp_path / "b.jsonl", {"text": "x", "label": {"a": 1}})
+    config = IngestConfig(files=(str(path),), columns=ColumnNames(label="label"))
+    with pytest.raises(InputError, match="label is an object.*--no-label"):
+        ingest(MemoryStorage(), config, known=("a", "b"))

@@ -40,7 +40,7 @@ def rows_of(path: Path, columns: ColumnNames = PLAIN) -> list[tuple[str | None, 
         assert block.id.type == block.text.type == block.label.type == pa.string()
         assert len(block.id) == len(block.text) == len(block.label) == block.rows
         expected_first += block.rows
-        for id_, text, problem in zip(block.id.to_pylist(), block.text.to_pylist(), block.problems, strict=True):
+        for id_, text, problem in zip(block.id.to_pylist(), block.text.to_pylist(), block.label_problems, strict=True):
             assert problem or (id_ is not None and text is not None)
             found.append((id_, None if problem else text, problem and in_detail(problem)))
     return found
@@ -513,11 +513,6 @@ def test_a_label_that_is_not_utf8_refuses_its_row(tmp_path: Path, suffix: str) -
         ({"text": [1, 2]}, PLAIN, "the column 'text' is int64 and not text; name another with --text"),
         ({"text": [["x"]]}, PLAIN, "the column 'text' is list<element: string> and not text"),
         ({"text": ["x"], "id": [["x"]]}, PLAIN, "the column 'id' is list<element: string> and cannot be read as text"),
-        (
-            {"text": ["x"], "label": [{"a": 1}]},
-            PLAIN,
-            "the column 'label' is struct<a: int64> and cannot be read as text",
-        ),
     ],
 )
 def test_columns_that_are_missing_ambiguous_or_no_text_are_refused_by_name(

@@ -154,7 +154,7 @@ def test_labels_of_fasttext_are_apart_from_the_text(tmp_path: Path) -> None:
         ("in the midst", "1"),
         (", Fast", "2"),
         ("no label at all", None),
-        "the line has 2 labels, and a text has one",
+        "it has 2 labels, and a text has one",
         ("", "1"),
         ("my__label__1 is part of a word", None),
     ]

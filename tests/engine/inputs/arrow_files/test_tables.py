@@ -1,7 +1,6 @@
 """Parquet and Arrow files with the types and the metadata that other programs write."""
 
 import json
-import re
 import uuid
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -100,7 +99,7 @@ def test_a_list_of_one_label_is_that_label_and_of_several_a_refused_row(tmp_path
         block = block_of(write(tmp_path / name, table_with(label=lists)))
         assert block.label.to_pylist() == ["a", None, None, None, "b", None]
         several = "it has 2 labels, and a text has one"
-        assert block.problems == [None, None, None, several, None, None]
+        assert block.label_faults == [None, None, None, several, None, None]
 
 
 def test_a_list_of_fixed_size_of_one_number_is_a_label(tmp_path: Path) -> None:
@@ -108,10 +107,11 @@ def test_a_list_of_fixed_size_of_one_number_is_a_label(tmp_path: Path) -> None:
     assert block_of(write(tmp_path / "in.arrow", table_with(label=lists))).label.to_pylist() == ["1", None, "0"]
 
 
-def test_a_struct_as_label_is_refused_by_name(tmp_path: Path) -> None:
-    path = write(tmp_path / "in.parquet", table_with(label=pa.array([{"name": "a"}])))
-    with pytest.raises(InputError, match=re.escape("the column 'label' is struct<name: string> and cannot be read")):
-        block_of(path)
+def test_a_label_that_is_no_single_value_is_at_fault_and_its_text_is_not(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.parquet", table_with(label=pa.array([{"name": "a"}, None])))
+    block = block_of(path)
+    assert block.label_faults == ["label is struct<name: string> and not a string", None]
+    assert (block.problems, block.label.to_pylist()) == ([None, None], [None, None])
 
 
 # --- names of classes

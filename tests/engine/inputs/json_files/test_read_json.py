@@ -37,7 +37,7 @@ def rows_of(path: Path, columns: ColumnNames = PLAIN) -> list[tuple[Any, Any, An
         row
         for block in blocks_of(path, columns)
         for row in zip(
-            block.id.to_pylist(), block.text.to_pylist(), block.label.to_pylist(), block.problems, strict=True
+            block.id.to_pylist(), block.text.to_pylist(), block.label.to_pylist(), block.label_problems, strict=True
         )
     ]
 
