@@ -95,18 +95,18 @@ TRAITS = (
     Trait(name="lists of one label", write=parquet_file(pa.array([[label] for label in TRUTH]))),
     Trait(
         name="lists of two labels beside others",
-        write=_lines(_objects([["negative", "positive"], ["positive"], ["negative"], ["positive"]])),
+        write=json_lines(objects_of([["negative", "positive"], ["positive"], ["negative"], ["positive"]])),
         labels=(None, "positive", "negative", "positive"),
     ),
     Trait(
         name="labels that are objects",
-        write=_lines(_objects([{"name": label} for label in TRUTH])),
+        write=json_lines(objects_of([{"name": label} for label in TRUTH])),
         labels=NO_GOLD,
         gold_refused="label is an object",
     ),
     Trait(
         name="labels that are structs",
-        write=_parquet(pa.array([{"name": label} for label in TRUTH])),
+        write=parquet_file(pa.array([{"name": label} for label in TRUTH])),
         labels=NO_GOLD,
         gold_refused="label is struct",
     ),

@@ -132,15 +132,9 @@ def _read_rows(config: GoldConfig) -> tuple[list[_Row], _Said]:
     return rows, said
 
 
-<<<<<<< HEAD
 def _rows_of(block: Block) -> Iterator[_Row]:
     """The rows of ``block``; without a label, one is refused."""
-    columns = (block.text.to_pylist(), block.label.to_pylist(), block.id.to_pylist(), block.problems)
-=======
-def _rows_of(block: Block, seen: set[str]) -> Iterator[_Row]:
-    """The rows of ``block``; ``seen`` has the ids of the usable ones before them."""
     columns = (block.text.to_pylist(), block.label.to_pylist(), block.id.to_pylist(), block.label_problems)
->>>>>>> fresh
     for number, (text, label, id_, problem) in enumerate(zip(*columns, strict=True), start=block.first_row):
         problem = problem or ("label is null" if label is None else None)
         usable = label if problem is None else None
