@@ -15,6 +15,7 @@ from store.format.header import HEADER, Header, parse_header
 from store.format.json_file import copy_name, from_json
 from store.format.names import CORPUS, LABELS, REJECTS
 from store.format.record import record_name
+from store.format.record_files import MANIFEST
 from store.snapshot import Snapshot
 from store.storage import TEMPORARY, Storage
 from store.verify.copies import check_twice
@@ -91,8 +92,8 @@ def _check_corpus_first(checks: list[FamilyCheck]) -> Iterator[Finding]:
     corpus, *others = checks
     committed: set[int] = set().union(*(check.records for check in others))
     for shard in sorted(committed - set(corpus.records)):
-        if record_name(shard) in corpus.names:
-            continue  # it is damaged, and said to be
+        if {record_name(shard), MANIFEST} & corpus.names:
+            continue  # it is damaged, or missing in a sealed family, and said to be
         file = f"{CORPUS}/{record_name(shard)}"
         problem = "is missing, and other families hold its rows"
         yield Finding(kind=Kind.MISSING, family=CORPUS, shard=shard, file=file, problem=problem)

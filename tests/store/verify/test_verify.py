@@ -227,6 +227,14 @@ def test_shards_that_lost_their_data_records_and_manifest_are_repaired(bench: Be
     assert bench.differing() == []
 
 
+def test_a_lost_record_of_a_sealed_corpus_is_named_once_also_beside_a_damaged_manifest(bench: Bench) -> None:
+    manifest = bench.whole["corpus/manifest.json"]
+    for changes in ({}, {"corpus/manifest.json": manifest[: len(manifest) // 2]}):
+        findings = bench.examine({"corpus/00001.json": None, **changes})
+        assert [finding.file for finding in findings].count("corpus/00001.json") == 1
+        assert bench.repair().after.damage == []
+
+
 def test_swapped_files_of_two_shards_are_found_named_and_repaired(bench: Bench) -> None:
     pairs = []
     for folder in ("corpus", f"tokens/{ENCODING}", "labels/one"):
