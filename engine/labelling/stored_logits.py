@@ -6,6 +6,7 @@ depends on that row alone.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,7 @@ def as_stored(logits: npt.NDArray[np.float32], centred_from: float | None) -> St
     far |= np.isfinite(largest[:, 0]) & (np.abs(largest[:, 0]) >= centred_from)
     rounded = _rounded(logits)
     # Below the range of float16 a probability is 0 in any case.
-    rounded[far] = _rounded(np.maximum(logits[far] - largest[far], _LEAST))
+    rounded[far] = _rounded(np.maximum(_less(logits[far], largest[far]), _LEAST))
     return StoredLogits(logits=rounded, centred=int(far.sum()))
 
 
@@ -61,9 +62,14 @@ def as_comparable(
     centred = (stored.max(axis=1) == 0) & (np.abs(exact).max(axis=1) > CENTRED_FROM / 2)
     shift = np.where(centred, exact.max(axis=1), np.float32(0))[:, None]
     least = np.where(centred, np.float32(_LEAST), np.float32(-np.inf))[:, None]
-    return np.maximum(exact - shift, least), shift
+    return np.maximum(_less(exact, shift), least).astype(np.float32), shift
 
 
-def _rounded(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
+def _less(logits: npt.NDArray[np.float32], shift: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """``logits - shift``, which float32 may not hold."""
+    return logits.astype(np.float64) - shift
+
+
+def _rounded(logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float16]:
     with np.errstate(over="ignore"):
         return logits.astype(np.float16)
