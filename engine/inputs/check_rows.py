@@ -179,8 +179,9 @@ def labels(
 
 def _named(label: pa.Array, names: tuple[str, ...], problems: Problems) -> pa.Array:
     """The names that a file gives to the whole numbers in its label column; -1 is no label there."""
-    named = renamed(label, {str(number): spell(name) for number, name in enumerate(names)})
-    unknown = pc.and_(pc.match_substring_regex(named, r"^\d+$"), pc.invert(pc.is_in(named, pa.array(names))))
+    spellings = [spell(name) for name in names]
+    named = renamed(label, {str(number): name for number, name in enumerate(spellings)})
+    unknown = pc.and_(pc.match_substring_regex(named, r"^\d+$"), pc.invert(pc.is_in(named, pa.array(spellings))))
     _refuse(pc.fill_null(unknown, False), problems, f"label is none of the {len(names):,} classes that the file names")
     return named
 

@@ -49,6 +49,8 @@ def keep_layers(module: Any, layers: Sequence[int], *, source: str) -> Any:
 
 def warn_if_constant(source: str, module: Any, tokenizer: Any) -> None:
     """Warn if what the head reads hardly depends on the text, as where layers that bring it together are left out."""
+    if _is_untrained(module):
+        return
     try:
         spread = _spread_of_states(module, tokenizer)
     except Exception:  # noqa: BLE001 - a model that cannot compute such rows is found out where it computes others
@@ -60,6 +62,12 @@ def warn_if_constant(source: str, module: Any, tokenizer: Any) -> None:
             source,
             spread,
         )
+
+
+def _is_untrained(module: Any) -> bool:
+    """Whether its weights are random: the scales of its norms are 1. Such a model varies little, and learns."""
+    norms = [part for part in module.modules() if isinstance(part, nn.LayerNorm) and part.weight is not None]
+    return bool(norms) and all(bool((norm.weight == 1).all()) for norm in norms)
 
 
 def _spread_of_states(module: Any, tokenizer: Any) -> float | None:

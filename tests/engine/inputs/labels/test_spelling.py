@@ -1,5 +1,6 @@
 """Labels as they are written → one spelling."""
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -100,6 +101,15 @@ def test_an_annotation_that_was_rejected_is_no_label(tmp_path: Path, answer: str
     table = pa.table({"text": ["x", "y", "z"], "label": ["a", "b", "a"], "answer": ["accept", answer, None]})
     pq.write_table(table, tmp_path / "in.parquet")
     assert labels_of(tmp_path / "in.parquet") == ["a", None, "a"]
+
+
+def test_a_file_may_call_its_classes_by_numbers(tmp_path: Path) -> None:
+    """ClassLabel names are spelled as labels are: the class ``1.0`` of a file is the label 1."""
+    names = json.dumps({"info": {"features": {"label": {"names": ["1.0", "2.0"], "_type": "ClassLabel"}}}})
+    table = pa.table({"text": ["x", "y"], "label": [0, 1]}).replace_schema_metadata({"huggingface": names})
+    pq.write_table(table, tmp_path / "in.parquet")
+    (block,) = read_blocks(str(tmp_path / "in.parquet"), ColumnNames())
+    assert (block.label.to_pylist(), block.label_faults) == (["1", "2"], [None, None])
 
 
 # The map of labels
