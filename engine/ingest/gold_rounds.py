@@ -12,8 +12,8 @@ from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
 from engine.inputs.labels.annotations import Annotation, read_annotations
 from engine.inputs.labels.classes import check_not_foreign, index_labels
-from engine.inputs.messages import listed, no_usable_row, not_labels_note
-from engine.inputs.options import FOUND_OUT, ReadOptions
+from engine.inputs.messages import SHOWN, listed, no_usable_row, not_labels_note
+from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
 from store import Store
 from store.gold.add_round import Labelled, add_round, gold_before, rows_of_ids
@@ -21,7 +21,6 @@ from store.selections.csv_safe import plain_cell
 from store.storage import Storage
 from store.store import open_store
 
-_SHOWN = 20
 _log = logging.getLogger(__name__)
 _MOST_OF_A_SOURCE = 200  # characters
 
@@ -47,8 +46,7 @@ class GoldRoundConfig:
     on_bad_row: str = "reject"
 
     def __post_init__(self) -> None:
-        if self.on_bad_row not in ("reject", "fail"):
-            raise InputError(f"--on-bad-row is {self.on_bad_row!r}; it must be reject or fail")
+        check_on_bad_row(self.on_bad_row)
         if self.source is not None and (not self.source.strip() or not self.source.isprintable()):
             raise InputError(f"--source is {self.source!r}; it must be a name that can be printed")
         if self.source is not None and len(self.source) > _MOST_OF_A_SOURCE:
@@ -111,7 +109,7 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
         contradicting=len(before) - agreeing - first,
         first=first,
         rejected=len(reasons),
-        reasons=reasons[:_SHOWN],
+        reasons=reasons[:SHOWN],
     )
 
 

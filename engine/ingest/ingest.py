@@ -29,7 +29,7 @@ from engine.inputs.formats import expand
 from engine.inputs.kinds import Kind
 from engine.inputs.labels.classes import doubtful_names
 from engine.inputs.messages import listed, no_usable_row, not_labels_note
-from engine.inputs.options import FOUND_OUT, ReadOptions
+from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
 from store import Store
 from store.families.rejects import rejects_schema
@@ -66,8 +66,7 @@ class IngestConfig:
     def __post_init__(self) -> None:
         if self.shards is not None and self.shards < 1:
             raise InputError(f"--shards is {self.shards}; it must be at least 1")
-        if self.on_bad_row not in ("reject", "fail"):
-            raise InputError(f"--on-bad-row is {self.on_bad_row!r}; it must be reject or fail")
+        check_on_bad_row(self.on_bad_row)
 
 
 def ingest(storage: Storage, config: IngestConfig, *, known: Sequence[str] | None = None, tick: Tick = silent) -> Store:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.errors import InputError
 from engine.inputs.columns import Columns
 
 LabelMap = tuple[tuple[str, str], ...]
@@ -52,6 +53,16 @@ class ReadOptions:
                 "label_map": None if pairs is None else tuple((label, name) for label, name in pairs),
             }
         )
+
+
+def check_on_bad_row(value: str) -> None:
+    """Refuse what does not say what becomes of a bad row.
+
+    Raises:
+        InputError: ``value`` is neither ``reject`` nor ``fail``.
+    """
+    if value not in ("reject", "fail"):
+        raise InputError(f"--on-bad-row is {value!r}; it must be reject or fail")
 
 
 FOUND_OUT = ReadOptions()

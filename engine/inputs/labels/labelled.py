@@ -13,10 +13,9 @@ from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.labels.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
-from engine.inputs.messages import REPEATED_ID, listed, no_label_column, no_usable_row, not_labels_note
-from engine.inputs.options import FOUND_OUT, ReadOptions
+from engine.inputs.messages import REPEATED_ID, SHOWN, listed, no_label_column, no_usable_row, not_labels_note
+from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 
-_SHOWN = 20
 _log = logging.getLogger(__name__)
 
 
@@ -45,8 +44,7 @@ class GoldConfig:
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise InputError(f"the limit is {self.limit} rows; it must be at least 1")
-        if self.on_bad_row not in ("reject", "fail"):
-            raise InputError(f"--on-bad-row is {self.on_bad_row!r}; it must be reject or fail")
+        check_on_bad_row(self.on_bad_row)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +191,7 @@ def _gold(rows: list[_Row], index: dict[str, int], classes: list[str], reasons: 
         labels=np.array([label for _, label in usable], np.int64),
         classes=classes,
         rejected=len(reasons),
-        reasons=reasons[:_SHOWN],
+        reasons=reasons[:SHOWN],
     )
     return gold if config.limit is None else _sample(gold, config.limit, config.seed)
 
