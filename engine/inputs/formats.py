@@ -20,7 +20,7 @@ from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited import read_csv
 from engine.inputs.json_files.read_json import read_json
 from engine.inputs.kinds import Kind
-from engine.inputs.options import FOUND_OUT, ReadOptions
+from engine.inputs.options import FOUND_OUT, UNSPLIT, ReadOptions
 from engine.inputs.paths.file_kinds import (
     ARROW,
     DELIMITED,
@@ -144,6 +144,8 @@ def _check_options(file: str, kind: str, options: ReadOptions) -> None:
     for flag, (value, kinds) in given.items():
         if value and kind not in kinds:
             raise InputError(f"{file} is {kind}, and {flag} is for {' and '.join(kinds)} files; give it without")
+    if options.delimiter == UNSPLIT and kind != TEXT:
+        raise InputError(f"{file} is {kind}, and --delimiter none is for {TEXT} files; give it without")
 
 
 def _with_constants(block: RawBlock) -> RawBlock:

@@ -220,6 +220,8 @@ def test_an_empty_file_has_no_rows(tmp_path: Path, name: str) -> None:
         ("a.parquet", {"encoding": "latin-1"}, "--encoding"),
         ("a.arrow", {"names": ("text",)}, "--columns"),
         ("a.csv", {"whole_files": True}, "--whole-files"),
+        ("a.csv", {"delimiter": ""}, "--delimiter none"),
+        ("a.jsonl", {"delimiter": ""}, "--delimiter none"),
     ],
 )
 def test_an_option_that_a_format_cannot_obey_is_refused(
