@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from engine.inputs.delimited_files.dialect import Dialect
 from engine.inputs.delimited_files.rows import RowReader
 from engine.inputs.delimited_files.shape import Shape
-from engine.inputs.delimited_files.tape import Tape, lines_in
+from engine.inputs.delimited_files.tape import RETURN, Tape, lines_in
 from engine.inputs.options import ReadOptions
 
 _DELIMITERS = (",", ";", "\t", "|", "\x01")
@@ -145,7 +145,7 @@ def _is_written(column: Sequence[str]) -> bool:
     """
     filled = [value for value in column if value]
     marked = [value for value in filled if value[0] == '"']
-    needless = [value for value in marked if '""' not in value[1:-1] and '\\"' not in value]
+    needless = [value for value in marked if not any(needy in value[1:-1] for needy in ('""', '\\"', RETURN))]
     with_comma = all(("," in value) == (value[0] == '"') for value in filled if '""' not in value)
     return not needless or len(marked) == len(filled) or with_comma
 

@@ -15,7 +15,8 @@ TOO_LONG = f"a quotation mark is not closed within {LINE_BYTES:,} characters"
 
 
 _AT_ONCE = 128  # lines are often read again, and then a few of them
-_RETURN = "\udc0d"
+RETURN = "\udc0d"
+"""In the place of a carriage return inside of a field."""
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
@@ -33,12 +34,12 @@ def decoded(data: bytes, *, old_mac: bool) -> str:
             inside of a field without quotation marks around it.
     """
     text = data.decode("utf-8", "surrogateescape")
-    return text if old_mac or "\r" not in text else _LONE_RETURN.sub(_RETURN, text)
+    return text if old_mac or "\r" not in text else _LONE_RETURN.sub(RETURN, text)
 
 
 def encoded(field: str) -> bytes:
     """Inverse of `decoded`."""
-    return field.replace(_RETURN, "\r").encode("utf-8", "surrogateescape")
+    return field.replace(RETURN, "\r").encode("utf-8", "surrogateescape")
 
 
 def runs_of_lines(source: io.BufferedReader, prepared: Callable[[str], str], *, old_mac: bool) -> Iterator[Lines]:

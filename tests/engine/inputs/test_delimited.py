@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import InputError
@@ -544,6 +544,7 @@ prose = st.text(alphabet="abc ,;|\t\"'\n\r.é語🙂\x0b\u2028\x85", max_size=15
 
 
 @settings(deadline=None, max_examples=200)
+@example(texts=["TT"] * 7 + ["T\rT"], delimiter="\t", quoting=csv.QUOTE_MINIMAL, end="\r\n")
 @given(
     texts=st.lists(prose, min_size=8, max_size=20),
     delimiter=st.sampled_from(",;|\t"),
