@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import lzma
+import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -108,15 +109,37 @@ def arrow_file(labels: pa.Array) -> Callable[[Path], list[str]]:
     return write
 
 
-def hive_folder(folder: Path) -> list[str]:
-    """A folder for each label."""
-    for label in CLASSES:
-        rows = [at for at, truth in enumerate(TRUTH) if truth == label]
-        part = folder / "hive" / f"label={label}"
-        part.mkdir(parents=True)
-        table = pa.table({"id": [IDS[at] for at in rows], "text": [TEXTS[at] for at in rows]})
-        pq.write_table(table, part / "part-0.parquet")
-    return [str(folder / "hive")]
+def hive_folder(*, beside: bool = False, wrong: bool = False) -> Callable[[Path], list[str]]:
+    """A writer of a folder for each label. The label may stand ``beside`` the text too, be it the ``wrong`` one."""
+
+    def write(folder: Path) -> list[str]:
+        for label in CLASSES:
+            rows = [at for at, truth in enumerate(TRUTH) if truth == label]
+            part = folder / "hive" / f"label={label}"
+            part.mkdir(parents=True)
+            columns = {"id": [IDS[at] for at in rows], "text": [TEXTS[at] for at in rows]}
+            if beside:
+                columns["label"] = ["negative" if wrong else label for _ in rows]
+            pq.write_table(pa.table(columns), part / "part-0.parquet")
+        return [str(folder / "hive")]
+
+    return write
+
+
+def split_folder(folder: Path) -> list[str]:
+    """A folder as a hub has it, of which the parts are for different uses."""
+    (folder / "hub" / "data").mkdir(parents=True)
+    for split in ("test", "train"):
+        pq.write_table(table_of(pa.array(TRUTH)), folder / "hub" / "data" / f"{split}-00000-of-00001.parquet")
+    return [str(folder / "hub")]
+
+
+def tar_file(folder: Path) -> list[str]:
+    """An archive whose name is that of one compressed file."""
+    csv_file()(folder)
+    with tarfile.open(folder / "rows.csv.gz", "w:gz") as archive:
+        archive.add(folder / "in.csv", "in.csv")
+    return [str(folder / "rows.csv.gz")]
 
 
 def part_files(folder: Path) -> list[str]:

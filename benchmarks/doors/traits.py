@@ -27,6 +27,8 @@ from benchmarks.doors.files import (
     parquet_file,
     part_files,
     rows_of,
+    split_folder,
+    tar_file,
     text_file,
 )
 
@@ -58,6 +60,8 @@ class Trait:
 
 
 _CLASS_LABEL = json.dumps({"info": {"features": {"label": {"names": ["positive", "negative"], "_type": "ClassLabel"}}}})
+_TSV = {"name": "in.tsv", "delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None}
+_SURVEY = 'id,text,label\nResponse ID,What do you say?,How is it?\n"{""ImportId"":""_id""}","{""ImportId"":""Q1""}",x\n'
 _STAY_OPEN = ('"Open" was the door', "Warm staff!", 'She said "no', 'and left"')
 
 TRAITS = (
@@ -116,6 +120,16 @@ TRAITS = (
         labels=(None, "positive", "negative", None),
     ),
     Trait(
+        name="responses of Argilla, of which some were discarded",
+        write=json_lines(
+            objects_of(
+                [["negative"], ["negative"], ["positive"], ["positive"]],
+                **{"label.responses.status": [["submitted"], ["discarded"], ["draft"], ["submitted"]]},
+            )
+        ),
+        labels=("negative", None, None, "positive"),
+    ),
+    Trait(
         name="labels of another task",
         write=csv_file(["billing", "returns", "billing", "shipping"]),
         labels=NO_GOLD,
@@ -137,11 +151,11 @@ TRAITS = (
     Trait(name="pipes", write=csv_file(delimiter="|")),
     Trait(
         name="TSV without quoting",
-        write=csv_file(name="in.tsv", delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None),
+        write=csv_file(**_TSV),
     ),
     Trait(
         name="TSV with stray quotation marks",
-        write=csv_file(name="in.tsv", delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, texts=_STAY_OPEN),
+        write=csv_file(**_TSV, texts=_STAY_OPEN),
         texts=_STAY_OPEN,
     ),
     Trait(name="all fields quoted", write=csv_file(quoting=csv.QUOTE_ALL)),
@@ -155,6 +169,17 @@ TRAITS = (
         write=csv_file(header=None),
         refused="--columns",
         way_out=("--columns", "id,text,label"),
+    ),
+    Trait(
+        name="rows of a survey that describe its columns",
+        write=csv_file(before=_SURVEY, header=None),
+    ),
+    Trait(
+        name="a database dump with \\N",
+        write=csv_file(["\\N", "positive", "negative", "positive"], **_TSV),
+        refused="dump of MySQL or PostgreSQL.*--quote none",
+        way_out=("--quote", "none"),
+        labels=(None, "positive", "negative", "positive"),
     ),
     # Encodings
     Trait(name="UTF-8 with a byte order mark", write=csv_file(encoding="utf-8-sig")),
@@ -176,10 +201,23 @@ TRAITS = (
         refused="orient",
     ),
     Trait(name="Label Studio's JSON", write=label_studio_file),
+    Trait(name="a JSON array a line", write=json_lines(rows_of()), refused="jq -c '{column1: .\\[0\\], text: .\\[1\\]"),
+    Trait(
+        name="rows in a list a line",
+        write=json_lines([{"rows": [row]} for row in objects_of()]),
+        refused=r"jq -c '\.\[\"rows\"\]\[\]'",
+    ),
     # Plain text
     Trait(
         name="fastText's __label__",
         write=text_file("".join(f"__label__{label} {text}\n" for _, text, label in rows_of()), name="in.txt"),
+        has_ids=False,
+    ),
+    Trait(
+        name="labels before a colon in .txt",
+        write=text_file("".join(f"{label}:{text}\n" for _, text, label in rows_of()), name="in.txt"),
+        refused="looks like a label",
+        way_out=("--delimiter", ":", "--columns", "label,text"),
         has_ids=False,
     ),
     # Arrow
@@ -193,6 +231,16 @@ TRAITS = (
     Trait(name="gzip in capitals", write=csv_file(name="IN.CSV.GZ")),
     Trait(name="bzip2", write=csv_file(name="in.csv.bz2")),
     Trait(name="xz", write=csv_file(name="in.csv.xz")),
-    Trait(name="a folder of Hive partitions", write=hive_folder),
+    Trait(name="a folder of Hive partitions", write=hive_folder()),
+    Trait(name="Hive partitions whose key is also a column", write=hive_folder(beside=True)),
+    Trait(
+        name="Hive partitions that a column contradicts",
+        write=hive_folder(beside=True, wrong=True),
+        refused="path says",
+    ),
     Trait(name="an empty part file", write=part_files),
+    Trait(name="a folder of splits", write=split_folder, refused="splits test, train"),
+    Trait(
+        name="a tar archive called .csv.gz", write=tar_file, refused="is a tar archive; unpack it first, with: tar -xf"
+    ),
 )

@@ -3,6 +3,7 @@
 Vectorised where all is well; row by row only in a block whose bytes are not UTF-8.
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.inputs.arrow_files.values import kept_bytes, label_bytes, scalar_bytes, text_bytes
-from engine.inputs.blocks import LabelFault, Problems, RawBlock, Reason
+from engine.inputs.blocks import LabelFault, Problems, RawBlock
 from engine.inputs.columns import NO_COLUMN, ColumnNames, Columns
 from engine.inputs.formats import read_raw
 from engine.inputs.kinds import Kind, kind_of
 from engine.inputs.labels.spelling import judged_away, renamed, spell, spelled, stand_for_nothing
 from engine.inputs.options import FOUND_OUT, LabelMap, Reading, ReadOptions
+from engine.inputs.usable_strings import refuse, required_strings, shortened, strings_of
 
 MAX_TEXT_BYTES = 2_000_000
 MAX_NAME_BYTES = 4096
@@ -99,7 +101,8 @@ def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, 
     texts, row_ids = _texts(raw, file, problems), ids(raw, file, problems)
     _refuse_headers(texts, row_ids, raw.columns, problems)
     label, not_labels = labels(raw, file, label_faults, label_map=label_map, classes=classes)
-    extras = extra_columns(raw, file, problems)
+    notes = list(raw.reading.notes)
+    extras = extra_columns(raw, file, problems, notes)
     label = without_judged_away(label, extras)
     if any(label_faults):
         label = pc.if_else(pa.array([fault is None for fault in label_faults]), label, None)
@@ -113,14 +116,14 @@ def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, 
         kinds={name: raw.kinds.get(name) or kind_of(array) for name, array in extras.items()},
         problems=problems,
         label_faults=label_faults,
-        reading=raw.reading,
+        reading=dataclasses.replace(raw.reading, notes=tuple(notes)),
         not_labels=not_labels,
     )
 
 
-def extra_columns(raw: RawBlock, file: str, problems: Problems) -> dict[str, pa.Array]:
-    """The columns beside the text, the id and the label; adds their faults to ``problems``."""
-    return {name: _extra(raw.data[name], name, file, problems) for name in raw.columns.extras}
+def extra_columns(raw: RawBlock, file: str, problems: Problems, notes: list[str]) -> dict[str, pa.Array]:
+    """The columns beside the text, the id and the label; adds their faults to ``problems``, and to ``notes``."""
+    return {name: _extra(raw.data[name], name, file, problems, notes) for name in raw.columns.extras}
 
 
 def without_judged_away(label: pa.Array, extras: dict[str, pa.Array]) -> pa.Array:
@@ -134,13 +137,13 @@ def _refuse_headers(texts: pa.Array, row_ids: pa.Array, columns: Columns, proble
     if columns.id is not None:
         is_header = pc.and_(is_header, pc.equal(row_ids, columns.id))
     if columns.text and (columns.id or columns.label):
-        _refuse(pc.fill_null(is_header, False), problems, "the row repeats the header")
+        refuse(pc.fill_null(is_header, False), problems, "the row repeats the header")
 
 
 def _texts(raw: RawBlock, file: str, problems: Problems) -> pa.Array:
     name = raw.columns.text
     array = text_bytes(raw.data[name], name=name, file=file) if name else pa.nulls(raw.rows, pa.large_binary())
-    return _required(array, problems, "text", limit=MAX_TEXT_BYTES)
+    return required_strings(array, problems, "text", limit=MAX_TEXT_BYTES)
 
 
 def ids(raw: RawBlock, file: str, problems: Problems) -> pa.Array:
@@ -148,7 +151,7 @@ def ids(raw: RawBlock, file: str, problems: Problems) -> pa.Array:
     name = raw.columns.id
     if name is None:
         return pa.array([f"{file}:{row}" for row in range(raw.first_row, raw.first_row + raw.rows)], pa.string())
-    return _required(scalar_bytes(raw.data[name], name=name, file=file), problems, "id", limit=MAX_NAME_BYTES)
+    return required_strings(scalar_bytes(raw.data[name], name=name, file=file), problems, "id", limit=MAX_NAME_BYTES)
 
 
 def labels(
@@ -161,11 +164,11 @@ def labels(
     name = raw.columns.label
     if name is None:
         return pa.nulls(raw.rows, pa.string()), frozenset()
-    array = _short(label_bytes(raw.data[name], name=name, file=file), problems, "label", limit=MAX_NAME_BYTES)
-    rows = _strings(array, problems, "label").dictionary_encode()  # rows are many, and different labels few
+    array = shortened(label_bytes(raw.data[name], name=name, file=file), problems, "label", limit=MAX_NAME_BYTES)
+    rows = strings_of(array, problems, "label").dictionary_encode()  # rows are many, and different labels few
     label = spelled(rows.dictionary)
     faults: Problems = [None] * len(label)
-    _refuse(pc.match_substring(label, "\0"), faults, "label contains NUL")
+    refuse(pc.match_substring(label, "\0"), faults, "label contains NUL")
     if raw.reading.classes is not None:
         label = _named(label, raw.reading.classes, faults)
     label = renamed(label, dict(label_map or ()))
@@ -182,70 +185,19 @@ def _named(label: pa.Array, names: tuple[str, ...], problems: Problems) -> pa.Ar
     spellings = [spell(name) for name in names]
     named = renamed(label, {str(number): name for number, name in enumerate(spellings)})
     unknown = pc.and_(pc.match_substring_regex(named, r"^\d+$"), pc.invert(pc.is_in(named, pa.array(spellings))))
-    _refuse(pc.fill_null(unknown, False), problems, f"label is none of the {len(names):,} classes that the file names")
+    refuse(pc.fill_null(unknown, False), problems, f"label is none of the {len(names):,} classes that the file names")
     return named
 
 
-def _required(array: pa.Array, problems: Problems, what: str, *, limit: int) -> pa.Array:
-    _refuse(array.is_null(), problems, f"{what} is null")
-    return _usable(array, problems, what, limit=limit)
-
-
-def _usable(array: pa.Array, problems: Problems, what: str, *, limit: int) -> pa.Array:
-    """Bytes → strings. What is too long or not UTF-8 becomes null, with a reason, as has what says nothing."""
-    strings = _strings(_short(array, problems, what, limit=limit), problems, what)
-    _refuse(pc.equal(pc.binary_length(strings), 0), problems, f"{what} is empty")
-    _refuse(pc.utf8_is_space(strings), problems, f"{what} is blank")
-    _refuse(pc.match_substring(strings, "\0"), problems, f"{what} contains NUL")
-    return strings
-
-
-def _short(array: pa.Array, problems: Problems, what: str, *, limit: int) -> pa.Array:
-    too_long = pc.fill_null(pc.greater(pc.binary_length(array), limit), False)
-    refused = _refuse(too_long, problems, f"{what} is longer than {limit:,} bytes")
-    return pc.if_else(too_long, None, array) if refused else array
-
-
-def _strings(array: pa.Array, problems: Problems, what: str) -> pa.Array:
-    """Bytes → strings; what is not UTF-8 becomes null, with a reason in ``problems``."""
-    try:
-        return array.cast(pa.string())
-    except pa.ArrowInvalid:
-        values: list[str | None] = []
-        for row, value in enumerate(array.to_pylist()):
-            try:
-                values.append(None if value is None else value.decode("utf-8"))
-            except UnicodeDecodeError as error:
-                values.append(None)
-                problems[row] = problems[row] or _encoding_problem(value, error, what)
-        return pa.array(values, pa.string())
-
-
-def _encoding_problem(value: bytes, error: UnicodeDecodeError, what: str) -> str:
-    try:
-        value.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        return Reason(f"{what} has invalid UTF-8", position=error.start)
-    return Reason(f"{what} has a lone surrogate", position=error.start)
-
-
-def _extra(array: pa.Array, name: str, file: str, problems: Problems) -> pa.Array:
-    """A kept column; strings that are not UTF-8 get replacement characters."""
+def _extra(array: pa.Array, name: str, file: str, problems: Problems, notes: list[str]) -> pa.Array:
+    """A kept column; strings that are not UTF-8 get replacement characters, with a note."""
     array = kept_bytes(array, name=name, file=file)
     if not pa.types.is_large_binary(array.type):
         return array
-    array = _short(array, problems, repr(name), limit=MAX_TEXT_BYTES)
+    array = shortened(array, problems, repr(name), limit=MAX_TEXT_BYTES)
     try:
         return array.cast(pa.string())
     except pa.ArrowInvalid:
+        notes.append(f"{file}: bytes of the column {name!r} that are no UTF-8 are kept as \ufffd")
         decoded = (None if value is None else value.decode("utf-8", "replace") for value in array.to_pylist())
         return pa.array(decoded, pa.string())
-
-
-def _refuse(mask: pa.BooleanArray, problems: Problems, reason: str) -> bool:
-    """Give ``reason`` to the rows of ``mask`` that have none; whether there are any."""
-    if not pc.any(mask).as_py():
-        return False
-    for row in pc.indices_nonzero(mask).to_pylist():
-        problems[row] = problems[row] or reason
-    return True

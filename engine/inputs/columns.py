@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from engine.errors import InputError
-from engine.inputs.labels.spelling import JUDGED_AWAY
+from engine.inputs.labels.spelling import is_verdict
 from store.format.names import RESERVED_COLUMNS
 from store.selections.csv_safe import STORE_ID
 
@@ -49,6 +49,7 @@ class Columns:
             name of their own.
         places: of those that are read from the file, by their names here: numbers from 0.
         constants: columns that are the same in every row since they stand in the file's path, as ``year=2023``.
+        repeated_in_path: those of the file that stand in its path as well, where they have to be the same.
         left_out: names of columns that cannot be told apart; the empty one is not among them.
     """
 
@@ -58,6 +59,7 @@ class Columns:
     extras: tuple[str, ...]
     places: dict[str, int] = field(default_factory=dict)
     constants: dict[str, str | None] = field(default_factory=dict)
+    repeated_in_path: dict[str, str | None] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
 
     def names(self) -> list[str]:
@@ -78,14 +80,16 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
     if len(names) > MAX_COLUMNS:
         raise InputError(f"{file}: more than {MAX_COLUMNS:,} columns; keep the text, the id, the label and a few")
     clean = [name.strip(_EDGES) for name in names]
-    constants = {name: value for name, value in path_columns(file).items() if name not in clean}
+    in_path = path_columns(file)
+    both = in_path.keys() & set(clean)
+    constants = {name: value for name, value in in_path.items() if name not in both}
     known = _Names([*clean, *constants], file)
     of_labels = isinstance(wanted, LabelColumns)
     text = "" if of_labels else known.required("text", wanted.text)
     id_ = known.id(wanted) if of_labels else known.find("id", wanted.id)
     label = known.required("label", wanted.label) if of_labels else known.find("label", wanted.label)
     chosen = [name for name in (text, id_, label) if name]
-    rest = [name for name in known.unique() if name not in chosen and (name in JUDGED_AWAY or not of_labels)]
+    rest = [name for name in known.unique() if name not in chosen and (is_verdict(name) or not of_labels)]
     stored = _stored_names(rest)
     places = {name: clean.index(name) for name in chosen if name not in constants}
     places |= {stored[name]: clean.index(name) for name in rest if name not in constants}
@@ -97,6 +101,7 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
         extras=tuple(stored.values()),
         places=places,
         constants=constants,
+        repeated_in_path={stored.get(name, name): in_path[name] for name in (*chosen, *rest) if name in both},
         left_out=() if of_labels else known.repeated(),
     )
 

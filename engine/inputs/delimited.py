@@ -8,8 +8,10 @@ import csv
 import dataclasses
 import io
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import mode
 
 import pyarrow as pa
 
@@ -29,6 +31,7 @@ _TABS = re.compile(r"\.(tsv|txt)(\.\w+)?$", re.IGNORECASE)
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _WHOLE_SAMPLE = 1 << 16
 _ALL = 0.9
+_NULL = "\\N"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +97,8 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
     said = options if options.delimiter or not sep else dataclasses.replace(options, delimiter=sep[1])
     dialect = find_dialect(lines, said, likely="\t" if _TABS.search(file) else ",")
     rows = rows_in(lines, dialect)
+    if options.quote is None:
+        _refuse_dump(rows, dialect, file)
     if not rows or not (rows[0] or options.names):
         raise InputError(
             f"{file}: the first line is no CSV header: its quotation marks are not at edges (--quote none keeps them)"
@@ -113,6 +118,25 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
         open_end=columns.places.get(columns.text) == header.width - 1 > 0,
     )
     return _Layout(dialect=dialect, header=header, shape=shape, sep=sep is not None)
+
+
+def _refuse_dump(rows: Sequence[Sequence[str]], dialect: Dialect, file: str) -> None:
+    r"""Refuse what a database dumped in its own way: a backslash stands before tabs and line ends, and ``\N`` is null.
+
+    Raises:
+        InputError: it is one.
+    """
+    if not (dialect.escaped or (dialect.delimiter == "\t" and not dialect.quote)):
+        return
+    width = mode(map(len, rows)) if rows else 0
+    broken = any(field.endswith("\\") for row in rows if len(row) != width for field in row)
+    if broken or any(_NULL in row for row in rows):
+        quote = shlex.quote(dialect.words[1]) if dialect.quote else "none"
+        raise InputError(
+            f"{file} looks like a dump of MySQL or PostgreSQL, with {_NULL} for null and a backslash before tabs and "
+            "line ends: write it as CSV, with COPY … TO … WITH (FORMAT csv, HEADER) in PostgreSQL, with "
+            f"util.exportTable(…, {{dialect: 'csv'}}) in MySQL Shell; --quote {quote} takes every backslash as it is"
+        )
 
 
 def _notes(layout: _Layout, options: ReadOptions, file: str) -> Iterator[str]:

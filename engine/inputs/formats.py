@@ -4,10 +4,8 @@ Parquet, Arrow, CSV and TSV, JSON and plain text; those of lines also compressed
 format itself forbids: a line that is no JSON, a CSV row with too many fields.
 """
 
-import dataclasses
 import glob
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -19,8 +17,8 @@ from engine.inputs.blocks import RawBlock
 from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited import read_csv
 from engine.inputs.json_files.read_json import read_json
-from engine.inputs.kinds import Kind
 from engine.inputs.options import FOUND_OUT, UNSPLIT, ReadOptions
+from engine.inputs.path_values import check_path, with_constants
 from engine.inputs.paths.file_kinds import (
     ARROW,
     DELIMITED,
@@ -35,7 +33,6 @@ from engine.inputs.paths.file_kinds import (
 from engine.inputs.paths.folders import files_of
 from engine.inputs.plain_text import read_text
 
-_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 _Reader = Callable[[str, ColumnNames, ReadOptions], Iterator[RawBlock]]
 _READERS: dict[str, _Reader] = {
     PARQUET: read_parquet,
@@ -121,7 +118,8 @@ def read_raw(file: str, wanted: ColumnNames, options: ReadOptions = FOUND_OUT) -
         if kind in OF_LINES and not Path(file).stat().st_size:
             return
         for block in _READERS[kind](file, wanted, options):
-            yield _with_constants(block) if block.columns.constants else block
+            check_path(block, file)
+            yield with_constants(block) if block.columns.constants else block
     except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
         is_of_system = isinstance(error, OSError) and error.errno
         way = "" if is_of_system else ". If it is damaged or cut off, fetch it or write it again"
@@ -146,15 +144,3 @@ def _check_options(file: str, kind: str, options: ReadOptions) -> None:
             raise InputError(f"{file} is {kind}, and {flag} is for {' and '.join(kinds)} files; give it without")
     if options.delimiter == UNSPLIT and kind != TEXT:
         raise InputError(f"{file} is {kind}, and --delimiter none is for {TEXT} files; give it without")
-
-
-def _with_constants(block: RawBlock) -> RawBlock:
-    """The block with the columns that are the same in each row. What looks like a whole number may be one."""
-    constants = block.columns.constants
-    data = {name: pa.array([value] * block.rows, pa.string()) for name, value in constants.items()}
-    kinds = {
-        name: Kind(type=pa.int64(), low=min(0, int(value)), high=max(0, int(value)))
-        for name, value in constants.items()
-        if value is not None and _WHOLE.fullmatch(value)
-    }
-    return dataclasses.replace(block, data=block.data | data, kinds=block.kinds | kinds)

@@ -8,6 +8,7 @@ import codecs
 import io
 import lzma
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ _OTHERS = {
     b"BZh91AY&SY": "was compressed with bzip2; let its name end in .bz2",
     b"version https://git-lfs.github.com/": "only names the file that Git LFS keeps; fetch that with: git lfs pull",
 }
-_HEAD_BYTES = 64
+_HEAD_BYTES, _TAR_MARK_AT = 512, 257
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _BOM = b"\xef\xbb\xbf"
 _ARROW_CODECS = {".gz": "gzip", ".zst": "zstd"}
@@ -87,6 +88,8 @@ def _check_kind(head: bytes, file: str) -> None:
     for start, words in _OTHERS.items():
         if head.startswith(start):
             raise InputError(f"{file} {words}")
+    if head[_TAR_MARK_AT:].startswith(b"ustar"):
+        raise InputError(f"{file} is a tar archive; unpack it first, with: tar -xf {shlex.quote(file)}")
 
 
 def _is_text(head: bytes) -> bool:

@@ -33,6 +33,11 @@ def no_usable_row(files: Sequence[str], refused: int, reasons: Sequence[str]) ->
 def no_label_column(columns: Columns) -> str:
     """An error: a file has no column of labels."""
     names = [name for name in (columns.text, columns.id, *columns.extras) if name]
+    if names == [columns.text]:
+        return (
+            "it has texts and no labels: write a table with a column of them, or put the texts of each class into a "
+            "folder that names it, as label=positive/"
+        )
     return f"no column looks like the label (columns: {listed(names)}); name it with --label"
 
 

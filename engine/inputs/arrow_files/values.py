@@ -17,6 +17,8 @@ _LARGE = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary
 def can_be_kept(type_: pa.DataType) -> bool:
     """Whether a column of this type can be kept: its values can at least be written as text."""
     type_ = value_type(type_)
+    if pa.types.is_fixed_size_binary(type_):  # hashes and numbers, which may look like text now and then
+        return False
     if pa.types.is_nested(type_):
         return json_type(type_) is not None
     try:
@@ -87,6 +89,11 @@ def _named_errors(name: str, file: str) -> Iterator[None]:
 
 
 def _written(array: pa.Array, *, name: str, file: str) -> pa.Array:
+    if pa.types.is_fixed_size_binary(array.type):
+        raise InputError(
+            f"{file}: the column {name!r} is {array.type}, which is no text; write it as text, "
+            "for example by hex() in DuckDB"
+        )
     try:
         return (array if _is_string(array.type) else array.cast(pa.string())).cast(pa.large_binary())
     except pa.ArrowException as error:
@@ -103,7 +110,7 @@ def value_type(type_: pa.DataType) -> pa.DataType:
         return value_type(type_.storage_type)
     if pa.types.is_dictionary(type_) or pa.types.is_run_end_encoded(type_):
         return value_type(type_.value_type)
-    return pa.binary() if pa.types.is_fixed_size_binary(type_) else _LARGE.get(type_, type_)
+    return _LARGE.get(type_, type_)
 
 
 def plain(array: pa.Array) -> pa.Array:
@@ -121,8 +128,6 @@ def plain(array: pa.Array) -> pa.Array:
     if pa.types.is_run_end_encoded(type_):
         runs = pa.RunEndEncodedArray.from_arrays(array.run_ends, plain(array.values))
         return pc.run_end_decode(runs.slice(array.offset, len(array)))
-    if pa.types.is_fixed_size_binary(type_):
-        return array.cast(pa.binary(), safe=False)
     return array.cast(_LARGE[type_]) if type_ in _LARGE else array
 
 

@@ -15,6 +15,8 @@ _DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x01")
 _LABEL_LENGTH = 40
 _SHOWN_NAMES = 20
 _AGAIN = 0.05
+_DESCRIBING_ROWS = 2
+_OF_SURVEYS = ('{"ImportId":', "Open-Ended Response")  # in rows below the header that Qualtrics and SurveyMonkey write
 
 _NOT_FOUND = "no column looks like"
 
@@ -67,6 +69,10 @@ def find_header(rows: Sequence[list[str]], wanted: ColumnNames, *, file: str, de
         raise _no_header(rows, file)
     if len(rows) > header.rows and _is_line(rows[header.rows]):
         header = dataclasses.replace(header, rows=header.rows + 1)
+    for number, row in enumerate(rows[header.rows : header.rows + _DESCRIBING_ROWS], start=1):
+        if any(field.startswith(_OF_SURVEYS) for field in row):
+            header = dataclasses.replace(header, rows=header.rows + number)
+            break
     _check_width(header, rows[header.rows :], file)
     return header
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,9 +12,9 @@ from engine.inputs.delimited_files.header import is_data, is_label, names_for
 from engine.inputs.options import ReadOptions
 
 _ALMOST_ALL = 0.95
-_MARKS = (";", "|", "@", ",", " ")
-_IN_PROSE = {",": str.isalnum, " ": str.isdecimal}
-_MOST_LABELS = 30
+_MARKS = (";", "|", "@", ",", " ", ":")
+_IN_PROSE = {",": re.compile(r"\w+"), " ": re.compile(r"\d+|[\w-]+:[\w-]+"), ":": re.compile(r"[\w-]+")}
+_MOST_LABELS = 60
 _QUOTES = " \"'"
 _HIVE = "\x01"
 _JSON = re.compile(r"\[\s*([{[\"]|$)|\{\s*(\"|$)")
@@ -121,12 +122,15 @@ def _check_header(texts: Sequence[str], wanted: ColumnNames, file: str) -> None:
 
 def _are_labels(values: Sequence[str], mark: str) -> bool:
     """Whether what stands before or behind each ``mark`` is a label. What also stands in prose has to be plainer."""
-    return (mark not in _IN_PROSE or all(map(_IN_PROSE[mark], values))) and is_label(values, most=_MOST_LABELS)
+    plain = mark not in _IN_PROSE or all(map(_IN_PROSE[mark].fullmatch, values))
+    return plain and is_label(values, most=_MOST_LABELS)
 
 
 def _carries(labels: Sequence[str], where: str, names: str, mark: str, texts: Sequence[str], file: str) -> InputError:
-    once = all(text.count(mark) == 1 for text in texts)
-    way = f"pass --delimiter '{mark}' --columns {names}" if once else f"write it as CSV with columns {names}"
+    way = f"pass --delimiter '{mark}' --columns {names}"
+    if any(text.count(mark) > 1 for text in texts):
+        place = f"s/{mark}/" if where == "begins" else rf"s/\(.*\){mark}/\1"
+        way = rf"put a tab between label and text, with GNU sed: sed '{place}\t/' {shlex.quote(file)} > labelled.txt"
     some = ", ".join(sorted(set(labels))[:3])
     return InputError(
         f"{file}: every line {where} with what looks like a label ({some}). To read it, {way}; {_OR_TEXT}"

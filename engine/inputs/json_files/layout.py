@@ -4,20 +4,26 @@ What cannot be rows is refused for what it is: a table by columns, as pandas wri
 """
 
 import json
-import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import InputError
-from engine.inputs.columns import NO_COLUMN, ColumnNames, find_columns
+from engine.inputs.columns import ColumnNames
 from engine.inputs.json_files.json_text import JsonText, NotJsonError, elements, keys
 from engine.inputs.json_files.label_studio import is_task
+from engine.inputs.json_files.refusals import (
+    has_text,
+    is_rows,
+    jq,
+    refuse_columns,
+    refuse_deeper,
+    refuse_several,
+    refuse_single_values,
+)
 from engine.inputs.lines import LINE_BYTES, open_lines
 
 _ROWS_KEYS = ("data", "rows", "examples", "records", "items")
 _SAMPLE = 100
-_WRITE = 'to_json("rows.jsonl", orient="records", lines=True)'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +38,11 @@ class Layout:
 
     is_lines: bool
     key: str | None = None
+
+    @property
+    def rows_in_jq(self) -> str:
+        """Where the rows are, as jq says it."""
+        return "." if self.is_lines else ".[]" if self.key is None else f".[{json.dumps(self.key)}][]"
 
 
 LINES = Layout(is_lines=True)
@@ -50,6 +61,8 @@ def find_layout(file: str, wanted: ColumnNames, encoding: str | None = None) -> 
         InputError: its values cannot be rows.
     """
     first, second, is_cut = _first_lines(file, encoding)
+    if second is not None:
+        refuse_single_values(first, second, file)
     if first.startswith(b"["):
         return _of_array(file, encoding, first, second)
     if not first.startswith(b"{") or not (second is None or _is_unfinished(first)):
@@ -108,7 +121,7 @@ def _of_array(file: str, encoding: str | None, first: bytes, second: bytes | Non
     if second is not None and first != b"[":
         return LINES
     remedy = 'write one object a row, as df.to_json(path, orient="records", lines=True)'
-    remedy = _jq(".[] | {text: .}", file) if begin == '"' else remedy
+    remedy = jq(".[] | {text: .}", file) if begin == '"' else remedy
     what = {'"': "strings", "[": "arrays"}.get(begin, "single values")
     raise InputError(f"{file} is a JSON array of {what} and not of objects; {remedy}")
 
@@ -120,53 +133,18 @@ def _of_object(file: str, encoding: str | None, wanted: ColumnNames) -> Layout:
         sample = dict[str, Any]()
         for key in keys(text):
             sample[key] = _sample_of(text)
-            if key in _ROWS_KEYS and _is_rows(sample[key]) and not _is_row(sample, wanted):
+            if key in _ROWS_KEYS and is_rows(sample[key]) and not _is_row(sample, wanted):
                 return Layout(is_lines=False, key=key)
         if text.peek() or _is_row(sample, wanted):
             return VALUES
-    found = [key for key, value in sample.items() if _is_rows(value)]
+    found = [key for key, value in sample.items() if is_rows(value)]
     found = found or [key for key in _ROWS_KEYS if sample.get(key) == []]
     if len(found) == 1:
         return Layout(is_lines=False, key=found[0])
-    _refuse_several(found, file)
-    _refuse_columns(sample, wanted, file)
-    _refuse_deeper(sample, file)
+    refuse_several(found, file)
+    refuse_columns(sample, wanted, file)
+    refuse_deeper(sample, file)
     return VALUES
-
-
-def _refuse_several(found: list[str], file: str) -> None:
-    """Refuse an object with several arrays that could be the rows.
-
-    Raises:
-        InputError: it has.
-    """
-    if found:
-        raise InputError(
-            f"{file} holds several arrays of objects, {_listed(found)}: take out the one that has the rows: "
-            + _jq(f".[{json.dumps(found[0])}][]", file)
-        )
-
-
-def _refuse_deeper(sample: dict[str, Any], file: str) -> None:
-    """Refuse an object whose rows are further down in it.
-
-    Raises:
-        InputError: they are.
-    """
-    for key, value in sample.items():
-        for below, rows in value.items() if isinstance(value, dict) else ():
-            if _is_rows(rows):
-                way = _jq(f".[{json.dumps(key)}][{json.dumps(below)}][]", file)
-                raise InputError(f"{file} holds an array of objects in {key!r}, {below!r}: take it out: {way}")
-
-
-def _jq(program: str, file: str) -> str:
-    """A command that makes JSON Lines of a part of ``file``."""
-    return f"jq -c {shlex.quote(program)} {shlex.quote(file)} > rows.jsonl"
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(name[:100] for name in names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
 def _sample_of(text: JsonText) -> Any:
@@ -180,60 +158,8 @@ def _sample_of(text: JsonText) -> Any:
     return text.value()
 
 
-def _is_rows(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
-
-
 def _is_row(sample: dict[str, Any], wanted: ColumnNames) -> bool:
     """Whether an object is a row itself: an annotated task, or it has a text."""
     if is_task(sample):
         return True
-    return _has_text([key for key, value in sample.items() if isinstance(value, str)], wanted)
-
-
-def _has_text(names: Iterable[str], wanted: ColumnNames) -> bool:
-    """Whether a column of text is to be found among ``names``."""
-    try:
-        find_columns(list(names), ColumnNames(text=wanted.text, id=NO_COLUMN, label=NO_COLUMN), file="")
-    except InputError:
-        return False
-    return True
-
-
-def _refuse_columns(sample: dict[str, Any], wanted: ColumnNames, file: str) -> None:
-    """Refuse an object that holds a table by columns.
-
-    Raises:
-        InputError: it does.
-    """
-    values = list(sample.values())
-    read = f"pd.read_json({file!r})"
-    if "columns" in sample and isinstance(sample.get("data"), list):
-        how, read = 'as pandas writes it with orient="split"', f'pd.read_json({file!r}, orient="split")'
-    elif values and all(isinstance(value, list) for value in values):
-        how, read = "a list for each", f"pd.DataFrame(json.load(open({file!r})))"
-    elif not values or not all(isinstance(value, dict) and value for value in values):
-        return
-    elif _has_text(values[0], wanted) and not _has_text(sample, wanted):
-        how, read = 'as pandas writes it with orient="index"', f'pd.read_json({file!r}, orient="index")'
-    elif _has_text(sample, wanted) or (all(key.isdecimal() for key in values[0]) and _are_alike(values)):
-        how = 'as pandas writes it with orient="columns"'
-    else:
-        return
-    raise InputError(
-        f'{file} is a table by columns, {how}, and not by rows: write it with df.to_json(path, orient="records", '
-        f"lines=True), or turn it with {read}.{_WRITE}"
-    )
-
-
-def way_to_text(row: dict[str, Any], layout: Layout, wanted: ColumnNames, file: str) -> str | None:
-    """The command that makes rows of the objects in ``row`` that have a text, if it is in one of them."""
-    begin = "." if layout.is_lines else ".[]" if layout.key is None else f".[{json.dumps(layout.key)}][]"
-    for key, value in row.items():
-        if isinstance(value, dict) and _has_text(value, wanted):
-            return _jq(f"{begin}[{json.dumps(key)}]", file)
-    return None
-
-
-def _are_alike(objects: list[dict[str, Any]]) -> bool:
-    return all(value.keys() == objects[0].keys() for value in objects)
+    return has_text([key for key, value in sample.items() if isinstance(value, str)], wanted)

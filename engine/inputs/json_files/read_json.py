@@ -18,8 +18,9 @@ from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, Problems, RawBlock, Re
 from engine.inputs.columns import MAX_COLUMNS, ColumnNames, Columns, LabelColumns, find_columns
 from engine.inputs.json_files.columns_of_objects import ids, kept, labels, texts
 from engine.inputs.json_files.label_studio import is_task, labels_of_task, task_row
-from engine.inputs.json_files.layout import Layout, find_layout, way_to_text
+from engine.inputs.json_files.layout import Layout, find_layout
 from engine.inputs.json_files.objects import JsonObject, objects_of
+from engine.inputs.json_files.refusals import way_to_text
 from engine.inputs.kinds import Kind
 from engine.inputs.lines import encoding_notes, find_encoding, open_lines
 from engine.inputs.options import Reading, ReadOptions
@@ -158,7 +159,7 @@ def _find_columns(source: JsonFile, names: list[str], wanted: ColumnNames) -> Co
         return find_columns(names, wanted, file=source.path)
     except InputError as error:
         first = next((one.values for one in source.rows() if one.values), {})
-        way = way_to_text(first, source.layout, wanted, source.path)
+        way = way_to_text(first, source.layout.rows_in_jq, wanted, source.path)
         if way is None:
             raise
         raise InputError(f"{error}. The text is further down; take it out: {way}") from None

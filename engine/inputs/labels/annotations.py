@@ -79,7 +79,7 @@ def _of_block(raw: RawBlock, file: str, options: ReadOptions, classes: Sequence[
     problems = list(raw.problems)
     row_ids = ids(raw, file, problems)
     given, words = labels(raw, file, problems, label_map=options.label_map, classes=classes)
-    label_array = without_judged_away(given, extra_columns(raw, file, problems))
+    label_array = without_judged_away(given, extra_columns(raw, file, problems, []))
     columns = row_ids.to_pylist(), label_array.to_pylist()
     for row, (id_, label, problem) in enumerate(zip(*columns, problems, strict=True), start=raw.first_row):
         yield Annotation(file=file, row=row, id=id_, label=label, problem=problem or _lack(label), not_labels=words)

@@ -20,8 +20,9 @@ NO_LABEL = ("", "-1", "nan", "null", "none", "na", "n/a", "#n/a", "<na>", "nil",
 
 _WHOLE = r"^([+-]?[0-9]+)\.0*$"
 _TRUTHS = ("true", "false")
-JUDGED_AWAY = {"answer": ("reject", "ignore"), "status": ("discarded",)}
-"""Values of other columns by which annotation tools (Prodigy, Argilla) say that a label does not count."""
+_RESPONSES = ".responses.status"  # behind the name of a question, of one status or a list of them
+_JUDGED_AWAY = {"answer": "reject|ignore", "status": "discarded", _RESPONSES: "discarded|draft"}
+"""Columns and their values by which annotation tools (Prodigy, Argilla) say that a label does not count."""
 
 
 def spelled(labels: pa.Array) -> pa.Array:
@@ -44,11 +45,17 @@ def spell(label: str) -> str:
     return label.lower() if label.lower() in _TRUTHS else label
 
 
+def is_verdict(name: str) -> bool:
+    """Whether an annotation tool says in a column of this ``name`` which labels count."""
+    return name in _JUDGED_AWAY or name.endswith(_RESPONSES)
+
+
 def judged_away(columns: dict[str, pa.Array]) -> pa.Array | None:
     """Which rows an annotation tool has rejected, skipped or ignored, by ``columns``; None if none of them says so."""
-    for name, words in JUDGED_AWAY.items():
-        if name in columns and (pa.types.is_string(columns[name].type) or pa.types.is_large_string(columns[name].type)):
-            found = pc.fill_null(pc.is_in(pc.utf8_lower(columns[name]), pa.array(words, columns[name].type)), False)
+    for name, array in columns.items():
+        if is_verdict(name) and (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+            word = f'"?({_JUDGED_AWAY.get(name, _JUDGED_AWAY[_RESPONSES])})"?'
+            found = pc.fill_null(pc.match_substring_regex(pc.utf8_lower(array), rf"^\[?{word}(, ?{word})*\]?$"), False)
             if pc.any(found).as_py():
                 return found
     return None

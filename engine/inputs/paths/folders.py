@@ -19,7 +19,9 @@ _BESIDE = re.compile(
     r"|dataset_infos?\.json|Thumbs\.db",
     re.IGNORECASE,
 )
-_SPLIT = re.compile(r"(train|test|validation|valid|val|dev|eval)([-_.]|$)", re.IGNORECASE)
+_SPLIT = re.compile(
+    r"(?:^|.*[-_.])(train|test|validation|valid|val|dev|eval|unsupervised|unsup)(?=[-_.]|$)", re.IGNORECASE
+)
 _SHOWN = 5
 
 
@@ -118,14 +120,16 @@ def _read_object(folder: str, name: str) -> dict[str, Any]:
 
 
 def _refuse_splits(files: list[str], folder: str) -> None:
-    """Refuse splits that are for different uses, such as train and test."""
+    """Refuse splits that are for different uses, such as train and test, whether folders or files are called so."""
     splits: dict[str, str] = {}
     for file in files:
-        below = Path(file).relative_to(folder)
-        name = below.parts[0]
-        if split := _SPLIT.match(name):
-            way = f"{folder}/{name}" if len(below.parts) > 1 else f"'{_glob(file, folder, split[1])}'"
-            splits.setdefault(split[1].lower(), way)
+        parts = Path(file).relative_to(folder).parts
+        for number, name in enumerate(parts, start=1):
+            if split := _SPLIT.match(name):
+                place = f"{folder}/{'/'.join(parts[:number])}"
+                way = place if number < len(parts) else f"'{_glob(file, folder, split[0])}'"
+                splits.setdefault(split[1].lower(), way)
+                break
     if len(splits) > 1:
         raise InputError(
             f"{folder} holds the splits {_listed(list(splits))}: give one, as {next(iter(splits.values()))}, "

@@ -14,6 +14,7 @@ from engine.errors import InputError
 from engine.inputs.check_rows import read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand, read_raw
+from engine.inputs.labels.labelled import GoldConfig, read_gold
 from engine.inputs.options import ReadOptions
 
 PLAIN = ColumnNames()
@@ -112,6 +113,13 @@ def test_a_folder_of_links_is_followed_and_a_ring_is_not(tmp_path: Path) -> None
         (("train.csv", "validation.csv"), "holds the splits train, validation", "**/validation*.csv"),
         (("train/a.txt", "test/a.txt"), "holds the splits test, train", "train"),
         (("train/a.txt", "test/a.txt"), "or all of them as", "**/*.txt"),
+        (("data/train-0.parquet", "data/test-0.parquet"), "holds the splits test, train", "**/test*.parquet"),
+        (
+            ("imdb-train.arrow", "imdb-unsupervised.arrow"),
+            "holds the splits train, unsupervised",
+            "**/imdb-train*.arrow",
+        ),
+        (("v1/en/train/a.csv", "v1/en/dev/a.csv"), "holds the splits dev, train", "v1/en/dev"),
     ],
 )
 def test_a_folder_that_is_not_one_data_set_is_refused_with_globs_that_work(
@@ -280,3 +288,41 @@ def test_a_header_without_a_text_may_be_data(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("r2,fine soup,good\nr3,cold soup,bad\n")
     with pytest.raises(InputError, match="name it with --text; or, if its first line is data, .*--columns column1"):
         list(read_raw(str(tmp_path / "in.csv"), ColumnNames()))
+
+
+# --- what a path says beside the columns of a file
+
+
+@pytest.mark.parametrize("labels", [["1", "1"], ["1.0", None], [1, 1], [1.0, None]])
+def test_a_column_may_repeat_what_the_path_says(tmp_path: Path, labels: list[Any]) -> None:
+    path = tmp_path / "label=1" / "a.parquet"
+    path.parent.mkdir()
+    pq.write_table(pa.table({"text": ["x", "y"], "label": labels}), path)
+    (block,) = read_blocks(str(path), PLAIN)
+    assert block.label.to_pylist() == [None if label is None else "1" for label in labels]
+
+
+@pytest.mark.parametrize(
+    ("folder", "column", "value"),
+    [("label=1", "label", "0"), ("year=2023", " year", "2022"), ("label=1", "label", "x")],
+)
+def test_a_column_that_contradicts_the_path_is_refused_with_its_row(
+    tmp_path: Path, folder: str, column: str, value: str
+) -> None:
+    name, _, said = folder.partition("=")
+    make(tmp_path, f"{folder}/a.csv", content=f"text,{column}\nx,{said}\ny,{value}\n")
+    words = f"a.csv row 2: the column {name!r} is {value!r}, and the file's path says {said!r}; rename the folder"
+    with pytest.raises(InputError, match=re.escape(words)):
+        list(read_blocks(str(tmp_path / folder / "a.csv"), PLAIN))
+
+
+def test_the_folder_of_a_text_may_be_its_label(tmp_path: Path) -> None:
+    make(tmp_path, "aclImdb/pos/1.txt", "aclImdb/pos/2.txt", "aclImdb/neg/1.txt", content="fine\nand long\n")
+    config = GoldConfig(files=(str(tmp_path / "aclImdb"),), options=ReadOptions(whole_files=True))
+    with pytest.raises(InputError, match="it has texts and no labels: .* a folder that names it, as label=positive/"):
+        read_gold(config)
+    for name in ("pos", "neg"):
+        (tmp_path / "aclImdb" / name).rename(tmp_path / "aclImdb" / f"label={name}")
+    gold = read_gold(config)
+    assert [gold.classes[label] for label in gold.labels] == ["neg", "pos", "pos"]
+    assert gold.texts == ["fine\nand long"] * 3

@@ -1,6 +1,7 @@
 """Text files: a row a line, a row a file, or lines that carry labels."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from engine.inputs.options import FASTTEXT, UNSPLIT, ReadOptions
 
 PLAIN = ColumnNames()
 FOUND_OUT = ReadOptions()
+HAS_GNU_SED = b"GNU" in subprocess.run(["sed", "--version"], capture_output=True, check=False).stdout
 REVIEWS = ["The soup arrived cold.", "The ramen was rich, and hot.", "Broken zipper on day one.", "Best dentist ever!"]
 
 
@@ -238,19 +240,27 @@ def test_a_table_with_a_header_is_read_by_it(tmp_path: Path) -> None:
         ),
         ([f"{text}@{('neutral', 'positive')[n % 2]}" for n, text in enumerate(many(30))], "'@' --columns text,label"),
         ([f"{n % 4}|{text}" for n, text in enumerate(many(30))], "'|' --columns label,text"),
-        ([f"{n % 2} {text}" for n, text in enumerate(many(30))], "write it as CSV with columns label,text"),
-        ([f"{n % 2},{text}, and hot" for n, text in enumerate(many(30))], "write it as CSV with columns label,text"),
+        ([f"{n % 2} {text}" for n, text in enumerate(many(30))], "sed 's/ /\\t/' "),
+        ([f"{n % 2},{text}, and hot" for n, text in enumerate(many(30))], "sed 's/,/\\t/' "),
+        ([f"{text}|so|{n % 2}" for n, text in enumerate(many(30))], "sed 's/\\(.*\\)|/\\1\\t/' "),
+        ([f"{('NUM:dist', 'DESC:def')[n % 2]} {text}" for n, text in enumerate(many(30))], "sed 's/ /\\t/' "),
+        ([f"{('good', 'bad')[n % 2]}: {text}" for n, text in enumerate(many(30))], "':' --columns label,text"),
     ],
 )
 def test_other_labels_in_lines_are_refused_with_the_way(tmp_path: Path, lines: list[str], way: str) -> None:
     path = write(tmp_path / "in.txt", "\n".join(lines))
-    with pytest.raises(InputError, match=re.escape(way) + "; or pass --delimiter none if a line is a text"):
+    with pytest.raises(InputError, match=re.escape(way) + ".*; or pass --delimiter none if a line is a text") as raised:
         blocks_of(path)
     assert rows_of(path, ReadOptions(delimiter=UNSPLIT)) == [(line, None) for line in lines]
     if "--columns" in way:
         mark, _, names = way.partition(" --columns ")
         rows = rows_of(path, ReadOptions(delimiter=mark.strip("'"), names=tuple(names.split(","))))
         assert len({label for _, label in rows}) in (2, 3, 4)
+    elif HAS_GNU_SED:
+        subprocess.run(str(raised.value).partition("sed: ")[2].partition(";")[0], shell=True, check=True, cwd=tmp_path)
+        rows = rows_of(tmp_path / "labelled.txt")
+        assert len({label for _, label in rows}) == 2
+        assert len({text for text, _ in rows}) == 30
 
 
 @pytest.mark.parametrize(

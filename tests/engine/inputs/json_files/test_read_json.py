@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from engine.inputs.labels.labelled import GoldConfig, read_gold
 from engine.inputs.options import ReadOptions
 
 PLAIN = ColumnNames()
+needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq, which messages name")
 ROWS = [{"id": 10 + number, "text": f"text ä {number}", "label": "ab"[number % 2]} for number in range(5)]
 EXPECTED = [(str(row["id"]), row["text"], row["label"], None) for row in ROWS]
 
@@ -210,15 +213,66 @@ def test_what_cannot_be_rows_is_refused_for_what_it_is(
 @pytest.mark.parametrize(
     ("content", "way"),
     [
-        ('{"n": 1, "_source": {"text": "a"}}\n{"n": 2, "_source": {"text": "a"}}', "jq -c '.[\"_source\"]' "),
-        ('[{"row_idx": 0, "row": {"text": "a"}}]', "jq -c '.[][\"row\"]' "),
-        ('{"type": "x", "features": [{"properties": {"text": "a"}}]}', 'jq -c \'.["features"][]["properties"]\' '),
+        (
+            '{"label": 1, "_source": {"text": "a"}}\n{"label": 2, "_source": {"text": "a"}}',
+            """jq -c '. + .["_source"] | del(.["_source"])' """,
+        ),
+        ('[{"label": 0, "row": {"text": "a"}}]', """jq -c '.[] | . + .["row"] | del(.["row"])' """),
+        (
+            '{"type": "x", "features": [{"label": "x", "properties": {"text": "a"}}]}',
+            """jq -c '.["features"][] | . + .["properties"] | del(.["properties"])' """,
+        ),
+        ('{"data": [{"text": "a", "label": 1}]}\n{"data": []}', """jq -c '.["data"][]' """),
+        (
+            '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], "label": 1}',
+            """jq -c '. + {text: ([.["messages"][] | select(.role == "user") | .content] | join("\\n"))} | del""",
+        ),
     ],
 )
 def test_a_text_that_is_further_down_is_refused_with_the_way_to_it(tmp_path: Path, content: str, way: str) -> None:
-    path = write(tmp_path / "in.json", content)
-    with pytest.raises(InputError, match=re.escape(f"The text is further down; take it out: {way}{path} > rows")):
+    path = write(tmp_path / "in.jsonl", content)
+    with pytest.raises(InputError) as raised:
         blocks_of(path)
+    _, _, said = str(raised.value).partition("The text is further down; take it out: ")
+    assert said.startswith(way)
+    assert said.endswith(f"{path} > rows.jsonl")
+    if shutil.which("jq") is not None:
+        assert {row[1] for row in _rows_that(said, tmp_path)} == {"a"}
+        assert ("label" in (tmp_path / "rows.jsonl").read_text()) == ("label" in content)
+
+
+@needs_jq
+def test_objects_of_a_list_keep_what_they_are(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.jsonl", '{"data": [{"text": "a"}, {"text": "b"}]}\n{"data": [{"text": "c"}]}\n')
+    with pytest.raises(InputError) as raised:
+        blocks_of(path)
+    assert [row[1] for row in _rows_that(str(raised.value).partition("out: ")[2], tmp_path)] == ["a", "b", "c"]
+
+
+@needs_jq
+@pytest.mark.parametrize(
+    ("content", "texts", "labels"),
+    [
+        ('"a fine one"\n"bad"\n', ["a fine one", "bad"], [None, None]),
+        ('["a fine one", 1]\n["bad", 0]\n', ["a fine one", "bad"], ["1", "0"]),
+        ('["pos", "a fine one"]\n["neg", "bad"]\n', ["a fine one", "bad"], ["pos", "neg"]),
+        ('[7, "a fine one", 1]\n[8, "bad", 0]\n', ["a fine one", "bad"], [None, None]),
+    ],
+)
+def test_lines_of_strings_and_arrays_are_refused_with_the_way(
+    tmp_path: Path, content: str, texts: list[str], labels: list[str | None]
+) -> None:
+    path = write(tmp_path / "in.jsonl", content)
+    with pytest.raises(InputError, match="and not objects") as raised:
+        blocks_of(path)
+    found = _rows_that(str(raised.value)[str(raised.value).index("jq -c") :], tmp_path)
+    assert [(row[1], row[2]) for row in found] == list(zip(texts, labels, strict=True))
+
+
+def _rows_that(command: str, folder: Path) -> list[tuple]:
+    """The rows that a command of a message makes, run as a user would."""
+    subprocess.run(command, shell=True, check=True, cwd=folder)
+    return rows_of(folder / "rows.jsonl")
 
 
 @pytest.mark.parametrize("content", [[], {"data": []}, {"n": 0, "rows": [], "tags": ["x"]}, "", " \n "])

@@ -1,0 +1,60 @@
+"""Arrays of bytes → strings. A row that cannot be used gets a reason, and null in its place."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engine.inputs.blocks import Problems, Reason
+
+
+def required_strings(array: pa.Array, problems: Problems, what: str, *, limit: int) -> pa.Array:
+    """Bytes → strings, as a text or an id that each row has to have; null, with a reason, where it cannot be used."""
+    refuse(array.is_null(), problems, f"{what} is null")
+    return _usable(array, problems, what, limit=limit)
+
+
+def _usable(array: pa.Array, problems: Problems, what: str, *, limit: int) -> pa.Array:
+    """Bytes → strings. What is too long or not UTF-8 becomes null, with a reason, as has what says nothing."""
+    strings = strings_of(shortened(array, problems, what, limit=limit), problems, what)
+    refuse(pc.equal(pc.binary_length(strings), 0), problems, f"{what} is empty")
+    refuse(pc.utf8_is_space(strings), problems, f"{what} is blank")
+    refuse(pc.match_substring(strings, "\0"), problems, f"{what} contains NUL")
+    return strings
+
+
+def shortened(array: pa.Array, problems: Problems, what: str, *, limit: int) -> pa.Array:
+    """Bytes; null, with a reason, where there are more than ``limit``."""
+    too_long = pc.fill_null(pc.greater(pc.binary_length(array), limit), False)
+    refused = refuse(too_long, problems, f"{what} is longer than {limit:,} bytes")
+    return pc.if_else(too_long, None, array) if refused else array
+
+
+def strings_of(array: pa.Array, problems: Problems, what: str) -> pa.Array:
+    """Bytes → strings; what is not UTF-8 becomes null, with a reason in ``problems``."""
+    try:
+        return array.cast(pa.string())
+    except pa.ArrowInvalid:
+        values: list[str | None] = []
+        for row, value in enumerate(array.to_pylist()):
+            try:
+                values.append(None if value is None else value.decode("utf-8"))
+            except UnicodeDecodeError as error:
+                values.append(None)
+                problems[row] = problems[row] or _encoding_problem(value, error, what)
+        return pa.array(values, pa.string())
+
+
+def _encoding_problem(value: bytes, error: UnicodeDecodeError, what: str) -> str:
+    try:
+        value.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return Reason(f"{what} has invalid UTF-8", position=error.start)
+    return Reason(f"{what} has a lone surrogate", position=error.start)
+
+
+def refuse(mask: pa.BooleanArray, problems: Problems, reason: str) -> bool:
+    """Give ``reason`` to the rows of ``mask`` that have none; whether there are any."""
+    if not pc.any(mask).as_py():
+        return False
+    for row in pc.indices_nonzero(mask).to_pylist():
+        problems[row] = problems[row] or reason
+    return True
