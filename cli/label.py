@@ -149,7 +149,7 @@ def _exit_code(rejected: int, failed: int, store: Any) -> int:
 
     if rejected:
         click.echo(
-            f"{rejected:,} input rows were rejected; see why: engine sql {store} "
+            f"{rejected:,} input {'row was' if rejected == 1 else 'rows were'} rejected; see why: engine sql {store} "
             '"SELECT reason, count(*) FROM rejects GROUP BY 1"',
             err=True,
         )

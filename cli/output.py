@@ -175,7 +175,7 @@ def progress(ctx: click.Context) -> "Iterator[Tick]":
 def report_rejects(rejected: int, reasons: list[str]) -> None:
     """Say on stderr which rows were refused, the first of them in full."""
     if rejected:
-        click.echo(f"{rejected:,} rows were rejected:", err=True)
+        click.echo(f"{rejected:,} {'row was' if rejected == 1 else 'rows were'} rejected:", err=True)
         for reason in reasons[:5]:
             click.echo(f"  {_shown(reason)}", err=True)
         if rejected > min(5, len(reasons)):

@@ -55,6 +55,11 @@ def csv_file(
     return write
 
 
+def tsv_file(labels: Sequence[object] = TRUTH, texts: Sequence[str] = TEXTS) -> Callable[[Path], list[str]]:
+    """A writer of a file with tabs between fields and no quoting."""
+    return csv_file(labels, name="in.tsv", texts=texts, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
+
+
 def text_file(content: str, *, name: str = "in.csv", encoding: str = "utf-8") -> Callable[[Path], list[str]]:
     """A writer of a file of ``content``."""
 

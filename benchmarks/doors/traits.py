@@ -30,6 +30,7 @@ from benchmarks.doors.files import (
     split_folder,
     tar_file,
     text_file,
+    tsv_file,
 )
 
 
@@ -60,7 +61,6 @@ class Trait:
 
 
 _CLASS_LABEL = json.dumps({"info": {"features": {"label": {"names": ["positive", "negative"], "_type": "ClassLabel"}}}})
-_TSV = {"name": "in.tsv", "delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None}
 _SURVEY = 'id,text,label\nResponse ID,What do you say?,How is it?\n"{""ImportId"":""_id""}","{""ImportId"":""Q1""}",x\n'
 _STAY_OPEN = ('"Open" was the door', "Warm staff!", 'She said "no', 'and left"')
 
@@ -151,11 +151,11 @@ TRAITS = (
     Trait(name="pipes", write=csv_file(delimiter="|")),
     Trait(
         name="TSV without quoting",
-        write=csv_file(**_TSV),
+        write=tsv_file(),
     ),
     Trait(
         name="TSV with stray quotation marks",
-        write=csv_file(**_TSV, texts=_STAY_OPEN),
+        write=tsv_file(texts=_STAY_OPEN),
         texts=_STAY_OPEN,
     ),
     Trait(name="all fields quoted", write=csv_file(quoting=csv.QUOTE_ALL)),
@@ -176,7 +176,7 @@ TRAITS = (
     ),
     Trait(
         name="a database dump with \\N",
-        write=csv_file(["\\N", "positive", "negative", "positive"], **_TSV),
+        write=tsv_file(["\\N", "positive", "negative", "positive"]),
         refused="dump of MySQL or PostgreSQL.*--quote none",
         way_out=("--quote", "none"),
         labels=(None, "positive", "negative", "positive"),

@@ -10,7 +10,7 @@ from engine.errors import InputError
 from engine.ingest.validate import ValidatedInputs
 from engine.inputs.labels.classes import MAX_CLASSES, LabelIndex, check_class_names, classes_of, foreign, index_labels
 from engine.inputs.labels.spelling import spell
-from engine.inputs.messages import listed
+from engine.inputs.messages import counted, listed
 from store.format.header import InputEntry
 
 
@@ -81,11 +81,10 @@ def _check_faults(validated: ValidatedInputs, *, is_named: bool) -> None:
     """
     if not validated.label_faults:
         return
-    faults = (
-        f"{validated.label_faults:,} rows have a label that cannot be used, the first: {validated.first_label_fault}"
-    )
+    count = counted(validated.label_faults, "label")
+    faults = f"{count} cannot be used, the first: {validated.first_label_fault}"
     if validated.labels:
-        validated.notes.append(f"{faults}. They are labelled without gold")
+        validated.notes.append(f"{faults}. Such rows are labelled without gold")
     elif is_named:
         raise InputError(f"{faults}. Mend the labels, or label without gold: --no-label")
     else:
@@ -105,8 +104,8 @@ def _check_gold(validated: ValidatedInputs, found: LabelIndex, classes: list[str
     if found.index and len(validated.labels) <= MAX_CLASSES:
         rows = sum(validated.labels[label] for label in found.unknown)
         validated.notes.append(
-            f"{where}: {rows:,} rows have labels that are none of the classes {listed(classes)}: {unknown}. They are "
-            "labelled without gold; --label-map says which class such a label is"
+            f"{where}: labels of {counted(rows, 'row')} are none of the classes {listed(classes)}: {unknown}. Such "
+            "rows are labelled without gold; --label-map says which class such a label is"
         )
         return
     problem = f"{where}: {foreign(found.unknown or sorted(validated.labels), classes)}"

@@ -28,7 +28,7 @@ from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.kinds import Kind
 from engine.inputs.labels.classes import doubtful_names
-from engine.inputs.messages import listed, no_usable_row, not_labels_note
+from engine.inputs.messages import listed, merged, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
 from store import Store
@@ -136,7 +136,7 @@ def _say(validated: ValidatedInputs, classes: list[str], *, is_new: bool) -> Non
     if is_new:
         notes += doubtful_names(classes)
     notes += _notes_of_extras(validated)
-    for note in dict.fromkeys(notes):
+    for note in merged(notes, (entry["path"] for entry in validated.inputs)):
         _log.info("%s", note)
 
 

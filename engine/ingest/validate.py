@@ -21,7 +21,7 @@ from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.kinds import Kind
 from engine.inputs.labels.classes import MAX_CLASSES
-from engine.inputs.messages import REPEATED_ID
+from engine.inputs.messages import REPEATED_ID, counted, listed
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.progress import Tick
 from store.families.rejects import rejects_schema
@@ -189,6 +189,9 @@ def _begin_file(block: Block, validated: ValidatedInputs, given: ReadOptions) ->
         validated.notes.append(
             f"{block.file}: columns of which there are several are left out: {', '.join(reading.columns.left_out)}"
         )
+    if reading.columns.renamed:
+        pairs = listed(f"{name} as {kept}" for name, kept in reading.columns.renamed.items())
+        validated.notes.append(f"{block.file}: columns whose names a store needs itself are kept by others: {pairs}")
     if reading.columns.label is not None:
         validated.label_columns.add(reading.columns.label)
     if reading.classes is not None:
@@ -204,9 +207,9 @@ def _count_label_faults(block: Block, validated: ValidatedInputs) -> None:
 
 
 def _count_labels(labels: pa.Array, counts: Counter[str]) -> None:
-    for counted in labels.drop_null().value_counts().to_pylist():
-        if counted["values"] in counts or len(counts) <= MAX_CLASSES:
-            counts[counted["values"]] += counted["counts"]
+    for pair in labels.drop_null().value_counts().to_pylist():
+        if pair["values"] in counts or len(counts) <= MAX_CLASSES:
+            counts[pair["values"]] += pair["counts"]
 
 
 def _refuse_unfit(block: Block, rejects: RejectsWriter, first: list[str]) -> None:
@@ -227,7 +230,7 @@ def _refuse_repeats(validated: ValidatedInputs, finder: DuplicateFinder, rejects
     for file, times in zip(*np.unique(files, return_counts=True), strict=True):
         validated.inputs[file]["rejected"] += int(times)
     if len(ids):
-        validated.notes.append(f"{len(ids):,} rows are refused: {REPEATED_ID}")
+        validated.notes.append(f"refused {counted(len(ids), 'row')}: {REPEATED_ID}")
     rejects.add(
         files=[validated.inputs[file]["path"] for file in files],
         rows=rows.tolist(),

@@ -50,6 +50,7 @@ class Columns:
         places: of those that are read from the file, by their names here: numbers from 0.
         constants: columns that are the same in every row since they stand in the file's path, as ``year=2023``.
         repeated_in_path: those of the file that stand in its path as well, where they have to be the same.
+        renamed: names of others that a store has taken, and those under which they are kept.
         left_out: names of columns that cannot be told apart; the empty one is not among them.
     """
 
@@ -60,6 +61,7 @@ class Columns:
     places: dict[str, int] = field(default_factory=dict)
     constants: dict[str, str | None] = field(default_factory=dict)
     repeated_in_path: dict[str, str | None] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
 
     def names(self) -> list[str]:
@@ -102,6 +104,7 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
         places=places,
         constants=constants,
         repeated_in_path={stored.get(name, name): in_path[name] for name in (*chosen, *rest) if name in both},
+        renamed={name: kept for name, kept in stored.items() if kept != name and not of_labels},
         left_out=() if of_labels else known.repeated(),
     )
 

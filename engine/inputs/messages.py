@@ -16,6 +16,27 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(name[:_LONGEST] for name in names[:SHOWN]) + more
 
 
+def counted(count: int, what: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def merged(notes: Iterable[str], files: Iterable[str]) -> list[str]:
+    """Notes, each once; the same note on several of ``files`` is one that names the first of them."""
+    known, of_files, others = frozenset(files), dict[str, dict[str, None]](), dict[str, None]()
+    for note in notes:
+        file, _, words = note.partition(": ")
+        if file in known:
+            of_files.setdefault(words, {})[file] = None
+        else:
+            others[note] = None
+    return [f"{_first_of(list(some))}: {words}" for words, some in of_files.items()] + list(others)
+
+
+def _first_of(files: Sequence[str]) -> str:
+    return files[0] if len(files) == 1 else f"{files[0]} and {counted(len(files) - 1, 'more file')}"
+
+
 def no_usable_row(files: Sequence[str], refused: int, reasons: Sequence[str]) -> str:
     """An error: all rows of ``files`` were refused.
 

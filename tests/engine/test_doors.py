@@ -191,7 +191,7 @@ def test_a_label_that_is_no_class_among_others_is_no_gold(tmp_path: Path, caplog
     caplog.set_level(logging.INFO)
     file = csv_file(tmp_path / "in.csv", ["negative", "neutral", "negative", "positive"])
     assert _labelled(file, ReadOptions()) == ["negative", None, "negative", "positive"]
-    assert "1 rows have labels that are none of the classes negative, positive: neutral" in caplog.text
+    assert "labels of 1 row are none of the classes negative, positive: neutral" in caplog.text
 
 
 def test_a_column_that_the_user_names_has_to_be_gold(tmp_path: Path) -> None:
@@ -250,6 +250,6 @@ def test_ids_that_restart_are_told_at_the_door_of_the_store(tmp_path: Path, capl
     caplog.set_level(logging.INFO)
     files = tuple(csv_file(tmp_path / name, TRUTH) for name in ("one.csv", "two.csv"))
     assert ingest(MemoryStorage(), IngestConfig(files=files), known=CLASSES).header.rejects["rows"] == 4
-    assert "4 rows are refused: id is that of an earlier row; if ids begin anew" in caplog.text
+    assert "refused 4 rows: id is that of an earlier row; if ids begin anew" in caplog.text
     everything = IngestConfig(files=files, columns=ColumnNames(id=NO_COLUMN))
     assert ingest(MemoryStorage(), everything, known=CLASSES).header.rows == 8

@@ -8,6 +8,7 @@ from engine.errors import InputError
 from engine.inputs.columns import ColumnNames, Columns, find_columns
 from engine.inputs.delimited_files.dialect import shown
 from engine.inputs.delimited_files.shape import is_number
+from engine.inputs.messages import counted
 
 _TITLE_ROWS = 10
 _LONG_NAME, _SENTENCE_WORDS = 80, 5
@@ -96,8 +97,8 @@ def header_of(names: tuple[str, ...], rows: Sequence[list[str]], wanted: ColumnN
     if counts and len(names) not in counts:
         width = max(set(counts), key=counts.count)
         raise InputError(
-            f"{file}: --columns names {_of(len(names), 'column')} and the rows have {_of(width, 'field')}; name all of "
-            f"them, for example --columns {names_for(rows, width)}"
+            f"{file}: --columns names {counted(len(names), 'column')} and the rows have {counted(width, 'field')}; "
+            f"name all of them, for example --columns {names_for(rows, width)}"
         )
     return Header(columns=find_columns(list(names), wanted, file=file), width=len(names), rows=0)
 
@@ -133,8 +134,8 @@ def _check_width(header: Header, rows: Sequence[list[str]], file: str) -> None:
     widths = {len(row) for row in rows if row}
     if len(rows) > 1 and len(widths) == 1 and (width := widths.pop()) > header.width > 1 and _filled(rows, width):
         raise InputError(
-            f"{file}: its header has {_of(header.width, 'name')} and each row {_of(width, 'field')}; take the header "
-            f"away, or name all columns in it, for example {names_for(rows, width)}"
+            f"{file}: its header has {counted(header.width, 'name')} and each row {counted(width, 'field')}; take the "
+            f"header away, or name all columns in it, for example {names_for(rows, width)}"
         )
 
 
@@ -223,7 +224,3 @@ def _no_header(rows: Sequence[list[str]], file: str) -> InputError:
         f"{file}: its first line looks like data and not like a header; name its columns, for example --columns "
         f"{names_for(rows, len(rows[0]))}"
     )
-
-
-def _of(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"

@@ -13,7 +13,16 @@ from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.labels.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
-from engine.inputs.messages import REPEATED_ID, SHOWN, listed, no_label_column, no_usable_row, not_labels_note
+from engine.inputs.messages import (
+    REPEATED_ID,
+    SHOWN,
+    counted,
+    listed,
+    merged,
+    no_label_column,
+    no_usable_row,
+    not_labels_note,
+)
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 
 _log = logging.getLogger(__name__)
@@ -87,7 +96,7 @@ def read_gold(config: GoldConfig) -> Gold:
     reasons = [f"{row.place}: {in_detail(row.problem)}" for row in rows if row.problem is not None]
     if reasons and config.on_bad_row == "fail":
         raise InputError(f"{reasons[0]}. Mend the row or pass --on-bad-row=reject")
-    for note in dict.fromkeys([*said.notes, *found.notes]):
+    for note in merged([*said.notes, *found.notes], said.files):
         _log.info("%s", note)
     return _gold(rows, found.index, classes, reasons, config)
 
@@ -105,8 +114,9 @@ class _Row:
 
 @dataclass(kw_only=True)
 class _Said:
-    """The classes that the files name, if they do and agree, and the notes on how they are read."""
+    """The files, the classes that they name, if they do and agree, and the notes on how they are read."""
 
+    files: list[str] = field(default_factory=list)
     named: list[tuple[str, ...]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     not_labels: set[str] = field(default_factory=set)
@@ -116,7 +126,8 @@ def _read_rows(config: GoldConfig) -> tuple[list[_Row], _Said]:
     """Every row of the files, in their order."""
     rows: list[_Row] = []
     said = _Said()
-    for file in expand(config.files):
+    said.files = expand(config.files)
+    for file in said.files:
         for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
             if block.reading.columns.label is None:
                 raise InputError(f"{file}: {no_label_column(block.reading.columns)}")
@@ -179,7 +190,8 @@ def _first_refused(rows: list[_Row]) -> str:
     refused = [row for row in rows if row.problem is not None]
     if not refused:
         return ""
-    return f". {len(refused):,} rows were refused, the first: {refused[0].place}: {in_detail(refused[0].problem or '')}"
+    first = f"{refused[0].place}: {in_detail(refused[0].problem or '')}"
+    return f". {counted(len(refused), 'row')} refused, the first: {first}"
 
 
 def _gold(rows: list[_Row], index: dict[str, int], classes: list[str], reasons: list[str], config: GoldConfig) -> Gold:

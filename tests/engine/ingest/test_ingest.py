@@ -753,7 +753,7 @@ def test_a_label_that_cannot_be_used_leaves_its_text_to_be_labelled(
         {"text": "x", "class": None},
         {"text": "y", "class": "a"},
     ]
-    assert "1 rows have a label that cannot be used, the first" in caplog.text
+    assert "1 label cannot be used, the first" in caplog.text
     path = jsonl(tmp_path / "b.jsonl", {"text": "x", "label": {"a": 1}})
     config = IngestConfig(files=(str(path),), columns=ColumnNames(label="label"))
     with pytest.raises(InputError, match="label is an object.*--no-label"):
