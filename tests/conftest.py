@@ -58,7 +58,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     COVERAGE.stop()
     for name in TRACED:
         os.environ.pop(name, None)
-    if any(part in str(item.path) for part in ("tests/store/", "tests/engine/tokens/")):
+    if any(part in str(item.path) for part in ("tests/store/", "tests/engine/tokens/", "tests/engine/ingest/")):
         os.environ.update(TRACED)
         COVERAGE.start()
 

@@ -30,6 +30,7 @@ from store.format.shard import ShardWriter
 
 _REJECTS_AT_ONCE = 1 << 16
 _SHOWN = 5
+_TOLD = "label"  # where it is no gold, that is said with its new name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,8 +190,9 @@ def _begin_file(block: Block, validated: ValidatedInputs, given: ReadOptions) ->
         validated.notes.append(
             f"{block.file}: columns of which there are several are left out: {', '.join(reading.columns.left_out)}"
         )
-    if reading.columns.renamed:
-        pairs = listed(f"{name} as {kept}" for name, kept in reading.columns.renamed.items())
+    renamed = {name: kept for name, kept in reading.columns.renamed.items() if name.lower() != _TOLD}
+    if renamed:
+        pairs = listed(f"{name} as {kept}" for name, kept in renamed.items())
         validated.notes.append(f"{block.file}: columns whose names a store needs itself are kept by others: {pairs}")
     if reading.columns.label is not None:
         validated.label_columns.add(reading.columns.label)

@@ -224,7 +224,8 @@ def test_what_cannot_be_rows_is_refused_for_what_it_is(
         ),
         ('{"data": [{"text": "a", "label": 1}]}\n{"data": []}', """jq -c '.["data"][]' """),
         (
-            '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], "label": 1}\n{}',
+            '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], "label": 1}\n'
+            + '{"messages": [{"role": "user", "content": "a"}], "label": 0}\n',
             """jq -c '. + {text: ([.["messages"][] | select(.role == "user") | .content] | join("\\n"))} | del""",
         ),
     ],
