@@ -20,6 +20,7 @@ from engine.inputs.labels.labelled import GoldConfig, read_gold
 from engine.inputs.options import ReadOptions
 
 PLAIN = ColumnNames()
+_CHAT = '{"label": 1, "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}'
 needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq, which messages name")
 ROWS = [{"id": 10 + number, "text": f"text ä {number}", "label": "ab"[number % 2]} for number in range(5)]
 EXPECTED = [(str(row["id"]), row["text"], row["label"], None) for row in ROWS]
@@ -224,8 +225,7 @@ def test_what_cannot_be_rows_is_refused_for_what_it_is(
         ),
         ('{"data": [{"text": "a", "label": 1}]}\n{"data": []}', """jq -c '.["data"][]' """),
         (
-            '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], "label": 1}\n'
-            + '{"messages": [{"role": "user", "content": "a"}], "label": 0}\n',
+            f"{_CHAT}\n{_CHAT}\n",
             """jq -c '. + {text: ([.["messages"][] | select(.role == "user") | .content] | join("\\n"))} | del""",
         ),
     ],
