@@ -8,9 +8,17 @@ from collections.abc import Sequence
 
 from engine.errors import InputError
 from engine.ingest.validate import ValidatedInputs
-from engine.inputs.labels.classes import MAX_CLASSES, LabelIndex, check_class_names, classes_of, foreign, index_labels
+from engine.inputs.labels.classes import (
+    MAX_CLASSES,
+    LabelIndex,
+    check_class_names,
+    classes_of,
+    foreign,
+    index_labels,
+    say_which,
+)
 from engine.inputs.labels.spelling import spell
-from engine.inputs.messages import counted, listed
+from engine.inputs.messages import counted, listed, listed_labels
 from store.format.header import InputEntry
 
 
@@ -44,7 +52,13 @@ def decide_classes(
     _check_faults(validated, is_named=is_named)
     if validated.labels:
         try:
-            found = index_labels(validated.labels, classes, where=_where(validated), not_labels=validated.not_labels)
+            found = index_labels(
+                validated.labels,
+                classes,
+                where=_where(validated),
+                not_labels=validated.not_labels,
+                columns=validated.label_columns,
+            )
         except InputError as error:
             raise InputError(f"{error}; or label without gold: --no-label") from None
         _check_gold(validated, found, classes, is_named=is_named)
@@ -100,20 +114,20 @@ def _check_gold(validated: ValidatedInputs, found: LabelIndex, classes: list[str
     """
     if not found.unknown and len(validated.labels) <= MAX_CLASSES:
         return
-    where, unknown = _where(validated), listed(found.unknown)
+    where, unknown = _where(validated), found.unknown or sorted(validated.labels)
     if found.index and len(validated.labels) <= MAX_CLASSES:
-        rows = sum(validated.labels[label] for label in found.unknown)
+        rows = counted(sum(validated.labels[label] for label in unknown), "row")
         validated.notes.append(
-            f"{where}: labels of {counted(rows, 'row')} are none of the classes {listed(classes)}: {unknown}. Such "
+            f"{where}: labels of {rows} are none of the classes {listed(classes)}: {listed_labels(unknown)}. Such "
             "rows are labelled without gold; --label-map says which class such a label is"
         )
         return
-    problem = f"{where}: {foreign(found.unknown or sorted(validated.labels), classes)}"
+    problem = f"{where}: {foreign(unknown, classes)}"
     if is_named:
-        raise InputError(f"{problem}. Say which is which with --label-map, or label without gold: --no-label")
+        raise InputError(f"{problem}. {say_which(unknown)}; or label without gold: --no-label")
     raise NotGoldError(
-        f"{problem}: they are kept in a column of their own and are no gold. --label-map says which label is which "
-        "class; --no-label leaves out this note"
+        f"{problem}: they are kept in a column of their own and are no gold. If they are: "
+        f"{say_which(unknown)}; --no-label leaves out this note"
     )
 
 

@@ -1,6 +1,7 @@
 """Files of labels by id → one more round of gold in a store. Knows nothing of models."""
 
 import logging
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
 from engine.inputs.labels.annotations import Annotation, read_annotations
 from engine.inputs.labels.classes import check_not_foreign, index_labels
-from engine.inputs.messages import SHOWN, listed, no_usable_row, not_labels_note
+from engine.inputs.messages import SHOWN, counted, listed, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
 from store import Store
@@ -116,7 +117,7 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
 def _judge(store: Store, given: list[Annotation], source: str | None) -> tuple[Labelled, list[str]]:
     """The labels that can be used, and the reasons of the other annotations, in their order."""
     ids = {one.id for one in given if one.id is not None}
-    known = rows_of_ids(store, ids | {plain for id_ in ids if (plain := plain_cell(id_)) is not None})
+    known = rows_of_ids(store, ids.union(*map(_exact, ids), *map(_loose, ids), *map(_other_case, ids)))
     where = listed(sorted({one.file for one in given})[:3])
     words = frozenset[str]().union(*{one.not_labels for one in given})
     labels_given = {_plain(one.label) for one in given if one.label is not None}
@@ -127,7 +128,11 @@ def _judge(store: Store, given: list[Annotation], source: str | None) -> tuple[L
     for one, (row, label, problem) in zip(given, judged, strict=True):
         if problem is None:
             labels.setdefault(row, {}).setdefault(label, one)
-    for note in [*found.notes, *([not_labels_note(words)] if words else [])]:
+    notes = [*found.notes, *([not_labels_note(words)] if words else [])]
+    usable = (one.id or "" for one, (_, _, problem) in zip(given, judged, strict=True) if problem is None)
+    if loose := sum(known.keys().isdisjoint(_exact(id_)) for id_ in usable):
+        notes.append(f"{where}: {counted(loose, 'id')} found without the white space around, or the .0 behind")
+    for note in notes:
         _log.info("%s", note)
     problems = (
         problem or _conflict(one, labels[row], store.header.classes)
@@ -147,15 +152,37 @@ def _judge_one(
     """Row number and class index, or what is wrong."""
     if one.problem is not None or one.id is None or one.label is None:
         return -1, -1, one.problem or "id or label is null"
-    plain = plain_cell(one.id)
-    rows = [known[id_] for id_ in (one.id, plain) if id_ is not None and id_ in known]
-    if len(rows) != 1:
-        which = f"could be {one.id!r} or {plain!r}, and the store has both" if rows else "is not in the store"
-        return -1, -1, f"id {one.id[:_MOST_OF_A_SOURCE]!r} {which}"
+    found = [id_ for id_ in _exact(one.id) if id_ in known] or [id_ for id_ in _loose(one.id) if id_ in known]
+    if len(found) != 1:
+        return -1, -1, f"id {one.id[:_MOST_OF_A_SOURCE]!r} {_why_not(one.id, found, known)}"
     label = index.get(_plain(one.label))
     if label is None:
         return -1, -1, f"unknown label {one.label[:_MOST_OF_A_SOURCE]!r} (classes: {', '.join(classes[:20])})"
-    return rows[0], label, None
+    return known[found[0]], label, None
+
+
+def _why_not(id_: str, found: list[str], known: dict[str, int]) -> str:
+    """Why no row is meant by an id, or which ones could be."""
+    if found:
+        return f"could be {' or '.join(map(repr, found))}, and the store has both"
+    near = [repr(other) for other in _other_case(id_) if other in known]
+    return f"is not in the store{f'; {near[0]} is' if near else ''}"
+
+
+def _exact(id_: str) -> list[str]:
+    """An id, and what it was before its cell was made harmless for a spreadsheet."""
+    plain = plain_cell(id_)
+    return [id_] if plain is None else [id_, plain]
+
+
+def _loose(id_: str) -> list[str]:
+    """What an id may have been before a program padded it, or took it for a number and wrote it as ``17.0``."""
+    bare = id_.strip()
+    return list(dict.fromkeys([bare, re.sub(r"(?<=\d)\.0+$", "", bare)]))
+
+
+def _other_case(id_: str) -> list[str]:
+    return [id_.lower(), id_.upper()]
 
 
 def _plain(label: str) -> str:

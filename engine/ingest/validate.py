@@ -139,11 +139,13 @@ def validate_files(
     """
     validated = ValidatedInputs()
     with DuplicateFinder() as finder:
-        any_id = False
+        any_id, seen = False, dict[str, str]()
         for file in files:
             version = file_version(file.path)
             validated.files.append(version)
             path, size, sha256 = file.name, *describe_input(file.path)
+            if (first := seen.setdefault(sha256, path)) != path and size and not file.options.whole_files:
+                validated.notes.append(f"{path}: its bytes are those of {first}, so that all its rows come twice")
             validated.inputs.append({"path": path, "size": size, "sha256": sha256, "rows": 0, "rejected": 0})
             for block in read_blocks(file.path, file.columns, file.options, classes=classes, name=file.name):
                 _validate_block(block, validated, options=file.options, rejects=rejects, finder=finder)

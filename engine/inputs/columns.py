@@ -19,6 +19,8 @@ _PLAIN = {
     "id": ("id", "review_id", "doc_id", "document_id", "uuid"),
     "label": ("label", "labels"),
 }
+_WEAK = ("comment", "body", "content")
+_NAMES_OF_LABELS = "label_text"  # beside the numbers in "label", as SetFit's data sets have them
 _HIVE_KEY = re.compile(r"([^/=]+)=([^/=]*)")
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _EDGES = " \t\r\n\v\f\ufeff\u00a0"
@@ -51,6 +53,7 @@ class Columns:
         constants: columns that are the same in every row since they stand in the file's path, as ``year=2023``.
         repeated_in_path: those of the file that stand in its path as well, where they have to be the same.
         renamed: names of others that a store has taken, and those under which they are kept.
+        doubts: what a user has to know of the choice, a sentence each.
         left_out: names of columns that cannot be told apart; the empty one is not among them.
     """
 
@@ -62,6 +65,7 @@ class Columns:
     constants: dict[str, str | None] = field(default_factory=dict)
     repeated_in_path: dict[str, str | None] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
     def names(self) -> list[str]:
@@ -105,6 +109,7 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
         constants=constants,
         repeated_in_path={stored.get(name, name): in_path[name] for name in (*chosen, *rest) if name in both},
         renamed={name: kept for name, kept in stored.items() if kept != name and not of_labels},
+        doubts=tuple(known.doubts),
         left_out=() if of_labels else known.repeated(),
     )
 
@@ -132,6 +137,7 @@ class _Names:
     def __init__(self, names: list[str], file: str) -> None:
         self._times = Counter(names)
         self._file = file
+        self.doubts: list[str] = []
 
     def unique(self) -> list[str]:
         """Those that a column can be known by and kept under."""
@@ -173,12 +179,20 @@ class _Names:
         return name
 
     def _plain(self, what: str) -> str | None:
-        if what in self._times:
-            return what
         found = [name for name in self._times if name.lower() in _PLAIN[what]]
-        if len(found) > 1:
+        if what == "label" and what in found and _NAMES_OF_LABELS in self._times:
+            chosen: str | None = _NAMES_OF_LABELS
+        elif what in found or len(found) == 1:
+            chosen = what if what in found else found[0]
+        elif found:
             raise InputError(f"{self._file}: {' and '.join(found)} could each be the {what}; choose with --{what}")
-        return found[0] if found else None
+        else:
+            return None
+        others = [repr(name) for name in found if name != chosen and what != "id"]
+        if others or chosen in _WEAK:
+            more = f", and not from {' and '.join(others)}" if others else ""
+            self.doubts.append(f"{self._file}: the {what} is read from {chosen!r}{more}; --{what} names another column")
+        return chosen
 
     def _listed(self) -> str:
         names = [_shown(name)[:100] for name in self._times if name]

@@ -18,7 +18,7 @@ from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited import read_csv
 from engine.inputs.json_files.read_json import read_json
 from engine.inputs.options import FOUND_OUT, UNSPLIT, ReadOptions
-from engine.inputs.path_values import check_path, with_constants
+from engine.inputs.path_values import with_constants, with_path
 from engine.inputs.paths.file_kinds import (
     ARROW,
     DELIMITED,
@@ -30,7 +30,7 @@ from engine.inputs.paths.file_kinds import (
     kind_of_file,
     unknown_kind,
 )
-from engine.inputs.paths.folders import files_of
+from engine.inputs.paths.folders import files_of, refuse_packed_twice
 from engine.inputs.plain_text import read_text
 
 _Reader = Callable[[str, ColumnNames, ReadOptions], Iterator[RawBlock]]
@@ -72,6 +72,8 @@ def _matches(pattern: str) -> list[str]:
     if not found:
         raise InputError(f"{shown}: there is no such file")
     files = [file for path in found for file in (files_of(path) if os.path.isdir(path) else [path])]  # noqa: PTH112
+    if found != [pattern] or files != found:
+        refuse_packed_twice(files)
     for file in files:
         if not _is_unicode(file):
             raise InputError(f"{file.encode('utf-8', 'backslashreplace').decode()}: its name is not UTF-8; rename it")
@@ -118,7 +120,7 @@ def read_raw(file: str, wanted: ColumnNames, options: ReadOptions = FOUND_OUT) -
         if kind in OF_LINES and not Path(file).stat().st_size:
             return
         for block in _READERS[kind](file, wanted, options):
-            check_path(block, file)
+            block = with_path(block, file)
             yield with_constants(block) if block.columns.constants else block
     except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
         is_of_system = isinstance(error, OSError) and error.errno

@@ -32,6 +32,7 @@ _OTHERS = {
     b"BZh91AY&SY": "was compressed with bzip2; let its name end in .bz2",
     b"version https://git-lfs.github.com/": "only names the file that Git LFS keeps; fetch that with: git lfs pull",
 }
+_UNPACK = {".gz": "gzip -dc", ".zst": "zstd -dc", ".bz2": "bzip2 -dc", ".xz": "xz -dc"}
 _HEAD_BYTES, _TAR_MARK_AT = 512, 257
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _BOM = b"\xef\xbb\xbf"
@@ -52,7 +53,7 @@ def open_lines(file: str, encoding: str | None = None) -> io.BufferedReader:
     """
     source = _open_bytes(file)
     head = source.read(SAMPLE_BYTES)
-    _check_kind(head, file)
+    _check_kind(head, file, unpacked=Path(file).suffix.lower())
     found = guessed(head) if encoding is None else encoding_named(encoding)
     watch = Utf8Watch(file) if encoding is None and found == UTF8 else None
     raw = Utf8Bytes(source, head, found, watch)
@@ -84,9 +85,14 @@ def check_is_table(file: str, kind: str, mark: bytes) -> None:
         raise InputError(f"{file} is text and not {kind}; let its name end as its format does, as .csv or .jsonl")
 
 
-def _check_kind(head: bytes, file: str) -> None:
+def _check_kind(head: bytes, file: str, *, unpacked: str = "") -> None:
+    """Refuse what begins as a file of another kind does; ``unpacked`` is the ending that said how."""
     for start, words in _OTHERS.items():
         if head.startswith(start):
+            if unpacked in COMPRESSIONS and words.startswith("was compressed"):
+                inner = f"once{Path(Path(file).stem).suffix}{words.rpartition(' ')[2]}"
+                way = f"{_UNPACK[unpacked]} {shlex.quote(file)} > {inner}"
+                raise InputError(f"{file} was compressed twice; unpack it once, with: {way}")
             raise InputError(f"{file} {words}")
     if head[_TAR_MARK_AT:].startswith(b"ustar"):
         raise InputError(f"{file} is a tar archive; unpack it first, with: tar -xf {shlex.quote(file)}")

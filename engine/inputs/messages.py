@@ -1,11 +1,13 @@
 """Sentences that all doors say of input files in the same words."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 
 from engine.inputs.columns import Columns
 
 SHOWN = 20
 REPEATED_ID = "id is that of an earlier row; if ids begin anew in each file, pass --id none"
+_PLAIN_LABEL = re.compile(r"\w([\w .+-]*\w)?")
 _LONGEST = 200  # characters of a name
 
 
@@ -14,6 +16,11 @@ def listed(names: Iterable[str]) -> str:
     names = list(names)
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     return ", ".join(name[:_LONGEST] for name in names[:SHOWN]) + more
+
+
+def listed_labels(labels: Iterable[str]) -> str:
+    """As `listed`; what might be misread, as a label with a comma in it, stands in quotation marks."""
+    return listed(label if _PLAIN_LABEL.fullmatch(label) and label.isprintable() else repr(label) for label in labels)
 
 
 def counted(count: int, what: str) -> str:

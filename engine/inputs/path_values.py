@@ -29,18 +29,21 @@ def with_constants(block: RawBlock) -> RawBlock:
     return dataclasses.replace(block, data=block.data | data, kinds=block.kinds | kinds)
 
 
-def check_path(block: RawBlock, file: str) -> None:
-    """Refuse a file one of whose columns says something else than its path, as ``label`` in ``label=1/part.csv``.
+def with_path(block: RawBlock, file: str) -> RawBlock:
+    """The block, if its columns say the same as its path, as ``label`` in ``label=1/part.csv``; or nothing.
 
-    Some programs write such a column into the file too, and some do not.
+    Some programs write such a column into the file too, and some leave it empty there.
 
     Raises:
-        InputError: one does.
+        InputError: one says something else.
     """
+    filled: dict[str, pa.Array] = {}
     for name, said in block.columns.repeated_in_path.items():
         if pa.types.is_nested(block.data[name].type):
             continue
         column = plain(block.data[name])
+        if said is not None and column.null_count:
+            filled[name] = column = _filled(column, said)
         for value in pc.unique(column).to_pylist():
             if isinstance(value, _COMPARED) and _spelled(value) != _spelled(said):
                 row = block.first_row + pc.index(column, pa.scalar(value, column.type)).as_py()
@@ -48,6 +51,17 @@ def check_path(block: RawBlock, file: str) -> None:
                     f"{file} row {row:,}: the column {name!r} is {_spelled(value)[:100]!r}, and the file's path says "
                     f"{said!r}; rename the folder, or the column"
                 )
+    return dataclasses.replace(block, data=block.data | filled) if filled else block
+
+
+def _filled(column: pa.Array, value: str) -> pa.Array:
+    """``column`` with ``value`` in the place of nulls, if it can be of its type."""
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.string())
+    try:
+        return pc.fill_null(column, pa.scalar(value).cast(column.type))
+    except pa.ArrowException:
+        return column
 
 
 def _spelled(value: Any) -> str:

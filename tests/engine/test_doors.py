@@ -1,7 +1,9 @@
 """Files of labels → what a label means, the same at every door: fine-tuning, evaluation, labelling, rounds of gold."""
 
+import gzip
 import json
 import logging
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ import pytest
 from engine.errors import InputError
 from engine.ingest.gold_rounds import GoldRoundConfig, add_gold
 from engine.ingest.ingest import IngestConfig, ingest
+from engine.inputs.check_rows import read_blocks
 from engine.inputs.columns import NO_COLUMN, ColumnNames, LabelColumns
+from engine.inputs.formats import expand
 from engine.inputs.labels.labelled import GoldConfig, read_gold
 from engine.inputs.labels.spelling import parse_label_map
 from engine.inputs.options import ReadOptions
@@ -155,7 +159,7 @@ def test_five_classes_counted_from_one_stop_too(tmp_path: Path) -> None:
 def test_whole_numbers_without_zero_are_no_indices(tmp_path: Path) -> None:
     file = csv_file(tmp_path / "in.csv", ["1"] * 4)
     assert _labelled(file, ReadOptions()) == [None] * 4
-    with pytest.raises(InputError, match="the labels are 1.*indices if 0 is among them.*--label-map"):
+    with pytest.raises(InputError, match="the labels are 1.*indices only if 0 is among them.*--label-map 1=CLASS"):
         _gold(file, ReadOptions(), CLASSES)
     assert same(at_every_door(file, label_map=parse_label_map("1=positive")), ["positive"] * 4)
 
@@ -253,3 +257,151 @@ def test_ids_that_restart_are_told_at_the_door_of_the_store(tmp_path: Path, capl
     assert "refused 4 rows: id is that of an earlier row; if ids begin anew" in caplog.text
     everything = IngestConfig(files=files, columns=ColumnNames(id=NO_COLUMN))
     assert ingest(MemoryStorage(), everything, known=CLASSES).header.rows == 8
+
+
+# What files say beside the label, and what they say twice
+
+
+def _notes(file: str, caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the door of labelling says of ``file``, without its name."""
+    caplog.clear()
+    caplog.set_level(logging.INFO)
+    _labelled(file, ReadOptions())
+    return [record.getMessage().removeprefix(f"{file}: ") for record in caplog.records]
+
+
+@pytest.mark.parametrize("columns", [ColumnNames(), ColumnNames(label=NO_COLUMN)])
+def test_lines_of_several_labels_are_texts_without_gold(tmp_path: Path, columns: ColumnNames) -> None:
+    """As cooking.stackexchange.txt of fastText has them."""
+    lines = [f"__label__sauce {TEXTS[0]}", *(f"__label__a __label__b {text}" for text in TEXTS[1:])]
+    (tmp_path / "in.txt").write_text("\n".join(lines))
+    made = ingest(MemoryStorage(), IngestConfig(files=(str(tmp_path / "in.txt"),), columns=columns), known=CLASSES)
+    assert _classes(made) == [None] * 4
+    assert _classes(made, "text") == TEXTS
+
+
+def test_an_empty_column_leaves_the_label_to_the_path(tmp_path: Path) -> None:
+    file = tmp_path / "label=positive" / "in.csv"
+    file.parent.mkdir()
+    assert at_every_door(csv_file(file, [""] * 4)) == dict.fromkeys(("finetune", "label", "audit"), ["positive"] * 4)
+
+
+@pytest.mark.parametrize("label", ["\u200bpositive", "positive\u200b ", "\ufeffpositive", " \u2060positive"])
+def test_what_cannot_be_seen_around_a_label_is_no_part_of_it(tmp_path: Path, label: str) -> None:
+    file = csv_file(tmp_path / "in.csv", [label, "negative", label, "negative"])
+    labels = ["positive", "negative", "positive", "negative"]
+    assert at_every_door(file) == dict.fromkeys(("finetune", "label", "audit"), labels)
+
+
+def test_labels_in_a_message_are_told_apart(tmp_path: Path) -> None:
+    file = csv_file(tmp_path / "in.csv", ['"0,0"', '"1,0"', "nega\u200btive", "."])
+    with pytest.raises(InputError) as raised:
+        read_gold(GoldConfig(files=(file,), classes=CLASSES))
+    assert "the labels are '.', '0,0', '1,0', 'nega\\u200btive', and the classes are negative, positive" in str(
+        raised.value
+    )
+    way = str(raised.value).partition("--label-map ")[2].strip("'").replace(".=CLASS", ".=negative")
+    names = ("negative", "positive", "negative")
+    for name in names:
+        way = way.replace("CLASS", name, 1)
+    gold = read_gold(GoldConfig(files=(file,), classes=CLASSES, options=ReadOptions(label_map=parse_label_map(way))))
+    assert [gold.classes[label] for label in gold.labels] == ["negative", "positive", "negative", "negative"]
+
+
+def test_a_column_with_the_name_of_a_class_says_one_for_it(tmp_path: Path) -> None:
+    """One column of a one-hot table: 1 stands for ``negative``, which is the class of index 0."""
+    file, columns = (
+        csv_file(tmp_path / "in.csv", ["1", "0", "1", "0"], header="Negative"),
+        ColumnNames(label="Negative"),
+    )
+    with pytest.raises(InputError, match="the class 'negative', and so 1 seems to be it: --label-map 0=positive,1=neg"):
+        ingest(MemoryStorage(), IngestConfig(files=(file,), columns=columns), known=CLASSES)
+    options = ReadOptions(label_map=parse_label_map("0=positive,1=negative"))
+    gold = read_gold(GoldConfig(files=(file,), columns=columns, options=options, classes=CLASSES))
+    assert [gold.classes[label] for label in gold.labels] == TRUTH
+    file = csv_file(tmp_path / "in.csv", ["0", "1", "0", "1"], header="positive")
+    gold = read_gold(GoldConfig(files=(file,), columns=ColumnNames(label="positive"), classes=CLASSES))
+    assert [gold.classes[label] for label in gold.labels] == TRUTH
+    with pytest.raises(InputError, match="write a column that names the class of each row"):
+        read_gold(GoldConfig(files=(file,), columns=ColumnNames(label="positive"), classes=("a", "positive", "c")))
+
+
+def test_names_beside_numbers_are_the_labels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As in SetFit's data sets, where 0 need not be the model's first class."""
+    numbers = ["1", "0", "1", "0"]
+    lines = (f"r{row},{TEXTS[row]},{numbers[row]},{TRUTH[row]}\n" for row in range(4))
+    (tmp_path / "in.csv").write_text("id,text,label,label_text\n" + "".join(lines))
+    assert at_every_door(str(tmp_path / "in.csv")) == dict.fromkeys(("finetune", "label", "audit"), TRUTH)
+    said = "the label is read from 'label_text', and not from 'label'; --label names another column"
+    assert said in _notes(str(tmp_path / "in.csv"), caplog)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("text,body", "the text is read from 'text', and not from 'body'; --text names another column"),
+        ("Text,text", "the text is read from 'text', and not from 'Text'; --text names another column"),
+        ("comment,tweet", "the text is read from 'comment'; --text names another column"),
+        ("text,Label,label", "the label is read from 'label', and not from 'Label'; --label names another column"),
+        ("text,tweet", None),
+        ("Review,stars", None),
+    ],
+)
+def test_a_doubtful_choice_of_a_column_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, names: str, said: str | None
+) -> None:
+    width = names.count(",") + 1
+    (tmp_path / "in.csv").write_text(f"{names}\n" + "".join(",".join(["negative"] * width) + "\n" for _ in range(3)))
+    notes = _notes(str(tmp_path / "in.csv"), caplog)
+    assert [note for note in notes if "is read from" in note] == ([] if said is None else [said])
+
+
+def test_rows_that_come_twice_are_said_or_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("reviews.csv", "reviews (1).csv", "other.csv"):
+        (tmp_path / name).write_text(
+            "text\n" + ("other\n" if name == "other.csv" else "".join(f"{t}\n" for t in TEXTS))
+        )
+    caplog.set_level(logging.INFO)
+    made = ingest(MemoryStorage(), IngestConfig(files=(str(tmp_path),)), known=CLASSES)
+    assert made.header.rows == 9
+    notes = [record.getMessage() for record in caplog.records]
+    first, again = f"{tmp_path}/reviews (1).csv", f"{tmp_path}/reviews.csv"
+    assert notes == [f"{again}: its bytes are those of {first}, so that all its rows come twice"]
+
+
+@pytest.mark.parametrize(("one", "other"), [("rows.csv", "rows.csv.gz"), ("rows.json", "rows.jsonl")])
+def test_a_folder_with_the_same_rows_in_two_forms_is_refused(tmp_path: Path, one: str, other: str) -> None:
+    for name in (one, other):
+        (tmp_path / name).write_text('[{"text": "x"}]')
+    for given in (str(tmp_path), f"{tmp_path}/*"):
+        with pytest.raises(
+            InputError, match=f"{one} and .*{other} seem to be the same rows; name the one that is to be"
+        ):
+            expand([given])
+    assert expand([f"{tmp_path}/{one}", f"{tmp_path}/{other}"]) == [f"{tmp_path}/{one}", f"{tmp_path}/{other}"]
+
+
+def test_ids_are_found_though_a_program_padded_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    texts = tmp_path / "texts.csv"
+    texts.write_text("id,text\n1,a\n2,b\nr3,c\n4,d\n4.0,e\n")
+    made = ingest(MemoryStorage(), IngestConfig(files=(str(texts),)), known=CLASSES)
+    gold = tmp_path / "gold.csv"
+    gold.write_text("id,label\n1.0,positive\n2 ,negative\nR3,positive\n4.0,positive\n5.0,positive\n")
+    caplog.set_level(logging.INFO)
+    added = add_gold(GoldRoundConfig(store=made.storage, inputs=(str(gold),)))
+    assert added.reasons == [
+        f"{gold} row 3: id 'R3' is not in the store; 'r3' is",
+        f"{gold} row 5: id '5.0' is not in the store",
+    ]
+    found = {row["row"]: row["class"] for row in made.sql("SELECT row, class FROM gold").to_pylist()}
+    assert found == {0: "positive", 1: "negative", 4: "positive"}
+    assert f"{gold}: 2 ids found without the white space around, or the .0 behind" in caplog.text
+
+
+def test_a_file_that_was_compressed_twice_has_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "in.csv.gz").write_bytes(gzip.compress(gzip.compress(b"text\nx\n")))
+    with pytest.raises(InputError, match="compressed twice; unpack it once") as raised:
+        list(read_blocks(str(tmp_path / "in.csv.gz"), ColumnNames()))
+    subprocess.run(str(raised.value).partition("with: ")[2], shell=True, check=True, cwd=tmp_path)
+    (block,) = read_blocks(str(tmp_path / "once.csv.gz"), ColumnNames())
+    assert block.text.to_pylist() == ["x"]

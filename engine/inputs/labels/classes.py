@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 from engine.errors import InputError
 from engine.inputs.labels.spelling import NO_LABEL, label_map_text, spell
-from engine.inputs.messages import listed
+from engine.inputs.messages import listed, listed_labels
 
 MAX_CLASSES = 1000
 _MAX_INDEX = (1 << 15) - 1
+_MAPPED = 5  # labels in an example of a map
 _DOUBTFUL = ("?", "ignore", "missing", "skip", "skipped", "unknown", "unlabeled", "unlabelled")
 _SAME = "if a number stands for one of the names, say which with --label-map"
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
@@ -56,7 +57,12 @@ def indexer(classes: Sequence[str]) -> Callable[[str], int | None]:
 
 
 def index_labels(
-    labels: Iterable[str], classes: Sequence[str], *, where: str, not_labels: Collection[str] = ()
+    labels: Iterable[str],
+    classes: Sequence[str],
+    *,
+    where: str,
+    not_labels: Collection[str] = (),
+    columns: Collection[str] = (),
 ) -> LabelIndex:
     """Which of ``classes`` each of the distinct ``labels`` is.
 
@@ -65,11 +71,14 @@ def index_labels(
         classes: the names.
         where: of the labels, for messages.
         not_labels: words beside them that were read as no label.
+        columns: names of the columns that they are from.
 
     Raises:
-        InputError: the labels seem to be counted from 1, or from -1.
+        InputError: the labels seem to be counted from 1, or from -1, or 1 seems to stand for the class that the column
+            has its name of.
     """
     distinct = sorted(labels)
+    _check_one_hot(distinct, classes, columns=columns, where=where)
     check_counted_from_minus_one(distinct, classes, where=where, not_labels=not_labels)
     check_counted_from_one(distinct, classes, where=where)
     index_of = indexer(classes)
@@ -99,13 +108,22 @@ def check_not_foreign(found: LabelIndex, classes: Sequence[str], *, where: str, 
         InputError: they are such.
     """
     if found.unknown and not found.index:
-        raise InputError(f"{where}: {foreign(found.unknown, classes)}. Say which is which with --label-map{more}")
+        raise InputError(f"{where}: {foreign(found.unknown, classes)}. {say_which(found.unknown)}{more}")
 
 
 def foreign(labels: Sequence[str], classes: Sequence[str]) -> str:
     """A message: ``labels`` are none of ``classes``."""
-    why = "; whole numbers are indices if 0 is among them" if any(map(is_whole, labels)) else ""
-    return f"the labels are {listed(labels)}, and the classes are {listed(classes)}{why}"
+    why = ""
+    if any(map(is_whole, labels)):
+        why = "; whole numbers are indices only if 0 is among them and every label is one"
+    return f"the labels are {listed_labels(labels)}, and the classes are {listed_labels(classes)}{why}"
+
+
+def say_which(labels: Sequence[str]) -> str:
+    """The way out of `foreign`: a map of which the user fills in the classes."""
+    more = ",…" if len(labels) > _MAPPED else ""
+    text = label_map_text([(label, "CLASS") for label in labels[:_MAPPED]])
+    return f"Say which class each is: --label-map {text}{more}"
 
 
 def check_counted_from_one(labels: Collection[str], classes: Sequence[str], *, where: str) -> None:
@@ -144,6 +162,24 @@ def check_counted_from_minus_one(
         f"{where}: the labels -1, {listed(labels)} seem to be counted from -1, which also stands for no label. Say "
         f"which label is which class: --label-map {label_map_text(pairs)}; or, if -1 is no label: --label-map "
         f"{label_map_text(none)}"
+    )
+
+
+def _check_one_hot(labels: Collection[str], classes: Sequence[str], *, columns: Collection[str], where: str) -> None:
+    """Refuse 0 and 1 in a column that has the name of a class, unless 1 is the index of that class.
+
+    Raises:
+        InputError: it has.
+    """
+    names = {spell(column).casefold() for column in columns}
+    named = [number for number, name in enumerate(classes) if spell(name).casefold() in names]
+    if not labels or not set(labels) <= {"0", "1"} or len(named) != 1 or classes[1:] == [classes[named[0]]]:
+        return
+    way = "write a column that names the class of each row"
+    if len(classes) == 2:
+        way = f"--label-map {label_map_text([('0', classes[1 - named[0]]), ('1', classes[named[0]])])}"
+    raise InputError(
+        f"{where}: the column has the name of the class {classes[named[0]]!r}, and so 1 seems to be it: {way}"
     )
 
 

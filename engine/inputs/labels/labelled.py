@@ -87,7 +87,7 @@ def read_gold(config: GoldConfig) -> Gold:
         _refuse_repeats(rows)
     classes = _classes(rows, said, config)
     where, labels = listed(config.files[:3]), {row.label for row in rows if row.label is not None}
-    found = index_labels(labels, classes, where=where, not_labels=said.not_labels)
+    found = index_labels(labels, classes, where=where, not_labels=said.not_labels, columns=said.columns)
     check_not_foreign(found, classes, where=where, more=_first_refused(rows))
     for row in rows:
         if row.problem is None and row.label in found.unknown:
@@ -114,9 +114,10 @@ class _Row:
 
 @dataclass(kw_only=True)
 class _Said:
-    """The files, the classes that they name, if they do and agree, and the notes on how they are read."""
+    """What files say: the columns of their labels, the classes that they name, and notes on how they are read."""
 
     files: list[str] = field(default_factory=list)
+    columns: set[str] = field(default_factory=set)
     named: list[tuple[str, ...]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     not_labels: set[str] = field(default_factory=set)
@@ -131,6 +132,7 @@ def _read_rows(config: GoldConfig) -> tuple[list[_Row], _Said]:
         for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
             if block.reading.columns.label is None:
                 raise InputError(f"{file}: {no_label_column(block.reading.columns)}")
+            said.columns.add(block.reading.columns.label)
             if number == 0:
                 said.notes += block.reading.notes
                 said.named += [] if block.reading.classes is None else [block.reading.classes]

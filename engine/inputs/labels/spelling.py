@@ -19,15 +19,22 @@ NO_LABEL = ("", "-1", "nan", "null", "none", "na", "n/a", "#n/a", "<na>", "nil",
 """Lower-case words for a missing value, as pandas, R, SQL dumps and Hugging Face (-1) write it."""
 
 _WHOLE = r"^([+-]?[0-9]+)\.0*$"
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 _TRUTHS = ("true", "false")
 _RESPONSES = ".responses.status"  # behind the name of a question, of one status or a list of them
-_JUDGED_AWAY = {"answer": "reject|ignore", "status": "discarded", _RESPONSES: "discarded|draft"}
-"""Columns and their values by which annotation tools (Prodigy, Argilla) say that a label does not count."""
+_JUDGED_AWAY = {
+    "answer": "reject|ignore",
+    "status": "discarded",
+    _RESPONSES: "discarded|draft",
+    "AssignmentStatus": "rejected",
+}
+"""Columns and their values by which annotation tools (Prodigy, Argilla, MTurk) say that a label does not count."""
 
 
 def spelled(labels: pa.Array) -> pa.Array:
     """``labels``, strings, in their one spelling."""
-    labels = pc.utf8_normalize(pc.utf8_trim_whitespace(labels), "NFC")
+    labels = pc.utf8_trim_whitespace(pc.utf8_trim(pc.utf8_trim_whitespace(labels), characters=_INVISIBLE))
+    labels = pc.utf8_normalize(labels, "NFC")
     labels = pc.replace_substring_regex(labels, _WHOLE, r"\1")
     lower = pc.utf8_lower(labels)
     return pc.if_else(pc.is_in(lower, pa.array(_TRUTHS)), lower, labels)
@@ -41,7 +48,7 @@ def stand_for_nothing(labels: pa.Array, *, classes: Sequence[str] = ()) -> pa.Ar
 
 def spell(label: str) -> str:
     """The spelling of one label, as `spelled`."""
-    label = re.sub(_WHOLE, r"\1", unicodedata.normalize("NFC", label.strip()))
+    label = re.sub(_WHOLE, r"\1", unicodedata.normalize("NFC", label.strip().strip(_INVISIBLE).strip()))
     return label.lower() if label.lower() in _TRUTHS else label
 
 

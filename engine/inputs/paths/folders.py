@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
-from engine.inputs.paths.file_kinds import KINDS, is_marker, kind_of_file
+from engine.inputs.paths.file_kinds import COMPRESSIONS, KINDS, is_marker, kind_of_file
 
 _BESIDE = re.compile(
     r"(README|LICEN[SC]E|NOTICE|CHANGELOG|CITATION)(\..*)?|.*\.(md|rst|ya?ml|toml|cfg|ini|py|sh|ipynb|lock)"
@@ -22,6 +22,8 @@ _BESIDE = re.compile(
 _SPLIT = re.compile(
     r"(?:^|.*[-_.])(train|test|validation|valid|val|dev|eval|unsupervised|unsup)(?=[-_.]|$)", re.IGNORECASE
 )
+_JSON_LINES = (".jsonl", ".ndjson")
+_NO_ENDING = "without an ending"
 _SHOWN = 5
 
 
@@ -38,11 +40,13 @@ def files_of(folder: str) -> list[str]:
         raise InputError(f"{error.filename or folder} cannot be read: {error.strerror}") from error
     kinds: dict[str, list[str]] = {}
     for file in files:
-        kinds.setdefault(kind_of_file(file) or Path(file).suffix.lower() or "without an ending", []).append(file)
+        kinds.setdefault(kind_of_file(file) or Path(file).suffix.lower() or _NO_ENDING, []).append(file)
     known = [name for name in kinds if name in KINDS.values()]
     if not known:
-        what = f"has no file of a known kind; known are {' '.join(KINDS)}" if files else "is an empty folder"
-        raise InputError(f"{folder} {what}")
+        if not files:
+            raise InputError(f"{folder} is an empty folder")
+        way = "; rename its files by their format, as rows.csv" if list(kinds) == [_NO_ENDING] else ""
+        raise InputError(f"{folder} has no file of a known kind; known are {' '.join(KINDS)}{way}")
     if len(kinds) > 1:
         counts = ", ".join(f"{len(some):,} {kind} ({_below(some[0], folder)})" for kind, some in kinds.items())
         most = max(known, key=lambda name: len(kinds[name]))
@@ -135,6 +139,22 @@ def _refuse_splits(files: list[str], folder: str) -> None:
             f"{folder} holds the splits {_listed(list(splits))}: give one, as {next(iter(splits.values()))}, "
             f"or all of them as '{_glob(files[0], folder)}'"
         )
+
+
+def refuse_packed_twice(files: list[str]) -> None:
+    """Refuse files that a folder or a glob gave, of which one seems to be another's rows in another form.
+
+    Raises:
+        InputError: two are, as ``rows.csv`` and ``rows.csv.gz``.
+    """
+    seen: dict[str, str] = {}
+    for file in files:
+        path = Path(file)
+        plain = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
+        rows = str(plain.with_suffix(".json") if plain.suffix.lower() in _JSON_LINES else plain)
+        if rows in seen:
+            raise InputError(f"{seen[rows]} and {file} seem to be the same rows; name the one that is to be read")
+        seen[rows] = file
 
 
 def _listed(names: list[str]) -> str:
