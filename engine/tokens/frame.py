@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import compress, islice, takewhile
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -61,26 +62,41 @@ def frame_of(tokenizer: Tokenizer) -> Frame:
     """
     for text in _texts(tokenizer):
         try:
-            bare = tokenizer.encode(text, add_special_tokens=False).ids
+            bare = _encoded(tokenizer, text, add_special_tokens=False).ids
         except Exception as error:  # tokenizers raises no other kind
             raise ModelError(f"the tokenizer cannot encode {text!r}: {error}; mend its tokenizer.json") from error
         if not bare:  # a word that the vocabulary lacks gives no token if the tokenizer has none for the unknown
             continue
-        full = tokenizer.encode(text)
-        before = sum(1 for _ in takewhile(bool, full.special_tokens_mask))
+        full = _encoded(tokenizer, text)
+        before = sum(1 for _ in takewhile(bool, full.special))
         stop = before + len(bare)
-        if full.ids[before:stop] != bare or len(set(full.type_ids[before:stop])) > 1:
+        if full.ids[before:stop] != bare or len(set(full.types[before:stop])) > 1:
             break
         return Frame(
-            before=tuple(full.ids[:before]),
-            after=tuple(full.ids[stop:]),
-            types_before=tuple(full.type_ids[:before]),
-            text_type=full.type_ids[before],
-            types_after=tuple(full.type_ids[stop:]),
+            before=full.ids[:before],
+            after=full.ids[stop:],
+            types_before=full.types[:before],
+            text_type=full.types[before],
+            types_after=full.types[stop:],
         )
     else:
         raise ModelError("the tokenizer gives no token for any text that was tried; is its vocabulary complete?")
     raise ModelError("the tokenizer changes a text when special tokens are added; such tokenizers are not supported")
+
+
+class _Encoded(NamedTuple):
+    """A text's ids, token types, and which of them are special."""
+
+    ids: tuple[int, ...]
+    types: tuple[int, ...]
+    special: tuple[int, ...]
+
+
+def _encoded(tokenizer: Tokenizer, text: str, *, add_special_tokens: bool = True) -> _Encoded:
+    """``text`` without padding, which many a tokenizer.json asks for, as those of sentence-transformers do."""
+    found = tokenizer.encode(text, add_special_tokens=add_special_tokens)
+    columns = (found.ids, found.type_ids, found.special_tokens_mask)
+    return _Encoded(*(tuple(compress(column, found.attention_mask)) for column in columns))
 
 
 def _texts(tokenizer: Tokenizer) -> Iterator[str]:

@@ -268,3 +268,15 @@ def test_micro_batches_of_a_training_have_the_models_own_logits(title):
         logits = [parts._forward(tokens, rows[batch]).numpy() for batch in batches]
     np.testing.assert_allclose(restore(batches, logits), expected, atol=1e-4, rtol=5e-4)
     assert parts._forward(tokens, rows[:1]).requires_grad
+
+
+@pytest.mark.parametrize("direction", ["left", "right"])
+def test_a_tokenizer_that_pads_every_text_is_taken(direction):
+    module, tokenizer = made("Bert")
+    tokenizer.backend_tokenizer.enable_padding(direction=direction, pad_id=0, pad_token="[PAD]", length=32)
+    tokenizer.backend_tokenizer.enable_truncation(max_length=32)
+    some = texts(12)
+    expected = own(module, tokenizer, some, 48)
+    tokenizer.backend_tokenizer.enable_padding(direction=direction, pad_id=0, pad_token="[PAD]", length=32)
+    logits, _ = by_the_engine(loaded(module, tokenizer), some, 48)
+    np.testing.assert_allclose(logits, expected, atol=1e-4, rtol=5e-4)

@@ -67,3 +67,14 @@ def test_made_up_rows_begin_and_end_as_the_tokenizers_do():
     rows = [tokens.row(row) for row in range(len(tokens.truncated))]
     assert {row[0] for row in rows} == {300}
     assert {tuple(row[-2:]) for row in rows} == {(301, 302)}
+
+
+@pytest.mark.parametrize("direction", ["left", "right"])
+def test_padding_that_a_tokenizer_asks_for_is_no_part_of_the_frame(direction):
+    """As the tokenizer.json of all-MiniLM-L6-v2 and others asks for 128 tokens."""
+    tokenizer = TOKENIZERS["bert"]().backend_tokenizer
+    expected = frame_of(tokenizer)
+    assert expected.before
+    tokenizer.enable_padding(direction=direction, pad_id=0, pad_token="[PAD]", length=32)
+    tokenizer.enable_truncation(max_length=32)
+    assert frame_of(tokenizer) == expected
