@@ -275,7 +275,7 @@ def test_a_tokenizer_that_pads_every_text_is_taken(direction):
     module, tokenizer = made("Bert")
     tokenizer.backend_tokenizer.enable_padding(direction=direction, pad_id=0, pad_token="[PAD]", length=32)
     tokenizer.backend_tokenizer.enable_truncation(max_length=32)
-    some = texts(12)
+    some = texts()
     expected = own(module, tokenizer, some, 48)
     tokenizer.backend_tokenizer.enable_padding(direction=direction, pad_id=0, pad_token="[PAD]", length=32)
     logits, _ = by_the_engine(loaded(module, tokenizer), some, 48)
