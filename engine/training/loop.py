@@ -105,7 +105,7 @@ def fit(
         TrainingError: the objective has no rows, the loss is not finite, or a rank was lost.
     """
     if objective.steps.per_epoch < 1:
-        raise TrainingError("there is no row to learn from")
+        raise TrainingError("there is no row to learn from; if --select names a selection, it may be empty")
     training = Training(objective, ranks=ranks, saving=saving, validation=validation, tick=tick)
     training.resume()
     training.run()
