@@ -5,7 +5,7 @@ one side is plainly a label, the file is a delimited one.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
@@ -108,12 +108,12 @@ def _reading(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, label
     )
 
 
-def _lines(sample: Sample, options: ReadOptions) -> Iterator[list[bytes | None]]:
+def _lines(sample: Sample, options: ReadOptions) -> Iterator[Sequence[bytes | None]]:
     with open_lines(sample.file, options.encoding) as source:
         yield from runs_of_lines(source, returns=sample.returns)
 
 
-def _plain_blocks(runs: Iterator[list[bytes | None]], reading: Reading) -> Iterator[RawBlock]:
+def _plain_blocks(runs: Iterator[Sequence[bytes | None]], reading: Reading) -> Iterator[RawBlock]:
     first_row = 1
     for lines in runs:
         for start in range(0, len(lines), BLOCK_ROWS):
@@ -136,7 +136,8 @@ def _whole_file(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterato
     row: Row = ({"text": text}, None)
     if len(text) > LINE_BYTES:
         row = ({}, f"the file is longer than {LINE_BYTES:,} bytes")
-    yield from blocks_of_rows([row] if text else [], _reading(_sample(file, options), wanted, options, labelled=False))
+    sample = Sample.of(text[:_WHOLE_SAMPLE], file, find_encoding(file, options.encoding))
+    yield from blocks_of_rows([row] if text else [], _reading(sample, wanted, options, labelled=False))
 
 
 def _has_labels(lines: list[bytes]) -> bool:

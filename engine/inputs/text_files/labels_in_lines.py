@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Sequence
 
 from engine.errors import InputError
-from engine.inputs.delimited_files.header import is_label, names_for
+from engine.inputs.delimited_files.header import LABEL_LENGTH, is_label, names_for
 from engine.inputs.text_files.sample import Sample
 
 _ALMOST_ALL, _MOST_LABELS, _LOOKED_AT, _FEW = 0.95, 60, 100, 4
@@ -55,32 +55,37 @@ def _check_vowpal_wabbit(sample: Sample) -> None:
         return
     if any(text.count("|") > 1 for text in sample.texts):
         raise sample.refused("its lines are those of Vowpal Wabbit; write them as CSV with the columns label,text")
-    raise _carries(sample, [pair[1] for pair in found], "begins", _sed(sample, r"s/^ *([^ ]+)[^|]*\|[^ ]* */\1\t/"))
+    raise _carries(sample, [pair[1] for pair in found], _sed(sample, r"s/^ *([^ ]+)[^|]*\|[^ ]* */\1\t/"), begins=True)
 
 
 def _check_brackets(sample: Sample) -> None:
     first = [pair[1] for pair in map(_BRACKETS.match, sample.texts) if pair]
     if len(first) >= _ALMOST_ALL * len(sample.texts) and _are_labels(first, "["):
-        raise _carries(sample, first, "begins", _sed(sample, r"s/^\s*[[({]([^])}]+)[])}] *[:-]? */\1\t/"))
+        raise _carries(sample, first, _sed(sample, r"s/^\s*[[({]([^])}]+)[])}] *[:-]? */\1\t/"), begins=True)
     last = [pair[1] for pair in map(_BRACKETS_LAST.fullmatch, sample.texts) if pair]
     if len(last) >= _ALMOST_ALL * len(sample.texts) and _are_labels(last, "["):
-        raise _carries(sample, last, "ends", _sed(sample, r"s/^(.*[^ ]) *[[({]([^])}]+)[])}]\s*$/\1\t\2/"))
+        raise _carries(sample, last, _sed(sample, r"s/^(.*[^ ]) *[[({]([^])}]+)[])}]\s*$/\1\t\2/"), begins=False)
 
 
 def _check_mark(sample: Sample, mark: str) -> None:
     """Refuse lines with ``mark`` behind a label, or before one."""
-    texts = sample.texts
-    if sum(mark in text for text in texts[:_LOOKED_AT]) * 2 < min(len(texts), _LOOKED_AT):
+    some = [text for text in sample.texts[:_LOOKED_AT] if mark in text]
+    if len(some) * 2 < min(len(sample.texts), _LOOKED_AT):
         return
-    cut = [text for text in texts if mark in text]
-    if len(cut) < _ALMOST_ALL * len(texts):
-        return
-    heads = [text.partition(mark)[0].strip(' "') for text in cut]
-    if _are_labels(heads, mark):
-        raise _carries(sample, heads, "begins", _way(sample, cut, mark, begins=True))
-    tails = [text.rpartition(mark)[2].strip(' "') for text in cut]
-    if _are_labels(tails, mark):
-        raise _carries(sample, tails, "ends", _way(sample, cut, mark, begins=False))
+    for begins in (True, False):
+        if max(map(len, _ends_of(some, mark, begins=begins))) > LABEL_LENGTH:
+            continue
+        texts = [text for text in sample.texts if mark in text]
+        labels = _ends_of(texts, mark, begins=begins)
+        if len(texts) >= _ALMOST_ALL * len(sample.texts) and _are_labels(labels, mark):
+            raise _carries(sample, labels, _way(sample, texts, mark, begins=begins), begins=begins)
+
+
+def _ends_of(texts: Sequence[str], mark: str, *, begins: bool) -> list[str]:
+    """What stands before the first ``mark`` or behind the last one, without quotation marks around it."""
+    if begins:
+        return [text.partition(mark)[0].strip(' "') for text in texts]
+    return [text.rpartition(mark)[2].strip(' "') for text in texts]
 
 
 def _check_words(sample: Sample) -> None:
@@ -89,12 +94,12 @@ def _check_words(sample: Sample) -> None:
     firsts = [word for word, rest in pairs if word.lower() in _LABEL_WORDS | _ALSO_OF_PROSE]
     apart = sum(_is_apart(word, rest) for word, rest in pairs)
     if len(firsts) >= _ALMOST_ALL * len(pairs) and apart * 2 >= len(pairs) and _are_labels(firsts, ""):
-        raise _carries(sample, firsts, "begins", _sed(sample, _script(" ", begins=True)))
+        raise _carries(sample, firsts, _sed(sample, _script(" ", begins=True)), begins=True)
     pairs = [text.rpartition(" ")[::2] for text in sample.texts]
     lasts = [word for _, word in pairs if word.lower() in _LABEL_WORDS]
     apart = sum(_END_OF_SENTENCE.fullmatch(text) is not None for text, _ in pairs)
     if len(lasts) >= _ALMOST_ALL * len(pairs) and apart * 4 >= len(pairs) and _are_labels(lasts, ""):
-        raise _carries(sample, lasts, "ends", _sed(sample, _script(" ", begins=False)))
+        raise _carries(sample, lasts, _sed(sample, _script(" ", begins=False)), begins=False)
 
 
 def _is_apart(word: str, rest: str) -> bool:
@@ -158,6 +163,6 @@ def _sed(sample: Sample, script: str) -> str:
     return f"put a tab between label and text, with GNU sed: {command}"
 
 
-def _carries(sample: Sample, labels: Sequence[str], where: str, way: str) -> InputError:
-    some = ", ".join(sorted(set(labels))[:3])
+def _carries(sample: Sample, labels: Sequence[str], way: str, *, begins: bool) -> InputError:
+    some, where = ", ".join(sorted(set(labels))[:3]), "begins" if begins else "ends"
     return sample.refused(f"every line {where} with what looks like a label ({some}). To read it, {way}")

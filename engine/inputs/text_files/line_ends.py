@@ -7,7 +7,7 @@ the file is the mark by which DOS knew it.
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from engine.inputs.lines import pieces_of
 
@@ -39,13 +39,14 @@ def lines_of_data(data: bytes, *, returns: bool) -> list[bytes]:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if _BOM in data:
         data = _BOMS.sub(b"", data)
-    return [line.removesuffix(b"\r") for line in data.removesuffix(b"\n").split(b"\n")]
+    lines = data.removesuffix(b"\n").split(b"\n")
+    return [line.removesuffix(b"\r") for line in lines] if b"\r" in data else lines
 
 
-def runs_of_lines(source: io.BufferedReader, *, returns: bool) -> Iterator[list[bytes | None]]:
+def runs_of_lines(source: io.BufferedReader, *, returns: bool) -> Iterator[Sequence[bytes | None]]:
     """The lines of ``source``, many at once; None for one that is too long."""
     for piece in _without_end_mark(pieces_of(source, (b"\n", b"\r") if returns else (b"\n",))):
-        yield [None] if piece is None else [*lines_of_data(piece, returns=returns)]
+        yield [None] if piece is None else lines_of_data(piece, returns=returns)
 
 
 def whole_text(data: bytes) -> bytes:
@@ -54,6 +55,7 @@ def whole_text(data: bytes) -> bytes:
 
 
 def _without_end_mark(pieces: Iterator[bytes | None]) -> Iterator[bytes | None]:
+    """All ``pieces``, the last one without the mark of DOS."""
     held = next(pieces, b"")
     for piece in pieces:
         yield held
