@@ -6,7 +6,7 @@ What also stands in prose (a first word, a dash) has to be plainer than what doe
 import csv
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from engine.errors import InputError
 from engine.inputs.delimited_files.header import LABEL_LENGTH, is_label, names_for
@@ -30,7 +30,7 @@ _WOWPAL = re.compile(r"([+-]?[\d.]+)(?: [\w.']+){0,2} \|(\w*) ")
 _ONE_CLASS = re.compile(r"[+-]1")
 _LABEL_WORDS = frozenset(("positive", "negative", "neutral", "pos", "neg", "neu", "spam", "ham", "toxic", "non-toxic"))
 _ALSO_OF_PROSE = frozenset(("good", "bad", "yes", "no", "true", "false", "great", "poor", "happy", "sad", "mixed"))
-_END_OF_SENTENCE = re.compile(r".*[.!?…\"')]")
+_ENDS_OF_SENTENCES, _SENTENCES = tuple(".!?…\"')"), 0.25
 
 
 def check_labels(sample: Sample) -> None:
@@ -59,19 +59,29 @@ def _check_vowpal_wabbit(sample: Sample) -> None:
 
 
 def _check_brackets(sample: Sample) -> None:
-    first = [pair[1] for pair in map(_BRACKETS.match, sample.texts) if pair]
-    if len(first) >= _ALMOST_ALL * len(sample.texts) and _are_labels(first, "["):
-        raise _carries(sample, first, _sed(sample, r"s/^\s*[[({]([^])}]+)[])}] *[:-]? */\1\t/"), begins=True)
-    last = [pair[1] for pair in map(_BRACKETS_LAST.fullmatch, sample.texts) if pair]
-    if len(last) >= _ALMOST_ALL * len(sample.texts) and _are_labels(last, "["):
-        raise _carries(sample, last, _sed(sample, r"s/^(.*[^ ]) *[[({]([^])}]+)[])}]\s*$/\1\t\2/"), begins=False)
+    if _most(text[0] in "[({" for text in sample.texts[:_LOOKED_AT]):
+        first = [pair[1] for pair in map(_BRACKETS.match, sample.texts) if pair]
+        if len(first) >= _ALMOST_ALL * len(sample.texts) and _are_labels(first, "["):
+            way = _sed(sample, r"s/^\s*[[({]([^])}]+)[])}] *[:-]? */\1\t/")
+            raise _carries(sample, first, way, begins=True)
+    if _most(text[-1] in "])}" for text in sample.texts[:_LOOKED_AT]):
+        last = [pair[1] for pair in map(_BRACKETS_LAST.fullmatch, sample.texts) if pair]
+        if len(last) >= _ALMOST_ALL * len(sample.texts) and _are_labels(last, "["):
+            way = _sed(sample, r"s/^(.*[^ ]) *[[({]([^])}]+)[])}]\s*$/\1\t\2/")
+            raise _carries(sample, last, way, begins=False)
+
+
+def _most(values: Iterable[bool]) -> bool:
+    """Whether at least half of ``values`` are true."""
+    values = list(values)
+    return sum(values) * 2 >= len(values)
 
 
 def _check_mark(sample: Sample, mark: str) -> None:
     """Refuse lines with ``mark`` behind a label, or before one."""
-    some = [text for text in sample.texts[:_LOOKED_AT] if mark in text]
-    if len(some) * 2 < min(len(sample.texts), _LOOKED_AT):
+    if not _most(mark in text for text in sample.texts[:_LOOKED_AT]):
         return
+    some = [text for text in sample.texts[:_LOOKED_AT] if mark in text]
     for begins in (True, False):
         if max(map(len, _ends_of(some, mark, begins=begins))) > LABEL_LENGTH:
             continue
@@ -90,16 +100,20 @@ def _ends_of(texts: Sequence[str], mark: str, *, begins: bool) -> list[str]:
 
 def _check_words(sample: Sample) -> None:
     """Refuse lines that begin or end with a word as ``positive``, and nothing shows where it ends."""
-    pairs = [text.partition(" ")[::2] for text in sample.texts]
-    firsts = [word for word, rest in pairs if word.lower() in _LABEL_WORDS | _ALSO_OF_PROSE]
-    apart = sum(_is_apart(word, rest) for word, rest in pairs)
-    if len(firsts) >= _ALMOST_ALL * len(pairs) and apart * 2 >= len(pairs) and _are_labels(firsts, ""):
-        raise _carries(sample, firsts, _sed(sample, _script(" ", begins=True)), begins=True)
-    pairs = [text.rpartition(" ")[::2] for text in sample.texts]
-    lasts = [word for _, word in pairs if word.lower() in _LABEL_WORDS]
-    apart = sum(_END_OF_SENTENCE.fullmatch(text) is not None for text, _ in pairs)
-    if len(lasts) >= _ALMOST_ALL * len(pairs) and apart * 4 >= len(pairs) and _are_labels(lasts, ""):
-        raise _carries(sample, lasts, _sed(sample, _script(" ", begins=False)), begins=False)
+    known = _LABEL_WORDS | _ALSO_OF_PROSE
+    if _most(text.partition(" ")[0].lower() in known for text in sample.texts[:_LOOKED_AT]):
+        pairs = [text.partition(" ")[::2] for text in sample.texts]
+        labels = [word for word, _ in pairs if word.lower() in known]
+        almost_all = len(labels) >= _ALMOST_ALL * len(pairs)
+        if almost_all and _most(_is_apart(word, rest) for word, rest in pairs) and _are_labels(labels, ""):
+            raise _carries(sample, labels, _sed(sample, _script(" ", begins=True)), begins=True)
+    if _most(text.rpartition(" ")[2].lower() in _LABEL_WORDS for text in sample.texts[:_LOOKED_AT]):
+        pairs = [text.rpartition(" ")[::2] for text in sample.texts]
+        labels = [word for _, word in pairs if word.lower() in _LABEL_WORDS]
+        almost_all = len(labels) >= _ALMOST_ALL * len(pairs)
+        apart = sum(text[-1:] in _ENDS_OF_SENTENCES for text, _ in pairs) >= _SENTENCES * len(pairs)
+        if almost_all and apart and _are_labels(labels, ""):
+            raise _carries(sample, labels, _sed(sample, _script(" ", begins=False)), begins=False)
 
 
 def _is_apart(word: str, rest: str) -> bool:

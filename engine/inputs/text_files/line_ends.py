@@ -14,7 +14,6 @@ from engine.inputs.lines import pieces_of
 _LONE_RETURN = re.compile(rb"\r(?=[^\r\n])")
 _FIRST_IS_LONE = re.compile(rb"[^\r\n]+\r[^\r\n]")
 _NOT_RARE = 0.2
-_BOM = b"\xef\xbb\xbf"
 _BOMS = re.compile(rb"^(?:\xef\xbb\xbf)+", re.MULTILINE)
 _END_MARK = re.compile(rb"\x1a+[\r\n]*\Z")
 
@@ -37,7 +36,7 @@ def lines_of_data(data: bytes, *, returns: bool) -> list[bytes]:
     r"""The lines of ``data``; with ``returns``, ``\r`` alone ends one as well."""
     if returns:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if _BOM in data:
+    if b"\xef" in data:  # rare, and quicker to find than all of it
         data = _BOMS.sub(b"", data)
     lines = data.removesuffix(b"\n").split(b"\n")
     return [line.removesuffix(b"\r") for line in lines] if b"\r" in data else lines

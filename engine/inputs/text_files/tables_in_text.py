@@ -48,8 +48,9 @@ def _check_drawn(sample: Sample, wanted: ColumnNames) -> None:
     if bars > 1 and "--" in second and _MARKDOWN_RULE.fullmatch(second):
         way = sample.command(f"sed -E {shlex.quote(_of_bars('2d'))}", "table.tsv")
         raise sample.refused(f"it is a table of Markdown. To read it, put tabs between its fields, with GNU sed: {way}")
-    wide = sum(_WIDE.search(text) is not None for text in sample.texts)
-    if wide * 2 > len(sample.texts) and _WIDE.search(first) and is_header([_WIDE.split(first)], wanted, sample.file):
+    if not (_WIDE.search(first) and is_header([_WIDE.split(first)], wanted, sample.file)):
+        return
+    if sum(_WIDE.search(text) is not None for text in sample.texts) * 2 > len(sample.texts):
         way = sample.command(f"python3 -c {shlex.quote(_FWF)}", "table.csv")
         raise sample.refused(f"it is a table whose columns have a fixed width. Write it as CSV, with pandas: {way}")
 
