@@ -15,7 +15,7 @@ _LONE_RETURN = re.compile(rb"\r(?=[^\r\n])")
 _FIRST_IS_LONE = re.compile(rb"[^\r\n]+\r[^\r\n]")
 _NOT_RARE = 0.2
 _BOMS = re.compile(rb"^(?:\xef\xbb\xbf)+", re.MULTILINE)
-_END_MARK = re.compile(rb"\x1a+[\r\n]*\Z")
+_END_MARK = re.compile(rb"\x1a+(?:\r\n|\r|\n)?\Z")
 
 
 def returns_end_lines(data: bytes) -> bool:
