@@ -5,7 +5,7 @@ one side is plainly a label, the file is a delimited one.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
@@ -13,9 +13,15 @@ from engine.errors import InputError
 from engine.inputs.blocks import BLOCK_ROWS, RawBlock, Row, blocks_of_rows, label_count_problem
 from engine.inputs.columns import ColumnNames, find_columns
 from engine.inputs.delimited import read_csv
-from engine.inputs.delimited_files.text_tables import check_lines, table_of
-from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines, pieces_of
+from engine.inputs.delimited_files.text_tables import table_of
+from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
 from engine.inputs.options import FASTTEXT, UNSPLIT, Reading, ReadOptions
+from engine.inputs.text_files.labels_in_lines import check_labels
+from engine.inputs.text_files.line_ends import runs_of_lines, whole_text
+from engine.inputs.text_files.other_formats import check_formats
+from engine.inputs.text_files.quoted_lines import Said, one_column
+from engine.inputs.text_files.sample import Sample
+from engine.inputs.text_files.tables_in_text import check_tables
 
 _MARK = FASTTEXT.encode()
 _LABEL = re.compile(rb"(?:^|(?<=\s))" + _MARK + rb"(\S+)")
@@ -23,6 +29,7 @@ _LABEL_SHARE = 0.5
 _FEW_LINES = range(2, 21)
 _WHOLE_SAMPLE = 1 << 16
 _TOO_LONG = f"the line is longer than {LINE_BYTES:,} bytes"
+_MIXED = r"lines end in \r alone as well as in \n; if texts have a \r in them, take it out: sed 's/\r$//; s/\r/ /g'"
 _LATE_LABEL = f"the line begins with {FASTTEXT}, and most lines do not; --delimiter {FASTTEXT} reads such labels"
 
 
@@ -40,35 +47,53 @@ def read_text(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[
         return
     if options.quote:
         raise InputError(f"{file}: --quote is for the fields of a line; pass --delimiter as well")
-    lines = _sample(file, options)
-    if options.delimiter is None and (table := table_of(lines, file, wanted, options)):
-        yield from read_csv(file, wanted, *table)
+    sample = _sample(file, options)
+    labelled = options.delimiter == FASTTEXT or (options.delimiter is None and _has_labels(sample.lines))
+    if options.delimiter is None and (said := _said(sample, wanted, options, labelled=labelled)):
+        yield from read_csv(file, wanted, *said)
         return
-    if options.delimiter is None and not _has_labels(lines):
-        check_lines(lines, wanted, file)
-    labelled = options.delimiter == FASTTEXT or (options.delimiter is None and _has_labels(lines))
-    reading = _reading(file, wanted, options, labelled=labelled, lines=len(lines))
+    reading = _reading(sample, wanted, options, labelled=labelled)
     if labelled:
-        rows = (_labelled(line) for lines in _lines(file, options) for line in lines)
+        rows = (_labelled(line) for lines in _lines(sample, options) for line in lines)
         yield from blocks_of_rows(rows, reading)
     else:
-        yield from _plain_blocks(file, options, reading)
+        yield from _plain_blocks(_lines(sample, options), reading)
 
 
-def _sample(file: str, options: ReadOptions) -> list[bytes]:
-    """The first lines that are not blank; a few of them only if the file has no more."""
+def _said(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, labelled: bool) -> Said | None:
+    """How a file is read as a delimited one; None if its lines are texts.
+
+    Raises:
+        InputError: they are something else.
+    """
+    if said := table_of(sample.lines, sample.file, wanted, options):
+        return said
+    if labelled or not sample.texts:
+        return None
+    check_formats(sample)
+    check_tables(sample, wanted)
+    if said := one_column(sample, wanted, options):
+        return said
+    check_labels(sample)
+    return None
+
+
+def _sample(file: str, options: ReadOptions) -> Sample:
+    """The first lines of a file."""
     with open_lines(file, options.encoding) as source:
         data = source.peek()
     cut = data.rfind(b"\n") + 1 if len(data) > _WHOLE_SAMPLE else 0
-    return [line for line in data[: cut or len(data)].splitlines() if line.strip()]
+    return Sample.of(data[: cut or len(data)], file, find_encoding(file, options.encoding))
 
 
-def _reading(file: str, wanted: ColumnNames, options: ReadOptions, *, labelled: bool, lines: int) -> Reading:
-    encoding = find_encoding(file, options.encoding)
+def _reading(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, labelled: bool) -> Reading:
+    file, encoding = sample.file, sample.encoding
     notes = list(encoding_notes(file, options.encoding, encoding))
+    if sample.mixed and not options.whole_files:
+        notes.append(f"{file}: {_MIXED}")
     if labelled and options.delimiter is None:
         notes.append(f"{file}: read with the labels that its lines carry ({FASTTEXT}…)")
-    elif not options.whole_files and lines in _FEW_LINES:
+    elif not options.whole_files and len(sample.lines) in _FEW_LINES:
         notes.append(f"{file}: read as a row a line; --whole-files makes it one row")
     return Reading(
         columns=find_columns(["text", "label"] if labelled else ["text"], wanted, file=file),
@@ -83,19 +108,14 @@ def _reading(file: str, wanted: ColumnNames, options: ReadOptions, *, labelled: 
     )
 
 
-def _lines(file: str, options: ReadOptions) -> Iterator[list[bytes | None]]:
-    """Lines without their ends, many at once; None for one that is too long."""
-    with open_lines(file, options.encoding) as source:
-        for piece in pieces_of(source):
-            if piece is None:
-                yield [None]
-                continue
-            yield [line.removesuffix(b"\r") for line in piece.removesuffix(b"\n").split(b"\n")]
+def _lines(sample: Sample, options: ReadOptions) -> Iterator[Sequence[bytes | None]]:
+    with open_lines(sample.file, options.encoding) as source:
+        yield from runs_of_lines(source, returns=sample.returns)
 
 
-def _plain_blocks(file: str, options: ReadOptions, reading: Reading) -> Iterator[RawBlock]:
+def _plain_blocks(runs: Iterator[Sequence[bytes | None]], reading: Reading) -> Iterator[RawBlock]:
     first_row = 1
-    for lines in _lines(file, options):
+    for lines in runs:
         for start in range(0, len(lines), BLOCK_ROWS):
             some = lines[start : start + BLOCK_ROWS]
             problems = [_problem(line) for line in some]
@@ -112,11 +132,12 @@ def _problem(line: bytes | None) -> str | None:
 
 def _whole_file(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[RawBlock]:
     with open_lines(file, options.encoding) as source:
-        text = source.read(LINE_BYTES + 1).strip(b"\r\n")
+        text = whole_text(source.read(LINE_BYTES + 1))
     row: Row = ({"text": text}, None)
     if len(text) > LINE_BYTES:
         row = ({}, f"the file is longer than {LINE_BYTES:,} bytes")
-    yield from blocks_of_rows([row] if text else [], _reading(file, wanted, options, labelled=False, lines=1))
+    sample = Sample.of(text[:_WHOLE_SAMPLE], file, find_encoding(file, options.encoding))
+    yield from blocks_of_rows([row] if text else [], _reading(sample, wanted, options, labelled=False))
 
 
 def _has_labels(lines: list[bytes]) -> bool:

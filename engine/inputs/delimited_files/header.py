@@ -13,7 +13,7 @@ from engine.inputs.messages import counted
 _TITLE_ROWS = 10
 _LONG_NAME, _SENTENCE_WORDS = 80, 5
 _DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x01")
-_LABEL_LENGTH = 40
+LABEL_LENGTH = 40
 _SHOWN_NAMES = 20
 _AGAIN = 0.05
 _DESCRIBING_ROWS = 2
@@ -162,7 +162,7 @@ def is_label(values: Sequence[str], *, most: int | None = None) -> bool:
 
 
 def _are_short(values: set[str]) -> bool:
-    return all(len(value) <= _LABEL_LENGTH and len(value.split()) < _SENTENCE_WORDS for value in values)
+    return all(len(value) <= LABEL_LENGTH and len(value.split()) < _SENTENCE_WORDS for value in values)
 
 
 def is_data(rows: Sequence[list[str]]) -> bool:

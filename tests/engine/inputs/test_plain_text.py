@@ -1,8 +1,16 @@
 """Text files: a row a line, a row a file, or lines that carry labels."""
 
+import bz2
+import csv
+import gzip
+import lzma
+import os
 import re
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -52,6 +60,20 @@ def _rows(blocks: list[RawBlock]) -> list[tuple | str]:
 
 def notes_of(path: Path, options: ReadOptions = FOUND_OUT) -> list[str]:
     return [note.removeprefix(f"{path}: ") for note in blocks_of(path, options)[0].reading.notes]
+
+
+def refusal_of(path: Path) -> InputError:
+    with pytest.raises(InputError, match="or pass --delimiter none if a line is a text") as raised:
+        blocks_of(path)
+    return raised.value
+
+
+def follow(error: InputError, folder: Path) -> None:
+    """Run the command that a message gives."""
+    command = re.search(r"(?<=: )((?:sed|tr|iconv|xz|gzip|bzip2|python3) .* > \w+\.\w+);", str(error))
+    assert command is not None, str(error)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    subprocess.run(command[1], shell=True, check=True, cwd=folder, env=environment)
 
 
 def many(count: int) -> list[str]:
@@ -240,11 +262,11 @@ def test_a_table_with_a_header_is_read_by_it(tmp_path: Path) -> None:
         ),
         ([f"{text}@{('neutral', 'positive')[n % 2]}" for n, text in enumerate(many(30))], "'@' --columns text,label"),
         ([f"{n % 4}|{text}" for n, text in enumerate(many(30))], "'|' --columns label,text"),
-        ([f"{n % 2} {text}" for n, text in enumerate(many(30))], "sed 's/ /\\t/' "),
-        ([f"{n % 2},{text}, and hot" for n, text in enumerate(many(30))], "sed 's/,/\\t/' "),
-        ([f"{text}|so|{n % 2}" for n, text in enumerate(many(30))], "sed 's/\\(.*\\)|/\\1\\t/' "),
-        ([f"{('NUM:dist', 'DESC:def')[n % 2]} {text}" for n, text in enumerate(many(30))], "sed 's/ /\\t/' "),
-        ([f"{('good', 'bad')[n % 2]}: {text}" for n, text in enumerate(many(30))], "':' --columns label,text"),
+        ([f"{n % 2} {text}" for n, text in enumerate(many(30))], "GNU sed: sed -E 's"),
+        ([f"{n % 2},{text}, and hot" for n, text in enumerate(many(30))], "GNU sed: sed -E 's"),
+        ([f"{text}|so|{n % 2}" for n, text in enumerate(many(30))], "GNU sed: sed -E 's"),
+        ([f"{('NUM:dist', 'DESC:def')[n % 2]} {text}" for n, text in enumerate(many(30))], "GNU sed: sed -E 's"),
+        ([f"{('good', 'bad')[n % 2]}: {text}" for n, text in enumerate(many(30))], "': ' --columns label,text"),
     ],
 )
 def test_other_labels_in_lines_are_refused_with_the_way(tmp_path: Path, lines: list[str], way: str) -> None:
@@ -257,7 +279,7 @@ def test_other_labels_in_lines_are_refused_with_the_way(tmp_path: Path, lines: l
         rows = rows_of(path, ReadOptions(delimiter=mark.strip("'"), names=tuple(names.split(","))))
         assert len({label for _, label in rows}) in (2, 3, 4)
     elif HAS_GNU_SED:
-        subprocess.run(str(raised.value).partition("sed: ")[2].partition(";")[0], shell=True, check=True, cwd=tmp_path)
+        follow(raised.value, tmp_path)
         rows = rows_of(tmp_path / "labelled.txt")
         assert len({label for _, label in rows}) == 2
         assert len({text for text, _ in rows}) == 30
@@ -304,7 +326,308 @@ def test_a_text_file_is_delimited_where_the_user_says_so(tmp_path: Path) -> None
 @given(lines=st.lists(st.text(alphabet="ab \"',;\\_\r\x0b\u2028é\ufeff", max_size=12), min_size=1, max_size=12))
 def test_lines_without_tabs_come_back_as_they_are(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     path = write(tmp_path_factory.mktemp("any") / "in.txt", "x\n" + "\n".join(lines) + "\n")
-    assert rows_of(path) == [("x", None), *((line.removesuffix("\r"), None) for line in lines)]
+    assert rows_of(path) == [("x", None), *((line.lstrip("\ufeff").removesuffix("\r"), None) for line in lines)]
+
+
+# --- ends of lines
+
+
+@pytest.mark.parametrize("end", ["", "\r"])
+@pytest.mark.parametrize("count", [1, 2, 8])
+def test_lines_of_an_old_mac_are_rows(tmp_path: Path, end: str, count: int) -> None:
+    path = write(tmp_path / "in.txt", "\r".join(many(count)) + end)
+    assert rows_of(path) == [(text, None) for text in many(count)]
+
+
+def test_lines_of_an_old_mac_are_rows_through_pieces(tmp_path: Path) -> None:
+    texts = [*many(60_000), "", "last"]
+    path = write(tmp_path / "in.txt", "\r".join(texts))
+    assert rows_of(path) == [(text, None) for text in texts]
+    long = write(tmp_path / "long.txt", f"good\r{'x' * (LINE_BYTES + 5)}\rgood\r")
+    assert rows_of(long) == [("good", None), "the line is longer than 16,777,216 bytes", ("good", None)]
+    path = write(tmp_path / "labels.txt", "".join(f"__label__{n % 2} {text}\r" for n, text in enumerate(many(9))))
+    assert rows_of(path) == [(text, str(n % 2)) for n, text in enumerate(many(9))]
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ("a b\r\nc d\r\ne\rf\rg\r\n", 5),
+        ("a\rb\rc\r\nd\r\n", 4),
+        ("a\rb\rc\rd\ne\nf\n", 6),
+        ("".join(f"{n}\r\n" for n in range(20)) + "part\rof a text\r\n", 21),
+        ("x\na\rb\nc\rd\n", 3),
+        ("a\r\r\nb\r\r\n", 2),
+    ],
+)
+def test_a_return_ends_a_line_where_it_is_no_exception(tmp_path: Path, content: str, rows: int) -> None:
+    path = write(tmp_path / "in.txt", content)
+    assert len(rows_of(path)) == rows
+    is_mixed = rows == len(re.split(r"\r\n|\r|\n", content)) - 1
+    assert is_mixed == any(r"end in \r alone as well as in \n; if texts" in note for note in notes_of(path))
+
+
+@pytest.mark.parametrize("content", ["\ufeffa\nb\n\ufeffc\nd \ufeffe\n", "\ufeffa\r\ufeff\ufeffb\rc\rd \ufeffe\r"])
+def test_a_byte_order_mark_before_a_line_is_not_of_its_text(tmp_path: Path, content: str) -> None:
+    assert rows_of(write(tmp_path / "in.txt", content)) == [("a", None), ("b", None), ("c", None), ("d \ufeffe", None)]
+    path = write(tmp_path / "labelled.txt", "".join(f"\ufeff__label__{n % 2} x\n" for n in range(4)))
+    assert rows_of(path) == [("x", str(n % 2)) for n in range(4)]
+
+
+@pytest.mark.parametrize("end", ["\n\x1a", "\r\n\x1a", "\x1a", "\n\x1a\r\n", "\r\n\x1a\x1a\x1a", "\r\x1a"])
+def test_the_mark_of_dos_at_the_end_is_no_row(tmp_path: Path, end: str) -> None:
+    line_end = "\r" if end == "\r\x1a" else "\r\n"
+    path = write(tmp_path / "in.txt", f"a{line_end}\x1a{line_end}b \x1a c{end}")
+    assert rows_of(path) == [("a", None), ("\x1a", None), ("b \x1a c", None)]
+    assert rows_of(write(tmp_path / "in.txt", "\x1a")) == []
+    assert rows_of(write(tmp_path / "in.txt", f"a b{end}"), ReadOptions(whole_files=True)) == [("a b", None)]
+
+
+# --- labels in lines
+
+CLASSES = ("positive", "negative")
+SIGNED = ("+1", "-1")
+TEXTS = [
+    *REVIEWS,
+    'They call it "fresh"; it is stale - or was.',
+    "Never again: two | three hours",
+    "Quick (and) gentle",
+]
+
+
+@pytest.mark.skipif(not HAS_GNU_SED, reason="the messages name GNU sed")
+@pytest.mark.parametrize(
+    ("form", "classes"),
+    [
+        ("{label} {text}", SIGNED),
+        ("{label} {text}", ("4.5", "1")),
+        ("{label} {text}", ("5/5", "1/5")),
+        ("{label} {text}", ("★★★★★", "★☆☆☆☆")),
+        ("{label} {text}", ("*****", "*")),
+        ("{label} {text}", ("👍", "👎")),
+        ("{label} {text}", CLASSES),
+        ("{label} {text}", ("POS", "NEG")),
+        ("{label} {text}", ("Positive", "Negative")),
+        ("{label} {text}", ("good", "bad")),
+        ("{label} {text}", ("TRUE", "FALSE")),
+        ("{text} {label}", CLASSES),
+        ("{text} {label}", SIGNED),
+        ("{label}  {text}", ("joy", "anger")),
+        ("{text}   {label}", ("joy", "anger")),
+        ("{label} - {text}", CLASSES),
+        ("{label} – {text}", CLASSES),
+        ("{label} | {text}", CLASSES),
+        ("{label}||{text}", ("so so", "fine")),
+        ("{label} -> {text}", SIGNED),
+        (r"{label}\t{text}", CLASSES),
+        (r"{text}\t{label}", CLASSES),
+        ("[{label}] {text}", ("POS", "NEG")),
+        ("({label}): {text}", ("very bad", "fine")),
+        ("{{{label}}}{text}", CLASSES),
+        ("{text} ({label})", CLASSES),
+        ("{text} [{label}]", ("1", "0")),
+        ("{text} => {label}", CLASSES),
+        ("{text} - {label}", CLASSES),
+        ("{text} | {label}", CLASSES),
+        ("{text} ||| {label}", CLASSES),
+        ("{text}|||{label}", CLASSES),
+        ("{text} ### {label}", ("1", "0")),
+        ("{text}##{label}", ("1", "0")),
+        ("{text}:: {label}", CLASSES),
+        ("{text} ; {label}", CLASSES),
+        ("{label} |w {text}", ("1", "-1")),
+        ("{label} 0.5 tag |text {text}", ("1", "-1")),
+    ],
+)
+def test_a_command_sets_labels_apart(tmp_path: Path, form: str, classes: tuple[str, str]) -> None:
+    texts = [text.replace(" | ", " ") for text in TEXTS] if "|" in form else TEXTS
+    rows = [(text, classes[n % 2]) for n, text in enumerate(texts)]
+    lines = [form.format(text=text, label=label) for text, label in rows]
+    for end in ("\n", "\r\n"):
+        path = write(tmp_path / "in it.txt", "".join(line + end for line in lines))
+        error = refusal_of(path)
+        assert str(error).startswith(f"{path}: every line ")
+        follow(error, tmp_path)
+        assert rows_of(tmp_path / "labelled.txt") == rows
+        assert rows_of(path, ReadOptions(delimiter=UNSPLIT)) == [(line, None) for line in lines]
+
+
+@pytest.mark.skipif(not HAS_GNU_SED, reason="the messages name GNU sed")
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [
+        ("in.txt.gz", gzip.compress),
+        ("in.txt.bz2", bz2.compress),
+        ("in.txt.xz", lzma.compress),
+        ("in.txt", lambda data: data.decode().encode("utf-16")),
+        ("in.txt", lambda data: data.decode().encode("utf-16-be")),
+        ("in.txt", lambda data: data.replace(b"\n", b"\r")),
+        ("in.txt.gz", lambda data: gzip.compress(data.decode().replace("\n", "\r").encode("utf-16"))),
+    ],
+)
+def test_the_command_reads_what_the_engine_reads(tmp_path: Path, name: str, packed: Callable[[bytes], bytes]) -> None:
+    rows = [(text, SIGNED[n % 2]) for n, text in enumerate(TEXTS)]
+    path = write(tmp_path / name, packed("".join(f"{label} {text}\n" for text, label in rows).encode()))
+    try:
+        follow(refusal_of(path), tmp_path)
+    except subprocess.CalledProcessError:
+        pytest.skip("a program is missing")
+    assert rows_of(tmp_path / "labelled.txt") == rows
+
+
+@pytest.mark.parametrize("form", ["{label} - {text}", "[{label}] {text}", "{text} => {label}"])
+def test_the_lines_of_one_class_carry_labels_as_well(tmp_path: Path, form: str) -> None:
+    lines = [form.format(text=text, label="positive") for text in TEXTS]
+    assert "looks like a label (positive)" in str(refusal_of(write(tmp_path / "in.txt", "\n".join(lines))))
+
+
+@pytest.mark.parametrize(
+    ("rows", "way"),
+    [
+        ([("The soup was cold, and nobody cared.", "negative"), ("Warm staff", "positive")] * 2, ", text,label"),
+        ([("negative", "The soup was cold, and nobody cared."), ("positive", "Warm")] * 2, ", label,text"),
+        ([(f"r{n}", "The soup, cold", CLASSES[n % 2]) for n in range(4)], ", column1,text,label"),
+        ([('He said "so"; twice', "0"), ("Warm staff", "1")] * 2, "; text,label"),
+    ],
+)
+def test_fields_in_quotation_marks_are_read_as_advised(tmp_path: Path, rows: list[tuple[str, ...]], way: str) -> None:
+    delimiter, names = way.split()
+    with (tmp_path / "in.txt").open("w", newline="") as out:
+        csv.writer(out, delimiter=delimiter).writerows(rows)
+    assert f"pass --delimiter '{delimiter}' --columns {names}" in str(refusal_of(tmp_path / "in.txt"))
+    columns = tuple(names.split(","))
+    pairs = [(row[columns.index("text")], row[columns.index("label")]) for row in rows]
+    assert rows_of(tmp_path / "in.txt", ReadOptions(delimiter=delimiter, names=columns)) == pairs
+
+
+def test_features_of_several_namespaces_have_no_command(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.txt", "".join(f"{n % 2} |w good food |x long\n" for n in range(4)))
+    assert "Vowpal Wabbit; write them as CSV with the columns label,text" in str(refusal_of(path))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Good food.", "Bad service.", "Good wine.", "Bad music."],
+        ["good food", "bad service", "good wine", "bad music"],
+        ["GOOD FOOD", "BAD SERVICE", "GOOD WINE", "BAD MUSIC"],
+        ["Positive experience overall", "Negative attitude of staff"] * 2,
+        ["Great Value", "Good Product", "Great Phone", "Good Case"],
+        ["I went once.", "I liked it.", "I hated it - really.", "We left."],
+        ["* one", "** two", "* three", "** four"],
+        ["- one", "- two", "- three", "- four"],
+        ["The taste was good", "The smell was bad", "The wine was good", "All was bad"],
+        ["3 times I went.", "I went 3 times", "2 of us came", "It cost 5"],
+        ["1. one", "2. two", "3. three", "4. four"],
+        ["## one", "### two", "## three", "### four"],
+        ["@user go", "@user stay", "@other go", "@other stay"],
+        ["(sic) one", "two (so they say)", "three", "(four)"],
+        ["insert into slot", "values of (mine)"],
+        ["(1 of 2) fine", "(2 of 2) bad"],
+        ["Warm staff!"],
+        ["positive"],
+        ['"Warm staff!"'],
+        ["text"],
+        ["A title", "-------", "A text below"],
+        ["review", "review", "another"],
+    ],
+)
+def test_ordinary_lines_are_texts(tmp_path: Path, lines: list[str]) -> None:
+    assert rows_of(write(tmp_path / "in.txt", "\n".join(lines))) == [(line, None) for line in lines]
+
+
+# --- one column
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+@pytest.mark.parametrize(("name", "delimiter"), [("text", ","), ("Review", ","), ("text", "\t")])
+def test_a_column_with_its_name_is_read(tmp_path: Path, quoting: Any, name: str, delimiter: str) -> None:
+    texts = [*TEXTS, "of two\nlines"] if delimiter == "," else TEXTS
+    with (tmp_path / "in.txt").open("w", newline="") as out:
+        csv.writer(out, quoting=quoting, delimiter=delimiter).writerows([[name], *([text] for text in texts)])
+    assert rows_of(tmp_path / "in.txt") == [(text, None) for text in texts]
+    marks = "and without the quotation marks around texts; --delimiter none keeps all as it is"
+    assert notes_of(tmp_path / "in.txt") == [f"read as a column whose name is its first line, {marks}"]
+    assert rows_of(tmp_path / "in.txt", ReadOptions(delimiter=UNSPLIT))[1][0] in (texts[0], f'"{texts[0]}"')
+
+
+def test_a_column_without_quotation_marks_is_read(tmp_path: Path) -> None:
+    lines = ["text", "The soup was cold, and nobody cared.", '"Go," she said', '"Fine"', 'They call it "fresh"']
+    path = write(tmp_path / "in.txt", "\n".join(lines))
+    assert rows_of(path) == [(line, None) for line in lines[1:]]
+    assert notes_of(path) == ["read as a column whose name is its first line; --delimiter none keeps all as it is"]
+
+
+@pytest.mark.parametrize(("mark", "inside"), [('"', '""'), ('"', '\\"')])
+def test_lines_in_quotation_marks_are_read_without(tmp_path: Path, mark: str, inside: str) -> None:
+    lines = [mark + text.replace(mark, inside) + mark for text in TEXTS]
+    path = write(tmp_path / "in.txt", "\n".join(lines))
+    assert rows_of(path) == [(text, None) for text in TEXTS]
+    assert notes_of(path) == ["read without the quotation marks around each line; --delimiter none keeps all as it is"]
+    assert rows_of(path, ReadOptions(delimiter=UNSPLIT)) == [(line, None) for line in lines]
+
+
+# --- tables of other programs
+
+TABLE = [("id", "text", "label"), *((f"r{n}", text, str(n % 2)) for n, text in enumerate(REVIEWS))]
+
+
+def drawn(form: str, rule: str, *, around: str = "", end: str = "") -> str:
+    lines = [form.format(*row) for row in TABLE]
+    return "\n".join([*([around] if around else []), lines[0], rule, *lines[1:], *([around] if around else []), end])
+
+
+@pytest.mark.skipif(not HAS_GNU_SED, reason="the messages name GNU sed")
+@pytest.mark.parametrize(
+    ("content", "says", "target"),
+    [
+        (drawn(" {0:<3}| {1:<30} | {2}", "----+--------+-----", end="(4 rows)\n"), "as psql prints it", "table.tsv"),
+        (drawn("| {0} | {1:<30} | {2} |", "+--+----+--+", around="+--+----+--+"), "as mysql prints it", "table.tsv"),
+        (drawn("| {0} | {1} | {2} |", "|---|:---|--:|"), "a table of Markdown", "table.tsv"),
+        (drawn("{0} | {1} | {2}", "---|---|---"), "a table of Markdown", "table.tsv"),
+        ("\n".join(f"{a:>3}  {b:<30} {c:>6}" for a, b, c in TABLE), "have a fixed width", "table.csv"),
+    ],
+)
+def test_drawn_tables_are_read_as_advised(tmp_path: Path, content: str, says: str, target: str) -> None:
+    error = refusal_of(write(tmp_path / "in.txt", content))
+    assert says in str(error)
+    if target == "table.csv":
+        pytest.importorskip("pandas")
+    follow(error, tmp_path)
+    assert rows_of(tmp_path / target) == [row[1:] for row in TABLE[1:]]
+
+
+@pytest.mark.skipif(not HAS_GNU_SED, reason="the messages name GNU sed")
+def test_trees_and_tuples_are_read_as_advised(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "in.txt", "(3 (2 Warm) (2 (2 staff) (2 !)))\n(1 (2 Cold) (1 soup))\n(2 (2 So) (2 so))\n(1 No)\n"
+    )
+    follow(refusal_of(path), tmp_path)
+    assert rows_of(tmp_path / "labelled.txt", ReadOptions(delimiter="\t", names=("label", "text"))) == [
+        ("Warm staff !", "3"),
+        ("Cold soup", "1"),
+        ("So so", "2"),
+        ("No", "1"),
+    ]
+    rows = [(text, n % 2) for n, text in enumerate([*TEXTS, "it's, a \\d"])]
+    for end in ("\n", ",\n"):
+        path = write(tmp_path / "in.txt", "".join(f"{row!r}{end}" for row in rows))
+        follow(refusal_of(path), tmp_path)
+        assert rows_of(tmp_path / "table.csv") == [(text, str(label)) for text, label in rows]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("+1 1:0.5 7:1\n-1 3:1e-5 9:1\n", "as libsvm has them"),
+        ("INSERT INTO reviews VALUES ('r0', 'cold', 'a');\nINSERT INTO reviews VALUES ('r1', 'it', 'b');\n", "SQL"),
+        ("-- dump\nCREATE TABLE x (a text);\nINSERT INTO `x` (`a`) VALUES\n('cold'),\n('warm');\n", "SQL"),
+        ("{\\rtf1\\ansi\nWarm staff!\\par\n}\n", "it is RTF"),
+        ("{\\rtf1 Warm}", "it is RTF"),
+    ],
+)
+def test_what_holds_no_lines_of_text_is_refused(tmp_path: Path, content: str, says: str) -> None:
+    assert says in str(refusal_of(write(tmp_path / "in.txt", content)))
 
 
 # --- what looks like another format
@@ -313,9 +636,9 @@ def test_lines_without_tabs_come_back_as_they_are(tmp_path_factory: pytest.TempP
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ('[{"text": "x"}, {"text": "y"}]', "let its name end in .json,"),
-        ('[\n  {"text": "x"}\n]\n', "let its name end in .json,"),
-        ('{\n  "text": "x"\n}\n', "let its name end in .json,"),
+        ('[{"text": "x"}, {"text": "y"}]', "let its name end in .json;"),
+        ('[\n  {"text": "x"}\n]\n', "let its name end in .json;"),
+        ('{\n  "text": "x"\n}\n', "let its name end in .json;"),
         ("<?xml version='1.0'?>\n<text>x</text>\n", "XML"),
         ("<!DOCTYPE html>\n<p>x\n", "HTML"),
         ('"a";"b"\n"x; y";"z"\n', "--delimiter ';'"),

@@ -1,0 +1,93 @@
+"""First lines of a text file → refused if they are plainly not texts but JSON, SQL, a drawn table or the like."""
+
+import ast
+import json
+import re
+import shlex
+import warnings
+from collections.abc import Sequence
+
+from engine.inputs.delimited_files.header import names_for
+from engine.inputs.text_files.sample import Sample
+
+_JSON = re.compile(r"\[\s*([{[\"]|$)|\{\s*(\"|$)")
+_MARKUP = re.compile(r"<(\?xml|!doctype|html)\b", re.IGNORECASE)
+_RTF = "{\\rtf"
+_SQL_FIRST = re.compile(r"--|/\*|(insert|create|drop|set|use|begin|start|lock)\b", re.IGNORECASE)
+_INSERT = re.compile(r"insert\s+into\s+[\w.`\"\[\]]+\s*(\(.*\)\s*)?values\b", re.IGNORECASE)
+_LIBSVM = re.compile(r"[+-]?[\d.]+(\s+\d+:[-+.\deE]+)+")
+_TREE = re.compile(r"\(\d+ (\(\d+ .*\)|[^()]+)\)")
+_TUPLE = re.compile(r"[(\[].*[)\]],?")
+_LOOKED_AT = 20
+
+
+def check_formats(sample: Sample) -> None:
+    """Refuse a file of another format.
+
+    Raises:
+        InputError: it is one.
+    """
+    texts = sample.texts
+    if texts[0].startswith(_RTF):
+        raise sample.refused("it is RTF and not plain text; save it as plain text")
+    if all(text[0] == "{" and text[-1] == "}" for text in texts):
+        raise sample.refused("every line looks like a JSON object; let its name end in .jsonl")
+    if _JSON.match(texts[0]):
+        raise sample.refused("it begins as JSON does; let its name end in .json")
+    if _MARKUP.match(texts[0]):
+        raise sample.refused("it begins as XML or HTML does; write its texts as CSV")
+    _check_sql(sample)
+    _check_numbers(sample)
+    _check_tuples(sample)
+
+
+def _check_sql(sample: Sample) -> None:
+    if _SQL_FIRST.match(sample.texts[0]) and any(map(_INSERT.match, sample.texts)):
+        raise sample.refused(
+            "it holds INSERT statements of SQL; run them in a database, and write the table from there as CSV"
+        )
+
+
+def _check_numbers(sample: Sample) -> None:
+    """Refuse the features of libsvm, and the trees of the Stanford Sentiment Treebank."""
+    if all(map(_LIBSVM.fullmatch, sample.texts)):
+        raise sample.refused(
+            "every line has a label and the numbers of features, as libsvm has them, and no text; write the texts of "
+            "which they were made as CSV, with the columns label,text"
+        )
+    if all(map(_TREE.fullmatch, sample.texts)):
+        script = r"s/^\s*\(([0-9]+) */\1\t/; s/\([0-9]+ +//g; s/\)//g"
+        raise sample.refused(
+            "every line is a tree of a treebank. To read their words, put a tab between label and text, with GNU sed: "
+            + sample.command(f"sed -E {shlex.quote(script)}", "labelled.txt")
+        )
+
+
+def _check_tuples(sample: Sample) -> None:
+    """Refuse what Python prints of tuples or lists."""
+    rows = [_tuple(text) for text in sample.texts[:_LOOKED_AT]]
+    if not all(rows) or not all(map(_TUPLE.fullmatch, sample.texts)):
+        return
+    names = names_for([[str(value) for value in row] for row in rows], len(rows[0])).split(",")
+    program = (
+        "import ast, csv, sys; out = csv.writer(sys.stdout); "
+        f"out.writerow({json.dumps(names)}); "
+        "out.writerows(ast.literal_eval(line.strip().rstrip(chr(44))) for line in sys.stdin if line.strip())"
+    )
+    raise sample.refused(
+        "every line is a tuple of Python. Write them as CSV: "
+        + sample.command(f"python3 -c {shlex.quote(program)}", "table.csv")
+    )
+
+
+def _tuple(text: str) -> Sequence[object]:
+    """The values of what Python wrote of a tuple or a list with a string in it; none of anything else."""
+    if not _TUPLE.fullmatch(text):
+        return ()
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of backslashes that escape nothing
+            values = ast.literal_eval(text.rstrip(","))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return ()
+    is_row = isinstance(values, tuple | list) and len(values) > 1 and any(isinstance(value, str) for value in values)
+    return values if is_row else ()

@@ -1,0 +1,85 @@
+"""First lines of a text file → refused if they are a table: one that was drawn, or one of a mark between fields."""
+
+import re
+import shlex
+
+from engine.inputs.columns import ColumnNames
+from engine.inputs.delimited_files.header import names_for
+from engine.inputs.delimited_files.text_tables import is_header
+from engine.inputs.text_files.sample import Sample
+
+_MARKS = (";", "|", "@", ",", ":")
+_HIVE = "\x01"
+_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.|\"\")*\"([ ;,|])(?=\")")
+_RULE = re.compile(r"-{2,}(?:\+-+)*")
+_BOX = re.compile(r"\+-+(?:\+-+)*\+")
+_MARKDOWN_RULE = re.compile(r"\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?")
+_COUNT = r"/^\([0-9]+ rows?\)$/d"
+_WIDE = re.compile(r"\s{2,}")
+_FWF = 'import pandas; pandas.read_fwf("/dev/stdin").to_csv("/dev/stdout", index=False)'
+
+
+def check_tables(sample: Sample, wanted: ColumnNames) -> None:
+    """Refuse a table.
+
+    Raises:
+        InputError: it is one.
+    """
+    if len(sample.texts) < 2:
+        return
+    _check_drawn(sample, wanted)
+    _check_fields(sample)
+    _check_header(sample, wanted)
+
+
+def _check_drawn(sample: Sample, wanted: ColumnNames) -> None:
+    """Refuse what psql and mysql print, tables of Markdown, and columns of a fixed width."""
+    first, second = sample.texts[:2]
+    bars = first.count("|")
+    if _BOX.fullmatch(first) and second[0] == second[-1] == "|":
+        way = sample.command(f"sed -E {shlex.quote(_of_bars('/^[+]-/d'))}", "table.tsv")
+        raise sample.refused(f"it is a table as mysql prints it. To read it, put tabs between its fields: {way}")
+    if _RULE.fullmatch(second) and second.count("+") == bars and is_header([first.split("|")], wanted, sample.file):
+        way = sample.command(f"sed -E {shlex.quote(_of_bars('2d; ' + _COUNT))}", "table.tsv")
+        raise sample.refused(
+            "it is a table as psql prints it. Write it with psql --csv; or put tabs between its fields, with GNU sed: "
+            + way
+        )
+    if bars > 1 and "--" in second and _MARKDOWN_RULE.fullmatch(second):
+        way = sample.command(f"sed -E {shlex.quote(_of_bars('2d'))}", "table.tsv")
+        raise sample.refused(f"it is a table of Markdown. To read it, put tabs between its fields, with GNU sed: {way}")
+    if not (_WIDE.search(first) and is_header([_WIDE.split(first)], wanted, sample.file)):
+        return
+    if sum(_WIDE.search(text) is not None for text in sample.texts) * 2 > len(sample.texts):
+        way = sample.command(f"python3 -c {shlex.quote(_FWF)}", "table.csv")
+        raise sample.refused(f"it is a table whose columns have a fixed width. Write it as CSV, with pandas: {way}")
+
+
+def _of_bars(first: str) -> str:
+    """What sed is told to make of lines with bars between fields, and perhaps around them."""
+    return rf"{first}; s/^\s*\|?\s*//; s/\s*\|?\s*$//; s/ *\| */\t/g"
+
+
+def _check_fields(sample: Sample) -> None:
+    """Refuse lines of fields in quotation marks, and those with Hive's mark between them."""
+    texts = sample.texts
+    if len(found := {pair[1] for pair in map(_QUOTED.match, texts) if pair}) == 1 and all(map(_QUOTED.match, texts)):
+        raise sample.refused(
+            f"every line has fields in quotation marks, and so it is a table; pass --delimiter '{found.pop()}' "
+            "to read it as one"
+        )
+    rows = [text.split(_HIVE) for text in texts]
+    if len(rows[0]) > 1 and len({len(row) for row in rows}) == 1:
+        raise sample.refused(
+            "every line has \\x01 between fields, as Hive writes it, and so it is a table. Name its columns, for "
+            f"example --columns {names_for(rows, len(rows[0]))}"
+        )
+
+
+def _check_header(sample: Sample, wanted: ColumnNames) -> None:
+    for mark in _MARKS:
+        if all(mark in text for text in sample.texts) and is_header([sample.texts[0].split(mark)], wanted, sample.file):
+            raise sample.refused(
+                f"its first line looks like the header of a table ({sample.texts[0][:200]}); pass --delimiter "
+                f"'{mark}' to read it as one"
+            )
