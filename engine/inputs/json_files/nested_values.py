@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from engine.inputs.blocks import LabelFault, Reason, label_count_problem
+from engine.inputs.blocks import LabelFault, Reason, labels_problem
 from engine.inputs.json_files.jq_commands import LARGEST, jq, members, within
 
 _PLAIN = ("label", "name", "value", "text", "choice", "$oid", "$numberInt", "$numberLong", "$numberDouble")
@@ -32,14 +32,6 @@ class Place:
             return ""
         begin = "" if self.rows == "." else f"{self.rows} | "
         return f" ({jq(f'{begin}{members(self.key)} |= ({program})', self.file)} takes it out)"
-
-
-def one_hot(classes: int) -> str:
-    """What is wrong with a 0 or 1 for each of ``classes``."""
-    return (
-        f"label has a 0 or 1 for each of {classes:,} classes (one-hot), or is {classes:,} labels; if it is one-hot, "
-        "write the place of its 1"
-    )
 
 
 def kind_of_value(value: Any) -> str:
@@ -81,21 +73,9 @@ def _plain_key(values: dict[str, Any]) -> str | None:
 
 def label_of_array(values: list[Any], place: Place) -> tuple[Any, LabelFault | None]:
     """The only label of an array, also if it comes several times; or None and why there is none."""
-    if len(values) > 1 and all(isinstance(value, dict) and "score" in value for value in values):
-        return values, None
-    if len(values) < 2:
-        return (values[0] if values else None), None
-    if all(isinstance(value, int | float) and value in (0, 1) for value in values):
-        return None, _one_hot(values, place)
-    if all(value == values[0] and isinstance(value, _SINGLE) for value in values):
-        return values[0], None
-    return None, label_count_problem(len(values))
-
-
-def _one_hot(values: list[Any], place: Place) -> LabelFault:
-    """What is wrong with zeros and ones."""
-    if sum(values) != 1:
-        return label_count_problem(len(values))
+    if all(isinstance(value, dict) and "score" in value for value in values):
+        return values or None, None
     found = "true" if isinstance(values[0], bool) else "1"
     way = place.way(f'if type == "array" then index({found}) else . end')
-    return LabelFault(f"{one_hot(len(values))}{way}")
+    fault = labels_problem(values, way) if len(values) > 1 else None
+    return (values[0], None) if fault is None else (None, fault)
