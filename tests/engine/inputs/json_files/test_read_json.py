@@ -402,6 +402,13 @@ def test_an_array_of_one_label_is_that_label(
     assert [row[2:] for row in rows_of(path)] == [(label, problem)]
 
 
+def test_a_label_that_was_judged_away_is_not_called_null(tmp_path: Path) -> None:
+    rows = [{"id": 1, "label": "a", "answer": "accept"}, {"id": 2, "label": "a", "answer": "reject"}, {"id": 3}]
+    path = write(tmp_path / "in.jsonl", "\n".join(map(json.dumps, rows)))
+    problems = [one.problem for one in read_annotations(str(path), LabelColumns())]
+    assert problems == [None, "it was rejected, skipped or discarded: there is no label", "label is null"]
+
+
 # --- Label Studio
 
 
