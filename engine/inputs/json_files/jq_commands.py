@@ -23,4 +23,4 @@ def members(*keys: str) -> str:
 
 def within(program: str, *keys: str) -> str:
     """A member of what ``program`` gives; ``.[0]["name"]`` is understood by every jq, and ``.[0].["name"]`` is not."""
-    return program + members(*keys).removeprefix(".")
+    return members(*keys) if program == "." else program + members(*keys).removeprefix(".")

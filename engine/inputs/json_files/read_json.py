@@ -14,6 +14,7 @@ from engine.errors import InputError
 from engine.inputs.blocks import BLOCK_ROWS, RawBlock
 from engine.inputs.columns import MAX_COLUMNS, ColumnNames, Columns, LabelColumns, find_columns
 from engine.inputs.json_files.deeper_rows import way_to_text
+from engine.inputs.json_files.jq_commands import within
 from engine.inputs.json_files.json_blocks import JsonBlocks
 from engine.inputs.json_files.label_studio import is_task, label_name, labels_of_task, own_columns, task_row
 from engine.inputs.json_files.layout import Layout, find_layout
@@ -156,7 +157,8 @@ def _find_columns(source: JsonFile, names: list[str], wanted: ColumnNames) -> Co
         return find_columns(names, wanted, file=source.path)
     except InputError as error:
         first = next((one.values for one in source.rows() if one.values), {})
-        way = way_to_text(first, source.layout.rows_in_jq, wanted, source.path)
+        rows = source.layout.rows_in_jq
+        way = way_to_text(first, within(rows, "data") if source.has_tasks else rows, wanted, source.path)
         if way is None:
             raise
         raise InputError(f"{error}. The text is further down; take it out: {way}") from None

@@ -100,6 +100,12 @@ def test_rows_that_are_further_down_are_taken_out_by_the_command(tmp_path: Path,
     assert [(one.id, one.label, one.problem) for one in found] == [(id_, label, None) for id_, _, label, _ in EXPECTED]
 
 
+@pytest.mark.parametrize("dumps", [json.dumps, lambda tasks: "\n".join(map(json.dumps, tasks))])
+def test_a_text_that_is_further_down_in_a_task_is_taken_out(tmp_path: Path, dumps: Any) -> None:
+    (tmp_path / "in.json").write_text(dumps([{"data": {"said": [row]}, "annotations": []} for row in ROWS]))
+    assert rows_of(run(refused(tmp_path / "in.json"), tmp_path)) == EXPECTED
+
+
 def test_of_several_questions_each_is_a_column(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text("\n".join(json.dumps(argilla(row, "sentiment", "tone")) for row in ROWS))
     way = run(refused(tmp_path / "in.jsonl"), tmp_path)
