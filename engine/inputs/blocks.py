@@ -1,7 +1,8 @@
 """Rows of any format → raw blocks: some rows as they stand in their file, as Arrow columns, small enough to hold."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
@@ -66,6 +67,23 @@ class LabelFault(Reason):
 def label_count_problem(labels: int) -> LabelFault:
     """What is wrong with several labels."""
     return LabelFault(f"it has {labels:,} labels, and a text has one")
+
+
+def labels_problem(labels: Sequence[Any], way: str = "") -> LabelFault | None:
+    """What is wrong with several labels; None if they are all the same. Zeros and ones may stand for classes instead.
+
+    Args:
+        labels: of one text.
+        way: how the place of the only 1 is written instead, for the end of the message.
+    """
+    if all(isinstance(label, int | float) and label in (0, 1) for label in labels):
+        if sum(labels) != 1:
+            return label_count_problem(len(labels))
+        return LabelFault(
+            f"label has a 0 or 1 for each of {len(labels):,} classes (one-hot), or is {len(labels):,} labels; if it is "
+            f"one-hot, write the place of its 1{way}"
+        )
+    return None if all(label == labels[0] for label in labels) else label_count_problem(len(labels))
 
 
 @dataclass(frozen=True, kw_only=True)

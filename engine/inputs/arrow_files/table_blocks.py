@@ -11,23 +11,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.inputs.arrow_files.values import plain, value_type
-from engine.inputs.blocks import LabelFault, Problems, RawBlock, blocks_of_batches, label_count_problem
+from engine.inputs.arrow_files.ways import is_list, rewritten, single_label
+from engine.inputs.blocks import LabelFault, Problems, RawBlock, blocks_of_batches, labels_problem
 from engine.inputs.kinds import Kind, whole_numbers
 from engine.inputs.options import Reading
 
 _LONGEST_TYPE = 100  # characters
 _EXACT_DIGITS = 15  # which a double can hold of any decimal
 _INSIGNIFICANT = r"^-?[0.]*|[.]|E.*$"
-_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 
-def table_blocks(batches: Iterable[pa.RecordBatch], reading: Reading) -> Iterator[RawBlock]:
-    """Batches with the columns of ``reading`` → raw blocks."""
+def table_blocks(batches: Iterable[pa.RecordBatch], reading: Reading, file: str) -> Iterator[RawBlock]:
+    """Batches with the columns of ``reading`` of ``file`` → raw blocks."""
     for block in blocks_of_batches(batches, reading):
         label = block.data.get(reading.columns.label or "")
-        if label is not None and any(is_list(label.type) for is_list in _LISTS):
-            block = _with_single_labels(block, label)
-        block = _without_nested_labels(block)
+        if label is not None and pa.types.is_nested(value_type(label.type)):
+            block = _with_single_labels(block, plain(label), file)
         decimals = [name for name in reading.columns.extras if _is_decimal(block.data.get(name))]
         yield _with_numbers(block, decimals) if decimals else block
 
@@ -36,32 +35,32 @@ def _is_decimal(array: pa.Array | None) -> bool:
     return array is not None and pa.types.is_decimal(value_type(array.type))
 
 
-def _with_single_labels(block: RawBlock, lists: pa.Array) -> RawBlock:
-    """The block with the only element of each list as its label; an empty list is none."""
+def _with_single_labels(block: RawBlock, label: pa.Array, file: str) -> RawBlock:
+    """The block with the only element of each list as its label; an empty list is none, and a struct has a reason."""
+    name, expression = str(block.columns.label), single_label(label.type)
+    problems = list(block.problems)
+    if is_list(label.type):
+        way = f" ({rewritten(file, name, 'v.index(1) if 1 in v else None')} does)"
+        label = _only_elements(label, problems, way)
+    if pa.types.is_nested(value_type(label.type)):
+        way = f" ({rewritten(file, name, expression)} takes it out)" if expression else ""
+        fault = LabelFault(f"label is {str(label.type)[:_LONGEST_TYPE]} and not a string{way}")
+        there = label.is_valid().to_pylist()
+        problems = [problem or (fault if is_there else None) for problem, is_there in zip(problems, there, strict=True)]
+        label = pa.nulls(block.rows, pa.string())
+    return dataclasses.replace(block, data=block.data | {name: label}, problems=problems)
+
+
+def _only_elements(lists: pa.Array, problems: Problems, way: str) -> pa.Array:
+    """The element of lists of one, or of several that are equal; null for others, which have a problem."""
     counts = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    single = counts == 1
-    places = pa.array(np.cumsum(single) - 1, mask=~single)
-    values = pc.list_flatten(lists.filter(pa.array(single)))
-    problems: Problems = [
-        problem or (label_count_problem(int(count)) if count > 1 else None)
-        for problem, count in zip(block.problems, counts, strict=True)
-    ]
-    data = block.data | {str(block.columns.label): plain(values).take(places)}
-    return dataclasses.replace(block, data=data, problems=problems)
-
-
-def _without_nested_labels(block: RawBlock) -> RawBlock:
-    """The block without labels that are no single values, each with the reason."""
-    name = str(block.columns.label)
-    label = block.data.get(name)
-    if label is None or not pa.types.is_nested(value_type(label.type)):
-        return block
-    fault = LabelFault(f"label is {str(label.type)[:_LONGEST_TYPE]} and not a string")
-    problems: Problems = [
-        problem or (fault if is_there else None)
-        for problem, is_there in zip(block.problems, label.is_valid().to_pylist(), strict=True)
-    ]
-    return dataclasses.replace(block, data=block.data | {name: pa.nulls(block.rows, pa.string())}, problems=problems)
+    is_single = counts == 1
+    for row in np.flatnonzero(counts > 1).tolist():
+        fault = labels_problem(lists[row].as_py(), way)
+        problems[row] = problems[row] or fault
+        is_single[row] = fault is None
+    starts = np.concatenate([[0], np.cumsum(counts)])[:-1]
+    return plain(pc.list_flatten(lists)).take(pa.array(starts, mask=~is_single))
 
 
 def _with_numbers(block: RawBlock, decimals: list[str]) -> RawBlock:

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from engine.errors import InputError
 from engine.inputs.arrow_files.arrow_sandbox import check_arrow
 from engine.inputs.arrow_files.class_names import class_names
 from engine.inputs.arrow_files.table_blocks import table_blocks
 from engine.inputs.arrow_files.values import can_be_kept, value_type
+from engine.inputs.arrow_files.ways import refuse_first_feather, text_in_struct
 from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, RawBlock
-from engine.inputs.columns import ColumnNames, find_columns
+from engine.inputs.columns import ColumnNames, Columns, find_columns
 from engine.inputs.lines import check_is_table
 from engine.inputs.options import Reading, ReadOptions
 
@@ -31,12 +33,12 @@ def read_parquet(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterat
         raw = [schema.names[columns.places[name]] for name in columns.names()]
         batches = source.iter_batches(batch_size=_batch_rows(source.metadata), columns=raw)
         named = (pa.record_batch([batch.column(name) for name in raw], columns.names()) for batch in batches)
-        yield from table_blocks(named, reading)
+        yield from table_blocks(named, reading, file)
 
 
 def _reading(schema: pa.Schema, wanted: ColumnNames, options: ReadOptions, file: str) -> Reading:
     """How a file is read. Columns that cannot be kept, such as vectors, are left out with a note."""
-    columns = find_columns(schema.names, wanted, file=file)
+    columns = _find_columns(schema, wanted, file)
     types = {name: schema.field(columns.places[name]).type for name in columns.extras if name in columns.places}
     unkept = {name: type_ for name, type_ in types.items() if not can_be_kept(type_)}
     said = ", ".join(f"{name!r} ({str(type_)[:_LONGEST_TYPE]})" for name, type_ in unkept.items())
@@ -50,6 +52,17 @@ def _reading(schema: pa.Schema, wanted: ColumnNames, options: ReadOptions, file:
         classes=class_names(schema, label, file),
         notes=tuple(notes),
     )
+
+
+def _find_columns(schema: pa.Schema, wanted: ColumnNames, file: str) -> Columns:
+    """As `find_columns`; if the text is inside of a struct, the error says how to get it."""
+    try:
+        return find_columns(schema.names, wanted, file=file)
+    except InputError as error:
+        way = text_in_struct(schema, wanted, file)
+        if way is None:
+            raise
+        raise InputError(f"{error}. The text is further down; take it out: {way}") from None
 
 
 def _batch_rows(metadata: pq.FileMetaData) -> int:
@@ -66,13 +79,14 @@ def read_arrow(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator
         InputError: the child did not survive it, or found it damaged.
     """
     check_is_table(file, "Arrow", b"ARROW1")
+    refuse_first_feather(file)
     check_arrow(file)
     with arrow_batches(file) as (schema, batches):
         reading = _reading(schema, wanted, options, file)
         columns = reading.columns
         places = [columns.places[name] for name in columns.names()]
         named = (pa.record_batch([batch.column(place) for place in places], columns.names()) for batch in batches)
-        yield from table_blocks(named, reading)
+        yield from table_blocks(named, reading, file)
 
 
 @contextmanager

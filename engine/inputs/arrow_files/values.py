@@ -4,11 +4,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.errors import InputError
 from engine.inputs.arrow_files.nested import as_json, json_type
+from engine.inputs.arrow_files.ways import rewritten, single_text
 
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _LARGE = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
@@ -37,8 +39,17 @@ def text_bytes(array: pa.Array, *, name: str, file: str) -> pa.Array:
     with _named_errors(name, file):
         array = plain(array)
         if not _is_string(array.type) and not pa.types.is_null(array.type):
-            raise InputError(f"{file}: the column {name!r} is {array.type} and not text; name another with --text")
+            raise InputError(
+                f"{file}: the column {name!r} is {array.type} and not text; {_way_to_text(array, name, file)}"
+            )
         return array.cast(pa.large_binary())
+
+
+def _way_to_text(array: pa.Array, name: str, file: str) -> str:
+    expression = single_text(array.type)
+    if expression is None:
+        return "name another with --text"
+    return f"name another with --text, or take it out: {rewritten(file, name, expression)}"
 
 
 def scalar_bytes(array: pa.Array, *, name: str, file: str) -> pa.Array:
@@ -110,6 +121,8 @@ def value_type(type_: pa.DataType) -> pa.DataType:
         return value_type(type_.storage_type)
     if pa.types.is_dictionary(type_) or pa.types.is_run_end_encoded(type_):
         return value_type(type_.value_type)
+    if pa.types.is_list_view(type_) or pa.types.is_large_list_view(type_):
+        return pa.large_list(type_.value_type)
     return _LARGE.get(type_, type_)
 
 
@@ -128,7 +141,16 @@ def plain(array: pa.Array) -> pa.Array:
     if pa.types.is_run_end_encoded(type_):
         runs = pa.RunEndEncodedArray.from_arrays(array.run_ends, plain(array.values))
         return pc.run_end_decode(runs.slice(array.offset, len(array)))
+    if pa.types.is_list_view(type_) or pa.types.is_large_list_view(type_):
+        return _list_of_views(array)
     return array.cast(_LARGE[type_]) if type_ in _LARGE else array
+
+
+def _list_of_views(array: pa.Array) -> pa.Array:
+    """Views of lists as lists. Arrow's own cast of those with nulls gives arrays that are not valid."""
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int64())
+    return pa.LargeListArray.from_arrays(offsets, pc.list_flatten(array), mask=array.is_null())
 
 
 def _is_string(type_: pa.DataType) -> bool:

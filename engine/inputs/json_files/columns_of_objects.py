@@ -11,52 +11,50 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine.inputs.blocks import LabelFault, Problems, Reason, label_count_problem
-from engine.inputs.json_files.objects import TOO_DEEP, kind_of_value
+from engine.inputs.blocks import Problems
+from engine.inputs.json_files.nested_values import Place, label_of_array, no_string
+from engine.inputs.json_files.objects import TOO_DEEP
 from engine.inputs.kinds import Kind
 
 _NUMBERS = {int, float}
 _WRITTEN = {str, type(None)}
 
 
-def texts(values: list[Any], problems: Problems) -> pa.Array:
+def texts(values: list[Any], problems: Problems, place: Place) -> pa.Array:
     """Texts; any other value is a problem."""
-    return _single(values, problems, "text", (dict, list, int, float))
+    return _single(values, problems, place, (dict, list, int, float))
 
 
-def ids(values: list[Any], problems: Problems) -> pa.Array:
+def ids(values: list[Any], problems: Problems, place: Place) -> pa.Array:
     """Ids as they are written; an array or an object is a problem."""
-    return _single(values, problems, "id", (dict, list))
+    return _single(values, problems, place, (dict, list))
 
 
-def labels(values: list[Any], problems: Problems) -> pa.Array:
+def labels(values: list[Any], problems: Problems, place: Place) -> pa.Array:
     """Labels as they are written. An array of one is that label; of several, or an object, it is a problem."""
     if not {type(value) for value in values} <= _WRITTEN:
-        values = [_only_label(value, row, problems) for row, value in enumerate(values)]
-    return _single(values, problems, "label", (dict, list))
+        values = [_only_label(value, row, problems, place) for row, value in enumerate(values)]
+    return _single(values, problems, place, (dict, list))
 
 
-def _only_label(value: Any, row: int, problems: Problems) -> Any:
+def _only_label(value: Any, row: int, problems: Problems, place: Place) -> Any:
     if isinstance(value, dict) and isinstance(value.get("choices"), list):  # JSON-MIN of Label Studio
         value = value["choices"]
-    if isinstance(value, list):
-        if len(value) > 1:
-            problems[row] = problems[row] or label_count_problem(len(value))
-            return None
-        value = value[0] if value else None
+    if isinstance(value, list) and not (len(value) == 1 and isinstance(value[0], dict)):
+        value, fault = label_of_array(value, place)
+        problems[row] = problems[row] or fault
     # A whole number that came as a float, because of nulls beside it, is an integer; NaN is a null.
     if isinstance(value, float):
         return int(value) if value.is_integer() else None if math.isnan(value) else value
     return value
 
 
-def _single(values: list[Any], problems: Problems, what: str, refused: tuple[type, ...]) -> pa.Array:
+def _single(values: list[Any], problems: Problems, place: Place, refused: tuple[type, ...]) -> pa.Array:
     if {type(value) for value in values} <= _WRITTEN:
         return _strings(values)
     for row, value in enumerate(values):
         if isinstance(value, refused):
-            fault = LabelFault if what == "label" else Reason
-            problems[row] = problems[row] or fault(f"{what} is {kind_of_value(value)} and not a string")
+            problems[row] = problems[row] or no_string(value, place)
     return _strings([None if isinstance(value, refused) else _written(value) for value in values])
 
 

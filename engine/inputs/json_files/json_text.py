@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from engine.errors import InputError
+from engine.inputs.json_files.decoding import LAST_WINS, SCAN, RepeatedKeyError
 from engine.inputs.lines import LINE_BYTES
 
-_DECODER = json.JSONDecoder()
-_SPACE = re.compile(r"[ \t\r\n\ufeff]*")
+_SPACE = re.compile(r"[ \t\r\n\ufeff\x1e]*")  # \x1e is before each value of a JSON text sequence (RFC 7464)
 _ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8
 _CLOSED = '{["'  # a value that begins so is whole once it can be parsed
 _NEXT = frozenset(",]} \t\r\n")  # one of them follows a number that is whole
@@ -30,10 +30,12 @@ class JsonText:
 
     Attributes:
         size: of the value that was read last, in characters.
+        fault: of that value, if it could be parsed all the same: a key that comes twice.
     """
 
     def __init__(self, source: BinaryIO, file: str) -> None:
         self.size = 0
+        self.fault: str | None = None
         self._source, self._file = source, file
         self._decode = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape").decode
         self._held, self._at, self._ended = "", 0, False
@@ -42,6 +44,9 @@ class JsonText:
 
     def peek(self) -> str:
         """The next character that is not white space; empty at the end."""
+        begin = self._held[self._at : self._at + 1]
+        if begin > " " and begin != "\ufeff":  # most often no white space is there
+            return begin
         while True:
             space = _SPACE.match(self._held, self._at)
             self._at = space.end() if space else self._at
@@ -68,12 +73,12 @@ class JsonText:
         self.peek()
         while True:
             try:
-                value, end = _DECODER.raw_decode(self._held, self._at)
+                value, end = self._decoded()
             except RecursionError:
                 raise self._error("a value is nested too deeply") from None
             except json.JSONDecodeError as error:
                 if self._ended:
-                    raise self._error(error.msg, error.pos) from None
+                    raise self._error(error.msg.removesuffix(" starting at"), error.pos) from None
                 if len(self._held) - self._at > LINE_BYTES:
                     raise self._error(f"{error.msg}, or a value is longer than {LINE_BYTES:,} characters") from None
             except ValueError as error:  # a number of too many digits
@@ -83,6 +88,21 @@ class JsonText:
                     self.size, self._at = end - self._at, end
                     return value
             self._read_on()
+
+    def _decoded(self) -> tuple[Any, int]:
+        self.fault = None
+        try:
+            return SCAN(self._held, self._at)
+        except StopIteration as error:
+            raise json.JSONDecodeError("Expecting value", self._held, error.value) from None
+        except RepeatedKeyError as error:
+            self.fault = str(error)
+            return LAST_WINS.raw_decode(self._held, self._at)
+
+    @property
+    def line(self) -> int:
+        """The number of the line that is read next, from 1."""
+        return self._line + self._held.count("\n", 0, self._at)
 
     @property
     def is_spoilt(self) -> bool:

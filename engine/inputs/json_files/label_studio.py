@@ -6,7 +6,9 @@ A task has ``data`` and ``annotations``, which were called ``completions`` befor
 import json
 from typing import Any
 
+from engine.errors import InputError
 from engine.inputs.blocks import Reason
+from engine.inputs.columns import NO_COLUMN, ColumnNames, find_columns
 
 NOT_A_TASK = Reason("it is not a task: it has no data or no annotations")
 _ANNOTATIONS = ("annotations", "completions")
@@ -15,9 +17,11 @@ _OF_TASKS = {*_ANNOTATIONS, "predictions"}
 
 def is_task(values: dict[str, Any]) -> bool:
     """Whether an object is a task, annotated or not."""
-    return isinstance(values.get("data"), dict) and (
-        not _OF_TASKS.isdisjoint(values) or values.keys() <= {"id", "data"}
-    )
+    data = values.get("data")
+    if not isinstance(data, dict):
+        return False
+    is_plain = any(not isinstance(value, dict | list) for value in data.values())
+    return not _OF_TASKS.isdisjoint(values) or (values.keys() <= {"id", "data"} and is_plain)
 
 
 def annotations_of(task: dict[str, Any]) -> list[Any] | None:
@@ -48,12 +52,33 @@ def labels_by_control(annotation: dict[str, Any]) -> dict[str, list[str]]:
     return labels
 
 
-def task_row(values: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """A task as a row: its data, and under the name of each control the label, or the labels if they differ."""
+def own_columns(task: dict[str, Any], wanted: ColumnNames) -> frozenset[str]:
+    """The columns of the text and the id in a task's data."""
+    try:
+        found = find_columns(
+            list(task["data"]), ColumnNames(text=wanted.text, id=wanted.id, label=NO_COLUMN), file="the task's data"
+        )
+    except InputError:
+        return frozenset()
+    return frozenset(name for name in (found.text, found.id) if name)
+
+
+def label_name(control: str, own: frozenset[str]) -> str:
+    """The name of the column of labels that were given with ``control``, which may be called as the text is."""
+    return f"{control}_label" if control in own else control
+
+
+def task_row(values: dict[str, Any], own: frozenset[str]) -> tuple[dict[str, Any], str | None]:
+    """A task as a row: its data, and under the name of each control the label, or the labels if they differ.
+
+    Args:
+        values: the task.
+        own: columns of its data that labels do not take the place of.
+    """
     data = values.get("data")
     if not isinstance(data, dict):
         return {}, NOT_A_TASK
-    return {**data, **labels_of_task(values)}, None
+    return data | {label_name(control, own): label for control, label in labels_of_task(values).items()}, None
 
 
 def labels_of_task(values: dict[str, Any]) -> dict[str, Any]:

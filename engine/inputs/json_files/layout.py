@@ -9,17 +9,12 @@ from typing import Any
 
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames
+from engine.inputs.json_files.deeper_rows import has_text, is_rows, may_be_row
+from engine.inputs.json_files.jq_commands import jq, members
 from engine.inputs.json_files.json_text import JsonText, NotJsonError, elements, keys
+from engine.inputs.json_files.known_layouts import refuse_known, refuse_programs, refuse_tuples
 from engine.inputs.json_files.label_studio import is_task
-from engine.inputs.json_files.refusals import (
-    has_text,
-    is_rows,
-    jq,
-    refuse_columns,
-    refuse_deeper,
-    refuse_several,
-    refuse_single_values,
-)
+from engine.inputs.json_files.refusals import refuse_columns, refuse_deeper, refuse_several, refuse_single_values
 from engine.inputs.lines import LINE_BYTES, open_lines
 
 _ROWS_KEYS = ("data", "rows", "examples", "records", "items")
@@ -34,19 +29,25 @@ class Layout:
         is_lines: each line is a row.
         key: if not, that of the array of rows in the one object of the file; None if the file's values are rows, or
             arrays of rows.
+        begins_with_object: of a file of values, whether the first one is an object and not an array.
     """
 
     is_lines: bool
     key: str | None = None
+    begins_with_object: bool = False
 
     @property
     def rows_in_jq(self) -> str:
         """Where the rows are, as jq says it."""
-        return "." if self.is_lines else ".[]" if self.key is None else f".[{json.dumps(self.key)}][]"
+        if self.key is not None:
+            return f"{members(self.key)}[]"
+        return "." if self.is_lines or self.begins_with_object else ".[]"
 
 
 LINES = Layout(is_lines=True)
-VALUES = Layout(is_lines=False)
+ARRAYS = Layout(is_lines=False)
+OBJECTS = Layout(is_lines=False, begins_with_object=True)
+_RECORD = b"\x1e"  # before each value of a JSON text sequence (RFC 7464)
 
 
 def find_layout(file: str, wanted: ColumnNames, encoding: str | None = None) -> Layout:
@@ -61,6 +62,7 @@ def find_layout(file: str, wanted: ColumnNames, encoding: str | None = None) -> 
         InputError: its values cannot be rows.
     """
     first, second, is_cut = _first_lines(file, encoding)
+    refuse_programs(first, second, file)
     if second is not None:
         refuse_single_values(first, second, file)
     if first.startswith(b"["):
@@ -73,7 +75,7 @@ def find_layout(file: str, wanted: ColumnNames, encoding: str | None = None) -> 
         if is_cut or (second is not None and _is_object(second)):
             return LINES
         raise
-    return LINES if is_cut and layout == VALUES else layout
+    return LINES if is_cut and layout == OBJECTS else layout
 
 
 def _first_lines(file: str, encoding: str | None) -> tuple[bytes, bytes | None, bool]:
@@ -86,7 +88,7 @@ def _first_lines(file: str, encoding: str | None) -> tuple[bytes, bytes | None, 
         while line := source.readline(LINE_BYTES):
             if first and line.strip():
                 return first, line.strip(), False
-            first = first or line.strip()
+            first = first or line.strip().removeprefix(_RECORD)
             if len(line) == LINE_BYTES:
                 return first, None, True
     return first, None, False
@@ -116,13 +118,15 @@ def _of_array(file: str, encoding: str | None, first: bytes, second: bytes | Non
         text = JsonText(source, file)
         text.skip("[")
         begin = text.peek()
-    if begin in ("{", "]", ""):
-        return VALUES
-    if second is not None and first != b"[":
-        return LINES
-    remedy = 'write one object a row, as df.to_json(path, orient="records", lines=True)'
-    remedy = jq(".[] | {text: .}", file) if begin == '"' else remedy
-    what = {'"': "strings", "[": "arrays"}.get(begin, "single values")
+        if begin in ("{", "]", ""):
+            return ARRAYS
+        if second is not None and first != b"[":
+            return LINES
+        if begin == "[":
+            refuse_tuples(text.value(), file)
+    what, remedy = "single values", 'write one object a row, as df.to_json(path, orient="records", lines=True)'
+    if begin == '"':
+        what, remedy = "strings", jq(".[] | {text: .}", file)
     raise InputError(f"{file} is a JSON array of {what} and not of objects; {remedy}")
 
 
@@ -133,18 +137,34 @@ def _of_object(file: str, encoding: str | None, wanted: ColumnNames) -> Layout:
         sample = dict[str, Any]()
         for key in keys(text):
             sample[key] = _sample_of(text)
-            if key in _ROWS_KEYS and is_rows(sample[key]) and not _is_row(sample, wanted):
+            if key in _ROWS_KEYS and _may_be_rows(sample[key], wanted) and not _is_row(sample, wanted):
                 return Layout(is_lines=False, key=key)
-        if text.peek() or _is_row(sample, wanted):
-            return VALUES
-    found = [key for key, value in sample.items() if is_rows(value)]
-    found = found or [key for key in _ROWS_KEYS if sample.get(key) == []]
-    if len(found) == 1:
-        return Layout(is_lines=False, key=found[0])
-    refuse_several(found, file)
+        refuse_known(sample, file)
+        array = _key_of_rows(sample, wanted)
+        if _is_row(sample, wanted) or (text.peek() and array not in _ROWS_KEYS):
+            return OBJECTS
+    if array is not None:
+        return Layout(is_lines=False, key=array)
+    refuse_several([key for key, value in sample.items() if is_rows(value)], file)
     refuse_columns(sample, wanted, file)
-    refuse_deeper(sample, file)
-    return VALUES
+    refuse_deeper(sample, wanted, file)
+    return OBJECTS
+
+
+def _may_be_rows(value: Any, wanted: ColumnNames) -> bool:
+    return is_rows(value) and may_be_row(value[0], wanted)
+
+
+def _key_of_rows(sample: dict[str, Any], wanted: ColumnNames) -> str | None:
+    """The key of the one array that has the rows: of several, the one with a text, or one of a name that says so."""
+    arrays = [key for key, value in sample.items() if is_rows(value)]
+    with_rows = [key for key in arrays if _may_be_rows(sample[key], wanted)]
+    known = [key for key in _ROWS_KEYS if key in arrays]
+    empty = [key for key in _ROWS_KEYS if sample.get(key) == []]
+    for found in (with_rows, known[:1], arrays or empty):
+        if len(found) == 1:
+            return found[0]
+    return None
 
 
 def _sample_of(text: JsonText) -> Any:

@@ -5,14 +5,19 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from engine.errors import InputError
 from engine.inputs.blocks import Reason
+from engine.inputs.json_files.decoding import DECODER, SCAN, RepeatedKeyError
+from engine.inputs.json_files.jq_commands import jq, members
 from engine.inputs.json_files.json_text import JsonText, elements, keys
 from engine.inputs.json_files.layout import Layout
+from engine.inputs.json_files.nested_values import kind_of_value
 from engine.inputs.lines import LINE_BYTES, lines_of, open_lines
 
 _BOM = b"\xef\xbb\xbf"
 _LINE_ENDS = ("\n", "", "\r\n")
-_raw_decode = json.JSONDecoder().raw_decode
+_RECORD = b"\x1e"  # before each object of a JSON text sequence (RFC 7464)
+_new = tuple.__new__
 _PYTHON = re.compile(r"\s*\{\s*u?'")
 TOO_DEEP = Reason("the line is nested too deeply")
 
@@ -43,29 +48,35 @@ def objects_of(file: str, layout: Layout, encoding: str | None = None) -> Iterat
 
 
 def _of_line(line: bytes | None) -> JsonObject:
+    """A line as an object. The common one is parsed without what `json.loads` does besides, and others once more."""
     if line is None:
         return JsonObject({}, Reason(f"the line is longer than {LINE_BYTES:,} bytes"), 0)
     try:
-        text = line.removeprefix(_BOM).decode()
-        value = _parse(text)
+        text = line.decode()
+        value, end = SCAN(text, 0)
+        if type(value) is dict and text[end:] in _LINE_ENDS:
+            return _new(JsonObject, (value, None, len(line)))
+    except (ValueError, StopIteration, RecursionError):
+        pass
+    return _of_odd_line(line)
+
+
+def _of_odd_line(line: bytes) -> JsonObject:
+    text = ""
+    try:
+        text = line.removeprefix(_BOM).removeprefix(_RECORD).decode()
+        value = DECODER.decode(text)
     except UnicodeDecodeError as error:
         return JsonObject({}, Reason("the line has invalid UTF-8", position=error.start), 0)
     except RecursionError:
         return JsonObject({}, TOO_DEEP, 0)
     except json.JSONDecodeError as error:
         return JsonObject({}, _not_json(text, error), 0)
+    except RepeatedKeyError as error:
+        return JsonObject({}, Reason(str(error)), 0)
     except ValueError as error:
         return JsonObject({}, Reason(f"the line is not JSON: {error}"), 0)
-    return JsonObject(value, None, len(line)) if type(value) is dict else _of_value(value, "the line", len(line))
-
-
-def _parse(text: str) -> Any:
-    """As `json.loads`, which looks for white space and options first; that takes a third of its time."""
-    if text.startswith("{"):
-        value, end = _raw_decode(text)
-        if text[end:] in _LINE_ENDS:
-            return value
-    return json.loads(text)
+    return _of_value(value, "the line", len(line))
 
 
 def _not_json(text: str, error: json.JSONDecodeError) -> Reason:
@@ -73,15 +84,17 @@ def _not_json(text: str, error: json.JSONDecodeError) -> Reason:
         return Reason("the line is a dict as Python prints it and not JSON; write it with json.dumps")
     position = len(text[: error.pos].encode("utf-8", "surrogatepass"))
     is_comma = error.msg == "Extra data" and text[error.pos :].strip() == ","
-    why = "a comma follows the object" if is_comma else error.msg
+    why = "a comma follows the object" if is_comma else error.msg.removesuffix(" starting at")
     return Reason(f"the line is not JSON: {why}", position=position)
 
 
 def _of_values(file: str, key: str | None, encoding: str | None) -> Iterator[JsonObject]:
     with open_lines(file, encoding) as source:
         text = JsonText(source, file)
-        for value in _values(text) if key is None else _member(text, key):
-            if text.is_spoilt:
+        for value in _values(text) if key is None else _members(text, key, file):
+            if text.fault is not None:
+                yield JsonObject({}, Reason(text.fault), text.size)
+            elif text.is_spoilt:
                 yield JsonObject({}, Reason("the object has invalid UTF-8"), text.size)
             else:
                 yield _of_value(value, "the element", text.size)
@@ -96,28 +109,42 @@ def _values(text: JsonText) -> Iterator[Any]:
             yield text.value()
 
 
-def _member(text: JsonText, wanted: str) -> Iterator[Any]:
-    """The elements of the first array under the key ``wanted``."""
-    for key in keys(text):
-        if key == wanted and text.peek() == "[":
-            yield from elements(text)
-            return
-        if text.peek() == "[":
-            for _ in elements(text):
-                pass
-        else:
+def _members(text: JsonText, wanted: str, file: str) -> Iterator[Any]:
+    """The elements of the arrays under the key ``wanted``, of one object behind the other, such as pages of an API.
+
+    Raises:
+        InputError: something else is among the objects.
+    """
+    while begin := text.peek():
+        line, is_page = text.line, False
+        if begin == "{":
+            for key in keys(text):
+                is_page = is_page or (key == wanted and text.peek() in "[n")  # null is a page without rows
+                if key == wanted and text.peek() == "[":
+                    yield from elements(text)
+                else:
+                    _pass_over(text)
+        elif begin != "[":
             text.value()
+        if not is_page:
+            rows = members(wanted)
+            program = f'if type == "array" then .[] elif ({rows} | type) == "array" then {rows}[] else . end'
+            raise InputError(
+                f"{file} begins with an object that has its rows in {wanted!r}, and what begins in line {line:,} is "
+                f"none: take all rows out: {jq(program, file)}"
+            )
+
+
+def _pass_over(text: JsonText) -> None:
+    """Read the next value, of an array one element after the other."""
+    if text.peek() != "[":
+        text.value()
+        return
+    for _ in elements(text):
+        pass
 
 
 def _of_value(value: Any, what: str, size: int) -> JsonObject:
     if isinstance(value, dict):
         return JsonObject(value, None, size)
     return JsonObject({}, Reason(f"{what} is {kind_of_value(value)} and not a JSON object"), size)
-
-
-def kind_of_value(value: Any) -> str:
-    """What a value of JSON is, in words."""
-    if isinstance(value, bool):
-        return "true or false"
-    names = {int: "a number", float: "a number", str: "a string", list: "an array", dict: "an object"}
-    return names.get(type(value), "null")

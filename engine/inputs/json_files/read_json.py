@@ -6,22 +6,19 @@ label the rows of a file that are not its first.
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
-
-import pyarrow as pa
 
 from engine.errors import InputError
-from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, Problems, RawBlock, Reason
+from engine.inputs.blocks import BLOCK_ROWS, RawBlock
 from engine.inputs.columns import MAX_COLUMNS, ColumnNames, Columns, LabelColumns, find_columns
-from engine.inputs.json_files.columns_of_objects import ids, kept, labels, texts
-from engine.inputs.json_files.label_studio import is_task, labels_of_task, task_row
+from engine.inputs.json_files.deeper_rows import way_to_text
+from engine.inputs.json_files.jq_commands import within
+from engine.inputs.json_files.json_blocks import JsonBlocks
+from engine.inputs.json_files.label_studio import is_task, label_name, labels_of_task, own_columns, task_row
 from engine.inputs.json_files.layout import Layout, find_layout
 from engine.inputs.json_files.objects import JsonObject, objects_of
-from engine.inputs.json_files.refusals import way_to_text
-from engine.inputs.kinds import Kind
 from engine.inputs.lines import encoding_notes, find_encoding, open_lines
 from engine.inputs.options import Reading, ReadOptions
 
@@ -29,9 +26,6 @@ _LABELS = ("label", "labels")
 _LABEL = re.compile(rb'"labels?"', re.IGNORECASE)
 _OVERLAP = len('"labels"') - 1
 _PIECE = 1 << 20
-_SHOWN = 10
-_LONGEST = 100  # characters of a name
-_LATE_ID = Reason("'id' is not among the keys of the first rows; pass --id none, or name it with --id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +37,14 @@ class JsonFile:
         encoding: as the user gave it; None if it is to be found out.
         layout: where its rows are in it.
         has_tasks: whether they are tasks of Label Studio.
+        own: of tasks, the columns of their data that labels do not take the place of.
     """
 
     path: str
     encoding: str | None
     layout: Layout
     has_tasks: bool
+    own: frozenset[str] = frozenset()
 
     def objects(self) -> Iterator[JsonObject]:
         """Its objects, as they are."""
@@ -58,7 +54,7 @@ class JsonFile:
         """Its rows: the objects, or the data and the labels of tasks."""
         if not self.has_tasks:
             return self.objects()
-        return (one if one.problem else JsonObject(*task_row(one.values), one.size) for one in self.objects())
+        return (one if one.problem else JsonObject(*task_row(one.values, self.own), one.size) for one in self.objects())
 
 
 def open_json(file: str, wanted: ColumnNames, encoding: str | None = None) -> JsonFile:
@@ -69,8 +65,9 @@ def open_json(file: str, wanted: ColumnNames, encoding: str | None = None) -> Js
     """
     layout = find_layout(file, wanted, encoding)
     first = islice(objects_of(file, layout, encoding), BLOCK_ROWS)
-    has_tasks = any(is_task(one.values) for one in first)
-    return JsonFile(path=file, encoding=encoding, layout=layout, has_tasks=has_tasks)
+    task = next((one.values for one in first if is_task(one.values)), None)
+    own = frozenset[str]() if task is None else own_columns(task, wanted)
+    return JsonFile(path=file, encoding=encoding, layout=layout, has_tasks=task is not None, own=own)
 
 
 def read_json(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[RawBlock]:
@@ -91,7 +88,8 @@ def read_json(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[
     options = dataclasses.replace(options, encoding=encoding)
     reading = Reading(columns=columns, options=options, notes=notes)
     known = frozenset(names) if wanted.id is None and columns.id is None else frozenset([*names, "id"])
-    yield from _JsonBlocks(reading, keys, known, file).of_rows(source.rows())
+    rows_in_jq = None if source.has_tasks else source.layout.rows_in_jq
+    yield from JsonBlocks(reading, keys, known, file=file, rows_in_jq=rows_in_jq).of_rows(source.rows())
 
 
 def _key_names(source: JsonFile, wanted: ColumnNames) -> list[str]:
@@ -138,7 +136,7 @@ def _with_label_of_tasks(source: JsonFile, wanted: ColumnNames) -> tuple[ColumnN
         InputError: there are several.
     """
     if wanted.label is not None:
-        return wanted, ()
+        return dataclasses.replace(wanted, label=label_name(wanted.label, source.own)), ()
     controls: dict[str, None] = {}
     for number, one in enumerate(source.objects()):
         controls.update(dict.fromkeys(labels_of_task(one.values)))
@@ -149,7 +147,7 @@ def _with_label_of_tasks(source: JsonFile, wanted: ColumnNames) -> tuple[ColumnN
         raise InputError(f"{source.path}: {given} are chosen; say with --label which one is the label")
     for control in controls:
         note = f"{source.path}: the labels are what annotators chose in {control!r}"
-        return dataclasses.replace(wanted, label=control), (note,)
+        return dataclasses.replace(wanted, label=label_name(control, source.own)), (note,)
     return wanted, ()
 
 
@@ -159,7 +157,8 @@ def _find_columns(source: JsonFile, names: list[str], wanted: ColumnNames) -> Co
         return find_columns(names, wanted, file=source.path)
     except InputError as error:
         first = next((one.values for one in source.rows() if one.values), {})
-        way = way_to_text(first, source.layout.rows_in_jq, wanted, source.path)
+        rows = source.layout.rows_in_jq
+        way = way_to_text(first, within(rows, "data") if source.has_tasks else rows, wanted, source.path)
         if way is None:
             raise
         raise InputError(f"{error}. The text is further down; take it out: {way}") from None
@@ -170,75 +169,3 @@ def _unknown_columns(wanted: ColumnNames) -> Columns:
     text = "" if isinstance(wanted, LabelColumns) else wanted.text or "text"
     id_ = wanted.id or ("id" if isinstance(wanted, LabelColumns) else None)
     return Columns(text=text, id=id_, label="label" if wanted.label is None else wanted.label or None, extras=())
-
-
-_Role = Callable[[list[Any], Problems], pa.Array]
-
-
-class _JsonBlocks:
-    """Rows of a JSON file → raw blocks.
-
-    Args:
-        reading: how the file is read.
-        keys: of its columns, by their names.
-        known: all keys of its first rows, and ``id`` if it may be anywhere.
-        file: for notes.
-    """
-
-    def __init__(self, reading: Reading, keys: dict[str, str], known: frozenset[str], file: str) -> None:
-        self._reading, self._keys, self._known, self._file = reading, keys, known, file
-        self._late: dict[str, None] = {}  # keys of the rows of a block, until they are noted
-        self._is_noted = False
-
-    def of_rows(self, rows: Iterator[JsonObject]) -> Iterator[RawBlock]:
-        """Blocks of up to `BLOCK_ROWS` rows, fewer if they pass `BLOCK_BYTES`."""
-        first_row = 1
-        while held := _next_rows(rows):
-            yield self._block(held, first_row)
-            first_row += len(held)
-
-    def _block(self, rows: list[JsonObject], first_row: int) -> RawBlock:
-        problems: Problems = [self._problem(row) for row in rows]
-        columns = self._reading.columns
-        data: dict[str, pa.Array] = {}
-        kinds: dict[str, Kind] = {}
-        roles: dict[str | None, _Role] = {columns.text: texts, columns.id: ids, columns.label: labels}
-        for name, key in self._keys.items():
-            values = [row.values.get(key) for row in rows]
-            if name in roles:
-                data[name] = roles[name](values, problems)
-                continue
-            data[name], kind = kept(values, problems)
-            if kind is not None:
-                kinds[name] = kind
-        self._note_late_keys()
-        return RawBlock(reading=self._reading, first_row=first_row, data=data, problems=problems, kinds=kinds)
-
-    def _problem(self, row: JsonObject) -> str | None:
-        values = row.values
-        if not self._known.issuperset(values):
-            self._late.update(dict.fromkeys(key for key in values if key not in self._known))
-            if "id" not in self._known and values.get("id") is not None:
-                return row.problem or _LATE_ID
-        return row.problem
-
-    def _note_late_keys(self) -> None:
-        """Add to the reading, once, that there are keys which are not among the columns."""
-        if self._late and not self._is_noted:
-            names = ", ".join(repr(name[:_LONGEST]) for name in islice(self._late, _SHOWN))
-            note = f"{self._file}: keys that none of the first {BLOCK_ROWS:,} rows has are left out, as {names}"
-            self._reading = dataclasses.replace(self._reading, notes=(*self._reading.notes, note))
-            self._is_noted = True
-        self._late.clear()
-
-
-def _next_rows(rows: Iterator[JsonObject]) -> list[JsonObject]:
-    """The rows of the next block."""
-    held: list[JsonObject] = []
-    size = 0
-    for row in rows:
-        held.append(row)
-        size += row.size
-        if len(held) == BLOCK_ROWS or size >= BLOCK_BYTES:
-            break
-    return held

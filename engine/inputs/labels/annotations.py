@@ -80,13 +80,17 @@ def _of_block(raw: RawBlock, file: str, options: ReadOptions, classes: Sequence[
     row_ids = ids(raw, file, problems)
     given, words = labels(raw, file, problems, label_map=options.label_map, classes=classes)
     label_array = without_judged_away(given, extra_columns(raw, file, problems, []))
-    columns = row_ids.to_pylist(), label_array.to_pylist()
-    for row, (id_, label, problem) in enumerate(zip(*columns, problems, strict=True), start=raw.first_row):
-        yield Annotation(file=file, row=row, id=id_, label=label, problem=problem or _lack(label), not_labels=words)
+    columns = row_ids.to_pylist(), label_array.to_pylist(), given.to_pylist()
+    for row, (id_, label, written, problem) in enumerate(zip(*columns, problems, strict=True), start=raw.first_row):
+        problem = problem or _lack(label, written)
+        yield Annotation(file=file, row=row, id=id_, label=label, problem=problem, not_labels=words)
 
 
-def _lack(label: str | None) -> str | None:
-    return "label is null" if label is None else None
+def _lack(label: str | None, given: str | None = None) -> str | None:
+    """Why there is no label, if there is none: of one that was ``given``, because it was judged away."""
+    if label is not None:
+        return None
+    return "label is null" if given is None else "it was rejected, skipped or discarded: there is no label"
 
 
 def _of_tasks(source: JsonFile, wanted: LabelColumns, options: ReadOptions) -> Iterator[Annotation]:

@@ -1,6 +1,9 @@
 """Parquet and Arrow files with the types and the metadata that other programs write."""
 
 import json
+import re
+import subprocess
+import sys
 import uuid
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -9,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
@@ -110,8 +114,92 @@ def test_a_list_of_fixed_size_of_one_number_is_a_label(tmp_path: Path) -> None:
 def test_a_label_that_is_no_single_value_is_at_fault_and_its_text_is_not(tmp_path: Path) -> None:
     path = write(tmp_path / "in.parquet", table_with(label=pa.array([{"name": "a"}, None])))
     block = block_of(path)
-    assert block.label_faults == ["label is struct<name: string> and not a string", None]
+    assert str(block.label_faults[0]).startswith("label is struct<name: string> and not a string (python -c ")
+    assert block.label_faults[1] is None
     assert (block.problems, block.label.to_pylist()) == ([None, None], [None, None])
+
+
+def test_a_list_of_equal_labels_is_that_label(tmp_path: Path) -> None:
+    lists = pa.array([["a", "a"], ["a", "b"], ["b"], None, ["c", "c", "c"]])
+    for name in FORMATS:
+        block = block_of(write(tmp_path / name, table_with(label=lists)))
+        assert block.label.to_pylist() == ["a", None, "b", None, "c"]
+        assert [fault is None for fault in block.label_faults] == [True, False, True, True, True]
+
+
+@pytest.mark.parametrize("type_", [pa.list_view, pa.large_list_view])
+def test_views_of_lists_are_lists(tmp_path: Path, type_: Any) -> None:
+    views = pa.array([["a"], None, [], ["b", "b"]], type_(pa.string()))
+    path = write(tmp_path / "in.arrow", table_with(label=views, k=views))
+    block = block_of(path)
+    assert block.label.to_pylist() == ["a", None, None, "b"]
+    assert block.extras["k"].to_pylist() == ['["a"]', None, "[]", '["b", "b"]']
+
+
+# --- what is refused with a command
+
+
+def made_by(message: str, folder: Path) -> Path:
+    """Run the command in ``message`` as a user would; the file that it wrote."""
+    found = re.search(r"python (-c '.*')", message)
+    assert found, message
+    subprocess.run(f"{sys.executable} -W ignore {found[1]}", shell=True, check=True, cwd=folder)
+    (path,) = folder.glob("rows.*")
+    return path
+
+
+NESTED_TEXTS = [
+    ("text", pa.array([["a", "b"], ["c", None]]), ["a b", "c"]),
+    ("text", pa.array([{"value": "x"}, {"value": "y"}]), ["x", "y"]),
+    ("fields", pa.array([{"n": 1, "text": "it's"}, {"n": 2, "text": "y"}]), ["it's", "y"]),
+]
+
+
+@pytest.mark.parametrize("name", [*FORMATS, "stream.arrow"])
+@pytest.mark.parametrize(("column", "array", "texts"), NESTED_TEXTS)
+def test_texts_in_lists_and_structs_are_taken_out_by_the_command(
+    tmp_path: Path, column: str, array: pa.Array, texts: list[str], name: str
+) -> None:
+    table = pa.table({"id": ["i", "j"], column: array})
+    path = tmp_path / name
+    if name.startswith("stream"):
+        with pa.ipc.new_stream(str(path), table.schema) as writer:
+            writer.write_table(table)
+    else:
+        write(path, table)
+    with pytest.raises(InputError) as raised:
+        block_of(path)
+    block = block_of(made_by(str(raised.value), tmp_path))
+    assert (block.id.to_pylist(), block.text.to_pylist()) == (["i", "j"], texts)
+
+
+NESTED_LABELS = [
+    (pa.array([{"name": "a"}, None, {"name": "b"}]), ["a", None, "b"]),
+    (pa.array([[{"label": "a", "score": 0.9}], [{"label": "b", "score": 0.8}]]), ["a", "b"]),
+    (pa.array([[{"name": "a"}], [{"name": "b"}]]), ["a", "b"]),
+    (pa.array([[1, 0], [0, 1]]), ["0", "1"]),
+    (pa.array([[0.0, 1.0], None, [0.0, 0.0]]), ["1", None, None]),
+]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(("array", "labels"), NESTED_LABELS, ids=str)
+def test_labels_in_lists_and_structs_are_taken_out_by_the_command(
+    tmp_path: Path, array: pa.Array, labels: list[str | None], name: str
+) -> None:
+    block = block_of(write(tmp_path / name, table_with(label=array)))
+    assert set(block.label.to_pylist()) == {None}
+    made = block_of(made_by(str(block.label_faults[0]), tmp_path))
+    assert (made.label.to_pylist(), made.problems) == (labels, [None] * len(labels))
+
+
+@pytest.mark.filterwarnings("ignore:Feather V1")
+def test_feather_of_version_1_is_refused_with_the_command(tmp_path: Path) -> None:
+    path = tmp_path / "in.feather"
+    feather.write_feather(pa.table({"text": ["x"]}), str(path), version=1)
+    with pytest.raises(InputError, match="is a Feather file of version 1") as raised:
+        block_of(path)
+    assert block_of(made_by(str(raised.value), tmp_path)).text.to_pylist() == ["x"]
 
 
 # --- names of classes

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from engine.errors import InputError
-from engine.inputs.blocks import BLOCK_ROWS, Reason
+from engine.inputs.blocks import BLOCK_ROWS, Reason, in_detail
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames, LabelColumns
 from engine.inputs.formats import read_raw
@@ -66,6 +67,13 @@ LAYOUTS = {
     "pandas' table": json.dumps({"schema": {"fields": [{"name": "id"}]}, "data": ROWS}),
     "objects one after the other": "\n".join(json.dumps(row, indent=2) for row in ROWS),
     "arrays one after the other": f"{json.dumps(ROWS[:2])}\n{json.dumps(ROWS[2:])}\n",
+    "pages, each an object with an array": "\n".join(
+        json.dumps({"data": rows}, indent=1) for rows in (ROWS[:2], ROWS[2:])
+    ),
+    "pages without a line end between": json.dumps({"n": 1, "data": ROWS[:2]}) + json.dumps({"data": ROWS[2:], "n": 2}),
+    "a page without rows": json.dumps({"data": ROWS}) + '{"data": []} {"data": null}',
+    "a JSON text sequence": "".join(f"\x1e{json.dumps(row)}\n" for row in ROWS),
+    "a JSON text sequence over lines": "".join(f"\x1e{json.dumps(row, indent=1)}\n" for row in ROWS),
     "a byte order mark": "\ufeff" + json.dumps(ROWS),
 }
 
@@ -90,6 +98,36 @@ def test_what_was_chosen_is_said(tmp_path: Path) -> None:
     wrapped = write(tmp_path / "in.json", {"version": 1, "data": ROWS})
     assert notes_of(wrapped) == (f"{wrapped}: its rows are the objects in 'data'",)
     assert notes_of(write(tmp_path / "plain.json", ROWS)) == ()
+
+
+@needs_jq
+@pytest.mark.parametrize("other", ["\n".join(map(json.dumps, ROWS[2:])), json.dumps(ROWS[2:])])
+def test_rows_behind_an_object_that_holds_rows_are_not_lost(tmp_path: Path, other: str) -> None:
+    path = write(tmp_path / "in.json", json.dumps({"data": ROWS[:2]}, indent=1) + f"\n{other}")
+    with pytest.raises(
+        InputError, match=r"in\.json begins with an object that has its rows in 'data', and what begin"
+    ) as raised:
+        blocks_of(path)
+    assert _rows_that(str(raised.value).partition("take all rows out: ")[2], tmp_path) == EXPECTED
+
+
+def test_what_is_broken_behind_an_object_that_holds_rows_is_refused(tmp_path: Path) -> None:
+    first = json.dumps({"data": ROWS}, indent=1)
+    for more in ("x", '{"data": [', "]", "{ ["):
+        with pytest.raises(InputError, match=r"in\.json cannot be read: it is not JSON from line (29|30) on"):
+            blocks_of(write(tmp_path / "in.json", f"{first}\n{more}"))
+
+
+@pytest.mark.parametrize("form", ["{}\n{}\n{}\n", "[{},{},{}]", '{{"data": [{},{},{}]}}'])
+def test_a_row_with_a_key_twice_is_refused_if_its_values_differ(tmp_path: Path, form: str) -> None:
+    rows = (
+        '{"text": "a", "label": 1, "label": 0}',
+        '{"text": "b", "text": "b"}',
+        '{"text": "c", "x": {"y": 1, "y": 2}}',
+    )
+    problems = [row[3] for row in rows_of(write(tmp_path / "in.json", form.format(*rows)))]
+    said = "the key {!r} comes twice, with different values"
+    assert problems == [said.format("label"), None, said.format("y")]
 
 
 def test_one_row_alone_is_a_row_also_if_it_holds_an_array_of_objects(tmp_path: Path) -> None:
@@ -135,6 +173,13 @@ def test_an_array_that_is_broken_is_refused_with_its_line(tmp_path: Path) -> Non
             blocks_of(path)
 
 
+def test_what_json_says_of_a_place_is_not_doubled(tmp_path: Path) -> None:
+    (_, found) = rows_of(write(tmp_path / "in.jsonl", '{"text": "whole"}\n{"text": "cut o'))
+    assert in_detail(found[3]) == "the line is not JSON: Unterminated string at byte 9"
+    with pytest.raises(InputError, match="Unterminated string$"):
+        blocks_of(write(tmp_path / "in.json", '[{"text": "cut o'))
+
+
 @pytest.mark.parametrize("bad", ['{"text": "x",', '{"text": "x", "a": ', '{"text":', '{"text": "x", "a": [', "{"])
 def test_a_first_line_that_is_cut_off_is_one_refused_row(tmp_path: Path, bad: str) -> None:
     found = rows_of(write(tmp_path / "in.jsonl", f'{bad}\n{{"text": "good"}}\n{{"text": "too"}}\n'))
@@ -170,8 +215,6 @@ def test_a_long_line_may_be_an_array_in_an_object_or_a_row_that_is_refused(
         ({"id": {"0": 1, "1": 2}, "text": {"0": "a", "1": "b"}}, 'orient="columns"', "pd.read_json({!r})."),
         ({"text": {"0": "a"}}, 'orient="columns"', "pd.read_json({!r})."),
         ({"text": {"x": "a"}, "label": {"x": "b"}}, 'orient="columns"', "pd.read_json({!r})."),
-        ({"-Mx": {"text": "a"}, "-My": {"text": "b", "n": 1}}, 'orient="index"', 'pd.read_json({!r}, orient="index").'),
-        ({"0": {"text": "a"}, "1": {"text": "b"}}, 'orient="index"', 'pd.read_json({!r}, orient="index").'),
         ({"columns": ["text"], "index": [0], "data": [["a"]]}, 'orient="split"', 'pd.read_json({!r}, orient="split").'),
         ({"text": ["a", "b"], "label": [0, 1]}, "a list for each", "pd.DataFrame(json.load(open({!r})))."),
     ],
@@ -193,7 +236,11 @@ def test_a_table_by_columns_is_named_with_the_remedy(
     ("content", "message"),
     [
         (["one text", "another"], "is a JSON array of strings and not of objects; jq -c '.[] | {text: .}' "),
-        ([["a", 1], ["b", 2]], "is a JSON array of arrays and not of objects; write one object a row"),
+        ([[3, 1], [4, 2]], "is a JSON array of arrays and not of objects; write one object a row"),
+        (
+            [["a", 1], ["b", 2]],
+            "is a JSON array of arrays and not of objects: make rows of it: jq -c '.[] | {text: .[0]",
+        ),
         ([1, 2], "is a JSON array of single values"),
         (
             {"response": {"docs": [{"text": "a"}], "n": 1}},
@@ -281,13 +328,19 @@ def test_no_rows_are_none(tmp_path: Path, content: Any) -> None:
     assert blocks_of(write(tmp_path / "in.json", content)) == []
 
 
-def test_lines_that_python_printed_are_called_so(tmp_path: Path) -> None:
-    path = write(tmp_path / "in.json", "{'text': 'a', 'stars': 1.0}\n{'text': 'b', 'stars': None}\n")
-    said = "the line is a dict as Python prints it and not JSON; write it with json.dumps"
-    assert [row[3] for row in rows_of(path)] == [said, said]
+def test_lines_that_python_printed_are_called_so_with_the_way(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.json", "{'text': 'a', 'stars': 1.0}\n\n{'text': \"b's\", 'stars': None}\n")
     for columns in (PLAIN, ColumnNames(text="text", label="stars")):
-        with pytest.raises(InputError, match=re.escape(said)):
+        with pytest.raises(InputError, match="its lines are dicts as Python prints them and not JSON") as raised:
             read_gold(GoldConfig(files=(str(path),), columns=columns))
+    command = str(raised.value).partition("json.dumps: ")[2]
+    assert [row[1] for row in _rows_that(command.replace("python", sys.executable, 1), tmp_path)] == ["a", "b's"]
+
+
+def test_a_line_among_others_that_python_printed_is_called_so(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.jsonl", "{\"text\": \"a\"}\n{'text': 'b'}\n")
+    said = "the line is a dict as Python prints it and not JSON; write it with json.dumps"
+    assert [row[3] for row in rows_of(path)] == [None, said]
 
 
 def test_reasons_are_equal_for_equal_faults_and_say_the_place_apart(tmp_path: Path) -> None:
@@ -347,6 +400,13 @@ def test_an_array_of_one_label_is_that_label(
 ) -> None:
     path = write(tmp_path / "in.jsonl", f'{{"text": "t", "label": {written}}}\n')
     assert [row[2:] for row in rows_of(path)] == [(label, problem)]
+
+
+def test_a_label_that_was_judged_away_is_not_called_null(tmp_path: Path) -> None:
+    rows = [{"id": 1, "label": "a", "answer": "accept"}, {"id": 2, "label": "a", "answer": "reject"}, {"id": 3}]
+    path = write(tmp_path / "in.jsonl", "\n".join(map(json.dumps, rows)))
+    problems = [one.problem for one in read_annotations(str(path), LabelColumns())]
+    assert problems == [None, "it was rejected, skipped or discarded: there is no label", "label is null"]
 
 
 # --- Label Studio
@@ -420,6 +480,17 @@ def test_of_two_controls_the_label_is_to_be_named(tmp_path: Path) -> None:
         blocks_of(path)
     (block,) = blocks_of(path, ColumnNames(label="tone"))
     assert (block.label.to_pylist(), block.extras["sentiment"].to_pylist()) == (["rude"], ["a"])
+
+
+@pytest.mark.parametrize("control", ["text", "id"])
+def test_a_control_that_is_called_as_a_column_of_the_data_does_not_take_its_place(tmp_path: Path, control: str) -> None:
+    path = write(tmp_path / "in.json", [task("x", "a", control=control), task("y", "b", control=control)])
+    expected = [("i-x", "x", "a", None), ("i-y", "y", "b", None)]
+    assert rows_of(path) == rows_of(path, ColumnNames(label=control)) == expected
+    (block,) = blocks_of(path)
+    assert rows_of(path, block.columns) == expected
+    found = list(read_annotations(str(path), LabelColumns()))
+    assert [(one.id, one.label) for one in found] == [("i-x", "a"), ("i-y", "b")]
 
 
 def test_a_first_choice_after_many_tasks_is_a_label(tmp_path: Path) -> None:

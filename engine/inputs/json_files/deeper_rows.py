@@ -1,0 +1,108 @@
+"""Values of JSON that have rows further down → the jq command that takes the rows out."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from engine.errors import InputError
+from engine.inputs.columns import NO_COLUMN, ColumnNames, LabelColumns, find_columns
+from engine.inputs.json_files.jq_commands import jq, members, within
+
+_MOST_VALUES = 10_000  # that are looked at
+_ARGILLA = (
+    '. + .fields + (.responses | with_entries({names}) | map_values([.[]? | select(.status == "submitted") | .value] '
+    "| unique | if length == 1 then .[0] else . end)) | del(.fields, .responses, .suggestions, .metadata)"
+)
+
+Path = tuple[str | None, ...]
+"""Keys on the way to a value; None stands for all elements of an array."""
+
+
+def is_rows(value: Any) -> bool:
+    """Whether a value is an array of objects."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def has_text(names: Iterable[str], wanted: ColumnNames) -> bool:
+    """Whether a column of text is to be found among ``names``."""
+    return _has_columns(names, ColumnNames(text=wanted.text, id=NO_COLUMN, label=NO_COLUMN))
+
+
+def may_be_row(values: Iterable[str], wanted: ColumnNames) -> bool:
+    """Whether there is what is read of a row: a text, or, where labels are read, an id and a label."""
+    return has_text(values, wanted) or (isinstance(wanted, LabelColumns) and _has_columns(values, wanted))
+
+
+def _has_columns(names: Iterable[str], wanted: ColumnNames) -> bool:
+    try:
+        find_columns(list(names), wanted, file="")
+    except InputError:
+        return False
+    return True
+
+
+def way_to_text(row: dict[str, Any], begin: str, wanted: ColumnNames, file: str) -> str | None:
+    """The command that makes rows of the objects in ``row`` that have a text, if there are some.
+
+    What stands beside such an object goes with it. Of a chat, what the user said is the text.
+
+    Args:
+        row: of the file.
+        begin: where the rows are, for jq.
+        wanted: column names that the user gave.
+        file: where it is.
+    """
+    for key, value in row.items():
+        if is_rows(value) and "role" in value[0] and "content" in value[0]:
+            said = f'[{members(key)}[] | select(.role == "user") | .content] | join("\\n")'
+            return jq(_piped(begin, f". + {{text: ({said})}} | del({members(key)})"), file)
+    if isinstance(row.get("fields"), dict) and isinstance(row.get("responses"), dict):
+        names = '.key = "label"' if len(row["responses"]) == 1 else "."
+        return jq(_piped(begin, _ARGILLA.format(names=names)), file)
+    path = path_to_rows(row, wanted) or _only_object(row)
+    return None if path is None else jq(program_of(path, begin), file)
+
+
+def path_to_rows(value: Any, wanted: ColumnNames) -> Path | None:
+    """The shortest way from ``value`` to an object below it that may be a row; None if there is none."""
+    waiting = deque[tuple[Path, Any]]([((), value)])
+    for _ in range(_MOST_VALUES):
+        if not waiting:
+            break
+        path, found = waiting.popleft()
+        if path and isinstance(found, dict) and may_be_row(_single_values(found), wanted):
+            return path
+        waiting.extend(((*path, step), below) for step, below in _below(found))
+    return None
+
+
+def _below(value: Any) -> Iterator[tuple[str | None, Any]]:
+    if isinstance(value, dict):
+        yield from value.items()
+    elif is_rows(value):
+        yield None, value[0]
+
+
+def _single_values(values: dict[str, Any]) -> list[str]:
+    return [key for key, value in values.items() if not isinstance(value, dict | list)]
+
+
+def _only_object(row: dict[str, Any]) -> Path | None:
+    """The way to the only object in a row that holds nothing else of its kind: its text may have any name."""
+    objects = [key for key, value in row.items() if isinstance(value, dict) and len(_single_values(value)) > 1]
+    return (objects[0],) if len(objects) == 1 and not any(isinstance(value, str) for value in row.values()) else None
+
+
+def program_of(path: Path, begin: str = ".") -> str:
+    """A path in jq. What stands beside the objects at its end, in the elements of the last array, goes with them."""
+    arrays = len(path) - path[::-1].index(None) if None in path else 0
+    for key in path[:arrays]:
+        begin = f"{begin}[]" if key is None else within(begin, key)
+    inner = [str(key) for key in path[arrays:]]
+    if not inner:
+        return begin
+    return _piped(begin, f". + {members(*inner)} | del({members(inner[0])})")
+
+
+def _piped(begin: str, program: str) -> str:
+    return program if begin == "." else f"{begin} | {program}"

@@ -1,0 +1,99 @@
+"""Objects of a JSON file → raw blocks of the columns that were chosen, in bounded memory."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+
+from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, Problems, RawBlock, Reason
+from engine.inputs.json_files.columns_of_objects import ids, kept, labels, texts
+from engine.inputs.json_files.nested_values import Place
+from engine.inputs.json_files.objects import JsonObject
+from engine.inputs.kinds import Kind
+from engine.inputs.options import Reading
+
+_SHOWN = 10
+_LONGEST = 100  # characters of a name
+_LATE_ID = Reason("'id' is not among the keys of the first rows; pass --id none, or name it with --id")
+_Role = Callable[[list[Any], Problems, Place], pa.Array]
+
+
+class JsonBlocks:
+    """Rows of a JSON file → raw blocks.
+
+    Args:
+        reading: how the file is read.
+        keys: of its columns, by their names.
+        known: all keys of its first rows, and ``id`` if it may be anywhere.
+        file: for notes and problems.
+        rows_in_jq: where the rows are, for commands in problems; None if there can be none.
+    """
+
+    def __init__(
+        self, reading: Reading, keys: dict[str, str], known: frozenset[str], *, file: str, rows_in_jq: str | None
+    ) -> None:
+        self._reading, self._keys, self._known, self._file = reading, keys, known, file
+        self._rows_in_jq = rows_in_jq
+        self._late: dict[str, None] = {}  # keys of the rows of a block, until they are noted
+        self._is_noted = False
+
+    def of_rows(self, rows: Iterator[JsonObject]) -> Iterator[RawBlock]:
+        """Blocks of up to `BLOCK_ROWS` rows, fewer if they pass `BLOCK_BYTES`."""
+        first_row = 1
+        while held := _next_rows(rows):
+            yield self._block(held, first_row)
+            first_row += len(held)
+
+    def _block(self, rows: list[JsonObject], first_row: int) -> RawBlock:
+        problems: Problems = [self._problem(row) for row in rows]
+        columns = self._reading.columns
+        data: dict[str, pa.Array] = {}
+        kinds: dict[str, Kind] = {}
+        roles: dict[str | None, tuple[str, _Role]] = {
+            columns.text: ("text", texts),
+            columns.id: ("id", ids),
+            columns.label: ("label", labels),
+        }
+        for name, key in self._keys.items():
+            values = [row.values.get(key) for row in rows]
+            if name in roles:
+                what, role = roles[name]
+                place = Place(what=what, key=key, rows=self._rows_in_jq, file=self._file)
+                data[name] = role(values, problems, place)
+                continue
+            data[name], kind = kept(values, problems)
+            if kind is not None:
+                kinds[name] = kind
+        self._note_late_keys()
+        return RawBlock(reading=self._reading, first_row=first_row, data=data, problems=problems, kinds=kinds)
+
+    def _problem(self, row: JsonObject) -> str | None:
+        values = row.values
+        if not self._known.issuperset(values):
+            self._late.update(dict.fromkeys(key for key in values if key not in self._known))
+            if "id" not in self._known and values.get("id") is not None:
+                return row.problem or _LATE_ID
+        return row.problem
+
+    def _note_late_keys(self) -> None:
+        """Add to the reading, once, that there are keys which are not among the columns."""
+        if self._late and not self._is_noted:
+            names = ", ".join(repr(name[:_LONGEST]) for name in islice(self._late, _SHOWN))
+            note = f"{self._file}: keys that none of the first {BLOCK_ROWS:,} rows has are left out, as {names}"
+            self._reading = dataclasses.replace(self._reading, notes=(*self._reading.notes, note))
+            self._is_noted = True
+        self._late.clear()
+
+
+def _next_rows(rows: Iterator[JsonObject]) -> list[JsonObject]:
+    """The rows of the next block."""
+    held: list[JsonObject] = []
+    size = 0
+    for row in rows:
+        held.append(row)
+        size += row.size
+        if len(held) == BLOCK_ROWS or size >= BLOCK_BYTES:
+            break
+    return held

@@ -1,0 +1,81 @@
+"""Arrays and objects where a text, an id or a label should be → why they are none, and the jq command for it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.inputs.blocks import LabelFault, Reason, labels_problem
+from engine.inputs.json_files.jq_commands import LARGEST, jq, members, within
+
+_PLAIN = ("label", "name", "value", "text", "choice", "$oid", "$numberInt", "$numberLong", "$numberDouble")
+_SINGLE = (str, int, float)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where values stand.
+
+    Attributes:
+        what: they are: a text, an id or a label.
+        key: of their rows.
+        rows: where the rows are, for jq; None if no command can be given.
+        file: where it is.
+    """
+
+    what: str
+    key: str
+    rows: str | None
+    file: str
+
+    def way(self, program: str) -> str:
+        """The end of a message: the command that puts the result of ``program`` in the place of each value."""
+        if self.rows is None:
+            return ""
+        begin = "" if self.rows == "." else f"{self.rows} | "
+        return f" ({jq(f'{begin}{members(self.key)} |= ({program})', self.file)} takes it out)"
+
+
+def kind_of_value(value: Any) -> str:
+    """What a value of JSON is, in words."""
+    if isinstance(value, bool):
+        return "true or false"
+    names = {int: "a number", float: "a number", str: "a string", list: "an array", dict: "an object"}
+    return names.get(type(value), "null")
+
+
+def no_string(value: Any, place: Place) -> Reason:
+    """Why a value that is no string cannot be used."""
+    fault = LabelFault if place.what == "label" else Reason
+    program = _program(value, place.what)
+    way = place.way(program) if program else ""
+    return fault(f"{place.what} is {kind_of_value(value)} and not a string{way}")
+
+
+def _program(value: Any, what: str) -> str | None:
+    """The jq program that takes a single value out of a nested one; None if it is not known."""
+    match value:
+        case dict() if key := _plain_key(value):
+            return f'if type == "object" then {members(key)} else . end'
+        case dict() if (
+            what == "label" and len(value) > 1 and all(isinstance(one, int | float) for one in value.values())
+        ):
+            return f'if type == "object" then ({LARGEST}) else . end'
+        case [dict() as first, *more] if what != "text" and (key := _plain_key(first)):
+            one = "max_by(.score)" if more and "score" in first else ".[0]"
+            return f'if type == "array" then {within(one, key)} else . end'
+        case [*values] if what == "text" and all(isinstance(one, str) for one in values):
+            return 'if type == "array" then join(" ") else . end'
+    return None
+
+
+def _plain_key(values: dict[str, Any]) -> str | None:
+    return next((key for key in _PLAIN if isinstance(values.get(key), _SINGLE)), None)
+
+
+def label_of_array(values: list[Any], place: Place) -> tuple[Any, LabelFault | None]:
+    """The only label of an array, also if it comes several times; or None and why there is none."""
+    if all(isinstance(value, dict) and "score" in value for value in values):
+        return values or None, None
+    found = "true" if isinstance(values[0], bool) else "1"
+    way = place.way(f'if type == "array" then index({found}) else . end')
+    fault = labels_problem(values, way) if len(values) > 1 else None
+    return (values[0], None) if fault is None else (None, fault)
