@@ -40,11 +40,30 @@ class Header:
 
     def may_be_in(self, columns: Sequence[Sequence[str | None]]) -> bool:
         """Whether rows of these ``columns`` may repeat the header, as files do that were put together."""
-        return self.width > 1 and bool(self.fields) and self.fields[-1] in columns[-1]
+        return self.width > 1 and bool(self.fields) and any(name in columns[-1] for name in self.fields)
 
     def is_again(self, fields: list[str]) -> bool:
         """Whether a row repeats the header."""
-        return [fields[0].removeprefix("\ufeff"), *fields[1:]] == self.fields
+        return fields == self.fields
+
+    def check_order(self, rows: Sequence[Sequence[str]], first_row: int, file: str) -> None:
+        """Refuse a file in which a row names the same columns in another order.
+
+        Args:
+            rows: some of its rows.
+            first_row: number of the first of them.
+            file: for messages.
+
+        Raises:
+            InputError: one of the rows does.
+        """
+        names = sorted(self.fields)
+        for number, row in enumerate(rows, start=first_row):
+            if len(row) == self.width and list(row) != self.fields and sorted(row) == names:
+                raise InputError(
+                    f"{file} row {number:,}: it is a header with its columns in another order ({','.join(row)[:200]}), "
+                    "as in files that were put together; split the file before it, and pass both parts"
+                )
 
 
 def find_header(rows: Sequence[list[str]], wanted: ColumnNames, *, file: str, delimiter: str) -> Header:

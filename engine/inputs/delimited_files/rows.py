@@ -11,12 +11,16 @@ from engine.inputs.delimited_files.dialect import Dialect, shown
 from engine.inputs.delimited_files.shape import Shape
 from engine.inputs.delimited_files.tape import TOO_LONG, Tape
 from engine.inputs.lines import LINE_BYTES
+from engine.inputs.messages import counted
 
 Fields = list[str]
 
 SWALLOWED = "a quoted field takes in whole lines that look like rows; mend the quotation mark that opens it"
 _NEVER_CLOSED = "a quotation mark is never closed"
 _CUT = "the line below has too few fields, and looks like the rest of this row"
+_CUT_BY_DELIMITER = (
+    "it has more fields than most rows, and looks like one with a delimiter in its text; put quotation marks around it"
+)
 _AFTER_BROKEN = "the row before it is broken, and this one may be the rest of it"
 _NOT_AT_END = "a quotation mark closes a field, and more text follows it; inside a field it has to be doubled"
 
@@ -69,7 +73,7 @@ class RowReader:
 
     def blocks(self, *, skip: int = 0) -> Iterator[Rows]:
         """All of them after the first ``skip``, some at a time; a line of nothing but white space is none."""
-        tape, width = self._tape, self._shape.width if self._shape else -1
+        tape, width = self._tape, -1 if self._shape is None or self._shape.most_short else self._shape.width
         found, enough, limit = Rows(skip), BLOCK_ROWS + skip, tape.characters + BLOCK_BYTES
         while True:
             if len(found.fields) >= enough:
@@ -118,6 +122,8 @@ class RowReader:
         self._broken = self._broken and self._may_be_rest(fields, self._shape)
         if self._broken or (short and self._shape.open_start):
             return [], Reason(_AFTER_BROKEN, lines=lines, first_line=first_line)
+        if self._shape.is_cut(fitted):
+            return [], Reason(_CUT_BY_DELIMITER, lines=lines, first_line=first_line)
         return fitted, None
 
     def _may_be_rest(self, fields: Fields, shape: Shape) -> bool:
@@ -126,7 +132,7 @@ class RowReader:
         return not shape.fits(fields) or (quote != "" and any(field.count(quote) % 2 for field in fields))
 
     def _ragged(self, count: int) -> str:
-        words = f"the row has {count:,} fields and the header {self._shape.width if self._shape else 0:,}"
+        words = f"the row has {counted(count, 'field')} and the header {self._shape.width if self._shape else 0:,}"
         if self._shape and self._shape.width == 1:
             return f"{words}; pass --delimiter tab if {shown(self._dialect.delimiter)} may stand in a text"
         return words

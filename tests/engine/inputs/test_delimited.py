@@ -132,8 +132,8 @@ def test_a_header_that_only_contains_another_delimiter_is_told_with_the_way(tmp_
         blocks_of(path)
     assert rows_of(path, ReadOptions(delimiter=";")) == [
         ("fine", "5"),
-        "the row has 1 fields and the header 2",
-        "the row has 1 fields and the header 2",
+        "the row has 1 field and the header 2",
+        "the row has 1 field and the header 2",
         "the row has 3 fields and the header 2",
     ]
 
@@ -389,6 +389,30 @@ def test_lines_of_a_text_without_marks_are_not_rows_with_fields_left_out(tmp_pat
         "the row before it is broken, and this one may be the rest of it",
     ]
     assert len(rows_of(path)) == 21
+
+
+def test_a_comma_in_a_text_before_an_empty_field_is_no_delimiter_at_the_end(tmp_path: Path) -> None:
+    rows = [f"r{n},Fine on day {n}," for n in range(12)]
+    rows[3] = "r3,Cold, and nobody cared.,"
+    found = rows_of(write(tmp_path / "in.csv", "\n".join(["id,text,annotator", *rows]) + "\n"))
+    assert found.pop(3) == "the row has 4 fields and the header 3"
+    assert found == [(f"r{n}", f"Fine on day {n}", None) for n in range(12) if n != 3]
+
+
+def test_a_delimiter_behind_a_label_of_the_file_is_no_field(tmp_path: Path) -> None:
+    rows = [f"r{n},Fine on day {n},{('good', 'bad')[n % 2]}" for n in range(12)]
+    rows[3] += ","
+    found = rows_of(write(tmp_path / "in.csv", "\n".join(["id,text,label", *rows]) + "\n"))
+    assert found[3] == ("r3", "Fine on day 3", "bad")
+
+
+def test_rows_that_leave_out_the_last_field_are_read_and_those_with_a_comma_in_the_text_are_not(tmp_path: Path) -> None:
+    rows = [f"r{n},Fine on day {n},en" for n in range(8)]
+    rows[3], rows[5] = "r3,Cold, and nobody cared.,en", "r5,Fine,fr,web"
+    found = rows_of(write(tmp_path / "in.csv", "\n".join(["id,text,lang,source", *rows]) + "\n"))
+    assert found.pop(3).startswith("it has more fields than most rows")
+    assert found.pop(4) == ("r5", "Fine", "fr", "web")
+    assert found == [(f"r{n}", f"Fine on day {n}", "en", None) for n in range(8) if n not in (3, 5)]
 
 
 def test_other_ragged_rows_are_refused_in_words_that_group(tmp_path: Path) -> None:
