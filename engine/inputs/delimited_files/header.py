@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames, Columns, find_columns
@@ -38,9 +39,13 @@ class Header:
     rows: int
     fields: list[str] = field(default_factory=list)
 
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self.fields)
+
     def may_be_in(self, columns: Sequence[Sequence[str | None]]) -> bool:
         """Whether rows of these ``columns`` may repeat the header, as files do that were put together."""
-        return self.width > 1 and bool(self.fields) and any(name in columns[-1] for name in self.fields)
+        return self.width > 1 and bool(self.fields) and not self._names.isdisjoint(columns[-1])
 
     def is_again(self, fields: list[str]) -> bool:
         """Whether a row repeats the header."""

@@ -4,7 +4,7 @@ A row that cannot be parsed loses the lines up to the next one that looks like a
 """
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, Reason
 from engine.inputs.delimited_files.dialect import Dialect, shown
@@ -21,6 +21,8 @@ _CUT = "the line below has too few fields, and looks like the rest of this row"
 _CUT_BY_DELIMITER = (
     "it has more fields than most rows, and looks like one with a delimiter in its text; put quotation marks around it"
 )
+_SECOND_LINE = "it looks like the second line of the row above; put quotation marks around a text of several lines"
+_CUT_BY_LINE = "the line below looks like the rest of this row; put quotation marks around a text of several lines"
 _AFTER_BROKEN = "the row before it is broken, and this one may be the rest of it"
 _NOT_AT_END = "a quotation mark closes a field, and more text follows it; inside a field it has to be doubled"
 
@@ -55,6 +57,16 @@ class Rows:
             if fields and is_bad(fields):
                 self.problems[place] = Reason(words)
                 self.fields[place] = []
+
+    def refuse_second_lines(self, places: Iterable[int], shape: Shape) -> bool:
+        """Refuse those at ``places`` that are the second line of the row above, and that one. Whether there are any."""
+        lines = [place for place in places if shape.is_second_line(self.fields[place])]
+        for place in lines:
+            for end, words in ((place, _SECOND_LINE), (place - 1, _CUT_BY_LINE)):
+                if end >= 0 and self.fields[end]:
+                    self.problems[end] = Reason(words)
+                    self.fields[end] = []
+        return bool(lines)
 
     def data(self) -> "Rows":
         """Themselves without those that are no data."""

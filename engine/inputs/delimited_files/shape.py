@@ -24,6 +24,7 @@ class ColumnShape:
         number: they are numbers.
         word: they have no white space.
         digit: they have a digit and no white space, as ids have.
+        flush: no more than one begins with a space.
         values: those that come again, where almost all do.
     """
 
@@ -32,6 +33,7 @@ class ColumnShape:
     number: bool = False
     word: bool = False
     digit: bool = False
+    flush: bool = False
     values: frozenset[str] | None = None
 
     @classmethod
@@ -43,12 +45,14 @@ class ColumnShape:
         most, few = max(_SEEN, _MOST * len(filled)), _FEW * len(filled)
         covered = sum(times[value] for value in again)
         word = sum(map(_is_word, filled)) >= most
+        spaced = sum(value[0] == " " for value in filled)
         return cls(
             empty=len(values) - len(filled) > _FEW * len(values) or not values,
-            spaced=sum(value[0] == " " for value in filled) > few,
+            spaced=spaced > few,
+            flush=spaced <= 1 < _SEEN < len(filled),
             number=sum(map(is_number, filled)) >= most,
             word=word,
-            digit=word and sum(map(_has_digit, filled)) >= most,
+            digit=word and sum(map(_has_digit, filled)) >= max(_SEEN, min(most, len(filled) - 1)),
             values=again if covered >= max(_SEEN_OFTEN, most) else None,
         )
 
@@ -131,13 +135,26 @@ class Shape:
 
     def _is_last(self, value: str) -> bool:
         """Whether ``value`` is plainly one of the last column, and not the rest of a text with a delimiter in it."""
-        last = self.columns[-1]
-        return value != "" and (last.number or last.values is not None) and last.fits(value)
+        last = self.columns[-1] if value else ColumnShape()
+        return (last.number or last.values is not None) and last.fits(value)
 
     def is_cut(self, fields: list[str]) -> bool:
         """Whether a text with a delimiter in it makes ``fields`` as many as there are columns."""
         alike = all(not value or column.is_alike(value) for column, value in zip(self.columns, fields, strict=True))
         return self.most_short and not alike
+
+    def is_second_line(self, fields: list[str]) -> bool:
+        """Whether ``fields``, whose text begins with a space as no other does, do not begin as rows do.
+
+        They are the second line of a text without quotation marks then, in which a delimiter stands.
+        """
+        odd = fields[0] != "" and not self.columns[0].fits(fields[0])
+        return self.may_have_breaks and fields[-1].startswith(" ") and odd
+
+    @property
+    def may_have_breaks(self) -> bool:
+        """Whether `is_second_line` may be said of a row."""
+        return self.open_end and self.columns[-1].flush
 
     def fits(self, fields: list[str]) -> bool:
         """Whether ``fields`` look like a row of the file."""

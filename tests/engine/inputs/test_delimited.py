@@ -237,6 +237,33 @@ def test_a_backslash_at_the_end_of_a_field_is_no_escape_where_marks_are_doubled(
     assert notes_of(path) == []
 
 
+def test_backslashes_of_a_dump_are_told(tmp_path: Path) -> None:
+    content = "id\ttext\n0\tFine\\nand good\n1\tIt\\'s bad\n"
+    path = write(tmp_path / "in.tsv", content)
+    assert rows_of(path) == [("0", r"Fine\nand good"), ("1", r"It\'s bad")]
+    assert [note[:35] for note in notes_of(path)] == ["backslashes are taken as they are; "]
+    assert not notes_of(path, ReadOptions(quote=""))
+    assert not notes_of(write(tmp_path / "in.tsv", "id\ttext\n0\tFine :\\\n1\tBad\n"))
+    assert not notes_of(write(tmp_path / "in.csv", content.replace("\t", ",")))
+
+
+def test_words_for_no_text_are_null(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.csv", "id,text\n0,Fine\n1,\\N\n2,NA\n")
+    assert rows_of(path) == [("0", "Fine"), ("1", None), ("2", "NA")]
+    quoted = '"id","text"\n"0","Fine"\n"1",NA\n"2","Bad"\n"3","Well, ""so""."\n'
+    assert rows_of(write(path, quoted))[1] == ("1", None)
+    assert rows_of(write(path, quoted.replace(",NA", ',"NA"')))[1] == ("1", "NA")
+    assert rows_of(write(path, quoted.replace('"Bad"', "Bad")))[1] == ("1", "NA")
+
+
+def test_values_in_formulas_are_read_without(tmp_path: Path) -> None:
+    content = 'id,text,label\n"=""007""","=""Fine, and """"good"""".""",x\n"=""8""",,"=""y"""\n'
+    path = write(tmp_path / "in.csv", content)
+    assert rows_of(path) == [("007", 'Fine, and "good".', "x"), ("8", "", '="y"')]
+    assert notes_of(path) == ['read without the =" and " around values']
+    assert rows_of(write(path, 'text,label\n"=""a""",x\nb,y\n')) == [('="a"', "x"), ("b", "y")]
+
+
 def test_white_space_behind_a_delimiter(tmp_path: Path) -> None:
     quoted = 'id, text, label\n0, "a, b", x\n1, "c", y\n'
     path = write(tmp_path / "in.csv", quoted)
@@ -415,6 +442,23 @@ def test_rows_that_leave_out_the_last_field_are_read_and_those_with_a_comma_in_t
     assert found == [(f"r{n}", f"Fine on day {n}", "en", None) for n in range(8) if n not in (3, 5)]
 
 
+def test_a_second_line_without_marks_and_the_row_before_it_are_refused(tmp_path: Path) -> None:
+    lines = [f"r{n},Fine on day {n}" for n in range(2000)]
+    lines[1500] += "\nThen, we left"
+    found = rows_of(write(tmp_path / "in.csv", "id,text\n" + "\n".join(lines) + "\n"))
+    assert "looks like the rest of this row" in found.pop(1500)
+    assert "looks like the second line of the row above" in found.pop(1500)
+    assert found == [tuple(line.split(",")) for n, line in enumerate(lines) if n != 1500]
+
+
+def test_a_text_that_begins_with_a_space_is_a_row_where_its_id_is_like_others(tmp_path: Path) -> None:
+    rows = [(f"r{n}", f"Fine on day {n}") for n in range(20)]
+    rows[7] = ("r7", " we left")
+    assert rows_of(write(tmp_path / "in.csv", "id,text\n" + table(rows))) == rows
+    rows = [("ann", "Fine"), ("bob", " we left"), *[(f"r{n}", " Fine") for n in range(20)]]
+    assert rows_of(write(tmp_path / "in.csv", "id,text\n" + table(rows))) == rows
+
+
 def test_other_ragged_rows_are_refused_in_words_that_group(tmp_path: Path) -> None:
     path = write(tmp_path / "in.csv", "id,text\n1,a\n2,b,c\n   \n3,d,e\n4,f\n")
     assert rows_of(path) == [
@@ -493,6 +537,25 @@ def test_a_header_that_comes_again_is_no_row(tmp_path: Path) -> None:
         "the row repeats the header",
         *"01",
     ]
+
+
+def test_a_second_header_of_another_order_stops_the_file_at_its_row(tmp_path: Path) -> None:
+    content = 'id,text,source\n0,"a, b",web\n1,source,web\nid,source,text\n2,app,c\n'
+    with pytest.raises(
+        InputError, match=r"in\.csv row 3: it is a header .* \(id,source,text\).*; split the file before"
+    ):
+        blocks_of(write(tmp_path / "in.csv", content))
+    with pytest.raises(InputError, match=r"row 3,001: "):
+        blocks_of(write(tmp_path / "in.csv", "id,text\n" + "1,fine\n" * 3000 + "text,id\nfine,1\n"))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_byte_order_mark_in_the_midst_is_no_part_of_a_text(tmp_path: Path, end: str) -> None:
+    part = "\ufeff" + table([('"Fine, and good"', "x"), ("Bad \ufeff", "y")], end=end)
+    path = write(tmp_path / "in.csv", f"\ufefftext,label{end}{part}{part}")
+    assert rows_of(path) == [("Fine, and good", "x"), ("Bad \ufeff", "y")] * 2
+    path = write(tmp_path / "in.csv", f"\ufefftext,label{end}{part}\ufefftext,label{end}{part}")
+    assert rows_of(path)[2] == "the row repeats the header"
 
 
 def test_rows_with_a_field_more_than_the_header_names_are_told(tmp_path: Path) -> None:
