@@ -23,6 +23,7 @@ from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited_files.dialect import Dialect, shown
 from engine.inputs.delimited_files.find_dialect import find_dialect, rows_in
 from engine.inputs.delimited_files.header import Header, find_header, header_of
+from engine.inputs.delimited_files.no_header import not_at_edges
 from engine.inputs.delimited_files.rows import RowReader, Rows
 from engine.inputs.delimited_files.shape import Shape
 from engine.inputs.delimited_files.tape import Tape, decoded, encoded, lines_in, runs_of_lines
@@ -104,11 +105,9 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
     if options.quote is None:
         _refuse_dump(rows, dialect, file)
     if not rows or not (rows[0] or options.names):
-        raise InputError(
-            f"{file}: the first line is no CSV header: its quotation marks are not at edges (--quote none keeps them)"
-        )
+        raise not_at_edges(lines[0], file, dialect.delimiter)
     if options.names:
-        header = header_of(options.names, rows, wanted, file=file)
+        header = header_of(options.names, rows, wanted, file=file, delimiter=dialect.delimiter)
     else:
         header = find_header(rows, wanted, file=file, delimiter=dialect.delimiter)
     columns = header.columns

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,15 @@ def _rows(blocks: list[RawBlock]) -> list[tuple | str]:
 def refused_rows(path: Path, options: ReadOptions = FOUND_OUT) -> list[tuple[Reason, int | None, int]]:
     """The reason, the first line and the number of lines of every refused row."""
     return [(row, row.first_line, row.lines) for row in rows_of(path, options) if isinstance(row, Reason)]
+
+
+def followed(path: Path) -> Path:
+    """The file that the command in the refusal of ``path`` makes."""
+    with pytest.raises(InputError) as caught:
+        blocks_of(path)
+    command = str(caught.value).partition("GNU sed: ")[2]
+    subprocess.run(command, shell=True, check=True, cwd=path.parent)
+    return path.parent / command.rpartition("> ")[2]
 
 
 def table(rows: list[tuple[str, ...]], delimiter: str = ",", end: str = "\n") -> str:
@@ -560,7 +570,57 @@ def test_a_byte_order_mark_in_the_midst_is_no_part_of_a_text(tmp_path: Path, end
 
 def test_rows_with_a_field_more_than_the_header_names_are_told(tmp_path: Path) -> None:
     path = write(tmp_path / "in.csv", '"text","label"\n"1","The soup arrived cold.","a"\n"2","It was rich.","b"\n')
-    with pytest.raises(InputError, match="its header has 2 names and each row 3 fields; .* for example column1,text,"):
+    for options in (FOUND_OUT, ReadOptions(names=("n", "text", "label"))):
+        with pytest.raises(
+            InputError, match="its header has 2 names and each row 3 fields; give the first field a name"
+        ):
+            blocks_of(path, options)
+    assert rows_of(followed(path)) == [("1", "The soup arrived cold.", "a"), ("2", "It was rich.", "b")]
+    path = write(tmp_path / "in.csv", "text,label\n1,2,Cold soup,a\n3,4,It was rich,b\n")
+    with pytest.raises(
+        InputError, match="write a name for each field into it, for example column1,column2,text,column4$"
+    ):
+        blocks_of(path)
+
+
+@pytest.mark.parametrize("mark", ["::", "~|~", "^|^", "$#"])
+def test_a_delimiter_of_several_characters_is_made_a_tab(tmp_path: Path, mark: str) -> None:
+    rows = [(str(n), text, "ab"[n % 2]) for n, text in enumerate(REVIEWS)]
+    path = write(tmp_path / "in.csv", table([("id", "text", "label"), *rows], mark))
+    assert rows_of(followed(path)) == rows
+
+
+def test_marks_that_stand_before_white_space_are_told_with_the_way(tmp_path: Path) -> None:
+    rows = [(f'"{n}"', f'"{text}"', '"a"') for n, text in enumerate(REVIEWS)]
+    path = write(tmp_path / "in.csv", table([('"id"', '"text"', '"label"'), *rows], " , "))
+    assert rows_of(followed(path)) == [(str(n), text, "a") for n, text in enumerate(REVIEWS)]
+
+
+def test_typographic_marks_around_fields_are_told_with_the_way(tmp_path: Path) -> None:
+    rows = [f'“{n}”,“It is "so", they say: {text}”\n' for n, text in enumerate(REVIEWS)]
+    path = write(tmp_path / "in.csv", "“id”,“text”\n" + "".join(rows))
+    assert rows_of(followed(path)) == [(str(n), f'It is "so", they say: {text}') for n, text in enumerate(REVIEWS)]
+
+
+@pytest.mark.parametrize("mark", ["\\'", "'"])
+def test_apostrophes_around_fields_where_texts_have_other_marks_name_the_option(tmp_path: Path, mark: str) -> None:
+    inside = mark if mark != "'" else "''"
+    rows = "".join(f"'{n}','it{inside}s \"so\", {text}'\n" for n, text in enumerate(REVIEWS))
+    path = write(tmp_path / "in.csv", f"'id','text'\n{rows}")
+    with pytest.raises(InputError, match=re.escape(f'pass --quote "{mark}"')):
+        blocks_of(path)
+    assert rows_of(path, ReadOptions(quote=mark))[0] == ("0", f'it\'s "so", {REVIEWS[0]}')
+
+
+def test_columns_are_not_proposed_where_the_first_line_is_plainly_a_header(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "in.csv",
+        table([("nr", "Reisebericht", "land_code")] + [(str(n), REVIEWS[0], "de") for n in range(5)]),
+    )
+    with pytest.raises(InputError, match="name it with --text$"):
+        blocks_of(path)
+    path = write(tmp_path / "in.csv", table([("good", "fine pie", "9")] + [("bad", f"pie {n}", "") for n in range(5)]))
+    with pytest.raises(InputError, match="--columns"):
         blocks_of(path)
 
 
@@ -599,7 +659,7 @@ def test_a_line_under_a_header_is_no_row(tmp_path: Path, under: str) -> None:
         ('[{"text": "x"}]', "looks like JSON"),
         ("<!DOCTYPE html>\n<p>text</p>\n", "looks like HTML or XML and not like a header"),
         ("id^text^label\n0^fine^a\n", "If '^' stands between the names, pass --delimiter '^'"),
-        ('"id" ,"text"\n"1" ,"fine"\n', "the first line is no CSV header: .*--quote none keeps them"),
+        ('"id" ,"text"\n"1" ,"fine"\n', "the first line is no CSV header: .* before white space and ','"),
     ],
 )
 def test_a_first_line_of_another_kind_is_told(tmp_path: Path, content: str, words: str) -> None:
