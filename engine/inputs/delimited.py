@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import mode
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -170,20 +169,19 @@ def _notes(layout: _Layout, options: ReadOptions, file: str) -> Iterator[str]:
 
 def _blocks(rows: RowReader, layout: _Layout, reading: Reading, file: str) -> Iterator[RawBlock]:
     """Rows → blocks of up to `BLOCK_ROWS` rows, fewer where they pass `BLOCK_BYTES`."""
-    columns, first_row = layout.header.columns, 1
-    for some in rows.blocks(skip=layout.header.rows):
+    header, shape, first_row = layout.header, layout.shape, 1
+    for some in rows.blocks(skip=header.rows):
         count = len(some.fields)
         if not count:
             continue
-        values = _columns(some, layout.header.width)
-        if layout.header.may_be_in(values):
-            layout.header.check_order(some.fields, first_row, file)
-            some.refuse(layout.header.is_again, "the row repeats the header")
-            values = _columns(some, layout.header.width)
-        if layout.shape.may_have_breaks and some.refuse_second_lines(_spaced(values[-1]), layout.shape):
-            values = _columns(some, layout.header.width)
-        values = layout.writing.meant(values)
-        data = {name: _array(values[columns.places[name]], empty=name == columns.text) for name in columns.names()}
+        values = _columns(some, header.width)
+        if header.may_be_in(values):
+            header.check_order(some.fields, first_row, file)
+            some.refuse(header.is_again, "the row repeats the header")
+            values = _columns(some, header.width)
+        data = _data(values, layout)
+        if shape.may_have_breaks and some.refuse_second_lines(_spaced(data[header.columns.text]), shape):
+            data = _data(_columns(some, header.width), layout)
         problems = [some.problems.get(place) for place in range(count)] if some.problems else [None] * count
         yield RawBlock(reading=reading, first_row=first_row, data=data, problems=list(problems))
         first_row += count
@@ -195,9 +193,15 @@ def _columns(rows: Rows, width: int) -> list[Values]:
     return list(zip(*(fields or lost for fields in rows.fields), strict=True))
 
 
-def _spaced(texts: Values) -> list[int]:
+def _data(values: list[Values], layout: _Layout) -> dict[str, pa.Array]:
+    columns, values = layout.header.columns, layout.writing.meant(values)
+    return {name: _array(values[columns.places[name]], empty=name == columns.text) for name in columns.names()}
+
+
+def _spaced(texts: pa.Array) -> list[int]:
     """Where a text begins with a space."""
-    return np.flatnonzero(pc.starts_with(_array(texts, empty=True), " ").fill_null(False)).tolist()
+    spaced = pc.starts_with(texts, " ")
+    return pc.indices_nonzero(spaced).to_pylist() if pc.any(spaced).as_py() else []
 
 
 def _array(values: Values, *, empty: bool) -> pa.Array:

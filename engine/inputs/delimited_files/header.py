@@ -39,7 +39,8 @@ class Header:
 
     def may_be_in(self, columns: Sequence[Sequence[str | None]]) -> bool:
         """Whether rows of these ``columns`` may repeat the header, as files do that were put together."""
-        return self.width > 1 and bool(self.fields) and not self._names.isdisjoint(columns[-1])
+        place = -1 if self.columns.places.get(self.columns.text) != self.width - 1 else 0  # a text is long to compare
+        return self.width > 1 and bool(self.fields) and not self._names.isdisjoint(columns[place])
 
     def is_again(self, fields: list[str]) -> bool:
         """Whether a row repeats the header."""
