@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from statistics import mode
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from engine.errors import InputError
 from engine.inputs.blocks import RawBlock
@@ -21,9 +22,11 @@ from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited_files.dialect import Dialect, shown
 from engine.inputs.delimited_files.find_dialect import find_dialect, rows_in
 from engine.inputs.delimited_files.header import Header, find_header, header_of
-from engine.inputs.delimited_files.rows import RowReader
+from engine.inputs.delimited_files.no_header import not_at_edges
+from engine.inputs.delimited_files.rows import RowReader, Rows
 from engine.inputs.delimited_files.shape import Shape
 from engine.inputs.delimited_files.tape import Tape, decoded, encoded, lines_in, runs_of_lines
+from engine.inputs.delimited_files.values import NULL, Values, Writing
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
 from engine.inputs.options import Reading, ReadOptions
 
@@ -31,7 +34,6 @@ _TABS = re.compile(r"\.(tsv|txt)(\.\w+)?$", re.IGNORECASE)
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _WHOLE_SAMPLE = 1 << 16
 _ALL = 0.9
-_NULL = "\\N"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +44,14 @@ class _Layout:
         dialect: how fields are told apart.
         header: which column is what, and where the rows begin.
         shape: what a row looks like.
+        writing: how values are written.
         sep: its first line names the delimiter, as spreadsheets write it.
     """
 
     dialect: Dialect
     header: Header
     shape: Shape
+    writing: Writing
     sep: bool
 
 
@@ -80,7 +84,7 @@ def read_csv(file: str, wanted: ColumnNames, options: ReadOptions, notes: tuple[
         if layout.sep:
             tape.skip_line()
         rows = RowReader(tape, layout.dialect, layout.shape)
-        yield from _blocks(rows, layout.header, reading)
+        yield from _blocks(rows, layout, reading, file)
 
 
 def _sample(source: io.BufferedReader) -> tuple[list[str], bool]:
@@ -100,11 +104,9 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
     if options.quote is None:
         _refuse_dump(rows, dialect, file)
     if not rows or not (rows[0] or options.names):
-        raise InputError(
-            f"{file}: the first line is no CSV header: its quotation marks are not at edges (--quote none keeps them)"
-        )
+        raise not_at_edges(lines[0], file, dialect.delimiter)
     if options.names:
-        header = header_of(options.names, rows, wanted, file=file)
+        header = header_of(options.names, rows, wanted, file=file, delimiter=dialect.delimiter)
     else:
         header = find_header(rows, wanted, file=file, delimiter=dialect.delimiter)
     columns = header.columns
@@ -117,7 +119,8 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
         open_start=columns.places.get(columns.text) == 0 < header.width - 1,
         open_end=columns.places.get(columns.text) == header.width - 1 > 0,
     )
-    return _Layout(dialect=dialect, header=header, shape=shape, sep=sep is not None)
+    writing = Writing.of(rows[header.rows :], lines, columns.places.get(columns.text), dialect)
+    return _Layout(dialect=dialect, header=header, shape=shape, writing=writing, sep=sep is not None)
 
 
 def _refuse_dump(rows: Sequence[Sequence[str]], dialect: Dialect, file: str) -> None:
@@ -130,10 +133,10 @@ def _refuse_dump(rows: Sequence[Sequence[str]], dialect: Dialect, file: str) -> 
         return
     width = mode(map(len, rows)) if rows else 0
     broken = any(field.endswith("\\") for row in rows if len(row) != width for field in row)
-    if broken or any(_NULL in row for row in rows):
+    if broken or any(NULL in row for row in rows):
         quote = shlex.quote(dialect.words[1]) if dialect.quote else "none"
         raise InputError(
-            f"{file} looks like a dump of MySQL or PostgreSQL, with {_NULL} for null and a backslash before tabs and "
+            f"{file} looks like a dump of MySQL or PostgreSQL, with {NULL} for null and a backslash before tabs and "
             "line ends: write it as CSV, with COPY … TO … WITH (FORMAT csv, HEADER) in PostgreSQL, with "
             f"util.exportTable(…, {{dialect: 'csv'}}) in MySQL Shell; --quote {quote} takes every backslash as it is"
         )
@@ -153,29 +156,55 @@ def _notes(layout: _Layout, options: ReadOptions, file: str) -> Iterator[str]:
         yield f"{file}: read with apostrophes around fields"
     if options.quote is None and dialect.quote == '"' and dialect.delimiter == "\t":
         yield f"{file}: read with quotation marks around fields"
+    if layout.writing.formulas:
+        yield f'{file}: read without the =" and " around values'
+    if options.quote is None and layout.writing.escapes:
+        yield (
+            f"{file}: backslashes are taken as they are; if \\n, \\t or \\' stand for line ends, tabs and apostrophes, "
+            "write it as CSV; --quote none leaves out this note"
+        )
     if layout.header.rows > 1:
         yield f"{file}: read without what stands around the header"
 
 
-def _blocks(rows: RowReader, header: Header, reading: Reading) -> Iterator[RawBlock]:
+def _blocks(rows: RowReader, layout: _Layout, reading: Reading, file: str) -> Iterator[RawBlock]:
     """Rows → blocks of up to `BLOCK_ROWS` rows, fewer where they pass `BLOCK_BYTES`."""
-    columns, lost = header.columns, [None] * header.width
-    first_row = 1
+    header, shape, first_row = layout.header, layout.shape, 1
     for some in rows.blocks(skip=header.rows):
         count = len(some.fields)
         if not count:
             continue
-        values = list(zip(*(fields or lost for fields in some.fields), strict=True))
+        values = _columns(some, header.width)
         if header.may_be_in(values):
+            header.check_order(some.fields, first_row, file)
             some.refuse(header.is_again, "the row repeats the header")
-            values = list(zip(*(fields or lost for fields in some.fields), strict=True))
+            values = _columns(some, header.width)
+        data = _data(values, layout)
+        if shape.may_have_breaks and some.refuse_second_lines(_spaced(data[header.columns.text]), shape):
+            data = _data(_columns(some, header.width), layout)
         problems = [some.problems.get(place) for place in range(count)] if some.problems else [None] * count
-        data = {name: _array(values[columns.places[name]], empty=name == columns.text) for name in columns.names()}
         yield RawBlock(reading=reading, first_row=first_row, data=data, problems=list(problems))
         first_row += count
 
 
-def _array(values: Sequence[str | None], *, empty: bool) -> pa.Array:
+def _columns(rows: Rows, width: int) -> list[Values]:
+    """The columns of ``rows``; None in those that are refused."""
+    lost = [None] * width
+    return list(zip(*(fields or lost for fields in rows.fields), strict=True))
+
+
+def _data(values: list[Values], layout: _Layout) -> dict[str, pa.Array]:
+    columns, values = layout.header.columns, layout.writing.meant(values)
+    return {name: _array(values[columns.places[name]], empty=name == columns.text) for name in columns.names()}
+
+
+def _spaced(texts: pa.Array) -> list[int]:
+    """Where a text begins with a space."""
+    spaced = pc.starts_with(texts, " ")
+    return pc.indices_nonzero(spaced).to_pylist() if pc.any(spaced).as_py() else []
+
+
+def _array(values: Values, *, empty: bool) -> pa.Array:
     """A column. Fields of no characters are null unless they may be ``empty``."""
     values = values if empty else [value or None for value in values]
     try:

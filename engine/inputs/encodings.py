@@ -32,7 +32,21 @@ _FEW, _SHARE = 3, 0.05
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _NOT_WINDOWS_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _SIGN_IN_WORD = re.compile(rb"[A-Za-z][\xa5\xb3\xb9\xbc\xbe\xbf][a-z]")  # letters of cp1250: \xb3 is a Polish l
-_ISO_2022 = (b"\x1b$B", b"\x1b$@")
+_SEVEN_BITS = {  # marks of encodings of 7 bits, which are ASCII otherwise
+    re.compile(rb"\x1b\$[B@]"): "iso2022_jp",
+    re.compile(rb"\x1b\$\)C"): "iso2022_kr",
+    re.compile(rb"~\{(?:[!-w][!-~])+~\}(?s:.*?)~\{(?:[!-w][!-~])+~\}"): "hz",
+}
+_IN_PLACE = re.compile(  # a letter of Western Europe, or a sign where it may stand beside letters
+    "[àáâãäåæçèéêëìíîïñòóôõöøœßùúûüÿ](?![A-Z])|(?<![a-z])[ÀÁÂÄÅÆÇÈÉÊËÍÎÑÓÔÖØŒÚÜ]"
+    "|(?<=[A-Za-z])’|(?<![A-Za-z])[‘“„«¡¿](?=[A-Za-z])|[€£°–—•²³ºª®©§]|[’“”»…™](?![A-Za-z])"
+)
+_EITHER = "MS-DOS or an old Macintosh. Read it with --encoding cp850 or mac_roman; one of them gives the right letters"
+_OLDER = {
+    "cp850": "MS-DOS. Read it with --encoding cp850, or with cp852 if it is Polish, Czech or Hungarian",
+    "mac_roman": "an old Macintosh. Read it with --encoding mac_roman",
+}
+_MOST, _BARELY = 0.8, 0.6
 
 
 def _lone_surrogate(error: UnicodeError) -> tuple[str, int]:
@@ -117,11 +131,8 @@ class Utf8Watch:
     def see(self, data: bytes) -> None:
         """The next bytes of the file."""
         self._lines += data.count(b"\n")
-        if any(escape in data for escape in _ISO_2022):
-            raise InputError(
-                f"{self._file} is not UTF-8: it looks like ISO-2022-JP. Read it with --encoding iso2022_jp; --encoding "
-                "utf-8 takes it as it is"
-            )
+        if b"\x1b$" in data or b"~{" in data:
+            self._refuse_seven_bits(data)
         if data.isascii() and not self._rest:
             return
         data = self._rest + data
@@ -138,6 +149,15 @@ class Utf8Watch:
         if self._bad >= max(1, _SHARE * self._lines):
             self._refuse_if_most()
 
+    def _refuse_seven_bits(self, data: bytes) -> None:
+        for mark, name in _SEVEN_BITS.items():
+            if mark.search(data):
+                called = {"hz": "HZ, a Chinese encoding"}.get(name, name.replace("iso2022_", "ISO-2022-").upper())
+                raise InputError(
+                    f"{self._file} is not UTF-8: it looks like {called}. Read it with --encoding {name}; --encoding "
+                    "utf-8 takes it as it is"
+                )
+
     def _judge(self, data: bytes) -> None:
         strict = _is_whole_utf8(data)
         for line in data.split(b"\n"):
@@ -147,21 +167,32 @@ class Utf8Watch:
                 self._good += 1
             else:
                 self._bad += 1
-                self._sample += line[:200] if len(self._sample) < SAMPLE_BYTES else b""
+                self._sample += line[:200] + b"\n" if len(self._sample) < SAMPLE_BYTES else b""
 
     def _refuse_if_most(self) -> None:
         if self._bad <= self._good:
             return
-        runs = _HIGH.findall(self._sample)
-        western = sum(map(len, runs)) < 1.5 * len(runs) and not _NOT_WINDOWS_1252.search(self._sample)
-        if western and not _SIGN_IN_WORD.search(self._sample):
-            way = (
-                "it looks like Windows-1252 or Latin-1. Read it with --encoding cp1252, or with cp1250 if it is "
-                "Polish, Czech or Hungarian"
-            )
-        else:
-            way = "name its encoding, for example --encoding cp1250, cp1251, gb18030, shift_jis or cp1252"
+        way = _way_out(self._sample)
         raise InputError(f"{self._file} is not UTF-8: {way}; --encoding utf-8 refuses only the lines that are not")
+
+
+def _way_out(data: bytes) -> str:
+    """What ``data``, which is not UTF-8, looks like, and the encodings in which to read it."""
+    runs = _HIGH.findall(data)
+    high = sum(map(len, runs))
+    score = {name: len(_IN_PLACE.findall(data.decode(name, "replace"))) for name in ("cp1252", *_OLDER)}
+    older = max(_OLDER, key=score.__getitem__)
+    single = high < 1.5 * len(runs)
+    if single and score[older] > score["cp1252"] and score[older] >= _MOST * high:
+        tied = len({score[name] for name in _OLDER}) == 1
+        return f"it looks like a file of {_EITHER if tied else _OLDER[older]}"
+    western = single and score["cp1252"] >= _BARELY * high and not _NOT_WINDOWS_1252.search(data)
+    if western and not _SIGN_IN_WORD.search(data):
+        return (
+            "it looks like Windows-1252 or Latin-1. Read it with --encoding cp1252, or with cp1250 if it is Polish, "
+            "Czech or Hungarian"
+        )
+    return "name its encoding, for example --encoding cp1250, cp1251, gb18030, shift_jis or cp1252"
 
 
 def _is_whole_utf8(data: bytes) -> bool:

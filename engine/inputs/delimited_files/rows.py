@@ -4,19 +4,25 @@ A row that cannot be parsed loses the lines up to the next one that looks like a
 """
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, Reason
 from engine.inputs.delimited_files.dialect import Dialect, shown
 from engine.inputs.delimited_files.shape import Shape
 from engine.inputs.delimited_files.tape import TOO_LONG, Tape
 from engine.inputs.lines import LINE_BYTES
+from engine.inputs.messages import counted
 
 Fields = list[str]
 
 SWALLOWED = "a quoted field takes in whole lines that look like rows; mend the quotation mark that opens it"
 _NEVER_CLOSED = "a quotation mark is never closed"
 _CUT = "the line below has too few fields, and looks like the rest of this row"
+_CUT_BY_DELIMITER = (
+    "it has more fields than most rows, and looks like one with a delimiter in its text; put quotation marks around it"
+)
+_SECOND_LINE = "it looks like the second line of the row above; put quotation marks around a text of several lines"
+_CUT_BY_LINE = "the line below looks like the rest of this row; put quotation marks around a text of several lines"
 _AFTER_BROKEN = "the row before it is broken, and this one may be the rest of it"
 _NOT_AT_END = "a quotation mark closes a field, and more text follows it; inside a field it has to be doubled"
 
@@ -52,6 +58,16 @@ class Rows:
                 self.problems[place] = Reason(words)
                 self.fields[place] = []
 
+    def refuse_second_lines(self, places: Iterable[int], shape: Shape) -> bool:
+        """Refuse those at ``places`` that are the second line of the row above, and that one. Whether there are any."""
+        lines = [place for place in places if shape.is_second_line(self.fields[place])]
+        for place in lines:
+            for end, words in ((place, _SECOND_LINE), (place - 1, _CUT_BY_LINE)):
+                if end >= 0 and self.fields[end]:
+                    self.problems[end] = Reason(words)
+                    self.fields[end] = []
+        return bool(lines)
+
     def data(self) -> "Rows":
         """Themselves without those that are no data."""
         skip, self._skip = self._skip, 0
@@ -69,7 +85,7 @@ class RowReader:
 
     def blocks(self, *, skip: int = 0) -> Iterator[Rows]:
         """All of them after the first ``skip``, some at a time; a line of nothing but white space is none."""
-        tape, width = self._tape, self._shape.width if self._shape else -1
+        tape, width = self._tape, -1 if self._shape is None or self._shape.most_short else self._shape.width
         found, enough, limit = Rows(skip), BLOCK_ROWS + skip, tape.characters + BLOCK_BYTES
         while True:
             if len(found.fields) >= enough:
@@ -118,6 +134,8 @@ class RowReader:
         self._broken = self._broken and self._may_be_rest(fields, self._shape)
         if self._broken or (short and self._shape.open_start):
             return [], Reason(_AFTER_BROKEN, lines=lines, first_line=first_line)
+        if self._shape.is_cut(fitted):
+            return [], Reason(_CUT_BY_DELIMITER, lines=lines, first_line=first_line)
         return fitted, None
 
     def _may_be_rest(self, fields: Fields, shape: Shape) -> bool:
@@ -126,7 +144,7 @@ class RowReader:
         return not shape.fits(fields) or (quote != "" and any(field.count(quote) % 2 for field in fields))
 
     def _ragged(self, count: int) -> str:
-        words = f"the row has {count:,} fields and the header {self._shape.width if self._shape else 0:,}"
+        words = f"the row has {counted(count, 'field')} and the header {self._shape.width if self._shape else 0:,}"
         if self._shape and self._shape.width == 1:
             return f"{words}; pass --delimiter tab if {shown(self._dialect.delimiter)} may stand in a text"
         return words

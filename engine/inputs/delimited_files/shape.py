@@ -23,6 +23,8 @@ class ColumnShape:
         spaced: some begin with a space, as prose does behind a comma.
         number: they are numbers.
         word: they have no white space.
+        digit: they have a digit and no white space, as ids have.
+        flush: no more than one begins with a space.
         values: those that come again, where almost all do.
     """
 
@@ -30,6 +32,8 @@ class ColumnShape:
     spaced: bool = False
     number: bool = False
     word: bool = False
+    digit: bool = False
+    flush: bool = False
     values: frozenset[str] | None = None
 
     @classmethod
@@ -40,11 +44,15 @@ class ColumnShape:
         again = frozenset(value for value in times if times[value] > 1)
         most, few = max(_SEEN, _MOST * len(filled)), _FEW * len(filled)
         covered = sum(times[value] for value in again)
+        word = sum(map(_is_word, filled)) >= most
+        spaced = sum(value[0] == " " for value in filled)
         return cls(
             empty=len(values) - len(filled) > _FEW * len(values) or not values,
-            spaced=sum(value[0] == " " for value in filled) > few,
+            spaced=spaced > few,
+            flush=spaced <= 1 < _SEEN < len(filled),
             number=sum(map(is_number, filled)) >= most,
-            word=sum(map(_is_word, filled)) >= most,
+            word=word,
+            digit=word and sum(map(_has_digit, filled)) >= max(_SEEN, min(most, len(filled) - 1)),
             values=again if covered >= max(_SEEN_OFTEN, most) else None,
         )
 
@@ -52,9 +60,13 @@ class ColumnShape:
         """Whether ``value`` may be one of the column."""
         if not value:
             return self.empty
-        if self.values is not None and value not in self.values:
-            return False
+        return (self.values is None or value in self.values) and self.is_alike(value)
+
+    def is_alike(self, value: str) -> bool:
+        """Whether ``value`` is of the column's kind, be it a new one. It is not empty."""
         if self.number and not is_number(value):
+            return False
+        if self.digit and not _has_digit(value):
             return False
         return (self.spaced or value[0] != " ") and (not self.word or _is_word(value))
 
@@ -70,6 +82,8 @@ class Shape:
         start: what a row begins with, as the quotation mark where all of them have one.
         open_start: the first field is the text, and a line may be the rest of one before it that is too short.
         open_end: the last field is the text, and a line that is too short may be the rest of it.
+        ended: almost each line ends in a delimiter behind its last field.
+        most_short: fields behind the ones that most rows have are rare, and may be the rest of a text with a delimiter.
     """
 
     width: int
@@ -78,6 +92,8 @@ class Shape:
     start: str = ""
     open_start: bool = False
     open_end: bool = False
+    ended: bool = False
+    most_short: bool = False
 
     @classmethod
     def of(cls, rows: Iterable[list[str]], width: int, *, needed: int) -> "Shape":
@@ -88,23 +104,57 @@ class Shape:
             width: number of fields of the header.
             needed: how many fields there must be so that the row has a text and an id.
         """
-        rows = list(rows)
+        rows = [row for row in rows if row]
         full = [row[:width] for row in rows if len(row) >= width and not any(row[width:])]
         short = [row for row in rows if needed <= len(row) < width]
-        known = full or [row + [""] * (width - len(row)) for row in short]
+        least = min(map(len, rows), default=width)
+        ordinary = [row for row in short if len(row) == least > needed]
+        most_short = len(ordinary) > len(full) > 0
+        known = ordinary if most_short else full or short
+        known = [row + [""] * (width - len(row)) for row in known]
         columns = tuple(ColumnShape.of([row[place] for row in known]) for place in range(width))
         least = min(map(len, short), default=width)
         left_out = all(column.empty for column in columns[least:])
         fit = all(column.fits(value) for row in short for column, value in zip(columns, row, strict=False))
-        return cls(width=width, least=least if left_out and fit else width, columns=columns)
+        return cls(
+            width=width,
+            least=least if left_out and fit else width,
+            columns=columns,
+            ended=sum(len(row) > width and not any(row[width:]) for row in rows) >= _MOST * len(rows),
+            most_short=most_short,
+        )
 
     def fitted(self, fields: list[str]) -> list[str] | None:
         """``fields`` as many as there are columns; None if they are no row."""
         if len(fields) > self.width:
-            return None if any(fields[self.width :]) else fields[: self.width]
+            cut = not any(fields[self.width :]) and (self.ended or self._is_last(fields[self.width - 1]))
+            return fields[: self.width] if cut else None
         if len(fields) >= self.least:
             return fields + [""] * (self.width - len(fields))
         return None
+
+    def _is_last(self, value: str) -> bool:
+        """Whether ``value`` is plainly one of the last column, and not the rest of a text with a delimiter in it."""
+        last = self.columns[-1] if value else ColumnShape()
+        return (last.number or last.values is not None) and last.fits(value)
+
+    def is_cut(self, fields: list[str]) -> bool:
+        """Whether a text with a delimiter in it makes ``fields`` as many as there are columns."""
+        alike = all(not value or column.is_alike(value) for column, value in zip(self.columns, fields, strict=True))
+        return self.most_short and not alike
+
+    def is_second_line(self, fields: list[str]) -> bool:
+        """Whether ``fields``, whose text begins with a space as no other does, do not begin as rows do.
+
+        They are the second line of a text without quotation marks then, in which a delimiter stands.
+        """
+        odd = fields[0] != "" and not self.columns[0].fits(fields[0])
+        return self.may_have_breaks and fields[-1].startswith(" ") and odd
+
+    @property
+    def may_have_breaks(self) -> bool:
+        """Whether `is_second_line` may be said of a row."""
+        return self.open_end and self.columns[-1].flush
 
     def fits(self, fields: list[str]) -> bool:
         """Whether ``fields`` look like a row of the file."""
@@ -143,6 +193,10 @@ class Shape:
 
 def _is_word(value: str) -> bool:
     return not any(map(str.isspace, value))
+
+
+def _has_digit(value: str) -> bool:
+    return any(map(str.isdigit, value))
 
 
 def is_number(value: str) -> bool:

@@ -18,6 +18,8 @@ _AT_ONCE = 128  # lines are often read again, and then a few of them
 RETURN = "\udc0d"
 """In the place of a carriage return inside of a field."""
 _LONE_RETURN = re.compile(r"\r(?!\n)")
+_MARK = "\ufeff"
+_MARK_AT_START = re.compile(rf"(?:\A|(?<=[\r\n])){_MARK}+")
 
 
 def lines_in(text: str) -> list[str]:
@@ -28,17 +30,20 @@ def lines_in(text: str) -> list[str]:
 def decoded(data: bytes, *, old_mac: bool) -> str:
     r"""Bytes → text of lines. What is not UTF-8 becomes surrogates, and so does a ``\r`` that is part of a text.
 
+    A byte order mark at the start of a line, as in files that were put together, is left out.
+
     Args:
         data: the bytes.
         old_mac: lines end in ``\r``. They do not where the first one ends in ``\n``; pandas, for one, writes a ``\r``
             inside of a field without quotation marks around it.
     """
     text = data.decode("utf-8", "surrogateescape")
+    text = _MARK_AT_START.sub("", text) if _MARK in text else text
     return text if old_mac or "\r" not in text else _LONE_RETURN.sub(RETURN, text)
 
 
 def encoded(field: str) -> bytes:
-    """Inverse of `decoded`."""
+    """Inverse of `decoded`, for a field."""
     return field.replace(RETURN, "\r").encode("utf-8", "surrogateescape")
 
 

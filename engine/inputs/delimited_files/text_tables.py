@@ -5,7 +5,7 @@ from collections import Counter
 
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames, find_columns
-from engine.inputs.delimited_files.header import is_data, is_label, names_for
+from engine.inputs.delimited_files.first_rows import is_data, is_label, names_for
 from engine.inputs.options import ReadOptions
 
 _ALMOST_ALL = 0.95

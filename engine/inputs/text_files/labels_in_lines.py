@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from engine.errors import InputError
-from engine.inputs.delimited_files.header import LABEL_LENGTH, is_label, names_for
+from engine.inputs.delimited_files.first_rows import LABEL_LENGTH, is_label, names_for
 from engine.inputs.text_files.sample import Sample
 
 _ALMOST_ALL, _MOST_LABELS, _LOOKED_AT, _FEW = 0.95, 60, 100, 4

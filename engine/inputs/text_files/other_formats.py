@@ -7,7 +7,7 @@ import shlex
 import warnings
 from collections.abc import Sequence
 
-from engine.inputs.delimited_files.header import names_for
+from engine.inputs.delimited_files.first_rows import names_for
 from engine.inputs.text_files.sample import Sample
 
 _JSON = re.compile(r"\[\s*([{[\"]|$)|\{\s*(\"|$)")

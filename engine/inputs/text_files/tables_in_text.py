@@ -4,7 +4,7 @@ import re
 import shlex
 
 from engine.inputs.columns import ColumnNames
-from engine.inputs.delimited_files.header import names_for
+from engine.inputs.delimited_files.first_rows import names_for
 from engine.inputs.delimited_files.text_tables import is_header
 from engine.inputs.text_files.sample import Sample
 

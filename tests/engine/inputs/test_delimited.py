@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,15 @@ def refused_rows(path: Path, options: ReadOptions = FOUND_OUT) -> list[tuple[Rea
     return [(row, row.first_line, row.lines) for row in rows_of(path, options) if isinstance(row, Reason)]
 
 
+def followed(path: Path) -> Path:
+    """The file that the command in the refusal of ``path`` makes."""
+    with pytest.raises(InputError) as caught:
+        blocks_of(path)
+    command = str(caught.value).partition("GNU sed: ")[2]
+    subprocess.run(command, shell=True, check=True, cwd=path.parent)
+    return path.parent / command.rpartition("> ")[2]
+
+
 def table(rows: list[tuple[str, ...]], delimiter: str = ",", end: str = "\n") -> str:
     return "".join(delimiter.join(row) + end for row in rows)
 
@@ -132,8 +142,8 @@ def test_a_header_that_only_contains_another_delimiter_is_told_with_the_way(tmp_
         blocks_of(path)
     assert rows_of(path, ReadOptions(delimiter=";")) == [
         ("fine", "5"),
-        "the row has 1 fields and the header 2",
-        "the row has 1 fields and the header 2",
+        "the row has 1 field and the header 2",
+        "the row has 1 field and the header 2",
         "the row has 3 fields and the header 2",
     ]
 
@@ -235,6 +245,33 @@ def test_a_backslash_at_the_end_of_a_field_is_no_escape_where_marks_are_doubled(
     path = write(tmp_path / "in.csv", 'id,text\n0,"C:\\"\n1,"a ""b"""\n2,"x, \\"\n')
     assert rows_of(path) == [("0", "C:\\"), ("1", 'a "b"'), ("2", "x, \\")]
     assert notes_of(path) == []
+
+
+def test_backslashes_of_a_dump_are_told(tmp_path: Path) -> None:
+    content = "id\ttext\n0\tFine\\nand good\n1\tIt\\'s bad\n"
+    path = write(tmp_path / "in.tsv", content)
+    assert rows_of(path) == [("0", r"Fine\nand good"), ("1", r"It\'s bad")]
+    assert [note[:35] for note in notes_of(path)] == ["backslashes are taken as they are; "]
+    assert not notes_of(path, ReadOptions(quote=""))
+    assert not notes_of(write(tmp_path / "in.tsv", "id\ttext\n0\tFine :\\\n1\tBad\n"))
+    assert not notes_of(write(tmp_path / "in.csv", content.replace("\t", ",")))
+
+
+def test_words_for_no_text_are_null(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.csv", "id,text\n0,Fine\n1,\\N\n2,NA\n")
+    assert rows_of(path) == [("0", "Fine"), ("1", None), ("2", "NA")]
+    quoted = '"id","text"\n"0","Fine"\n"1",NA\n"2","Bad"\n"3","Well, ""so""."\n'
+    assert rows_of(write(path, quoted))[1] == ("1", None)
+    assert rows_of(write(path, quoted.replace(",NA", ',"NA"')))[1] == ("1", "NA")
+    assert rows_of(write(path, quoted.replace('"Bad"', "Bad")))[1] == ("1", "NA")
+
+
+def test_values_in_formulas_are_read_without(tmp_path: Path) -> None:
+    content = 'id,text,label\n"=""007""","=""Fine, and """"good"""".""",x\n"=""8""",,"=""y"""\n'
+    path = write(tmp_path / "in.csv", content)
+    assert rows_of(path) == [("007", 'Fine, and "good".', "x"), ("8", "", '="y"')]
+    assert notes_of(path) == ['read without the =" and " around values']
+    assert rows_of(write(path, 'text,label\n"=""a""",x\nb,y\n')) == [('="a"', "x"), ("b", "y")]
 
 
 def test_white_space_behind_a_delimiter(tmp_path: Path) -> None:
@@ -391,6 +428,47 @@ def test_lines_of_a_text_without_marks_are_not_rows_with_fields_left_out(tmp_pat
     assert len(rows_of(path)) == 21
 
 
+def test_a_comma_in_a_text_before_an_empty_field_is_no_delimiter_at_the_end(tmp_path: Path) -> None:
+    rows = [f"r{n},Fine on day {n}," for n in range(12)]
+    rows[3] = "r3,Cold, and nobody cared.,"
+    found = rows_of(write(tmp_path / "in.csv", "\n".join(["id,text,annotator", *rows]) + "\n"))
+    assert found.pop(3) == "the row has 4 fields and the header 3"
+    assert found == [(f"r{n}", f"Fine on day {n}", None) for n in range(12) if n != 3]
+
+
+def test_a_delimiter_behind_a_label_of_the_file_is_no_field(tmp_path: Path) -> None:
+    rows = [f"r{n},Fine on day {n},{('good', 'bad')[n % 2]}" for n in range(12)]
+    rows[3] += ","
+    found = rows_of(write(tmp_path / "in.csv", "\n".join(["id,text,label", *rows]) + "\n"))
+    assert found[3] == ("r3", "Fine on day 3", "bad")
+
+
+def test_rows_that_leave_out_the_last_field_are_read_and_those_with_a_comma_in_the_text_are_not(tmp_path: Path) -> None:
+    rows = [f"r{n},Fine on day {n},en" for n in range(8)]
+    rows[3], rows[5] = "r3,Cold, and nobody cared.,en", "r5,Fine,fr,web"
+    found = rows_of(write(tmp_path / "in.csv", "\n".join(["id,text,lang,source", *rows]) + "\n"))
+    assert found.pop(3).startswith("it has more fields than most rows")
+    assert found.pop(4) == ("r5", "Fine", "fr", "web")
+    assert found == [(f"r{n}", f"Fine on day {n}", "en", None) for n in range(8) if n not in (3, 5)]
+
+
+def test_a_second_line_without_marks_and_the_row_before_it_are_refused(tmp_path: Path) -> None:
+    lines = [f"r{n},Fine on day {n}" for n in range(2000)]
+    lines[1500] += "\nThen, we left"
+    found = rows_of(write(tmp_path / "in.csv", "id,text\n" + "\n".join(lines) + "\n"))
+    assert "looks like the rest of this row" in found.pop(1500)
+    assert "looks like the second line of the row above" in found.pop(1500)
+    assert found == [tuple(line.split(",")) for n, line in enumerate(lines) if n != 1500]
+
+
+def test_a_text_that_begins_with_a_space_is_a_row_where_its_id_is_like_others(tmp_path: Path) -> None:
+    rows = [(f"r{n}", f"Fine on day {n}") for n in range(20)]
+    rows[7] = ("r7", " we left")
+    assert rows_of(write(tmp_path / "in.csv", "id,text\n" + table(rows))) == rows
+    rows = [("ann", "Fine"), ("bob", " we left"), *[(f"r{n}", " Fine") for n in range(20)]]
+    assert rows_of(write(tmp_path / "in.csv", "id,text\n" + table(rows))) == rows
+
+
 def test_other_ragged_rows_are_refused_in_words_that_group(tmp_path: Path) -> None:
     path = write(tmp_path / "in.csv", "id,text\n1,a\n2,b,c\n   \n3,d,e\n4,f\n")
     assert rows_of(path) == [
@@ -471,9 +549,78 @@ def test_a_header_that_comes_again_is_no_row(tmp_path: Path) -> None:
     ]
 
 
+def test_a_second_header_of_another_order_stops_the_file_at_its_row(tmp_path: Path) -> None:
+    content = 'id,text,source\n0,"a, b",web\n1,source,web\nid,source,text\n2,app,c\n'
+    with pytest.raises(
+        InputError, match=r"in\.csv row 3: it is a header .* \(id,source,text\).*; split the file before"
+    ):
+        blocks_of(write(tmp_path / "in.csv", content))
+    with pytest.raises(InputError, match=r"row 3,001: "):
+        blocks_of(write(tmp_path / "in.csv", "id,text\n" + "1,fine\n" * 3000 + "text,id\nfine,1\n"))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_byte_order_mark_in_the_midst_is_no_part_of_a_text(tmp_path: Path, end: str) -> None:
+    part = "\ufeff" + table([('"Fine, and good"', "x"), ("Bad \ufeff", "y")], end=end)
+    path = write(tmp_path / "in.csv", f"\ufefftext,label{end}{part}{part}")
+    assert rows_of(path) == [("Fine, and good", "x"), ("Bad \ufeff", "y")] * 2
+    path = write(tmp_path / "in.csv", f"\ufefftext,label{end}{part}\ufefftext,label{end}{part}")
+    assert rows_of(path)[2] == "the row repeats the header"
+
+
 def test_rows_with_a_field_more_than_the_header_names_are_told(tmp_path: Path) -> None:
     path = write(tmp_path / "in.csv", '"text","label"\n"1","The soup arrived cold.","a"\n"2","It was rich.","b"\n')
-    with pytest.raises(InputError, match="its header has 2 names and each row 3 fields; .* for example column1,text,"):
+    for options in (FOUND_OUT, ReadOptions(names=("n", "text", "label"))):
+        with pytest.raises(
+            InputError, match="its header has 2 names and each row 3 fields; give the first field a name"
+        ):
+            blocks_of(path, options)
+    assert rows_of(followed(path)) == [("1", "The soup arrived cold.", "a"), ("2", "It was rich.", "b")]
+    path = write(tmp_path / "in.csv", "text,label\n1,2,Cold soup,a\n3,4,It was rich,b\n")
+    with pytest.raises(
+        InputError, match="write a name for each field into it, for example column1,column2,text,column4$"
+    ):
+        blocks_of(path)
+
+
+@pytest.mark.parametrize("mark", ["::", "~|~", "^|^", "$#"])
+def test_a_delimiter_of_several_characters_is_made_a_tab(tmp_path: Path, mark: str) -> None:
+    rows = [(str(n), text, "ab"[n % 2]) for n, text in enumerate(REVIEWS)]
+    path = write(tmp_path / "in.csv", table([("id", "text", "label"), *rows], mark))
+    assert rows_of(followed(path)) == rows
+
+
+def test_marks_that_stand_before_white_space_are_told_with_the_way(tmp_path: Path) -> None:
+    rows = [(f'"{n}"', f'"{text}"', '"a"') for n, text in enumerate(REVIEWS)]
+    path = write(tmp_path / "in.csv", table([('"id"', '"text"', '"label"'), *rows], " , "))
+    assert rows_of(followed(path)) == [(str(n), text, "a") for n, text in enumerate(REVIEWS)]
+
+
+def test_typographic_marks_around_fields_are_told_with_the_way(tmp_path: Path) -> None:
+    rows = [f'“{n}”,“It is "so", they say: {text}”\n' for n, text in enumerate(REVIEWS)]
+    path = write(tmp_path / "in.csv", "“id”,“text”\n" + "".join(rows))
+    assert rows_of(followed(path)) == [(str(n), f'It is "so", they say: {text}') for n, text in enumerate(REVIEWS)]
+
+
+@pytest.mark.parametrize("mark", ["\\'", "'"])
+def test_apostrophes_around_fields_where_texts_have_other_marks_name_the_option(tmp_path: Path, mark: str) -> None:
+    inside = mark if mark != "'" else "''"
+    rows = "".join(f"'{n}','it{inside}s \"so\", {text}'\n" for n, text in enumerate(REVIEWS))
+    path = write(tmp_path / "in.csv", f"'id','text'\n{rows}")
+    with pytest.raises(InputError, match=re.escape(f'pass --quote "{mark}"')):
+        blocks_of(path)
+    assert rows_of(path, ReadOptions(quote=mark))[0] == ("0", f'it\'s "so", {REVIEWS[0]}')
+
+
+def test_columns_are_not_proposed_where_the_first_line_is_plainly_a_header(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "in.csv",
+        table([("nr", "Reisebericht", "land_code")] + [(str(n), REVIEWS[0], "de") for n in range(5)]),
+    )
+    with pytest.raises(InputError, match="name it with --text$"):
+        blocks_of(path)
+    path = write(tmp_path / "in.csv", table([("good", "fine pie", "9")] + [("bad", f"pie {n}", "") for n in range(5)]))
+    with pytest.raises(InputError, match="--columns"):
         blocks_of(path)
 
 
@@ -512,7 +659,7 @@ def test_a_line_under_a_header_is_no_row(tmp_path: Path, under: str) -> None:
         ('[{"text": "x"}]', "looks like JSON"),
         ("<!DOCTYPE html>\n<p>text</p>\n", "looks like HTML or XML and not like a header"),
         ("id^text^label\n0^fine^a\n", "If '^' stands between the names, pass --delimiter '^'"),
-        ('"id" ,"text"\n"1" ,"fine"\n', "the first line is no CSV header: .*--quote none keeps them"),
+        ('"id" ,"text"\n"1" ,"fine"\n', "the first line is no CSV header: .* before white space and ','"),
     ],
 )
 def test_a_first_line_of_another_kind_is_told(tmp_path: Path, content: str, words: str) -> None:

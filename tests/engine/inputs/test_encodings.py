@@ -264,6 +264,55 @@ def test_windows_1252_is_not_the_only_other_encoding(tmp_path: Path, content: by
         blocks_of(tmp_path / "in.txt")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Caf\u00e9 tr\u00e8s d\u00e9j\u00e0",
+        "Sch\u00f6ne \u00c4pfel, hei\u00df",
+        "Sm\u00e5kakor\n\u00d6verl\u00e4gset k\u00f6tt",
+    ],
+)
+@pytest.mark.parametrize(
+    ("encoding", "says"),
+    [
+        ("cp850", "MS-DOS. Read it with --encoding cp850"),
+        ("mac_roman", "Macintosh. Read it with --encoding mac_roman;"),
+        ("cp1252", "Windows-1252 or Latin-1. Read it with --encoding cp1252"),
+    ],
+)
+def test_older_encodings_of_western_europe_are_known_by_their_letters(
+    tmp_path: Path, text: str, encoding: str, says: str
+) -> None:
+    path = write(tmp_path / "in.txt", f"{text}\n", encoding)
+    with pytest.raises(InputError, match=re.escape(says)):
+        blocks_of(path)
+    assert texts_of(path, encoding) == text.splitlines()
+
+
+def test_letters_that_are_of_no_western_language_are_not_called_western(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="name its encoding"):
+        blocks_of(write(tmp_path / "in.txt", POLISH, "cp852"))
+    path = write(tmp_path / "in.txt", "sm\u00e5 kakor\n", "mac_roman")
+    with pytest.raises(InputError, match="--encoding cp850 or mac_roman"):
+        blocks_of(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("\uc88b\uc544\uc694 ok", "iso2022_kr"), ("\u5473\u9053\u5f88\u597d", "hz"), ("\u3053\u306e", "iso2022_jp")],
+)
+def test_encodings_of_seven_bits_are_told_and_read_where_named(tmp_path: Path, text: str, encoding: str) -> None:
+    path = write(tmp_path / "in.csv", f"text\n{text}\n{text} 2\n", encoding)
+    with pytest.raises(InputError, match=f"--encoding {encoding};"):
+        blocks_of(path)
+    assert texts_of(path, encoding) == [text, f"{text} 2"]
+
+
+def test_tildes_and_braces_are_no_encoding(tmp_path: Path) -> None:
+    content = "~{name} is ~{not} here\nbut ~{ a b }~ is\n"
+    assert texts_of(write(tmp_path / "in.txt", content, "utf-8")) == content.splitlines()
+
+
 def test_signs_behind_words_are_windows_1252(tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_bytes("20 m\u00b3\n\u00bfQu\u00e9?\nn\u00ba 1\n".encode("cp1252"))
     with pytest.raises(InputError, match="it looks like Windows-1252"):

@@ -225,7 +225,7 @@ def test_csv_rows_with_other_fields_than_the_header_are_refused(tmp_path: Path) 
     path = write(tmp_path / "in.csv", "id,text\n1,a\n2\n3,b,c\n\n4,d\n")
     assert rows_of(path) == [
         ("1", "a", None),
-        (None, None, "the row has 1 fields and the header 2 (line 3)"),
+        (None, None, "the row has 1 field and the header 2 (line 3)"),
         (None, None, "the row has 3 fields and the header 2 (line 4)"),
         ("4", "d", None),
     ]

@@ -222,7 +222,7 @@ def test_a_few_lines_with_another_number_of_tabs_do_not_hide_the_labels(tmp_path
     path = write(tmp_path / "in.txt", "\n".join(lines))
     assert rows_of(path)[6:9] == [
         ("The pie was fine on day 6.", "0"),
-        "the row has 1 fields and the header 2",
+        "the row has 1 field and the header 2",
         "the row before it is broken, and this one may be the rest of it",
     ]
     assert rows_of(path)[9] == ("The pie was fine on day 9.", "1")

@@ -1,0 +1,59 @@
+"""First rows of a delimited file → whether the first of them is data, and names that its columns could have."""
+
+import re
+from collections.abc import Sequence
+
+from engine.inputs.delimited_files.shape import is_number
+
+_LONG_NAME, _SENTENCE_WORDS = 80, 5
+LABEL_LENGTH = 40
+_SHOWN_NAMES = 20
+_NAME = re.compile(r"[^\W\d][\w.-]*( [\w.-]+){0,2}")
+_SEEN, _WORDS = 3, 4
+
+
+def names_for(rows: Sequence[list[str]], width: int) -> str:
+    """Names that the columns of ``rows`` could have: the longest values are texts, the fewest different ones labels."""
+    columns = list(zip(*(row for row in rows if len(row) == width), strict=True)) or [("",)] * width
+    text = max(range(width), key=lambda place: sum(map(len, columns[place])))
+    labels = [place for place in range(width) if place != text and is_label(columns[place])]
+    label = min(labels, key=lambda place: len(set(columns[place])), default=1 - text if width == 2 else None)
+    names = [{text: "text", label: "label"}.get(place, f"column{place + 1}") for place in range(width)]
+    return ",".join(names) if width <= _SHOWN_NAMES else f"{','.join(names[:_SHOWN_NAMES])},… ({width:,} names)"
+
+
+def is_label(values: Sequence[str], *, most: int | None = None) -> bool:
+    """Whether ``values`` look like labels: a few that are short and come again. No more than ``most``."""
+    different = set(values)
+    few = 1 < len(different) <= (most or len(values)) and len(different) * 2 <= len(values)
+    return few and _are_short(different)
+
+
+def _are_short(values: set[str]) -> bool:
+    return all(len(value) <= LABEL_LENGTH and len(value.split()) < _SENTENCE_WORDS for value in values)
+
+
+def is_data(rows: Sequence[list[str]]) -> bool:
+    """Whether the first of ``rows`` is one like the others, and no header."""
+    first, others = rows[0], rows[1:]
+    for place, value in enumerate(map(str.strip, first)):
+        sentence = len(value.split()) >= _SENTENCE_WORDS and value[-1] in '.!"…'
+        again = value and any(place < len(row) and row[place].strip() == value for row in others)
+        if again or sentence or len(value) > _LONG_NAME or is_number(value):
+            return True
+    return False
+
+
+def is_header(rows: Sequence[list[str]]) -> bool:
+    """Whether the first of ``rows`` is plainly a header: different names, and a column below has nothing like them."""
+    names, others = [name.strip() for name in rows[0]], rows[1:]
+    if len(others) < _SEEN or len(set(names)) < len(names) or not all(map(_NAME.fullmatch, names)):
+        return False
+    columns = zip(*(row for row in others if len(row) == len(names)), strict=True)
+    return not is_data(rows) and any(map(_is_unlike_names, columns))
+
+
+def _is_unlike_names(values: Sequence[str]) -> bool:
+    """Whether ``values`` are numbers, or texts of several words."""
+    words = sum(len(value.split()) for value in values)
+    return len(values) >= _SEEN and (all(map(is_number, values)) or words >= _WORDS * len(values))

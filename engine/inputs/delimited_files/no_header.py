@@ -1,0 +1,105 @@
+"""First rows of a delimited file that is not read → why, and what to do. Only makes the messages."""
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from engine.errors import InputError
+from engine.inputs.delimited_files.dialect import shown
+from engine.inputs.delimited_files.first_rows import is_data, is_header, names_for
+from engine.inputs.messages import counted
+
+_DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x01")
+_NOT_FOUND = "no column looks like"
+_LONG_DELIMITER = re.compile(r"(?<=\w)[^\w\s\"'()\[\]{}.-]{2,4}(?=\w)")
+_OPEN, _CLOSED = "“„", "”“"
+_SHOWN = 200  # characters of a line
+
+
+def explained(error: InputError, rows: Sequence[list[str]], file: str, delimiter: str) -> InputError:
+    """``error``, or what is behind it."""
+    first = "".join(rows[0]).lstrip()
+    if first.startswith(("{", "[{", "[")):
+        return InputError(f"{file}: its first line looks like JSON; let its name end in .jsonl, or in .json")
+    if first.startswith("<"):
+        return InputError(f"{file}: its first line looks like HTML or XML and not like a header; save its table as CSV")
+    if is_data(rows):
+        return no_header(rows, file)
+    if way := _other_way(rows, file, delimiter):
+        return InputError(f"{file}: {way}")
+    if len(rows[0]) == 1 and delimiter in rows[0][0]:
+        return InputError(f"{error}. Its lines are quoted as a whole: take away the quotation marks around them")
+    others = [character for character in _DELIMITERS if character != delimiter and character in rows[0][0]]
+    if len(rows[0]) == 1 and others:
+        word = {"\t": "tab"}.get(others[0], repr(others[0]))
+        return InputError(f"{error}. If {shown(others[0])} stands between the names, pass --delimiter {word}")
+    if len(rows[0]) > 1 and _NOT_FOUND in str(error) and not is_header(rows):
+        names = names_for(rows, len(rows[0]))
+        return InputError(f"{error}; or, if its first line is data, name the columns, for example --columns {names}")
+    return error
+
+
+def no_header(rows: Sequence[list[str]], file: str) -> InputError:
+    """An error: the first line is data."""
+    return InputError(
+        f"{file}: its first line looks like data and not like a header; name its columns, for example --columns "
+        f"{names_for(rows, len(rows[0]))}"
+    )
+
+
+def first_name_missing(names: int, rows: Sequence[list[str]], width: int, file: str, delimiter: str) -> InputError:
+    """An error: the header has fewer names than each row has fields, as where R wrote the names of rows without one.
+
+    Args:
+        names: how many.
+        rows: the first ones below it.
+        width: number of their fields.
+        file: for messages.
+        delimiter: between the fields.
+    """
+    words = f"{file}: its header has {counted(names, 'name')} and each row {counted(width, 'field')}; "
+    if width > names + 1:
+        return InputError(f"{words}write a name for each field into it, for example {names_for(rows, width)}")
+    way = _sed(f"1s/^/row_name{_for_sed(delimiter)}/", file)
+    return InputError(f"{words}give the first field a name, or write one for each into the header. With {way}")
+
+
+def not_at_edges(line: str, file: str, delimiter: str) -> InputError:
+    """An error: the quotation marks of the first line do not stand at the edges of its fields."""
+    words = f"{file}: the first line is no CSV header: its quotation marks are not at edges"
+    between = re.escape(delimiter)
+    if re.search(rf'" +{between} *"', line):
+        mark = _for_sed(delimiter)
+        way = _sed(f's/" *{mark} *"/"{mark}"/g', file)
+        return InputError(f"{words}, but before white space and {shown(delimiter)}. Take that away, with {way}")
+    return InputError(f"{words} (--quote none keeps them)")
+
+
+def _other_way(rows: Sequence[list[str]], file: str, delimiter: str) -> str:
+    """What to do if fields are told apart in a way that no option says, or only one that has to be said."""
+    line = delimiter.join(rows[0])
+    edges = {(name[:1], name[-1:]) for name in rows[0]}
+    if edges == {("'", "'")}:
+        quote = "\\'" if any("\\'" in field for row in rows for field in row) else "'"
+        return f'apostrophes stand around its names ({line[:_SHOWN]}); if around all fields, pass --quote "{quote}"'
+    if all(start and start in _OPEN and end in _CLOSED for start, end in edges):
+        marks = dict.fromkeys(mark for edge in edges for mark in edge)
+        way = _sed('s/"/""/g; ' + "; ".join(f's/{mark}/"/g' for mark in marks), file)
+        return f"typographic quotation marks stand around its names ({line[:_SHOWN]}); make them straight, with {way}"
+    found = set(_LONG_DELIMITER.findall(line))
+    mark = found.pop() if len(found) == 1 else ""
+    everywhere = all(mark in delimiter.join(row) for row in rows if any(row))
+    if mark.strip(delimiter) and everywhere and (len(rows[0]) == 1 or delimiter == "|"):
+        way = _sed(rf"s/{_for_sed(mark)}/\t/g", file, ".tsv")
+        return f"{mark} seems to stand between its fields ({line[:_SHOWN]}); make it a tab, with {way}"
+    return ""
+
+
+def _sed(script: str, file: str, suffix: str = "") -> str:
+    suffix = suffix or (".txt" if ".txt" in file else ".tsv" if ".tsv" in file else ".csv")
+    return f"GNU sed: sed {shlex.quote(script)} {shlex.quote(file)} > rows{suffix}"
+
+
+def _for_sed(text: str) -> str:
+    """``text`` in a basic regular expression."""
+    return re.sub(r"([\\/.*^$\[])", r"\\\1", text).replace("\t", "\\t")

@@ -1,0 +1,83 @@
+r"""Values of a column as they are written → as they are meant: ``="…"`` of a spreadsheet, and words for no text.
+
+What a file does is judged by its first rows, since a text may be any of these.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.inputs.delimited_files.dialect import Dialect
+
+NULL = "\\N"
+_R_NULL = "NA"
+_SEEN, _CHECKED = 3, 100
+_FORMULA = re.compile(r'="(.*)"', re.DOTALL)
+_ESCAPES = ("\\n", "\\t", "\\'")
+
+Values = Sequence[str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """How values are written.
+
+    Attributes:
+        text: the place of the column of texts; None if there is none.
+        formulas: places of the columns whose values stand in ``="…"``, which keeps a spreadsheet from changing them.
+        nulls: what stands for no text.
+        escapes: backslashes may stand for line ends, tabs and apostrophes, which are read as they are.
+    """
+
+    text: int | None
+    formulas: tuple[int, ...]
+    nulls: tuple[str, ...]
+    escapes: bool
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[str]], lines: Sequence[str], text: int | None, dialect: Dialect) -> "Writing":
+        """That of a file.
+
+        Args:
+            rows: its first ones, without the header.
+            lines: the same, as they are.
+            text: the column of texts.
+            dialect: of the file.
+        """
+        columns = list(zip(*(row for row in rows if len(row) == len(rows[0])), strict=True)) if rows else []
+        formulas = (place for place, values in enumerate(columns) if _are_formulas(values))
+        texts = columns[text] if text is not None and text < len(columns) else ()
+        r_null = _R_NULL in texts and _is_bare(texts, "".join(lines), dialect)
+        escapes = dialect.delimiter == "\t" and not dialect.quote and any(map(_has_escape, texts))
+        nulls = (NULL, _R_NULL) if r_null else (NULL,)
+        return cls(text=text, formulas=tuple(formulas), nulls=nulls, escapes=escapes)
+
+    def meant(self, columns: list[Values]) -> list[Values]:
+        """All ``columns`` of some rows: what stands inside of ``="…"``, and None for no text."""
+        for place in self.formulas:
+            columns[place] = [value and _inside(value) for value in columns[place]]
+        if self.text is not None and any(null in columns[self.text] for null in self.nulls):
+            columns[self.text] = [None if value in self.nulls else value for value in columns[self.text]]
+        return columns
+
+
+def _are_formulas(values: Sequence[str]) -> bool:
+    return any(values) and all(_FORMULA.fullmatch(value) for value in values if value)
+
+
+def _inside(value: str) -> str:
+    found = _FORMULA.fullmatch(value)
+    return found[1].replace('""', '"') if found else value
+
+
+def _has_escape(text: str) -> bool:
+    return any(escape in text for escape in _ESCAPES)
+
+
+def _is_bare(texts: Sequence[str], content: str, dialect: Dialect) -> bool:
+    """Whether `_R_NULL` has no quotation marks around it and all other texts have, as where R writes them."""
+    mark = dialect.quote
+    others = [text for text in texts if text and text != _R_NULL]
+    if not mark or len(others) < _SEEN or f"{mark}{_R_NULL}{mark}" in content:
+        return False
+    return all(f"{mark}{text.replace(mark, mark * 2)}{mark}" in content for text in others[:_CHECKED])
