@@ -111,7 +111,7 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
         header = find_header(rows, wanted, file=file, delimiter=dialect.delimiter)
     columns = header.columns
     needed = 1 + max((columns.places[name] for name in (columns.text, columns.id) if name in columns.places), default=0)
-    shape = Shape.of(rows[header.rows :], header.width, needed=needed)
+    shape = Shape.of(rows[header.rows :], header.width, needed=needed, may_be_short=True)
     all_marked = dialect.quote and sum(line.startswith(dialect.quote) for line in lines) >= _ALL * len(rows)
     shape = dataclasses.replace(
         shape,

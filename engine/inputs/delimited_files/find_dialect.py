@@ -80,12 +80,19 @@ def _agreed(rows: list[list[str]], width: int) -> tuple[int, float]:
 
 def _bad(lines: Sequence[str], dialect: Dialect, width: int | None) -> int:
     """How many rows are refused. The last one of many may be cut, and is not counted."""
+    return _bad_and_odd(lines, dialect, width)[0]
+
+
+def _bad_and_odd(lines: Sequence[str], dialect: Dialect, width: int | None) -> tuple[int, int]:
+    """How many rows are refused, as `_bad`; and how many of the others do not look like most."""
     rows = rows_in(lines, dialect)
     if not rows or (width is None and not rows[0]):
-        return len(lines)
+        return len(lines), 0
     shape = Shape.of(rows if width else rows[1:], width or len(rows[0]), needed=1)
     read = rows_in(lines, dialect, shape)
-    return sum(not row for row in (read[:-1] if len(lines) > _WHOLE else read))
+    read = read[:-1] if len(lines) > _WHOLE else read
+    bad = sum(not row for row in read)
+    return bad, sum(not shape.fits(row) for row in read if row)
 
 
 def _quoting(lines: Sequence[str], doubled: Dialect, width: int | None) -> Dialect:
@@ -127,10 +134,10 @@ def _shows_quotes(lines: Sequence[str], quoted: Dialect, width: int | None) -> b
     if not any(line.startswith('"') or f'{quoted.delimiter}"' in line for line in lines):
         return False
     plain = dataclasses.replace(quoted, quote="", escaped=False)
-    bad, bad_without = _bad(lines, quoted, width), _bad(lines, plain, width)
-    if bad or bad_without:
+    (bad, odd), (bad_without, odd_without) = _bad_and_odd(lines, quoted, width), _bad_and_odd(lines, plain, width)
+    if bad or bad_without or _are_marked(lines[0], quoted.delimiter):
         return bad * 2 < bad_without or _are_marked(lines[0], quoted.delimiter)
-    return all(_is_written(column) for column in zip(*rows_in(lines, plain)[1:], strict=False))
+    return odd < odd_without or all(_is_written(column) for column in zip(*rows_in(lines, plain)[1:], strict=False))
 
 
 def _are_marked(line: str, delimiter: str) -> bool:

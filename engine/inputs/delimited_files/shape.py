@@ -96,20 +96,22 @@ class Shape:
     most_short: bool = False
 
     @classmethod
-    def of(cls, rows: Iterable[list[str]], width: int, *, needed: int) -> "Shape":
+    def of(cls, rows: Iterable[list[str]], width: int, *, needed: int, may_be_short: bool = False) -> "Shape":
         """That of the ``rows`` of a sample.
 
         Args:
             rows: of any number of fields.
             width: number of fields of the header.
             needed: how many fields there must be so that the row has a text and an id.
+            may_be_short: whether most rows may leave out fields at their end. To compare dialects, they may not: each
+                line of a text that a wrong one cuts is such a row.
         """
         rows = [row for row in rows if row]
         full = [row[:width] for row in rows if len(row) >= width and not any(row[width:])]
         short = [row for row in rows if needed <= len(row) < width]
         least = min(map(len, rows), default=width)
         ordinary = [row for row in short if len(row) == least > needed]
-        most_short = len(ordinary) > len(full) > 0
+        most_short = may_be_short and len(ordinary) > len(full) > 0
         known = ordinary if most_short else full or short
         known = [row + [""] * (width - len(row)) for row in known]
         columns = tuple(ColumnShape.of([row[place] for row in known]) for place in range(width))
