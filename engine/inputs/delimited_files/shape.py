@@ -112,8 +112,8 @@ class Shape:
         least = min(map(len, rows), default=width)
         ordinary = [row for row in short if len(row) == least > needed]
         most_short = may_be_short and len(ordinary) > len(full) > 0
-        known = ordinary if most_short else full or short
-        known = [row + [""] * (width - len(row)) for row in known]
+        left = [row + [""] * (width - len(row)) for row in (ordinary if most_short else short)]
+        known = left if most_short else full or left
         columns = tuple(ColumnShape.of([row[place] for row in known]) for place in range(width))
         least = min(map(len, short), default=width)
         left_out = all(column.empty for column in columns[least:])

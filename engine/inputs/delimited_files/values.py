@@ -44,11 +44,12 @@ class Writing:
             text: the column of texts.
             dialect: of the file.
         """
-        columns = list(zip(*(row for row in rows if len(row) == len(rows[0])), strict=True)) if rows else []
-        formulas = (place for place, values in enumerate(columns) if _are_formulas(values))
-        texts = columns[text] if text is not None and text < len(columns) else ()
+        rows = [row for row in rows if row]
+        first = [row for row in rows[:_CHECKED] if len(row) == len(rows[0])]
+        formulas = (place for place, values in enumerate(zip(*first, strict=True)) if _are_formulas(values))
+        texts = [row[text] for row in rows if len(row) > text] if text is not None else []
         r_null = _R_NULL in texts and _is_bare(texts, "".join(lines), dialect)
-        escapes = dialect.delimiter == "\t" and not dialect.quote and any(map(_has_escape, texts))
+        escapes = dialect.delimiter == "\t" and not dialect.quote and _has_escape("\n".join(texts))
         nulls = (NULL, _R_NULL) if r_null else (NULL,)
         return cls(text=text, formulas=tuple(formulas), nulls=nulls, escapes=escapes)
 

@@ -704,8 +704,9 @@ prose = st.text(alphabet="abc ,;|\t\"'\n\r.é語🙂\x0b\u2028\x85", max_size=15
 def test_what_a_csv_writer_writes_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], delimiter: str, quoting: int, end: str
 ) -> None:
-    # In so small a file, lines of a text with as many tabs as rows have cannot be told from rows without quotation marks.
-    assume(delimiter != "\t" or quoting != csv.QUOTE_MINIMAL or not any("\t" in text and "\n" in text for text in texts))
+    # In so small a file, lines of such a text cannot be told from rows without quotation marks.
+    odd = any("\t" in text and "\n" in text for text in texts)
+    assume(not odd or delimiter != "\t" or quoting != csv.QUOTE_MINIMAL)
     rows = [(str(number), text, "xy"[number % 2]) for number, text in enumerate(texts)]
     held = io.StringIO(newline="")
     csv.writer(held, delimiter=delimiter, quoting=quoting, lineterminator=end).writerows(
