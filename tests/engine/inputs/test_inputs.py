@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import InputError
+from engine.inputs.arrow_files import arrow_sandbox
 from engine.inputs.blocks import BLOCK_ROWS, in_detail
 from engine.inputs.check_rows import MAX_TEXT_BYTES, Block, read_blocks
 from engine.inputs.columns import MAX_COLUMNS, NO_COLUMN, ColumnNames
@@ -646,7 +648,7 @@ def test_an_arrow_file_that_lies_is_refused_and_does_not_end_the_process(
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS, signal.SIGKILL])
 def test_a_file_whose_check_dies_is_refused_with_the_signal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, new_child: None
 ) -> None:
     path = write_arrow(tmp_path / "in.arrow", table_of(pa.array(["a"])))
     (tmp_path / "pyarrow.py").write_text(f"import os\nos.kill(os.getpid(), {int(number)})")
@@ -676,18 +678,51 @@ def test_bits_that_are_flipped_anywhere_give_rows_or_an_input_error(tmp_path: Pa
 
 
 def test_a_file_is_checked_once_and_again_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    children = []
-    run = subprocess.run
-    monkeypatch.setattr(subprocess, "run", lambda *a, **k: children.append(a) or run(*a, **k))
+    checked = []
+    problem = arrow_sandbox._Checker.problem
+    monkeypatch.setattr(
+        arrow_sandbox._Checker, "problem", lambda checker, file: checked.append(file) or problem(checker, file)
+    )
     path = write_arrow(tmp_path / "in.arrow", table_of(pa.array(["a"])))
     assert texts_of(path) == texts_of(path, ColumnNames(text="text", id="id")) == ["a"]
-    assert len(children) == 1
+    assert checked == [str(path)]
     write_arrow(path, table_of(pa.array(["a", "b"])))
     assert texts_of(path) == ["a", "b"]
+    assert checked == [str(path)] * 2
+
+
+@pytest.fixture
+def new_child() -> Iterator[None]:
+    """Files are checked by a child that is started in the test, and ends with it."""
+    arrow_sandbox.end_checker()
+    yield
+    arrow_sandbox.end_checker()
+
+
+def test_one_child_checks_many_files_until_one_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_child: None
+) -> None:
+    children = []
+    start = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: children.append(start(*a, **k)) or children[-1])
+    paths = [write_arrow(tmp_path / f"{number}.arrow", table_of(pa.array(["a"]))) for number in range(4)]
+    assert [texts_of(path) for path in paths[:2]] == [["a"]] * 2
+    assert [child.poll() for child in children] == [None]
+    with pytest.raises(InputError, match="cannot be read"):
+        blocks_of(write_lie(tmp_path, next(iter(LIES)), stream=False))
+    assert [child.returncode for child in children] == [0]
+    assert texts_of(paths[2]) == ["a"]
     assert len(children) == 2
+    children[1].stdin.close()
+    children[1].wait()  # as one that had nothing to do for long
+    children[1].stdin = open(os.devnull, "w")  # noqa: PTH123, SIM115 - what is written to it is lost
+    assert texts_of(paths[3]) == ["a"]
+    assert len(children) == 3
 
 
-def test_the_check_loads_no_torch_and_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_loads_no_torch_and_is_found_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_child: None
+) -> None:
     for name in ("engine.py", "json.py", "torch.py"):
         write(tmp_path / name, "raise RuntimeError('the wrong module')")
     monkeypatch.chdir(tmp_path)
