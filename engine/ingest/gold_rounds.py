@@ -13,7 +13,7 @@ from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
 from engine.inputs.labels.annotations import Annotation, read_annotations
 from engine.inputs.labels.classes import check_not_foreign, index_labels
-from engine.inputs.messages import SHOWN, counted, listed, no_usable_row, not_labels_note
+from engine.inputs.messages import SHOWN, counted, listed, merged, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
 from store import Store
@@ -128,7 +128,8 @@ def _judge(store: Store, given: list[Annotation], source: str | None) -> tuple[L
     for one, (row, label, problem) in zip(given, judged, strict=True):
         if problem is None:
             labels.setdefault(row, {}).setdefault(label, one)
-    notes = [*found.notes, *([not_labels_note(words)] if words else [])]
+    notes = merged((note for one in given for note in one.notes), {one.file for one in given})
+    notes += [*found.notes, *([not_labels_note(words)] if words else [])]
     usable = (one.id or "" for one, (_, _, problem) in zip(given, judged, strict=True) if problem is None)
     if loose := sum(known.keys().isdisjoint(_exact(id_)) for id_ in usable):
         notes.append(f"{where}: {counted(loose, 'id')} found without the white space around, or the .0 behind")

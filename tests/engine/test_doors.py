@@ -381,6 +381,17 @@ def test_a_folder_with_the_same_rows_in_two_forms_is_refused(tmp_path: Path, one
     assert expand([f"{tmp_path}/{one}", f"{tmp_path}/{other}"]) == [f"{tmp_path}/{one}", f"{tmp_path}/{other}"]
 
 
+def test_a_round_of_gold_says_how_its_files_are_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "in.csv").write_text("id;Label;label\n" + "".join(f"r{n};x;{label}\n" for n, label in enumerate(TRUTH)))
+    caplog.set_level(logging.INFO)
+    assert _audited(str(tmp_path / "in.csv"), ReadOptions()) == TRUTH
+    notes = [record.getMessage() for record in caplog.records if record.getMessage().startswith(f"{tmp_path}/in.csv")]
+    assert notes == [
+        f"{tmp_path}/in.csv: read with ';' between fields",
+        f"{tmp_path}/in.csv: the label is read from 'label', and not from 'Label'; --label names another column",
+    ]
+
+
 def test_ids_are_found_though_a_program_padded_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     texts = tmp_path / "texts.csv"
     texts.write_text("id,text\n1,a\n2,b\nr3,c\n4,d\n4.0,e\n")

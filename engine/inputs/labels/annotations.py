@@ -34,6 +34,7 @@ class Annotation:
         label: as written; None if there is none.
         problem: the reason why it cannot be used, or None.
         not_labels: words of rows near it that were read as no label.
+        notes: what a user has to know of how its file is read.
     """
 
     file: str
@@ -42,6 +43,7 @@ class Annotation:
     label: str | None
     problem: str | None = None
     not_labels: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -81,9 +83,10 @@ def _of_block(raw: RawBlock, file: str, options: ReadOptions, classes: Sequence[
     given, words = labels(raw, file, problems, label_map=options.label_map, classes=classes)
     label_array = without_judged_away(given, extra_columns(raw, file, problems, []))
     columns = row_ids.to_pylist(), label_array.to_pylist(), given.to_pylist()
+    notes = (*raw.reading.notes, *raw.columns.doubts)
     for row, (id_, label, written, problem) in enumerate(zip(*columns, problems, strict=True), start=raw.first_row):
         problem = problem or _lack(label, written)
-        yield Annotation(file=file, row=row, id=id_, label=label, problem=problem, not_labels=words)
+        yield Annotation(file=file, row=row, id=id_, label=label, problem=problem, not_labels=words, notes=notes)
 
 
 def _lack(label: str | None, given: str | None = None) -> str | None:
