@@ -1,6 +1,7 @@
 """Column names of an input file → which one is the text, the id, the label, and which are kept beside them."""
 
 import re
+import shlex
 from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -164,9 +165,11 @@ class _Names:
         """
         name = self.find(what, wanted)
         if name is None:
-            raise InputError(
-                f"{self._file}: no column looks like the {what} (columns: {self._listed()}); name it with --{what}"
-            )
+            way = f"name it with --{what}"
+            if what == "id" and next(iter(self._times), None) == "":  # pandas' index
+                script = 's/^(""|)/id/'
+                way = f"the first column has no name: give it one, as with sed -E '1{script}' {shlex.quote(self._file)}"
+            raise InputError(f"{self._file}: no column looks like the {what} (columns: {self._listed()}); {way}")
         return name
 
     def id(self, wanted: ColumnNames) -> str:

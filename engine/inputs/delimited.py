@@ -33,7 +33,11 @@ from engine.inputs.options import Reading, ReadOptions
 _TABS = re.compile(r"\.(tsv|txt)(\.\w+)?$", re.IGNORECASE)
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _WHOLE_SAMPLE = 1 << 16
-_ALL = 0.9
+_ALL, _FEW = 0.9, 0.25
+_RUN_OVER = (
+    "it has a value in a column without a name, where few rows have one: its text may have a delimiter in it; put "
+    "quotation marks around the text"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,8 @@ class _Layout:
         header: which column is what, and where the rows begin.
         shape: what a row looks like.
         writing: how values are written.
+        rare: places of columns without a name, but the first, in which few rows have a value.
+        unnamed: whether other such columns have values.
         sep: its first line names the delimiter, as spreadsheets write it.
     """
 
@@ -52,6 +58,8 @@ class _Layout:
     header: Header
     shape: Shape
     writing: Writing
+    rare: tuple[int, ...]
+    unnamed: bool
     sep: bool
 
 
@@ -120,7 +128,23 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
         open_end=columns.places.get(columns.text) == header.width - 1 > 0,
     )
     writing = Writing.of(rows[header.rows :], lines, columns.places.get(columns.text), dialect)
-    return _Layout(dialect=dialect, header=header, shape=shape, writing=writing, sep=sep is not None)
+    filled = _without_names(header, rows[header.rows :])
+    return _Layout(
+        dialect=dialect,
+        header=header,
+        shape=shape,
+        writing=writing,
+        rare=tuple(place for place, share in filled.items() if share <= _FEW),
+        unnamed=any(share > _FEW for share in filled.values()),
+        sep=sep is not None,
+    )
+
+
+def _without_names(header: Header, rows: Sequence[Sequence[str]]) -> dict[int, float]:
+    """Columns without a name and the share of rows that have a value there; the first one may be an index."""
+    places = [place for place, name in enumerate(header.fields) if place and not name.strip()]
+    known = [row for row in rows if row]
+    return {place: sum(len(row) > place and row[place] != "" for row in known) / max(1, len(known)) for place in places}
 
 
 def _refuse_dump(rows: Sequence[Sequence[str]], dialect: Dialect, file: str) -> None:
@@ -163,6 +187,8 @@ def _notes(layout: _Layout, options: ReadOptions, file: str) -> Iterator[str]:
             f"{file}: backslashes are taken as they are; if \\n, \\t or \\' stand for line ends, tabs and apostrophes, "
             "write it as CSV; --quote none leaves out this note"
         )
+    if layout.unnamed:
+        yield f"{file}: columns without a name have values, and are left out"
     if layout.header.rows > 1:
         yield f"{file}: read without what stands around the header"
 
@@ -174,6 +200,8 @@ def _blocks(rows: RowReader, layout: _Layout, reading: Reading, file: str) -> It
         count = len(some.fields)
         if not count:
             continue
+        if layout.rare:
+            some.refuse(lambda fields: any(fields[place] for place in layout.rare), _RUN_OVER)
         values = _columns(some, header.width)
         if header.may_be_in(values):
             header.check_order(some.fields, first_row, file)

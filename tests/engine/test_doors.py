@@ -416,3 +416,13 @@ def test_a_file_that_was_compressed_twice_has_a_way_out(tmp_path: Path) -> None:
     subprocess.run(str(raised.value).partition("with: ")[2], shell=True, check=True, cwd=tmp_path)
     (block,) = read_blocks(str(tmp_path / "once.csv.gz"), ColumnNames())
     assert block.text.to_pylist() == ["x"]
+
+
+def test_the_index_of_pandas_may_be_the_id(tmp_path: Path) -> None:
+    file = csv_file(tmp_path / "in.csv", TRUTH)
+    Path(file).write_text(Path(file).read_text().removeprefix("id"))
+    with pytest.raises(InputError, match="the first column has no name: give it one, as with sed -E") as raised:
+        _audited(file, ReadOptions())
+    command = str(raised.value).partition("as with ")[2].partition("; or,")[0]
+    subprocess.run(f"{command} > named.csv", shell=True, check=True, cwd=tmp_path)
+    assert _audited(str(tmp_path / "named.csv"), ReadOptions()) == TRUTH

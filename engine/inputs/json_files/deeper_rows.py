@@ -54,8 +54,9 @@ def way_to_text(row: dict[str, Any], begin: str, wanted: ColumnNames, file: str)
     """
     for key, value in row.items():
         if is_rows(value) and "role" in value[0] and "content" in value[0]:
-            said = f'[{members(key)}[] | select(.role == "user") | .content] | join("\\n")'
-            return jq(_piped(begin, f". + {{text: ({said})}} | del({members(key)})"), file)
+            said = '[{}[] | select(.role == "{}") | .content] | join("\\n")'
+            text, answer = (said.format(members(key), role) for role in ("user", "assistant"))
+            return jq(_piped(begin, f". + {{text: ({text}), answer: ({answer})}} | del({members(key)})"), file)
     if isinstance(row.get("fields"), dict) and isinstance(row.get("responses"), dict):
         names = '.key = "label"' if len(row["responses"]) == 1 else "."
         return jq(_piped(begin, _ARGILLA.format(names=names)), file)
@@ -94,14 +95,17 @@ def _only_object(row: dict[str, Any]) -> Path | None:
 
 
 def program_of(path: Path, begin: str = ".") -> str:
-    """A path in jq. What stands beside the objects at its end, in the elements of the last array, goes with them."""
+    """A path in jq. What stands beside the objects at its end, in the elements of the last array, goes with them.
+
+    Of a key that is in both, as ``id``, that of the row holds.
+    """
     arrays = len(path) - path[::-1].index(None) if None in path else 0
     for key in path[:arrays]:
         begin = f"{begin}[]" if key is None else within(begin, key)
     inner = [str(key) for key in path[arrays:]]
     if not inner:
         return begin
-    return _piped(begin, f". + {members(*inner)} | del({members(inner[0])})")
+    return _piped(begin, f"{members(*inner)} + del({members(inner[0])})")
 
 
 def _piped(begin: str, program: str) -> str:

@@ -47,6 +47,8 @@ def no_string(value: Any, place: Place) -> Reason:
     fault = LabelFault if place.what == "label" else Reason
     program = _program(value, place.what)
     way = place.way(program) if program else ""
+    if place.what == "label" != place.key and not way:
+        way = f"; {place.key!r} was taken for it, and --label names another column"
     return fault(f"{place.what} is {kind_of_value(value)} and not a string{way}")
 
 

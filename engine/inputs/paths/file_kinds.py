@@ -26,6 +26,8 @@ _WAYS = {
     ".zip": "unzip it first",
     ".tar": "unpack it first",
     "": "rename it by its format, as rows.csv",
+    ".log": "rename it by its format, as rows.txt",
+    ".data": "rename it by its format, as rows.csv",
 }
 _WAYS |= {".xls": _WAYS[".xlsx"], ".ods": _WAYS[".xlsx"], ".tgz": _WAYS[".tar"]}
 

@@ -23,6 +23,7 @@ _IN_PROSE = {
     ":": re.compile(rf"[\w-]+|{_NUMBER}"),
     "  ": re.compile(rf"[\w-]+|{_NUMBER}"),
 }
+_ALONE = re.compile(_NUMBER)
 _SPECIAL = re.compile(r"[\\|.*+?(){}\[\]^$/]")
 _BRACKETS = re.compile(r"[\[({]([^\[\](){}]+)[\])}] *[:-]? *(?=\S)")
 _BRACKETS_LAST = re.compile(r".*\S *[\[({]([^\[\](){}]+)[\])}]")
@@ -39,6 +40,11 @@ def check_labels(sample: Sample) -> None:
     Raises:
         InputError: it is one.
     """
+    if len(sample.texts) > 1 and all(map(_ALONE.fullmatch, sample.texts)) and is_label(sample.texts, most=_MOST_LABELS):
+        raise sample.refused(
+            "every line is a number, as in a file of labels; put them beside the texts, as with: "
+            f"paste {shlex.quote(sample.file)} texts.txt > labelled.txt"
+        )
     _check_vowpal_wabbit(sample)
     for mark in (*_LONG_MARKS, *_SPACED_MARKS):
         _check_mark(sample, mark)

@@ -737,3 +737,25 @@ def test_any_marks_in_a_tsv_of_single_lines_are_characters(
     rows = [(str(number), f"{text}.", "xy"[number % 2]) for number, text in enumerate(texts)]
     path = write(tmp_path_factory.mktemp("any") / "in.tsv", table([("id", "text", "label"), *rows], "\t"))
     assert rows_of(path) == rows
+
+
+# --- columns without a name
+
+
+@pytest.mark.parametrize("header", ["label,text,,", "label,text,"])
+def test_a_text_that_runs_over_into_a_column_without_a_name_is_refused(tmp_path: Path, header: str) -> None:
+    """As Kaggle's file of SMS has them."""
+    end = "," * (header.count(",") - 1)
+    lines = [header, f"bad,Cold soup{end}", f"good,Win a prize,tonight yes{end[1:]}", *[f"good,Lovely{end}"] * 4]
+    rows = rows_of(write(tmp_path / "in.csv", "\n".join(lines) + "\n"))
+    assert [row for row in rows if isinstance(row, tuple)] == [("bad", "Cold soup"), *[("good", "Lovely")] * 4]
+    assert "a value in a column without a name" in str(rows[1])
+
+
+def test_columns_without_a_name_that_have_values_are_said_to_be_left_out(tmp_path: Path) -> None:
+    lines = ["text,label,", *(f"text {row},good,{row}" for row in range(9))]
+    path = write(tmp_path / "in.csv", "\n".join(lines) + "\n")
+    assert len(rows_of(path)) == 9
+    assert f"{path}: columns without a name have values, and are left out" in blocks_of(path)[0].reading.notes
+    index = write(tmp_path / "index.csv", ",text,label\n0,x,good\n1,y,bad\n")
+    assert blocks_of(index)[0].reading.notes == ()

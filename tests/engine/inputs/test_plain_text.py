@@ -665,3 +665,15 @@ def test_prose_is_prose(tmp_path: Path, lines: list[str]) -> None:
 def test_a_line_that_only_python_calls_blank_is_blank(tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_bytes(b"\x1c")
     assert rows_of(tmp_path / "in.txt") == [("\x1c", None)]
+
+
+def test_a_file_of_labels_is_no_file_of_texts(tmp_path: Path) -> None:
+    """As TweetEval keeps its labels beside its texts."""
+    texts = many(30)
+    write(tmp_path / "texts.txt", "\n".join(texts) + "\n")
+    path = write(tmp_path / "labels.txt", "\n".join(str(number % 2) for number in range(30)) + "\n")
+    with pytest.raises(InputError, match="every line is a number, as in a file of labels") as raised:
+        blocks_of(path)
+    command = str(raised.value).partition("as with: ")[2].partition(";")[0]
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path)
+    assert rows_of(tmp_path / "labelled.txt") == [(text, str(number % 2)) for number, text in enumerate(texts)]

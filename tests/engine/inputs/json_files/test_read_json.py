@@ -263,17 +263,17 @@ def test_what_cannot_be_rows_is_refused_for_what_it_is(
     [
         (
             '{"label": 1, "_source": {"text": "a"}}\n{"label": 2, "_source": {"text": "a"}}',
-            """jq -c '. + .["_source"] | del(.["_source"])' """,
+            """jq -c '.["_source"] + del(.["_source"])' """,
         ),
-        ('[{"label": 0, "row": {"text": "a"}}]', """jq -c '.[] | . + .["row"] | del(.["row"])' """),
+        ('[{"label": 0, "row": {"text": "a"}}]', """jq -c '.[] | .["row"] + del(.["row"])' """),
         (
             '{"type": "x", "features": [{"label": "x", "properties": {"text": "a"}}]}',
-            """jq -c '.["features"][] | . + .["properties"] | del(.["properties"])' """,
+            """jq -c '.["features"][] | .["properties"] + del(.["properties"])' """,
         ),
         ('{"data": [{"text": "a", "label": 1}]}\n{"data": []}', """jq -c '.["data"][]' """),
         (
             f"{_CHAT}\n{_CHAT}\n",
-            """jq -c '. + {text: ([.["messages"][] | select(.role == "user") | .content] | join("\\n"))} | del""",
+            """jq -c '. + {text: ([.["messages"][] | select(.role == "user") | .content] | join("\\n")), answer: (""",
         ),
     ],
 )
@@ -533,3 +533,14 @@ def test_the_kind_of_a_column_is_that_of_its_values(tmp_path: Path, values: list
     assert str(block.kinds["x"].stored) == stored
     assert block.problems == [None] * len(values)
     assert block.extras["x"].type in (pa.string(), pa.int64(), pa.bool_())
+
+
+@needs_jq
+def test_a_command_never_takes_another_value_for_a_key_of_the_row(tmp_path: Path) -> None:
+    """As of Zendesk's tickets, whose rating has an id of its own."""
+    rows = [{"id": number, "rating": {"id": 9 - number, "text": f"t{number}"}} for number in range(3)]
+    path = write(tmp_path / "in.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(InputError) as raised:
+        blocks_of(path)
+    found = _rows_that(str(raised.value).partition("take it out: ")[2], tmp_path)
+    assert [(row[0], row[1]) for row in found] == [("0", "t0"), ("1", "t1"), ("2", "t2")]
