@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Coverage is that of the store by its own tests: to trace the others takes a fifth of all time."""
+    """Coverage is that of the store by tests of it, of tokens and of ingest; to trace the others takes long."""
     if COVERAGE is None:
         return
     COVERAGE.stop()

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from engine.errors import InputError
 from engine.inputs.encodings import SAMPLE_BYTES, UTF8, Utf8Bytes, Utf8Watch, encoding_name, encoding_named, guessed
-from engine.inputs.paths.file_kinds import COMPRESSIONS
+from engine.inputs.paths.file_kinds import COMPRESSIONS, UNPACK
 
 LINE_BYTES = 16 << 20
 _OTHERS = {
@@ -32,7 +32,6 @@ _OTHERS = {
     b"BZh91AY&SY": "was compressed with bzip2; let its name end in .bz2",
     b"version https://git-lfs.github.com/": "only names the file that Git LFS keeps; fetch that with: git lfs pull",
 }
-_UNPACK = {".gz": "gzip -dc", ".zst": "zstd -dc", ".bz2": "bzip2 -dc", ".xz": "xz -dc"}
 _HEAD_BYTES, _TAR_MARK_AT = 512, 257
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _BOM = b"\xef\xbb\xbf"
@@ -91,7 +90,7 @@ def _check_kind(head: bytes, file: str, *, unpacked: str = "") -> None:
         if head.startswith(start):
             if unpacked in COMPRESSIONS and words.startswith("was compressed"):
                 inner = f"once{Path(Path(file).stem).suffix}{words.rpartition(' ')[2]}"
-                way = f"{_UNPACK[unpacked]} {shlex.quote(file)} > {inner}"
+                way = f"{UNPACK[unpacked]} {shlex.quote(file)} > {inner}"
                 raise InputError(f"{file} was compressed twice; unpack it once, with: {way}")
             raise InputError(f"{file} {words}")
     if head[_TAR_MARK_AT:].startswith(b"ustar"):

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from engine.inputs.columns import Columns
 
 SHOWN = 20
+OR_TEXT = "or pass --delimiter none if a line is a text"
 REPEATED_ID = "id is that of an earlier row; if ids begin anew in each file, pass --id none"
 _PLAIN_LABEL = re.compile(r"\w([\w .+-]*\w)?")
 _LONGEST = 200  # characters of a name

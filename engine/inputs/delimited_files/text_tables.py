@@ -6,11 +6,11 @@ from collections import Counter
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames, find_columns
 from engine.inputs.delimited_files.first_rows import is_data, is_label, names_for
+from engine.inputs.messages import OR_TEXT
 from engine.inputs.options import ReadOptions
 
 _ALMOST_ALL = 0.95
 _QUOTES = " \"'"
-_OR_TEXT = "or pass --delimiter none if a line is a text"
 
 
 def table_of(
@@ -36,7 +36,7 @@ def table_of(
     raise InputError(
         f"{file}: every line has {tabs:,} tab{'s' * (tabs > 1)} in it, and so it is a table. Name its columns, for "
         f"example --delimiter tab --columns {names_for(rows, tabs + 1)}; "
-        f"{_OR_TEXT}"
+        f"{OR_TEXT}"
     )
 
 

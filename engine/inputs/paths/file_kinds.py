@@ -16,7 +16,9 @@ KINDS = {
     ".json": JSON,
     ".txt": TEXT,
 }
-COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz")
+UNPACK = {".gz": "gzip -dc", ".zst": "zstd -dc", ".bz2": "bzip2 -dc", ".xz": "xz -dc"}
+"""Endings of compressed files, and the command that unpacks one."""
+COMPRESSIONS = tuple(UNPACK)
 OF_LINES = (DELIMITED, JSON, TEXT)
 """Kinds that may be compressed, and of which an empty file has no rows."""
 

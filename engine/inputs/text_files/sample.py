@@ -7,10 +7,9 @@ from pathlib import Path
 
 from engine.errors import InputError
 from engine.inputs.encodings import UTF8
+from engine.inputs.messages import OR_TEXT
+from engine.inputs.paths.file_kinds import UNPACK
 from engine.inputs.text_files.line_ends import lines_of_data, returns_end_lines
-
-_UNPACKED = {".gz": "gzip -dc", ".zst": "zstd -dc", ".bz2": "bzip2 -dc", ".xz": "xz -dc"}
-_OR_TEXT = "or pass --delimiter none if a line is a text"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +49,11 @@ class Sample:
             steps.insert(0, r"tr '\r' '\n'")
         if self.encoding != UTF8:
             steps.insert(0, f"iconv -f {self.encoding.replace('utf-16-', 'utf-16')} -t UTF-8")
-        if unpacked := _UNPACKED.get(Path(self.file).suffix.lower()):
+        if unpacked := UNPACK.get(Path(self.file).suffix.lower()):
             steps.insert(0, unpacked)
         steps[0] += f" < {shlex.quote(self.file)}"
         return " | ".join(steps) + f" > {target}"
 
     def refused(self, words: str) -> InputError:
         """An error: what the lines are, and what to do. They may be texts nevertheless."""
-        return InputError(f"{self.file}: {words}; {_OR_TEXT}")
+        return InputError(f"{self.file}: {words}; {OR_TEXT}")
