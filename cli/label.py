@@ -72,7 +72,7 @@ class Budget(click.ParamType[int | None]):
 )
 @click.option(
     "--dtype",
-    type=click.Choice(["auto", "fp32", "fp16", "bf16"]),
+    type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]),
     default="auto",
     show_default=True,
     help="Of the computation; auto is fp32 on a CPU and fp16 on CUDA.",

@@ -4,10 +4,10 @@ import logging
 from typing import Any
 
 from engine.compute.backend import Backend, Workload
-from engine.compute.torch_backends import COMPILED, FUSED, PACKED, PADDED
+from engine.compute.torch_backends import COMPILED, FUSED, INT8, PACKED, PADDED
 from engine.errors import ModelError
 
-BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (COMPILED, FUSED, PACKED, PADDED)}
+BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (INT8, COMPILED, FUSED, PACKED, PADDED)}
 """The fastest first. `PADDED`, which supports every model, is the last one."""
 
 _log = logging.getLogger(__name__)
@@ -38,7 +38,12 @@ def choose_backend(module: Any, workload: Workload, *, preferred: str | None = N
     for backend in BACKENDS.values():
         if backend.is_worthwhile(workload) and _supports(backend, module, workload):
             return backend
-    raise ModelError(f"no backend can compute {type(module).__name__}; there are {', '.join(BACKENDS)}")
+    reasons = {name: _problem(one, module, workload) for name, one in BACKENDS.items() if workload.dtype in one.bounds}
+    said = "; ".join(f"{name}: {problem}" for name, problem in reasons.items())
+    raise ModelError(
+        f"no backend computes {type(module).__name__} in {workload.dtype} on {workload.device} ({said}). Name another "
+        "--dtype"
+    )
 
 
 def require_backend(name: str, module: Any, workload: Workload) -> Backend:
@@ -48,15 +53,21 @@ def require_backend(name: str, module: Any, workload: Workload) -> Backend:
         ModelError: there is no such backend, or it does not support ``module``; says why.
     """
     backend = backend_named(name)
-    if problem := backend.unsupported(module, workload):
+    if problem := _problem(backend, module, workload):
         raise ModelError(f"the backend {name!r} cannot compute {type(module).__name__}: {problem}. Name another one")
     return backend
+
+
+def _problem(backend: Backend, module: Any, workload: Workload) -> str | None:
+    if workload.dtype not in backend.bounds:
+        return f"it does not compute in {workload.dtype}"
+    return backend.unsupported(module, workload)
 
 
 def _supports(backend: Backend, module: Any, workload: Workload) -> bool:
     if workload.training and not backend.can_train:
         return False
-    problem = backend.unsupported(module, workload)
+    problem = _problem(backend, module, workload)
     if problem:
         _log.debug("%s is not computed by %r: %s", type(module).__name__, backend.name, problem)
     return problem is None

@@ -163,7 +163,7 @@ class Encoder:
     def exact_logits(self, tokens: Tokens, row: int) -> npt.NDArray[np.float32]:
         """(classes,) float32 logits of one row, computed alone, by transformers' own code and weights in fp32."""
         if self._exact is None:
-            whole = self.dtype == "fp32"
+            whole = DTYPES[self.dtype] == torch.float32
             self._exact = self._module if whole else load_classifier(str(self._model.folder)).module.to(self.device)
         started = time.perf_counter()
         with torch.inference_mode():

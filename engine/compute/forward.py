@@ -10,7 +10,8 @@ from torch import Tensor
 
 from engine.compute.attention import has_kernel, on_device
 from engine.compute.backend import Forward
-from engine.compute.linear import use_products
+from engine.compute.fused_layer import Kept
+from engine.compute.linear import packed, use_products
 from engine.compute.packed_model import PackedModel
 from engine.compute.packing import fill, pack
 from engine.models.batching import batching_of, own_errors, padded_logits
@@ -59,6 +60,7 @@ class PackedForward(Forward):
         module: the classifier, on its device and in its dtype.
         fused: whether its layers are replaced by `FusedLayer`.
         compiled: whether these are compiled.
+        kept: how they hold the weights of their products.
         budget: tokens a batch.
         longest: tokens of the longest row.
 
@@ -66,9 +68,18 @@ class PackedForward(Forward):
         module: computes batches: the packed twin of ``module``.
     """
 
-    def __init__(self, module: Any, *, fused: bool, compiled: bool = False, budget: int, longest: int) -> None:
+    def __init__(
+        self,
+        module: Any,
+        *,
+        fused: bool,
+        compiled: bool = False,
+        kept: Kept = packed,
+        budget: int,
+        longest: int,
+    ) -> None:
         module = module if module.training else settled(module, longest)
-        self._packed = PackedModel(module, fused=fused, compiled=compiled)
+        self._packed = PackedModel(module, fused=fused, compiled=compiled, kept=kept)
         super().__init__(budget=self._packed.most_tokens(budget))
         self._longest = longest
         self._padded = module
@@ -97,13 +108,13 @@ class PackedForward(Forward):
         """(rows, classes) logits on the device, of chosen rows."""
         if (tokens.offsets[rows + 1] == tokens.offsets[rows]).any():
             return padded_logits(self._padded, tokens, rows)
-        packed = pack(tokens.ids, tokens.offsets, rows)
+        batch = pack(tokens.ids, tokens.offsets, rows)
         if self._is_filled:  # one shape for all batches
-            packed = fill(packed, tokens=self._size(rows, len(packed.ids)), rows=packed.rows)
+            batch = fill(batch, tokens=self._size(rows, len(batch.ids)), rows=batch.rows)
         longest = self._longest if self._kernel else None
-        where = on_device(packed, self._padded.device, kernel=self._kernel, longest=longest)
+        where = on_device(batch, self._padded.device, kernel=self._kernel, longest=longest)
         with own_errors(self._padded):
-            return self._packed(packed, where)
+            return self._packed(batch, where)
 
     def on_layer(self, call: Callable[[], None]) -> None:
         """Let ``call`` be called before each layer, because a batch may take long."""

@@ -15,29 +15,34 @@ from torch.nn.functional import dropout, layer_norm
 from transformers.activations import GELUActivation
 
 from engine.compute.attention import DeviceRows, attend, attend_first
+from engine.compute.int8 import Int8Weight
 from engine.compute.linear import packed, product, product_gelu
 
 _log = logging.getLogger(__name__)
 
 
+Kept = Callable[[Tensor], Tensor | Int8Weight]
+"""A weight, (outputs, inputs) → the same as a product takes it."""
+
+
 class LayerWeights(NamedTuple):
     """A layer's parameters; (outputs, inputs) and (outputs,).
 
-    ``mixed`` gives query, key and value of all tokens; in the last layer key and value alone, and ``query`` the query
+    Those of products are in 8 bits if the layer computes so. ``mixed`` gives query, key and value of all tokens; in the last layer key and value alone, and ``query`` the query
     of the first tokens.
     """
 
-    query: Tensor | None
+    query: Tensor | Int8Weight | None
     query_bias: Tensor | None
-    mixed: Tensor
+    mixed: Tensor | Int8Weight
     mixed_bias: Tensor
-    out: Tensor
+    out: Tensor | Int8Weight
     out_bias: Tensor
     out_norm: Tensor
     out_norm_bias: Tensor
-    up: Tensor
+    up: Tensor | Int8Weight
     up_bias: Tensor
-    down: Tensor
+    down: Tensor | Int8Weight
     down_bias: Tensor
     down_norm: Tensor
     down_norm_bias: Tensor
@@ -69,17 +74,26 @@ class FusedLayer(nn.Module):
         first_only: whether its output is (rows, 1, hidden), of the first token of each row.
         compiled: whether it is compiled; for a GPU, whose batches all have the same number of tokens.
         trained: whether its parameters are trained; they are read anew at each pass then.
+        kept: how the weights of products are held, if they are not trained.
 
     Raises:
         AttributeError: it has other parts.
     """
 
-    def __init__(self, layer: Any, *, first_only: bool, compiled: bool = False, trained: bool = False) -> None:
+    def __init__(
+        self,
+        layer: Any,
+        *,
+        first_only: bool,
+        compiled: bool = False,
+        trained: bool = False,
+        kept: Kept = packed,
+    ) -> None:
         super().__init__()
         self._first_only = first_only
         self._layer = layer if trained else None
         with torch.no_grad():
-            self._weights = None if trained else _weights(layer, first_only=first_only, kept=packed)
+            self._weights = None if trained else _weights(layer, first_only=first_only, kept=kept)
         self._form = _form(layer)
         compute = first_tokens if first_only else all_tokens
         self._compute = _compiled(compute) if compiled and self._form.act is None else compute
@@ -102,7 +116,7 @@ class FusedLayer(nn.Module):
         )
 
 
-def _weights(layer: Any, *, first_only: bool, kept: Callable[[Tensor], Tensor]) -> LayerWeights:
+def _weights(layer: Any, *, first_only: bool, kept: Kept) -> LayerWeights:
     """The parameters of ``layer``; ``kept`` says how those of large products are held."""
     own, out, up, down = layer.attention.self, layer.attention.output, layer.intermediate.dense, layer.output
     parts = [own.key, own.value] if first_only else [own.query, own.key, own.value]

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.compute.attention import ATTENTION, DeviceRows, on_device
-from engine.compute.fused_layer import FusedLayer
+from engine.compute.fused_layer import FusedLayer, Kept
+from engine.compute.linear import packed as packed_weight
 from engine.compute.linear import use_products
 from engine.compute.packing import PackedRows, pack
 from engine.models.batching import batching_of, vocabulary_size
@@ -36,6 +37,7 @@ class PackedModel:
         fused: whether its layers are replaced by `FusedLayer`. If ``module`` is in training mode, its parameters
             can be trained through them.
         compiled: whether the fused layers are compiled.
+        kept: how fused layers that are not trained hold the weights of their products.
 
     Raises:
         LookupError: it has no stack of layers, or more than one.
@@ -45,7 +47,7 @@ class PackedModel:
         module: the copy, which computes packed rows only.
     """
 
-    def __init__(self, module: Any, *, fused: bool, compiled: bool = False) -> None:
+    def __init__(self, module: Any, *, fused: bool, compiled: bool = False, kept: Kept = packed_weight) -> None:
         name = stack_name(module)
         if name is None:
             raise LookupError("no single stack of layers")
@@ -56,7 +58,9 @@ class PackedModel:
         if fused:
             for number, layer in enumerate(layers):
                 first_only = number == len(layers) - 1
-                layers[number] = FusedLayer(layer, first_only=first_only, compiled=compiled, trained=module.training)
+                layers[number] = FusedLayer(
+                    layer, first_only=first_only, compiled=compiled, trained=module.training, kept=kept
+                )
         else:
             layers[-1].register_forward_hook(_first_tokens, with_kwargs=True)
         use_products(self.module)

@@ -1,12 +1,14 @@
-"""The four backends of torch: packed rows through our own layers, compiled or not; through the model's; padded rows."""
+"""The backends of torch: packed rows through our own layers, compiled, in 8 bits or as they are; the model's; padded."""
 
+from types import MappingProxyType
 from typing import Any
 
 from engine.compute.attention import has_kernel
-from engine.compute.backend import Backend, Forward, Workload
+from engine.compute.backend import Backend, Bound, Forward, Workload
 from engine.compute.device import DTYPES
 from engine.compute.forward import PackedForward, PaddedForward
 from engine.compute.fused_layer import compiling_failed
+from engine.compute.int8 import int8_problem, quantised
 from engine.compute.packed_model import packed_differs
 from engine.models.probe import settle_length
 
@@ -57,7 +59,7 @@ class FusedBackend(PackedBackend):
 
     def can_replace(self, other: Backend) -> bool:
         """Compiled layers compute the same products: runs that begin together may differ in this alone."""
-        return isinstance(other, FusedBackend)
+        return isinstance(other, FusedBackend) and other.bounds == self.bounds
 
 
 class CompiledBackend(FusedBackend):
@@ -76,4 +78,27 @@ class CompiledBackend(FusedBackend):
         return FUSED if compiling_failed() else self
 
 
+class Int8Backend(FusedBackend):
+    """Fused layers whose products are in 8 bits, on a CPU."""
+
+    name = "int8"
+    can_train = False
+    bounds = MappingProxyType({"int8": Bound(1.0, 0.25)})
+
+    def unsupported(self, module: Any, workload: Workload) -> str | None:
+        """Why not: the device, its processor, or the layers."""
+        if workload.device.type != "cpu":
+            return f"it computes on a CPU, and not on {workload.device}"
+        return int8_problem() or super().unsupported(module, workload)
+
+    def make(self, module: Any, *, budget: int, longest: int) -> Forward:
+        """See `Backend.make`."""
+        return PackedForward(module, fused=True, kept=quantised, budget=budget, longest=longest)
+
+    def can_replace(self, other: Backend) -> bool:
+        """No other one rounds as it does."""
+        return other is self
+
+
 PADDED, PACKED, FUSED, COMPILED = PaddedBackend(), PackedBackend(), FusedBackend(), CompiledBackend()
+INT8 = Int8Backend()
