@@ -13,6 +13,7 @@ from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
 from engine.inputs.labels.annotations import Annotation, read_annotations
 from engine.inputs.labels.classes import check_not_foreign, index_labels
+from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.messages import SHOWN, counted, listed, merged, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
@@ -91,10 +92,11 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
     store = open_store(config.store)
     files = expand(config.inputs)
     given: list[Annotation] = []
+    beside = NamesBeside(store.header.classes)
     for file in files:
-        given += read_annotations(file, config.columns, config.options, classes=store.header.classes)
+        given += read_annotations(file, config.columns, config.options, classes=store.header.classes, beside=beside)
         tick("reading labels", len(given), None)
-    labelled, reasons = _judge(store, given, config.source)
+    labelled, reasons = _judge(store, given, config.source, beside)
     if reasons and config.on_bad_row == "fail":
         raise InputError(f"{reasons[0]}. Mend or drop the row, or pass --on-bad-row=reject")
     if not len(labelled.rows):
@@ -114,14 +116,16 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
     )
 
 
-def _judge(store: Store, given: list[Annotation], source: str | None) -> tuple[Labelled, list[str]]:
+def _judge(
+    store: Store, given: list[Annotation], source: str | None, beside: NamesBeside
+) -> tuple[Labelled, list[str]]:
     """The labels that can be used, and the reasons of the other annotations, in their order."""
     ids = {one.id for one in given if one.id is not None}
     known = rows_of_ids(store, ids.union(*map(_exact, ids), *map(_loose, ids), *map(_other_case, ids)))
     where = listed(sorted({one.file for one in given})[:3])
     words = frozenset[str]().union(*{one.not_labels for one in given})
     labels_given = {_plain(one.label) for one in given if one.label is not None}
-    found = index_labels(labels_given, store.header.classes, where=where, not_labels=words)
+    found = index_labels(labels_given, store.header.classes, where=where, not_labels=words, beside=beside)
     check_not_foreign(found, store.header.classes, where=where)
     judged = [_judge_one(one, known, found.index, store.header.classes) for one in given]
     labels: dict[int, dict[int, Annotation]] = {}

@@ -21,6 +21,7 @@ from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.kinds import Kind
 from engine.inputs.labels.classes import MAX_CLASSES
+from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.messages import REPEATED_ID, counted, listed
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.progress import Tick
@@ -65,6 +66,7 @@ class ValidatedInputs:
         first_label_fault: why the first of them cannot, with its place; empty if there is none.
         named: names that the files themselves give to their labels, in their order; empty if they differ.
         label_columns: names of the columns that the labels are from.
+        beside: what other columns say of the labels.
         notes: what a user has to know of how the files are read, a sentence each.
         first_reasons: of rows that were refused, with their places; a few.
         rows: of all files.
@@ -79,6 +81,7 @@ class ValidatedInputs:
     first_label_fault: str = ""
     named: list[tuple[str, ...]] = field(default_factory=list)
     label_columns: set[str] = field(default_factory=set)
+    beside: NamesBeside = field(default_factory=NamesBeside)
     notes: list[str] = field(default_factory=list)
     first_reasons: list[str] = field(default_factory=list)
     rows: int = 0
@@ -137,7 +140,7 @@ def validate_files(
     Raises:
         InputError: a file or column is bad, or a file changes meanwhile.
     """
-    validated = ValidatedInputs()
+    validated = ValidatedInputs(beside=NamesBeside(classes))
     with DuplicateFinder() as finder:
         any_id, seen = False, dict[str, str]()
         for file in files:
@@ -169,6 +172,7 @@ def _validate_block(
     _count_label_faults(block, validated)
     _count_labels(block.label.take(pa.array(fit)), validated.labels)
     validated.not_labels |= block.not_labels
+    validated.beside.add(block.file, block.reading.columns, block.label, block.extras)
     finder.add(block.id.take(pa.array(fit)), validated.rows + fit)
     _refuse_unfit(block, rejects, validated.first_reasons)
     validated.rows += block.rows

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from engine.errors import InputError
-from engine.inputs.labels.spelling import is_verdict
+from engine.inputs.labels.spelling import is_verdict, may_name_classes
 from store.format.names import RESERVED_COLUMNS
 from store.selections.csv_safe import STORE_ID
 
@@ -37,7 +37,7 @@ class ColumnNames:
 
 
 class LabelColumns(ColumnNames):
-    """The same for a file of labels: rows are known by their ids, and no other column is kept."""
+    """The same for a file of labels: rows are known by their ids; kept is only what says something of the labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
     id_ = known.id(wanted) if of_labels else known.find("id", wanted.id)
     label = known.required("label", wanted.label) if of_labels else known.find("label", wanted.label)
     chosen = [name for name in (text, id_, label) if name]
-    rest = [name for name in known.unique() if name not in chosen and (is_verdict(name) or not of_labels)]
+    rest = [name for name in known.unique() if name not in chosen and (not of_labels or _speaks_of_labels(name))]
     stored = _stored_names(rest)
     places = {name: clean.index(name) for name in chosen if name not in constants}
     places |= {stored[name]: clean.index(name) for name in rest if name not in constants}
@@ -109,7 +109,7 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
         places=places,
         constants=constants,
         repeated_in_path={stored.get(name, name): in_path[name] for name in (*chosen, *rest) if name in both},
-        renamed={name: kept for name, kept in stored.items() if kept != name and not of_labels},
+        renamed={name: kept for name, kept in stored.items() if kept != name},
         doubts=tuple(known.doubts),
         left_out=() if of_labels else known.repeated(),
     )
@@ -200,6 +200,10 @@ class _Names:
     def _listed(self) -> str:
         names = [_shown(name)[:100] for name in self._times if name]
         return ", ".join(names[:50]) + (", …" if len(names) > 50 else "")
+
+
+def _speaks_of_labels(name: str) -> bool:
+    return is_verdict(name) or may_name_classes(name)
 
 
 def _stored_names(names: list[str]) -> dict[str, str]:

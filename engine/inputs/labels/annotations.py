@@ -16,6 +16,7 @@ from engine.inputs.columns import LabelColumns, find_id
 from engine.inputs.formats import read_raw
 from engine.inputs.json_files.label_studio import NOT_A_TASK, annotations_of, done, labels_by_control
 from engine.inputs.json_files.read_json import JsonFile, open_json
+from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.labels.spelling import spell
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.inputs.paths.file_kinds import JSON, kind_of_file
@@ -52,7 +53,12 @@ class Annotation:
 
 
 def read_annotations(
-    file: str, wanted: LabelColumns, options: ReadOptions = FOUND_OUT, *, classes: Sequence[str] = ()
+    file: str,
+    wanted: LabelColumns,
+    options: ReadOptions = FOUND_OUT,
+    *,
+    classes: Sequence[str] = (),
+    beside: NamesBeside | None = None,
 ) -> Iterator[Annotation]:
     """The annotations of ``file``, in its order.
 
@@ -61,6 +67,7 @@ def read_annotations(
         wanted: column names that the user gave.
         options: how it is read.
         classes: class names that are known.
+        beside: takes in what other columns say of the labels.
 
     Raises:
         InputError: it cannot be read, holds no annotated tasks, or has no column of ids or of labels.
@@ -74,14 +81,18 @@ def read_annotations(
     for raw in read_raw(file, wanted, options):
         if raw.columns.label is None or raw.columns.id is None:
             raise InputError(f"{file}: text alone has no labels; give a file with a column of ids and one of labels")
-        yield from _of_block(raw, file, options, classes)
+        yield from _of_block(raw, file, options, beside or NamesBeside(classes), classes)
 
 
-def _of_block(raw: RawBlock, file: str, options: ReadOptions, classes: Sequence[str]) -> Iterator[Annotation]:
+def _of_block(
+    raw: RawBlock, file: str, options: ReadOptions, beside: NamesBeside, classes: Sequence[str]
+) -> Iterator[Annotation]:
     problems = list(raw.problems)
     row_ids = ids(raw, file, problems)
     given, words = labels(raw, file, problems, label_map=options.label_map, classes=classes)
-    label_array = without_judged_away(given, extra_columns(raw, file, problems, []))
+    extras = extra_columns(raw, file, problems, [])
+    label_array = without_judged_away(given, extras)
+    beside.add(file, raw.columns, label_array, extras)
     columns = row_ids.to_pylist(), label_array.to_pylist(), given.to_pylist()
     notes = (*raw.reading.notes, *raw.columns.doubts)
     for row, (id_, label, written, problem) in enumerate(zip(*columns, problems, strict=True), start=raw.first_row):

@@ -13,6 +13,7 @@ from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.labels.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
+from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.messages import (
     REPEATED_ID,
     SHOWN,
@@ -87,7 +88,9 @@ def read_gold(config: GoldConfig) -> Gold:
         _refuse_repeats(rows)
     classes = _classes(rows, said, config)
     where, labels = listed(config.files[:3]), {row.label for row in rows if row.label is not None}
-    found = index_labels(labels, classes, where=where, not_labels=said.not_labels, columns=said.columns)
+    found = index_labels(
+        labels, classes, where=where, not_labels=said.not_labels, columns=said.columns, beside=said.beside
+    )
     check_not_foreign(found, classes, where=where, more=_first_refused(rows))
     for row in rows:
         if row.problem is None and row.label in found.unknown:
@@ -114,19 +117,20 @@ class _Row:
 
 @dataclass(kw_only=True)
 class _Said:
-    """What files say: the columns of their labels, the classes that they name, and notes on how they are read."""
+    """What files say: of their labels the columns, the classes and those of columns beside them; how they are read."""
 
     files: list[str] = field(default_factory=list)
     columns: set[str] = field(default_factory=set)
     named: list[tuple[str, ...]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     not_labels: set[str] = field(default_factory=set)
+    beside: NamesBeside
 
 
 def _read_rows(config: GoldConfig) -> tuple[list[_Row], _Said]:
     """Every row of the files, in their order."""
     rows: list[_Row] = []
-    said = _Said()
+    said = _Said(beside=NamesBeside(config.classes or ()))
     said.files = expand(config.files)
     for file in said.files:
         for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
@@ -137,6 +141,7 @@ def _read_rows(config: GoldConfig) -> tuple[list[_Row], _Said]:
                 said.notes += block.reading.notes
                 said.named += [] if block.reading.classes is None else [block.reading.classes]
             said.not_labels |= block.not_labels
+            said.beside.add(file, block.reading.columns, block.label, block.extras)
             rows += _rows_of(block)
     if said.not_labels:
         said.notes.append(not_labels_note(said.not_labels))

@@ -21,6 +21,7 @@ NO_LABEL = ("", "-1", "nan", "null", "none", "na", "n/a", "#n/a", "<na>", "nil",
 _WHOLE = r"^([+-]?[0-9]+)\.0*$"
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 _TRUTHS = ("true", "false")
+_OF_CLASSES = re.compile(r"class|label|sentiment|polarity|categor|metadata", re.IGNORECASE)
 _RESPONSES = ".responses.status"  # behind the name of a question, of one status or a list of them
 _JUDGED_AWAY = {
     "answer": "reject|ignore",
@@ -55,6 +56,11 @@ def spell(label: str) -> str:
 def is_verdict(name: str) -> bool:
     """Whether an annotation tool says in a column of this ``name`` which labels count."""
     return name in _JUDGED_AWAY or name.endswith(_RESPONSES)
+
+
+def may_name_classes(name: str) -> bool:
+    """Whether a column of this ``name`` may hold the names of the classes that labels beside it are indices of."""
+    return _OF_CLASSES.search(name) is not None
 
 
 def judged_away(columns: dict[str, pa.Array]) -> pa.Array | None:
