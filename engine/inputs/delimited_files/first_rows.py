@@ -45,9 +45,9 @@ def is_data(rows: Sequence[list[str]]) -> bool:
 
 
 def is_header(rows: Sequence[list[str]]) -> bool:
-    """Whether the first of ``rows`` is plainly a header: different names, and a column below has nothing like them."""
+    """Whether the first of ``rows`` is plainly a header: names, few of them twice, unlike what a column has below."""
     names, others = [name.strip() for name in rows[0]], rows[1:]
-    if len(others) < _SEEN or len(set(names)) < len(names) or not all(map(_NAME.fullmatch, names)):
+    if len(others) < _SEEN or len(set(names)) * 2 < len(names) or not all(map(_NAME.fullmatch, names)):
         return False
     columns = zip(*(row for row in others if len(row) == len(names)), strict=True)
     return not is_data(rows) and any(map(_is_unlike_names, columns))
