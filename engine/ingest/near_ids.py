@@ -44,13 +44,12 @@ def why_not(id_: str, found: list[str], known: dict[str, int]) -> str:
     if near := [other for other in _other_case(id_) if other in known]:
         return f"{NOT_THERE}; {near[0]!r} is"
     if near := [other for other in _zeros(id_) if other in known]:
-        lost = len(near[0]) > len(loose(id_)[-1])
         words, way = "added", "str.lstrip('0')"
         if len(near[0]) > len(loose(id_)[-1]):
             words, way = "lost", f"str.zfill({len(near[0])})"
         return (
-            f"{NOT_THERE}; {near[0]!r} is, and so zeros at the beginning were {words}: write ids as text, or mend them, "
-            f"as with {way} on a column of strings in pandas"
+            f"{NOT_THERE}; {near[0]!r} is, and so zeros at the beginning were {words}: write ids as text, or mend "
+            f"them, as with {way} on a column of strings in pandas"
         )
     if _ROUNDED.fullmatch(id_.strip()):
         return (

@@ -21,6 +21,7 @@ from engine.inputs.blocks import RawBlock
 from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited_files.dialect import Dialect, shown
 from engine.inputs.delimited_files.find_dialect import find_dialect, rows_in
+from engine.inputs.delimited_files.first_rows import before_cut
 from engine.inputs.delimited_files.header import Header, header_of
 from engine.inputs.delimited_files.no_header import not_at_edges
 from engine.inputs.delimited_files.odd_headers import header_in
@@ -120,7 +121,8 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
         header = header_in(rows, given, wanted, file=file, dialect=dialect)
     columns = header.columns
     needed = 1 + max((columns.places[name] for name in (columns.text, columns.id) if name in columns.places), default=0)
-    shape = Shape.of(rows[header.rows :], header.width, needed=needed, may_be_short=True)
+    known = before_cut(rows[header.rows :], header.width)
+    shape = Shape.of(known, header.width, needed=needed, may_be_short=True)
     all_marked = dialect.quote and sum(line.startswith(dialect.quote) for line in lines) >= _ALL * len(rows)
     shape = dataclasses.replace(
         shape,

@@ -145,3 +145,12 @@ def test_white_space_behind_quotation_marks_is_taken_away(tmp_path: Path, form: 
     path = write(tmp_path / "in.csv", "id,text,label\n" + rows)
     message = refusal(path, "white space stands between quotation marks and ','")
     assert rows_of(followed(message, path)) == LINES
+
+
+@pytest.mark.parametrize("wanted", [ColumnNames(), LabelColumns()])
+def test_a_text_that_goes_on_behind_the_sample_is_one_field(tmp_path: Path, wanted: ColumnNames) -> None:
+    rows = [*ROWS, ("h105", "word, word\n" * 120_000, "bad"), ("h106", "The end", "good")]
+    path = write(tmp_path / "in.csv", table([HEADER, *rows]))
+    (block,) = read_raw(str(path), wanted, ReadOptions())
+    assert block.problems == [None] * 6
+    assert block.data["id"].to_pylist() == [row[0].encode() for row in rows]

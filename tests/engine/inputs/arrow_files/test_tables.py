@@ -362,4 +362,4 @@ def test_binary_ids_of_sixteen_bytes_name_the_way_to_uuids(tmp_path: Path) -> No
     path = tmp_path / "in.parquet"
     pq.write_table(pa.table({"id": pa.array([id_.bytes for id_ in ids], pa.binary(16)), "text": ["a", "b", "c"]}), path)
     with pytest.raises(InputError, match=re.escape("as with str(uuid.UUID(bytes=value)) in Python")):
-        [*read_raw(str(path), ColumnNames())]
+        [*read_blocks(str(path), ColumnNames())]
