@@ -104,9 +104,7 @@ def _written(array: pa.Array, *, name: str, file: str) -> pa.Array:
     if pa.types.is_fixed_size_binary(array.type):
         way = "for example by hex() in DuckDB"
         if array.type.byte_width == _UUID_BYTES:
-            way = (
-                f"as str(uuid.UUID(bytes=value)) in Python for the values of pq.read_table(path)[{name!r}].to_pylist()"
-            )
+            way = "as with str(uuid.UUID(bytes=value)) in Python, or with hex() in DuckDB if it is no UUID"
         raise InputError(f"{file}: the column {name!r} is {array.type}, which is no text; write it as text, {way}")
     try:
         return (array if _is_string(array.type) else array.cast(pa.string())).cast(pa.large_binary())
