@@ -22,6 +22,7 @@ from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited_files.dialect import Dialect, shown
 from engine.inputs.delimited_files.find_dialect import find_dialect, rows_in
 from engine.inputs.delimited_files.first_rows import before_cut
+from engine.inputs.delimited_files.footers import refuse_footer
 from engine.inputs.delimited_files.header import Header, header_of
 from engine.inputs.delimited_files.no_header import not_at_edges
 from engine.inputs.delimited_files.odd_headers import header_in
@@ -205,6 +206,7 @@ def _blocks(rows: RowReader, layout: _Layout, reading: Reading, file: str) -> It
             continue
         if layout.rare:
             some.refuse(lambda fields: any(fields[place] for place in layout.rare), _RUN_OVER)
+        refuse_footer(some, header.columns.places.get(header.columns.text))
         values = _columns(some, header.width)
         if header.may_be_in(values):
             header.check_order(some.fields, first_row, file)

@@ -35,6 +35,7 @@ def header_in(
     """
     _check_spaces(rows, lines, file, dialect)
     _check_delimiter(rows, lines, file)
+    _check_typographic(rows, lines, file, dialect)
     try:
         return find_header(rows, wanted, file=file, delimiter=dialect.delimiter)
     except InputError as error:
@@ -56,6 +57,25 @@ def _check_spaces(rows: Sequence[list[str]], lines: Sequence[str], file: str, di
         raise InputError(
             f"{file}: white space stands between quotation marks and {shown(dialect.delimiter)}. Take it away, with: "
             f"{python_csv(expression, file)}"
+        )
+
+
+def _check_typographic(rows: Sequence[list[str]], lines: Sequence[str], file: str, dialect: Dialect) -> None:
+    """Refuse typographic quotation marks around fields, as a word processor makes them, that do not hold them together.
+
+    They are taken for those of a text itself if no row has more fields than the header.
+    """
+    if not rows[0] or not any(len(row) > len(rows[0]) for row in rows[1:]):
+        return
+    between = re.escape(dialect.delimiter)
+    marked = re.compile(rf"(?:^|{between}) *[“„”][^“„”]*[”“](?= *(?:{between}|[\r\n]*\Z))")
+    some = [line for line in lines[1:_LOOKED_AT] if line.strip()]
+    if sum(marked.search(line) is not None for line in some) * 2 > len(some):
+        mark = for_sed(dialect.delimiter)
+        script = rf's/"/""/g; s/\(^\|{mark}\) *\(“\|„\|”\)/\1"/g; s/\(”\|“\) *\({mark}\|\r*$\)/"\2/g'
+        raise InputError(
+            f"{file}: typographic quotation marks stand around fields ({some[0].strip()[:_SHOWN]}); make them "
+            f"straight, with {sed(script, file)}"
         )
 
 

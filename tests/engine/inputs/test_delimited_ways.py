@@ -154,3 +154,38 @@ def test_a_text_that_goes_on_behind_the_sample_is_one_field(tmp_path: Path, want
     (block,) = read_raw(str(path), wanted, ReadOptions())
     assert block.problems == [None] * 6
     assert block.data["id"].to_pylist() == [row[0].encode() for row in rows]
+
+
+@pytest.mark.parametrize("last", ["Total,8,\n", "Grand Total:,,8\n", "Sum,2.5,\n", "итого,8,"])
+def test_a_total_below_the_rows_is_no_text(tmp_path: Path, last: str) -> None:
+    path = write(tmp_path / "in.csv", table([HEADER, *ROWS]) + last)
+    (block,) = read_raw(str(path), ColumnNames(), ReadOptions())
+    assert block.problems == [None] * 4 + ["it looks like the total below the rows, and not like one; leave it out"]
+
+
+@pytest.mark.parametrize("last", ["(4 rows)", "(1 row affected)", "4 rows selected."])
+def test_a_count_of_rows_below_a_column_is_no_text(tmp_path: Path, last: str) -> None:
+    path = write(tmp_path / "in.csv", table([("text",), *((text,) for _, text, _ in ROWS)]) + last)
+    (block,) = read_raw(str(path), ColumnNames(), ReadOptions())
+    assert block.problems[:4] == [None] * 4
+    assert "it looks like the number of rows" in str(block.problems[4])
+
+
+@pytest.mark.parametrize("last", [("Total", "a mess", "bad"), ("h9", "8", "bad"), ("Sum", "It adds up", "good")])
+def test_an_ordinary_last_row_is_read(tmp_path: Path, last: tuple[str, ...]) -> None:
+    path = write(tmp_path / "in.csv", table([HEADER, *ROWS, last]))
+    assert rows_of(path)[-1] == last
+
+
+@pytest.mark.parametrize("form", ["{0},“{1}”,{2}", "“{0}”,“{1}”,“{2}”", "{0},„{1}“,{2}", "{0},”{1}”,{2}"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_typographic_marks_around_texts_with_commas_are_made_straight(tmp_path: Path, form: str, end: str) -> None:
+    path = write(tmp_path / "in.csv", f"id,text,label{end}" + "".join(form.format(*row) + end for row in LINES))
+    message = refusal(path, "typographic quotation marks stand around fields")
+    assert rows_of(followed(message, path)) == LINES
+
+
+def test_typographic_marks_of_texts_stay(tmp_path: Path) -> None:
+    rows = [("1", "“Warm staff”", "good"), ("2", "“Cold soup”, he said", "bad"), ("3", "„Na ja“", "bad")]
+    path = write(tmp_path / "in.csv", table([HEADER, *rows]))
+    assert rows_of(path) == rows
