@@ -25,6 +25,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what it 
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+DEMO_ROWS = 2_000
+SHORT_DEMO = """
+import dataclasses, sys
+import engine.demo.path as path
+from cli.main import run
+path.STUDENT_ROWS, path.PRETRAIN = 16_000, dataclasses.replace(path.PRETRAIN, epochs=1)
+sys.exit(run(sys.argv[1:]))
+"""
 COVERAGE = sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules else None
 TRACED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_PROCESS")}
 FIRST = (  # files that take long: the other workers have enough to do beside them
@@ -91,6 +99,7 @@ class Demo:
     Attributes:
         folder: texts, models, ``report.html`` and ``reviews.store``, without its round of gold.
         arms: the four rows of its table.
+        rows: how many reviews it labels.
         made_in: where it was made, which the store's cards name; `folder` is a copy.
         said: what it wrote to standard error.
     """
@@ -99,6 +108,7 @@ class Demo:
     arms: list[SimpleNamespace]
     made_in: Path
     said: str
+    rows: int = DEMO_ROWS
 
     def path(self, name: str) -> str:
         return str(self.folder / name)
@@ -120,9 +130,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Demo:
 
 
 def make_demo(folder: Path) -> None:
-    """Run the command, keep what it printed in a file beside ``folder``, and remove its gold: tests add their own."""
+    """Run the command with fewer epochs, keep what it printed in a file beside ``folder``, and remove its gold: tests add their own."""
     shutil.rmtree(folder, ignore_errors=True)
-    done = engine_command("demo", "--rows", "4000", "--out", str(folder), "--format", "json")
+    command = [sys.executable, "-c", SHORT_DEMO, "demo", "--rows", str(DEMO_ROWS), "--out", str(folder)]
+    done = subprocess.run([*command, "--format", "json"], capture_output=True, text=True, timeout=480)
     assert done.returncode == 0, done.stderr
     shutil.rmtree(folder / "reviews.store" / "gold")
     printed = {"arms": json.loads(done.stdout), "said": done.stderr.replace(str(folder), "FOLDER")}

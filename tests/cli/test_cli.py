@@ -2,7 +2,6 @@ import csv
 import errno
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from forked import Forked
 
 from cli.main import COMMANDS, no_space, run
 
@@ -105,7 +105,7 @@ def test_every_format_says_the_same(demo, capsys, format_):
     else:
         rows = [json.loads(line) for line in shown.splitlines()]
     assert [row["class"] for row in rows] == ["negative", "positive"]
-    assert sum(row["n"] for row in rows) == 4000
+    assert sum(row["n"] for row in rows) == demo.rows
 
 
 def test_a_result_without_rows_keeps_its_columns(demo, capsys):
@@ -205,7 +205,7 @@ def test_results_go_into_files(demo, tmp_path, ending):
         table = pa.Table.from_pylist(
             json.loads(text) if ending == ".json" else [json.loads(line) for line in text.splitlines()]
         )
-    assert sum(table.column("n").to_pylist()) == 4000
+    assert sum(table.column("n").to_pylist()) == demo.rows
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
@@ -266,9 +266,14 @@ def test_rejected_rows_give_exit_code_3_and_a_way_to_see_them(demo, tmp_path, ca
 def test_info_says_what_is_there(demo, capsys):
     assert run(["info", demo.path("reviews.store"), "--format", "json"]) == 0
     (info,) = json.loads(capsys.readouterr().out)
-    assert (info["rows"], info["shards"], info["rejected"], info["classes"]) == (4000, 4, 0, ["negative", "positive"])
+    assert (info["rows"], info["shards"], info["rejected"], info["classes"]) == (
+        demo.rows,
+        4,
+        0,
+        ["negative", "positive"],
+    )
     families = {family["family"]: family for family in info["families"]}
-    assert all(family["sealed"] and family["rows"] == 4000 for family in families.values())
+    assert all(family["sealed"] and family["rows"] == demo.rows for family in families.values())
     assert families["labels/teacher"]["model"] == str(demo.made_in / "teacher")
     assert run(["info", demo.path("reviews.store"), "--format", "table"]) == 0
     assert "labels/teacher" in capsys.readouterr().out
@@ -285,7 +290,7 @@ def test_the_four_commands_in_a_row(demo, tmp_path, capsys):
     assert run(["label", demo.path("unlabelled.parquet"), "--store", place, "--teacher", teacher, "--shards", "3"]) == 0
     assert json.loads(capsys.readouterr().out)["shards_done"] == 3
     assert run(["train", place, "--student", demo.path("start-student"), "--out", student, "--epochs", "1"]) == 0
-    assert json.loads(capsys.readouterr().out)["rows"] == 4000
+    assert json.loads(capsys.readouterr().out)["rows"] == demo.rows
     assert run(["eval", student, test, "--against", teacher]) == 0
     judged = json.loads(capsys.readouterr().out)
     assert judged["rows"] == 2000
@@ -332,12 +337,11 @@ def test_a_config_file_with_mistakes_is_refused(demo, tmp_path, capsys, content,
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 138)])
 def test_a_signal_ends_with_its_code_and_the_store_resumes(demo, tmp_path, sent, code):
     place = tmp_path / "store"
-    command = [sys.executable, "-m", "cli", "label", demo.path("unlabelled.parquet"), "--store", str(place)]
-    command += ["--teacher", demo.path("teacher"), "--shards", "40"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ)
+    command = ["label", demo.path("unlabelled.parquet"), "--store", str(place), "--teacher", demo.path("teacher")]
+    process = Forked([*command, "--shards", "40"])
     while len(list(place.glob("labels/*/0*.json"))) < 2 and process.poll() is None:
         time.sleep(0.002)
     process.send_signal(sent)
@@ -366,18 +370,18 @@ def test_a_reader_that_goes_away_is_no_error(demo):
     assert process.wait(timeout=60) == 0
 
 
-def test_quiet_says_nothing_but_the_result(demo, tmp_path, run_engine):
-    done = run_engine(
-        "--quiet", "label", demo.path("gold.parquet"), "--store", str(tmp_path / "s"), "--teacher", demo.path("teacher")
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["rows_done"] == 300
+def test_quiet_says_nothing_but_the_result(demo, tmp_path):
+    place = str(tmp_path / "s")
+    done = Forked(["--quiet", "label", demo.path("gold.parquet"), "--store", place, "--teacher", demo.path("teacher")])
+    said, noise = done.communicate(timeout=90)
+    assert (done.returncode, noise) == (0, "")
+    assert json.loads(said)["rows_done"] == 300
 
 
 def test_the_demo_prints_four_measured_rows(demo):
     assert [(arm.procedure, arm.sample_size) for arm in demo.arms] == [
         ("8,000 hotel reviews, then gold", 300),
-        ("distilled from the teacher", 4_000),
+        ("distilled from the teacher", demo.rows),
         ("fine-tuned on gold", 300),
         ("fine-tuned on twice the gold", 600),
     ]

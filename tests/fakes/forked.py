@@ -11,10 +11,20 @@ import socket
 import sys
 import tempfile
 import time
+from multiprocessing import forkserver
 from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["cli.main", "cli.train", "engine.training.distill", "engine.evaluation.evaluate"])
+_PRELOADED = (
+    "cli.main",
+    "cli.label",
+    "cli.train",
+    "engine.labelling.execute",
+    "engine.training.distill",
+    "engine.evaluation.evaluate",
+    "transformers.models.bert.modeling_bert",
+)
+_CONTEXT.set_forkserver_preload([*_PRELOADED])
 
 
 class Forked:
@@ -49,10 +59,20 @@ class Forked:
     def returncode(self) -> int | None:
         return self._process.exitcode
 
+    def wait(self) -> int:
+        """Wait for the end; its exit code."""
+        self._process.join()
+        return self._process.exitcode
+
     def kill(self) -> None:
         if self._process.exitcode is None:
             os.kill(self.pid, signal.SIGKILL)
             self._process.join()
+
+
+def start_server() -> None:
+    """Start the server now: a test that counts the children of its process does not count it."""
+    forkserver.ensure_running()
 
 
 def start_ranks(arguments: list[str], ranks: int) -> list[Forked]:
@@ -79,6 +99,7 @@ def _run(arguments: list[str], environment: dict[str, str], out: str, err: str) 
         os.close(descriptor)
     sys.stdout, sys.stderr = (os.fdopen(os.dup(number), "w", buffering=1) for number in (1, 2))
     os.environ.update(environment)
-    from cli.main import run
+    sys.argv = ["engine", *arguments]
+    from cli.main import main
 
-    sys.exit(run(arguments))
+    main()

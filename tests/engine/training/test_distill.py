@@ -26,7 +26,7 @@ from store.errors import StoreMissingError
 from store.gold.add_round import Labelled, add_round
 from store.gold.calibration import add_calibration
 
-SHORT = LoopConfig(epochs=1, batch_size=64, learning_rate=1e-3)
+SHORT = LoopConfig(epochs=1, batch_size=32, learning_rate=1e-3)
 
 
 class Stop(Exception):
@@ -74,7 +74,7 @@ def test_a_selection_trains_on_exactly_the_rows_that_sql_counts(demo, tmp_path, 
     before = hashes(demo.path("reviews.store"))
     arguments = ["train", demo.path("reviews.store"), "--student", demo.path("start-student"), "--epochs", "1"]
     assert run([*arguments, "--select", "quite-sure", "--out", str(tmp_path / "out")]) == 0
-    assert 0 < sure < 4_000
+    assert 0 < sure < demo.rows
     assert json.loads(capsys.readouterr().out)["rows"] == sure
     assert sum(line["rows"] for line in lines(tmp_path / "out")) == sure
     assert hashes(demo.path("reviews.store")) == before
@@ -106,7 +106,7 @@ def test_rows_of_no_weight_are_not_learnt_from(demo, tmp_path, sure):
     engine.train(config(demo, out, weight="CASE WHEN confidence > 0.9 THEN 1 ELSE 0 END"))
     kept = np.load(out / "weights.npy")
     assert (kept > 0).sum() == sure
-    assert kept[kept > 0] == pytest.approx(4_000 / sure, rel=1e-5)
+    assert kept[kept > 0] == pytest.approx(demo.rows / sure, rel=1e-5)
 
 
 def test_several_teachers_are_averaged(demo, tmp_path):
@@ -152,7 +152,7 @@ def test_rounds_of_gold_are_learnt_from_and_stay_the_same_in_a_run(demo, tmp_pat
         engine.train(config(demo, tmp_path / "none", store=str(place), rounds=(0,)))
 
     def add(source, label):
-        rows = np.arange(0, 4_000, 2)
+        rows = np.arange(0, demo.rows, 2)
         labels = np.full(len(rows), label, np.int16)
         return add_round(made, Labelled(rows=rows, labels=labels, sources=[source] * len(rows)))
 
@@ -183,7 +183,7 @@ def test_a_configuration_alone_makes_a_student_with_the_teachers_tokenizer(demo,
     caplog.set_level(logging.INFO)
     (tmp_path / "config.json").write_text((Path(demo.path("start-student")) / "config.json").read_text())
     trained = engine.train(config(demo, tmp_path / "out", student=str(tmp_path / "config.json")))
-    assert trained.rows == 4_000
+    assert trained.rows == demo.rows
     assert "are read from the store" in caplog.text
     assert (tmp_path / "out" / "tokenizer.json").exists()
 
@@ -199,7 +199,7 @@ def test_a_run_that_goes_on_is_the_run_that_was_not_stopped(demo, tmp_path, step
     trained = engine.train(config(demo, stopped, loop=loop, saving=saving))
     assert losses(stopped) == losses(whole)
     assert (stopped / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
-    assert [epoch.rows for epoch in trained.epochs] == [4_000, 4_000]
+    assert [epoch.rows for epoch in trained.epochs] == [demo.rows, demo.rows]
     assert trained.steps == 126
 
 
@@ -229,7 +229,7 @@ def test_a_run_that_holds_the_folder_keeps_others_out(demo, tmp_path):
             with pytest.raises(TrainingError, match="another run is active in"):
                 engine.train(config(demo, tmp_path / "out"))
 
-    assert engine.train(config(demo, tmp_path / "out"), tick=meddle).rows == 4_000
+    assert engine.train(config(demo, tmp_path / "out"), tick=meddle).rows == demo.rows
 
 
 def test_the_best_state_is_the_result(demo, tmp_path):

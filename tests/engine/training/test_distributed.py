@@ -31,7 +31,7 @@ def student(demo, tmp_path_factory) -> Path:
 
 
 def command(demo, student, out, *more):
-    options = ["--student", str(student), "--out", str(out), "--batch-size", "50", *more]
+    options = ["--student", str(student), "--out", str(out), "--batch-size", "25", *more]
     return ["train", demo.path("reviews.store"), *options]
 
 
@@ -58,7 +58,7 @@ def test_two_ranks_train_as_one_does(demo, student, tmp_path):
     ours, theirs = ([line for line in lines(out) if "loss" in line] for out in (one, two))
     assert [line["step"] for line in ours] == [line["step"] for line in theirs] == list(range(1, 161))
     assert max(abs(a["loss"] - b["loss"]) for a, b in zip(ours, theirs, strict=True)) < 1e-5
-    assert [line["rows"] for line in theirs] == [50] * 160
+    assert [line["rows"] for line in theirs] == [25] * 160
     judged = [[line for line in lines(out) if "validation_accuracy" in line] for out in (one, two)]
     for a, b in zip(*judged, strict=True):
         assert b["validation_accuracy"] == pytest.approx(a["validation_accuracy"], abs=2e-3)

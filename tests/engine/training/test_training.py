@@ -103,16 +103,16 @@ def test_a_student_keeps_class_names_and_comes_with_a_card(demo):
     assert model.config.id2label == {0: "negative", 1: "positive"}
     card = (folder / "README.md").read_text()
     assert "distilled from the label set 'teacher'" in card
-    assert "| trained on | 4,000 rows" in card
+    assert f"| trained on | {demo.rows:,} rows" in card
     report = json.loads((folder / "training.json").read_text())
-    assert report["rows"] == 4000
+    assert report["rows"] == demo.rows
     assert report["evaluation"]["accuracy"] == demo.arms[1].accuracy
     assert len(report["epochs"]) == report["loop"]["epochs"]
 
 
 def distill(demo, out, **changes):
     place, student = demo.path("reviews.store"), demo.path("start-student")
-    loop = LoopConfig(epochs=1, batch_size=64, learning_rate=1e-3)
+    loop = LoopConfig(epochs=1, batch_size=32, learning_rate=1e-3)
     return engine.train(
         engine.DistillConfig(**{"store": place, "student": student, "out": str(out), "loop": loop, **changes})
     )
@@ -172,7 +172,7 @@ def test_failed_rows_are_not_learnt_from(demo, tmp_path):
     failed = engine.label(engine.LabelConfig(store=place, teacher=teacher, inputs=inputs)).failed
     trained = distill(demo, tmp_path / "out", store=place)
     assert failed > 0
-    assert trained.rows == 4000 - failed
+    assert trained.rows == demo.rows - failed
     assert np.isfinite(trained.epochs[0].loss)
 
 
@@ -212,11 +212,14 @@ def test_finetune_with_a_limit_uses_that_many_rows_of_every_kind(demo, tmp_path)
     assert engine.finetune(config).rows == 50
 
 
-def test_training_imports_neither_duckdb_nor_webdataset(demo, tmp_path):
+def test_labelling_and_training_import_neither_duckdb_nor_webdataset(demo, tmp_path):
+    place = str(tmp_path / "store")
     code = (
         "import sys, engine\n"
-        f"engine.train(engine.DistillConfig(store={demo.path('reviews.store')!r}, student={demo.path('start-student')!r}, "
-        f"out={str(tmp_path / 'out')!r}, loop=engine.LoopConfig(epochs=1, batch_size=512)))\n"
+        f"engine.label(engine.LabelConfig(store={place!r}, teacher={demo.path('teacher')!r}, "
+        f"inputs=({demo.path('gold.parquet')!r},)))\n"
+        f"engine.train(engine.DistillConfig(store={place!r}, student={demo.path('start-student')!r}, "
+        f"out={str(tmp_path / 'out')!r}, loop=engine.LoopConfig(epochs=1)))\n"
         "assert not {'duckdb', 'webdataset'} & set(sys.modules), 'imported'\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -227,7 +230,7 @@ def test_a_stream_composes_with_webdataset(demo):
 
     stream = store.open(demo.path("reviews.store")).stream(labels="teacher", columns=("logits",), batch_size=100)
     pipeline = webdataset.DataPipeline(stream, webdataset.map(lambda batch: batch["logits"].argmax(axis=1)))
-    assert sum(len(predictions) for predictions in pipeline) == 4000
+    assert sum(len(predictions) for predictions in pipeline) == demo.rows
 
 
 def test_a_gpus_budget_is_what_half_of_its_memory_holds():

@@ -355,3 +355,11 @@ def test_an_error_of_arrow_names_the_file_and_the_column(tmp_path: Path) -> None
         block_of(path)
     with pytest.raises(InputError, match=r"in\.arrow cannot be read: .*UTF8"):
         block_of(write(tmp_path / "in.arrow", table_with(words=broken)))
+
+
+def test_binary_ids_of_sixteen_bytes_name_the_way_to_uuids(tmp_path: Path) -> None:
+    ids = [uuid.UUID(int=2**127 + number) for number in range(3)]
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"id": pa.array([id_.bytes for id_ in ids], pa.binary(16)), "text": ["a", "b", "c"]}), path)
+    with pytest.raises(InputError, match=re.escape("as with str(uuid.UUID(bytes=value)) in Python")):
+        [*read_blocks(str(path), ColumnNames())]

