@@ -26,9 +26,9 @@ def command(program: str, file: str, target: str, *, encoding: str = UTF8, retur
     if unpacked := UNPACK.get(Path(file).suffix.lower()):
         steps.insert(0, unpacked)
     steps[0] += f" < {shlex.quote(file)}"
-    return " | ".join(steps) + f" > {_other_than(file, target)}"
+    return " | ".join(steps) + f" > {other_than(file, target)}"
 
 
-def _other_than(file: str, target: str) -> str:
+def other_than(file: str, target: str) -> str:
     """``target``, or a name like it if ``file`` has it."""
     return f"new_{target}" if Path(file).name == target else target
