@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import InputError
-from engine.ingest.near_ids import NOT_THERE, asked_for, exact, loose, why_not
+from engine.ingest.near_ids import NOT_THERE, asked_for, check_other_ids, exact, loose, why_not
 from engine.inputs.blocks import in_detail
 from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
@@ -123,7 +123,8 @@ def _judge(
 ) -> tuple[Labelled, list[str]]:
     """The labels that can be used, and the reasons of the other annotations, in their order."""
     ids = {one.id for one in given if one.id is not None}
-    known = rows_of_ids(store, asked_for(ids))
+    known = rows_of_ids(store, asked_for(ids) | {other for one in given for _, other in one.other_ids})
+    check_other_ids([(one.id, one.other_ids) for one in given if one.other_ids], known)
     where = listed(sorted({one.file for one in given})[:3])
     words = frozenset[str]().union(*{one.not_labels for one in given})
     labels_given = {_plain(one.label) for one in given if one.label is not None}

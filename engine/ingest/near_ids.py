@@ -1,9 +1,11 @@
 """An id of a file of labels → what it may have been in the store, and why no row is meant by it. Reads nothing."""
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Container, Iterable, Sequence
 from itertools import islice
 
+from engine.errors import InputError
 from store.selections.csv_safe import plain_cell
 
 NOT_THERE = "is not in the store"
@@ -29,6 +31,25 @@ def asked_for(ids: Iterable[str]) -> set[str]:
     ids = set(ids)
     looked_for = ids.union(*map(exact, ids), *map(loose, ids), *map(_other_case, ids))
     return looked_for.union(*map(_zeros, islice(sorted(ids), _EXPLAINED)))
+
+
+def check_other_ids(rows: Sequence[tuple[str | None, tuple[tuple[str, str], ...]]], known: Container[str]) -> None:
+    """Refuse ids beside which another column has ids of the store, and not the same ones.
+
+    Args:
+        rows: the id of each, and those of other columns with the names of these.
+        known: ids of the store.
+
+    Raises:
+        InputError: another column has them in at least half of the rows.
+    """
+    differ = Counter(name for id_, others in rows for name, other in others if other in known and other != id_)
+    for name, times in differ.most_common(1):
+        if 2 * times >= len(rows):
+            raise InputError(
+                f"the column {name!r} has ids of the store, and not the same ones as the column that is read: choose "
+                "the column of ids with --id"
+            )
 
 
 def why_not(id_: str, found: list[str], known: dict[str, int]) -> str:

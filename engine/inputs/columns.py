@@ -55,6 +55,7 @@ class Columns:
         repeated_in_path: those of the file that stand in its path as well, where they have to be the same.
         renamed: names of others that a store has taken, and those under which they are kept.
         doubts: what a user has to know of the choice, a sentence each.
+        other_ids: names of those that might have the ids of a file of labels as well, if the user named none.
         left_out: names of columns that cannot be told apart; the empty one is not among them.
     """
 
@@ -67,7 +68,13 @@ class Columns:
     repeated_in_path: dict[str, str | None] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+    other_ids: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+
+    @property
+    def label_doubts(self) -> list[str]:
+        """Those of the doubts that are of the label."""
+        return [doubt for doubt in self.doubts if ": the label is read from " in doubt]
 
     def names(self) -> list[str]:
         """Every column that is read from the file itself."""
@@ -111,6 +118,7 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
         repeated_in_path={stored.get(name, name): in_path[name] for name in (*chosen, *rest) if name in both},
         renamed={name: kept for name, kept in stored.items() if kept != name},
         doubts=tuple(known.doubts),
+        other_ids=tuple(stored[name] for name in known.other_ids if name in stored),
         left_out=() if of_labels else known.repeated(),
     )
 
@@ -139,6 +147,7 @@ class _Names:
         self._times = Counter(names)
         self._file = file
         self.doubts: list[str] = []
+        self.other_ids: list[str] = []
 
     def unique(self) -> list[str]:
         """Those that a column can be known by and kept under."""
@@ -174,7 +183,17 @@ class _Names:
 
     def id(self, wanted: ColumnNames) -> str:
         """The column of ids of a file of labels."""
-        return self.required("id", wanted.id or (STORE_ID if STORE_ID in self._times else None))
+        named = wanted.id or (STORE_ID if STORE_ID in self._times else None)
+        name = self.required("id", named)
+        if named is None:
+            self.other_ids = [other for other in self._times if other != name and may_be_id(other)]
+        if self.other_ids:
+            others = [repr(other) for other in self.other_ids]
+            self.doubts.append(
+                f"{self._file}: the id is read from {name!r}, and not from {' and '.join(others)}; --id names another "
+                "column"
+            )
+        return name
 
     def _named(self, what: str, name: str) -> str:
         if name not in self._times:
@@ -203,7 +222,12 @@ class _Names:
 
 
 def _speaks_of_labels(name: str) -> bool:
-    return is_verdict(name) or may_name_classes(name)
+    return is_verdict(name) or may_name_classes(name) or may_be_id(name)
+
+
+def may_be_id(name: str) -> bool:
+    """Whether a column of this name may have the ids."""
+    return name.lower() in _PLAIN["id"]
 
 
 def _stored_names(names: list[str]) -> dict[str, str]:

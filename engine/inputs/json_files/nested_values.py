@@ -7,8 +7,8 @@ from typing import Any
 from engine.inputs.blocks import LabelFault, Reason, labels_problem
 from engine.inputs.json_files.jq_commands import LARGEST, LARGEST_PLACE, ONE, jq, members
 
-_PLAIN = ("label", "classname", "class_name", "class", "name", "value", "text", "choice")
-_PLAIN += ("$oid", "$numberInt", "$numberLong", "$numberDouble")  # of MongoDB
+_OF_MONGO = ("$oid", "$numberInt", "$numberLong", "$numberDouble")
+_PLAIN = ("label", "classname", "class_name", "class", "name", "value", "text", "choice", *_OF_MONGO)
 _LISTS = ("labels", "label", "classes", "choices", "values", "tags")
 _LABELBOX = f"[.. | objects | .radio_answer | select(. != null) | .name] | {ONE}"
 _SINGLE = (str, int, float)

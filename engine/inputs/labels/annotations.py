@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from engine.errors import InputError
 from engine.inputs.blocks import RawBlock, label_count_problem
 from engine.inputs.check_rows import extra_columns, ids, labels, without_judged_away
@@ -36,6 +38,7 @@ class Annotation:
         problem: the reason why it cannot be used, or None.
         not_labels: words of rows near it that were read as no label.
         notes: what a user has to know of how its file is read.
+        other_ids: of columns that might have the ids as well, if the user named none: the name of each, and the id.
     """
 
     file: str
@@ -45,6 +48,7 @@ class Annotation:
     problem: str | None = None
     not_labels: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    other_ids: tuple[tuple[str, str], ...] = ()
 
     @property
     def place(self) -> str:
@@ -95,9 +99,26 @@ def _of_block(
     beside.add(file, raw.columns, label_array, extras)
     columns = row_ids.to_pylist(), label_array.to_pylist(), given.to_pylist()
     notes = (*raw.reading.notes, *raw.columns.doubts)
+    others = _other_ids(raw, extras)
     for row, (id_, label, written, problem) in enumerate(zip(*columns, problems, strict=True), start=raw.first_row):
+        at = row - raw.first_row
+        other_ids = tuple((name, other) for name, values in others.items() if (other := values[at])) if others else ()
         problem = problem or _lack(label, written)
-        yield Annotation(file=file, row=row, id=id_, label=label, problem=problem, not_labels=words, notes=notes)
+        yield Annotation(
+            file=file,
+            row=row,
+            id=id_,
+            label=label,
+            problem=problem,
+            not_labels=words,
+            notes=notes,
+            other_ids=other_ids,
+        )
+
+
+def _other_ids(raw: RawBlock, extras: dict[str, pa.Array]) -> dict[str, list[str | None]]:
+    """The values of columns that might have the ids as well."""
+    return {name: extras[name].cast(pa.string()).to_pylist() for name in raw.columns.other_ids}
 
 
 def _lack(label: str | None, given: str | None = None) -> str | None:

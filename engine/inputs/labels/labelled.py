@@ -123,6 +123,7 @@ class _Said:
     columns: set[str] = field(default_factory=set)
     named: list[tuple[str, ...]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    doubts: dict[str, None] = field(default_factory=dict)
     not_labels: set[str] = field(default_factory=set)
     beside: NamesBeside
 
@@ -139,6 +140,7 @@ def _read_rows(config: GoldConfig) -> tuple[list[_Row], _Said]:
             said.columns.add(block.reading.columns.label)
             if number == 0:
                 said.notes += block.reading.notes
+                said.doubts |= dict.fromkeys(block.reading.columns.label_doubts)
                 said.named += [] if block.reading.classes is None else [block.reading.classes]
             said.not_labels |= block.not_labels
             said.beside.add(file, block.reading.columns, block.label, block.extras)
@@ -176,7 +178,7 @@ def _classes(rows: list[_Row], said: _Said, config: GoldConfig) -> list[str]:
     labels = {row.label for row in rows if row.label is not None}
     if not labels:
         reasons = [f"{row.place}: {in_detail(row.problem)}" for row in rows if row.problem is not None]
-        raise InputError(no_usable_row(list(config.files), len(reasons), reasons))
+        raise InputError(". ".join([no_usable_row(list(config.files), len(reasons), reasons), *said.doubts]))
     if config.classes is not None:
         check_class_names(config.classes)
         return list(config.classes)

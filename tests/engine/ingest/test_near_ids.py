@@ -10,19 +10,40 @@ import pytest
 from engine.errors import InputError
 from engine.ingest.gold_rounds import GoldRound, GoldRoundConfig, add_gold
 from engine.ingest.ingest import IngestConfig, ingest
+from engine.inputs.columns import LabelColumns
 from store.storage import MemoryStorage
 
 CLASSES = ["good", "bad"]
 LABELS = ["good", "bad", "good", "bad"]
 
 
-def added(tmp_path: Path, ids: list[str], gold: str) -> GoldRound:
+def added(tmp_path: Path, ids: list[str], gold: str, *, id_: str | None = None) -> GoldRound:
     """The round that ``gold`` makes in a store of texts with these ``ids``."""
     texts = tmp_path / "texts.csv"
     texts.write_text("id,text\n" + "".join(f"{id_},text {number}\n" for number, id_ in enumerate(ids)))
     storage = MemoryStorage()
     ingest(storage, IngestConfig(files=(str(texts),)), known=CLASSES)
-    return add_gold(GoldRoundConfig(store=storage, inputs=(gold,)))
+    return add_gold(GoldRoundConfig(store=storage, inputs=(gold,), columns=LabelColumns(id=id_)))
+
+
+def test_of_two_columns_of_ids_of_the_store_one_has_to_be_chosen(tmp_path: Path) -> None:
+    gold = tmp_path / "gold.csv"
+    pd.DataFrame({"id": range(4), "review_id": [3, 1, 2, 0], "label": LABELS}).to_csv(gold, index=False)
+    ids = [str(number) for number in range(4)]
+    with pytest.raises(InputError, match=r"the column 'review_id' has ids of the store, .* with --id"):
+        added(tmp_path, ids, str(gold))
+    for name in ("id", "review_id"):
+        assert added(tmp_path, ids, str(gold), id_=name).added == 4
+
+
+@pytest.mark.parametrize("other", [["a", "b", "c", "d"], ["0", "1", "2", "3"], ["", "", "", ""]])
+def test_another_column_of_ids_is_told(tmp_path: Path, other: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    gold = tmp_path / "gold.csv"
+    pd.DataFrame({"id": range(4), "review_id": other, "label": LABELS}).to_csv(gold, index=False)
+    caplog.set_level("INFO")
+    assert added(tmp_path, ["0", "1", "2", "3"], str(gold)).added == 4
+    said = f"{gold}: the id is read from 'id', and not from 'review_id'; --id names another column"
+    assert said in caplog.messages
 
 
 def test_lost_zeros_are_told_and_can_be_put_back(tmp_path: Path) -> None:

@@ -119,6 +119,26 @@ def test_a_label_that_is_no_single_value_is_at_fault_and_its_text_is_not(tmp_pat
     assert (block.problems, block.label.to_pylist()) == ([None, None], [None, None])
 
 
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        (pa.array([[("a", 0.1), ("b", 0.9)], [("a", 0.5), ("b", 0.5)], None], pa.map_(pa.string(), pa.float32())), "b"),
+        (pa.array([{"a": 0.1, "b": 0.9}, {"a": 0.5, "b": 0.5}, None]), "b"),
+        (pa.array([[0.1, 0.9], [0.5, 0.5], None]), "1"),
+        (pa.array([[0, 1], [1, 1], None]), "1"),
+    ],
+    ids=["map", "struct", "list", "one-hot"],
+)
+def test_scores_of_classes_are_told_with_the_way_to_the_largest(tmp_path: Path, label: pa.Array, expected: str) -> None:
+    for name in FORMATS:
+        fault = str(block_of(write(tmp_path / name, table_with(label=label))).label_faults[0])
+        command = re.search(r"\((python -c .*) (?:takes it out|does)\)$", fault)
+        assert command, fault
+        subprocess.run(command[1].replace("python", sys.executable, 1), shell=True, check=True, cwd=tmp_path)
+        block = block_of(tmp_path / "rows.parquet")
+        assert (block.label.to_pylist(), block.label_faults) == ([expected, None, None], [None] * 3)
+
+
 def test_a_list_of_equal_labels_is_that_label(tmp_path: Path) -> None:
     lists = pa.array([["a", "a"], ["a", "b"], ["b"], None, ["c", "c", "c"]])
     for name in FORMATS:

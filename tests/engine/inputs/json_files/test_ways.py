@@ -161,6 +161,7 @@ def test_values_by_their_ids_are_taken_out(tmp_path: Path, columns: ColumnNames,
 
 
 def test_a_table_with_more_keys_than_pandas_writes_is_turned_without_a_change_of_its_values(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
     path = tmp_path / "in.json"
     rows = [[570306133677760513, "it's", "007"], [2, "y", "1"]]
     path.write_text(json.dumps({"columns": ["id", "text", "label"], "data": rows, "nrows": 2}))
