@@ -23,6 +23,7 @@ from engine.inputs.kinds import Kind
 from engine.inputs.labels.classes import MAX_CLASSES
 from engine.inputs.messages import REPEATED_ID, counted, listed
 from engine.inputs.options import FOUND_OUT, ReadOptions
+from engine.inputs.paths.copies import CopyFinder
 from engine.progress import Tick
 from store.families.rejects import rejects_schema
 from store.format.header import InputEntry
@@ -139,18 +140,18 @@ def validate_files(
     """
     validated = ValidatedInputs()
     with DuplicateFinder() as finder:
-        any_id, seen = False, dict[str, str]()
+        any_id, copies = False, CopyFinder()
         for file in files:
             version = file_version(file.path)
             validated.files.append(version)
             path, size, sha256 = file.name, *describe_input(file.path)
-            if (first := seen.setdefault(sha256, path)) != path and size and not file.options.whole_files:
-                validated.notes.append(f"{path}: its bytes are those of {first}, so that all its rows come twice")
             validated.inputs.append({"path": path, "size": size, "sha256": sha256, "rows": 0, "rejected": 0})
             for block in read_blocks(file.path, file.columns, file.options, classes=classes, name=file.name):
                 _validate_block(block, validated, options=file.options, rejects=rejects, finder=finder)
                 any_id = any_id or block.reading.columns.id is not None
                 tick("checking rows", validated.rows, None)
+            if validated.inputs[-1]["rows"] and not file.options.whole_files:
+                validated.notes += copies.notes(path, [sha256])
             version.check()
         if any_id:
             _refuse_repeats(validated, finder, rejects)

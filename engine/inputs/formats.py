@@ -30,7 +30,7 @@ from engine.inputs.paths.file_kinds import (
     kind_of_file,
     unknown_kind,
 )
-from engine.inputs.paths.folders import files_of, refuse_packed_twice
+from engine.inputs.paths.folders import files_of, refuse_packed_twice, without_caches
 from engine.inputs.plain_text import read_text
 
 _Reader = Callable[[str, ColumnNames, ReadOptions], Iterator[RawBlock]]
@@ -73,6 +73,7 @@ def _matches(pattern: str) -> list[str]:
         raise InputError(f"{shown}: there is no such file")
     files = [file for path in found for file in (files_of(path) if os.path.isdir(path) else [path])]  # noqa: PTH112
     if found != [pattern] or files != found:
+        files = without_caches(files)
         refuse_packed_twice(files)
     for file in files:
         if not _is_unicode(file):

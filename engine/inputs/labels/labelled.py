@@ -24,6 +24,7 @@ from engine.inputs.messages import (
     not_labels_note,
 )
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
+from engine.inputs.paths.copies import CopyFinder
 
 _log = logging.getLogger(__name__)
 
@@ -128,7 +129,9 @@ def _read_rows(config: GoldConfig) -> tuple[list[_Row], _Said]:
     rows: list[_Row] = []
     said = _Said()
     said.files = expand(config.files)
+    copies = CopyFinder()
     for file in said.files:
+        first = len(rows)
         for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
             if block.reading.columns.label is None:
                 raise InputError(f"{file}: {no_label_column(block.reading.columns)}")
@@ -138,6 +141,8 @@ def _read_rows(config: GoldConfig) -> tuple[list[_Row], _Said]:
                 said.named += [] if block.reading.classes is None else [block.reading.classes]
             said.not_labels |= block.not_labels
             rows += _rows_of(block)
+        if not config.options.whole_files:
+            said.notes += copies.notes(file, [(row.text, row.label) for row in rows[first:]])
     if said.not_labels:
         said.notes.append(not_labels_note(said.not_labels))
     return rows, said

@@ -5,8 +5,10 @@ with the paths that are: tables of which only some files hold rows, splits, file
 """
 
 import json
+import logging
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,17 @@ _BESIDE = re.compile(
     re.IGNORECASE,
 )
 _SPLIT = re.compile(
-    r"(?:^|.*[-_.])(train|test|validation|valid|val|dev|eval|unsupervised|unsup)(?=[-_.]|$)", re.IGNORECASE
+    r"(?:^|.*[-_. ]|\w*(?:split|set|fold|partition)=)"
+    r"(?:(train|test|eval)(?:ing|set|data)?|(validation|valid|val|dev|hold[-_]?out|held[-_]?out|unsupervised|unsup))"
+    r"\d*(?=[-_. ]|$)",
+    re.IGNORECASE,
 )
+_CACHE = re.compile(r"cache-[0-9a-f]+(_\d+_of_\d+)?\.arrow")
+"""What Hugging Face's ``map``, ``filter`` and ``sort`` write beside the files of a data set."""
 _JSON_LINES = (".jsonl", ".ndjson")
 _NO_ENDING = "without an ending"
 _SHOWN = 5
+_log = logging.getLogger(__name__)
 
 
 def files_of(folder: str) -> list[str]:
@@ -131,8 +139,8 @@ def _refuse_splits(files: list[str], folder: str) -> None:
         for number, name in enumerate(parts, start=1):
             if split := _SPLIT.match(name):
                 place = f"{folder}/{'/'.join(parts[:number])}"
-                way = place if number < len(parts) else f"'{_glob(file, folder, split[0])}'"
-                splits.setdefault(split[1].lower(), way)
+                way = shlex.quote(place) if number < len(parts) else f"'{_glob(file, folder, split[0])}'"
+                splits.setdefault((split[1] or split[2]).lower(), way)
                 break
     if len(splits) > 1:
         raise InputError(
@@ -155,6 +163,22 @@ def refuse_packed_twice(files: list[str]) -> None:
         if rows in seen:
             raise InputError(f"{seen[rows]} and {file} seem to be the same rows; name the one that is to be read")
         seen[rows] = file
+
+
+def without_caches(files: list[str]) -> list[str]:
+    """``files`` but for the same rows once more, as Hugging Face's data sets keep what was made of them.
+
+    Which are passed over is said. If all are such, all are kept.
+    """
+    of_data = {str(Path(file).parent) for file in files if file.endswith(".arrow") and not _is_cache(file)}
+    caches = [file for file in files if _is_cache(file) and str(Path(file).parent) in of_data]
+    if caches:
+        _log.info("%s: passed over, as what map or filter made of the data set beside it", _listed(caches))
+    return [file for file in files if file not in caches]
+
+
+def _is_cache(file: str) -> bool:
+    return _CACHE.fullmatch(Path(file).name) is not None
 
 
 def _listed(names: list[str]) -> str:
