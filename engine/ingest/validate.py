@@ -186,7 +186,8 @@ def _begin_file(block: Block, validated: ValidatedInputs, given: ReadOptions) ->
     """Take down how the file of ``block``, its first, is read."""
     entry, reading = validated.inputs[-1], block.reading
     entry["columns"] = dataclasses.asdict(block.columns)
-    if options := dataclasses.replace(reading.options, label_map=given.label_map).to_json():
+    label_map = reading.options.label_map or given.label_map
+    if options := dataclasses.replace(reading.options, label_map=label_map).to_json():
         entry["options"] = options
     validated.extras.append({})
     if reading.columns.left_out:
