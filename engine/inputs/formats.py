@@ -29,9 +29,9 @@ from engine.inputs.paths.file_kinds import (
     TEXT,
     is_marker,
     kind_of_file,
-    unknown_kind,
 )
 from engine.inputs.paths.folders import files_of, refuse_packed_twice, without_caches
+from engine.inputs.paths.other_kinds import unknown_kind
 from engine.inputs.plain_text import read_text
 
 _Reader = Callable[[str, ColumnNames, ReadOptions], Iterator[RawBlock]]

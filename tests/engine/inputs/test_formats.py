@@ -68,23 +68,6 @@ def test_endings_are_known_in_any_letter_case(tmp_path: Path, name: str) -> None
     assert found(tmp_path, name) == [name]
 
 
-@pytest.mark.parametrize(
-    ("name", "way"),
-    [
-        ("a.xlsx", "pd.read_excel(path).to_csv"),
-        ("a.zip", "; unzip it first"),
-        ("a.tar.gz", "; unpack it first"),
-        ("a", "; rename it by its format, as rows.csv"),
-    ],
-)
-def test_files_of_other_kinds_are_refused_with_a_way(tmp_path: Path, name: str, way: str) -> None:
-    (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(InputError, match=re.escape(way)):
-        found(tmp_path, name)
-    with pytest.raises(InputError, match=re.escape(way)):
-        list(read_raw(str(tmp_path / name), PLAIN))
-
-
 # --- folders
 
 
