@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from engine.errors import InputError
+from engine.errors import InputError, MissingColumnError
 from engine.inputs.labels.spelling import is_verdict
 from store.format.names import RESERVED_COLUMNS
 from store.selections.csv_safe import STORE_ID
@@ -169,7 +169,9 @@ class _Names:
             if what == "id" and next(iter(self._times), None) == "":  # pandas' index
                 script = 's/^(""|)/id/'
                 way = f"the first column has no name: give it one, as with sed -E '1{script}' {shlex.quote(self._file)}"
-            raise InputError(f"{self._file}: no column looks like the {what} (columns: {self._listed()}); {way}")
+            raise MissingColumnError(
+                f"{self._file}: no column looks like the {what} (columns: {self._listed()}); {way}"
+            )
         return name
 
     def id(self, wanted: ColumnNames) -> str:
@@ -178,7 +180,9 @@ class _Names:
 
     def _named(self, what: str, name: str) -> str:
         if name not in self._times:
-            raise InputError(f"{self._file}: there is no column {name!r} for --{what} (columns: {self._listed()})")
+            raise MissingColumnError(
+                f"{self._file}: there is no column {name!r} for --{what} (columns: {self._listed()})"
+            )
         return name
 
     def _plain(self, what: str) -> str | None:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import InputError
+from engine.errors import InputError, MissingColumnError
 from engine.inputs.blocks import in_detail
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.labels.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
+from engine.inputs.labels.several_files import read_together
 from engine.inputs.messages import (
     REPEATED_ID,
     SHOWN,
@@ -83,7 +84,9 @@ def read_gold(config: GoldConfig) -> Gold:
         InputError: nothing usable is there, the labels are counted from 1 or are no classes at all, or a row is bad and
             ``on_bad_row`` is ``fail``.
     """
-    rows, said = _read_rows(config)
+    files = expand(config.files)
+    with read_together(files):
+        rows, said = _read_rows(config, files)
     if config.classes is None:
         _refuse_repeats(rows)
     classes = _classes(rows, said, config)
@@ -124,17 +127,16 @@ class _Said:
     not_labels: set[str] = field(default_factory=set)
 
 
-def _read_rows(config: GoldConfig) -> tuple[list[_Row], _Said]:
+def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]:
     """Every row of the files, in their order."""
     rows: list[_Row] = []
-    said = _Said()
-    said.files = expand(config.files)
+    said = _Said(files=files)
     copies = CopyFinder()
     for file in said.files:
         first = len(rows)
         for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
             if block.reading.columns.label is None:
-                raise InputError(f"{file}: {no_label_column(block.reading.columns)}")
+                raise MissingColumnError(f"{file}: {no_label_column(block.reading.columns)}")
             said.columns.add(block.reading.columns.label)
             if number == 0:
                 said.notes += block.reading.notes
