@@ -53,6 +53,8 @@ def _named(block: RawBlock, file: str, card: tuple[str, tuple[str, ...]], said: 
     pairs = [(str(number), said.get(spell(name), spell(name))) for number, name in enumerate(names)]
     numbers = _whole_numbers(block, file)
     if numbers and numbers[-1] >= len(names):
+        start = int(numbers[0] > 0 and numbers[-1] == len(names))  # 1, if they seem to be counted from there
+        pairs = [(str(number), name) for number, (_, name) in enumerate(pairs, start)]
         raise InputError(
             f"{file} has the label {numbers[-1]}, and {where} names the labels 0 to {len(names) - 1}: "
             f"{', '.join(names[:10])}. Say which class each is, as by --label-map {label_map_text(pairs)}"

@@ -143,7 +143,7 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]
                 said.named += [] if block.reading.classes is None else [block.reading.classes]
             said.not_labels |= block.not_labels
             rows += _rows_of(block)
-        if not config.options.whole_files:
+        if len(files) > 1 and not config.options.whole_files:
             said.notes += copies.notes(file, [(row.text, row.label) for row in rows[first:]])
     if said.not_labels:
         said.notes.append(not_labels_note(said.not_labels))
