@@ -14,6 +14,7 @@ from engine.inputs.formats import expand
 from engine.inputs.labels.annotations import Annotation, read_annotations
 from engine.inputs.labels.classes import check_not_foreign, index_labels
 from engine.inputs.labels.names_beside import NamesBeside
+from engine.inputs.labels.several_files import read_together
 from engine.inputs.messages import SHOWN, counted, listed, merged, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
@@ -92,10 +93,11 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
     store = open_store(config.store)
     files = expand(config.inputs)
     given: list[Annotation] = []
-    beside = NamesBeside(store.header.classes)
-    for file in files:
-        given += read_annotations(file, config.columns, config.options, classes=store.header.classes, beside=beside)
-        tick("reading labels", len(given), None)
+    beside, classes = NamesBeside(store.header.classes), store.header.classes
+    with read_together(files, with_texts=False):
+        for file in files:
+            given += read_annotations(file, config.columns, config.options, classes=classes, beside=beside)
+            tick("reading labels", len(given), None)
     labelled, reasons = _judge(store, given, config.source, beside)
     if reasons and config.on_bad_row == "fail":
         raise InputError(f"{reasons[0]}. Mend or drop the row, or pass --on-bad-row=reject")

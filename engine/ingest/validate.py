@@ -24,6 +24,7 @@ from engine.inputs.labels.classes import MAX_CLASSES
 from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.messages import REPEATED_ID, counted, listed
 from engine.inputs.options import FOUND_OUT, ReadOptions
+from engine.inputs.paths.copies import CopyFinder
 from engine.progress import Tick
 from store.families.rejects import rejects_schema
 from store.format.header import InputEntry
@@ -142,18 +143,18 @@ def validate_files(
     """
     validated = ValidatedInputs(beside=NamesBeside(classes))
     with DuplicateFinder() as finder:
-        any_id, seen = False, dict[str, str]()
+        any_id, copies = False, CopyFinder()
         for file in files:
             version = file_version(file.path)
             validated.files.append(version)
             path, size, sha256 = file.name, *describe_input(file.path)
-            if (first := seen.setdefault(sha256, path)) != path and size and not file.options.whole_files:
-                validated.notes.append(f"{path}: its bytes are those of {first}, so that all its rows come twice")
             validated.inputs.append({"path": path, "size": size, "sha256": sha256, "rows": 0, "rejected": 0})
             for block in read_blocks(file.path, file.columns, file.options, classes=classes, name=file.name):
                 _validate_block(block, validated, options=file.options, rejects=rejects, finder=finder)
                 any_id = any_id or block.reading.columns.id is not None
                 tick("checking rows", validated.rows, None)
+            if validated.inputs[-1]["rows"] and not file.options.whole_files:
+                validated.notes += copies.notes(path, [sha256])
             version.check()
         if any_id:
             _refuse_repeats(validated, finder, rejects)
@@ -189,7 +190,8 @@ def _begin_file(block: Block, validated: ValidatedInputs, given: ReadOptions) ->
     """Take down how the file of ``block``, its first, is read."""
     entry, reading = validated.inputs[-1], block.reading
     entry["columns"] = dataclasses.asdict(block.columns)
-    if options := dataclasses.replace(reading.options, label_map=given.label_map).to_json():
+    label_map = reading.options.label_map or given.label_map
+    if options := dataclasses.replace(reading.options, label_map=label_map).to_json():
         entry["options"] = options
     validated.extras.append({})
     if reading.columns.left_out:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from engine.errors import InputError
+from engine.errors import InputError, MissingColumnError
 from engine.inputs.labels.spelling import is_verdict, may_name_classes
 from store.format.names import RESERVED_COLUMNS
 from store.selections.csv_safe import STORE_ID
@@ -71,11 +71,6 @@ class Columns:
     other_ids: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
-    @property
-    def label_doubts(self) -> list[str]:
-        """Those of the doubts that are of the label."""
-        return [doubt for doubt in self.doubts if ": the label is read from " in doubt]
-
     def names(self) -> list[str]:
         """Every column that is read from the file itself."""
         names = (self.text, self.id, self.label, *self.extras)
@@ -103,7 +98,9 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
     id_ = known.id(wanted) if of_labels else known.find("id", wanted.id)
     label = known.required("label", wanted.label) if of_labels else known.find("label", wanted.label)
     chosen = [name for name in (text, id_, label) if name]
-    rest = [name for name in known.unique() if name not in chosen and (not of_labels or _speaks_of_labels(name))]
+    rest = [name for name in known.unique() if name not in chosen]
+    if of_labels:
+        rest = [name for name in rest if is_verdict(name) or may_name_classes(name) or may_be_id(name)]
     stored = _stored_names(rest)
     places = {name: clean.index(name) for name in chosen if name not in constants}
     places |= {stored[name]: clean.index(name) for name in rest if name not in constants}
@@ -178,7 +175,9 @@ class _Names:
             if what == "id" and next(iter(self._times), None) == "":  # pandas' index
                 script = 's/^(""|)/id/'
                 way = f"the first column has no name: give it one, as with sed -E '1{script}' {shlex.quote(self._file)}"
-            raise InputError(f"{self._file}: no column looks like the {what} (columns: {self._listed()}); {way}")
+            raise MissingColumnError(
+                f"{self._file}: no column looks like the {what} (columns: {self._listed()}); {way}"
+            )
         return name
 
     def id(self, wanted: ColumnNames) -> str:
@@ -188,16 +187,14 @@ class _Names:
         if named is None:
             self.other_ids = [other for other in self._times if other != name and may_be_id(other)]
         if self.other_ids:
-            others = [repr(other) for other in self.other_ids]
-            self.doubts.append(
-                f"{self._file}: the id is read from {name!r}, and not from {' and '.join(others)}; --id names another "
-                "column"
-            )
+            self._doubt("id", name, self.other_ids)
         return name
 
     def _named(self, what: str, name: str) -> str:
         if name not in self._times:
-            raise InputError(f"{self._file}: there is no column {name!r} for --{what} (columns: {self._listed()})")
+            raise MissingColumnError(
+                f"{self._file}: there is no column {name!r} for --{what} (columns: {self._listed()})"
+            )
         return name
 
     def _plain(self, what: str) -> str | None:
@@ -210,19 +207,18 @@ class _Names:
             raise InputError(f"{self._file}: {' and '.join(found)} could each be the {what}; choose with --{what}")
         else:
             return None
-        others = [repr(name) for name in found if name != chosen and what != "id"]
+        others = [name for name in found if name != chosen and what != "id"]
         if others or chosen in _WEAK:
-            more = f", and not from {' and '.join(others)}" if others else ""
-            self.doubts.append(f"{self._file}: the {what} is read from {chosen!r}{more}; --{what} names another column")
+            self._doubt(what, str(chosen), others)
         return chosen
+
+    def _doubt(self, what: str, chosen: str, others: list[str]) -> None:
+        more = f", and not from {' and '.join(map(repr, others))}" if others else ""
+        self.doubts.append(f"{self._file}: the {what} is read from {chosen!r}{more}; --{what} names another column")
 
     def _listed(self) -> str:
         names = [_shown(name)[:100] for name in self._times if name]
         return ", ".join(names[:50]) + (", …" if len(names) > 50 else "")
-
-
-def _speaks_of_labels(name: str) -> bool:
-    return is_verdict(name) or may_name_classes(name) or may_be_id(name)
 
 
 def may_be_id(name: str) -> bool:

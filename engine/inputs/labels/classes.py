@@ -89,9 +89,7 @@ def index_labels(
     if not _are_indices(distinct, index, classes):
         index = {label: number for label, number in index.items() if label in _names(classes) or not is_whole(label)}
     unknown = [label for label in distinct if label not in index]
-    notes = _notes(index, classes, where)
-    if beside is not None:
-        notes += beside.check(index)
+    notes = _notes(index, classes, where) + ([] if beside is None else beside.check(index))
     return LabelIndex(index=index, unknown=unknown, notes=notes)
 
 

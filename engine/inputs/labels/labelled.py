@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import InputError
+from engine.errors import InputError, MissingColumnError
 from engine.inputs.blocks import in_detail
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.labels.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
 from engine.inputs.labels.names_beside import NamesBeside
+from engine.inputs.labels.several_files import read_together
 from engine.inputs.messages import (
     REPEATED_ID,
     SHOWN,
@@ -25,6 +26,7 @@ from engine.inputs.messages import (
     not_labels_note,
 )
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
+from engine.inputs.paths.copies import CopyFinder
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +85,9 @@ def read_gold(config: GoldConfig) -> Gold:
         InputError: nothing usable is there, the labels are counted from 1 or are no classes at all, or a row is bad and
             ``on_bad_row`` is ``fail``.
     """
-    rows, said = _read_rows(config)
+    files = expand(config.files)
+    with read_together(files):
+        rows, said = _read_rows(config, files)
     if config.classes is None:
         _refuse_repeats(rows)
     classes = _classes(rows, said, config)
@@ -123,28 +127,31 @@ class _Said:
     columns: set[str] = field(default_factory=set)
     named: list[tuple[str, ...]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    doubts: dict[str, None] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
     not_labels: set[str] = field(default_factory=set)
     beside: NamesBeside
 
 
-def _read_rows(config: GoldConfig) -> tuple[list[_Row], _Said]:
+def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]:
     """Every row of the files, in their order."""
     rows: list[_Row] = []
-    said = _Said(beside=NamesBeside(config.classes or ()))
-    said.files = expand(config.files)
+    said = _Said(files=files, beside=NamesBeside(config.classes or ()))
+    copies = CopyFinder()
     for file in said.files:
+        first = len(rows)
         for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
             if block.reading.columns.label is None:
-                raise InputError(f"{file}: {no_label_column(block.reading.columns)}")
+                raise MissingColumnError(f"{file}: {no_label_column(block.reading.columns)}")
             said.columns.add(block.reading.columns.label)
             if number == 0:
                 said.notes += block.reading.notes
-                said.doubts |= dict.fromkeys(block.reading.columns.label_doubts)
+                said.doubts += [doubt for doubt in block.reading.columns.doubts if ": the label is read " in doubt]
                 said.named += [] if block.reading.classes is None else [block.reading.classes]
             said.not_labels |= block.not_labels
             said.beside.add(file, block.reading.columns, block.label, block.extras)
             rows += _rows_of(block)
+        if len(files) > 1 and not config.options.whole_files:
+            said.notes += copies.notes(file, [(row.text, row.label) for row in rows[first:]])
     if said.not_labels:
         said.notes.append(not_labels_note(said.not_labels))
     return rows, said

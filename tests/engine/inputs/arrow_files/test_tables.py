@@ -269,7 +269,8 @@ def test_names_of_classes_stand_beside_a_saved_data_set(tmp_path: Path) -> None:
     write(tmp_path / "data-0.arrow", table_with(label=pa.array([0, 1])))
     (tmp_path / "dataset_info.json").write_text(json.dumps({"features": {"label": CLASSES}}))
     (block,) = read_raw(str(tmp_path / "data-0.arrow"), PLAIN)
-    assert block.reading.classes is None
+    assert block.reading.classes == ("positive", "negative")
+    assert "dataset_info.json names its labels: 0 is positive, 1 is negative" in block.reading.notes[0]
     (tmp_path / "state.json").write_text("{}")
     (block,) = read_raw(str(tmp_path / "data-0.arrow"), PLAIN)
     assert block.reading.classes == ("positive", "negative")
