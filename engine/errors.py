@@ -2,6 +2,7 @@
 
     EngineError               something the user can mend
     ├── InputError            an input file, column or row (names the file and, where it can, the row)
+    │   └── MissingColumnError    a file does not have a column that is needed
     ├── ModelError            a model that cannot be loaded, or does not fit its tokenizer or the store
     ├── LabellingError        shards that could not be labelled, or devices that cannot label them
     └── TrainingError         a training that cannot begin or go on
@@ -16,6 +17,10 @@ class EngineError(Exception):
 
 class InputError(EngineError):
     """An input file, column or row."""
+
+
+class MissingColumnError(InputError):
+    """A file does not have a column that is needed."""
 
 
 class ModelError(EngineError):

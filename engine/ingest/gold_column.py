@@ -58,6 +58,7 @@ def decide_classes(
                 where=_where(validated),
                 not_labels=validated.not_labels,
                 columns=validated.label_columns,
+                beside=validated.beside,
             )
         except InputError as error:
             raise InputError(f"{error}; or label without gold: --no-label") from None

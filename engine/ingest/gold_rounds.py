@@ -1,23 +1,25 @@
 """Files of labels by id → one more round of gold in a store. Knows nothing of models."""
 
 import logging
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from engine.errors import InputError
+from engine.ingest.near_ids import NOT_THERE, asked_for, check_other_ids, exact, loose, why_not
 from engine.inputs.blocks import in_detail
 from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
 from engine.inputs.labels.annotations import Annotation, read_annotations
 from engine.inputs.labels.classes import check_not_foreign, index_labels
+from engine.inputs.labels.names_beside import NamesBeside
+from engine.inputs.labels.several_files import read_together
 from engine.inputs.messages import SHOWN, counted, listed, merged, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
 from store import Store
-from store.gold.add_round import Labelled, add_round, gold_before, rows_of_ids
+from store.gold.add_round import Labelled, add_round, first_id, gold_before, rows_of_ids
 from store.selections.csv_safe import plain_cell
 from store.storage import Storage
 from store.store import open_store
@@ -91,14 +93,18 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
     store = open_store(config.store)
     files = expand(config.inputs)
     given: list[Annotation] = []
-    for file in files:
-        given += read_annotations(file, config.columns, config.options, classes=store.header.classes)
-        tick("reading labels", len(given), None)
-    labelled, reasons = _judge(store, given, config.source)
+    beside, classes = NamesBeside(store.header.classes), store.header.classes
+    with read_together(files, with_texts=False):
+        for file in files:
+            given += read_annotations(file, config.columns, config.options, classes=classes, beside=beside)
+            tick("reading labels", len(given), None)
+    labelled, reasons = _judge(store, given, config.source, beside)
     if reasons and config.on_bad_row == "fail":
         raise InputError(f"{reasons[0]}. Mend or drop the row, or pass --on-bad-row=reject")
     if not len(labelled.rows):
-        raise InputError(no_usable_row(files, len(reasons), reasons))
+        words = no_usable_row(files, len(reasons), reasons)
+        example = f". An id of the store is {first_id(store)[:_MOST_OF_A_SOURCE]!r}" if NOT_THERE in words else ""
+        raise InputError(f"{words}{example}")
     number, is_new = add_round(store, labelled)
     before = gold_before(store, labelled.rows, number)
     agreeing, first = int((before == labelled.labels).sum()), int((before < 0).sum())
@@ -114,14 +120,17 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
     )
 
 
-def _judge(store: Store, given: list[Annotation], source: str | None) -> tuple[Labelled, list[str]]:
+def _judge(
+    store: Store, given: list[Annotation], source: str | None, beside: NamesBeside
+) -> tuple[Labelled, list[str]]:
     """The labels that can be used, and the reasons of the other annotations, in their order."""
     ids = {one.id for one in given if one.id is not None}
-    known = rows_of_ids(store, ids.union(*map(_exact, ids), *map(_loose, ids), *map(_other_case, ids)))
+    known = rows_of_ids(store, asked_for(ids) | {other for one in given for _, other in one.other_ids})
+    check_other_ids([(one.id, one.other_ids) for one in given if one.other_ids], known)
     where = listed(sorted({one.file for one in given})[:3])
     words = frozenset[str]().union(*{one.not_labels for one in given})
     labels_given = {_plain(one.label) for one in given if one.label is not None}
-    found = index_labels(labels_given, store.header.classes, where=where, not_labels=words)
+    found = index_labels(labels_given, store.header.classes, where=where, not_labels=words, beside=beside)
     check_not_foreign(found, store.header.classes, where=where)
     judged = [_judge_one(one, known, found.index, store.header.classes) for one in given]
     labels: dict[int, dict[int, Annotation]] = {}
@@ -131,8 +140,8 @@ def _judge(store: Store, given: list[Annotation], source: str | None) -> tuple[L
     notes = merged((note for one in given for note in one.notes), {one.file for one in given})
     notes += [*found.notes, *([not_labels_note(words)] if words else [])]
     usable = (one.id or "" for one, (_, _, problem) in zip(given, judged, strict=True) if problem is None)
-    if loose := sum(known.keys().isdisjoint(_exact(id_)) for id_ in usable):
-        notes.append(f"{where}: {counted(loose, 'id')} found without the white space around, or the .0 behind")
+    if padded := sum(known.keys().isdisjoint(exact(id_)) for id_ in usable):
+        notes.append(f"{where}: {counted(padded, 'id')} found without the white space around, or the .0 behind")
     for note in notes:
         _log.info("%s", note)
     problems = (
@@ -153,37 +162,13 @@ def _judge_one(
     """Row number and class index, or what is wrong."""
     if one.problem is not None or one.id is None or one.label is None:
         return -1, -1, one.problem or "id or label is null"
-    found = [id_ for id_ in _exact(one.id) if id_ in known] or [id_ for id_ in _loose(one.id) if id_ in known]
+    found = [id_ for id_ in exact(one.id) if id_ in known] or [id_ for id_ in loose(one.id) if id_ in known]
     if len(found) != 1:
-        return -1, -1, f"id {one.id[:_MOST_OF_A_SOURCE]!r} {_why_not(one.id, found, known)}"
+        return -1, -1, f"id {one.id[:_MOST_OF_A_SOURCE]!r} {why_not(one.id, found, known)}"
     label = index.get(_plain(one.label))
     if label is None:
         return -1, -1, f"unknown label {one.label[:_MOST_OF_A_SOURCE]!r} (classes: {', '.join(classes[:20])})"
     return known[found[0]], label, None
-
-
-def _why_not(id_: str, found: list[str], known: dict[str, int]) -> str:
-    """Why no row is meant by an id, or which ones could be."""
-    if found:
-        return f"could be {' or '.join(map(repr, found))}, and the store has both"
-    near = [repr(other) for other in _other_case(id_) if other in known]
-    return f"is not in the store{f'; {near[0]} is' if near else ''}"
-
-
-def _exact(id_: str) -> list[str]:
-    """An id, and what it was before its cell was made harmless for a spreadsheet."""
-    plain = plain_cell(id_)
-    return [id_] if plain is None else [id_, plain]
-
-
-def _loose(id_: str) -> list[str]:
-    """What an id may have been before a program padded it, or took it for a number and wrote it as ``17.0``."""
-    bare = id_.strip()
-    return list(dict.fromkeys([bare, re.sub(r"(?<=\d)\.0+$", "", bare)]))
-
-
-def _other_case(id_: str) -> list[str]:
-    return [id_.lower(), id_.upper()]
 
 
 def _plain(label: str) -> str:

@@ -28,6 +28,7 @@ from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.kinds import Kind
 from engine.inputs.labels.classes import doubtful_names
+from engine.inputs.labels.several_files import read_together
 from engine.inputs.messages import listed, merged, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
@@ -119,7 +120,8 @@ def _first_pass(
     with ShardWriter(storage, rejects_schema(), compressed=True) as writer:
         rejects = RejectsWriter(writer, on_bad_row=config.on_bad_row)
         is_named = bool(config.columns.label or config.options.label_map)
-        validated = validate_files(inputs, classes=config.classes or known or (), rejects=rejects, tick=tick)
+        with read_together(files):
+            validated = validate_files(inputs, classes=config.classes or known or (), rejects=rejects, tick=tick)
         if validated.rejected == validated.rows:
             raise InputError(no_usable_row(files, validated.rejected, validated.first_reasons))
         classes = decide_classes(validated, config.classes, known, is_named=is_named)

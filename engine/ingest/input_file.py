@@ -1,5 +1,6 @@
 """The version of an input file: whether it is still the same can be asked at any time."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,4 +79,4 @@ def columns_of(entry: InputEntry) -> ColumnNames:
 
 def options_of(entry: InputEntry) -> ReadOptions:
     """The options with which the input file ``entry`` was read."""
-    return ReadOptions.of_json(entry.get("options", {}))
+    return dataclasses.replace(ReadOptions.of_json(entry.get("options", {})), is_complete=True)

@@ -21,8 +21,10 @@ from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.kinds import Kind
 from engine.inputs.labels.classes import MAX_CLASSES
+from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.messages import REPEATED_ID, counted, listed
 from engine.inputs.options import FOUND_OUT, ReadOptions
+from engine.inputs.paths.copies import CopyFinder
 from engine.progress import Tick
 from store.families.rejects import rejects_schema
 from store.format.header import InputEntry
@@ -65,6 +67,7 @@ class ValidatedInputs:
         first_label_fault: why the first of them cannot, with its place; empty if there is none.
         named: names that the files themselves give to their labels, in their order; empty if they differ.
         label_columns: names of the columns that the labels are from.
+        beside: what other columns say of the labels.
         notes: what a user has to know of how the files are read, a sentence each.
         first_reasons: of rows that were refused, with their places; a few.
         rows: of all files.
@@ -79,6 +82,7 @@ class ValidatedInputs:
     first_label_fault: str = ""
     named: list[tuple[str, ...]] = field(default_factory=list)
     label_columns: set[str] = field(default_factory=set)
+    beside: NamesBeside = field(default_factory=NamesBeside)
     notes: list[str] = field(default_factory=list)
     first_reasons: list[str] = field(default_factory=list)
     rows: int = 0
@@ -137,20 +141,20 @@ def validate_files(
     Raises:
         InputError: a file or column is bad, or a file changes meanwhile.
     """
-    validated = ValidatedInputs()
+    validated = ValidatedInputs(beside=NamesBeside(classes))
     with DuplicateFinder() as finder:
-        any_id, seen = False, dict[str, str]()
+        any_id, copies = False, CopyFinder()
         for file in files:
             version = file_version(file.path)
             validated.files.append(version)
             path, size, sha256 = file.name, *describe_input(file.path)
-            if (first := seen.setdefault(sha256, path)) != path and size and not file.options.whole_files:
-                validated.notes.append(f"{path}: its bytes are those of {first}, so that all its rows come twice")
             validated.inputs.append({"path": path, "size": size, "sha256": sha256, "rows": 0, "rejected": 0})
             for block in read_blocks(file.path, file.columns, file.options, classes=classes, name=file.name):
                 _validate_block(block, validated, options=file.options, rejects=rejects, finder=finder)
                 any_id = any_id or block.reading.columns.id is not None
                 tick("checking rows", validated.rows, None)
+            if validated.inputs[-1]["rows"] and not file.options.whole_files:
+                validated.notes += copies.notes(path, [sha256])
             version.check()
         if any_id:
             _refuse_repeats(validated, finder, rejects)
@@ -169,6 +173,7 @@ def _validate_block(
     _count_label_faults(block, validated)
     _count_labels(block.label.take(pa.array(fit)), validated.labels)
     validated.not_labels |= block.not_labels
+    validated.beside.add(block.file, block.reading.columns, block.label, block.extras)
     finder.add(block.id.take(pa.array(fit)), validated.rows + fit)
     _refuse_unfit(block, rejects, validated.first_reasons)
     validated.rows += block.rows
@@ -185,7 +190,8 @@ def _begin_file(block: Block, validated: ValidatedInputs, given: ReadOptions) ->
     """Take down how the file of ``block``, its first, is read."""
     entry, reading = validated.inputs[-1], block.reading
     entry["columns"] = dataclasses.asdict(block.columns)
-    if options := dataclasses.replace(reading.options, label_map=given.label_map).to_json():
+    label_map = reading.options.label_map or given.label_map
+    if options := dataclasses.replace(reading.options, label_map=label_map).to_json():
         entry["options"] = options
     validated.extras.append({})
     if reading.columns.left_out:

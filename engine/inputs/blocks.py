@@ -83,7 +83,14 @@ def labels_problem(labels: Sequence[Any], way: str = "") -> LabelFault | None:
             f"label has a 0 or 1 for each of {len(labels):,} classes (one-hot), or is {len(labels):,} labels; if it is "
             f"one-hot, write the place of its 1{way}"
         )
-    return None if all(label == labels[0] for label in labels) else label_count_problem(len(labels))
+    if all(label == labels[0] for label in labels):
+        return None
+    if any(isinstance(label, float) and not label.is_integer() for label in labels):
+        return LabelFault(
+            f"label has {len(labels):,} numbers; if they are scores of {len(labels):,} classes, write the place of the "
+            f"largest{way}"
+        )
+    return label_count_problem(len(labels))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from engine.errors import InputError
-from engine.inputs.labels.spelling import is_verdict
+from engine.errors import InputError, MissingColumnError
+from engine.inputs.labels.spelling import is_verdict, may_name_classes
 from store.format.names import RESERVED_COLUMNS
 from store.selections.csv_safe import STORE_ID
 
@@ -37,7 +37,7 @@ class ColumnNames:
 
 
 class LabelColumns(ColumnNames):
-    """The same for a file of labels: rows are known by their ids, and no other column is kept."""
+    """The same for a file of labels: rows are known by their ids; kept is only what says something of the labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,7 @@ class Columns:
         repeated_in_path: those of the file that stand in its path as well, where they have to be the same.
         renamed: names of others that a store has taken, and those under which they are kept.
         doubts: what a user has to know of the choice, a sentence each.
+        other_ids: names of those that might have the ids of a file of labels as well, if the user named none.
         left_out: names of columns that cannot be told apart; the empty one is not among them.
     """
 
@@ -67,6 +68,7 @@ class Columns:
     repeated_in_path: dict[str, str | None] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+    other_ids: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
     def names(self) -> list[str]:
@@ -96,7 +98,9 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
     id_ = known.id(wanted) if of_labels else known.find("id", wanted.id)
     label = known.required("label", wanted.label) if of_labels else known.find("label", wanted.label)
     chosen = [name for name in (text, id_, label) if name]
-    rest = [name for name in known.unique() if name not in chosen and (is_verdict(name) or not of_labels)]
+    rest = [name for name in known.unique() if name not in chosen]
+    if of_labels:
+        rest = [name for name in rest if is_verdict(name) or may_name_classes(name) or may_be_id(name)]
     stored = _stored_names(rest)
     places = {name: clean.index(name) for name in chosen if name not in constants}
     places |= {stored[name]: clean.index(name) for name in rest if name not in constants}
@@ -109,8 +113,9 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
         places=places,
         constants=constants,
         repeated_in_path={stored.get(name, name): in_path[name] for name in (*chosen, *rest) if name in both},
-        renamed={name: kept for name, kept in stored.items() if kept != name and not of_labels},
+        renamed={name: kept for name, kept in stored.items() if kept != name},
         doubts=tuple(known.doubts),
+        other_ids=tuple(stored[name] for name in known.other_ids if name in stored),
         left_out=() if of_labels else known.repeated(),
     )
 
@@ -139,6 +144,7 @@ class _Names:
         self._times = Counter(names)
         self._file = file
         self.doubts: list[str] = []
+        self.other_ids: list[str] = []
 
     def unique(self) -> list[str]:
         """Those that a column can be known by and kept under."""
@@ -169,16 +175,26 @@ class _Names:
             if what == "id" and next(iter(self._times), None) == "":  # pandas' index
                 script = 's/^(""|)/id/'
                 way = f"the first column has no name: give it one, as with sed -E '1{script}' {shlex.quote(self._file)}"
-            raise InputError(f"{self._file}: no column looks like the {what} (columns: {self._listed()}); {way}")
+            raise MissingColumnError(
+                f"{self._file}: no column looks like the {what} (columns: {self._listed()}); {way}"
+            )
         return name
 
     def id(self, wanted: ColumnNames) -> str:
         """The column of ids of a file of labels."""
-        return self.required("id", wanted.id or (STORE_ID if STORE_ID in self._times else None))
+        named = wanted.id or (STORE_ID if STORE_ID in self._times else None)
+        name = self.required("id", named)
+        if named is None:
+            self.other_ids = [other for other in self._times if other != name and may_be_id(other)]
+        if self.other_ids:
+            self._doubt("id", name, self.other_ids)
+        return name
 
     def _named(self, what: str, name: str) -> str:
         if name not in self._times:
-            raise InputError(f"{self._file}: there is no column {name!r} for --{what} (columns: {self._listed()})")
+            raise MissingColumnError(
+                f"{self._file}: there is no column {name!r} for --{what} (columns: {self._listed()})"
+            )
         return name
 
     def _plain(self, what: str) -> str | None:
@@ -191,15 +207,23 @@ class _Names:
             raise InputError(f"{self._file}: {' and '.join(found)} could each be the {what}; choose with --{what}")
         else:
             return None
-        others = [repr(name) for name in found if name != chosen and what != "id"]
+        others = [name for name in found if name != chosen and what != "id"]
         if others or chosen in _WEAK:
-            more = f", and not from {' and '.join(others)}" if others else ""
-            self.doubts.append(f"{self._file}: the {what} is read from {chosen!r}{more}; --{what} names another column")
+            self._doubt(what, str(chosen), others)
         return chosen
+
+    def _doubt(self, what: str, chosen: str, others: list[str]) -> None:
+        more = f", and not from {' and '.join(map(repr, others))}" if others else ""
+        self.doubts.append(f"{self._file}: the {what} is read from {chosen!r}{more}; --{what} names another column")
 
     def _listed(self) -> str:
         names = [_shown(name)[:100] for name in self._times if name]
         return ", ".join(names[:50]) + (", …" if len(names) > 50 else "")
+
+
+def may_be_id(name: str) -> bool:
+    """Whether a column of this name may have the ids."""
+    return name.lower() in _PLAIN["id"]
 
 
 def _stored_names(names: list[str]) -> dict[str, str]:

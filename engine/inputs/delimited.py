@@ -21,8 +21,11 @@ from engine.inputs.blocks import RawBlock
 from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited_files.dialect import Dialect, shown
 from engine.inputs.delimited_files.find_dialect import find_dialect, rows_in
-from engine.inputs.delimited_files.header import Header, find_header, header_of
+from engine.inputs.delimited_files.first_rows import before_cut
+from engine.inputs.delimited_files.footers import refuse_footer
+from engine.inputs.delimited_files.header import Header, header_of
 from engine.inputs.delimited_files.no_header import not_at_edges
+from engine.inputs.delimited_files.odd_headers import header_in
 from engine.inputs.delimited_files.rows import RowReader, Rows
 from engine.inputs.delimited_files.shape import Shape
 from engine.inputs.delimited_files.tape import Tape, decoded, encoded, lines_in, runs_of_lines
@@ -104,7 +107,7 @@ def _sample(source: io.BufferedReader) -> tuple[list[str], bool]:
 
 
 def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions, file: str) -> _Layout:
-    sep = _SEP.fullmatch(lines[0])
+    sep, given = _SEP.fullmatch(lines[0]), lines
     lines = lines[1:] if sep else lines
     said = options if options.delimiter or not sep else dataclasses.replace(options, delimiter=sep[1])
     dialect = find_dialect(lines, said, likely="\t" if _TABS.search(file) else ",")
@@ -116,10 +119,11 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
     if options.names:
         header = header_of(options.names, rows, wanted, file=file, delimiter=dialect.delimiter)
     else:
-        header = find_header(rows, wanted, file=file, delimiter=dialect.delimiter)
+        header = header_in(rows, given, wanted, file=file, dialect=dialect)
     columns = header.columns
     needed = 1 + max((columns.places[name] for name in (columns.text, columns.id) if name in columns.places), default=0)
-    shape = Shape.of(rows[header.rows :], header.width, needed=needed, may_be_short=True)
+    known = before_cut(rows[header.rows :], header.width)
+    shape = Shape.of(known, header.width, needed=needed, may_be_short=True)
     all_marked = dialect.quote and sum(line.startswith(dialect.quote) for line in lines) >= _ALL * len(rows)
     shape = dataclasses.replace(
         shape,
@@ -202,6 +206,7 @@ def _blocks(rows: RowReader, layout: _Layout, reading: Reading, file: str) -> It
             continue
         if layout.rare:
             some.refuse(lambda fields: any(fields[place] for place in layout.rare), _RUN_OVER)
+        refuse_footer(some, header.columns.places.get(header.columns.text))
         values = _columns(some, header.width)
         if header.may_be_in(values):
             header.check_order(some.fields, first_row, file)

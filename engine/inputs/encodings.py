@@ -12,6 +12,7 @@ from collections import Counter
 from typing import Any
 
 from engine.errors import InputError
+from engine.inputs.text_files.old_encodings import way_out
 
 UTF8 = "utf-8"
 SAMPLE_BYTES = 1 << 20
@@ -29,24 +30,11 @@ _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _MANY_CONTROLS, _CLEARLY, _ENOUGH = 0.2, 10, 0.005
 _SPACES, _ASCII = b'\t\n\r ,"', bytes(range(9, 127))
 _FEW, _SHARE = 3, 0.05
-_HIGH = re.compile(rb"[\x80-\xff]+")
-_NOT_WINDOWS_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
-_SIGN_IN_WORD = re.compile(rb"[A-Za-z][\xa5\xb3\xb9\xbc\xbe\xbf][a-z]")  # letters of cp1250: \xb3 is a Polish l
 _SEVEN_BITS = {  # marks of encodings of 7 bits, which are ASCII otherwise
     re.compile(rb"\x1b\$[B@]"): "iso2022_jp",
     re.compile(rb"\x1b\$\)C"): "iso2022_kr",
     re.compile(rb"~\{(?:[!-w][!-~])+~\}(?s:.*?)~\{(?:[!-w][!-~])+~\}"): "hz",
 }
-_IN_PLACE = re.compile(  # a letter of Western Europe, or a sign where it may stand beside letters
-    "[àáâãäåæçèéêëìíîïñòóôõöøœßùúûüÿ](?![A-Z])|(?<![a-z])[ÀÁÂÄÅÆÇÈÉÊËÍÎÑÓÔÖØŒÚÜ]"
-    "|(?<=[A-Za-z])’|(?<![A-Za-z])[‘“„«¡¿](?=[A-Za-z])|[€£°–—•²³ºª®©§]|[’“”»…™](?![A-Za-z])"
-)
-_EITHER = "MS-DOS or an old Macintosh. Read it with --encoding cp850 or mac_roman; one of them gives the right letters"
-_OLDER = {
-    "cp850": "MS-DOS. Read it with --encoding cp850, or with cp852 if it is Polish, Czech or Hungarian",
-    "mac_roman": "an old Macintosh. Read it with --encoding mac_roman",
-}
-_MOST, _BARELY = 0.8, 0.6
 
 
 def _lone_surrogate(error: UnicodeError) -> tuple[str, int]:
@@ -172,27 +160,8 @@ class Utf8Watch:
     def _refuse_if_most(self) -> None:
         if self._bad <= self._good:
             return
-        way = _way_out(self._sample)
+        way = way_out(self._sample)
         raise InputError(f"{self._file} is not UTF-8: {way}; --encoding utf-8 refuses only the lines that are not")
-
-
-def _way_out(data: bytes) -> str:
-    """What ``data``, which is not UTF-8, looks like, and the encodings in which to read it."""
-    runs = _HIGH.findall(data)
-    high = sum(map(len, runs))
-    score = {name: len(_IN_PLACE.findall(data.decode(name, "replace"))) for name in ("cp1252", *_OLDER)}
-    older = max(_OLDER, key=score.__getitem__)
-    single = high < 1.5 * len(runs)
-    if single and score[older] > score["cp1252"] and score[older] >= _MOST * high:
-        tied = len({score[name] for name in _OLDER}) == 1
-        return f"it looks like a file of {_EITHER if tied else _OLDER[older]}"
-    western = single and score["cp1252"] >= _BARELY * high and not _NOT_WINDOWS_1252.search(data)
-    if western and not _SIGN_IN_WORD.search(data):
-        return (
-            "it looks like Windows-1252 or Latin-1. Read it with --encoding cp1252, or with cp1250 if it is Polish, "
-            "Czech or Hungarian"
-        )
-    return "name its encoding, for example --encoding cp1250, cp1251, gb18030, shift_jis or cp1252"
 
 
 def _is_whole_utf8(data: bytes) -> bool:

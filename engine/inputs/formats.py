@@ -17,6 +17,7 @@ from engine.inputs.blocks import RawBlock
 from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited import read_csv
 from engine.inputs.json_files.read_json import read_json
+from engine.inputs.labels.data_cards import with_names_of_card
 from engine.inputs.options import FOUND_OUT, UNSPLIT, ReadOptions
 from engine.inputs.path_values import with_constants, with_path
 from engine.inputs.paths.file_kinds import (
@@ -28,9 +29,9 @@ from engine.inputs.paths.file_kinds import (
     TEXT,
     is_marker,
     kind_of_file,
-    unknown_kind,
 )
-from engine.inputs.paths.folders import files_of, refuse_packed_twice
+from engine.inputs.paths.folders import files_of, refuse_packed_twice, without_caches
+from engine.inputs.paths.other_kinds import unknown_kind
 from engine.inputs.plain_text import read_text
 
 _Reader = Callable[[str, ColumnNames, ReadOptions], Iterator[RawBlock]]
@@ -73,6 +74,7 @@ def _matches(pattern: str) -> list[str]:
         raise InputError(f"{shown}: there is no such file")
     files = [file for path in found for file in (files_of(path) if os.path.isdir(path) else [path])]  # noqa: PTH112
     if found != [pattern] or files != found:
+        files = without_caches(files)
         refuse_packed_twice(files)
     for file in files:
         if not _is_unicode(file):
@@ -119,9 +121,9 @@ def read_raw(file: str, wanted: ColumnNames, options: ReadOptions = FOUND_OUT) -
     try:
         if kind in OF_LINES and not Path(file).stat().st_size:
             return
-        for block in _READERS[kind](file, wanted, options):
-            block = with_path(block, file)
-            yield with_constants(block) if block.columns.constants else block
+        blocks = (with_path(block, file) for block in _READERS[kind](file, wanted, options))
+        whole = (with_constants(block) if block.columns.constants else block for block in blocks)
+        yield from with_names_of_card(whole, file, options)
     except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
         is_of_system = isinstance(error, OSError) and error.errno
         way = "" if is_of_system else ". If it is damaged or cut off, fetch it or write it again"

@@ -28,6 +28,7 @@ class ReadOptions:
         names: names of the columns of a file without a header; empty if the file has one.
         whole_files: a text file is one row.
         label_map: the class of a label as it is written; other labels stay as they are.
+        is_complete: the file is read once more: no card beside it is asked what its labels are called.
     """
 
     delimiter: str | None = None
@@ -36,10 +37,12 @@ class ReadOptions:
     names: tuple[str, ...] | None = None
     whole_files: bool = False
     label_map: LabelMap | None = None
+    is_complete: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The fields that are said, as they are kept in a header."""
         values = {name: value for name, value in vars(self).items() if value not in (None, False)}
+        values.pop("is_complete", None)
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod

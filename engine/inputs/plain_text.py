@@ -16,9 +16,10 @@ from engine.inputs.delimited import read_csv
 from engine.inputs.delimited_files.text_tables import table_of
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
 from engine.inputs.options import FASTTEXT, UNSPLIT, Reading, ReadOptions
+from engine.inputs.text_files.ids_in_lines import check_ids, numbers_note
 from engine.inputs.text_files.labels_in_lines import check_labels
 from engine.inputs.text_files.line_ends import runs_of_lines, whole_text
-from engine.inputs.text_files.other_formats import check_formats
+from engine.inputs.text_files.other_formats import check_formats, check_words
 from engine.inputs.text_files.quoted_lines import Said, one_column
 from engine.inputs.text_files.sample import Sample
 from engine.inputs.text_files.tables_in_text import check_tables
@@ -66,6 +67,8 @@ def _said(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, labelled
     Raises:
         InputError: they are something else.
     """
+    if not labelled:
+        check_words(sample)
     if said := table_of(sample.lines, sample.file, wanted, options):
         return said
     if labelled or not sample.texts:
@@ -75,6 +78,7 @@ def _said(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, labelled
     if said := one_column(sample, wanted, options):
         return said
     check_labels(sample)
+    check_ids(sample)
     return None
 
 
@@ -95,6 +99,8 @@ def _reading(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, label
         notes.append(f"{file}: read with the labels that its lines carry ({FASTTEXT}…)")
     elif not options.whole_files and len(sample.lines) in _FEW_LINES:
         notes.append(f"{file}: read as a row a line; --whole-files makes it one row")
+    if not (labelled or options.whole_files) and (note := numbers_note(sample)):
+        notes.append(f"{file}: {note}")
     return Reading(
         columns=find_columns(["text", "label"] if labelled else ["text"], wanted, file=file),
         options=ReadOptions(

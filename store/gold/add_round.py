@@ -111,6 +111,17 @@ def rows_of_ids(snapshot: Snapshot, ids: set[str]) -> dict[str, int]:
     return found
 
 
+def first_id(snapshot: Snapshot) -> str:
+    """The id of the first row.
+
+    Raises:
+        StoreMissingError: the corpus is not finished.
+        DamageError: a file of the corpus is damaged.
+    """
+    (piece,) = FamilyReader(snapshot, CORPUS, ["id"]).read(np.arange(1))
+    return str(piece["id"][0])
+
+
 def gold_before(snapshot: Snapshot, rows: RowNumbers, number: int) -> npt.NDArray[np.int16]:
     """(n,) the gold labels that ``rows``, which ascend, had before the round ``number``; -1 for none."""
     before = [OWN, *(other for other in snapshot.family(GOLD).records() if other < number)]

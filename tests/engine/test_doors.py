@@ -366,7 +366,35 @@ def test_rows_that_come_twice_are_said_or_refused(tmp_path: Path, caplog: pytest
     assert made.header.rows == 9
     notes = [record.getMessage() for record in caplog.records]
     first, again = f"{tmp_path}/reviews (1).csv", f"{tmp_path}/reviews.csv"
-    assert notes == [f"{again}: its bytes are those of {first}, so that all its rows come twice"]
+    assert notes == [f"{again}: its rows are those of {first}, so that all of them come twice"]
+
+
+@pytest.mark.parametrize("other", ["b.csv", "b.jsonl"])
+def test_gold_that_comes_twice_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture, other: str) -> None:
+    write_lines = {
+        "b.csv": "text,label\nfine,positive\nfoul,negative\n",
+        "b.jsonl": '{"text": "fine", "label": "positive"}\n{"text": "foul", "label": "negative"}\n',
+        "c.csv": "text,label\nfine,negative\nfoul,positive\n",
+        "d.csv": "text,label\n",
+        "e.csv": "text,label\n",
+    }
+    first = tmp_path / "a.csv"
+    first.write_text(write_lines["b.csv"])
+    for name, content in write_lines.items():
+        (tmp_path / name).write_text(content)
+    caplog.set_level(logging.INFO)
+    names = ("a.csv", other, "c.csv", "d.csv", "e.csv")
+    read_gold(GoldConfig(files=tuple(str(tmp_path / name) for name in names)))
+    notes = [record.getMessage() for record in caplog.records]
+    assert notes == [f"{tmp_path / other}: its rows are those of {first}, so that all of them come twice"]
+
+
+def test_files_without_rows_repeat_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name, rows in (("a.csv", "fine\n"), ("b.csv", ""), ("c.csv", "")):
+        (tmp_path / name).write_text("text\n" + rows)
+    caplog.set_level(logging.INFO)
+    ingest(MemoryStorage(), IngestConfig(files=(str(tmp_path),)), known=CLASSES)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(("one", "other"), [("rows.csv", "rows.csv.gz"), ("rows.json", "rows.jsonl")])

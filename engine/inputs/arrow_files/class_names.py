@@ -20,7 +20,7 @@ def class_names(schema: pa.Schema, label: int | None, file: str) -> tuple[str, .
     if label is None:
         return None
     features = _features(schema) or _features_beside(file)
-    return _names(features.get(schema.names[label]))
+    return names_of_feature(features.get(schema.names[label]))
 
 
 def _features(schema: pa.Schema) -> dict[str, Any]:
@@ -50,13 +50,13 @@ def _of_info(info: Any) -> dict[str, Any]:
     return features if isinstance(features, dict) else {}
 
 
-def _names(feature: Any) -> tuple[str, ...] | None:
+def names_of_feature(feature: Any) -> tuple[str, ...] | None:
     """The names of a feature, which may also be a list of class labels."""
     match feature:
         case {"_type": "ClassLabel", "names": list() as names} if names:
             return tuple(map(str, names))
         case {"_type": "Sequence" | "List" | "LargeList", "feature": inner}:
-            return _names(inner)
+            return names_of_feature(inner)
         case [inner]:
-            return _names(inner)
+            return names_of_feature(inner)
     return None

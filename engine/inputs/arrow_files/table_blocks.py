@@ -40,7 +40,7 @@ def _with_single_labels(block: RawBlock, label: pa.Array, file: str) -> RawBlock
     name, expression = str(block.columns.label), single_label(label.type)
     problems = list(block.problems)
     if is_list(label.type):
-        way = f" ({rewritten(file, name, 'v.index(1) if 1 in v else None')} does)"
+        way = f" ({rewritten(file, name, 'v.index(max(v)) if v and v.count(max(v)) == 1 else None')} does)"
         label = _only_elements(label, problems, way)
     if pa.types.is_nested(value_type(label.type)):
         way = f" ({rewritten(file, name, expression)} takes it out)" if expression else ""

@@ -14,6 +14,7 @@ from engine.inputs.arrow_files.ways import rewritten, single_text
 
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _LARGE = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+_UUID_BYTES = 16
 
 
 def can_be_kept(type_: pa.DataType) -> bool:
@@ -101,10 +102,10 @@ def _named_errors(name: str, file: str) -> Iterator[None]:
 
 def _written(array: pa.Array, *, name: str, file: str) -> pa.Array:
     if pa.types.is_fixed_size_binary(array.type):
-        raise InputError(
-            f"{file}: the column {name!r} is {array.type}, which is no text; write it as text, "
-            "for example by hex() in DuckDB"
-        )
+        way = "for example by hex() in DuckDB"
+        if array.type.byte_width == _UUID_BYTES:
+            way = "as with str(uuid.UUID(bytes=value)) in Python, or with hex() in DuckDB if it is no UUID"
+        raise InputError(f"{file}: the column {name!r} is {array.type}, which is no text; write it as text, {way}")
     try:
         return (array if _is_string(array.type) else array.cast(pa.string())).cast(pa.large_binary())
     except pa.ArrowException as error:

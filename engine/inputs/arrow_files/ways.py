@@ -10,7 +10,9 @@ import pyarrow as pa
 from engine.errors import InputError
 from engine.inputs.columns import NO_COLUMN, ColumnNames, find_columns
 
-_PLAIN = ("label", "name", "value", "text", "choice")
+_PLAIN = ("label", "classname", "class_name", "class", "name", "value", "text", "choice")
+_LARGEST = "max(s, key=s.get) if len(s) > 1 and list(s.values()).count(max(s.values())) == 1 else None"
+"""Of Python: scores by class, more than one, in ``s`` → the class of the largest, None if that is not one."""
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 
@@ -35,7 +37,23 @@ def single_label(type_: pa.DataType) -> str | None:
             return None if key is None else f"v[0][{key}] if len(v) == 1 else None"
         return f'max(v, key=lambda one: one["score"])[{key}] if v else None'
     key = _key(type_, _PLAIN)
-    return None if key is None else f"v[{key}]"
+    if key is not None:
+        return f"v[{key}]"
+    if not _are_scores(type_):
+        return None
+    scores = "dict(v)" if pa.types.is_map(type_) else "v"
+    return f"(lambda s: {_LARGEST})({{k: p for k, p in {scores}.items() if p is not None}})"
+
+
+def _are_scores(type_: pa.DataType) -> bool:
+    """Whether values of this type may hold a score for each of several classes."""
+    if pa.types.is_map(type_):
+        return _is_string(type_.key_type) and _is_number(type_.item_type)
+    return pa.types.is_struct(type_) and type_.num_fields > 1 and all(_is_number(field.type) for field in type_)
+
+
+def _is_number(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(type_) or pa.types.is_integer(type_))
 
 
 def text_in_struct(schema: pa.Schema, wanted: ColumnNames, file: str) -> str | None:

@@ -12,6 +12,19 @@ _NAME = re.compile(r"[^\W\d][\w.-]*( [\w.-]+){0,2}")
 _SEEN, _WORDS = 3, 4
 
 
+def before_cut(rows: Sequence[list[str]], width: int) -> Sequence[list[str]]:
+    """``rows`` without the lines of a text in whose midst the sample ends: none of them is like a row before it.
+
+    Args:
+        rows: of a sample; one that cannot be parsed is empty, as the one that is cut.
+        width: number of fields of the header.
+    """
+    cut = next((number for number, row in enumerate(rows) if not row), len(rows))
+    before, behind = rows[:cut], rows[cut + 1 :]
+    most_fit = sum(len(row) == width for row in before) * 2 > len(before)
+    return before if most_fit and not any(len(row) == width for row in behind) else rows
+
+
 def names_for(rows: Sequence[list[str]], width: int) -> str:
     """Names that the columns of ``rows`` could have: the longest values are texts, the fewest different ones labels."""
     columns = list(zip(*(row for row in rows if len(row) == width), strict=True)) or [("",)] * width
@@ -45,9 +58,9 @@ def is_data(rows: Sequence[list[str]]) -> bool:
 
 
 def is_header(rows: Sequence[list[str]]) -> bool:
-    """Whether the first of ``rows`` is plainly a header: different names, and a column below has nothing like them."""
+    """Whether the first of ``rows`` is plainly a header: names, few of them twice, unlike what a column has below."""
     names, others = [name.strip() for name in rows[0]], rows[1:]
-    if len(others) < _SEEN or len(set(names)) < len(names) or not all(map(_NAME.fullmatch, names)):
+    if len(others) < _SEEN or len(set(names)) * 2 < len(names) or not all(map(_NAME.fullmatch, names)):
         return False
     columns = zip(*(row for row in others if len(row) == len(names)), strict=True)
     return not is_data(rows) and any(map(_is_unlike_names, columns))

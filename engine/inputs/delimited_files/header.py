@@ -165,22 +165,33 @@ def _filled(rows: Sequence[list[str]], width: int) -> bool:
 
 
 def _below_title(rows: Sequence[list[str]], wanted: ColumnNames, file: str) -> Header | None:
-    """The header below rows of a title, a comment or nothing; None if it is not plain that it is there."""
-    if not _is_title(rows[0]):
-        return None
+    """The header below rows of a title, a comment or nothing; None if it is not plain that it is there.
+
+    It has more names than any row above it has fields.
+    """
+    most = 0
     for number, row in enumerate(rows[: _TITLE_ROWS + 1]):
-        if sum(map(bool, row)) > 1 and not row[0].startswith("#"):
-            try:
-                return Header(columns=find_columns(row, wanted, file=file), width=len(row), rows=number + 1, fields=row)
-            except InputError:
-                return None
+        filled = sum(map(bool, row))
+        if filled > max(1, most) and not row[0].startswith("#"):
+            header = _header_at(number, rows, wanted, file)
+            if header is not None:
+                return header
+        most = max(most, 0 if row and row[0].startswith("#") else filled)
     return None
+
+
+def _header_at(number: int, rows: Sequence[list[str]], wanted: ColumnNames, file: str) -> Header | None:
+    row, below = rows[number], rows[number + 1 :]
+    try:
+        columns = find_columns(row, wanted, file=file)
+    except InputError:
+        return None
+    alike = sum(len(other) == len(row) for other in below)
+    if is_data(rows[number:]) or alike * 2 < len(below):
+        return None
+    return Header(columns=columns, width=len(row), rows=number + 1, fields=row)
 
 
 def _is_line(row: list[str]) -> bool:
     """Whether ``row`` is a line that is drawn under a header, as of dashes."""
     return "--" in "".join(row) and set("".join(row)) <= set("-=:+| ")
-
-
-def _is_title(row: list[str]) -> bool:
-    return row != [] and (row[0].startswith("#") or (row[0] != "" and not any(row[1:])))

@@ -1,15 +1,17 @@
 """First rows of a delimited file that is not read → why, and what to do. Only makes the messages."""
 
+import json
 import re
-import shlex
 from collections.abc import Sequence
 
 from engine.errors import InputError
+from engine.inputs.delimited_files.commands import for_sed, python_csv, sed
 from engine.inputs.delimited_files.dialect import shown
 from engine.inputs.delimited_files.first_rows import is_data, is_header, names_for
 from engine.inputs.messages import counted
 
 _DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x01")
+LIKE_DATA = "looks like data and not like a header"
 _NOT_FOUND = "no column looks like"
 _LONG_DELIMITER = re.compile(r"(?<=\w)[^\w\s\"'()\[\]{}.-]{2,4}(?=\w)")
 _OPEN, _CLOSED = "“„", "”“"
@@ -28,22 +30,32 @@ def explained(error: InputError, rows: Sequence[list[str]], file: str, delimiter
     if way := _other_way(rows, file, delimiter):
         return InputError(f"{file}: {way}")
     if len(rows[0]) == 1 and delimiter in rows[0][0]:
-        return InputError(f"{error}. Its lines are quoted as a whole: take away the quotation marks around them")
+        return InputError(
+            f"{file}: its lines are quoted as a whole ({rows[0][0][:_SHOWN]}); take away the quotation marks around "
+            f"them and the doubling of those inside, with: {python_csv(_unquoted(delimiter), file)}"
+        )
     others = [character for character in _DELIMITERS if character != delimiter and character in rows[0][0]]
     if len(rows[0]) == 1 and others:
         word = {"\t": "tab"}.get(others[0], repr(others[0]))
         return InputError(f"{error}. If {shown(others[0])} stands between the names, pass --delimiter {word}")
-    if len(rows[0]) > 1 and _NOT_FOUND in str(error) and not is_header(rows):
-        names = names_for(rows, len(rows[0]))
+    if _NOT_FOUND in str(error) and (len(rows[0]) == 1 or not is_header(rows)):
+        names = names_for(rows, len(rows[0])) if len(rows[0]) > 1 else "text"
         return InputError(f"{error}; or, if its first line is data, name the columns, for example --columns {names}")
     return error
+
+
+def _unquoted(delimiter: str) -> str:
+    """In Python: the rows of a file whose lines are quoted as a whole."""
+    inside = f"next(csv.reader(row[0].splitlines(True), delimiter={json.dumps(delimiter)}))"
+    return (
+        f"{inside} if len(row) == 1 else row for row in csv.reader(sys.stdin, delimiter={json.dumps(delimiter)}) if row"
+    )
 
 
 def no_header(rows: Sequence[list[str]], file: str) -> InputError:
     """An error: the first line is data."""
     return InputError(
-        f"{file}: its first line looks like data and not like a header; name its columns, for example --columns "
-        f"{names_for(rows, len(rows[0]))}"
+        f"{file}: its first line {LIKE_DATA}; name its columns, for example --columns {names_for(rows, len(rows[0]))}"
     )
 
 
@@ -60,7 +72,7 @@ def first_name_missing(names: int, rows: Sequence[list[str]], width: int, file: 
     words = f"{file}: its header has {counted(names, 'name')} and each row {counted(width, 'field')}; "
     if width > names + 1:
         return InputError(f"{words}write a name for each field into it, for example {names_for(rows, width)}")
-    way = _sed(f"1s/^/row_name{_for_sed(delimiter)}/", file)
+    way = sed(f"1s/^/row_name{for_sed(delimiter)}/", file)
     return InputError(f"{words}give the first field a name, or write one for each into the header. With {way}")
 
 
@@ -69,8 +81,8 @@ def not_at_edges(line: str, file: str, delimiter: str) -> InputError:
     words = f"{file}: the first line is no CSV header: its quotation marks are not at edges"
     between = re.escape(delimiter)
     if re.search(rf'" +{between} *"', line):
-        mark = _for_sed(delimiter)
-        way = _sed(f's/" *{mark} *"/"{mark}"/g', file)
+        mark = for_sed(delimiter)
+        way = sed(f's/" *{mark} *"/"{mark}"/g', file)
         return InputError(f"{words}, but before white space and {shown(delimiter)}. Take that away, with {way}")
     return InputError(f"{words} (--quote none keeps them)")
 
@@ -84,22 +96,12 @@ def _other_way(rows: Sequence[list[str]], file: str, delimiter: str) -> str:
         return f'apostrophes stand around its names ({line[:_SHOWN]}); if around all fields, pass --quote "{quote}"'
     if all(start and start in _OPEN and end in _CLOSED for start, end in edges):
         marks = dict.fromkeys(mark for edge in edges for mark in edge)
-        way = _sed('s/"/""/g; ' + "; ".join(f's/{mark}/"/g' for mark in marks), file)
+        way = sed('s/"/""/g; ' + "; ".join(f's/{mark}/"/g' for mark in marks), file)
         return f"typographic quotation marks stand around its names ({line[:_SHOWN]}); make them straight, with {way}"
     found = set(_LONG_DELIMITER.findall(line))
     mark = found.pop() if len(found) == 1 else ""
     everywhere = all(mark in delimiter.join(row) for row in rows if any(row))
     if mark.strip(delimiter) and everywhere and (len(rows[0]) == 1 or delimiter == "|"):
-        way = _sed(rf"s/{_for_sed(mark)}/\t/g", file, ".tsv")
+        way = sed(rf"s/{for_sed(mark)}/\t/g", file, ".tsv")
         return f"{mark} seems to stand between its fields ({line[:_SHOWN]}); make it a tab, with {way}"
     return ""
-
-
-def _sed(script: str, file: str, suffix: str = "") -> str:
-    suffix = suffix or (".txt" if ".txt" in file else ".tsv" if ".tsv" in file else ".csv")
-    return f"GNU sed: sed {shlex.quote(script)} {shlex.quote(file)} > rows{suffix}"
-
-
-def _for_sed(text: str) -> str:
-    """``text`` in a basic regular expression."""
-    return re.sub(r"([\\/.*^$\[])", r"\\\1", text).replace("\t", "\\t")

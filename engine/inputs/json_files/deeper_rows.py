@@ -9,6 +9,9 @@ from engine.inputs.columns import NO_COLUMN, ColumnNames, LabelColumns, find_col
 from engine.inputs.json_files.jq_commands import jq, members, within
 
 _MOST_VALUES = 10_000  # that are looked at
+_DYNAMO = frozenset(("S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"))
+OF_DYNAMO = 'map_values(if has("NULL") then null else .[] end)'
+"""A program: a row of which `is_typed` is true → its values."""
 _ARGILLA = (
     '. + .fields + (.responses | with_entries({names}) | map_values([.[]? | select(.status == "submitted") | .value] '
     "| unique | if length == 1 then .[0] else . end)) | del(.fields, .responses, .suggestions, .metadata)"
@@ -60,8 +63,31 @@ def way_to_text(row: dict[str, Any], begin: str, wanted: ColumnNames, file: str)
     if isinstance(row.get("fields"), dict) and isinstance(row.get("responses"), dict):
         names = '.key = "label"' if len(row["responses"]) == 1 else "."
         return jq(_piped(begin, _ARGILLA.format(names=names)), file)
+    if (item := next((key for key, value in row.items() if is_typed(value)), None)) is not None:
+        return jq(_piped(begin, f"{members(item)} | {OF_DYNAMO}"), file)
     path = path_to_rows(row, wanted) or _only_object(row)
-    return None if path is None else jq(program_of(path, begin), file)
+    if path is None:
+        return None
+    is_of_one = path.count(None) == 1 and len(_value_at(row, path)) == 1
+    if is_of_one and any(row[key] is not None for key in _single_values(row)):
+        # what is beside it, as its id, goes along
+        beside = 'with_entries(select(.value | type != "object" and type != "array"))'
+        return jq(_piped(begin, f"{beside} + ({program_of(path)})"), file)
+    return jq(program_of(path, begin), file)
+
+
+def is_typed(value: Any) -> bool:
+    """Whether a value is a row as DynamoDB writes it, each value inside of an object that names its type."""
+    if not isinstance(value, dict) or not value:
+        return False
+    return all(isinstance(one, dict) and len(one) == 1 and _DYNAMO.issuperset(one) for one in value.values())
+
+
+def _value_at(value: Any, path: Path) -> list[Any]:
+    """The first array on a path."""
+    for key in path[: path.index(None)]:
+        value = value[key]
+    return list(value)
 
 
 def path_to_rows(value: Any, wanted: ColumnNames) -> Path | None:

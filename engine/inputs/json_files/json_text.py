@@ -8,12 +8,14 @@ from typing import Any, BinaryIO
 
 from engine.errors import InputError
 from engine.inputs.json_files.decoding import LAST_WINS, SCAN, RepeatedKeyError
+from engine.inputs.json_files.jq_commands import from_lines
 from engine.inputs.lines import LINE_BYTES
 
 _SPACE = re.compile(r"[ \t\r\n\ufeff\x1e]*")  # \x1e is before each value of a JSON text sequence (RFC 7464)
 _ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8
 _CLOSED = '{["'  # a value that begins so is whole once it can be parsed
 _NEXT = frozenset(",]} \t\r\n")  # one of them follows a number that is whole
+_ENDING = re.compile(r"( starting)? at$")
 _PIECE = 1 << 20
 
 
@@ -78,7 +80,7 @@ class JsonText:
                 raise self._error("a value is nested too deeply") from None
             except json.JSONDecodeError as error:
                 if self._ended:
-                    raise self._error(error.msg.removesuffix(" starting at"), error.pos) from None
+                    raise self._error(_ENDING.sub("", error.msg), error.pos) from None
                 if len(self._held) - self._at > LINE_BYTES:
                     raise self._error(f"{error.msg}, or a value is longer than {LINE_BYTES:,} characters") from None
             except ValueError as error:  # a number of too many digits
@@ -119,6 +121,9 @@ class JsonText:
         self._held, self._at, self._ended = left + read, 0, not piece
 
     def _error(self, why: str, at: int | None = None) -> NotJsonError:
+        if why.startswith("Invalid control character") and self._held[at or 0] in "\r\n":
+            way = from_lines("tr -d '\\r\\n'", self._file, "rows.json")
+            why = f"a line ends inside of a string; if a program cut the text into lines, put it together: {way}"
         line = self._line + self._held.count("\n", 0, self._at if at is None else at)
         return NotJsonError(f"{self._file} cannot be read: it is not JSON from line {line:,} on: {why}")
 

@@ -5,11 +5,13 @@ import shlex
 from typing import Any
 
 from engine.errors import InputError
-from engine.inputs.json_files.jq_commands import LARGEST, jq
+from engine.inputs.columns import ColumnNames
+from engine.inputs.json_files.deeper_rows import has_text
+from engine.inputs.json_files.jq_commands import LARGEST, NAMED, from_lines, jq
 
 _SCRIPT = re.compile(rb"[A-Za-z_$][\w.$ \"'\[\]]*=\s*[\[{]")
 _PYTHON = re.compile(rb"\{\s*u?'")
-_NAMED = "[$names, .] | transpose | map({(.[0]): .[1]}) | add"
+_HEADED = f".[0] as $names | .[1:][] | {NAMED}"
 _HUGGING_FACE = (
     '([.features[] | select(.type._type == "ClassLabel") | {(.name): .type.names}] | add // {}) as $names | '
     '.rows[].row | with_entries(if $names[.key] != null and (.value | type) == "number" and .value >= 0 '
@@ -18,7 +20,7 @@ _HUGGING_FACE = (
 
 
 def refuse_known(sample: dict[str, Any], file: str) -> None:
-    """Refuse an object that Hugging Face's server, BigQuery or polars wrote.
+    """Refuse an object that Hugging Face's server, BigQuery, polars or Google Sheets wrote.
 
     Raises:
         InputError: one of them did.
@@ -29,13 +31,28 @@ def refuse_known(sample: dict[str, Any], file: str) -> None:
         case {"rows": [{"f": [{"v": _}, *_] as values}, *_]}:
             match sample.get("schema"):
                 case {"fields": [{"name": _}, *_]}:
-                    program = f"[.schema.fields[].name] as $names | .rows[].f | map(.v) | {_NAMED}"
+                    program = f"[.schema.fields[].name] as $names | .rows[].f | map(.v) | {NAMED}"
                 case _:
                     program = f".rows[].f | map(.v) | {{{named([value.get('v') for value in values])}}}"
             _refuse(file, "is what BigQuery's API gives, with the names of columns apart", program)
         case {"columns": [{"name": _, "values": list()}, *_]}:
-            program = f"[.columns[].name] as $names | [.columns[].values] | transpose[] | {_NAMED}"
+            program = f"[.columns[].name] as $names | [.columns[].values] | transpose[] | {NAMED}"
             _refuse(file, "is a table by columns, as polars writes it, and not by rows", program)
+        case {"values": [[str(), *_] as header, [_, *_], *_]} if _is_header(header) or "range" in sample:
+            _refuse(file, "is what Google Sheets gives, with the names of columns in a row", f".values | {_HEADED}")
+
+
+def refuse_known_array(first: Any, file: str) -> None:
+    """Refuse an array that phpMyAdmin wrote, by its ``first`` element.
+
+    Raises:
+        InputError: it did.
+    """
+    match first:
+        case {"type": "header", "comment": str()}:
+            program = '.[] | select(.type == "table") | .data[]'
+            more = '; of several tables, one: select(.type == "table" and .name == "NAME")'
+            _refuse(file, "is what phpMyAdmin exports, with the rows inside of tables", program, more)
 
 
 def refuse_tuples(first: Any, file: str) -> None:
@@ -48,6 +65,8 @@ def refuse_tuples(first: Any, file: str) -> None:
         case [str(), {"cats": dict()}]:
             program = f".[] | {{text: .[0], label: (.[1].cats | {LARGEST})}}"
             _refuse(file, "is a JSON array of arrays and not of objects, training data of spaCy", program)
+        case [str(), *_] if _is_header(first):
+            _refuse(file, "is a JSON array of arrays, with the names of columns in the first one", _HEADED)
         case [*values] if any(isinstance(value, str) for value in values):
             _refuse(file, "is a JSON array of arrays and not of objects", f".[] | {{{named(values)}}}")
     raise InputError(
@@ -62,9 +81,8 @@ def refuse_programs(first: bytes, second: bytes | None, file: str) -> None:
     Raises:
         InputError: they are.
     """
-    name = shlex.quote(file)
     if _SCRIPT.match(first):
-        way = f"sed -e '1s/^[^=]*= *//' -e '$s/;[[:space:]]*$//' {name} > rows.json"
+        way = from_lines("sed -e '1s/^[^=]*= *//' -e '$s/;[[:space:]]*$//'", file, "rows.json")
         raise InputError(f"{file} is JavaScript and not JSON: take off what is before its value: {way}")
     if _PYTHON.match(first) and (second is None or _PYTHON.match(second)):
         code = (
@@ -72,7 +90,7 @@ def refuse_programs(first: bytes, second: bytes | None, file: str) -> None:
         )
         raise InputError(
             f"{file}: its lines are dicts as Python prints them and not JSON; write them with json.dumps: "
-            f"python -c {shlex.quote(code)} < {name} > rows.jsonl"
+            + from_lines(f"python -c {shlex.quote(code)}", file, "rows.jsonl")
         )
 
 
@@ -83,5 +101,15 @@ def named(values: list[Any]) -> str:
     return ", ".join(f"{names.get(place, f'column{place + 1}')}: .[{place}]" for place in range(len(values)))
 
 
-def _refuse(file: str, what: str, program: str) -> None:
-    raise InputError(f"{file} {what}: make rows of it: {jq(program, file)}")
+def lines_named(first: list[Any]) -> str:
+    """As `named`, a program for lines that are arrays, of which the first may be a header."""
+    return f". as $names | inputs | {NAMED}" if _is_header(first) else f"{{{named(first)}}}"
+
+
+def _is_header(values: list[Any]) -> bool:
+    """Whether an array holds names of columns, and one of them that of a text."""
+    return all(isinstance(value, str) for value in values) and has_text(values, ColumnNames())
+
+
+def _refuse(file: str, what: str, program: str, more: str = "") -> None:
+    raise InputError(f"{file} {what}: make rows of it: {jq(program, file)}{more}")

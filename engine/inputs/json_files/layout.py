@@ -12,9 +12,15 @@ from engine.inputs.columns import ColumnNames
 from engine.inputs.json_files.deeper_rows import has_text, is_rows, may_be_row
 from engine.inputs.json_files.jq_commands import jq, members
 from engine.inputs.json_files.json_text import JsonText, NotJsonError, elements, keys
-from engine.inputs.json_files.known_layouts import refuse_known, refuse_programs, refuse_tuples
+from engine.inputs.json_files.known_layouts import refuse_known, refuse_known_array, refuse_programs, refuse_tuples
 from engine.inputs.json_files.label_studio import is_task
-from engine.inputs.json_files.refusals import refuse_columns, refuse_deeper, refuse_several, refuse_single_values
+from engine.inputs.json_files.refusals import (
+    refuse_columns,
+    refuse_deeper,
+    refuse_entries,
+    refuse_several,
+    refuse_single_values,
+)
 from engine.inputs.lines import LINE_BYTES, open_lines
 
 _ROWS_KEYS = ("data", "rows", "examples", "records", "items")
@@ -118,6 +124,8 @@ def _of_array(file: str, encoding: str | None, first: bytes, second: bytes | Non
         text = JsonText(source, file)
         text.skip("[")
         begin = text.peek()
+        if begin == "{":
+            refuse_known_array(text.value(), file)
         if begin in ("{", "]", ""):
             return ARRAYS
         if second is not None and first != b"[":
@@ -148,6 +156,7 @@ def _of_object(file: str, encoding: str | None, wanted: ColumnNames) -> Layout:
     refuse_several([key for key, value in sample.items() if is_rows(value)], file)
     refuse_columns(sample, wanted, file)
     refuse_deeper(sample, wanted, file)
+    refuse_entries(sample, wanted, file)
     return OBJECTS
 
 

@@ -1,12 +1,16 @@
 """Arrays and objects where a text, an id or a label should be → why they are none, and the jq command for it."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from engine.inputs.blocks import LabelFault, Reason, labels_problem
-from engine.inputs.json_files.jq_commands import LARGEST, jq, members, within
+from engine.inputs.json_files.jq_commands import LARGEST, LARGEST_PLACE, ONE, jq, members
 
-_PLAIN = ("label", "name", "value", "text", "choice", "$oid", "$numberInt", "$numberLong", "$numberDouble")
+_OF_MONGO = ("$oid", "$numberInt", "$numberLong", "$numberDouble")
+_PLAIN = ("label", "classname", "class_name", "class", "name", "value", "text", "choice", *_OF_MONGO)
+_LISTS = ("labels", "label", "classes", "choices", "values", "tags")
+_LABELBOX = f"[.. | objects | .radio_answer | select(. != null) | .name] | {ONE}"
 _SINGLE = (str, int, float)
 
 
@@ -48,7 +52,7 @@ def no_string(value: Any, place: Place) -> Reason:
     program = _program(value, place.what)
     way = place.way(program) if program else ""
     if place.what == "label" != place.key and not way:
-        way = f"; {place.key!r} was taken for it, and --label names another column"
+        way = f"; it stands in {place.key!r}, and --label names another column"
     return fault(f"{place.what} is {kind_of_value(value)} and not a string{way}")
 
 
@@ -57,13 +61,17 @@ def _program(value: Any, what: str) -> str | None:
     match value:
         case dict() if key := _plain_key(value):
             return f'if type == "object" then {members(key)} else . end'
+        case dict() if what == "label" and (key := _list_key(value)):
+            return f'if type == "object" then {members(key)} else . end'
+        case dict() if what == "label" and '"radio_answer"' in json.dumps(value):
+            return _LABELBOX
         case dict() if (
             what == "label" and len(value) > 1 and all(isinstance(one, int | float) for one in value.values())
         ):
             return f'if type == "object" then ({LARGEST}) else . end'
         case [dict() as first, *more] if what != "text" and (key := _plain_key(first)):
-            one = "max_by(.score)" if more and "score" in first else ".[0]"
-            return f'if type == "array" then {within(one, key)} else . end'
+            one = f"max_by(.score) | {members(key)}" if more and "score" in first else f"map({members(key)}) | {ONE}"
+            return f'if type == "array" then {one} else . end'
         case [*values] if what == "text" and all(isinstance(one, str) for one in values):
             return 'if type == "array" then join(" ") else . end'
     return None
@@ -73,11 +81,15 @@ def _plain_key(values: dict[str, Any]) -> str | None:
     return next((key for key in _PLAIN if isinstance(values.get(key), _SINGLE)), None)
 
 
+def _list_key(values: dict[str, Any]) -> str | None:
+    """The key of a list of strings."""
+    lists = {key: value for key in _LISTS if isinstance(value := values.get(key), list)}
+    return next((key for key, value in lists.items() if all(isinstance(one, str) for one in value)), None)
+
+
 def label_of_array(values: list[Any], place: Place) -> tuple[Any, LabelFault | None]:
     """The only label of an array, also if it comes several times; or None and why there is none."""
     if all(isinstance(value, dict) and "score" in value for value in values):
         return values or None, None
-    found = "true" if isinstance(values[0], bool) else "1"
-    way = place.way(f'if type == "array" then index({found}) else . end')
-    fault = labels_problem(values, way) if len(values) > 1 else None
+    fault = labels_problem(values, place.way(LARGEST_PLACE)) if len(values) > 1 else None
     return (values[0], None) if fault is None else (None, fault)

@@ -8,7 +8,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from engine.errors import InputError
 from engine.inputs.blocks import BLOCK_ROWS, RawBlock
@@ -19,6 +19,7 @@ from engine.inputs.json_files.json_blocks import JsonBlocks
 from engine.inputs.json_files.label_studio import is_task, label_name, labels_of_task, own_columns, task_row
 from engine.inputs.json_files.layout import Layout, find_layout
 from engine.inputs.json_files.objects import JsonObject, objects_of
+from engine.inputs.json_files.refusals import refuse_wrapped
 from engine.inputs.lines import encoding_notes, find_encoding, open_lines
 from engine.inputs.options import Reading, ReadOptions
 
@@ -64,7 +65,10 @@ def open_json(file: str, wanted: ColumnNames, encoding: str | None = None) -> Js
         InputError: they are none.
     """
     layout = find_layout(file, wanted, encoding)
-    first = islice(objects_of(file, layout, encoding), BLOCK_ROWS)
+    first: Iterator[JsonObject] = islice(objects_of(file, layout, encoding), BLOCK_ROWS)
+    if (begin := next(first, None)) is not None:
+        refuse_wrapped(begin.values, layout.rows_in_jq, file)
+        first = chain([begin], first)
     task = next((one.values for one in first if is_task(one.values)), None)
     own = frozenset[str]() if task is None else own_columns(task, wanted)
     return JsonFile(path=file, encoding=encoding, layout=layout, has_tasks=task is not None, own=own)

@@ -2,14 +2,25 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
-from engine.inputs.columns import ColumnNames
-from engine.inputs.json_files.deeper_rows import Path, has_text, is_rows, path_to_rows, program_of
+from engine.inputs.columns import ColumnNames, LabelColumns
+from engine.inputs.json_files.deeper_rows import (
+    OF_DYNAMO,
+    has_text,
+    is_rows,
+    is_typed,
+    may_be_row,
+    path_to_rows,
+    program_of,
+)
+from engine.inputs.json_files.deeper_rows import Path as RowPath
 from engine.inputs.json_files.jq_commands import jq, members
-from engine.inputs.json_files.known_layouts import named
+from engine.inputs.json_files.known_layouts import lines_named
 
+_OPEN = {".gz": "gzip.open", ".bz2": "bz2.open", ".xz": "lzma.open"}
 _WRITE = 'to_json("rows.jsonl", orient="records", lines=True)'
 
 
@@ -23,7 +34,7 @@ def refuse_single_values(first: bytes, second: bytes, file: str) -> None:
     if all(isinstance(value, str) for value in values):
         raise InputError(f"{file}: its lines are strings and not objects: {jq('{text: .}', file)}")
     if all(isinstance(value, list) and value and not isinstance(value[0], dict) for value in values):
-        way = jq(f"{{{named(values[0])}}}", file)
+        way = jq(lines_named(values[0]), file)
         raise InputError(f"{file}: its lines are arrays and not objects; name what is in them: {way}")
 
 
@@ -48,11 +59,12 @@ def refuse_columns(sample: dict[str, Any], wanted: ColumnNames, file: str) -> No
     """
     values = list(sample.values())
     way = ""
-    read = f"pd.read_json({file!r})"
+    read = f"pd.DataFrame({_loaded(file)})"
     if "columns" in sample and isinstance(sample.get("data"), list):
-        how, read = 'as pandas writes it with orient="split"', f'pd.read_json({file!r}, orient="split")'
+        how = 'as pandas writes it with orient="split"'
+        read = f'pd.DataFrame((t := {_loaded(file)})["data"], columns=t["columns"])'
     elif values and all(isinstance(value, list) for value in values):
-        how, read = "a list for each", f"pd.DataFrame(json.load(open({file!r})))"
+        how = "a list for each"
     elif not values or not all(isinstance(value, dict) and value for value in values):
         return
     elif has_text(values[0], wanted) and not has_text(sample, wanted):
@@ -65,6 +77,47 @@ def refuse_columns(sample: dict[str, Any], wanted: ColumnNames, file: str) -> No
         f'{file} is a table by columns, {how}, and not by rows: write it with df.to_json(path, orient="records", '
         f"lines=True), or turn it with {way or f'{read}.{_WRITE}'}"
     )
+
+
+def _loaded(file: str) -> str:
+    """How Python reads a JSON file, without a change of its values: `pandas.read_json` makes 7 of the string 007."""
+    opened = _OPEN.get(Path(file).suffix.lower(), "open")
+    return f"json.load({opened}({file!r}))"
+
+
+def refuse_entries(sample: dict[str, Any], wanted: ColumnNames, file: str) -> None:
+    """Refuse an object that holds texts, or labels, by their ids.
+
+    Raises:
+        InputError: it does.
+    """
+    what, single = ("label", str | int) if isinstance(wanted, LabelColumns) else ("text", str)
+    are_single = len(sample) > 1 and all(isinstance(value, single) for value in sample.values())
+    if are_single and not may_be_row(sample, wanted):
+        way = jq(f"to_entries[] | {{id: .key, {what}: .value}}", file)
+        raise InputError(f"{file} is one object: if it holds {what}s by their ids, make rows of it: {way}")
+
+
+def refuse_wrapped(row: dict[str, Any], rows: str, file: str) -> None:
+    """Refuse rows whose values are each inside of an array or an object, as R and DynamoDB write them.
+
+    Args:
+        row: the first.
+        rows: where they are, for jq.
+        file: where it is.
+
+    Raises:
+        InputError: they are such.
+    """
+    begin = "" if rows == "." else f"{rows} | "
+    if len(row) < 2:
+        return
+    if all(isinstance(value, list) and len(value) <= 1 for value in row.values()) and any(row.values()):
+        way = jq(f'{begin}map_values(if type == "array" and length <= 1 then .[0] else . end)', file)
+        raise InputError(f"{file}: each value is an array of one, as R's jsonlite writes them: take them out: {way}")
+    if is_typed(row):
+        way = jq(f"{begin}{OF_DYNAMO}", file)
+        raise InputError(f"{file}: its values are as DynamoDB writes them, with their types: take them out: {way}")
 
 
 def refuse_deeper(sample: dict[str, Any], wanted: ColumnNames, file: str) -> None:
@@ -82,7 +135,7 @@ def refuse_deeper(sample: dict[str, Any], wanted: ColumnNames, file: str) -> Non
         raise InputError(f"{file} holds an array of objects in {keys}: take it out: {way}")
 
 
-def _arrays_below(sample: dict[str, Any]) -> Iterator[Path]:
+def _arrays_below(sample: dict[str, Any]) -> Iterator[RowPath]:
     for key, value in sample.items():
         for below, rows in value.items() if isinstance(value, dict) else ():
             if is_rows(rows):

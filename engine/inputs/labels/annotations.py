@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from engine.errors import InputError
 from engine.inputs.blocks import RawBlock, label_count_problem
 from engine.inputs.check_rows import extra_columns, ids, labels, without_judged_away
@@ -16,6 +18,7 @@ from engine.inputs.columns import LabelColumns, find_id
 from engine.inputs.formats import read_raw
 from engine.inputs.json_files.label_studio import NOT_A_TASK, annotations_of, done, labels_by_control
 from engine.inputs.json_files.read_json import JsonFile, open_json
+from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.labels.spelling import spell
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.inputs.paths.file_kinds import JSON, kind_of_file
@@ -35,6 +38,7 @@ class Annotation:
         problem: the reason why it cannot be used, or None.
         not_labels: words of rows near it that were read as no label.
         notes: what a user has to know of how its file is read.
+        other_ids: of columns that might have the ids as well, if the user named none: the name of each, and the id.
     """
 
     file: str
@@ -44,6 +48,7 @@ class Annotation:
     problem: str | None = None
     not_labels: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    other_ids: tuple[tuple[str, str], ...] = ()
 
     @property
     def place(self) -> str:
@@ -52,7 +57,12 @@ class Annotation:
 
 
 def read_annotations(
-    file: str, wanted: LabelColumns, options: ReadOptions = FOUND_OUT, *, classes: Sequence[str] = ()
+    file: str,
+    wanted: LabelColumns,
+    options: ReadOptions = FOUND_OUT,
+    *,
+    classes: Sequence[str] = (),
+    beside: NamesBeside | None = None,
 ) -> Iterator[Annotation]:
     """The annotations of ``file``, in its order.
 
@@ -61,6 +71,7 @@ def read_annotations(
         wanted: column names that the user gave.
         options: how it is read.
         classes: class names that are known.
+        beside: takes in what other columns say of the labels.
 
     Raises:
         InputError: it cannot be read, holds no annotated tasks, or has no column of ids or of labels.
@@ -74,19 +85,40 @@ def read_annotations(
     for raw in read_raw(file, wanted, options):
         if raw.columns.label is None or raw.columns.id is None:
             raise InputError(f"{file}: text alone has no labels; give a file with a column of ids and one of labels")
-        yield from _of_block(raw, file, options, classes)
+        yield from _of_block(raw, file, options, beside or NamesBeside(classes), classes)
 
 
-def _of_block(raw: RawBlock, file: str, options: ReadOptions, classes: Sequence[str]) -> Iterator[Annotation]:
+def _of_block(
+    raw: RawBlock, file: str, options: ReadOptions, beside: NamesBeside, classes: Sequence[str]
+) -> Iterator[Annotation]:
     problems = list(raw.problems)
     row_ids = ids(raw, file, problems)
     given, words = labels(raw, file, problems, label_map=options.label_map, classes=classes)
-    label_array = without_judged_away(given, extra_columns(raw, file, problems, []))
+    extras = extra_columns(raw, file, problems, [])
+    label_array = without_judged_away(given, extras)
+    beside.add(file, raw.columns, label_array, extras)
     columns = row_ids.to_pylist(), label_array.to_pylist(), given.to_pylist()
     notes = (*raw.reading.notes, *raw.columns.doubts)
+    others = _other_ids(raw, extras)
     for row, (id_, label, written, problem) in enumerate(zip(*columns, problems, strict=True), start=raw.first_row):
+        at = row - raw.first_row
+        other_ids = tuple((name, other) for name, values in others.items() if (other := values[at])) if others else ()
         problem = problem or _lack(label, written)
-        yield Annotation(file=file, row=row, id=id_, label=label, problem=problem, not_labels=words, notes=notes)
+        yield Annotation(
+            file=file,
+            row=row,
+            id=id_,
+            label=label,
+            problem=problem,
+            not_labels=words,
+            notes=notes,
+            other_ids=other_ids,
+        )
+
+
+def _other_ids(raw: RawBlock, extras: dict[str, pa.Array]) -> dict[str, list[str | None]]:
+    """The values of columns that might have the ids as well."""
+    return {name: extras[name].cast(pa.string()).to_pylist() for name in raw.columns.other_ids}
 
 
 def _lack(label: str | None, given: str | None = None) -> str | None:

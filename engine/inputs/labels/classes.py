@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from engine.errors import InputError
+from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.labels.spelling import NO_LABEL, label_map_text, spell
 from engine.inputs.messages import listed, listed_labels
 
@@ -63,6 +64,7 @@ def index_labels(
     where: str,
     not_labels: Collection[str] = (),
     columns: Collection[str] = (),
+    beside: NamesBeside | None = None,
 ) -> LabelIndex:
     """Which of ``classes`` each of the distinct ``labels`` is.
 
@@ -72,10 +74,11 @@ def index_labels(
         where: of the labels, for messages.
         not_labels: words beside them that were read as no label.
         columns: names of the columns that they are from.
+        beside: what other columns say of them.
 
     Raises:
         InputError: the labels seem to be counted from 1, or from -1, or 1 seems to stand for the class that the column
-            has its name of.
+            has its name of, or another column names other classes.
     """
     distinct = sorted(labels)
     _check_one_hot(distinct, classes, columns=columns, where=where)
@@ -86,7 +89,8 @@ def index_labels(
     if not _are_indices(distinct, index, classes):
         index = {label: number for label, number in index.items() if label in _names(classes) or not is_whole(label)}
     unknown = [label for label in distinct if label not in index]
-    return LabelIndex(index=index, unknown=unknown, notes=_notes(index, classes, where))
+    notes = _notes(index, classes, where) + ([] if beside is None else beside.check(index))
+    return LabelIndex(index=index, unknown=unknown, notes=notes)
 
 
 def _are_indices(labels: Collection[str], index: Collection[str], classes: Sequence[str]) -> bool:

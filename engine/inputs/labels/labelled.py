@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import InputError
+from engine.errors import InputError, MissingColumnError
 from engine.inputs.blocks import in_detail
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.labels.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
+from engine.inputs.labels.names_beside import NamesBeside
+from engine.inputs.labels.several_files import read_together
 from engine.inputs.messages import (
     REPEATED_ID,
     SHOWN,
@@ -24,6 +26,7 @@ from engine.inputs.messages import (
     not_labels_note,
 )
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
+from engine.inputs.paths.copies import CopyFinder
 
 _log = logging.getLogger(__name__)
 
@@ -82,12 +85,16 @@ def read_gold(config: GoldConfig) -> Gold:
         InputError: nothing usable is there, the labels are counted from 1 or are no classes at all, or a row is bad and
             ``on_bad_row`` is ``fail``.
     """
-    rows, said = _read_rows(config)
+    files = expand(config.files)
+    with read_together(files):
+        rows, said = _read_rows(config, files)
     if config.classes is None:
         _refuse_repeats(rows)
     classes = _classes(rows, said, config)
     where, labels = listed(config.files[:3]), {row.label for row in rows if row.label is not None}
-    found = index_labels(labels, classes, where=where, not_labels=said.not_labels, columns=said.columns)
+    found = index_labels(
+        labels, classes, where=where, not_labels=said.not_labels, columns=said.columns, beside=said.beside
+    )
     check_not_foreign(found, classes, where=where, more=_first_refused(rows))
     for row in rows:
         if row.problem is None and row.label in found.unknown:
@@ -114,30 +121,37 @@ class _Row:
 
 @dataclass(kw_only=True)
 class _Said:
-    """What files say: the columns of their labels, the classes that they name, and notes on how they are read."""
+    """What files say: of their labels the columns, the classes and those of columns beside them; how they are read."""
 
     files: list[str] = field(default_factory=list)
     columns: set[str] = field(default_factory=set)
     named: list[tuple[str, ...]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     not_labels: set[str] = field(default_factory=set)
+    beside: NamesBeside
 
 
-def _read_rows(config: GoldConfig) -> tuple[list[_Row], _Said]:
+def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]:
     """Every row of the files, in their order."""
     rows: list[_Row] = []
-    said = _Said()
-    said.files = expand(config.files)
+    said = _Said(files=files, beside=NamesBeside(config.classes or ()))
+    copies = CopyFinder()
     for file in said.files:
+        first = len(rows)
         for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
             if block.reading.columns.label is None:
-                raise InputError(f"{file}: {no_label_column(block.reading.columns)}")
+                raise MissingColumnError(f"{file}: {no_label_column(block.reading.columns)}")
             said.columns.add(block.reading.columns.label)
             if number == 0:
                 said.notes += block.reading.notes
+                said.doubts += [doubt for doubt in block.reading.columns.doubts if ": the label is read " in doubt]
                 said.named += [] if block.reading.classes is None else [block.reading.classes]
             said.not_labels |= block.not_labels
+            said.beside.add(file, block.reading.columns, block.label, block.extras)
             rows += _rows_of(block)
+        if len(files) > 1 and not config.options.whole_files:
+            said.notes += copies.notes(file, [(row.text, row.label) for row in rows[first:]])
     if said.not_labels:
         said.notes.append(not_labels_note(said.not_labels))
     return rows, said
@@ -171,7 +185,7 @@ def _classes(rows: list[_Row], said: _Said, config: GoldConfig) -> list[str]:
     labels = {row.label for row in rows if row.label is not None}
     if not labels:
         reasons = [f"{row.place}: {in_detail(row.problem)}" for row in rows if row.problem is not None]
-        raise InputError(no_usable_row(list(config.files), len(reasons), reasons))
+        raise InputError(". ".join([no_usable_row(list(config.files), len(reasons), reasons), *said.doubts]))
     if config.classes is not None:
         check_class_names(config.classes)
         return list(config.classes)

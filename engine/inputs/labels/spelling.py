@@ -19,8 +19,11 @@ NO_LABEL = ("", "-1", "nan", "null", "none", "na", "n/a", "#n/a", "<na>", "nil",
 """Lower-case words for a missing value, as pandas, R, SQL dumps and Hugging Face (-1) write it."""
 
 _WHOLE = r"^([+-]?[0-9]+)\.0*$"
+_EQUALS = r"\="
+_PAIR = re.compile(r"((?:\\=|[^=])*)(=)(.*)", re.DOTALL)
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 _TRUTHS = ("true", "false")
+_OF_CLASSES = re.compile(r"class|label|sentiment|polarity|categor|metadata", re.IGNORECASE)
 _RESPONSES = ".responses.status"  # behind the name of a question, of one status or a list of them
 _JUDGED_AWAY = {
     "answer": "reject|ignore",
@@ -57,6 +60,11 @@ def is_verdict(name: str) -> bool:
     return name in _JUDGED_AWAY or name.endswith(_RESPONSES)
 
 
+def may_name_classes(name: str) -> bool:
+    """Whether a column of this ``name`` may hold the names of the classes that labels beside it are indices of."""
+    return _OF_CLASSES.search(name) is not None
+
+
 def judged_away(columns: dict[str, pa.Array]) -> pa.Array | None:
     """Which rows an annotation tool has rejected, skipped or ignored, by ``columns``; None if none of them says so."""
     for name, array in columns.items():
@@ -79,26 +87,29 @@ def renamed(labels: pa.Array, names: dict[str, str]) -> pa.Array:
 
 
 def parse_label_map(text: str) -> tuple[tuple[str, str], ...]:
-    """``"1=negative,2=positive"`` → pairs of a label, in its one spelling, and the name of its class.
+    r"""``"1=negative,2=positive"`` → pairs of a label, in its one spelling, and the name of its class.
 
-    It is one line of CSV: a pair with a comma stands in quotation marks. ``3=`` says that 3 is no label.
+    It is one line of CSV: a pair with a comma stands in quotation marks. ``3=`` says that 3 is no label, and ``\=`` is
+    an equals sign inside of a label.
 
     Raises:
         InputError: a pair has no ``=`` or no label, or a label comes twice.
     """
-    pairs = [part.partition("=") for part in next(csv.reader([text], skipinitialspace=True), [])]
+    parts = [_PAIR.fullmatch(part) for part in next(csv.reader([text], skipinitialspace=True), [])]
+    pairs = [("", "", "") if part is None else part.group(1, 2, 3) for part in parts]
     for label, equals, _ in pairs:
         if not equals or not label.strip():
             raise InputError(f"--label-map is {text!r}; give pairs of a label and a class, as 1=negative,2=positive")
-    labels = [spell(label) for label, _, _ in pairs]
+    labels = [spell(label.replace(r"\=", "=")) for label, _, _ in pairs]
     if twice := sorted({label for label in labels if labels.count(label) > 1}):
-        raise InputError(f"--label-map names the label {twice[0]!r} twice")
+        way = r"; an = inside of a label is written \=" if text.count("=") > len(pairs) else ""
+        raise InputError(f"--label-map names the label {twice[0]!r} twice{way}")
     return tuple((label, name.strip()) for label, (_, _, name) in zip(labels, pairs, strict=True))
 
 
 def label_map_text(pairs: Sequence[tuple[str, str]]) -> str:
     """Inverse of `parse_label_map`, as a shell takes it."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([f"{label}={name}" for label, name in pairs])
+    csv.writer(line, lineterminator="").writerow([f"{label.replace('=', _EQUALS)}={name}" for label, name in pairs])
     text = line.getvalue()
     return text if re.fullmatch(r"[\w=,.+-]*", text, re.ASCII) else "'" + text.replace("'", "'\\''") + "'"

@@ -1,1 +1,1 @@
-"""Paths, globs and folders → input files of known kinds. Opens none of them."""
+"""Paths, globs and folders → input files of known kinds."""

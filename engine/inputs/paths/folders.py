@@ -5,14 +5,17 @@ with the paths that are: tables of which only some files hold rows, splits, file
 """
 
 import json
+import logging
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
 from engine.inputs.paths.file_kinds import COMPRESSIONS, KINDS, is_marker, kind_of_file
+from engine.inputs.paths.other_kinds import way_to_read
 
 _BESIDE = re.compile(
     r"(README|LICEN[SC]E|NOTICE|CHANGELOG|CITATION)(\..*)?|.*\.(md|rst|ya?ml|toml|cfg|ini|py|sh|ipynb|lock)"
@@ -20,11 +23,17 @@ _BESIDE = re.compile(
     re.IGNORECASE,
 )
 _SPLIT = re.compile(
-    r"(?:^|.*[-_.])(train|test|validation|valid|val|dev|eval|unsupervised|unsup)(?=[-_.]|$)", re.IGNORECASE
+    r"(?:^|.*[-_. ]|\w*(?:split|set|fold|partition)=)"
+    r"(?:(train|test|eval)(?:ing|set|data)?|(validation|valid|val|dev|hold[-_]?out|held[-_]?out|unsupervised|unsup))"
+    r"\d*(?=[-_. ]|$)",
+    re.IGNORECASE,
 )
+_CACHE = re.compile(r"cache-[0-9a-f]+(_\d+_of_\d+)?\.arrow")
+"""What Hugging Face's ``map``, ``filter`` and ``sort`` write beside the files of a data set."""
 _JSON_LINES = (".jsonl", ".ndjson")
 _NO_ENDING = "without an ending"
 _SHOWN = 5
+_log = logging.getLogger(__name__)
 
 
 def files_of(folder: str) -> list[str]:
@@ -45,7 +54,7 @@ def files_of(folder: str) -> list[str]:
     if not known:
         if not files:
             raise InputError(f"{folder} is an empty folder")
-        way = "; rename its files by their format, as rows.csv" if list(kinds) == [_NO_ENDING] else ""
+        way = _way_of_all(files, folder) if len(kinds) == 1 else ""
         raise InputError(f"{folder} has no file of a known kind; known are {' '.join(KINDS)}{way}")
     if len(kinds) > 1:
         counts = ", ".join(f"{len(some):,} {kind} ({_below(some[0], folder)})" for kind, some in kinds.items())
@@ -56,6 +65,18 @@ def files_of(folder: str) -> list[str]:
         )
     _refuse_splits(files, folder)
     return files
+
+
+def _way_of_all(files: list[str], folder: str) -> str:
+    """How the files of ``folder``, all of one unknown kind, are made such that are read, if the first is of all."""
+    suffix, way = Path(files[0]).suffix, way_to_read(files[0])
+    if way is None:
+        return ""
+    if not (renamed := re.fullmatch(r".*: cp .* rows(\.\w+)", way)):
+        return f"; for each of its files, as {_below(files[0], folder)}: {way}"
+    names = f"-name {shlex.quote('*' + suffix)}" if suffix else "! -name '*.*' ! -name '_*'"
+    program = f"find {shlex.quote(folder)} -type f {names} -exec mv {{}} {{}}{renamed[1]} \\;"
+    return f"; give its files names that say what they are: {program}"
 
 
 def _below(file: str, folder: str) -> str:
@@ -131,8 +152,8 @@ def _refuse_splits(files: list[str], folder: str) -> None:
         for number, name in enumerate(parts, start=1):
             if split := _SPLIT.match(name):
                 place = f"{folder}/{'/'.join(parts[:number])}"
-                way = place if number < len(parts) else f"'{_glob(file, folder, split[0])}'"
-                splits.setdefault(split[1].lower(), way)
+                way = shlex.quote(place) if number < len(parts) else f"'{_glob(file, folder, split[0])}'"
+                splits.setdefault((split[1] or split[2]).lower(), way)
                 break
     if len(splits) > 1:
         raise InputError(
@@ -155,6 +176,22 @@ def refuse_packed_twice(files: list[str]) -> None:
         if rows in seen:
             raise InputError(f"{seen[rows]} and {file} seem to be the same rows; name the one that is to be read")
         seen[rows] = file
+
+
+def without_caches(files: list[str]) -> list[str]:
+    """``files`` but for the same rows once more, as Hugging Face's data sets keep what was made of them.
+
+    Which are passed over is said. If all are such, all are kept.
+    """
+    of_data = {str(Path(file).parent) for file in files if file.endswith(".arrow") and not _is_cache(file)}
+    caches = [file for file in files if _is_cache(file) and str(Path(file).parent) in of_data]
+    if caches:
+        _log.info("%s: passed over, as what map or filter made of the data set beside it", _listed(caches))
+    return [file for file in files if file not in caches]
+
+
+def _is_cache(file: str) -> bool:
+    return _CACHE.fullmatch(Path(file).name) is not None
 
 
 def _listed(names: list[str]) -> str:

@@ -19,6 +19,33 @@ _LIBSVM = re.compile(r"[+-]?[\d.]+(\s+\d+:[-+.\deE]+)+")
 _TREE = re.compile(r"\(\d+ (\(\d+ .*\)|[^()]+)\)")
 _TUPLE = re.compile(r"[(\[].*[)\]],?")
 _LOOKED_AT = 20
+_AT_LEAST = 3
+_CONLL = re.compile(r"\S+(?:[ \t]\S+){0,8}[ \t](?:O|[BIES]-\w+)")
+_NO_WORDS = ("-DOCSTART-", "#")
+_SENTENCES = (
+    "import sys; blocks = sys.stdin.read().split(chr(10) * 2); "
+    "words = ([line.split()[0] for line in block.splitlines() "
+    f"if line.strip() and not line.startswith({_NO_WORDS})] for block in blocks); "
+    'print(*(" ".join(some) for some in words if some), sep=chr(10))'
+)
+_MESSAGE = re.compile(
+    r"\W*\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? \d{1,2}:\d{2}(?::\d{2})?(?:\s?[AaPp]\.?\s?[Mm]\.?)?(?:\]| -) "
+)
+_STRIP_MESSAGE = r"s/^\W*[0-9]+[./-][0-9]+[./-][0-9]+,? [0-9]+:[0-9:]+[^]-]*(\]| -) ([^:]+: )?//"
+
+
+def check_words(sample: Sample) -> None:
+    """Refuse CoNLL, which has a word and its tags a line.
+
+    Raises:
+        InputError: the lines are so.
+    """
+    words = [text for text in sample.texts if not text.startswith(_NO_WORDS)]
+    if len(words) >= _AT_LEAST and all(map(_CONLL.fullmatch, words)):
+        raise sample.refused(
+            "every line is a word and its tags, as CoNLL has them. To read its sentences, a line each: "
+            + sample.command(f"python3 -c {shlex.quote(_SENTENCES)}", "sentences.txt")
+        )
 
 
 def check_formats(sample: Sample) -> None:
@@ -36,9 +63,21 @@ def check_formats(sample: Sample) -> None:
         raise sample.refused("it begins as JSON does; let its name end in .json")
     if _MARKUP.match(texts[0]):
         raise sample.refused("it begins as XML or HTML does; write its texts as CSV")
+    _check_messages(sample)
     _check_sql(sample)
     _check_numbers(sample)
     _check_tuples(sample)
+
+
+def _check_messages(sample: Sample) -> None:
+    """Refuse a chat as WhatsApp exports it: the time and the writer stand before each message."""
+    times = sum(_MESSAGE.match(text) is not None for text in sample.texts)
+    if times >= _AT_LEAST and times * 2 >= len(sample.texts):
+        raise sample.refused(
+            "its lines begin with times, as in a chat that WhatsApp exported. To read the messages without time and "
+            "writer, a line each, with GNU sed: "
+            + sample.command(f"sed -E {shlex.quote(_STRIP_MESSAGE)}", "messages.txt")
+        )
 
 
 def _check_sql(sample: Sample) -> None:

@@ -1,14 +1,11 @@
 """The first lines of a text file, and how a shell reads the same lines."""
 
-import shlex
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from engine.errors import InputError
-from engine.inputs.encodings import UTF8
 from engine.inputs.messages import OR_TEXT
-from engine.inputs.paths.file_kinds import UNPACK
+from engine.inputs.paths.shell_commands import command
 from engine.inputs.text_files.line_ends import lines_of_data, returns_end_lines
 
 
@@ -44,15 +41,7 @@ class Sample:
 
     def command(self, program: str, target: str) -> str:
         """A shell command that writes what ``program`` makes of the lines of the file to the file ``target``."""
-        steps = [program]
-        if self.returns:
-            steps.insert(0, r"tr '\r' '\n'")
-        if self.encoding != UTF8:
-            steps.insert(0, f"iconv -f {self.encoding.replace('utf-16-', 'utf-16')} -t UTF-8")
-        if unpacked := UNPACK.get(Path(self.file).suffix.lower()):
-            steps.insert(0, unpacked)
-        steps[0] += f" < {shlex.quote(self.file)}"
-        return " | ".join(steps) + f" > {target}"
+        return command(program, self.file, target, encoding=self.encoding, returns=self.returns)
 
     def refused(self, words: str) -> InputError:
         """An error: what the lines are, and what to do. They may be texts nevertheless."""

@@ -624,12 +624,6 @@ def test_columns_are_not_proposed_where_the_first_line_is_plainly_a_header(tmp_p
         blocks_of(path)
 
 
-def test_lines_that_are_quoted_as_a_whole_are_told(tmp_path: Path) -> None:
-    path = write(tmp_path / "in.csv", '"id,text,label"\n"0,""a, b"",x"\n')
-    with pytest.raises(InputError, match="Its lines are quoted as a whole: take away the quotation marks"):
-        blocks_of(path)
-
-
 def test_one_column_of_texts_with_commas_names_the_way(tmp_path: Path) -> None:
     path = write(tmp_path / "in.csv", "text\nfine, really\nbad\n")
     words = "the row has 2 fields and the header 1; pass --delimiter tab if ',' may stand in a text"

@@ -107,7 +107,7 @@ def test_the_encoding_that_the_user_says_is_taken(tmp_path: Path, suffix: str, e
 def test_other_scripts_are_not_called_western(tmp_path: Path, text: str, encoding: str) -> None:
     path = write(tmp_path / "in.txt", f"{text}\n" * 5, encoding)
     with pytest.raises(
-        InputError, match="is not UTF-8: name its encoding, for example --encoding cp1250, cp1251, gb18030"
+        InputError, match="is not UTF-8: name its encoding, for example --encoding cp1250, cp1251, koi8-r, gb18030"
     ):
         blocks_of(path)
     assert texts_of(path, encoding) == [text] * 5
@@ -317,3 +317,50 @@ def test_signs_behind_words_are_windows_1252(tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_bytes("20 m\u00b3\n\u00bfQu\u00e9?\nn\u00ba 1\n".encode("cp1252"))
     with pytest.raises(InputError, match="it looks like Windows-1252"):
         blocks_of(tmp_path / "in.txt")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "named"),
+    [("koi8-r", "koi8-r"), ("cp866", "cp866"), ("iso8859-5", "iso8859-5"), ("cp1251", None)],
+)
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["Отлично, вернёмся", "Ужасно", "Грязно и шумно, 2 из 10", "Хорошо"],
+        ["Много добро обслужване", "ще дойдем пак", "Лошо", "Твърде шумно"],
+    ],
+)
+def test_cyrillic_that_is_not_utf8_names_its_encoding(
+    tmp_path: Path, texts: list[str], encoding: str, named: str | None
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(("text\n" + "\n".join(texts)).encode(encoding))
+    with pytest.raises(InputError, match="is not UTF-8") as raised:
+        list(read_raw(str(path), ColumnNames(), ReadOptions()))
+    found = re.search(r"Read it with --encoding ([\w-]+)", str(raised.value))
+    assert (found and found[1]) == named
+    assert encoding in str(raised.value)
+    read = list(read_raw(str(path), ColumnNames(), ReadOptions(encoding=encoding, delimiter="\t")))
+    assert [text.decode() for block in read for text in block.data["text"].to_pylist()] == texts
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("מלון מצוין, נחזור שוב", "cp1255"),
+        ("الفندق جميل جدا وسوف نعود", "cp1256"),
+        ("الفندق جميل جدا وسوف نعود", "iso8859-6"),
+        ("ห้องสะอาดมาก พนักงานดี", "cp874"),
+        ("Πολύ καλό ξενοδοχείο", "cp1253"),
+        ("房间很干净,服务员非常热情", "gb18030"),
+        ("部屋は狭いが清潔でした", "shift_jis"),
+        ("部屋は狭いが清潔でした", "euc_jp"),
+        ("방이 깨끗하고 직원이", "euc_kr"),
+    ],
+)
+def test_other_letters_are_not_taken_for_cyrillic(tmp_path: Path, text: str, encoding: str) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(("text\n" + f"{text}\n" * 4).encode(encoding))
+    with pytest.raises(InputError, match="is not UTF-8") as raised:
+        list(read_raw(str(path), ColumnNames(), ReadOptions()))
+    assert "Russian" not in str(raised.value)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -67,23 +68,6 @@ def test_endings_are_known_in_any_letter_case(tmp_path: Path, name: str) -> None
     assert found(tmp_path, name) == [name]
 
 
-@pytest.mark.parametrize(
-    ("name", "way"),
-    [
-        ("a.xlsx", "pd.read_excel(path).to_csv"),
-        ("a.zip", "; unzip it first"),
-        ("a.tar.gz", "; unpack it first"),
-        ("a", "; rename it by its format, as rows.csv"),
-    ],
-)
-def test_files_of_other_kinds_are_refused_with_a_way(tmp_path: Path, name: str, way: str) -> None:
-    (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(InputError, match=re.escape(way)):
-        found(tmp_path, name)
-    with pytest.raises(InputError, match=re.escape(way)):
-        list(read_raw(str(tmp_path / name), PLAIN))
-
-
 # --- folders
 
 
@@ -120,6 +104,13 @@ def test_a_folder_of_links_is_followed_and_a_ring_is_not(tmp_path: Path) -> None
             "**/imdb-train*.arrow",
         ),
         (("v1/en/train/a.csv", "v1/en/dev/a.csv"), "holds the splits dev, train", "v1/en/dev"),
+        (("split=train/a.csv", "split=test/a.csv"), "holds the splits test, train", "split=test"),
+        (("data_split=train/a.csv", "data_split=val/a.csv"), "holds the splits train, val", "data_split=train"),
+        (("train.csv", "holdout.csv"), "holds the splits holdout, train", "**/holdout*.csv"),
+        (("my_training.csv", "my_testing.csv"), "holds the splits test, train", "**/my_testing*.csv"),
+        (("trainset.csv", "held-out.csv"), "holds the splits held-out, train", "**/held-out*.csv"),
+        (("train1.csv", "test1.csv"), "holds the splits test, train", "**/test1*.csv"),
+        (("Reviews test.csv", "Reviews train.csv"), "holds the splits test, train", "**/*.csv"),
     ],
 )
 def test_a_folder_that_is_not_one_data_set_is_refused_with_globs_that_work(
@@ -131,16 +122,20 @@ def test_a_folder_that_is_not_one_data_set_is_refused_with_globs_that_work(
         found(tmp_path, "d")
     if glob is None:
         return
-    ways = re.findall(rf"{re.escape(str(tmp_path))}/(d/[^', ]+)", str(raised.value))
+    root = re.escape(str(tmp_path))
+    ways = re.findall(rf"'{root}/(d/[^']+)'|{root}/(d/[^', ]+)", str(raised.value))
     assert ways
-    for way in ways:
-        assert found(tmp_path, way)
+    for quoted, plain in ways:
+        assert found(tmp_path, quoted or plain)
 
 
 def test_files_of_one_split_are_a_data_set(tmp_path: Path) -> None:
     make(tmp_path, "d/train-0.parquet", "d/train-1.parquet", "e/training.csv", "e/testimonials.csv")
     assert found(tmp_path, "d") == ["d/train-0.parquet", "d/train-1.parquet"]
     assert found(tmp_path, "e") == ["e/testimonials.csv", "e/training.csv"]
+    make(tmp_path, "f/topic=train/a.csv", "f/topic=test/a.csv", "g/train1.csv", "g/train_2.csv", "g/training.csv")
+    assert found(tmp_path, "f") == ["f/topic=test/a.csv", "f/topic=train/a.csv"]
+    assert found(tmp_path, "g") == ["g/train1.csv", "g/train_2.csv", "g/training.csv"]
 
 
 @pytest.mark.parametrize(
@@ -196,6 +191,22 @@ def test_a_saved_data_set_that_cannot_be_read_in_order_is_refused(tmp_path: Path
     (tmp_path / "b/state.json").write_text("{")
     with pytest.raises(InputError, match=r"b/state\.json cannot be read"):
         found(tmp_path, "b")
+
+
+def test_what_map_keeps_of_a_data_set_is_passed_over_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caches = ("c/cache-1b2c3d4e5f.arrow", "c/cache-1b2c3d4e5f607182_00001_of_00002.arrow")
+    make(tmp_path, "c/imdb-train.arrow", "c/dataset_info.json", "c/cache-me.arrow", *caches)
+    caplog.set_level(logging.INFO)
+    for pattern in ("c", "c/*.arrow"):
+        caplog.clear()
+        assert found(tmp_path, pattern) == ["c/cache-me.arrow", "c/imdb-train.arrow"]
+        (said,) = [record.getMessage() for record in caplog.records]
+        assert said == (
+            f"{tmp_path}/{caches[0]}, {tmp_path}/{caches[1]}: passed over, as what map or filter made of the data set "
+            "beside it"
+        )
+    assert found(tmp_path, caches[0]) == [caches[0]]
+    assert found(tmp_path, "c/cache-[0-9]*.arrow") == sorted(caches)
 
 
 # --- columns that stand in the path

@@ -119,6 +119,26 @@ def test_a_label_that_is_no_single_value_is_at_fault_and_its_text_is_not(tmp_pat
     assert (block.problems, block.label.to_pylist()) == ([None, None], [None, None])
 
 
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        (pa.array([[("a", 0.1), ("b", 0.9)], [("a", 0.5), ("b", 0.5)], None], pa.map_(pa.string(), pa.float32())), "b"),
+        (pa.array([{"a": 0.1, "b": 0.9}, {"a": 0.5, "b": 0.5}, None]), "b"),
+        (pa.array([[0.1, 0.9], [0.5, 0.5], None]), "1"),
+        (pa.array([[0, 1], [1, 1], None]), "1"),
+    ],
+    ids=["map", "struct", "list", "one-hot"],
+)
+def test_scores_of_classes_are_told_with_the_way_to_the_largest(tmp_path: Path, label: pa.Array, expected: str) -> None:
+    for name in FORMATS:
+        fault = str(block_of(write(tmp_path / name, table_with(label=label))).label_faults[0])
+        command = re.search(r"\((python -c .*) (?:takes it out|does)\)$", fault)
+        assert command, fault
+        subprocess.run(command[1].replace("python", sys.executable, 1), shell=True, check=True, cwd=tmp_path)
+        block = block_of(tmp_path / "rows.parquet")
+        assert (block.label.to_pylist(), block.label_faults) == ([expected, None, None], [None] * 3)
+
+
 def test_a_list_of_equal_labels_is_that_label(tmp_path: Path) -> None:
     lists = pa.array([["a", "a"], ["a", "b"], ["b"], None, ["c", "c", "c"]])
     for name in FORMATS:
@@ -249,7 +269,8 @@ def test_names_of_classes_stand_beside_a_saved_data_set(tmp_path: Path) -> None:
     write(tmp_path / "data-0.arrow", table_with(label=pa.array([0, 1])))
     (tmp_path / "dataset_info.json").write_text(json.dumps({"features": {"label": CLASSES}}))
     (block,) = read_raw(str(tmp_path / "data-0.arrow"), PLAIN)
-    assert block.reading.classes is None
+    assert block.reading.classes == ("positive", "negative")
+    assert "dataset_info.json names its labels: 0 is positive, 1 is negative" in block.reading.notes[0]
     (tmp_path / "state.json").write_text("{}")
     (block,) = read_raw(str(tmp_path / "data-0.arrow"), PLAIN)
     assert block.reading.classes == ("positive", "negative")
@@ -355,3 +376,11 @@ def test_an_error_of_arrow_names_the_file_and_the_column(tmp_path: Path) -> None
         block_of(path)
     with pytest.raises(InputError, match=r"in\.arrow cannot be read: .*UTF8"):
         block_of(write(tmp_path / "in.arrow", table_with(words=broken)))
+
+
+def test_binary_ids_of_sixteen_bytes_name_the_way_to_uuids(tmp_path: Path) -> None:
+    ids = [uuid.UUID(int=2**127 + number) for number in range(3)]
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"id": pa.array([id_.bytes for id_ in ids], pa.binary(16)), "text": ["a", "b", "c"]}), path)
+    with pytest.raises(InputError, match=re.escape("as with str(uuid.UUID(bytes=value)) in Python")):
+        [*read_blocks(str(path), ColumnNames())]

@@ -208,15 +208,19 @@ def test_a_long_line_may_be_an_array_in_an_object_or_a_row_that_is_refused(
 # --- what cannot be rows
 
 
+LOADED = "pd.DataFrame(json.load(open({!r})))."
+SPLIT = 'pd.DataFrame((t := json.load(open({!r})))["data"], columns=t["columns"]).'
+
+
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize(
     ("content", "how", "remedy"),
     [
-        ({"id": {"0": 1, "1": 2}, "text": {"0": "a", "1": "b"}}, 'orient="columns"', "pd.read_json({!r})."),
-        ({"text": {"0": "a"}}, 'orient="columns"', "pd.read_json({!r})."),
-        ({"text": {"x": "a"}, "label": {"x": "b"}}, 'orient="columns"', "pd.read_json({!r})."),
-        ({"columns": ["text"], "index": [0], "data": [["a"]]}, 'orient="split"', 'pd.read_json({!r}, orient="split").'),
-        ({"text": ["a", "b"], "label": [0, 1]}, "a list for each", "pd.DataFrame(json.load(open({!r})))."),
+        ({"id": {"0": 1, "1": 2}, "text": {"0": "a", "1": "b"}}, 'orient="columns"', LOADED),
+        ({"text": {"0": "a"}}, 'orient="columns"', LOADED),
+        ({"text": {"x": "a"}, "label": {"x": "b"}}, 'orient="columns"', LOADED),
+        ({"columns": ["text"], "index": [0], "data": [["a"]]}, 'orient="split"', SPLIT),
+        ({"text": ["a", "b"], "label": [0, 1]}, "a list for each", LOADED),
     ],
 )
 def test_a_table_by_columns_is_named_with_the_remedy(

@@ -1,5 +1,7 @@
 """JSON that is refused → the command in the message, run as a user would, makes the right rows."""
 
+import bz2
+import gzip
 import json
 import re
 import shutil
@@ -38,7 +40,7 @@ def rows_of(path: Path, columns: ColumnNames = PLAIN) -> list[tuple[Any, ...]]:
 
 def run(message: str, folder: Path) -> Path:
     """Run the command in ``message``; the file that it wrote."""
-    found = re.search(r"((?:jq|sed|python) .* > (rows\.\w+))", message)
+    found = re.search(r"\b((?:(?:iconv|gzip|bzip2) .*)?(?:jq|sed|python|tr) .* > ((?:new_)?rows\.\w+))", message)
     assert found, message
     subprocess.run(found[1].replace("python", sys.executable, 1), shell=True, check=True, cwd=folder)
     return folder / found[2]
@@ -85,6 +87,32 @@ LAYOUTS = {
     "Hugging Face's server": pretty(SERVER),
     "BigQuery": json.dumps({"kind": "x", "schema": FIELDS, "rows": CELLS}),
     "polars": json.dumps({"columns": [{"name": name, "values": [row[name] for row in ROWS]} for name in ROWS[0]]}),
+    "Google Sheets": json.dumps(
+        {"range": "A1:C3", "values": [["id", "text", "label"], *([*row.values()] for row in ROWS)]}
+    ),
+    "an array of arrays with a header": json.dumps([["id", "text", "label"], *([*row.values()] for row in ROWS)]),
+    "lines that are arrays, the first a header": "".join(
+        json.dumps(line) + "\n" for line in [["id", "text", "label"], *([*row.values()] for row in ROWS)]
+    ),
+    "phpMyAdmin": json.dumps(
+        [
+            {"type": "header", "version": "5.2", "comment": "Export to JSON"},
+            {"type": "database", "name": "hotel"},
+            {"type": "table", "name": "reviews", "data": ROWS},
+        ]
+    ),
+    "DynamoDB's export": "".join(
+        json.dumps({"Item": {key: {"S": value} for key, value in row.items()} | {"x": {"NULL": True}}}) + "\n"
+        for row in ROWS
+    ),
+    "DynamoDB's scan": json.dumps({"Items": [{key: {"S": value} for key, value in row.items()} for row in ROWS]}),
+    "each value in an array, by R": json.dumps([{key: [value] for key, value in row.items()} for row in ROWS]),
+    "cut into lines": "\r\n".join(
+        json.dumps(ROWS)[at : at + 9].replace("\r\n", "") for at in range(0, len(json.dumps(ROWS)), 9)
+    ),
+    "the only row of an array, with its id beside it": "".join(
+        json.dumps({"id": row["id"], "response": {"body": {"choices": [without(row, "id")]}}}) + "\n" for row in ROWS
+    ),
     "Argilla": json.dumps([argilla(row, "sentiment") for row in ROWS]),
 }
 
@@ -98,6 +126,57 @@ def test_rows_that_are_further_down_are_taken_out_by_the_command(tmp_path: Path,
         list(read_annotations(str(path), LabelColumns()))
     found = read_annotations(str(run(str(raised.value), tmp_path)), LabelColumns())
     assert [(one.id, one.label, one.problem) for one in found] == [(id_, label, None) for id_, _, label, _ in EXPECTED]
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_compressed_file_is_unpacked_by_the_command(tmp_path: Path, suffix: str, encoding: str) -> None:
+    pack = {".gz": gzip.compress, ".bz2": bz2.compress}[suffix]
+    path = tmp_path / f"in.json{suffix}"
+    path.write_bytes(pack(json.dumps({"d": {"reviews": ROWS}}).encode(encoding)))
+    assert rows_of(run(refused(path), tmp_path)) == EXPECTED
+
+
+def test_a_command_does_not_write_the_file_that_it_reads(tmp_path: Path) -> None:
+    wrapped = [{"key": row["id"], "content": {"label": row["text"]}} for row in ROWS]
+    (tmp_path / "in.json").write_text(json.dumps({"feed": {"entry": wrapped}}))
+    columns = ColumnNames(text="content", id="key")
+    made = run(refused(tmp_path / "in.json", columns), tmp_path)
+    assert made.name == "rows.jsonl"
+    problem = rows_of(made, columns)[0][3]
+    assert [row[:2] for row in rows_of(run(problem, tmp_path), columns)] == [row[:2] for row in EXPECTED]
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [(PLAIN, [("a", "x", None), ("07", "y", None)]), (LabelColumns(), [("a", None, "x"), ("07", None, "y")])],
+    ids=["texts", "labels"],
+)
+def test_values_by_their_ids_are_taken_out(tmp_path: Path, columns: ColumnNames, expected: Any) -> None:
+    path = tmp_path / "in.json"
+    path.write_text(json.dumps({"a": "x", "07": "y"}))
+    made = run(refused(path, columns), tmp_path)
+    found = [row[:3] for row in rows_of(made, columns)]
+    assert [(id_, text if columns is PLAIN else None, label) for id_, text, label in found] == expected
+
+
+def test_a_table_with_more_keys_than_pandas_writes_is_turned_without_a_change_of_its_values(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    path = tmp_path / "in.json"
+    rows = [[570306133677760513, "it's", "007"], [2, "y", "1"]]
+    path.write_text(json.dumps({"columns": ["id", "text", "label"], "data": rows, "nrows": 2}))
+    code = re.search(r"turn it with (.*)", refused(path))
+    assert code
+    program = f"import json, pandas as pd; {code[1]}"
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)
+    found = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert [[*row.values()] for row in found] == rows
+
+
+@pytest.mark.parametrize("content", ['{"id": "a", "label": "x"}', '{"id": "a", "label": "x", "by": "jo"}'])
+def test_one_label_is_a_row(tmp_path: Path, content: str) -> None:
+    (tmp_path / "in.json").write_text(content)
+    assert [one.label for one in read_annotations(str(tmp_path / "in.json"), LabelColumns())] == ["x"]
 
 
 @pytest.mark.parametrize("dumps", [json.dumps, lambda tasks: "\n".join(map(json.dumps, tasks))])
@@ -177,6 +256,10 @@ def test_a_file_of_labels_alone_needs_no_text(tmp_path: Path) -> None:
         ([{"$numberInt": "0"}, {"$numberInt": "1"}], ["0", "1"]),
         ([{"name": "a", "id": 3}, "b", None], ["a", "b", None]),
         ([{"choice": "a"}], ["a"]),
+        ([[{"classname": "a", "annotated_by": ["jo"]}], [{"classname": "b"}, {"classname": "b"}]], ["a", "b"]),
+        ([{"labels": ["a"], "note": ""}, None, {"labels": []}], ["a", None, None]),
+        ([{"p": {"labels": [{"classifications": [{"name": "q", "radio_answer": {"name": "a"}}]}]}}], ["a"]),
+        ([[0.1, 0.9], [0.7, 0.3], []], ["1", "0", None]),
         ([{"a": 0.0, "b": 1.0}], ["b"]),
         ([[0, 1], [1, 0]], ["1", "0"]),
         ([[True, False]], ["0"]),

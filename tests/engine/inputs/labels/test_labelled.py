@@ -148,3 +148,11 @@ def test_several_files_are_read_in_the_order_given(tmp_path: Path) -> None:
     second = write(tmp_path / "a.jsonl", {"text": "second", "label": "x"})
     first = write(tmp_path / "b.jsonl", {"text": "first", "label": "y"})
     assert read_gold(GoldConfig(files=(first, second))).texts == ["first", "second"]
+
+
+def test_an_empty_column_of_labels_is_refused_with_the_name_of_the_other_one(tmp_path: Path) -> None:
+    rows = [{"text": text, "label": None, "labels": label} for text, label in (("a", "x"), ("b", "y"))]
+    file = write(tmp_path / "in.jsonl", *rows)
+    with pytest.raises(InputError, match=r"label is null\. .* not from 'labels'; --label names another column"):
+        read(file)
+    assert pairs(read(file, columns=ColumnNames(label="labels"))) == [("a", "x"), ("b", "y")]

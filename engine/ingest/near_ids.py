@@ -1,0 +1,93 @@
+"""An id of a file of labels → what it may have been in the store, and why no row is meant by it. Reads nothing."""
+
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Sequence
+from itertools import islice
+
+from engine.errors import InputError
+from store.selections.csv_safe import plain_cell
+
+NOT_THERE = "is not in the store"
+_WIDEST = 20  # digits
+_EXPLAINED = 50
+_ROUNDED = re.compile(r"[+-]?\d(?:\.\d+)?[eE]\+?\d+")
+
+
+def exact(id_: str) -> list[str]:
+    """An id, and what it was before its cell was made harmless for a spreadsheet."""
+    plain = plain_cell(id_)
+    return [id_] if plain is None else [id_, plain]
+
+
+def loose(id_: str) -> list[str]:
+    """What an id may have been before a program padded it, or took it for a number and wrote it as ``17.0``."""
+    bare = id_.strip()
+    return list(dict.fromkeys([bare, re.sub(r"(?<=\d)\.0+$", "", bare)]))
+
+
+def asked_for(ids: Iterable[str]) -> set[str]:
+    """The ids to look for in a store: ``ids``, what each may have been, and for some of them what explains a fault."""
+    ids = set(ids)
+    looked_for = ids.union(*map(exact, ids), *map(loose, ids), *map(_other_case, ids))
+    return looked_for.union(*map(_zeros, islice(sorted(ids), _EXPLAINED)))
+
+
+def check_other_ids(rows: Sequence[tuple[str | None, tuple[tuple[str, str], ...]]], known: Container[str]) -> None:
+    """Refuse ids beside which another column has ids of the store, and not the same ones.
+
+    Args:
+        rows: the id of each, and those of other columns with the names of these.
+        known: ids of the store.
+
+    Raises:
+        InputError: another column has them in at least half of the rows.
+    """
+    differ = Counter(name for id_, others in rows for name, other in others if other in known and other != id_)
+    for name, times in differ.most_common(1):
+        if 2 * times >= len(rows):
+            raise InputError(
+                f"the column {name!r} has ids of the store, and not the same ones as the column that is read: choose "
+                "the column of ids with --id"
+            )
+
+
+def why_not(id_: str, found: list[str], known: dict[str, int]) -> str:
+    """Why no row is meant by an id, or which ones could be.
+
+    Args:
+        id_: as it is written.
+        found: ids of the store that could be meant.
+        known: those of the ids that were asked for that the store has.
+    """
+    if found:
+        return f"could be {' or '.join(map(repr, found))}, and the store has both"
+    if near := [other for other in _other_case(id_) if other in known]:
+        return f"{NOT_THERE}; {near[0]!r} is"
+    if near := [other for other in _zeros(id_) if other in known]:
+        words, way = "added", "str.lstrip('0')"
+        if len(near[0]) > len(loose(id_)[-1]):
+            words, way = "lost", f"str.zfill({len(near[0])})"
+        return (
+            f"{NOT_THERE}; {near[0]!r} is, and so zeros at the beginning were {words}: write ids as text, or mend "
+            f"them, as with {way} on a column of strings in pandas"
+        )
+    if _ROUNDED.fullmatch(id_.strip()):
+        return (
+            f"{NOT_THERE}: it is a rounded number, and its last digits may be lost; write ids as whole numbers "
+            "or as text, from where they are whole"
+        )
+    return NOT_THERE
+
+
+def _other_case(id_: str) -> list[str]:
+    return [id_.lower(), id_.upper()]
+
+
+def _zeros(id_: str) -> list[str]:
+    """A number without zeros before it, and with as many as it may have had; none if ``id_`` is no number."""
+    bare = loose(id_)[-1]
+    if not (bare.isascii() and bare.isdigit()):
+        return []
+    plain = bare.lstrip("0") or "0"
+    return [other for width in range(1, _WIDEST + 1) if (other := plain.zfill(width)) != bare]

@@ -1,0 +1,113 @@
+"""Several files that are read together, of which one has not all columns → what is to be done about it."""
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from engine.errors import InputError, MissingColumnError
+from engine.inputs.columns import ColumnNames, LabelColumns
+from engine.inputs.formats import read_raw
+from engine.inputs.options import Reading
+from engine.inputs.paths.file_kinds import DELIMITED, JSON, PARQUET, kind_of_file
+
+_PROBED = 20  # files
+_ONE_NAME = "It needs one name in all files: rename it where it has another, or leave the file out"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """A file that has texts or labels, or both, and the column of ids by which they are joined."""
+
+    file: str
+    id: str
+    value: str
+    has_both: bool
+    reading: Reading
+
+
+@contextmanager
+def read_together(files: Sequence[str], *, with_texts: bool = True) -> Iterator[None]:
+    """Say what is to be done if one of several ``files`` does not have a column that is needed.
+
+    Args:
+        files: that are read inside.
+        with_texts: whether texts are read, too, and not labels alone.
+
+    Raises:
+        InputError: as inside, with a way out.
+    """
+    try:
+        yield
+    except InputError as error:
+        if len(files) < 2 or not _is_of_column(error):
+            raise
+        way = _joined(files) if with_texts else None
+        raise InputError(way or f"{error}. {_ONE_NAME}") from None
+
+
+def _is_of_column(error: BaseException | None) -> bool:
+    """Whether a column is missing; readers may have said more of it."""
+    while error is not None and not isinstance(error, MissingColumnError):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _joined(files: Sequence[str]) -> str | None:
+    """How texts of one file and labels of another come together, if that is what they have."""
+    probed = {file: _probed(file, ColumnNames()) for file in files[:_PROBED]}
+    texts = [part for part in probed.values() if part is not None and not part.has_both]
+    without = (_probed(file, LabelColumns()) for file, part in probed.items() if part is None)
+    labels = [part for part in without if part is not None]
+    if not texts or not labels:
+        return None
+    one, other = texts[0], labels[0]
+    said = f"{one.file} has texts, and {other.file} their labels: join them by {one.id!r}"
+    if len(files) > 2 or (reads := _source(one)) is None or (also := _source(other)) is None:
+        return f"{said} into one table"
+    query = (
+        f"COPY (SELECT t.*, l.{_name(other.value)} FROM {reads} t LEFT JOIN {also} l "
+        f"ON t.{_name(one.id)}::VARCHAR = l.{_name(other.id)}::VARCHAR) TO 'rows.csv' (HEADER)"
+    )
+    return f"{said} and read what comes out: {_of_python(query)}"
+
+
+def _probed(file: str, wanted: ColumnNames) -> _Part | None:
+    """``file`` with the columns that are ``wanted``; None if it does not have them, or no ids."""
+    try:
+        block = next(read_raw(file, wanted), None)
+    except InputError:
+        return None
+    if block is None or block.columns.id is None:
+        return None
+    columns = block.columns
+    value = columns.label if isinstance(wanted, LabelColumns) else columns.text
+    has_both = bool(columns.text and columns.label)
+    return _Part(file=file, id=block.columns.id, value=value or "", has_both=has_both, reading=block.reading)
+
+
+def _source(part: _Part) -> str | None:
+    """How DuckDB reads a file."""
+    file = _text(part.file)
+    kind, options = kind_of_file(part.file), part.reading.options
+    if kind == DELIMITED:
+        said = {"delim": options.delimiter or ",", "quote": options.quote or ""}
+        odd = [f", {key}={_text(value[-1:])}" for key, value in said.items() if value not in (",", '"')]
+        return f"read_csv({file}, header=true, all_varchar=true{''.join(odd)})"
+    return {JSON: f"read_json({file})", PARQUET: f"read_parquet({file})"}.get(kind or "")
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _name(column: str) -> str:
+    return column if re.fullmatch(r"[A-Za-z]\w*", column, re.ASCII) else '"' + column.replace('"', '""') + '"'
+
+
+def _of_python(query: str) -> str:
+    """A command that runs ``query``, with as few marks of a shell as can be."""
+    if not re.search(r'["$`!\\]', query):
+        return f"python -c \"import duckdb; duckdb.sql('''{query}''')\""
+    return f"python -c {shlex.quote(f'import duckdb; duckdb.sql({query!r})')}"

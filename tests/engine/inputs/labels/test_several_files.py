@@ -1,0 +1,99 @@
+"""Several files of which one does not have all columns are refused with what is to be done."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from engine.errors import InputError
+from engine.ingest.gold_rounds import GoldRoundConfig, add_gold
+from engine.ingest.ingest import IngestConfig, ingest
+from engine.inputs.columns import ColumnNames, LabelColumns
+from engine.inputs.labels.labelled import GoldConfig, read_gold
+from store.storage import MemoryStorage
+
+CLASSES = ("negative", "positive")
+TEXTS = {"id": ["007", "a,b", "009"], "text": ['fine, "really"', "cold soup", "no label"]}
+LABELS = {"id": ["a,b", "007"], "label": ["negative", "positive"]}
+ONE_NAME = "It needs one name in all files: rename it where it has another, or leave the file out"
+
+DOORS = {
+    "gold": lambda files: read_gold(GoldConfig(files=files, classes=CLASSES)),
+    "label": lambda files: ingest(MemoryStorage(), IngestConfig(files=files), known=CLASSES),
+}
+
+
+def write(path: Path, columns: dict[str, list[str]]) -> str:
+    rows = list(zip(*columns.values(), strict=True))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        pq.write_table(pa.table(columns), path)
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(dict(zip(columns, row, strict=True))) + "\n" for row in rows))
+    else:
+        mark = "\t" if path.suffix == ".tsv" else ";" if "semicolon" in path.name else ","
+        quoted = [['"' + value.replace('"', '""') + '"' for value in row] for row in rows]
+        path.write_text(mark.join(columns) + "\n" + "".join(mark.join(row) + "\n" for row in quoted))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "id_"),
+    [
+        ("texts.csv", "labels.csv", "id"),
+        ("a.csv", "b.csv", "id"),
+        ("texts.csv", "labels semicolon.csv", "review_id"),
+        ("o'texts.tsv", "labels.jsonl", "doc_id"),
+        ("texts.parquet", "labels.csv", "id"),
+    ],
+)
+@pytest.mark.parametrize("door", ["gold", "label"])
+def test_texts_and_labels_in_two_files_are_joined_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: str, labels: str, id_: str, door: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = (write(tmp_path / texts, TEXTS), write(tmp_path / labels, {id_: LABELS["id"], "label": LABELS["label"]}))
+    with pytest.raises(InputError, match="has texts, and .* their labels: join them by 'id' and read") as raised:
+        DOORS[door](files)
+    command = str(raised.value).partition("what comes out: ")[2]
+    subprocess.run(command.replace("python", sys.executable, 1), shell=True, check=True)
+    gold = read_gold(GoldConfig(files=("rows.csv",), classes=CLASSES))
+    assert dict(zip(gold.texts, (CLASSES[label] for label in gold.labels), strict=True)) == {
+        'fine, "really"': "positive",
+        "cold soup": "negative",
+    }
+    assert gold.rejected == 1
+
+
+def test_labels_beside_texts_are_a_round_of_gold_alone(tmp_path: Path) -> None:
+    texts, labels = write(tmp_path / "texts.csv", TEXTS), write(tmp_path / "labels.csv", LABELS)
+    store = ingest(MemoryStorage(), IngestConfig(files=(texts,)), known=CLASSES)
+    with pytest.raises(InputError, match=rf"texts.csv: no column looks like the label \(columns: .*{ONE_NAME}"):
+        add_gold(GoldRoundConfig(store=store.storage, inputs=(texts, labels)))
+    assert add_gold(GoldRoundConfig(store=store.storage, inputs=(labels,))).added == 2
+
+
+def test_a_label_of_another_name_in_one_file_is_to_be_renamed(tmp_path: Path) -> None:
+    one = write(tmp_path / "a.csv", {"id": ["1", "2"], "text": ["x", "y"], "label": ["negative", "positive"]})
+    other = write(tmp_path / "b.csv", {"id": ["3"], "text": ["z"], "sentiment": ["negative"]})
+    for name, words in ((None, "no column looks like the label"), ("sentiment", "there is no column 'sentiment'")):
+        with pytest.raises(InputError, match=f"{words}.*{ONE_NAME}"):
+            read_gold(GoldConfig(files=(one, other), columns=ColumnNames(label=name)))
+    with pytest.raises(InputError) as raised:
+        read_gold(GoldConfig(files=(other,)))
+    assert ONE_NAME not in str(raised.value)
+    store = ingest(MemoryStorage(), IngestConfig(files=(one,)), known=CLASSES)
+    with pytest.raises(InputError, match=ONE_NAME):
+        add_gold(GoldRoundConfig(store=store.storage, inputs=(one, other), columns=LabelColumns(label="sentiment")))
+
+
+def test_other_errors_stay_as_they_are(tmp_path: Path) -> None:
+    one = write(tmp_path / "a.csv", {"text": ["x"], "label": ["negative"]})
+    (tmp_path / "b.jsonl").write_text("{\n")
+    with pytest.raises(InputError) as raised:
+        read_gold(GoldConfig(files=(one, str(tmp_path / "b.jsonl"))))
+    assert ONE_NAME not in str(raised.value)
