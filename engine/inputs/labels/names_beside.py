@@ -71,8 +71,11 @@ class NamesBeside:
             self._others.add(place)
             self._pairs.pop(place, None)
             return
-        known = ((label, _plain(value)) for label, value in zip(labels.to_pylist(), values.to_pylist(), strict=True))
-        self._pairs.setdefault(place, Counter()).update(pair for pair in known if pair[1] in self._names)
+        counts = self._pairs.setdefault(place, Counter())
+        for pair in pc.binary_join_element_wise(labels, values, " ").drop_null().value_counts().to_pylist():
+            label, _, value = pair["values"].partition(" ")  # a label is a number here
+            if (name := _plain(value)) in self._names:
+                counts[label, name] += pair["counts"]
 
     def _are_names(self, values: list[str | None]) -> bool:
         return all(name in self._names or name in NO_LABEL for name in map(_plain, values))
