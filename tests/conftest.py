@@ -46,7 +46,7 @@ FIRST = (  # files that take long: the other workers have enough to do beside th
 )
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001 - as the hook names it
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One worker more than cores: every fifth second of a test is waiting, for a process or a time limit."""
     return len(os.sched_getaffinity(0)) + 1
 
