@@ -46,6 +46,11 @@ FIRST = (  # files that take long: the other workers have enough to do beside th
 )
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One worker more than cores: every fifth second of a test is waiting, for a process or a time limit."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip the long runs unless ``-m`` names them; begin with the files that take long, and one that needs the demo.
 
@@ -130,7 +135,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Demo:
 
 
 def make_demo(folder: Path) -> None:
-    """Run the command with fewer epochs, keep what it printed in a file beside ``folder``, and remove its gold: tests add their own."""
+    """Run the command with fewer epochs, keep what it printed in a file beside ``folder``, and remove its gold.
+
+    Tests add their own rounds of it.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "-c", SHORT_DEMO, "demo", "--rows", str(DEMO_ROWS), "--out", str(folder)]
     done = subprocess.run([*command, "--format", "json"], capture_output=True, text=True, timeout=480)
