@@ -15,6 +15,7 @@ from engine.compute.backend import Backend, Bound, Workload
 from engine.compute.backends import choose_backend
 from engine.compute.ceiling import measure_ceiling
 from engine.compute.device import DTYPES
+from engine.compute.memory import keep_memory
 from engine.compute.transfer import Transfers
 from engine.errors import ModelError
 from engine.models.batching import batching_of, padded_logits, vocabulary_size
@@ -62,6 +63,8 @@ class Encoder:
         self.splits = 0
         self.busy_seconds = 0.0
         self._model = model
+        if device.type == "cpu":
+            keep_memory()
         if self.backend.pads:
             settle_length(model.module, self._longest)
         self._module: Any = model.module.to(device=device, dtype=DTYPES[dtype]).eval()

@@ -28,8 +28,8 @@ Kept = Callable[[Tensor], Tensor | Int8Weight]
 class LayerWeights(NamedTuple):
     """A layer's parameters; (outputs, inputs) and (outputs,).
 
-    Those of products are in 8 bits if the layer computes so. ``mixed`` gives query, key and value of all tokens; in the last layer key and value alone, and ``query`` the query
-    of the first tokens.
+    Those of products may be in 8 bits. ``mixed`` gives query, key and value of all tokens; in the last layer key and
+    value alone, and ``query`` the query of the first tokens.
     """
 
     query: Tensor | Int8Weight | None

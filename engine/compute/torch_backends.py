@@ -1,4 +1,4 @@
-"""The backends of torch: packed rows through our own layers, compiled, in 8 bits or as they are; the model's; padded."""
+"""The backends of torch: packed rows through our own layers or the model's, compiled, in 8 bits; and padded rows."""
 
 from types import MappingProxyType
 from typing import Any

@@ -10,13 +10,14 @@ from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
 from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.labelling.card import Choices, freeze_card, make_card
+from engine.labelling.dtype_choice import pilot_texts
 from engine.labelling.execute import execute
 from engine.labelling.job import LabelJob
 from engine.labelling.probe import Probe
 from engine.labelling.runners.base import Runner
 from engine.labelling.runners.choose import choose_runner
 from engine.labelling.summary import LabelSummary
-from engine.labelling.token_budget import corpus_size
+from engine.labelling.token_budget import CorpusSize, corpus_size
 from engine.models.classifier import Classifier, named, respelled
 from engine.models.teacher import TeacherSource, load_teacher
 from engine.progress import Tick, silent
@@ -124,11 +125,12 @@ def plan_run(config: LabelConfig, storage: Storage, runner: Runner, *, tick: Tic
     model = respelled(model, store.header.classes)
     check_classes(store, model.classes, whose=model.source)
     labels = store.label_set(name)
+    held = label_card(labels)
     probe = Probe(
         teacher=teacher,
         choices=config.choices,
-        corpus=corpus_size(store),
-        held=label_card(labels),
+        corpus=_corpus_size(store, config.choices, held),
+        held=held,
         devices=runner.devices,
         model=model,
         tick=tick,
@@ -152,6 +154,13 @@ def _resolve_card(labels: Family, probe: Probe, model: Classifier, runner: Runne
     card = freeze_card(labels, make_card(model, settings, threads=threads), probe.choices)
     warn_if_crowded(runner.devices, card.threads or threads)
     return card
+
+
+def _corpus_size(store: Store, choices: Choices, held: LabelCard | None) -> CorpusSize:
+    """The size of the corpus; with texts to try dtypes on if the dtype is open."""
+    size = corpus_size(store)
+    is_open = choices.dtype is None and held is None
+    return dataclasses.replace(size, pilot=pilot_texts(store)) if is_open else size
 
 
 def _teacher_source(config: LabelConfig, saved: LabelCard) -> TeacherSource:

@@ -11,8 +11,9 @@ import torch
 
 from engine.compute.backend import Backend, Workload
 from engine.compute.backends import choose_backend, require_backend
-from engine.compute.device import default_dtype, device_kind, find_device, worker_threads
+from engine.compute.device import device_kind, find_device, worker_threads
 from engine.labelling.card import CHECK_ROWS, Choices, Settings
+from engine.labelling.dtype_choice import choose_dtype
 from engine.labelling.token_budget import Conditions, CorpusSize, choose_budget
 from engine.models.classifier import Classifier
 from engine.models.teacher import TeacherSource, load_teacher
@@ -85,8 +86,10 @@ def probe_model(
         ModelError: the chosen backend does not support the model on the device.
     """
     held = held or LabelCard()
-    dtype = choices.dtype or held.dtype or default_dtype(device)
     max_length = model.encoding(choices.max_length or held.max_length).max_length
+    texts = corpus.pilot if choices.backend is None else ()
+    dtype = choices.dtype or held.dtype
+    dtype = dtype or choose_dtype(model, device, texts, max_length=max_length, threads=threads, tick=tick)
     workload = Workload(longest=max_length, device=device, dtype=dtype, tokens=corpus.tokens)
     backend = find_backend(model, choices, workload, held=held)
     budget = choices.tokens_per_batch or held.tokens_per_batch

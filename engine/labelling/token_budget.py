@@ -38,9 +38,11 @@ class CorpusSize:
 
     Attributes:
         tokens: an estimate, rather too low.
+        pilot: some of its texts, for trials; none if it is too small for trials to pay.
     """
 
     tokens: float
+    pilot: tuple[str, ...] = ()
 
 
 def corpus_size(store: Store) -> CorpusSize:
@@ -111,7 +113,7 @@ def measure_budgets(
         for budget in candidates
     }
     seconds = dict.fromkeys(candidates, float("inf"))
-    with _threads(device, conditions.threads):
+    with worker_threads_of(device, conditions.threads):
         for round_ in range(_ROUNDS + 1):
             for budget, encoder in encoders.items():
                 started = time.perf_counter()
@@ -123,7 +125,7 @@ def measure_budgets(
 
 
 @contextmanager
-def _threads(device: torch.device, threads: int) -> Iterator[None]:
+def worker_threads_of(device: torch.device, threads: int) -> Iterator[None]:
     """Compute with as many threads as a worker on a CPU; free the memory of a GPU afterwards, for its workers."""
     before = torch.get_num_threads()
     if device.type == "cpu":

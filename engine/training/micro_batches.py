@@ -10,6 +10,7 @@ import torch
 from engine.compute.backend import Workload
 from engine.compute.backends import choose_backend
 from engine.compute.encoder import is_out_of_memory
+from engine.compute.memory import keep_memory
 from engine.compute.torch_backends import PADDED
 from engine.errors import TrainingError
 from engine.models.padding import adopt_padding
@@ -42,6 +43,8 @@ class MicroBatches:
     def __init__(self, module: Any, loss: Loss, device: torch.device, *, budget: int | None, longest: int) -> None:
         self._loss = loss
         self._device = device
+        if device.type == "cpu":
+            keep_memory()
         budget = budget or default_budget(module.config, device)
         workload = Workload(longest=min(longest, _PROBED), device=device, training=True)
         adopt_padding(module)

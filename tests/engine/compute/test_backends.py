@@ -9,7 +9,7 @@ from engine.compute.backend import Backend, Bound, Forward, Workload
 from engine.compute.backends import BACKENDS, backend_named, choose_backend, require_backend
 from engine.compute.encoder import Encoder
 from engine.compute.forward import padded_logits
-from engine.compute.torch_backends import COMPILED, FUSED, PACKED, PADDED, TOKENS_TO_COMPILE
+from engine.compute.torch_backends import COMPILED, FUSED, INT8, PACKED, PADDED, TOKENS_TO_COMPILE
 from engine.errors import LabellingError, ModelError
 from engine.labelling.card import Choices
 from engine.labelling.job import labeller_of
@@ -78,10 +78,12 @@ def label(demo, place, **choices):
     return engine.label(engine.LabelConfig(store=str(place), choices=Choices(**choices), **config, **more))
 
 
-def test_the_four_backends_have_the_names_that_cards_hold():
-    assert [*BACKENDS] == ["compiled", "fused", "packed", "padded"]
-    assert [backend_named(name) for name in BACKENDS] == [COMPILED, FUSED, PACKED, PADDED]
-    with pytest.raises(ModelError, match="no backend 'onnx' in this version; it has compiled, fused, packed, padded"):
+def test_the_backends_have_the_names_that_cards_hold():
+    assert [*BACKENDS] == ["int8", "compiled", "fused", "packed", "padded"]
+    assert [backend_named(name) for name in BACKENDS] == [INT8, COMPILED, FUSED, PACKED, PADDED]
+    with pytest.raises(
+        ModelError, match="no backend 'onnx' in this version; it has int8, compiled, fused, packed, padded"
+    ):
         backend_named("onnx")
 
 

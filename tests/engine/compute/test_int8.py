@@ -1,0 +1,138 @@
+"""Products in 8 bits: what they are off by, that rows stay alone, and what is refused."""
+
+import numpy as np
+import pytest
+import torch
+from families import LONGEST, alone, classifier, made_up, make
+
+import engine.compute.int8
+from engine.compute.backend import Workload
+from engine.compute.backends import choose_backend, require_backend
+from engine.compute.encoder import Encoder
+from engine.compute.int8 import int8_problem, quantised, quantised_product
+from engine.compute.torch_backends import FUSED, INT8
+from engine.errors import ModelError
+
+CPU = torch.device("cpu")
+INT8_WORK = Workload(longest=LONGEST, device=CPU, dtype="int8")
+needs_int8 = pytest.mark.skipif(int8_problem() is not None, reason=str(int8_problem()))
+
+
+def in_int8(module, *, budget=4096):
+    return Encoder(classifier(module), device=CPU, dtype="int8", budget=budget, longest=LONGEST)
+
+
+def logits(encoder, tokens):
+    return encoder.logits(tokens, encoder.plan(tokens))
+
+
+@pytest.fixture
+def factors():
+    chance = torch.Generator().manual_seed(0)
+    x, weight = torch.randn(33, 64, generator=chance), torch.randn(48, 64, generator=chance)
+    x[3] *= 1000  # a token of another size has a scale of its own
+    weight[5] *= 100
+    return x, weight, torch.randn(48, generator=chance)
+
+
+@needs_int8
+def test_a_product_is_that_of_the_rounded_factors(factors):
+    x, weight, bias = factors
+    rounded = [torch.round(t / (s := t.abs().amax(1, keepdim=True) / 127)) * s for t in (x, weight)]
+    expected = rounded[0].double() @ rounded[1].double().T
+    torch.testing.assert_close(quantised_product(x, quantised(weight), None).double(), expected, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(
+        quantised_product(x, quantised(weight), bias).double(), expected + bias, rtol=1e-4, atol=1e-3
+    )
+
+
+@needs_int8
+def test_rounding_costs_about_a_hundredth(factors):
+    x, weight, bias = factors
+    sizes = x.norm(dim=1, keepdim=True) * weight.norm(dim=1)
+    off = (quantised_product(x, quantised(weight), bias) - (x @ weight.T + bias)).abs() / sizes
+    assert 1e-3 < float(off.max()) < 1e-2
+
+
+@needs_int8
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_a_token_that_is_not_finite_gives_nothing_finite_and_spoils_no_other(factors, bad):
+    x, weight, bias = factors
+    whole = quantised_product(x, quantised(weight), bias)
+    x = x.clone()
+    x[7, 0] = bad
+    spoilt = quantised_product(x, quantised(weight), bias)
+    assert not spoilt[7].isfinite().any()
+    others = torch.arange(len(x)) != 7
+    assert torch.equal(spoilt[others], whole[others])
+
+
+@needs_int8
+def test_tokens_and_weights_of_zeros_give_the_bias():
+    bias = torch.tensor([1.0, -2.0])
+    product = quantised_product(torch.zeros(3, 16), quantised(torch.zeros(2, 16)), bias)
+    assert torch.equal(product, bias.expand(3, 2))
+
+
+@needs_int8
+@pytest.mark.parametrize("family", ["Bert", "Roberta", "Electra"])
+def test_logits_are_within_the_bound_and_do_not_depend_on_the_batch(family):
+    module = make(family)
+    tokens = made_up([2, 3, 3, 512, 7, 9, 9, 64, 130, 1, 33])
+    whole = logits(in_int8(module), tokens)
+    absolute, relative = INT8.bounds["int8"]
+    exact = alone(module, tokens)
+    assert (np.abs(whole - exact) <= absolute + relative * np.abs(exact)).all()
+    assert not np.array_equal(whole, exact)
+    np.testing.assert_allclose(logits(in_int8(module, budget=64), tokens), whole, rtol=1e-4, atol=1e-4)
+
+
+@needs_int8
+def test_rows_alone_are_computed_in_fp32():
+    module, tokens = make("Bert"), made_up([12, 40])
+    encoder = in_int8(module)
+    assert encoder.path == "int8"
+    np.testing.assert_array_equal(encoder.exact_logits(tokens, 1), alone(module, tokens)[1])
+
+
+@needs_int8
+def test_it_is_chosen_for_int8_alone():
+    module = make("Bert")
+    assert choose_backend(module, INT8_WORK) == INT8
+    assert choose_backend(module, Workload(longest=LONGEST, device=CPU)) == FUSED
+    with pytest.raises(ModelError, match="'int8' cannot compute Bert.*: it does not compute in fp32"):
+        require_backend("int8", module, Workload(longest=LONGEST, device=CPU))
+    with pytest.raises(ModelError, match="'fused' cannot compute Bert.*: it does not compute in int8"):
+        require_backend("fused", module, INT8_WORK)
+
+
+def test_models_and_devices_without_it_are_told(monkeypatch):
+    monkeypatch.setattr("engine.compute.torch_backends.int8_problem", lambda: None)
+    with pytest.raises(ModelError, match=r"no backend computes Albert.* in int8 on cpu \(int8: .*\)\. Name another"):
+        choose_backend(make("Albert"), INT8_WORK)
+    on_gpu = Workload(longest=64, device=torch.device("cuda"), dtype="int8")
+    with pytest.raises(ModelError, match="it computes on a CPU, and not on cuda"):
+        choose_backend(make("Bert"), on_gpu)
+
+
+@pytest.fixture
+def anew():
+    int8_problem.cache_clear()
+    yield
+    int8_problem.cache_clear()
+
+
+def test_a_processor_that_cuts_sums_off_is_found_out(monkeypatch, anew):
+    """Without VNNI, two products are added in 16 bits: at most 32,767."""
+    monkeypatch.setattr(
+        engine.compute.int8, "_integer_product", lambda values, weight: torch.full((1, 16), 32.0 * 32_767)
+    )
+    assert "has no VNNI" in int8_problem()
+
+
+def test_a_torch_without_the_product_is_told(monkeypatch, anew):
+    def missing(values, weight):
+        raise RuntimeError("no kernel")
+
+    monkeypatch.setattr(engine.compute.int8, "_integer_product", missing)
+    assert "has no product in 8 bits for this processor (no kernel)" in int8_problem()

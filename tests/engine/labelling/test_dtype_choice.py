@@ -1,0 +1,119 @@
+"""Which dtype a label run computes in, if the user leaves it open."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+import engine
+import engine.labelling.dtype_choice as dtype_choice
+import store
+from engine.compute.int8 import int8_problem
+from engine.labelling.dtype_choice import Trial, best_dtype, choose_dtype, pilot_texts, try_dtypes
+from engine.models.classifier import load_classifier
+from store.families.label_card import label_card
+
+CPU = torch.device("cpu")
+
+
+def trial(speed, *, flips=0, is_within=True):
+    return Trial(rows_per_second=speed, flips=flips, largest_difference=0.1, is_within=is_within)
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ({}, "fp32"),
+        ({"bf16": trial(10)}, "fp32"),  # ten times slower, as without the instructions
+        ({"bf16": trial(109)}, "fp32"),
+        ({"bf16": trial(150), "int8": trial(200)}, "int8"),
+        ({"bf16": trial(150), "int8": trial(200, flips=5)}, "int8"),
+        ({"bf16": trial(150), "int8": trial(200, flips=6)}, "bf16"),
+        ({"bf16": trial(150, is_within=False), "int8": trial(200, flips=6)}, "fp32"),
+    ],
+)
+def test_the_fastest_is_taken_whose_logits_are_nearly_those_of_fp32(others, expected):
+    assert best_dtype({"fp32": trial(100), **others}, rows=1000) == expected
+
+
+def test_each_dtype_is_tried_on_the_same_rows(demo):
+    model = load_classifier(demo.path("teacher"))
+    texts = pq.read_table(demo.path("gold.parquet")).column("text").to_pylist()[:40]
+    before = {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
+    trials = try_dtypes(model, CPU, model.encoding(64).encode(texts), longest=64)
+    assert [*trials] == ["fp32", *(["int8"] if int8_problem() is None else []), "bf16"]
+    assert (trials["fp32"].flips, trials["fp32"].largest_difference) == (0, 0)
+    for dtype in ("int8", "bf16"):
+        if dtype in trials:
+            assert 0 < trials[dtype].largest_difference < 1
+            assert trials[dtype].is_within
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.module.state_dict().items())
+
+
+def test_nothing_is_tried_without_texts_or_on_a_gpu(demo, monkeypatch):
+    model = load_classifier(demo.path("teacher"))
+    monkeypatch.setattr(dtype_choice, "try_dtypes", lambda *_, **__: pytest.fail("tried"))
+    assert choose_dtype(model, CPU, (), max_length=64, threads=1) == "fp32"
+    assert choose_dtype(model, torch.device("cuda"), ("a",), max_length=64, threads=1) == "fp16"
+
+
+@pytest.fixture
+def small_pilot(monkeypatch):
+    monkeypatch.setattr(dtype_choice, "PILOT_ROWS", 32)
+    monkeypatch.setattr(dtype_choice, "LEAST_ROWS", 300)
+
+
+def test_the_pilot_is_drawn_from_all_shards_of_a_corpus_that_is_large_enough(demo, monkeypatch, small_pilot):
+    made = store.open(demo.path("reviews.store"))
+    texts = pilot_texts(made)
+    everything = made.sql("SELECT text FROM corpus ORDER BY row").column(0).to_pylist()
+    places = [everything.index(text) for text in texts]
+    assert len(texts) == 32
+    assert places == sorted(places)
+    assert {made.layout.shards_of(pa.array(places).to_numpy())[n] for n in range(32)} == {0, 1, 2, 3}
+    monkeypatch.setattr(dtype_choice, "LEAST_ROWS", demo.rows + 1)
+    assert pilot_texts(made) == ()
+
+
+def test_a_run_freezes_the_dtype_that_was_best_and_later_runs_keep_it(demo, tmp_path, monkeypatch, caplog, small_pilot):
+    caplog.set_level("INFO", logger="engine.labelling")
+    chosen = dict.fromkeys(("fp32", "bf16"), trial(1)) | {"bf16": trial(2)}
+    calls = []
+    monkeypatch.setattr(dtype_choice, "try_dtypes", lambda *_, **__: calls.append(1) or chosen)
+    place = str(tmp_path / "store")
+    config = engine.LabelConfig(
+        store=place, teacher=demo.path("teacher"), inputs=(demo.path("gold.parquet"),), shards=2
+    )
+    first = engine.label(dtype_choice.dataclasses.replace(config, worker=(0, 2)))
+    second = engine.label(dtype_choice.dataclasses.replace(config, inputs=(), shards=None))
+    assert (first.dtype, second.dtype, len(calls)) == ("bf16", "bf16", 1)
+    assert label_card(store.open(place).label_set("teacher")).dtype == "bf16"
+    assert "dtypes, tried on 32 rows: fp32 1 rows/s, bf16 2 rows/s (0 flips, off by 0.1 at most); bf16 is taken" in (
+        caplog.text
+    )
+
+
+@pytest.mark.skipif(int8_problem() is not None, reason=str(int8_problem()))
+def test_a_store_in_int8_is_checked_against_fp32_and_resumes_to_the_same_bytes(demo, tmp_path):
+    def label(place, **changes):
+        inputs = (demo.path("gold.parquet"),) if not place.exists() else ()
+        choices = engine.Choices(dtype="int8")
+        return engine.label(
+            engine.LabelConfig(
+                store=str(place),
+                teacher=demo.path("teacher"),
+                inputs=inputs,
+                shards=2 if inputs else None,
+                choices=choices,
+                **changes,
+            )
+        )
+
+    whole = label(tmp_path / "whole")
+    assert (whole.dtype, whole.flips) == ("int8", 0)
+    assert whole.checked > 0
+    assert 0 < whole.largest_difference < 0.5
+    label(tmp_path / "halves", worker=(1, 2))
+    label(tmp_path / "halves")
+    shards = [sorted((tmp_path / name).glob("labels/*/0*.arrow")) for name in ("whole", "halves")]
+    assert [path.read_bytes() for path in shards[0]] == [path.read_bytes() for path in shards[1]]
