@@ -75,7 +75,7 @@ class Budget(click.ParamType[int | None]):
     type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]),
     default="auto",
     show_default=True,
-    help="Of the computation; auto is fp32 on a CPU and fp16 on CUDA.",
+    help="Of the computation; auto is fp16 on CUDA, and on a CPU what is fastest and near fp32, measured if that pays.",
 )
 @click.option(
     "--devices",

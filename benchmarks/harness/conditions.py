@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from engine.compute.processor import processor_name
+
 RESULTS = Path(__file__).parent.parent / "results"
 
 
@@ -19,20 +21,13 @@ def conditions() -> dict[str, Any]:
     dirty = subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, cwd=RESULTS.parent)
     return {
         "commit": commit.stdout.strip() + ("+changes" if dirty.stdout.strip() else ""),
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "python": platform.python_version(),
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers", "pyarrow", "numpy")},
     }
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
 
 
 def write_result(name: str, result: dict[str, Any]) -> Path:

@@ -5,10 +5,10 @@
     python -m benchmarks.labelling.throughput --part workers --model TEACHER --input reviews.parquet --rows 800
 
 What a time includes. ``engine``: `engine.label` from reading the store's texts through tokenising, computing,
-checking and writing to the commit of the last shard. A peer: tokenising and computing; it stores nothing. Loading a
-model, making the store's corpus and exporting to ONNX are timed for nobody. Before the rounds everybody labels a few
-rows, and the logits of every peer are checked against transformers in fp32, one row at a time. Ratios are taken round
-by round.
+checking and writing to the commit of the last shard, in fp32 and in each other dtype that the machine computes the
+model in. A peer: tokenising and computing; it stores nothing. Loading a model, making the store's corpus and exporting
+to ONNX are timed for nobody. Before the rounds everybody labels a few rows, and the logits of every peer are checked
+against transformers in fp32, one row at a time. Ratios are taken round by round.
 
 Peers need the extra ``peers``; those whose package is not there are left out, and the result names them.
 ``--part workers`` compares two workers of one thread with one of two threads (`benchmarks.labelling.two_workers`).
@@ -24,12 +24,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 
 from benchmarks.harness.conditions import write_result
 from benchmarks.harness.made_models import SHAPES, make_teacher, read_tokenizer
 from benchmarks.harness.rounds import compare, lines, run_rounds
 from benchmarks.labelling.onnx_peers import PACKAGES, export, onnx_peer
 from benchmarks.labelling.peers import (
+    Logits,
     Peer,
     cross_encoder_peer,
     is_installed,
@@ -38,14 +40,18 @@ from benchmarks.labelling.peers import (
     seconds_of,
     sorted_peer,
 )
-from benchmarks.labelling.relabelling import label_again
+from benchmarks.labelling.relabelling import label_again, stored_logits
 from benchmarks.labelling.two_workers import SIDES, measure_workers
+from engine.compute.backend import Workload
+from engine.compute.backends import choose_backend
+from engine.errors import ModelError
 from engine.labelling.label import default_name
-from engine.models.classifier import load_classifier
+from engine.models.classifier import Classifier, load_classifier
 from engine.models.files import quiet_transformers
 from engine.tokens.encoding import Encoding
 
 OURS = "engine"
+DTYPES = ("fp32", "bf16", "int8")
 WARM_UP_ROWS = 128
 TOLERANCE = 1e-3
 INCLUDES = {OURS: "reading, tokenising, computing, checking, writing, committing", "peers": "tokenising, computing"}
@@ -109,11 +115,20 @@ def measure_peers(model: Path, file: Path, work: Path, *, rounds: int) -> dict[s
     peers, absent = _peers(model, work, encoding, pad_id=classifier.module.config.pad_token_id)
     checks = _check(peers, one_by_one(model, max_length=encoding.max_length), texts[:WARM_UP_ROWS])
 
-    def label() -> float:
-        return label_again(work / "store", model, inputs=file, devices=("cpu",), shards=1).seconds
+    def label(dtype: str) -> float:
+        store = work / f"store-{dtype}"
+        return label_again(store, model, inputs=file, devices=("cpu",), shards=1, dtype=dtype).seconds
 
-    label()
-    contestants = {OURS: label} | {name: partial(seconds_of, peer, texts) for name, peer in peers.items()}
+    own = {_ours(dtype): dtype for dtype in DTYPES if _computes(classifier, dtype, longest=encoding.max_length)}
+    for dtype in own.values():
+        label(dtype)
+    checks |= {
+        name: _difference(stored_logits(work / f"store-{dtype}"), stored_logits(work / "store-fp32"))
+        for name, dtype in own.items()
+        if dtype != "fp32"
+    }
+    contestants = {name: partial(label, dtype) for name, dtype in own.items()}
+    contestants |= {name: partial(seconds_of, peer, texts) for name, peer in peers.items()}
     seconds = run_rounds(contestants, rounds)
     figures = compare(seconds, rows=len(texts), ours=OURS)
     lengths = encoding.encode(texts).lengths
@@ -127,6 +142,20 @@ def measure_peers(model: Path, file: Path, work: Path, *, rounds: int) -> dict[s
         "figures": figures,
         "notes": _notes(figures, checks),
     }
+
+
+def _ours(dtype: str) -> str:
+    return OURS if dtype == "fp32" else f"{OURS}, {dtype}"
+
+
+def _computes(classifier: Classifier, dtype: str, *, longest: int) -> bool:
+    """Whether a backend computes the model in ``dtype`` on this machine."""
+    try:
+        choose_backend(classifier.module, Workload(longest=longest, device=torch.device("cpu"), dtype=dtype))
+    except ModelError as error:
+        sys.stderr.write(f"{_ours(dtype)} is left out: {error}\n")
+        return False
+    return True
 
 
 def _peers(model: Path, work: Path, encoding: Encoding, *, pad_id: int) -> tuple[dict[str, Peer], dict[str, str]]:
@@ -160,20 +189,25 @@ def _check(peers: dict[str, Peer], reference: Peer, texts: list[str]) -> dict[st
     """
     truth, checks = reference(texts), {}
     for name, peer in peers.items():
-        logits = peer(texts)
-        difference = float(np.abs(logits - truth).max())
-        equal = float((logits.argmax(axis=1) == truth.argmax(axis=1)).mean())
-        if difference > TOLERANCE and "int8" not in name:
-            raise ValueError(f"{name}: logits differ by {difference:.2g} from those of transformers")
-        checks[name] = {"rows": len(texts), "largest_difference": difference, "equal_predictions": equal}
+        checks[name] = _difference(peer(texts), truth)
+        if (off := checks[name]["largest_difference"]) > TOLERANCE and "int8" not in name:
+            raise ValueError(f"{name}: logits differ by {off:.2g} from those of transformers")
     return checks
 
 
+def _difference(logits: Logits, truth: Logits) -> dict[str, float]:
+    return {
+        "rows": len(truth),
+        "largest_difference": float(np.abs(logits - truth).max()),
+        "equal_predictions": float((logits.argmax(axis=1) == truth.argmax(axis=1)).mean()),
+    }
+
+
 def _notes(figures: dict[str, dict[str, Any]], checks: dict[str, dict[str, float]]) -> list[str]:
-    """Where int8 stands: it is the one peer that computes something else."""
+    """Where those stand that compute something else than fp32."""
     words = []
     for name, figure in figures.items():
-        if "int8" in name:
+        if "int8" in name or "bf16" in name:
             ratio = 1 / figure["times_as_fast"]
             verdict = f"{ratio:.2f} times as fast as {OURS}" if ratio > 1 else f"slower than {OURS} ({ratio:.2f} times)"
             check = checks[name]

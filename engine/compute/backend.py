@@ -37,7 +37,7 @@ class Workload:
     Attributes:
         longest: tokens of the longest row.
         device: that computes.
-        dtype: ``fp32``, ``fp16`` or ``bf16``.
+        dtype: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
         tokens: how many are to be computed, as far as is known.
         training: whether gradients are needed.
     """
@@ -152,7 +152,7 @@ class ComputesExactly(Protocol):
     """Computes single rows in fp32, to compare others with.
 
     Attributes:
-        dtype: of its batches: ``fp32``, ``fp16`` or ``bf16``.
+        dtype: of its batches: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
         bound: how far the logits of its batches may be off.
     """
 

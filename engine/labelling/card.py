@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from engine.compute.backends import BACKENDS, backend_named
+from engine.compute.processor import processor_name
 from engine.labelling.stored_logits import CENTRED_FROM
 from engine.models.classifier import Classifier
 from store.errors import MismatchError
@@ -38,7 +39,7 @@ class Choices:
 
     Attributes:
         max_length: tokens a row.
-        dtype: ``fp32``, ``fp16`` or ``bf16``.
+        dtype: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
         tokens_per_batch: the token budget.
         check_rows: rows of each shard that are computed again in fp32; 0 for none.
         backend: name of the backend, as in `engine.compute.backends.BACKENDS`.
@@ -57,7 +58,7 @@ class Settings:
 
     Attributes:
         max_length: tokens a row.
-        dtype: ``fp32``, ``fp16`` or ``bf16``.
+        dtype: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
         tokens_per_batch: the token budget.
         check_rows: rows of each shard that are computed again in fp32; 0 for none.
         backend: name of the backend.
@@ -111,6 +112,7 @@ def make_card(model: Classifier, settings: Settings, *, threads: int) -> LabelCa
         "centred_from": CENTRED_FROM,
         "device": settings.device,
         "threads": threads,
+        "processor": processor_name() if settings.device == "cpu" else None,
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
     }
     return parse_label_card(value, place="the new card")

@@ -66,10 +66,12 @@ class LabelSummary:
         checked: rows that were computed again, alone and in fp32.
         largest_difference: of a stored logit to that of fp32.
         flips: checked rows whose prediction differs.
+        agreement: share of the checked rows whose prediction is the same.
         stages: share of the workers' time in ``tokenise``, ``compute`` and ``write``.
         device: kind.
         devices: of its workers, one for each.
         dtype: of the computation.
+        processor: the CPU of the run that began the label set; None if its devices are GPUs.
     """
 
     store: str
@@ -91,10 +93,12 @@ class LabelSummary:
     checked: int
     largest_difference: float | None
     flips: int
+    agreement: float | None
     stages: dict[str, float]
     device: str
     devices: list[str]
     dtype: str
+    processor: str | None
 
 
 def summarise_run(
@@ -111,6 +115,7 @@ def summarise_run(
     """
     card, records = label_card(labels) or LabelCard(), labels.records()
     checks = [report.check for report in reports if report.check is not None]
+    checked, flips = sum(check.rows for check in checks), sum(check.flips for check in checks)
     rows, tokens = sum(report.rows for report in reports), sum(report.tokens for report in reports)
     return LabelSummary(
         store=store.location,
@@ -129,13 +134,15 @@ def summarise_run(
         model_tflops=round(sum(report.flops for report in reports) / seconds / 1e12, 4) if rows else None,
         utilisation=_utilisation(reports, seconds * _count_devices(devices)) if rows else None,
         waiting=_waiting(reports, seconds * len(devices)) if rows else None,
-        checked=sum(check.rows for check in checks),
+        checked=checked,
         largest_difference=max((check.largest_difference for check in checks), default=None),
-        flips=sum(check.flips for check in checks),
+        flips=flips,
+        agreement=round(1 - flips / checked, 4) if checked else None,
         stages=_shares(reports),
         device=card.device or "unknown",
         devices=list(devices),
         dtype=card.dtype or "unknown",
+        processor=card.processor,
     )
 
 

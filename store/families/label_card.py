@@ -21,13 +21,14 @@ class LabelCard:
         encoding: name of the token family that its tokens belong to.
         encoding_sha256: fingerprint of that encoding.
         max_length: tokens a row.
-        dtype: ``fp32``, ``fp16`` or ``bf16``.
+        dtype: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
         tokens_per_batch: the token budget.
         path: name of the backend that computes the logits.
         check_rows: rows of each shard that are computed again in fp32; 0 for none.
         centred_from: rows whose largest logit is so far from 0 are stored less that logit; None if no row is.
         device: ``cpu``, or the name of the GPU.
         threads: on a CPU, those of each worker.
+        processor: the CPU of the run that began the label set; another one may continue it.
         versions: of the libraries, by name.
         others: fields of a backend or of a later version, by name; kept as they are.
     """
@@ -47,6 +48,7 @@ class LabelCard:
     centred_from: float | None = None
     device: str | None = None
     threads: int | None = None
+    processor: str | None = None
     versions: dict[str, str] | None = None
     others: dict[str, Any] = field(default_factory=dict)
 

@@ -1,0 +1,25 @@
+"""The processor of this machine, and the arithmetic that it has beyond fp32."""
+
+import platform
+from functools import cache
+from pathlib import Path
+
+import torch
+
+_CPUINFO = Path("/proc/cpuinfo")
+_ARITHMETIC = {"AMX": "_is_amx_tile_supported", "bf16": "_is_avx512_bf16_supported", "VNNI": "_is_vnni_supported"}
+"""What torch says of a processor, by name; torch has no public way to ask."""
+
+
+@cache
+def processor_name() -> str:
+    """Model and arithmetic, such as ``AMD EPYC (AVX512, bf16, VNNI)``: what speeds depend on."""
+    has = [name for name, check in _ARITHMETIC.items() if getattr(torch.cpu, check, bool)()]
+    return f"{_model()} ({', '.join([torch.backends.cpu.get_cpu_capability(), *has])})"
+
+
+def _model() -> str:
+    for line in _CPUINFO.read_text().splitlines() if _CPUINFO.exists() else ():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
