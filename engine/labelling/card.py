@@ -127,8 +127,8 @@ def config_sha256(model: Classifier) -> str:
 def freeze_card(labels: Family, card: LabelCard, choices: Choices) -> LabelCard:
     """Write ``card`` as that of ``labels``, or check it against the existing one; returns the card that holds.
 
-    Runs that begin together may measure other budgets, and choose another backend of the same arithmetic: choices that
-    the user left open are as the first run froze them.
+    Runs that begin together may measure other budgets, choose another dtype, and another backend of the same
+    arithmetic: choices that the user left open are as the first run froze them.
 
     Raises:
         MismatchError: the label set was begun with other settings.
@@ -138,7 +138,9 @@ def freeze_card(labels: Family, card: LabelCard, choices: Choices) -> LabelCard:
     adopted = card
     if choices.tokens_per_batch is None:
         adopted = dataclasses.replace(adopted, tokens_per_batch=held.tokens_per_batch)
-    if choices.backend is None and _can_replace(card.path, held.path):
+    if choices.dtype is None and choices.backend is None and card.dtype != held.dtype:
+        adopted = dataclasses.replace(adopted, dtype=held.dtype, path=held.path, others=held.others)
+    elif choices.backend is None and _can_replace(card.path, held.path):
         adopted = dataclasses.replace(adopted, path=held.path, others=held.others)
     check_card(held, adopted, label_set=labels.name)
     return held

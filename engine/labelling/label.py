@@ -152,6 +152,8 @@ def _resolve_card(labels: Family, probe: Probe, model: Classifier, runner: Runne
     """Find out what the user left open, and write the label card or check it against the one that exists."""
     settings, threads = runner.call(probe)
     card = freeze_card(labels, make_card(model, settings, threads=threads), probe.choices)
+    if card.dtype != settings.dtype:  # a run that began at the same time chose it: this machine may not have it
+        runner.call(dataclasses.replace(probe, held=card))
     warn_if_crowded(runner.devices, card.threads or threads)
     return card
 

@@ -8,7 +8,7 @@ import engine
 import store
 from engine.compute.backends import BACKENDS
 from engine.errors import ModelError
-from engine.labelling.card import Choices, Settings, check_card, make_card, settings_of
+from engine.labelling.card import Choices, Settings, check_card, freeze_card, make_card, settings_of
 from engine.labelling.job import LabelJob, labeller_of
 from engine.labelling.probe import Probe, probe_model
 from engine.labelling.token_budget import CorpusSize
@@ -72,15 +72,21 @@ def test_a_teacher_or_device_that_is_missing_is_an_error_of_the_probe(demo):
 
 def test_runs_that_begin_together_may_differ_in_compiling_alone(demo, labelled):
     card = label_card(store.open(labelled).label_set("teacher"))
-    from engine.labelling.card import freeze_card
-
     labels = store.open(labelled).label_set("teacher")
     assert freeze_card(labels, replace(card, path="compiled", tokens_per_batch=9), Choices()).path == "fused"
     with pytest.raises(MismatchError, match="begun with path fused .* has padded"):
         freeze_card(labels, replace(card, path="padded"), Choices())
     with pytest.raises(MismatchError, match="begun with tokens_per_batch 2048 .* has 9"):
         freeze_card(labels, replace(card, tokens_per_batch=9), Choices(tokens_per_batch=9))
-    assert set(BACKENDS) == {"compiled", "fused", "packed", "padded"}
+    assert set(BACKENDS) == {"int8", "compiled", "fused", "packed", "padded"}
+
+
+def test_runs_that_begin_together_take_the_dtype_of_the_first(demo, labelled):
+    labels = store.open(labelled).label_set("teacher")
+    other = replace(label_card(labels), dtype="bf16", path="packed")
+    assert (freeze_card(labels, other, Choices()).dtype, label_card(labels).dtype) == ("fp32", "fp32")
+    with pytest.raises(MismatchError, match="begun with dtype fp32 .* has bf16"):
+        freeze_card(labels, other, Choices(dtype="bf16"))
 
 
 def old_label_set(labelled, name, **changes):
