@@ -34,6 +34,20 @@ def throughput(minilm: dict[str, Any], base: dict[str, Any]) -> str:
     return "\n".join([*lines, "", note])
 
 
+def dtypes(result: dict[str, Any]) -> str:
+    """One sentence: our dtypes and ONNX Runtime's int8 against our fp32, all in turn."""
+    parts = []
+    for name, check in result["checks"].items():
+        if "int8" in name or "bf16" in name:
+            speed = 1 / result["figures"][name]["times_as_fast"]
+            parts.append(f"{name} {speed:.2f} × ({check['equal_predictions']:.1%} of {check['rows']} predictions)")
+    rounds, tokens = len(result["seconds"]["engine"]), result["tokens"]
+    return (
+        f"As fast as fp32, and with its predictions: {', '.join(parts)}. MiniLM-L6, {result['rows']} reviews, "
+        f"mean {tokens['mean']:.0f} tokens; medians of {rounds} rounds in turn. {in_words(result)}"
+    )
+
+
 def workers(result: dict[str, Any]) -> str:
     """One sentence."""
     two, one = result["figures"].values()
@@ -173,6 +187,7 @@ def report(result: dict[str, Any]) -> str:
 TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "yelp": (yelp, ("yelp",)),
     "label_throughput": (throughput, ("label_throughput_minilm", "label_throughput_bert-base")),
+    "label_dtypes": (dtypes, ("label_throughput_dtypes_minilm",)),
     "gpu": (gpu, ("gpu",)),
     "label_workers": (workers, ("label_workers_minilm",)),
     "label_memory": (memory, ("label_memory",)),

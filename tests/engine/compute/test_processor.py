@@ -1,0 +1,67 @@
+import ctypes
+
+import pytest
+import torch
+
+import engine.compute.memory
+import engine.compute.processor
+from engine.compute.memory import keep_memory
+from engine.compute.processor import processor_name
+
+CPUINFO = "processor\t: 0\nmodel name\t: Some Processor 9\nflags\t: fpu\n\nprocessor\t: 1\nmodel name\t: Other\n"
+
+
+@pytest.fixture(autouse=True)
+def anew():
+    for cached in (processor_name, keep_memory):
+        cached.cache_clear()
+    yield
+    for cached in (processor_name, keep_memory):
+        cached.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("has", "expected"),
+    [
+        ((), "AVX2"),
+        (("_is_vnni_supported",), "AVX2, VNNI"),
+        (("_is_amx_tile_supported", "_is_vnni_supported"), "AVX2, AMX, VNNI"),
+    ],
+)
+def test_it_is_named_with_its_arithmetic(monkeypatch, tmp_path, has, expected):
+    (tmp_path / "cpuinfo").write_text(CPUINFO)
+    monkeypatch.setattr(engine.compute.processor, "_CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    for check in engine.compute.processor._ARITHMETIC.values():
+        monkeypatch.setattr(torch.cpu, check, lambda check=check: check in has)
+    assert processor_name() == f"Some Processor 9 ({expected})"
+
+
+def test_a_torch_that_does_not_say_has_no_more_arithmetic(monkeypatch, tmp_path):
+    monkeypatch.setattr(engine.compute.processor, "_CPUINFO", tmp_path / "none")
+    for check in engine.compute.processor._ARITHMETIC.values():
+        monkeypatch.delattr(torch.cpu, check)
+    assert processor_name().endswith(f" ({torch.backends.cpu.get_cpu_capability()})")
+
+
+def test_large_blocks_are_kept_once(monkeypatch):
+    calls = []
+
+    class Library:
+        def __init__(self, name):
+            assert name is None
+
+        @staticmethod
+        def mallopt(parameter, value):
+            calls.append((parameter, value))
+            return 1
+
+    monkeypatch.setattr(ctypes, "CDLL", Library)
+    keep_memory()
+    keep_memory()
+    assert calls == [(-3, 1 << 30), (-1, 1 << 30)]
+
+
+def test_another_c_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda _name: object())
+    keep_memory()
