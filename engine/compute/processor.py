@@ -19,7 +19,7 @@ def processor_name() -> str:
 
 
 def _model() -> str:
-    for line in _CPUINFO.read_text().splitlines() if _CPUINFO.exists() else ():
+    for line in _CPUINFO.read_text(encoding="utf-8").splitlines() if _CPUINFO.exists() else ():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
