@@ -17,6 +17,7 @@ from engine.inputs.delimited_files.text_tables import table_of
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
 from engine.inputs.options import FASTTEXT, UNSPLIT, Reading, ReadOptions
 from engine.inputs.text_files.ids_in_lines import check_ids, numbers_note
+from engine.inputs.text_files.labels_between_lines import check_labels_between
 from engine.inputs.text_files.labels_in_lines import check_labels
 from engine.inputs.text_files.line_ends import runs_of_lines, whole_text
 from engine.inputs.text_files.other_formats import check_formats, check_words
@@ -77,6 +78,7 @@ def _said(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, labelled
     check_tables(sample, wanted)
     if said := one_column(sample, wanted, options):
         return said
+    check_labels_between(sample)
     check_labels(sample)
     check_ids(sample)
     return None

@@ -11,7 +11,7 @@ from engine.inputs.delimited_files.first_rows import is_data, names_for
 from engine.inputs.delimited_files.no_header import explained, first_name_missing, no_header
 from engine.inputs.messages import counted
 
-_TITLE_ROWS = 10
+_TITLE_ROWS, _GROUP_ROWS = 10, 3
 _AGAIN = 0.05
 _DESCRIBING_ROWS = 2
 _OF_SURVEYS = ('{"ImportId":', "Open-Ended Response")  # in rows below the header that Qualtrics and SurveyMonkey write
@@ -85,6 +85,8 @@ def find_header(rows: Sequence[list[str]], wanted: ColumnNames, *, file: str, de
         if below is None:
             raise explained(error, rows, file, delimiter) from None
         header = below
+    if header.rows == 1:
+        header = _below_groups(rows, wanted, file) or header
     if wanted.text is None and _text_is_again(header, rows[header.rows :]):
         raise no_header(rows, file)
     if len(rows) > header.rows and _is_line(rows[header.rows]):
@@ -177,6 +179,23 @@ def _below_title(rows: Sequence[list[str]], wanted: ColumnNames, file: str) -> H
             if header is not None:
                 return header
         most = max(most, 0 if row and row[0].startswith("#") else filled)
+    return None
+
+
+def _below_groups(rows: Sequence[list[str]], wanted: ColumnNames, file: str) -> Header | None:
+    """The header below names of groups of columns, as merged cells of a sheet leave them; None if there are none.
+
+    Raises:
+        InputError: it is there, and a column that is needed is not in it.
+    """
+    if all(rows[0]):
+        return None
+    for number, row in enumerate(rows[1 : _GROUP_ROWS + 1], start=1):
+        names = {name.strip().lower() for name in row} - {""}
+        if len(row) == len(rows[0]) == len(names) and any(
+            _header_at(number, rows, some, file) for some in (wanted, ColumnNames())
+        ):
+            return Header(columns=find_columns(row, wanted, file=file), width=len(row), rows=number + 1, fields=row)
     return None
 
 

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from types import EllipsisType
 from typing import Any
 
 from engine.errors import InputError
@@ -17,8 +18,8 @@ _ARGILLA = (
     "| unique | if length == 1 then .[0] else . end)) | del(.fields, .responses, .suggestions, .metadata)"
 )
 
-Path = tuple[str | None, ...]
-"""Keys on the way to a value; None stands for all elements of an array."""
+Path = tuple[str | EllipsisType | None, ...]
+"""Keys on the way to a value; None stands for all elements of an array, and ``...`` for all members of an object."""
 
 
 def is_rows(value: Any) -> bool:
@@ -65,10 +66,10 @@ def way_to_text(row: dict[str, Any], begin: str, wanted: ColumnNames, file: str)
         return jq(_piped(begin, _ARGILLA.format(names=names)), file)
     if (item := next((key for key, value in row.items() if is_typed(value)), None)) is not None:
         return jq(_piped(begin, f"{members(item)} | {OF_DYNAMO}"), file)
-    path = path_to_rows(row, wanted) or _only_object(row)
+    path = path_to_rows(row, wanted, is_row=True) or _only_object(row)
     if path is None:
         return None
-    is_of_one = path.count(None) == 1 and len(_value_at(row, path)) == 1
+    is_of_one = ... not in path and path.count(None) == 1 and len(_value_at(row, path)) == 1
     if is_of_one and any(row[key] is not None for key in _single_values(row)):
         # what is beside it, as its id, goes along
         beside = 'with_entries(select(.value | type != "object" and type != "array"))'
@@ -90,24 +91,40 @@ def _value_at(value: Any, path: Path) -> list[Any]:
     return list(value)
 
 
-def path_to_rows(value: Any, wanted: ColumnNames) -> Path | None:
-    """The shortest way from ``value`` to an object below it that may be a row; None if there is none."""
+def path_to_rows(value: Any, wanted: ColumnNames, *, is_row: bool = False) -> Path | None:
+    """The shortest way from ``value`` to an object below it that may be a row; None if there is none.
+
+    Args:
+        value: that is looked into.
+        wanted: column names that the user gave.
+        is_row: ``value`` is a row itself, and its keys are the same in each.
+    """
     waiting = deque[tuple[Path, Any]]([((), value)])
     for _ in range(_MOST_VALUES):
         if not waiting:
             break
         path, found = waiting.popleft()
-        if path and isinstance(found, dict) and may_be_row(_single_values(found), wanted):
+        by_ids = ["id"] if path[-1:] == (...,) else []
+        if path and isinstance(found, dict) and may_be_row({*_single_values(found), *by_ids}, wanted):
             return path
-        waiting.extend(((*path, step), below) for step, below in _below(found))
+        waiting.extend(((*path, step), below) for step, below in _below(found, has_ids=bool(path) or not is_row))
     return None
 
 
-def _below(value: Any) -> Iterator[tuple[str | None, Any]]:
+def _below(value: Any, *, has_ids: bool) -> Iterator[tuple[str | EllipsisType | None, Any]]:
+    """The values in ``value``; of several that are alike, as those of an array, the first one."""
     if isinstance(value, dict):
-        yield from value.items()
+        yield from [(..., next(iter(value.values())))] if has_ids and _are_by_ids(value) else value.items()
     elif is_rows(value):
         yield None, value[0]
+
+
+def _are_by_ids(values: dict[str, Any]) -> bool:
+    """Whether the keys of an object are ids: its values are objects with much the same keys."""
+    if len(values) < 2 or not all(isinstance(value, dict) and value for value in values.values()):
+        return False
+    first, *others = values.values()
+    return all(len(first.keys() & value.keys()) * 2 >= max(len(first), len(value)) for value in others)
 
 
 def _single_values(values: dict[str, Any]) -> list[str]:
@@ -123,11 +140,17 @@ def _only_object(row: dict[str, Any]) -> Path | None:
 def program_of(path: Path, begin: str = ".") -> str:
     """A path in jq. What stands beside the objects at its end, in the elements of the last array, goes with them.
 
-    Of a key that is in both, as ``id``, that of the row holds.
+    Of a key that is in both, as ``id``, that of the row holds. Where the last are members of an object, their keys are
+    the ids.
     """
-    arrays = len(path) - path[::-1].index(None) if None in path else 0
-    for key in path[:arrays]:
-        begin = f"{begin}[]" if key is None else within(begin, key)
+    arrays = max((number for number, key in enumerate(path, start=1) if not isinstance(key, str)), default=0)
+    for number, key in enumerate(path[:arrays], start=1):
+        if isinstance(key, str):
+            begin = within(begin, key)
+        elif key is ... and number == arrays:
+            begin = _piped(begin, "to_entries[] | {id: .key} + .value")
+        else:
+            begin = f"{begin}[]"
     inner = [str(key) for key in path[arrays:]]
     if not inner:
         return begin

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ def refuse_single_values(first: bytes, second: bytes, file: str) -> None:
         InputError: the first two are.
     """
     values = [_value(first), _value(second)]
+    if all(isinstance(value, str) and isinstance(_value(value), dict) for value in values):
+        raise InputError(f"{file}: its lines are strings that hold JSON: take it out: {jq('fromjson', file)}")
     if all(isinstance(value, str) for value in values):
         raise InputError(f"{file}: its lines are strings and not objects: {jq('{text: .}', file)}")
     if all(isinstance(value, list) and value and not isinstance(value[0], dict) for value in values):
@@ -127,12 +130,13 @@ def refuse_deeper(sample: dict[str, Any], wanted: ColumnNames, file: str) -> Non
         InputError: they are.
     """
     path = path_to_rows(sample, wanted)
-    if path is None or None not in path:
+    if path is None or all(isinstance(key, str) for key in path):
         path = next(_arrays_below(sample), None)
     if path is not None:
-        keys = ", ".join(repr(key) for key in path[: path.index(None)])
-        way = jq(program_of(path), file)
-        raise InputError(f"{file} holds an array of objects in {keys}: take it out: {way}")
+        keys = [*takewhile(lambda key: isinstance(key, str), path)]
+        what = "an array of objects" if path[len(keys)] is None else "an object of objects by their ids"
+        where = f" in {', '.join(map(repr, keys))}" if keys else ""
+        raise InputError(f"{file} holds {what}{where}: take it out: {jq(program_of(path), file)}")
 
 
 def _arrays_below(sample: dict[str, Any]) -> Iterator[RowPath]:
@@ -142,7 +146,7 @@ def _arrays_below(sample: dict[str, Any]) -> Iterator[RowPath]:
                 yield key, below, None
 
 
-def _value(line: bytes) -> Any:
+def _value(line: bytes | str) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError):

@@ -29,8 +29,8 @@ _BRACKETS = re.compile(r"[\[({]([^\[\](){}]+)[\])}] *[:-]? *(?=\S)")
 _BRACKETS_LAST = re.compile(r".*\S *[\[({]([^\[\](){}]+)[\])}]")
 _WOWPAL = re.compile(r"([+-]?[\d.]+)(?: [\w.']+){0,2} \|(\w*) ")
 _ONE_CLASS = re.compile(r"[+-]1")
-_LABEL_WORDS = frozenset(("positive", "negative", "neutral", "pos", "neg", "neu", "spam", "ham", "toxic", "non-toxic"))
-_ALSO_OF_PROSE = frozenset(("good", "bad", "yes", "no", "true", "false", "great", "poor", "happy", "sad", "mixed"))
+LABEL_WORDS = frozenset(("positive", "negative", "neutral", "pos", "neg", "neu", "spam", "ham", "toxic", "non-toxic"))
+ALSO_OF_PROSE = frozenset(("good", "bad", "yes", "no", "true", "false", "great", "poor", "happy", "sad", "mixed"))
 _ENDS_OF_SENTENCES, _SENTENCES = tuple(".!?…\"')"), 0.25
 
 
@@ -106,16 +106,16 @@ def _ends_of(texts: Sequence[str], mark: str, *, begins: bool) -> list[str]:
 
 def _check_words(sample: Sample) -> None:
     """Refuse lines that begin or end with a word as ``positive``, and nothing shows where it ends."""
-    known = _LABEL_WORDS | _ALSO_OF_PROSE
+    known = LABEL_WORDS | ALSO_OF_PROSE
     if _most(text.partition(" ")[0].lower() in known for text in sample.texts[:_LOOKED_AT]):
         pairs = [text.partition(" ")[::2] for text in sample.texts]
         labels = [word for word, _ in pairs if word.lower() in known]
         almost_all = len(labels) >= _ALMOST_ALL * len(pairs)
         if almost_all and _most(_is_apart(word, rest) for word, rest in pairs) and _are_labels(labels, ""):
             raise _carries(sample, labels, _sed(sample, _script(" ", begins=True)), begins=True)
-    if _most(text.rpartition(" ")[2].lower() in _LABEL_WORDS for text in sample.texts[:_LOOKED_AT]):
+    if _most(text.rpartition(" ")[2].lower() in LABEL_WORDS for text in sample.texts[:_LOOKED_AT]):
         pairs = [text.rpartition(" ")[::2] for text in sample.texts]
-        labels = [word for _, word in pairs if word.lower() in _LABEL_WORDS]
+        labels = [word for _, word in pairs if word.lower() in LABEL_WORDS]
         almost_all = len(labels) >= _ALMOST_ALL * len(pairs)
         apart = sum(text[-1:] in _ENDS_OF_SENTENCES for text, _ in pairs) >= _SENTENCES * len(pairs)
         if almost_all and apart and _are_labels(labels, ""):
@@ -126,9 +126,9 @@ def _is_apart(word: str, rest: str) -> bool:
     """Whether ``word`` is no part of the sentence behind it, as it would be in ``Good food``."""
     if word.isupper():
         return not rest.isupper()
-    if word.islower() and word in _LABEL_WORDS:
+    if word.islower() and word in LABEL_WORDS:
         return True
-    return not rest[:1].islower() and (word.islower() or word.lower() in _LABEL_WORDS)
+    return not rest[:1].islower() and (word.islower() or word.lower() in LABEL_WORDS)
 
 
 def _are_labels(values: Sequence[str], mark: str) -> bool:
@@ -143,7 +143,7 @@ def _are_labels(values: Sequence[str], mark: str) -> bool:
 def _are_of_one_class(values: Sequence[str]) -> bool:
     """Whether all ``values`` are the same, and plainly a label, as where each class has a file of its own."""
     (first, *others) = set(values)
-    return not others and len(values) >= _FEW and bool(first.lower() in _LABEL_WORDS or _ONE_CLASS.fullmatch(first))
+    return not others and len(values) >= _FEW and bool(first.lower() in LABEL_WORDS or _ONE_CLASS.fullmatch(first))
 
 
 def _way(sample: Sample, texts: Sequence[str], mark: str, *, begins: bool) -> str:

@@ -82,6 +82,27 @@ def test_a_preamble_with_commas_is_passed_over_and_told(tmp_path: Path, above: s
     assert next(read_raw(str(path), LabelColumns(), ReadOptions())).rows == len(ROWS)
 
 
+@pytest.mark.parametrize("above", ["Review,,Annotation\n", "Text,,\n", "Review,,\nof 2024,,by ann\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_names_of_groups_above_the_header_are_passed_over(tmp_path: Path, above: str, end: str) -> None:
+    path = write(tmp_path / "rows.csv", above.replace("\n", end) + table([HEADER, *ROWS], end=end))
+    assert rows_of(path) == ROWS
+
+
+def test_the_name_of_a_group_is_no_column(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.csv", "Review,,Annotation\n" + table([HEADER, *ROWS]))
+    with pytest.raises(InputError, match=r"Annotation.*id, text, label"):
+        list(read_raw(str(path), ColumnNames(label="Annotation"), ReadOptions()))
+
+
+@pytest.mark.parametrize("name", ["", "id"])
+def test_a_first_row_of_words_below_an_empty_name_is_a_row(tmp_path: Path, name: str) -> None:
+    rows = [("text", "Loved it", "good"), ("cold", "Hated it", "bad"), ("warm", "Ate it", "good")]
+    path = write(tmp_path / "rows.csv", table([(name, "text", "label"), *rows]))
+    blocks = list(read_raw(str(path), ColumnNames(), ReadOptions()))
+    assert [block.rows for block in blocks] == [3]
+
+
 @pytest.mark.parametrize("name", ["rows.csv", "in.csv", "in.csv.gz"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 @pytest.mark.parametrize(

@@ -113,6 +113,26 @@ LAYOUTS = {
     "the only row of an array, with its id beside it": "".join(
         json.dumps({"id": row["id"], "response": {"body": {"choices": [without(row, "id")]}}}) + "\n" for row in ROWS
     ),
+    "objects by id below a key": json.dumps({"reviews": {row["id"]: without(row, "id") for row in ROWS}}),
+    "objects by id below two keys, some with a key more": json.dumps(
+        {"v": 1, "a": {"b": {row["id"]: without(row, "id") | {"x": 1} for row in ROWS[:1]} | {"k": ROWS[1]}}}
+    ),
+    "objects by id below other ids": json.dumps(
+        {
+            "hotels": {
+                "h": {"stars": 3, "all": {row["id"]: without(row, "id") for row in ROWS}},
+                "g": {"stars": 2, "all": {}},
+            }
+        }
+    ),
+    "objects by id, with the text further down": json.dumps(
+        {"reviews": {row["id"]: {"by": "jo", "data": without(row, "id")} for row in ROWS}}
+    ),
+    "arrays of objects by id": json.dumps({"hotels": {f"h{row['id']}": {"reviews": [row]} for row in ROWS}}),
+    "pages of objects by id over lines": pretty(
+        {"reviews": {row["id"]: row for row in ROWS[:1]} | {"r1": ROWS[1]}}, {"reviews": {}}
+    ),
+    "lines that are strings of JSON": "".join(json.dumps(json.dumps(row)) + "\n" for row in ROWS),
     "Argilla": json.dumps([argilla(row, "sentiment") for row in ROWS]),
 }
 
