@@ -18,6 +18,7 @@ from engine.errors import InputError
 from engine.inputs.arrow_files.class_names import names_of_feature
 from engine.inputs.arrow_files.values import label_bytes
 from engine.inputs.blocks import Problems, RawBlock
+from engine.inputs.labels.codes_in_name import names_in_name
 from engine.inputs.labels.spelling import label_map_text, spell, spelled
 from engine.inputs.options import LabelMap, ReadOptions
 from engine.inputs.usable_strings import strings_of
@@ -31,7 +32,9 @@ _Named = dict[str, dict[str, tuple[str, ...]]]
 
 
 def with_names_of_card(blocks: Iterator[RawBlock], file: str, options: ReadOptions) -> Iterator[RawBlock]:
-    """``blocks`` of ``file``, with the names of a card for their labels, unless the file or the user names those.
+    """``blocks`` of ``file``, with the names of a card, or in the name of the column, for their labels.
+
+    What the file itself or the user says of them wins.
 
     The names become a part of how the file is read, so that it gives the same labels again without the card.
 
@@ -44,7 +47,8 @@ def with_names_of_card(blocks: Iterator[RawBlock], file: str, options: ReadOptio
     for number, block in enumerate(blocks):
         label = block.columns.label
         if number == 0 and label is not None and block.reading.classes is None and not is_said:
-            card = _names_beside(file, label)
+            names = names_in_name(label)
+            card = (f"the column {label!r}", names) if names else _names_beside(file, label)
         yield block if card is None else _named(block, file, card, said)
 
 
