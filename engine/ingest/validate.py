@@ -141,7 +141,7 @@ def validate_files(
     Raises:
         InputError: a file or column is bad, or a file changes meanwhile.
     """
-    validated = ValidatedInputs(beside=NamesBeside(classes))
+    validated = ValidatedInputs(beside=NamesBeside(classes, is_bonus=True))
     with DuplicateFinder() as finder:
         any_id, copies = False, CopyFinder()
         for file in files:

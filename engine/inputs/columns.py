@@ -48,8 +48,7 @@ class Columns:
         text: empty if none is read, as of `LabelColumns`.
         id: None if rows have no id: ``file:row`` is it then.
         label: None if the file has no gold.
-        extras: all others under the names by which a store keeps them, in the file's order, but for those that have no
-            name of their own.
+        extras: all others that have a name of their own, as a store names them, in the file's order.
         places: of those that are read from the file, by their names here: numbers from 0.
         constants: columns that are the same in every row since they stand in the file's path, as ``year=2023``.
         repeated_in_path: those of the file that stand in its path as well, where they have to be the same.
@@ -57,6 +56,7 @@ class Columns:
         doubts: what a user has to know of the choice, a sentence each.
         other_ids: names of those that might have the ids of a file of labels as well, if the user named none.
         left_out: names of columns that cannot be told apart; the empty one is not among them.
+        is_label_named: the user has named the label.
     """
 
     text: str
@@ -70,6 +70,7 @@ class Columns:
     doubts: tuple[str, ...] = ()
     other_ids: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    is_label_named: bool = False
 
     def names(self) -> list[str]:
         """Every column that is read from the file itself."""
@@ -117,6 +118,7 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
         doubts=tuple(known.doubts),
         other_ids=tuple(stored[name] for name in known.other_ids if name in stored),
         left_out=() if of_labels else known.repeated(),
+        is_label_named=wanted.label is not None,
     )
 
 

@@ -1,7 +1,7 @@
 """The card beside the files of a data set → the names that it gives to the whole numbers in their label column.
 
 CSV, JSON and text have no place for such names. Hugging Face keeps them in the head of ``README.md`` or in
-``dataset_info.json``, in the folder of the files or above it.
+``dataset_info.json``, others in ``id2label.json`` and the like, in the folder of the files or above it.
 """
 
 import dataclasses
@@ -18,11 +18,14 @@ from engine.errors import InputError
 from engine.inputs.arrow_files.class_names import names_of_feature
 from engine.inputs.arrow_files.values import label_bytes
 from engine.inputs.blocks import Problems, RawBlock
+from engine.inputs.labels.codes_in_name import names_in_name
+from engine.inputs.labels.label_files import LABEL_FILES, names_of_label_file
 from engine.inputs.labels.spelling import label_map_text, spell, spelled
 from engine.inputs.options import LabelMap, ReadOptions
 from engine.inputs.usable_strings import strings_of
 
-_CARDS = ("dataset_info.json", "dataset_infos.json", "README.md")
+_ANY = ""  # in the place of a column: a file of names does not say which one has the labels
+_CARDS = ("dataset_info.json", "dataset_infos.json", "README.md", *LABEL_FILES)
 _ABOVE = 3  # folders in which a card is looked for: data/en/train.csv has its own in that of data
 _HEAD = re.compile(rb"\A(?:\xef\xbb\xbf)?---\r?\n(.*?)^---\s*?$", re.DOTALL | re.MULTILINE)
 _WHOLE = r"^(0|[1-9][0-9]{0,8})$"
@@ -31,7 +34,9 @@ _Named = dict[str, dict[str, tuple[str, ...]]]
 
 
 def with_names_of_card(blocks: Iterator[RawBlock], file: str, options: ReadOptions) -> Iterator[RawBlock]:
-    """``blocks`` of ``file``, with the names of a card for their labels, unless the file or the user names those.
+    """``blocks`` of ``file``, with the names of a card, or in the name of the column, for their labels.
+
+    What the file itself or the user says of them wins.
 
     The names become a part of how the file is read, so that it gives the same labels again without the card.
 
@@ -44,7 +49,8 @@ def with_names_of_card(blocks: Iterator[RawBlock], file: str, options: ReadOptio
     for number, block in enumerate(blocks):
         label = block.columns.label
         if number == 0 and label is not None and block.reading.classes is None and not is_said:
-            card = _names_beside(file, label)
+            names = names_in_name(label)
+            card = (f"the column {label!r}", names) if names else _names_beside(file, label)
         yield block if card is None else _named(block, file, card, said)
 
 
@@ -89,7 +95,8 @@ def _names_beside(file: str, column: str) -> tuple[str, tuple[str, ...]] | None:
     for folder in path.parents[:_ABOVE]:
         for card in (folder / name for name in _CARDS):
             if card.is_file():
-                named = {name: of[column] for name, of in _read(card, card.stat().st_mtime_ns).items() if column in of}
+                read = _read(card, card.stat().st_mtime_ns).items()
+                named = {name: names for name, of in read if (names := of.get(column, of.get(_ANY)))}
                 of_path = {name: names for name, names in named.items() if name in path.parts or name == path.stem}
                 if named:
                     return str(card), _only(of_path or named, str(card), file)
@@ -112,6 +119,8 @@ def _read(card: Path, modified: int) -> _Named:  # noqa: ARG001 - a card that wa
     """What ``card`` names."""
     try:
         content = card.read_bytes()
+        if card.name in LABEL_FILES:
+            return {"": {_ANY: names_of_label_file(content)}}
         return _of_json(content, card.name) if card.suffix == ".json" else _of_readme(content, card)
     except (OSError, ValueError) as error:
         raise InputError(f"{card} cannot be read: {error}. Mend it, or take it away") from error

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from engine.errors import InputError
 from engine.inputs.columns import Columns
+from engine.inputs.labels.other_labels import OtherLabels
 from engine.inputs.labels.spelling import NO_LABEL, label_map_text, spell
 from engine.inputs.messages import listed
 
@@ -40,9 +41,11 @@ class NamesBeside:
 
     Args:
         classes: that are known; with none, or if one is a whole number, labels are not read as indices.
+        is_bonus: the labels are not what the files are read for.
     """
 
-    def __init__(self, classes: Sequence[str] = ()) -> None:
+    def __init__(self, classes: Sequence[str] = (), *, is_bonus: bool = False) -> None:
+        self._labels = OtherLabels(classes, is_bonus=is_bonus)
         self._classes = [] if any(map(_WHOLE.fullmatch, map(spell, classes))) else list(classes)
         self._names = {spell(name).casefold(): number for number, name in enumerate(self._classes)}
         self._numbers = pa.array([str(number) for number in range(len(self._classes))], pa.string())
@@ -52,6 +55,7 @@ class NamesBeside:
 
     def add(self, file: str, columns: Columns, label: pa.Array, beside: Mapping[str, pa.Array]) -> None:
         """Take in some rows: their labels, as strings, and the other columns under the names by which they are kept."""
+        self._labels.add(file, columns, label, beside)
         rows = pc.fill_null(pc.is_in(label, self._numbers), False) if self._classes and beside else None
         if rows is None or not pc.any(rows).as_py():
             return
@@ -81,7 +85,7 @@ class NamesBeside:
         return all(name in self._names or name in NO_LABEL for name in map(_plain, values))
 
     def check(self, index: Mapping[str, int]) -> list[str]:
-        """Notes of columns that name other classes in a few rows.
+        """Notes of columns that name other classes in a few rows, or hold other labels.
 
         Args:
             index: label → index of its class, of those labels that are read as indices.
@@ -89,7 +93,8 @@ class NamesBeside:
         Raises:
             InputError: a column names other classes in many rows.
         """
-        return [note for place, pairs in self._pairs.items() for note in self._judge(place, pairs, index)]
+        notes = [note for place, pairs in self._pairs.items() for note in self._judge(place, pairs, index)]
+        return notes + self._labels.check(index)
 
     def _judge(self, place: _Place, pairs: Counter[tuple[str, str]], index: Mapping[str, int]) -> Iterator[str]:
         read = {pair: times for pair, times in pairs.items() if pair[0] in index}

@@ -23,7 +23,8 @@ _EQUALS = r"\="
 _PAIR = re.compile(r"((?:\\=|[^=])*)(=)(.*)", re.DOTALL)
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 _TRUTHS = ("true", "false")
-_OF_CLASSES = re.compile(r"class|label|sentiment|polarity|categor|metadata", re.IGNORECASE)
+_OF_CLASSES = re.compile(r"class|label|sentiment|polarity|categor|metadata|target", re.IGNORECASE)
+_OF_A_PERSON = re.compile(r"gold|human|true|truth|correct|annotat", re.IGNORECASE)
 _RESPONSES = ".responses.status"  # behind the name of a question, of one status or a list of them
 _JUDGED_AWAY = {
     "answer": "reject|ignore",
@@ -62,7 +63,12 @@ def is_verdict(name: str) -> bool:
 
 def may_name_classes(name: str) -> bool:
     """Whether a column of this ``name`` may hold the names of the classes that labels beside it are indices of."""
-    return _OF_CLASSES.search(name) is not None
+    return _OF_CLASSES.search(name) is not None or of_a_person(name)
+
+
+def of_a_person(name: str) -> bool:
+    """Whether a column of this ``name`` seems to hold what a person said, or what is right."""
+    return _OF_A_PERSON.search(name) is not None
 
 
 def judged_away(columns: dict[str, pa.Array]) -> pa.Array | None:

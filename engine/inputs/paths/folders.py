@@ -19,7 +19,7 @@ from engine.inputs.paths.other_kinds import way_to_read
 
 _BESIDE = re.compile(
     r"(README|LICEN[SC]E|NOTICE|CHANGELOG|CITATION)(\..*)?|.*\.(md|rst|ya?ml|toml|cfg|ini|py|sh|ipynb|lock)"
-    r"|dataset_infos?\.json|Thumbs\.db",
+    r"|dataset_infos?\.json|id2label\.json|label2id\.json|labels?_map\.json|label_mapping\.json|Thumbs\.db",
     re.IGNORECASE,
 )
 _SPLIT = re.compile(
