@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from engine.compute.processor import processor_name
+from engine.compute.cpu.processor import processor_name
 
 RESULTS = Path(__file__).parent.parent / "results"
 

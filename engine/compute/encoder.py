@@ -14,8 +14,8 @@ import torch
 from engine.compute.backend import Backend, Bound, Workload
 from engine.compute.backends import choose_backend
 from engine.compute.ceiling import measure_ceiling
+from engine.compute.cpu.memory import keep_memory
 from engine.compute.device import DTYPES
-from engine.compute.memory import keep_memory
 from engine.compute.transfer import Transfers
 from engine.errors import ModelError
 from engine.models.batching import batching_of, padded_logits, vocabulary_size

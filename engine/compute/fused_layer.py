@@ -15,7 +15,7 @@ from torch.nn.functional import dropout, layer_norm
 from transformers.activations import GELUActivation
 
 from engine.compute.attention import DeviceRows, attend, attend_first
-from engine.compute.int8 import Int8Weight
+from engine.compute.cpu.int8 import Int8Weight
 from engine.compute.linear import packed, product, product_gelu
 
 _log = logging.getLogger(__name__)

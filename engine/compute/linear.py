@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.compute.int8 import Int8Weight, quantised_product
+from engine.compute.cpu.int8 import Int8Weight, quantised_product
 
 
 def _find_pointwise() -> Any:

@@ -5,10 +5,10 @@ from typing import Any
 
 from engine.compute.attention import has_kernel
 from engine.compute.backend import Backend, Bound, Forward, Workload
+from engine.compute.cpu.int8 import int8_problem, quantised
 from engine.compute.device import DTYPES
 from engine.compute.forward import PackedForward, PaddedForward
 from engine.compute.fused_layer import compiling_failed
-from engine.compute.int8 import int8_problem, quantised
 from engine.compute.packed_model import packed_differs
 from engine.models.probe import settle_length
 

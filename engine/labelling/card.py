@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from engine.compute.backends import BACKENDS, backend_named
-from engine.compute.processor import processor_name
+from engine.compute.cpu.processor import processor_name
 from engine.labelling.stored_logits import CENTRED_FROM
 from engine.models.classifier import Classifier
 from store.errors import MismatchError

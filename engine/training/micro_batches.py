@@ -9,8 +9,8 @@ import torch
 
 from engine.compute.backend import Workload
 from engine.compute.backends import choose_backend
+from engine.compute.cpu.memory import keep_memory
 from engine.compute.encoder import is_out_of_memory
-from engine.compute.memory import keep_memory
 from engine.compute.torch_backends import PADDED
 from engine.errors import TrainingError
 from engine.models.padding import adopt_padding

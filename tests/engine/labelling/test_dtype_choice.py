@@ -8,7 +8,7 @@ import torch
 import engine
 import engine.labelling.dtype_choice as dtype_choice
 import store
-from engine.compute.int8 import int8_problem
+from engine.compute.cpu.int8 import int8_problem
 from engine.labelling.dtype_choice import Trial, best_dtype, choose_dtype, pilot_texts, try_dtypes
 from engine.models.classifier import load_classifier
 from store.families.label_card import label_card

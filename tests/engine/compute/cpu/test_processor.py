@@ -3,10 +3,10 @@ import ctypes
 import pytest
 import torch
 
-import engine.compute.memory
-import engine.compute.processor
-from engine.compute.memory import keep_memory
-from engine.compute.processor import processor_name
+import engine.compute.cpu.memory
+import engine.compute.cpu.processor
+from engine.compute.cpu.memory import keep_memory
+from engine.compute.cpu.processor import processor_name
 
 CPUINFO = "processor\t: 0\nmodel name\t: Some Processor 9\nflags\t: fpu\n\nprocessor\t: 1\nmodel name\t: Other\n"
 
@@ -30,16 +30,16 @@ def anew():
 )
 def test_it_is_named_with_its_arithmetic(monkeypatch, tmp_path, has, expected):
     (tmp_path / "cpuinfo").write_text(CPUINFO)
-    monkeypatch.setattr(engine.compute.processor, "_CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(engine.compute.cpu.processor, "_CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
-    for check in engine.compute.processor._ARITHMETIC.values():
+    for check in engine.compute.cpu.processor._ARITHMETIC.values():
         monkeypatch.setattr(torch.cpu, check, lambda check=check: check in has)
     assert processor_name() == f"Some Processor 9 ({expected})"
 
 
 def test_a_torch_that_does_not_say_has_no_more_arithmetic(monkeypatch, tmp_path):
-    monkeypatch.setattr(engine.compute.processor, "_CPUINFO", tmp_path / "none")
-    for check in engine.compute.processor._ARITHMETIC.values():
+    monkeypatch.setattr(engine.compute.cpu.processor, "_CPUINFO", tmp_path / "none")
+    for check in engine.compute.cpu.processor._ARITHMETIC.values():
         monkeypatch.delattr(torch.cpu, check)
     assert processor_name().endswith(f" ({torch.backends.cpu.get_cpu_capability()})")
 

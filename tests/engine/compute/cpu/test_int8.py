@@ -5,11 +5,11 @@ import pytest
 import torch
 from families import LONGEST, alone, classifier, made_up, make
 
-import engine.compute.int8
+import engine.compute.cpu.int8
 from engine.compute.backend import Workload
 from engine.compute.backends import choose_backend, require_backend
+from engine.compute.cpu.int8 import int8_problem, quantised, quantised_product
 from engine.compute.encoder import Encoder
-from engine.compute.int8 import int8_problem, quantised, quantised_product
 from engine.compute.torch_backends import FUSED, INT8
 from engine.errors import ModelError
 
@@ -125,7 +125,7 @@ def anew():
 def test_a_processor_that_cuts_sums_off_is_found_out(monkeypatch, anew):
     """Without VNNI, two products are added in 16 bits: at most 32,767."""
     monkeypatch.setattr(
-        engine.compute.int8, "_integer_product", lambda values, weight: torch.full((1, 16), 32.0 * 32_767)
+        engine.compute.cpu.int8, "_integer_product", lambda values, weight: torch.full((1, 16), 32.0 * 32_767)
     )
     assert "has no VNNI" in int8_problem()
 
@@ -134,5 +134,5 @@ def test_a_torch_without_the_product_is_told(monkeypatch, anew):
     def missing(values, weight):
         raise RuntimeError("no kernel")
 
-    monkeypatch.setattr(engine.compute.int8, "_integer_product", missing)
+    monkeypatch.setattr(engine.compute.cpu.int8, "_integer_product", missing)
     assert "has no product in 8 bits for this processor (no kernel)" in int8_problem()

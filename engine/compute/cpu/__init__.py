@@ -1,0 +1,1 @@
+"""What a CPU has beyond fp32: its arithmetic, products in 8 bits, memory that is kept."""
