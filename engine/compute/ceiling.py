@@ -5,6 +5,8 @@ from functools import cache
 
 import torch
 
+from engine.compute.cpu.int8 import quantised
+from engine.compute.device import DTYPES
 from engine.compute.linear import product
 
 _SIZE = {"cpu": 1024, "cuda": 8192}
@@ -12,20 +14,21 @@ _TIMES = 4
 
 
 @cache
-def measure_ceiling(device: torch.device, dtype: torch.dtype) -> float:
+def measure_ceiling(device: torch.device, dtype: str) -> float:
     """Floating-point operations a second of a square product; the best of a few. Measured once a process.
 
     Args:
         device: the device; a CPU computes with the threads that torch has now.
-        dtype: of the factors.
+        dtype: of the product: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
     """
     size = _SIZE[device.type]
-    one, other = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    one, other = (torch.randn(size, size, device=device).to(DTYPES[dtype]) for _ in range(2))
+    weight = quantised(other) if dtype == "int8" else other
     seconds = []
     with torch.inference_mode():
         for _ in range(_TIMES):
             started = time.perf_counter()
-            product(one, other, None)
+            product(one, weight, None)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             seconds.append(time.perf_counter() - started)

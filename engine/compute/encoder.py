@@ -107,7 +107,7 @@ class Encoder:
 
     def ceiling(self) -> float:
         """Floating-point operations a second that the device reaches at most."""
-        return measure_ceiling(self.device, DTYPES[self.dtype])
+        return measure_ceiling(self.device, self.dtype)
 
     def flops(self, tokens: Tokens) -> float:
         """Floating-point operations that ``tokens`` take, padding not counted; a product and a sum are two.

@@ -19,7 +19,7 @@ from engine.compute.backends import choose_backend
 from engine.compute.device import CPU_BUDGET, default_dtype
 from engine.compute.encoder import Encoder
 from engine.errors import ModelError
-from engine.labelling.token_budget import worker_threads_of
+from engine.labelling.token_budget import limited_threads
 from engine.models.classifier import Classifier
 from engine.progress import Tick, silent
 from engine.tokens.tokens import Tokens
@@ -86,7 +86,7 @@ def choose_dtype(
     if device.type != "cpu" or not texts:
         return default_dtype(device)
     tokens = model.encoding(max_length).encode(texts)
-    with worker_threads_of(device, threads):
+    with limited_threads(device, threads):
         trials = try_dtypes(model, device, tokens, longest=max_length, tick=tick)
     chosen = best_dtype(trials, rows=len(texts))
     _log.info("dtypes, tried on %d rows: %s; %s is taken", len(texts), _shown(trials), chosen)

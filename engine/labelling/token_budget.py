@@ -113,7 +113,7 @@ def measure_budgets(
         for budget in candidates
     }
     seconds = dict.fromkeys(candidates, float("inf"))
-    with worker_threads_of(device, conditions.threads):
+    with limited_threads(device, conditions.threads):
         for round_ in range(_ROUNDS + 1):
             for budget, encoder in encoders.items():
                 started = time.perf_counter()
@@ -125,7 +125,7 @@ def measure_budgets(
 
 
 @contextmanager
-def worker_threads_of(device: torch.device, threads: int) -> Iterator[None]:
+def limited_threads(device: torch.device, threads: int) -> Iterator[None]:
     """Compute with as many threads as a worker on a CPU; free the memory of a GPU afterwards, for its workers."""
     before = torch.get_num_threads()
     if device.type == "cpu":

@@ -1,5 +1,7 @@
 """Which dtype a label run computes in, if the user leaves it open."""
 
+import dataclasses
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -84,8 +86,8 @@ def test_a_run_freezes_the_dtype_that_was_best_and_later_runs_keep_it(demo, tmp_
     config = engine.LabelConfig(
         store=place, teacher=demo.path("teacher"), inputs=(demo.path("gold.parquet"),), shards=2
     )
-    first = engine.label(dtype_choice.dataclasses.replace(config, worker=(0, 2)))
-    second = engine.label(dtype_choice.dataclasses.replace(config, inputs=(), shards=None))
+    first = engine.label(dataclasses.replace(config, worker=(0, 2)))
+    second = engine.label(dataclasses.replace(config, inputs=(), shards=None))
     assert (first.dtype, second.dtype, len(calls)) == ("bf16", "bf16", 1)
     assert label_card(store.open(place).label_set("teacher")).dtype == "bf16"
     assert "dtypes, tried on 32 rows: fp32 1 rows/s, bf16 2 rows/s (0 flips, off by 0.1 at most); bf16 is taken" in (

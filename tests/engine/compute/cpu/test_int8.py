@@ -5,10 +5,11 @@ import pytest
 import torch
 from families import LONGEST, alone, classifier, made_up, make
 
+import engine.compute.ceiling
 import engine.compute.cpu.int8
 from engine.compute.backend import Workload
 from engine.compute.backends import choose_backend, require_backend
-from engine.compute.cpu.int8 import int8_problem, quantised, quantised_product
+from engine.compute.cpu.int8 import Int8Weight, int8_problem, quantised, quantised_product
 from engine.compute.encoder import Encoder
 from engine.compute.torch_backends import FUSED, INT8
 from engine.errors import ModelError
@@ -93,6 +94,16 @@ def test_rows_alone_are_computed_in_fp32():
     encoder = in_int8(module)
     assert encoder.path == "int8"
     np.testing.assert_array_equal(encoder.exact_logits(tokens, 1), alone(module, tokens)[1])
+
+
+@needs_int8
+def test_the_ceiling_is_that_of_products_in_8_bits(monkeypatch):
+    seen = []
+    product = engine.compute.ceiling.product
+    monkeypatch.setattr(engine.compute.ceiling, "product", lambda x, w, b: seen.append(type(w)) or product(x, w, b))
+    engine.compute.ceiling.measure_ceiling.cache_clear()
+    assert in_int8(make("Bert")).ceiling() > 0
+    assert {*seen} == {Int8Weight}
 
 
 @needs_int8
