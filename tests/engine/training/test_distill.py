@@ -151,19 +151,19 @@ def test_rounds_of_gold_are_learnt_from_and_stay_the_same_in_a_run(demo, tmp_pat
     with pytest.raises(TrainingError, match="--gold-weight is 0; give it too"):
         engine.train(config(demo, tmp_path / "none", store=str(place), rounds=(0,)))
 
-    def add(source, label):
-        rows = np.arange(0, demo.rows, 2)
+    def add(source, label, every):
+        rows = np.arange(0, demo.rows, every)
         labels = np.full(len(rows), label, np.int16)
         return add_round(made, Labelled(rows=rows, labels=labels, sources=[source] * len(rows)))
 
-    add("first", 0)
+    add("first", 0, every=2)
     whole = engine.train(config(demo, tmp_path / "whole", **gold))
     soft = engine.train(config(demo, tmp_path / "soft", store=str(place)))
     assert whole.epochs[0].loss != pytest.approx(soft.epochs[0].loss, rel=1e-3)
     stopped = tmp_path / "stopped"
     with pytest.raises(Stop):
         engine.train(config(demo, stopped, **gold), tick=stopping_at(20))
-    add("second", 1)
+    add("second", 1, every=4)
     with pytest.raises(TrainingError, match=r"gold.rounds was \[0, 1\] and is \[0, 1, 2\]"):
         engine.train(config(demo, stopped, rounds=(0, 1, 2), **gold))
     resumed = engine.train(config(demo, stopped, **gold))
