@@ -8,15 +8,12 @@ from typing import Any
 from engine.errors import InputError
 from engine.inputs.columns import NO_COLUMN, ColumnNames, LabelColumns, find_columns
 from engine.inputs.json_files.jq_commands import jq, members, within
+from engine.inputs.json_files.known_rows.annotated import program_of_row
 
 _MOST_VALUES = 10_000  # that are looked at
 _DYNAMO = frozenset(("S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"))
 OF_DYNAMO = 'map_values(if has("NULL") then null else .[] end)'
 """A program: a row of which `is_typed` is true → its values."""
-_ARGILLA = (
-    '. + .fields + (.responses | with_entries({names}) | map_values([.[]? | select(.status == "submitted") | .value] '
-    "| unique | if length == 1 then .[0] else . end)) | del(.fields, .responses, .suggestions, .metadata)"
-)
 
 Path = tuple[str | EllipsisType | None, ...]
 """Keys on the way to a value; None stands for all elements of an array, and ``...`` for all members of an object."""
@@ -56,14 +53,8 @@ def way_to_text(row: dict[str, Any], begin: str, wanted: ColumnNames, file: str)
         wanted: column names that the user gave.
         file: where it is.
     """
-    for key, value in row.items():
-        if is_rows(value) and "role" in value[0] and "content" in value[0]:
-            said = '[{}[] | select(.role == "{}") | .content] | join("\\n")'
-            text, answer = (said.format(members(key), role) for role in ("user", "assistant"))
-            return jq(_piped(begin, f". + {{text: ({text}), answer: ({answer})}} | del({members(key)})"), file)
-    if isinstance(row.get("fields"), dict) and isinstance(row.get("responses"), dict):
-        names = '.key = "label"' if len(row["responses"]) == 1 else "."
-        return jq(_piped(begin, _ARGILLA.format(names=names)), file)
+    if (program := program_of_row(row, wanted)) is not None:
+        return jq(_piped(begin, program), file)
     if (item := next((key for key, value in row.items() if is_typed(value)), None)) is not None:
         return jq(_piped(begin, f"{members(item)} | {OF_DYNAMO}"), file)
     path = path_to_rows(row, wanted, is_row=True) or _only_object(row)

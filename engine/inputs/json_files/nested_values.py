@@ -1,16 +1,39 @@
 """Arrays and objects where a text, an id or a label should be → why they are none, and the jq command for it."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from engine.inputs.blocks import LabelFault, Reason, labels_problem
 from engine.inputs.json_files.jq_commands import LARGEST, LARGEST_PLACE, ONE, jq, members
+from engine.inputs.json_files.known_rows.chats import user_of
 
 _OF_MONGO = ("$oid", "$numberInt", "$numberLong", "$numberDouble")
 _PLAIN = ("label", "classname", "class_name", "class", "name", "value", "text", "choice", *_OF_MONGO)
+_TEXTS = (
+    "text",
+    "value",
+    "content",
+    "body",
+    "raw",
+    "plain",
+    "plain_text",
+    "full_text",
+    "rendered",
+    "original",
+    "#text",
+    "label",
+    "name",
+    "$t",
+)
+_LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?")
 _LISTS = ("labels", "label", "classes", "choices", "values", "tags")
 _LABELBOX = f"[.. | objects | .radio_answer | select(. != null) | .name] | {ONE}"
+_KILI = (
+    'if type == "array" then [.[] | select(.labelType != "PREDICTION" and .labelType != "AUTOSAVE") | .jsonResponse | '
+    f'(if type == "string" then fromjson else . end)[]? | .categories[]?.name] | {ONE} else . end'
+)
 _SINGLE = (str, int, float)
 
 
@@ -58,8 +81,10 @@ def no_string(value: Any, place: Place) -> Reason:
 
 def _program(value: Any, what: str) -> str | None:
     """The jq program that takes a single value out of a nested one; None if it is not known."""
+    if what == "text":
+        return _text_program(value)
     match value:
-        case dict() if key := _plain_key(value):
+        case dict() if key := _plain_key(value, _PLAIN):
             return f'if type == "object" then {members(key)} else . end'
         case dict() if what == "label" and (key := _list_key(value)):
             return f'if type == "object" then {members(key)} else . end'
@@ -69,16 +94,53 @@ def _program(value: Any, what: str) -> str | None:
             what == "label" and len(value) > 1 and all(isinstance(one, int | float) for one in value.values())
         ):
             return f'if type == "object" then ({LARGEST}) else . end'
-        case [dict() as first, *more] if what != "text" and (key := _plain_key(first)):
+        case dict() if what == "label" and len(value) == 1:
+            return _only_member(*value.items())
+        case [{"jsonResponse": _}, *_] if what == "label":
+            return _KILI
+        case [dict() as first, *more] if key := _plain_key(first, _PLAIN):
             one = f"max_by(.score) | {members(key)}" if more and "score" in first else f"map({members(key)}) | {ONE}"
             return f'if type == "array" then {one} else . end'
-        case [*values] if what == "text" and all(isinstance(one, str) for one in values):
-            return 'if type == "array" then join(" ") else . end'
     return None
 
 
-def _plain_key(values: dict[str, Any]) -> str | None:
-    return next((key for key in _PLAIN if isinstance(values.get(key), _SINGLE)), None)
+def _only_member(member: tuple[str, Any]) -> str | None:
+    """A program: an object with one member → the label in it, or the only key of an object there that is not false."""
+    key, value = member
+    begin = f'if type == "object" then {members(key)}'
+    if isinstance(value, str):
+        return f"{begin} else . end"
+    if isinstance(value, dict) and value and all(isinstance(one, _SINGLE) for one in value.values()):
+        return (
+            f'{begin} | if type == "object" then [to_entries[] | select(.value) | .key] | {ONE} else . end else . end'
+        )
+    return None
+
+
+def _text_program(value: Any) -> str | None:
+    match value:
+        case dict() if key := _plain_key(value, _TEXTS) or _language(value):
+            return f'if type == "object" then {members(key)} else . end'
+        case dict() if chat := next(((key, said) for key, one in value.items() if (said := user_of(one))), None):
+            return f'if type == "object" then {members(chat[0])} | {chat[1]} else . end'
+        case [*values] if all(isinstance(one, str) for one in values):
+            return 'if type == "array" then join(" ") else . end'
+        case [*values] if (said := user_of(values)) is not None:
+            return f'if type == "array" then {said} else . end'
+        case [*values] if all(isinstance(one, str) or (isinstance(one, dict) and "text" in one) for one in values):
+            return 'if type == "array" then map(if type == "object" then .text else . end) | join("") else . end'
+    return None
+
+
+def _language(values: dict[str, Any]) -> str | None:
+    """The key of an object that holds a text in some languages; None if it holds anything else."""
+    if values and all(_LANGUAGE.fullmatch(key) and isinstance(one, str | None) for key, one in values.items()):
+        return "en" if "en" in values else next(iter(values))
+    return None
+
+
+def _plain_key(values: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    return next((key for key in names if isinstance(values.get(key), _SINGLE)), None)
 
 
 def _list_key(values: dict[str, Any]) -> str | None:

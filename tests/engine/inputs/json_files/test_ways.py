@@ -77,6 +77,12 @@ def argilla(row: dict[str, Any], *questions: str) -> dict[str, Any]:
     return {"id": row["id"], "fields": {"text": row["text"]}, "responses": dict.fromkeys(questions, given)}
 
 
+def chat(row: dict[str, Any], key: str, names: tuple[str, ...], made: Any = str) -> dict[str, Any]:
+    who, user, model, said = names
+    turns = [(user, row["text"]), (model, row["label"])]
+    return {"id": row["id"], key: [{who: "system", said: made("x")}, *({who: w, said: made(s)} for w, s in turns)]}
+
+
 LAYOUTS = {
     "pages over lines": pretty({"reviews": ROWS[:1]}, {"reviews": ROWS[1:]}),
     "objects over lines with the text further down": pretty(*({"_id": 0, "_source": row} for row in ROWS)),
@@ -134,6 +140,24 @@ LAYOUTS = {
     ),
     "lines that are strings of JSON": "".join(json.dumps(json.dumps(row)) + "\n" for row in ROWS),
     "Argilla": json.dumps([argilla(row, "sentiment") for row in ROWS]),
+    "ShareGPT": json.dumps([chat(row, "conversations", ("from", "human", "gpt", "value")) for row in ROWS]),
+    "OpenAI's chats": "".join(
+        json.dumps(chat(row, "messages", ("role", "user", "assistant", "content"))) + "\n" for row in ROWS
+    ),
+    "Gemini's chats": json.dumps(
+        [chat(row, "contents", ("role", "user", "model", "parts"), lambda said: [{"text": said}]) for row in ROWS]
+    ),
+    "Potato": "".join(
+        json.dumps(
+            {
+                "instance_id": row["id"],
+                "displayed_text": row["text"],
+                "label_annotations": {"q": {row["label"]: "true"}},
+            }
+        )
+        + "\n"
+        for row in ROWS
+    ),
 }
 
 
@@ -276,6 +300,9 @@ def test_a_file_of_labels_alone_needs_no_text(tmp_path: Path) -> None:
         ([{"$numberInt": "0"}, {"$numberInt": "1"}], ["0", "1"]),
         ([{"name": "a", "id": 3}, "b", None], ["a", "b", None]),
         ([{"choice": "a"}], ["a"]),
+        ([[{"labelType": "DEFAULT", "jsonResponse": {"JOB_0": {"categories": [{"name": "a"}]}}}], []], ["a", None]),
+        ([{"q": {"a": "true"}}, {"q": {"b": 1}}], ["a", "b"]),
+        ([{"q": "a"}], ["a"]),
         ([[{"classname": "a", "annotated_by": ["jo"]}], [{"classname": "b"}, {"classname": "b"}]], ["a", "b"]),
         ([{"labels": ["a"], "note": ""}, None, {"labels": []}], ["a", None, None]),
         ([{"p": {"labels": [{"classifications": [{"name": "q", "radio_answer": {"name": "a"}}]}]}}], ["a"]),
@@ -316,7 +343,15 @@ def test_the_refusal_of_gold_names_the_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [(["a", "b c"], "a b c"), ({"value": "x"}, "x"), ({"text": "x", "lang": "en"}, "x")],
+    [
+        (["a", "b c"], "a b c"),
+        ({"value": "x"}, "x"),
+        ({"text": "x", "lang": "en"}, "x"),
+        ({"fr": "y", "en": "x"}, "x"),
+        ({"lang": "en", "raw": "x"}, "x"),
+        ([{"role": "system", "content": "y"}, {"role": "user", "content": "x"}], "x"),
+        (["a ", {"type": "bold", "text": "b"}], "a b"),
+    ],
     ids=repr,
 )
 def test_texts_that_are_no_strings_are_taken_out(tmp_path: Path, text: Any, expected: str) -> None:
