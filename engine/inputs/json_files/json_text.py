@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from engine.errors import InputError
 from engine.inputs.json_files.decoding import LAST_WINS, SCAN, RepeatedKeyError
 from engine.inputs.json_files.jq_commands import from_lines
+from engine.inputs.json_files.known_rows.wrapped_text import way_of_fault
 from engine.inputs.lines import LINE_BYTES
 
 _SPACE = re.compile(r"[ \t\r\n\ufeff\x1e]*")  # \x1e is before each value of a JSON text sequence (RFC 7464)
@@ -124,6 +125,8 @@ class JsonText:
         if why.startswith("Invalid control character") and self._held[at or 0] in "\r\n":
             way = from_lines("tr -d '\\r\\n'", self._file, "rows.json")
             why = f"a line ends inside of a string; if a program cut the text into lines, put it together: {way}"
+        elif way := way_of_fault(self._held, self._at if at is None else at, self._file, is_line=False):
+            why = f"{why}; {way}"
         line = self._line + self._held.count("\n", 0, self._at if at is None else at)
         return NotJsonError(f"{self._file} cannot be read: it is not JSON from line {line:,} on: {why}")
 

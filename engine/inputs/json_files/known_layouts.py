@@ -35,6 +35,10 @@ def refuse_known(sample: dict[str, Any], file: str) -> None:
                 case _:
                     program = f".rows[].f | map(.v) | {{{named([value.get('v') for value in values])}}}"
             _refuse(file, "is what BigQuery's API gives, with the names of columns apart", program)
+        case {"table": {"cols": [{"label": _}, *_], "rows": [{"c": _}, *_]}}:
+            names = '[.table.cols[] | if .label == "" or .label == null then .id else .label end]'
+            program = f"{names} as $names | .table.rows[].c | map(.v) | {NAMED}"
+            _refuse(file, "is what a Google sheet gives to charts, with the names of columns apart", program)
         case {"columns": [{"name": _, "values": list()}, *_]}:
             program = f"[.columns[].name] as $names | [.columns[].values] | transpose[] | {NAMED}"
             _refuse(file, "is a table by columns, as polars writes it, and not by rows", program)
@@ -67,6 +71,8 @@ def refuse_tuples(first: Any, file: str) -> None:
             _refuse(file, "is a JSON array of arrays and not of objects, training data of spaCy", program)
         case [str(), *_] if _is_header(first):
             _refuse(file, "is a JSON array of arrays, with the names of columns in the first one", _HEADED)
+        case [dict(), *_]:
+            _refuse(file, "is a JSON array of arrays of objects", ".[][]")
         case [*values] if any(isinstance(value, str) for value in values):
             _refuse(file, "is a JSON array of arrays and not of objects", f".[] | {{{named(values)}}}")
     raise InputError(

@@ -13,6 +13,7 @@ from engine.inputs.json_files.deeper_rows import has_text, is_rows, may_be_row
 from engine.inputs.json_files.jq_commands import jq, members
 from engine.inputs.json_files.json_text import JsonText, NotJsonError, elements, keys
 from engine.inputs.json_files.known_layouts import refuse_known, refuse_known_array, refuse_programs, refuse_tuples
+from engine.inputs.json_files.known_rows.wrapped_text import refuse_wrapped_text
 from engine.inputs.json_files.label_studio import is_task
 from engine.inputs.json_files.refusals import (
     refuse_columns,
@@ -69,6 +70,7 @@ def find_layout(file: str, wanted: ColumnNames, encoding: str | None = None) -> 
     """
     first, second, is_cut = _first_lines(file, encoding)
     refuse_programs(first, second, file)
+    refuse_wrapped_text(first, second, file)
     if second is not None:
         refuse_single_values(first, second, file)
     if first.startswith(b"["):

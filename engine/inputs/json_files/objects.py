@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from engine.errors import InputError
 from engine.inputs.blocks import Reason
 from engine.inputs.json_files.decoding import DECODER, SCAN, RepeatedKeyError
-from engine.inputs.json_files.jq_commands import jq, members
+from engine.inputs.json_files.jq_commands import from_lines, jq, members
 from engine.inputs.json_files.json_text import JsonText, elements, keys
+from engine.inputs.json_files.known_rows.wrapped_text import way_of_fault
 from engine.inputs.json_files.layout import Layout
 from engine.inputs.json_files.nested_values import kind_of_value
 from engine.inputs.lines import LINE_BYTES, lines_of, open_lines
@@ -19,6 +20,10 @@ _LINE_ENDS = ("\n", "", "\r\n")
 _RECORD = b"\x1e"  # before each object of a JSON text sequence (RFC 7464)
 _new = tuple.__new__
 _PYTHON = re.compile(r"\s*\{\s*u?'")
+_KEEP_FIRST = (
+    "python -c 'import json, sys; [print(json.dumps(json.loads(line, object_pairs_hook=lambda pairs: "
+    "dict(pairs[::-1])))) for line in sys.stdin if line.strip()]'"
+)
 TOO_DEEP = Reason("the line is nested too deeply")
 
 
@@ -43,11 +48,11 @@ def objects_of(file: str, layout: Layout, encoding: str | None = None) -> Iterat
         InputError: a file that is not of lines is not JSON.
     """
     if layout.is_lines:
-        return (_of_line(line) for line in lines_of(file, encoding) if line is None or line.strip())
-    return _of_values(file, layout.key, encoding)
+        return (_of_line(line, file) for line in lines_of(file, encoding) if line is None or line.strip())
+    return _of_values(file, layout, encoding)
 
 
-def _of_line(line: bytes | None) -> JsonObject:
+def _of_line(line: bytes | None, file: str) -> JsonObject:
     """A line as an object. The common one is parsed without what `json.loads` does besides, and others once more."""
     if line is None:
         return JsonObject({}, Reason(f"the line is longer than {LINE_BYTES:,} bytes"), 0)
@@ -58,10 +63,10 @@ def _of_line(line: bytes | None) -> JsonObject:
             return _new(JsonObject, (value, None, len(line)))
     except (ValueError, StopIteration, RecursionError):
         pass
-    return _of_odd_line(line)
+    return _of_odd_line(line, file)
 
 
-def _of_odd_line(line: bytes) -> JsonObject:
+def _of_odd_line(line: bytes, file: str) -> JsonObject:
     text = ""
     try:
         text = line.removeprefix(_BOM).removeprefix(_RECORD).decode()
@@ -71,29 +76,38 @@ def _of_odd_line(line: bytes) -> JsonObject:
     except RecursionError:
         return JsonObject({}, TOO_DEEP, 0)
     except json.JSONDecodeError as error:
-        return JsonObject({}, _not_json(text, error), 0)
+        return JsonObject({}, _not_json(text, error, file), 0)
     except RepeatedKeyError as error:
-        return JsonObject({}, Reason(str(error)), 0)
+        return JsonObject({}, _repeated(str(error), ".", file), 0)
     except ValueError as error:
         return JsonObject({}, Reason(f"the line is not JSON: {error}"), 0)
     return _of_value(value, "the line", len(line))
 
 
-def _not_json(text: str, error: json.JSONDecodeError) -> Reason:
+def _not_json(text: str, error: json.JSONDecodeError, file: str) -> Reason:
     if _PYTHON.match(text):
         return Reason("the line is a dict as Python prints it and not JSON; write it with json.dumps")
     position = len(text[: error.pos].encode("utf-8", "surrogatepass"))
     is_comma = error.msg == "Extra data" and text[error.pos :].strip() == ","
     why = "a comma follows the object" if is_comma else error.msg.removesuffix(" starting at")
-    return Reason(f"the line is not JSON: {why}", position=position)
+    way = way_of_fault(text, error.pos, file, is_line=True)
+    return Reason(f"the line is not JSON: {why}{way and f' ({way})'}", position=position)
 
 
-def _of_values(file: str, key: str | None, encoding: str | None) -> Iterator[JsonObject]:
+def _repeated(fault: str, rows: str, file: str) -> Reason:
+    """Why an object is refused in which a key comes twice, and how one of its values is kept."""
+    way = f"to keep the last: {jq(rows, file)}"
+    if rows == ".":
+        way += f"; to keep the first: {from_lines(_KEEP_FIRST, file, 'rows.jsonl')}"
+    return Reason(f"{fault}; {way}")
+
+
+def _of_values(file: str, layout: Layout, encoding: str | None) -> Iterator[JsonObject]:
     with open_lines(file, encoding) as source:
         text = JsonText(source, file)
-        for value in _values(text) if key is None else _members(text, key, file):
+        for value in _values(text) if layout.key is None else _members(text, layout.key, file):
             if text.fault is not None:
-                yield JsonObject({}, Reason(text.fault), text.size)
+                yield JsonObject({}, _repeated(text.fault, layout.rows_in_jq, file), text.size)
             elif text.is_spoilt:
                 yield JsonObject({}, Reason("the object has invalid UTF-8"), text.size)
             else:

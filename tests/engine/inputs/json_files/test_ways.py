@@ -172,6 +172,55 @@ def test_rows_that_are_further_down_are_taken_out_by_the_command(tmp_path: Path,
     assert [(one.id, one.label, one.problem) for one in found] == [(id_, label, None) for id_, _, label, _ in EXPECTED]
 
 
+LINES = [json.dumps(row) for row in ROWS]
+TWICE = ['{"id": "x", ' + line[1:] for line in LINES]
+SHELL = '{\n\t"_id" : ObjectId("x"),\n\t"id" : "%s", "at" : new Date(), "text" : "%s", "label" : "%s"\n}\n'
+SHEET = {
+    "cols": [{"id": "A", "label": "id"}, {"id": "text", "label": ""}, {"label": "label"}, {"label": "x"}],
+    "rows": [{"c": [*({"v": value} for value in row.values()), None]} for row in ROWS],
+}
+WRAPPED = {
+    "JSONP": f"/**/ typeof cb === 'function' && cb({json.dumps({'reviews': ROWS})});",
+    "a sheet for charts": f"/*O_o*/\ngoogle.visualization.Query.setResponse({json.dumps({'table': SHEET})});",
+    "what no browser runs": f")]}}',\n\n{json.dumps(ROWS)}",
+    "a fence": f"```json\n{json.dumps(ROWS, indent=1)}\n```\n",
+    "documents of MongoDB's shell": "".join(f"/* {n} */\n{SHELL % tuple(row.values())}" for n, row in enumerate(ROWS)),
+    "an array of such": f"[\n{','.join(SHELL % tuple(row.values()) for row in ROWS)}]",
+    "a bulk request": "".join(
+        f"{json.dumps({'index': {'_id': row['id']}})}\n{json.dumps(without(row, 'id'))}\n" for row in ROWS
+    ),
+    "logs": "".join(f"2024-01-01 10:00:00,1 INFO {line}\n" for line in LINES),
+    "events of a server": "".join(f"data: {line}\n\n" for line in LINES) + "data: [DONE]\n",
+    "a comma behind the last": f"[{','.join(LINES)},\n]",
+    "commas behind lines": ",\n".join([*LINES, ""]),
+    "several objects a line": "".join(LINES) + '\n{"id": "r2", "text": "z", "label": "a"}',
+    "a list that Python printed": repr(ROWS),
+    "arrays of arrays of objects": json.dumps([ROWS[:1], ROWS[1:]]),
+    "a key twice": "".join(f"{line}\n" for line in TWICE),
+    "a key twice in an array": f"[{','.join(TWICE)}]",
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_json_with_something_around_it_is_taken_out_by_the_commands(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "in.json"
+    path.write_text(WRAPPED[name])
+    for _ in range(3):
+        try:
+            with pytest.raises(InputError) as raised:
+                read_gold(GoldConfig(files=(str(path),), on_bad_row="fail"))
+        except pytest.fail.Exception:
+            break
+        path = run(str(raised.value).partition("; to keep the first")[0], tmp_path)
+    assert rows_of(path)[:2] == EXPECTED
+
+
+def test_of_a_key_that_comes_twice_the_first_can_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text("".join(f'{line[:-1]}, "text": "no"}}\n' for line in LINES))
+    _, _, way = rows_of(tmp_path / "in.jsonl")[0][3].partition("; to keep the first: ")
+    assert rows_of(run(way, tmp_path)) == EXPECTED
+
+
 @pytest.mark.parametrize("suffix", [".gz", ".bz2"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_a_compressed_file_is_unpacked_by_the_command(tmp_path: Path, suffix: str, encoding: str) -> None:
