@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from engine.errors import InputError
 from engine.inputs.labels.names_beside import NamesBeside
+from engine.inputs.labels.one_hot import check_one_hot
 from engine.inputs.labels.spelling import NO_LABEL, label_map_text, spell
 from engine.inputs.messages import listed, listed_labels
 
@@ -81,7 +82,7 @@ def index_labels(
             has its name of, or another column names other classes.
     """
     distinct = sorted(labels)
-    _check_one_hot(distinct, classes, columns=columns, where=where)
+    check_one_hot(distinct, classes, columns=columns, where=where, beside=beside)
     check_counted_from_minus_one(distinct, classes, where=where, not_labels=not_labels)
     check_counted_from_one(distinct, classes, where=where)
     index_of = indexer(classes)
@@ -166,24 +167,6 @@ def check_counted_from_minus_one(
         f"{where}: the labels -1, {listed(labels)} seem to be counted from -1, which also stands for no label. Say "
         f"which label is which class: --label-map {label_map_text(pairs)}; or, if -1 is no label: --label-map "
         f"{label_map_text(none)}"
-    )
-
-
-def _check_one_hot(labels: Collection[str], classes: Sequence[str], *, columns: Collection[str], where: str) -> None:
-    """Refuse 0 and 1 in a column that has the name of a class, unless 1 is the index of that class.
-
-    Raises:
-        InputError: it has.
-    """
-    names = {spell(column).casefold() for column in columns}
-    named = [number for number, name in enumerate(classes) if spell(name).casefold() in names]
-    if not labels or not set(labels) <= {"0", "1"} or len(named) != 1 or classes[1:] == [classes[named[0]]]:
-        return
-    way = "write a column that names the class of each row"
-    if len(classes) == 2:
-        way = f"--label-map {label_map_text([('0', classes[1 - named[0]]), ('1', classes[named[0]])])}"
-    raise InputError(
-        f"{where}: the column has the name of the class {classes[named[0]]!r}, and so 1 seems to be it: {way}"
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from engine.errors import InputError, MissingColumnError
 from engine.inputs.blocks import in_detail
@@ -27,6 +28,7 @@ from engine.inputs.messages import (
 )
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.inputs.paths.copies import CopyFinder
+from engine.inputs.shapes.marks import marked_columns, way_of_marks
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +143,7 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]
         first = len(rows)
         for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
             if block.reading.columns.label is None:
-                raise MissingColumnError(f"{file}: {no_label_column(block.reading.columns)}")
+                raise MissingColumnError(f"{file}: {_no_label(file, block)}")
             said.columns.add(block.reading.columns.label)
             if number == 0:
                 said.notes += block.reading.notes
@@ -155,6 +157,13 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]
     if said.not_labels:
         said.notes.append(not_labels_note(said.not_labels))
     return rows, said
+
+
+def _no_label(file: str, block: Block) -> str:
+    """An error: a file, of which ``block`` is the first, has no column of labels."""
+    marked = marked_columns({name: array.cast(pa.string()).to_pylist() for name, array in block.extras.items()})
+    way = f". If {listed(map(repr, marked))} are classes, {way_of_marks(file, marked)}" if marked else ""
+    return f"{no_label_column(block.reading.columns)}{way}"
 
 
 def _rows_of(block: Block) -> Iterator[_Row]:

@@ -42,6 +42,9 @@ class NamesBeside:
     Args:
         classes: that are known; with none, or if one is a whole number, labels are not read as indices.
         is_bonus: the labels are not what the files are read for.
+
+    Attributes:
+        label_columns: by files whose rows were taken in, the column of labels.
     """
 
     def __init__(self, classes: Sequence[str] = (), *, is_bonus: bool = False) -> None:
@@ -52,9 +55,11 @@ class NamesBeside:
         self._pairs: dict[_Place, Counter[tuple[str, str]]] = {}
         self._others: set[_Place] = set()  # columns that hold more than names of classes
         self._is_nested: set[_Place] = set()
+        self.label_columns: dict[str, str] = {}
 
     def add(self, file: str, columns: Columns, label: pa.Array, beside: Mapping[str, pa.Array]) -> None:
         """Take in some rows: their labels, as strings, and the other columns under the names by which they are kept."""
+        self.label_columns[file] = columns.label or ""
         self._labels.add(file, columns, label, beside)
         rows = pc.fill_null(pc.is_in(label, self._numbers), False) if self._classes and beside else None
         if rows is None or not pc.any(rows).as_py():
