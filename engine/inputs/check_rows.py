@@ -15,7 +15,7 @@ from engine.inputs.blocks import LabelFault, Problems, RawBlock
 from engine.inputs.columns import NO_COLUMN, ColumnNames, Columns
 from engine.inputs.formats import read_raw
 from engine.inputs.kinds import Kind, kind_of
-from engine.inputs.labels.spelling import judged_away, renamed, spell, spelled, stand_for_nothing
+from engine.inputs.labels.spelling import judged_away, renamed, spell, spelled, stand_for_nothing, without_scores
 from engine.inputs.options import FOUND_OUT, LabelMap, Reading, ReadOptions
 from engine.inputs.usable_strings import refuse, required_strings, shortened, strings_of
 
@@ -102,8 +102,8 @@ def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, 
         label_faults = [problem if isinstance(problem, LabelFault) else None for problem in raw.problems]
     texts, row_ids = _texts(raw, file, problems), ids(raw, file, problems)
     _refuse_headers(texts, row_ids, raw.columns, problems)
-    label, not_labels = labels(raw, file, label_faults, label_map=label_map, classes=classes)
     notes = [*raw.reading.notes, *raw.columns.doubts]
+    label, not_labels = labels(raw, file, label_faults, notes, label_map=label_map, classes=classes)
     extras = extra_columns(raw, file, problems, notes)
     label = without_judged_away(label, extras)
     if any(label_faults):
@@ -157,11 +157,18 @@ def ids(raw: RawBlock, file: str, problems: Problems) -> pa.Array:
 
 
 def labels(
-    raw: RawBlock, file: str, problems: Problems, *, label_map: LabelMap | None, classes: Sequence[str]
+    raw: RawBlock,
+    file: str,
+    problems: Problems,
+    notes: list[str],
+    *,
+    label_map: LabelMap | None,
+    classes: Sequence[str],
 ) -> tuple[pa.Array, frozenset[str]]:
     """Labels in their one spelling, null if they stand for nothing; and the words that did.
 
-    Names that the file or the user gives to labels take their place. Faults are added to ``problems``.
+    Names that the file or the user gives to labels take their place. Faults are added to ``problems``, and to ``notes``
+    that scores were left out.
     """
     name = raw.columns.label
     if name is None:
@@ -173,6 +180,7 @@ def labels(
     refuse(pc.match_substring(label, "\0"), faults, "label contains NUL")
     if raw.reading.classes is not None:
         label = _named(label, raw.reading.classes, faults)
+    label = _without_scores(label, file, notes, names=(*dict(label_map or ()), *classes))
     label = renamed(label, dict(label_map or ()))
     nothing = pc.fill_null(stand_for_nothing(label, classes=classes), False)
     words = frozenset(label.filter(nothing).to_pylist()) - {""}
@@ -180,6 +188,15 @@ def labels(
         for row, place in enumerate(rows.indices.to_pylist()):
             problems[row] = problems[row] or (None if place is None else faults[place])
     return pc.if_else(nothing, None, label).take(rows.indices), words
+
+
+def _without_scores(label: pa.Array, file: str, notes: list[str], *, names: Sequence[str]) -> pa.Array:
+    plain = without_scores(label, names=names)
+    other = pc.fill_null(pc.not_equal(plain, label), False)
+    if pc.any(other).as_py():
+        first, name = label.filter(other)[0].as_py(), plain.filter(other)[0].as_py()
+        notes.append(f"{file}: labels are read without the scores behind them, as {first[:100]!r} as {name[:100]!r}")
+    return plain
 
 
 def _named(label: pa.Array, names: tuple[str, ...], problems: Problems) -> pa.Array:

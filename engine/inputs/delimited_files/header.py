@@ -10,6 +10,7 @@ from engine.inputs.columns import ColumnNames, Columns, find_columns
 from engine.inputs.delimited_files.first_rows import is_data, names_for
 from engine.inputs.delimited_files.no_header import explained, first_name_missing, no_header
 from engine.inputs.messages import counted
+from engine.inputs.shapes.other_rows import other_rows
 
 _TITLE_ROWS, _GROUP_ROWS = 10, 3
 _AGAIN = 0.05
@@ -89,6 +90,8 @@ def find_header(rows: Sequence[list[str]], wanted: ColumnNames, *, file: str, de
         header = _below_groups(rows, wanted, file) or header
     if wanted.text is None and _text_is_again(header, rows[header.rows :]):
         raise no_header(rows, file)
+    if header.rows == 1 and header.columns.text and (way := other_rows(rows, file, header.columns.text)):
+        raise InputError(f"{file}: {way}")
     if len(rows) > header.rows and _is_line(rows[header.rows]):
         header = dataclasses.replace(header, rows=header.rows + 1)
     for number, row in enumerate(rows[header.rows : header.rows + _DESCRIBING_ROWS], start=1):

@@ -8,7 +8,9 @@ from engine.errors import InputError
 from engine.inputs.delimited_files.commands import for_sed, python_csv, sed
 from engine.inputs.delimited_files.dialect import shown
 from engine.inputs.delimited_files.first_rows import is_data, is_header, names_for
-from engine.inputs.messages import counted
+from engine.inputs.messages import counted, listed
+from engine.inputs.shapes.marks import marked_columns, way_of_marks
+from engine.inputs.shapes.other_rows import other_rows
 
 _DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x01")
 LIKE_DATA = "looks like data and not like a header"
@@ -25,6 +27,10 @@ def explained(error: InputError, rows: Sequence[list[str]], file: str, delimiter
         return InputError(f"{file}: its first line looks like JSON; let its name end in .jsonl, or in .json")
     if first.startswith("<"):
         return InputError(f"{file}: its first line looks like HTML or XML and not like a header; save its table as CSV")
+    if _NOT_FOUND in str(error) and (way := other_rows(rows, file)):
+        return InputError(f"{error}. If {way}")
+    if "looks like the label" in str(error) and (marked := _marked(rows)):
+        return InputError(f"{error}. If {listed(map(repr, marked))} are classes, {way_of_marks(file, marked)}")
     if is_data(rows):
         return no_header(rows, file)
     if way := _other_way(rows, file, delimiter):
@@ -42,6 +48,12 @@ def explained(error: InputError, rows: Sequence[list[str]], file: str, delimiter
         names = names_for(rows, len(rows[0])) if len(rows[0]) > 1 else "text"
         return InputError(f"{error}; or, if its first line is data, name the columns, for example --columns {names}")
     return error
+
+
+def _marked(rows: Sequence[list[str]]) -> list[str]:
+    """Columns in which the class of each row is marked."""
+    values = zip(*(row for row in rows[1:] if len(row) == len(rows[0])), strict=True)
+    return marked_columns(dict(zip(rows[0], values, strict=False)))
 
 
 def _unquoted(delimiter: str) -> str:

@@ -93,12 +93,13 @@ def _of_block(
 ) -> Iterator[Annotation]:
     problems = list(raw.problems)
     row_ids = ids(raw, file, problems)
-    given, words = labels(raw, file, problems, label_map=options.label_map, classes=classes)
+    noted = [*raw.reading.notes, *raw.columns.doubts]
+    given, words = labels(raw, file, problems, noted, label_map=options.label_map, classes=classes)
     extras = extra_columns(raw, file, problems, [])
     label_array = without_judged_away(given, extras)
     beside.add(file, raw.columns, label_array, extras)
     columns = row_ids.to_pylist(), label_array.to_pylist(), given.to_pylist()
-    notes = (*raw.reading.notes, *raw.columns.doubts)
+    notes = tuple(noted)
     others = _other_ids(raw, extras)
     for row, (id_, label, written, problem) in enumerate(zip(*columns, problems, strict=True), start=raw.first_row):
         at = row - raw.first_row

@@ -19,6 +19,11 @@ _MAX_INDEX = (1 << 15) - 1
 _MAPPED = 5  # labels in an example of a map
 _DOUBTFUL = ("?", "ignore", "missing", "skip", "skipped", "unknown", "unlabeled", "unlabelled")
 _SAME = "if a number stands for one of the names, say which with --label-map"
+_MARKS = r"""\s"'“”‘’«»*_`.()\[\]{}"""
+_AROUND = re.compile(  # a name of a class, as language models write it
+    rf"^[{_MARKS}]*((the )?(label|sentiment|class|answer|category|prediction)( is)?\s*[:=]?[{_MARKS}]+)?|[{_MARKS}]+$",
+    re.IGNORECASE,
+)
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 
 
@@ -113,7 +118,7 @@ def check_not_foreign(found: LabelIndex, classes: Sequence[str], *, where: str, 
         InputError: they are such.
     """
     if found.unknown and not found.index:
-        raise InputError(f"{where}: {foreign(found.unknown, classes)}. {say_which(found.unknown)}{more}")
+        raise InputError(f"{where}: {foreign(found.unknown, classes)}. {say_which(found.unknown, classes)}{more}")
 
 
 def foreign(labels: Sequence[str], classes: Sequence[str]) -> str:
@@ -124,11 +129,15 @@ def foreign(labels: Sequence[str], classes: Sequence[str]) -> str:
     return f"the labels are {listed_labels(labels)}, and the classes are {listed_labels(classes)}{why}"
 
 
-def say_which(labels: Sequence[str]) -> str:
-    """The way out of `foreign`: a map of which the user fills in the classes."""
+def say_which(labels: Sequence[str], classes: Sequence[str] = ()) -> str:
+    """The way out of `foreign`: a map of which the user fills in the classes, but for labels that plainly name one."""
     more = ",…" if len(labels) > _MAPPED else ""
-    text = label_map_text([(label, "CLASS") for label in labels[:_MAPPED]])
-    return f"Say which class each is: --label-map {text}{more}"
+    index_of = indexer(classes)
+    pairs = []
+    for label in labels[:_MAPPED]:
+        number = index_of(_AROUND.sub("", label))
+        pairs.append((label, "CLASS" if number is None or is_whole(label) else classes[number]))
+    return f"Say which class each is: --label-map {label_map_text(pairs)}{more}"
 
 
 def check_counted_from_one(labels: Collection[str], classes: Sequence[str], *, where: str) -> None:

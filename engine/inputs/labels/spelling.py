@@ -8,7 +8,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +19,10 @@ NO_LABEL = ("", "-1", "nan", "null", "none", "na", "n/a", "#n/a", "<na>", "nil",
 """Lower-case words for a missing value, as pandas, R, SQL dumps and Hugging Face (-1) write it."""
 
 _WHOLE = r"^([+-]?[0-9]+)\.0*$"
+_SCORED = (
+    r"^([^:=|;,()\[\]]*\pL[^:=|;,()\[\]]*?)\s*(?:[(\[]\s*(?:0?\.\d+|[01]\.\d+|\d{1,3}(?:\.\d+)?\s?%)\s*[)\]]"
+    r"|[:=|;,]\s*(?:0?\.\d+|[01]\.\d+))$"
+)
 _EQUALS = r"\="
 _PAIR = re.compile(r"((?:\\=|[^=])*)(=)(.*)", re.DOTALL)
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
@@ -42,6 +46,15 @@ def spelled(labels: pa.Array) -> pa.Array:
     labels = pc.replace_substring_regex(labels, _WHOLE, r"\1")
     lower = pc.utf8_lower(labels)
     return pc.if_else(pc.is_in(lower, pa.array(_TRUTHS)), lower, labels)
+
+
+def without_scores(labels: pa.Array, *, names: Collection[str]) -> pa.Array:
+    """``labels`` without a score behind them, as ``positive (0.93)``; those of ``names`` as they are.
+
+    A score is a fraction from 0 to 1, or a percentage in brackets.
+    """
+    plain = pc.replace_substring_regex(labels, _SCORED, r"\1")
+    return pc.if_else(pc.is_in(labels, pa.array(list(names), pa.string())), labels, plain) if names else plain
 
 
 def stand_for_nothing(labels: pa.Array, *, classes: Sequence[str] = ()) -> pa.Array:

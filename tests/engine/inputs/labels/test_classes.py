@@ -14,7 +14,9 @@ from engine.inputs.labels.classes import (
     doubtful_names,
     index_labels,
     indexer,
+    say_which,
 )
+from engine.inputs.labels.spelling import label_map_text
 
 NAMES = ["neg", "pos"]
 
@@ -161,3 +163,14 @@ def test_numbers_among_names_are_a_warning() -> None:
     (note,) = doubtful_names(["0", "1", "negative", "positive"])
     assert "numbers (0, 1) and others names (negative, positive)" in note
     assert doubtful_names(["0", "1"]) == []
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["{}.", '"{}"', "**{}**", "Label: {}", "Sentiment: {}.", "the class is '{}'.", "[{}]", "`{}`", "Answer = {}"],
+)
+def test_a_label_that_plainly_names_a_class_is_filled_in(form: str) -> None:
+    labels = [form.format("Good"), form.format("bad"), form.format("not good")]
+    way = say_which(labels, ["bad", "good"])
+    pairs = zip(labels, ["good", "bad", "CLASS"], strict=True)
+    assert way == f"Say which class each is: --label-map {label_map_text(list(pairs))}"

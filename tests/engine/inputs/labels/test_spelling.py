@@ -21,6 +21,7 @@ from engine.inputs.labels.spelling import (
     spell,
     spelled,
     stand_for_nothing,
+    without_scores,
 )
 from engine.inputs.options import ReadOptions
 
@@ -159,3 +160,23 @@ def test_a_map_that_cannot_be_read_is_refused(text: str) -> None:
 
 def test_one_letter_has_one_spelling_however_its_accent_is_written() -> None:
     assert spelled(pa.array(["ne\u0301gatif"])).to_pylist() == [spell("ne\u0301gatif")] == ["n\u00e9gatif"]
+
+
+@pytest.mark.parametrize("end", [" (0.93)", "(1.0)", " [.5]", " (93%)", " (7.5 %)", ": 0.93", ", 0.1", "|1.00", "=0.5"])
+def test_a_score_behind_a_label_is_left_out(end: str) -> None:
+    assert without_scores(pa.array([f"no good{end}", None]), names=()).to_pylist() == ["no good", None]
+    assert without_scores(pa.array([f"a{end}", f"b{end}"]), names=[f"a{end}"]).to_pylist() == [f"a{end}", "b"]
+
+
+@pytest.mark.parametrize(
+    "label", ["a 0.5", "class: 2", "v (2.0)", "0.93", "1: 0.5", "a: 0.1, b: 0.9", "a (b)", "5%", "a 5%"]
+)
+def test_what_is_no_score_stays(label: str) -> None:
+    assert without_scores(pa.array([label]), names=()).to_pylist() == [label]
+
+
+def test_that_scores_are_left_out_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text,label\nx,good (0.9)\ny,bad: 0.1\nz,good\n")
+    (block,) = read_blocks(str(tmp_path / "in.csv"), ColumnNames())
+    assert block.label.to_pylist() == ["good", "bad", "good"]
+    assert any("read without the scores behind them, as 'good (0.9)' as 'good'" in note for note in block.reading.notes)

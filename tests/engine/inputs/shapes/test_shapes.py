@@ -1,0 +1,97 @@
+"""Tables that are not a text and its label a row → the command in the message, run as a user would, makes such rows."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.errors import InputError
+from engine.inputs.columns import ColumnNames, LabelColumns
+from engine.inputs.labels.annotations import read_annotations
+from engine.inputs.labels.classes import index_labels
+from engine.inputs.labels.labelled import GoldConfig, read_gold
+from engine.inputs.labels.names_beside import NamesBeside
+
+CLASSES = ("bad", "good")
+ROWS = [("r1", "it's; late", "good"), ("r2", "y, no", "bad"), ("r3", 'so "z"', "good")]
+OBJECTS = [json.dumps({"text": text, "label": label}).replace('"', '""') for _, text, label in ROWS]
+
+
+def quoted(*values: str, by: str = ",") -> str:
+    return by.join('"' + value.replace('"', '""') + '"' for value in values) + "\n"
+
+
+def marked(mark: str, off: str, by: str = ",") -> str:
+    lines = (
+        quoted(id_, text, *(mark if label == name else off for name in CLASSES), by=by) for id_, text, label in ROWS
+    )
+    return by.join(["id", "text", *CLASSES]) + "\n" + "".join(lines)
+
+
+LONG = [(id_, name, value) for id_, text, label in ROWS for name, value in (("text", text), ("label", label))]
+TABLES = {
+    "x": marked("x", ""),
+    "a tick, between tabs": marked("✓", "", "\t"),
+    "yes and no, between semicolons": marked("Yes", "No", ";"),
+    "1 and 0": marked("1", "0"),
+    "a long table": "id,field,value\n" + "".join(quoted(*row) for row in LONG),
+    "objects of JSON": "id,payload\n"
+    + "".join(f'{id_},"{said}"\n' for (id_, *_), said in zip(ROWS, OBJECTS, strict=True)),
+}
+
+
+def run(message: str, folder: Path) -> str:
+    found = re.search(r"python -c .* > rows\.jsonl$", message)
+    assert found, message
+    subprocess.run(found[0].replace("python", sys.executable, 1), shell=True, check=True, cwd=folder)
+    return str(folder / "rows.jsonl")
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("is_gold", [True, False])
+def test_the_command_makes_rows_of_a_text_and_a_label(tmp_path: Path, name: str, is_gold: bool) -> None:
+    path = tmp_path / ("in.tsv" if "tabs" in name else "in.csv")
+    path.write_text(TABLES[name])
+    config, columns = GoldConfig(files=(str(path),), classes=CLASSES), LabelColumns(id="id")
+    with pytest.raises(InputError) as raised:
+        read_gold(config) if is_gold else list(read_annotations(str(path), columns, classes=CLASSES))
+    made = run(str(raised.value), tmp_path)
+    gold = read_gold(GoldConfig(files=(made,), classes=CLASSES))
+    assert [(text, CLASSES[label]) for text, label in zip(gold.texts, gold.labels, strict=True)] == [
+        (text, label) for _, text, label in ROWS
+    ]
+    found = read_annotations(made, LabelColumns())
+    assert [(one.id, one.label) for one in found] == [(id_, label) for id_, _, label in ROWS]
+
+
+def test_a_named_column_of_values_or_objects_is_refused(tmp_path: Path) -> None:
+    for name, column in (("a long table", "value"), ("objects of JSON", "payload")):
+        (tmp_path / "in.csv").write_text(TABLES[name])
+        with pytest.raises(InputError, match=r"> rows\.jsonl$"):
+            read_gold(GoldConfig(files=(str(tmp_path / "in.csv"),), columns=ColumnNames(text=column)))
+
+
+def test_a_column_of_kinds_of_texts_is_no_long_table(tmp_path: Path) -> None:
+    kinds = "".join(f"{n},{kind},t {n}\n" for n, kind in enumerate(["review", "comment", "review"]))
+    (tmp_path / "in.csv").write_text(f"label,kind,text\n{kinds}")
+    assert len(read_gold(GoldConfig(files=(str(tmp_path / "in.csv"),))).texts) == 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "column", "way"),
+    [
+        (["x"], "good", "write a column 'label' that names the class of each row, and leave out --label"),
+        (["no", "yes"], "bad", "--label-map no=good,yes=bad"),
+        (["false", "true"], "good", "--label-map false=bad,true=good"),
+        (["0", "1"], "bad", "--label-map 0=good,1=bad"),
+    ],
+)
+def test_a_column_with_the_name_of_a_class_is_refused_with_the_way(labels: list[str], column: str, way: str) -> None:
+    beside = NamesBeside(CLASSES)
+    beside.label_columns["in.parquet"] = column
+    with pytest.raises(InputError) as raised:
+        index_labels(labels, CLASSES, where="in.parquet", beside=beside)
+    assert str(raised.value).endswith(way)
