@@ -131,7 +131,7 @@ def _judge(
     words = frozenset[str]().union(*{one.not_labels for one in given})
     labels_given = {_plain(one.label) for one in given if one.label is not None}
     found = index_labels(labels_given, store.header.classes, where=where, not_labels=words, beside=beside)
-    check_not_foreign(found, store.header.classes, where=where)
+    check_not_foreign(found, store.header.classes, where=where, beside=beside)
     judged = [_judge_one(one, known, found.index, store.header.classes) for one in given]
     labels: dict[int, dict[int, Annotation]] = {}
     for one, (row, label, problem) in zip(given, judged, strict=True):

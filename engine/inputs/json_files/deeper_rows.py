@@ -1,5 +1,6 @@
 """Values of JSON that have rows further down → the jq command that takes the rows out."""
 
+import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from types import EllipsisType
@@ -55,6 +56,8 @@ def way_to_text(row: dict[str, Any], begin: str, wanted: ColumnNames, file: str)
     """
     if (program := program_of_row(row, wanted)) is not None:
         return jq(_piped(begin, program), file)
+    if (text := next((key for key, value in row.items() if _is_json(value)), None)) is not None:
+        return jq(_piped(begin, f"(({members(text)} | fromjson) + del({members(text)}))"), file)
     if (item := next((key for key, value in row.items() if is_typed(value)), None)) is not None:
         return jq(_piped(begin, f"{members(item)} | {OF_DYNAMO}"), file)
     path = path_to_rows(row, wanted, is_row=True) or _only_object(row)
@@ -66,6 +69,16 @@ def way_to_text(row: dict[str, Any], begin: str, wanted: ColumnNames, file: str)
         beside = 'with_entries(select(.value | type != "object" and type != "array"))'
         return jq(_piped(begin, f"{beside} + ({program_of(path)})"), file)
     return jq(program_of(path, begin), file)
+
+
+def _is_json(value: Any) -> bool:
+    """Whether a value is a string that holds an object of JSON."""
+    if not isinstance(value, str) or not value.startswith("{"):
+        return False
+    try:
+        return bool(json.loads(value))
+    except (ValueError, RecursionError):
+        return False
 
 
 def is_typed(value: Any) -> bool:

@@ -35,6 +35,7 @@ _KILI = (
     f'(if type == "string" then fromjson else . end)[]? | .categories[]?.name] | {ONE} else . end'
 )
 _SINGLE = (str, int, float)
+_TRUE = (True, False, "true", "on", "1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,8 @@ def _program(value: Any, what: str) -> str | None:
             what == "label" and len(value) > 1 and all(isinstance(one, int | float) for one in value.values())
         ):
             return f'if type == "object" then ({LARGEST}) else . end'
+        case dict() if what == "label" and len(value) > 1 and all(isinstance(one, str) for one in value.values()):
+            return f'if type == "object" then [.[]] | {ONE} else . end'
         case dict() if what == "label" and len(value) == 1:
             return _only_member(*value.items())
         case [{"jsonResponse": _}, *_] if what == "label":
@@ -110,11 +113,20 @@ def _only_member(member: tuple[str, Any]) -> str | None:
     begin = f'if type == "object" then {members(key)}'
     if isinstance(value, str):
         return f"{begin} else . end"
-    if isinstance(value, dict) and value and all(isinstance(one, _SINGLE) for one in value.values()):
-        return (
-            f'{begin} | if type == "object" then [to_entries[] | select(.value) | .key] | {ONE} else . end else . end'
-        )
+    if isinstance(value, dict) and (inner := _plain_key(value, _PLAIN)):
+        return f'if type == "object" then {members(key, inner)} else . end'
+    if isinstance(value, dict) and value and all(one in _TRUE or one == name for name, one in value.items()):
+        keys = f'if type == "object" then [to_entries[] | select(.value) | .key] | {ONE} else . end'
+        return f"{begin} | {keys} else . end"
     return None
+
+
+def label_key(values: Any) -> str | None:
+    """The key of an object that has its label; that of its only member if that is a string. None if it is not known."""
+    if not isinstance(values, dict):
+        return None
+    only = next(iter(values)) if len(values) == 1 and isinstance(next(iter(values.values())), str) else None
+    return next((key for key in (*_PLAIN, "sentiment", "category", "answer") if isinstance(values.get(key), str)), only)
 
 
 def _text_program(value: Any) -> str | None:
@@ -153,5 +165,7 @@ def label_of_array(values: list[Any], place: Place) -> tuple[Any, LabelFault | N
     """The only label of an array, also if it comes several times; or None and why there is none."""
     if all(isinstance(value, dict) and "score" in value for value in values):
         return values or None, None
+    if all(isinstance(value, dict) for value in values) and _program(values, "label"):
+        return None, LabelFault(no_string(values, place))
     fault = labels_problem(values, place.way(LARGEST_PLACE)) if len(values) > 1 else None
     return (values[0], None) if fault is None else (None, fault)

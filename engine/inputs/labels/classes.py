@@ -13,6 +13,7 @@ from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.labels.one_hot import check_one_hot
 from engine.inputs.labels.spelling import NO_LABEL, label_map_text, spell
 from engine.inputs.messages import listed, listed_labels
+from engine.inputs.shapes.label_values import way_of_values
 
 MAX_CLASSES = 1000
 _MAX_INDEX = (1 << 15) - 1
@@ -111,14 +112,18 @@ def _names(classes: Sequence[str]) -> set[str]:
     return {spell(name) for name in classes}
 
 
-def check_not_foreign(found: LabelIndex, classes: Sequence[str], *, where: str, more: str = "") -> None:
-    """Refuse labels of which none is one of ``classes``; ``more`` ends the message.
+def check_not_foreign(
+    found: LabelIndex, classes: Sequence[str], *, where: str, beside: NamesBeside | None = None, more: str = ""
+) -> None:
+    """Refuse labels of which none is one of ``classes``; ``beside`` knows their columns, and ``more`` ends the message.
 
     Raises:
         InputError: they are such.
     """
     if found.unknown and not found.index:
-        raise InputError(f"{where}: {foreign(found.unknown, classes)}. {say_which(found.unknown, classes)}{more}")
+        raise InputError(
+            f"{where}: {foreign(found.unknown, classes)}. {say_which(found.unknown, classes, beside)}{more}"
+        )
 
 
 def foreign(labels: Sequence[str], classes: Sequence[str]) -> str:
@@ -129,8 +134,10 @@ def foreign(labels: Sequence[str], classes: Sequence[str]) -> str:
     return f"the labels are {listed_labels(labels)}, and the classes are {listed_labels(classes)}{why}"
 
 
-def say_which(labels: Sequence[str], classes: Sequence[str] = ()) -> str:
+def say_which(labels: Sequence[str], classes: Sequence[str] = (), beside: NamesBeside | None = None) -> str:
     """The way out of `foreign`: a map of which the user fills in the classes, but for labels that plainly name one."""
+    if beside is not None and (way := way_of_values(labels, classes, beside.label_columns)):
+        return way
     more = ",…" if len(labels) > _MAPPED else ""
     index_of = indexer(classes)
     pairs = []

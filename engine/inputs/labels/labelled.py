@@ -97,7 +97,7 @@ def read_gold(config: GoldConfig) -> Gold:
     found = index_labels(
         labels, classes, where=where, not_labels=said.not_labels, columns=said.columns, beside=said.beside
     )
-    check_not_foreign(found, classes, where=where, more=_first_refused(rows))
+    check_not_foreign(found, classes, where=where, beside=said.beside, more=_first_refused(rows))
     for row in rows:
         if row.problem is None and row.label in found.unknown:
             row.problem = f"unknown label {row.label[:200]!r} (classes: {listed(classes)})"

@@ -140,6 +140,7 @@ LAYOUTS = {
     ),
     "lines that are strings of JSON": "".join(json.dumps(json.dumps(row)) + "\n" for row in ROWS),
     "Argilla": json.dumps([argilla(row, "sentiment") for row in ROWS]),
+    "objects in strings": "".join(json.dumps({"n": 1, "data": json.dumps(row)}) + "\n" for row in ROWS),
     "ShareGPT": json.dumps([chat(row, "conversations", ("from", "human", "gpt", "value")) for row in ROWS]),
     "OpenAI's chats": "".join(
         json.dumps(chat(row, "messages", ("role", "user", "assistant", "content"))) + "\n" for row in ROWS
@@ -352,6 +353,9 @@ def test_a_file_of_labels_alone_needs_no_text(tmp_path: Path) -> None:
         ([[{"labelType": "DEFAULT", "jsonResponse": {"JOB_0": {"categories": [{"name": "a"}]}}}], []], ["a", None]),
         ([{"q": {"a": "true"}}, {"q": {"b": 1}}], ["a", "b"]),
         ([{"q": "a"}], ["a"]),
+        ([{"q": {"label": "a"}}], ["a"]),
+        ([{"ann": "a", "bea": "a"}], ["a"]),
+        ([[{"by": "ann", "label": "a"}, {"by": "bea", "label": "a"}]], ["a"]),
         ([[{"classname": "a", "annotated_by": ["jo"]}], [{"classname": "b"}, {"classname": "b"}]], ["a", "b"]),
         ([{"labels": ["a"], "note": ""}, None, {"labels": []}], ["a", None, None]),
         ([{"p": {"labels": [{"classifications": [{"name": "q", "radio_answer": {"name": "a"}}]}]}}], ["a"]),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from engine.inputs.labels.classes import index_labels
 from engine.inputs.labels.labelled import GoldConfig, read_gold
 from engine.inputs.labels.names_beside import NamesBeside
 
+needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq, which messages name")
 CLASSES = ("bad", "good")
 ROWS = [("r1", "it's; late", "good"), ("r2", "y, no", "bad"), ("r3", 'so "z"', "good")]
 OBJECTS = [json.dumps({"text": text, "label": label}).replace('"', '""') for _, text, label in ROWS]
@@ -44,9 +46,9 @@ TABLES = {
 
 
 def run(message: str, folder: Path) -> str:
-    found = re.search(r"python -c .* > rows\.jsonl$", message)
+    found = re.search(r"((python|jq) -c .* > rows\.jsonl)( takes it out\))?$", message)
     assert found, message
-    subprocess.run(found[0].replace("python", sys.executable, 1), shell=True, check=True, cwd=folder)
+    subprocess.run(found[1].replace("python", sys.executable, 1), shell=True, check=True, cwd=folder)
     return str(folder / "rows.jsonl")
 
 
@@ -95,3 +97,27 @@ def test_a_column_with_the_name_of_a_class_is_refused_with_the_way(labels: list[
     with pytest.raises(InputError) as raised:
         index_labels(labels, CLASSES, where="in.parquet", beside=beside)
     assert str(raised.value).endswith(way)
+
+
+FORMS = {"objects": '{{"reason": "x{n}", "label": "{label}"}}', "fenced": '```json\n{{"label": "{label}"}}\n```'}
+SCORES = {"good": 0.93, "bad": 0.25}
+
+
+@pytest.mark.parametrize("suffix", [".csv", pytest.param(".jsonl", marks=needs_jq)])
+@pytest.mark.parametrize("form", [*FORMS, "scores"])
+def test_the_command_writes_classes_in_the_place_of_objects_and_scores(tmp_path: Path, suffix: str, form: str) -> None:
+    def written(number: int, label: str) -> str | float:
+        return SCORES[label] if form == "scores" else FORMS[form].format(n=number, label=label)
+
+    rows = [(id_, text, written(number, label)) for number, (id_, text, label) in enumerate(ROWS)]
+    path = tmp_path / f"in{suffix}"
+    if suffix == ".csv":
+        path.write_text("id,text,label\n" + "".join(quoted(*map(str, row)) for row in rows))
+    else:
+        path.write_text(
+            "".join(json.dumps(dict(zip(("id", "text", "label"), row, strict=True))) + "\n" for row in rows)
+        )
+    with pytest.raises(InputError) as raised:
+        read_gold(GoldConfig(files=(str(path),), classes=CLASSES))
+    gold = read_gold(GoldConfig(files=(run(str(raised.value), tmp_path),), classes=CLASSES))
+    assert [CLASSES[label] for label in gold.labels] == [label for *_, label in ROWS]
