@@ -322,7 +322,7 @@ def test_a_column_with_the_name_of_a_class_says_one_for_it(tmp_path: Path) -> No
     file = csv_file(tmp_path / "in.csv", ["0", "1", "0", "1"], header="positive")
     gold = read_gold(GoldConfig(files=(file,), columns=ColumnNames(label="positive"), classes=CLASSES))
     assert [gold.classes[label] for label in gold.labels] == TRUTH
-    with pytest.raises(InputError, match="write a column that names the class of each row"):
+    with pytest.raises(InputError, match="write a column 'label' that names the class of each row"):
         read_gold(GoldConfig(files=(file,), columns=ColumnNames(label="positive"), classes=("a", "positive", "c")))
 
 

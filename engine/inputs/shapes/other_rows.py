@@ -11,7 +11,7 @@ from engine.inputs.json_files.deeper_rows import has_text
 from engine.inputs.shapes.dict_rows import dict_rows
 
 _MOST_FIELDS, _MOST_COLUMNS, _OBJECTS = 20, 6, 50
-_NEARLY = 0.9
+_LOOKED_AT, _NEARLY = 2000, 0.9
 _PLAIN = ColumnNames()
 _Columns = dict[str, tuple[str, ...]]
 
@@ -27,7 +27,7 @@ def other_rows(rows: Sequence[Sequence[str]], file: str, text: str | None = None
     width = len(rows[0])
     if not 2 <= width <= _MOST_COLUMNS or len({*rows[0]}) < width:
         return None
-    values = zip(*(row for row in rows[1:] if len(row) == width), strict=True)
+    values = zip(*(row for row in rows[1 : _LOOKED_AT + 1] if len(row) == width), strict=True)
     columns = dict(zip(rows[0], values, strict=False))
     return _of_long_table(columns, file, text) or _of_objects(columns, file, text)
 
