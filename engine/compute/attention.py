@@ -13,6 +13,7 @@ from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
+from engine.compute.cpu.attention import attend_equal, has_products
 from engine.compute.packing import EqualRows, PackedRows
 
 ATTENTION = "engine_packed"
@@ -94,11 +95,12 @@ def attend(
         packed = varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scale, window_size=reach)
         assert isinstance(packed, Tensor)
         return packed
+    by_products = window is None and has_products(value)
     parts = [
-        scaled_dot_product_attention(
-            _rectangle(query, block),
-            _rectangle(key, block),
-            _rectangle(value, block),
+        attend_equal(*_rectangles(block, query, key, value), scale=scale)
+        if by_products
+        else scaled_dot_product_attention(
+            *_rectangles(block, query, key, value),
             attn_mask=_band(block.length, window, query.device),
             dropout_p=dropout,
             scale=scale,
@@ -129,8 +131,7 @@ def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: DeviceRows, *,
     parts = [
         scaled_dot_product_attention(
             query[first : first + block.rows, :, None],
-            _rectangle(key, block),
-            _rectangle(value, block),
+            *_rectangles(block, key, value),
             dropout_p=dropout,
         )
         for first, block in _numbered(rows.blocks)
@@ -146,9 +147,10 @@ def _numbered(blocks: tuple[EqualRows, ...]) -> Iterator[tuple[int, EqualRows]]:
         first += block.rows
 
 
-def _rectangle(packed: Tensor, block: EqualRows) -> Tensor:
-    """(rows, heads, length, width) of a block."""
-    return packed[block.begin : block.stop].view(block.rows, block.length, *packed.shape[1:]).transpose(1, 2)
+def _rectangles(block: EqualRows, *packed: Tensor) -> list[Tensor]:
+    """(rows, heads, length, width) each, of a block."""
+    parts = [tensor[block.begin : block.stop] for tensor in packed]
+    return [part.view(block.rows, block.length, *part.shape[1:]).transpose(1, 2) for part in parts]
 
 
 def _band(length: int, window: int | None, device: torch.device) -> Tensor | None:
