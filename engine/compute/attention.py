@@ -5,6 +5,7 @@ A GPU has a kernel for rows of different lengths in 16 bits; other devices compu
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -95,16 +96,13 @@ def attend(
         packed = varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scale, window_size=reach)
         assert isinstance(packed, Tensor)
         return packed
-    by_products = window is None and has_products(value)
+    compute = (
+        attend_equal
+        if window is None and has_products(value)
+        else partial(_attend_equal, window=window, dropout=dropout)
+    )
     parts = [
-        attend_equal(*_rectangles(block, query, key, value), scale=scale)
-        if by_products
-        else scaled_dot_product_attention(
-            *_rectangles(block, query, key, value),
-            attn_mask=_band(block.length, window, query.device),
-            dropout_p=dropout,
-            scale=scale,
-        )
+        compute(_rectangle(query, block), _rectangle(key, block), _rectangle(value, block), scale=scale)
         for block in rows.blocks
     ]
     return _joined([part.transpose(1, 2).flatten(0, 1) for part in parts], len(query))
@@ -131,7 +129,8 @@ def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: DeviceRows, *,
     parts = [
         scaled_dot_product_attention(
             query[first : first + block.rows, :, None],
-            *_rectangles(block, key, value),
+            _rectangle(key, block),
+            _rectangle(value, block),
             dropout_p=dropout,
         )
         for first, block in _numbered(rows.blocks)
@@ -147,10 +146,17 @@ def _numbered(blocks: tuple[EqualRows, ...]) -> Iterator[tuple[int, EqualRows]]:
         first += block.rows
 
 
-def _rectangles(block: EqualRows, *packed: Tensor) -> list[Tensor]:
-    """(rows, heads, length, width) each, of a block."""
-    parts = [tensor[block.begin : block.stop] for tensor in packed]
-    return [part.view(block.rows, block.length, *part.shape[1:]).transpose(1, 2) for part in parts]
+def _attend_equal(
+    query: Tensor, key: Tensor, value: Tensor, *, window: int | None, dropout: float, scale: float | None
+) -> Tensor:
+    """(rows, heads, length, width) each → the same."""
+    band = _band(value.shape[2], window, query.device)
+    return scaled_dot_product_attention(query, key, value, attn_mask=band, dropout_p=dropout, scale=scale)
+
+
+def _rectangle(packed: Tensor, block: EqualRows) -> Tensor:
+    """(rows, heads, length, width) of a block."""
+    return packed[block.begin : block.stop].view(block.rows, block.length, *packed.shape[1:]).transpose(1, 2)
 
 
 def _band(length: int, window: int | None, device: torch.device) -> Tensor | None:

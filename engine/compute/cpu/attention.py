@@ -34,8 +34,9 @@ def attend_equal(query: Tensor, key: Tensor, value: Tensor, *, scale: float | No
     scale = width**-0.5 if scale is None else scale
     result = value.new_empty(rows, length, heads, width).transpose(1, 2)
     several = max(1, _SCORES // (heads * length**2))
-    for into, *parts in zip(*(tensor.split(several) for tensor in (result, query, key, value)), strict=True):
-        queries, keys, values = (part.reshape(-1, length, width) for part in parts)
+    for first in range(0, rows, several):
+        some = slice(first, first + several)
+        queries, keys, values = (tensor[some].reshape(-1, length, width) for tensor in (query, key, value))
         weights = torch.bmm(queries * scale, keys.transpose(1, 2)).softmax(-1)
-        into.copy_(torch.bmm(weights, values).view(into.shape))
+        result[some] = torch.bmm(weights, values).view(-1, heads, length, width)
     return result
