@@ -18,6 +18,12 @@ def processor_name() -> str:
     return f"{_model()} ({', '.join([torch.backends.cpu.get_cpu_capability(), *has])})"
 
 
+@cache
+def has_bf16() -> bool:
+    """Whether products in bf16 are instructions of this processor."""
+    return any(getattr(torch.cpu, _ARITHMETIC[name], bool)() for name in ("AMX", "bf16"))
+
+
 def _model() -> str:
     for line in _CPUINFO.read_text(encoding="utf-8").splitlines() if _CPUINFO.exists() else ():
         if line.startswith("model name"):

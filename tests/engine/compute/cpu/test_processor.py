@@ -6,17 +6,17 @@ import torch
 import engine.compute.cpu.memory
 import engine.compute.cpu.processor
 from engine.compute.cpu.memory import keep_memory
-from engine.compute.cpu.processor import processor_name
+from engine.compute.cpu.processor import has_bf16, processor_name
 
 CPUINFO = "processor\t: 0\nmodel name\t: Some Processor 9\nflags\t: fpu\n\nprocessor\t: 1\nmodel name\t: Other\n"
 
 
 @pytest.fixture(autouse=True)
 def anew():
-    for cached in (processor_name, keep_memory):
+    for cached in (processor_name, has_bf16, keep_memory):
         cached.cache_clear()
     yield
-    for cached in (processor_name, keep_memory):
+    for cached in (processor_name, has_bf16, keep_memory):
         cached.cache_clear()
 
 
@@ -35,6 +35,16 @@ def test_it_is_named_with_its_arithmetic(monkeypatch, tmp_path, has, expected):
     for check in engine.compute.cpu.processor._ARITHMETIC.values():
         monkeypatch.setattr(torch.cpu, check, lambda check=check: check in has)
     assert processor_name() == f"Some Processor 9 ({expected})"
+
+
+@pytest.mark.parametrize(
+    ("has", "expected"),
+    [("_is_vnni_supported", False), ("_is_avx512_bf16_supported", True), ("_is_amx_tile_supported", True)],
+)
+def test_bf16_is_an_instruction_of_some(monkeypatch, has, expected):
+    for check in engine.compute.cpu.processor._ARITHMETIC.values():
+        monkeypatch.setattr(torch.cpu, check, lambda check=check: check == has)
+    assert has_bf16() is expected
 
 
 def test_a_torch_that_does_not_say_has_no_more_arithmetic(monkeypatch, tmp_path):
