@@ -17,6 +17,7 @@ from engine.inputs.delimited_files.text_tables import table_of
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
 from engine.inputs.options import FASTTEXT, UNSPLIT, Reading, ReadOptions
 from engine.inputs.text_files.ids_in_lines import check_ids, numbers_note
+from engine.inputs.text_files.key_value_blocks import check_blocks
 from engine.inputs.text_files.labels_between_lines import check_labels_between
 from engine.inputs.text_files.labels_in_lines import check_labels
 from engine.inputs.text_files.line_ends import runs_of_lines, whole_text
@@ -70,6 +71,7 @@ def _said(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, labelled
     """
     if not labelled:
         check_words(sample)
+        check_blocks(sample, wanted)
     if said := table_of(sample.lines, sample.file, wanted, options):
         return said
     if labelled or not sample.texts:

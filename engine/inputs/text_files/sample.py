@@ -17,6 +17,7 @@ class Sample:
         file: where it is.
         encoding: of the file.
         lines: those that are not blank, without their ends.
+        numbers: of those lines, from 1.
         returns: ``\r`` alone ends a line.
         mixed: it does so beside ``\n``.
     """
@@ -24,6 +25,7 @@ class Sample:
     file: str
     encoding: str
     lines: list[bytes]
+    numbers: list[int]
     returns: bool
     mixed: bool
 
@@ -31,13 +33,26 @@ class Sample:
     def of(cls, data: bytes, file: str, encoding: str) -> "Sample":
         """Of a ``file`` that begins with ``data``."""
         returns = returns_end_lines(data)
-        lines = [line for line in lines_of_data(data, returns=returns) if line.strip(b" \t\r\n\v\f\x1a")]
-        return cls(file=file, encoding=encoding, lines=lines, returns=returns, mixed=returns and b"\n" in data)
+        every = enumerate(lines_of_data(data, returns=returns), start=1)
+        kept = [(number, line) for number, line in every if line.strip(b" \t\r\n\v\f\x1a")]
+        return cls(
+            file=file,
+            encoding=encoding,
+            lines=[line for _, line in kept],
+            numbers=[number for number, _ in kept],
+            returns=returns,
+            mixed=returns and b"\n" in data,
+        )
 
     @cached_property
     def texts(self) -> list[str]:
         """The lines as text, without the white space around them; none is empty."""
         return [text for line in self.lines if (text := line.decode("utf-8", "replace").strip())]
+
+    def number(self, place: int) -> int:
+        """The number of the line, from 1, that is the one of ``texts`` at ``place``."""
+        pairs = zip(self.numbers, self.lines, strict=True)
+        return [number for number, line in pairs if line.decode("utf-8", "replace").strip()][place]
 
     def command(self, program: str, target: str) -> str:
         """A shell command that writes what ``program`` makes of the lines of the file to the file ``target``."""
