@@ -58,6 +58,13 @@ def test_blocks_of_labels_name_the_ids(tmp_path: Path) -> None:
 
 def test_a_colon_here_and_there_is_prose(tmp_path: Path) -> None:
     path = tmp_path / "reviews.txt"
-    lines = ["Note: great hotel", "We came late", "Tip: ask for a room", "Review: late", "Note: no lift", "Tip: cash"]
-    path.write_text("\n".join(lines * 3))
-    assert [block.rows for block in read_raw(str(path), ColumnNames())] == [18]
+    lines = [
+        "Note: great hotel",
+        "We came late",
+        "Tip: ask for a room",
+        "Note: no lift",
+        "Loved it",
+        "Note: pool closed",
+    ]
+    path.write_text("\n".join([*lines, "Review: cold", "Tip: bring cash", "Tip: a late one"]))
+    assert [block.rows for block in read_raw(str(path), ColumnNames())] == [9]
