@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.inputs.columns import ColumnNames, LabelColumns
 from engine.inputs.delimited_files.first_rows import is_label
 from engine.inputs.text_files.labels_in_lines import LABEL_WORDS
 from engine.inputs.text_files.sample import Sample
@@ -54,7 +53,7 @@ class _Blocks:
     has_rules: bool
 
 
-def check_blocks(sample: Sample, wanted: ColumnNames) -> None:
+def check_blocks(sample: Sample) -> None:
     """Refuse blocks of keys and values.
 
     Raises:
@@ -69,7 +68,7 @@ def check_blocks(sample: Sample, wanted: ColumnNames) -> None:
         raise sample.refused(
             f"it has blocks of key: value, the first of them at the lines {begins} ({', '.join(blocks.keys[:5])}). "
             f"To make each a row, with all its keys: {command}; then read rows.jsonl with "
-            f"{_flags(blocks, of_labels=isinstance(wanted, LabelColumns))}"
+            f"{_flags(blocks, of_labels=sample.of_labels)}"
         )
 
 

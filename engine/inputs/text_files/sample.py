@@ -20,6 +20,7 @@ class Sample:
         numbers: of those lines, from 1.
         returns: ``\r`` alone ends a line.
         mixed: it does so beside ``\n``.
+        of_labels: its lines are to be ids and labels, and not texts.
     """
 
     file: str
@@ -28,9 +29,10 @@ class Sample:
     numbers: list[int]
     returns: bool
     mixed: bool
+    of_labels: bool = False
 
     @classmethod
-    def of(cls, data: bytes, file: str, encoding: str) -> "Sample":
+    def of(cls, data: bytes, file: str, encoding: str, *, of_labels: bool = False) -> "Sample":
         """Of a ``file`` that begins with ``data``."""
         returns = returns_end_lines(data)
         every = enumerate(lines_of_data(data, returns=returns), start=1)
@@ -42,6 +44,7 @@ class Sample:
             numbers=[number for number, _ in kept],
             returns=returns,
             mixed=returns and b"\n" in data,
+            of_labels=of_labels,
         )
 
     @cached_property
@@ -59,5 +62,5 @@ class Sample:
         return command(program, self.file, target, encoding=self.encoding, returns=self.returns)
 
     def refused(self, words: str) -> InputError:
-        """An error: what the lines are, and what to do. They may be texts nevertheless."""
-        return InputError(f"{self.file}: {words}; {OR_TEXT}")
+        """An error: what the lines are, and what to do. They may be texts nevertheless, but no labels."""
+        return InputError(f"{self.file}: {words}" if self.of_labels else f"{self.file}: {words}; {OR_TEXT}")
