@@ -30,7 +30,7 @@ from engine.inputs.paths.file_kinds import (
     is_marker,
     kind_of_file,
 )
-from engine.inputs.paths.folders import files_of, refuse_packed_twice, without_caches, without_beside
+from engine.inputs.paths.folders import files_of, refuse_packed_twice, without_beside, without_caches
 from engine.inputs.paths.other_kinds import unknown_kind
 from engine.inputs.plain_text import read_text
 
