@@ -32,6 +32,7 @@ _LETTERS = {  # in the order in which they are asked; several bytes a letter com
     "iso8859-2": (f"[{_CENTRAL}{_CENTRAL.upper()}]", 1.0),
     "cp852": (f"[{_CENTRAL}{_CENTRAL.upper()}]", 1.0),
 }
+_STRICT = {"cp949": "euc_kr", "gb18030": "gb2312"}  # whose letters are never made of a byte and an ASCII letter
 _LANGUAGES = {
     "cp949": "Korean",
     "shift_jis": "Japanese",
@@ -55,7 +56,7 @@ def way_by_letters(data: bytes) -> str:
 def _likeness(data: bytes, encoding: str) -> float:
     """From 0 to 1: how many of the characters that are not ASCII are letters as the language has them."""
     letters, share = _LETTERS[encoding]
-    text = data.decode(encoding, "replace")
+    text = data.decode(_STRICT.get(encoding, encoding), "replace")
     found = sum(len(re.sub(r"[\x00-\x7f]", "", some)) for some in re.findall(letters, text))
     others = sum(not character.isascii() for character in text)
     return min(1.0, found / max(1, others) / share) * (1 - 4 * text.count("\ufffd") / max(1, others))

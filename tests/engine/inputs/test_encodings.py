@@ -106,9 +106,7 @@ def test_the_encoding_that_the_user_says_is_taken(tmp_path: Path, suffix: str, e
 )
 def test_other_scripts_are_not_called_western(tmp_path: Path, text: str, encoding: str) -> None:
     path = write(tmp_path / "in.txt", f"{text}\n" * 5, encoding)
-    with pytest.raises(
-        InputError, match="is not UTF-8: name its encoding, for example --encoding cp1250, cp1251, koi8-r, gb18030"
-    ):
+    with pytest.raises(InputError, match=rf"is not UTF-8: .*--encoding {encoding}[,;]"):
         blocks_of(path)
     assert texts_of(path, encoding) == [text] * 5
 
