@@ -125,10 +125,10 @@ def _check_gold(validated: ValidatedInputs, found: LabelIndex, classes: list[str
         return
     problem = f"{where}: {foreign(unknown, classes)}"
     if is_named:
-        raise InputError(f"{problem}. {say_which(unknown)}; or label without gold: --no-label")
+        raise InputError(f"{problem}. {say_which(unknown, classes)}; or label without gold: --no-label")
     raise NotGoldError(
         f"{problem}: they are kept in a column of their own and are no gold. If they are: "
-        f"{say_which(unknown)}; --no-label leaves out this note"
+        f"{say_which(unknown, classes)}; --no-label leaves out this note"
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from engine.errors import InputError
+from engine.inputs.labels.codes_in_name import check_codes, meant_class
 from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.labels.spelling import NO_LABEL, label_map_text, spell
 from engine.inputs.messages import listed, listed_labels
@@ -82,6 +83,7 @@ def index_labels(
     """
     distinct = sorted(labels)
     _check_one_hot(distinct, classes, columns=columns, where=where)
+    check_codes([*distinct, *({"-1"} & set(not_labels))], classes, columns=columns, where=where)
     check_counted_from_minus_one(distinct, classes, where=where, not_labels=not_labels)
     check_counted_from_one(distinct, classes, where=where)
     index_of = indexer(classes)
@@ -112,7 +114,7 @@ def check_not_foreign(found: LabelIndex, classes: Sequence[str], *, where: str, 
         InputError: they are such.
     """
     if found.unknown and not found.index:
-        raise InputError(f"{where}: {foreign(found.unknown, classes)}. {say_which(found.unknown)}{more}")
+        raise InputError(f"{where}: {foreign(found.unknown, classes)}. {say_which(found.unknown, classes)}{more}")
 
 
 def foreign(labels: Sequence[str], classes: Sequence[str]) -> str:
@@ -123,11 +125,10 @@ def foreign(labels: Sequence[str], classes: Sequence[str]) -> str:
     return f"the labels are {listed_labels(labels)}, and the classes are {listed_labels(classes)}{why}"
 
 
-def say_which(labels: Sequence[str]) -> str:
-    """The way out of `foreign`: a map of which the user fills in the classes."""
-    more = ",…" if len(labels) > _MAPPED else ""
-    text = label_map_text([(label, "CLASS") for label in labels[:_MAPPED]])
-    return f"Say which class each is: --label-map {text}{more}"
+def say_which(labels: Sequence[str], classes: Sequence[str] = ()) -> str:
+    """The way out of `foreign`: a map of which the user fills in the classes that are not plain."""
+    text = label_map_text([(label, meant_class(label, classes) or "CLASS") for label in labels[:_MAPPED]])
+    return f"Say which class each is: --label-map {text}{',…' * (len(labels) > _MAPPED)}"
 
 
 def check_counted_from_one(labels: Collection[str], classes: Sequence[str], *, where: str) -> None:
@@ -139,10 +140,10 @@ def check_counted_from_one(labels: Collection[str], classes: Sequence[str], *, w
     numbers = sorted(int(label) for label in labels if is_whole(label))
     if not numbers or any(map(is_whole, classes)) or numbers[0] < 1 or numbers[-1] != len(classes):
         return
-    pairs = [(str(number), name) for number, name in enumerate(classes, start=1)]
+    way = label_map_text([(str(number), name) for number, name in enumerate(classes, start=1)])
     raise InputError(
         f"{where}: the labels {listed(map(str, numbers))} seem to be counted from 1, and an index of the classes "
-        f"{listed(classes)} counts from 0. Say which label is which class: --label-map {label_map_text(pairs)}"
+        f"{listed(classes)} counts from 0. Say which label is which class: --label-map {way}"
     )
 
 
