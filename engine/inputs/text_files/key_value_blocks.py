@@ -14,9 +14,9 @@ from engine.inputs.delimited_files.first_rows import is_label
 from engine.inputs.text_files.labels_in_lines import LABEL_WORDS
 from engine.inputs.text_files.sample import Sample
 
-_KEY = r"[^\W\d][\w./-]*(?: [\w./-]+){0,2}"
+_KEY = r"[^\W\d][\w./-]*(?: [^\W\d][\w./-]*){0,2}"
 _FORMS = (  # what stands before a key and behind it
-    (r"(?:- )?", r"[ \t]*:(?!//)[ \t]*"),
+    (r"(?:- )?", r"(?: #?\d+)?[ \t]*:(?!//)[ \t]*"),
     (r"\*\*", r":?\*\*:?[ \t]*"),
     (r"<", r">[ \t]*"),
     (r"\[", r"\]:?[ \t]*"),
@@ -27,6 +27,7 @@ _LAST_WORD = re.compile(r"[^\W_]+\Z")
 _OF_TEXTS = ("text", "review", "title", "summary", "body", "content", "comment", "headline")
 _OF_LABELS = ("label", "sentiment", "class", "category", "polarity", "rating", "score", "stars", "overall", "gold")
 _OF_IDS = ("id", "reviewid", "docid", "uuid")
+_CLOSES = re.compile(r"</[\w.-]+>$")
 _RULE = re.compile(r"[-=*_#~]{2,}")
 _LOOKED_AT, _MOST_ABOVE = 400, 3
 _BLOCKS, _KEYS, _ALMOST_ALL, _MOST = 3, 2, 0.9, 0.8
@@ -60,6 +61,8 @@ def check_blocks(sample: Sample) -> None:
         InputError: the lines are such.
     """
     for before, behind in _FORMS:
+        if before == "<" and any(map(_CLOSES.search, sample.texts[:_LOOKED_AT])):
+            continue
         blocks = _blocks(sample.texts[:_LOOKED_AT], re.compile(rf"{before}({_KEY}){behind}"))
         if blocks is None or not _are_plain(blocks):
             continue

@@ -28,6 +28,7 @@ def refusal(path: Path, wanted: ColumnNames | None = None) -> str:
         ("Title: {n}\nReview: {text}\n---\n", "1 and 4", "--text Review"),
         ("Review: {text}\nSentiment: {label}\n\n", "1 and 4", "--text Review --label Sentiment"),
         ("<Author>u{n}\n<Content>{text}\n<Overall>{label}\n", "1 and 4", "--text Content --label Overall"),
+        ("Review {n}:\n{text}\nRating: {label}\n\n", "1 and 5", "--text Review --label Rating"),
         ("review\t{text}\nsentiment\t{label}\n\n", "1 and 4", "--text review --label sentiment"),
     ],
 )
@@ -68,3 +69,21 @@ def test_a_colon_here_and_there_is_prose(tmp_path: Path) -> None:
     ]
     path.write_text("\n".join([*lines, "Review: cold", "Tip: bring cash", "Tip: a late one"]))
     assert sum(block.rows for block in read_raw(str(path), ColumnNames())) == 9
+
+
+@pytest.mark.parametrize(
+    ("form", "keys"),
+    [
+        ('<doc id="{n}">\n{text} & <b>so</b>\n</doc>\n', ("id", "text")),
+        ("<review>\n  <text>{text} & <b>so</b></text>\n  <label>{n}</label>\n</review>\n", ("label", "text")),
+    ],
+)
+def test_elements_of_xml_without_a_root_are_rows(tmp_path: Path, form: str, keys: tuple[str, str]) -> None:
+    path = tmp_path / "reviews.txt"
+    path.write_text("".join(form.format(n=n, text=text) for n, (text, _) in enumerate(ROWS)))
+    with pytest.raises(InputError, match="elements of XML") as raised:
+        list(read_raw(str(path), ColumnNames()))
+    command = str(raised.value).partition("To make each a row: ")[2].partition("; or pass")[0]
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert rows == [{keys[0]: str(n), keys[1]: f"{text} & <b>so</b>"} for n, (text, _) in enumerate(ROWS)]
