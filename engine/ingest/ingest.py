@@ -27,8 +27,9 @@ from engine.ingest.write_corpus import write_corpus
 from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.kinds import Kind
+from engine.inputs.labels.class_files import class_files_notes
 from engine.inputs.labels.classes import doubtful_names
-from engine.inputs.labels.several_files import read_together
+from engine.inputs.labels.several_files import copies_notes, read_together
 from engine.inputs.messages import listed, merged, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
@@ -86,6 +87,8 @@ def ingest(storage: Storage, config: IngestConfig, *, known: Sequence[str] | Non
             ``on_bad_row`` is ``fail``.
     """
     files = expand(config.files)
+    for note in copies_notes(files, config.files, config.columns, config.options):
+        _log.info("%s", note)
     try:
         validated, classes, rejects = _first_pass(storage, files, config, known, tick)
     except NotGoldError as error:
@@ -122,6 +125,8 @@ def _first_pass(
         is_named = bool(config.columns.label or config.options.label_map)
         with read_together(files):
             validated = validate_files(inputs, classes=config.classes or known or (), rejects=rejects, tick=tick)
+        if config.columns.label is None and not validated.label_columns:
+            validated.notes += class_files_notes(files, config.classes or known or ())
         if validated.rejected == validated.rows:
             raise InputError(no_usable_row(files, validated.rejected, validated.first_reasons))
         classes = decide_classes(validated, config.classes, known, is_named=is_named)

@@ -8,10 +8,8 @@ import csv
 import dataclasses
 import io
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import mode
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +17,7 @@ import pyarrow.compute as pc
 from engine.errors import InputError
 from engine.inputs.blocks import RawBlock
 from engine.inputs.columns import ColumnNames
+from engine.inputs.delimited_files.backslashes import refuse_backslashes
 from engine.inputs.delimited_files.dialect import Dialect, shown
 from engine.inputs.delimited_files.find_dialect import find_dialect, rows_in
 from engine.inputs.delimited_files.first_rows import before_cut
@@ -29,7 +28,7 @@ from engine.inputs.delimited_files.odd_headers import header_in
 from engine.inputs.delimited_files.rows import RowReader, Rows
 from engine.inputs.delimited_files.shape import Shape
 from engine.inputs.delimited_files.tape import Tape, decoded, encoded, lines_in, runs_of_lines
-from engine.inputs.delimited_files.values import NULL, Values, Writing
+from engine.inputs.delimited_files.values import Values, Writing
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
 from engine.inputs.options import Reading, ReadOptions
 
@@ -113,7 +112,7 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
     dialect = find_dialect(lines, said, likely="\t" if _TABS.search(file) else ",")
     rows = rows_in(lines, dialect)
     if options.quote is None:
-        _refuse_dump(rows, dialect, file)
+        refuse_backslashes(lines, rows, dialect, file, width=len(options.names or (rows[0] if rows else ())))
     if not rows or not (rows[0] or options.names):
         raise not_at_edges(lines[0], file, dialect.delimiter)
     if options.names:
@@ -149,25 +148,6 @@ def _without_names(header: Header, rows: Sequence[Sequence[str]]) -> dict[int, f
     places = [place for place, name in enumerate(header.fields) if place and not name.strip()]
     known = [row for row in rows if row]
     return {place: sum(len(row) > place and row[place] != "" for row in known) / max(1, len(known)) for place in places}
-
-
-def _refuse_dump(rows: Sequence[Sequence[str]], dialect: Dialect, file: str) -> None:
-    r"""Refuse what a database dumped in its own way: a backslash stands before tabs and line ends, and ``\N`` is null.
-
-    Raises:
-        InputError: it is one.
-    """
-    if not (dialect.escaped or (dialect.delimiter == "\t" and not dialect.quote)):
-        return
-    width = mode(map(len, rows)) if rows else 0
-    broken = any(field.endswith("\\") for row in rows if len(row) != width for field in row)
-    if broken or any(NULL in row for row in rows):
-        quote = shlex.quote(dialect.words[1]) if dialect.quote else "none"
-        raise InputError(
-            f"{file} looks like a dump of MySQL or PostgreSQL, with {NULL} for null and a backslash before tabs and "
-            "line ends: write it as CSV, with COPY … TO … WITH (FORMAT csv, HEADER) in PostgreSQL, with "
-            f"util.exportTable(…, {{dialect: 'csv'}}) in MySQL Shell; --quote {quote} takes every backslash as it is"
-        )
 
 
 def _notes(layout: _Layout, options: ReadOptions, file: str) -> Iterator[str]:

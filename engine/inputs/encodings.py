@@ -60,7 +60,7 @@ def encoding_named(name: str) -> str:
     except (LookupError, ValueError):
         raise InputError(
             f"--encoding is {name!r}, and no text encoding has that name; for example utf-8, cp1252, latin-1, utf-16, "
-            "cp1251, gb18030 or shift_jis"
+            "cp1251, gb18030, big5, shift_jis or cp949"
         ) from None
     return UTF8 if found == "utf-8-sig" else found
 

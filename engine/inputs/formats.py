@@ -30,7 +30,7 @@ from engine.inputs.paths.file_kinds import (
     is_marker,
     kind_of_file,
 )
-from engine.inputs.paths.folders import files_of, refuse_packed_twice, without_caches
+from engine.inputs.paths.folders import files_of, refuse_packed_twice, without_beside, without_caches
 from engine.inputs.paths.other_kinds import unknown_kind
 from engine.inputs.plain_text import read_text
 
@@ -85,7 +85,7 @@ def _matches(pattern: str) -> list[str]:
 def _globbed(pattern: str) -> list[str]:
     """What a glob matches, but for folders of which it matches files, and for what programs leave beside data."""
     found = sorted(glob.glob(_literal_begin(pattern), recursive=True) or glob.glob(pattern, recursive=True))  # noqa: PTH207
-    files = [path for path in found if not is_marker(path)]
+    files = without_beside([path for path in found if not is_marker(path)])
     above = {str(parent) for path in files for parent in Path(path).parents}
     return [path for path in files if str(Path(path)) not in above]
 

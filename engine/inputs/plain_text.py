@@ -9,14 +9,15 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from engine.errors import InputError
+from engine.errors import InputError, MissingColumnError
 from engine.inputs.blocks import BLOCK_ROWS, RawBlock, Row, blocks_of_rows, label_count_problem
-from engine.inputs.columns import ColumnNames, find_columns
+from engine.inputs.columns import ColumnNames, LabelColumns, find_columns
 from engine.inputs.delimited import read_csv
 from engine.inputs.delimited_files.text_tables import table_of
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
 from engine.inputs.options import FASTTEXT, UNSPLIT, Reading, ReadOptions
 from engine.inputs.text_files.ids_in_lines import check_ids, numbers_note
+from engine.inputs.text_files.key_value_blocks import check_blocks
 from engine.inputs.text_files.labels_between_lines import check_labels_between
 from engine.inputs.text_files.labels_in_lines import check_labels
 from engine.inputs.text_files.line_ends import runs_of_lines, whole_text
@@ -31,6 +32,10 @@ _LABEL_SHARE = 0.5
 _FEW_LINES = range(2, 21)
 _WHOLE_SAMPLE = 1 << 16
 _TOO_LONG = f"the line is longer than {LINE_BYTES:,} bytes"
+_NO_LABELS = (
+    "it has lines of text, which do not show what is the id and what the label; "
+    "write it as CSV with the header id,label"
+)
 _MIXED = r"lines end in \r alone as well as in \n; if texts have a \r in them, take it out: sed 's/\r$//; s/\r/ /g'"
 _LATE_LABEL = f"the line begins with {FASTTEXT}, and most lines do not; --delimiter {FASTTEXT} reads such labels"
 
@@ -49,14 +54,15 @@ def read_text(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[
         return
     if options.quote:
         raise InputError(f"{file}: --quote is for the fields of a line; pass --delimiter as well")
-    sample = _sample(file, options)
+    sample = _sample(file, wanted, options)
     labelled = options.delimiter == FASTTEXT or (options.delimiter is None and _has_labels(sample.lines))
     if options.delimiter is None and (said := _said(sample, wanted, options, labelled=labelled)):
         yield from read_csv(file, wanted, *said)
         return
     reading = _reading(sample, wanted, options, labelled=labelled)
     if labelled:
-        rows = (_labelled(line) for lines in _lines(sample, options) for line in lines)
+        name = reading.columns.text or str(reading.columns.id)
+        rows = (_labelled(line, name) for lines in _lines(sample, options) for line in lines)
         yield from blocks_of_rows(rows, reading)
     else:
         yield from _plain_blocks(_lines(sample, options), reading)
@@ -70,6 +76,7 @@ def _said(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, labelled
     """
     if not labelled:
         check_words(sample)
+        check_blocks(sample)
     if said := table_of(sample.lines, sample.file, wanted, options):
         return said
     if labelled or not sample.texts:
@@ -80,20 +87,24 @@ def _said(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, labelled
         return said
     check_labels_between(sample)
     check_labels(sample)
-    check_ids(sample)
+    if not sample.of_labels:
+        check_ids(sample)
     return None
 
 
-def _sample(file: str, options: ReadOptions) -> Sample:
+def _sample(file: str, wanted: ColumnNames, options: ReadOptions) -> Sample:
     """The first lines of a file."""
     with open_lines(file, options.encoding) as source:
         data = source.peek()
     cut = data.rfind(b"\n") + 1 if len(data) > _WHOLE_SAMPLE else 0
-    return Sample.of(data[: cut or len(data)], file, find_encoding(file, options.encoding))
+    encoding = find_encoding(file, options.encoding)
+    return Sample.of(data[: cut or len(data)], file, encoding, of_labels=isinstance(wanted, LabelColumns))
 
 
 def _reading(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, labelled: bool) -> Reading:
-    file, encoding = sample.file, sample.encoding
+    file, encoding, of_labels = sample.file, sample.encoding, isinstance(wanted, LabelColumns)
+    if of_labels and not labelled:
+        raise MissingColumnError(f"{file}: {_NO_LABELS}")
     notes = list(encoding_notes(file, options.encoding, encoding))
     if sample.mixed and not options.whole_files:
         notes.append(f"{file}: {_MIXED}")
@@ -104,7 +115,7 @@ def _reading(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, label
     if not (labelled or options.whole_files) and (note := numbers_note(sample)):
         notes.append(f"{file}: {note}")
     return Reading(
-        columns=find_columns(["text", "label"] if labelled else ["text"], wanted, file=file),
+        columns=find_columns(["id" if of_labels else "text", "label"][: 1 + labelled], wanted, file=file),
         options=ReadOptions(
             delimiter=FASTTEXT if labelled else UNSPLIT,
             quote="",
@@ -154,13 +165,13 @@ def _has_labels(lines: list[bytes]) -> bool:
     return labelled > 0 and labelled >= _LABEL_SHARE * len(lines)
 
 
-def _labelled(line: bytes | None) -> Row:
-    """The text and the label of a line. One without a label is a text as well."""
+def _labelled(line: bytes | None, name: str) -> Row:
+    """The text, or the id, by its ``name``, and the label of a line. One without a label is a text as well."""
     if line is None:
         return {}, _TOO_LONG
     labels = _LABEL.findall(line)
     parts = (part.strip() for part in _LABEL.sub(b"\n", line).split(b"\n"))
     text = b" ".join(part for part in parts if part) if labels else line
     if len(labels) > 1:
-        return {"text": text}, label_count_problem(len(labels))
-    return {"text": text, "label": labels[0] if labels else None}, None
+        return {name: text}, label_count_problem(len(labels))
+    return {name: text, "label": labels[0] if labels else None}, None

@@ -10,6 +10,15 @@ LABEL_LENGTH = 40
 _SHOWN_NAMES = 20
 _NAME = re.compile(r"[^\W\d][\w.-]*( [\w.-]+){0,2}")
 _SEEN, _WORDS = 3, 4
+_PART = re.compile(r"[^\W\d_]+")
+_OF_TEXTS = frozenset((
+    "text", "texts", "document", "doc", "review", "reviews", "sentence", "phrase", "tweet", "message", "utterance",
+    "comment", "content", "body", "headline", "title", "post", "verbatim", "response",
+))  # fmt: skip
+_OF_OTHERS = frozenset((
+    "id", "idx", "index", "label", "labels", "sentiment", "class", "category", "target", "polarity", "rating", "score",
+    "stars", "gold", "intent", "emotion", "annotation", "annotator",
+))  # fmt: skip
 
 
 def before_cut(rows: Sequence[list[str]], width: int) -> Sequence[list[str]]:
@@ -33,6 +42,17 @@ def names_for(rows: Sequence[list[str]], width: int) -> str:
     label = min(labels, key=lambda place: len(set(columns[place])), default=1 - text if width == 2 else None)
     names = [{text: "text", label: "label"}.get(place, f"column{place + 1}") for place in range(width)]
     return ",".join(names) if width <= _SHOWN_NAMES else f"{','.join(names[:_SHOWN_NAMES])},… ({width:,} names)"
+
+
+def names_of_ids(rows: Sequence[Sequence[str]], width: int) -> str:
+    """As `names_for`, of a file of labels, in which the texts do not count: ids are the words that differ the most."""
+    columns = list(zip(*(row for row in rows if len(row) == width), strict=True)) or [("",)] * width
+    labels = [place for place in range(width) if is_label(columns[place])]
+    label = min(labels, key=lambda place: len(set(columns[place])), default=width - 1)
+    others = [place for place in range(width) if place != label]
+    words = [place for place in others if not any(value.strip().count(" ") for value in columns[place])]
+    id_ = max(words or others, key=lambda place: len(set(columns[place])), default=0)
+    return ",".join({id_: "id", label: "label"}.get(place, f"column{place + 1}") for place in range(width))
 
 
 def is_label(values: Sequence[str], *, most: int | None = None) -> bool:
@@ -64,6 +84,18 @@ def is_header(rows: Sequence[list[str]]) -> bool:
         return False
     columns = zip(*(row for row in others if len(row) == len(names)), strict=True)
     return not is_data(rows) and any(map(_is_unlike_names, columns))
+
+
+def has_names(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first of ``rows`` has words that name columns, as ``id``, ``document`` and ``sentiment``."""
+    names = [name.strip(" \"'") for name in rows[0]]
+    if len(names) < 2 or not all(map(_NAME.fullmatch, names)) or is_data([list(row) for row in rows]):
+        return False
+    lengths = [sum(len(row[place]) for row in rows if len(row) == len(names)) for place in range(len(names))]
+    text = lengths.index(max(lengths))
+    parts = [set(_PART.findall(name.lower())) for name in names]
+    others = set().union(*(some for place, some in enumerate(parts) if place != text))
+    return not (_OF_TEXTS.isdisjoint(parts[text]) and _OF_OTHERS.isdisjoint(others))
 
 
 def _is_unlike_names(values: Sequence[str]) -> bool:

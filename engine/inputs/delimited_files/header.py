@@ -1,13 +1,14 @@
 """First rows of a delimited file → which of them is the header, and which column is what. Or why there is none."""
 
 import dataclasses
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames, Columns, find_columns
-from engine.inputs.delimited_files.first_rows import is_data, names_for
+from engine.inputs.delimited_files.first_rows import has_names, is_data, names_for
 from engine.inputs.delimited_files.no_header import explained, first_name_missing, no_header
 from engine.inputs.messages import counted
 from engine.inputs.shapes.other_rows import other_rows
@@ -117,10 +118,11 @@ def header_of(
     Raises:
         InputError: no row has as many fields, the file has this header, or a column that is needed is not in it.
     """
-    if rows and (_names(rows[0]) == _names(names) or _is_header(rows, file)):
+    if rows and (_names(rows[0]) == _names(names) or _is_header(rows, file) or has_names(rows)):
         _check_width(len(rows[0]), rows[1:], file, delimiter)
         shown_names = ",".join(rows[0])[:200]
-        raise InputError(f"{file}: its first line is a header ({shown_names}); leave --columns out")
+        way = f"leave --columns out{_said_of(names, rows[0], wanted, file)}"
+        raise InputError(f"{file}: its first line is a header ({shown_names}); {way}")
     counts = [len(row) for row in rows if row]
     if counts and len(names) not in counts:
         width = max(set(counts), key=counts.count)
@@ -129,6 +131,22 @@ def header_of(
             f"name all of them, for example --columns {names_for(rows, width)}"
         )
     return Header(columns=find_columns(list(names), wanted, file=file), width=len(names), rows=0)
+
+
+def _said_of(names: tuple[str, ...], header: list[str], wanted: ColumnNames, file: str) -> str:
+    """The flags that say of a ``header`` the same as ``names`` do; none if they are not needed."""
+    try:
+        columns = find_columns(list(names), wanted, file=file)
+    except InputError:
+        return ""
+    chosen = {"text": columns.text, "id": columns.id, "label": columns.label}
+    places = {what: columns.places[name] for what, name in chosen.items() if name and name in columns.places}
+    pairs = [
+        f"--{what} {shlex.quote(header[place].strip())}"
+        for what, place in places.items()
+        if place < len(header) and header[place].strip() != chosen[what]
+    ]
+    return f" and pass {' '.join(pairs)}" if pairs else ""
 
 
 def _names(fields: Sequence[str]) -> list[str]:

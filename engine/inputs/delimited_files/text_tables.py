@@ -1,11 +1,12 @@
 """First lines of a text file → whether they are rows of a table."""
 
 import dataclasses
+import shlex
 from collections import Counter
 
 from engine.errors import InputError
-from engine.inputs.columns import ColumnNames, find_columns
-from engine.inputs.delimited_files.first_rows import is_data, is_label, names_for
+from engine.inputs.columns import ColumnNames, LabelColumns, find_columns
+from engine.inputs.delimited_files.first_rows import has_names, is_data, is_label, names_for, names_of_ids
 from engine.inputs.messages import OR_TEXT
 from engine.inputs.options import ReadOptions
 
@@ -28,16 +29,33 @@ def table_of(
     if is_header(rows, wanted, file):
         note = f"{file}: read with a tab between fields, and its first line as their names"
         return dataclasses.replace(options, delimiter="\t"), (note,)
+    if has_names(rows):
+        raise _unread_header(rows, wanted, file)
+    of_labels = isinstance(wanted, LabelColumns)
     labels = [is_label(column) for column in zip(*rows, strict=True)]
     if tabs == 1 and labels.count(True) == 1:
-        names = ("label", "text") if labels[0] else ("text", "label")
+        what = "id" if of_labels else "text"
+        names = ("label", what) if labels[0] else (what, "label")
         note = f"{file}: read as {names[0]} and {names[1]} with a tab between them"
         return dataclasses.replace(options, delimiter="\t", quote="", names=names), (note,)
+    some = names_of_ids(rows, tabs + 1) if of_labels else f"{names_for(rows, tabs + 1)}; {OR_TEXT}"
     raise InputError(
         f"{file}: every line has {tabs:,} tab{'s' * (tabs > 1)} in it, and so it is a table. Name its columns, for "
-        f"example --delimiter tab --columns {names_for(rows, tabs + 1)}; "
-        f"{OR_TEXT}"
+        f"example --delimiter tab --columns {some}"
     )
+
+
+def _unread_header(rows: list[list[str]], wanted: ColumnNames, file: str) -> InputError:
+    """An error: the first of ``rows`` names columns, and it does not show which of them is the text, or the id."""
+    names = [name.strip(_QUOTES) for name in rows[0]]
+    texts = names_for(rows[1:], len(names)).split(",")
+    guess = f", perhaps --text {shlex.quote(names[texts.index('text')])}" if "text" in texts else ""
+    try:
+        find_columns(names, wanted, file=file)
+    except InputError as error:
+        more = guess if str(error).endswith("name it with --text") else ""
+        return InputError(f"{error}{more}; {OR_TEXT}")
+    return InputError(f"{file}: its first line looks like a header ({', '.join(names)[:200]}); {OR_TEXT}")
 
 
 def is_header(rows: list[list[str]], wanted: ColumnNames, file: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from engine.errors import InputError
+from engine.inputs.labels.codes_in_name import check_codes, meant_class
 from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.labels.one_hot import check_one_hot
 from engine.inputs.labels.spelling import NO_LABEL, label_map_text, spell
@@ -89,6 +90,7 @@ def index_labels(
     """
     distinct = sorted(labels)
     check_one_hot(distinct, classes, columns=columns, where=where, beside=beside)
+    check_codes([*distinct, *({"-1"} & set(not_labels))], classes, columns=columns, where=where)
     check_counted_from_minus_one(distinct, classes, where=where, not_labels=not_labels)
     check_counted_from_one(distinct, classes, where=where)
     index_of = indexer(classes)
@@ -135,16 +137,12 @@ def foreign(labels: Sequence[str], classes: Sequence[str]) -> str:
 
 
 def say_which(labels: Sequence[str], classes: Sequence[str] = (), beside: NamesBeside | None = None) -> str:
-    """The way out of `foreign`: a map of which the user fills in the classes, but for labels that plainly name one."""
+    """The way out of `foreign`: a map of which the user fills in the classes that are not plain."""
     if beside is not None and (way := way_of_values(labels, classes, beside.label_columns)):
         return way
-    more = ",…" if len(labels) > _MAPPED else ""
-    index_of = indexer(classes)
-    pairs = []
-    for label in labels[:_MAPPED]:
-        number = index_of(_AROUND.sub("", label))
-        pairs.append((label, "CLASS" if number is None or is_whole(label) else classes[number]))
-    return f"Say which class each is: --label-map {label_map_text(pairs)}{more}"
+    named = {label: None if is_whole(label) else meant_class(_AROUND.sub("", label), classes) for label in labels}
+    text = label_map_text([(label, named[label] or "CLASS") for label in labels[:_MAPPED]])
+    return f"Say which class each is: --label-map {text}{',…' * (len(labels) > _MAPPED)}"
 
 
 def check_counted_from_one(labels: Collection[str], classes: Sequence[str], *, where: str) -> None:
@@ -156,10 +154,10 @@ def check_counted_from_one(labels: Collection[str], classes: Sequence[str], *, w
     numbers = sorted(int(label) for label in labels if is_whole(label))
     if not numbers or any(map(is_whole, classes)) or numbers[0] < 1 or numbers[-1] != len(classes):
         return
-    pairs = [(str(number), name) for number, name in enumerate(classes, start=1)]
+    way = label_map_text([(str(number), name) for number, name in enumerate(classes, start=1)])
     raise InputError(
         f"{where}: the labels {listed(map(str, numbers))} seem to be counted from 1, and an index of the classes "
-        f"{listed(classes)} counts from 0. Say which label is which class: --label-map {label_map_text(pairs)}"
+        f"{listed(classes)} counts from 0. Say which label is which class: --label-map {way}"
     )
 
 

@@ -1,12 +1,18 @@
 """The name of a label column → the names that it gives to the numbers: ``label (0=positive, 1=negative)``."""
 
 import re
+from collections.abc import Collection, Mapping, Sequence
+
+from engine.errors import InputError
+from engine.inputs.labels.spelling import label_map_text, spell
 
 _NUMBER, _NAME = r"(?<![\w.+-])[+-]?\d+(?![\w.])", r"[^\W\d][\w' -]*"
 _CODES = (
     re.compile(rf"(?P<number>{_NUMBER})['\"]?\s*(?:=>?|:|->|→)\s*['\"]?(?P<name>{_NAME})"),
     re.compile(rf"(?P<name>{_NAME})['\"]?\s*(?:=>?|->|→)\s*(?P<number>{_NUMBER})"),
 )
+_LOOSE = re.compile(rf"(?P<number>{_NUMBER})['\")]*\s*[=:>→-]*\s*['\"]?(?P<name>{_NAME})")
+_LISTS = re.compile(r"(?P<numbers>[+-]?\d+(?:/[+-]?\d+)+)[^\w/]+(?P<names>[^\W\d]\w*(?:/[^\W\d]\w*)+)")
 
 
 def names_in_name(column: str) -> tuple[str, ...]:
@@ -17,3 +23,48 @@ def names_in_name(column: str) -> tuple[str, ...]:
         if len(found) > 1 and sorted(numbers) == list(range(len(found))) and len(set(names)) == len(names):
             return tuple(names)
     return ()
+
+
+def check_codes(labels: Sequence[str], classes: Sequence[str], *, columns: Collection[str], where: str) -> None:
+    """Refuse numbers that would be read as other classes than the name of their column says.
+
+    Args:
+        labels: all of them, in their one spelling.
+        classes: the names.
+        columns: names of the columns that they are from.
+        where: of the labels, for messages.
+
+    Raises:
+        InputError: they would be.
+    """
+    for column in columns:
+        meant = {number: meant_class(name, classes) for number, name in _codes(column).items()}
+        if not labels or not set(labels) <= meant.keys() or None in meant.values() or len(set(meant.values())) < 2:
+            continue
+        pairs = [(number, str(name)) for number, name in meant.items()]
+        if any(not number.isdecimal() or list(classes).index(name) != int(number) for number, name in pairs):
+            raise InputError(
+                f"{where}: the column {column!r} says which class each number is. To read it so: --label-map "
+                f"{label_map_text(pairs)}"
+            )
+
+
+def _codes(column: str) -> Mapping[str, str]:
+    """Numbers and their names, in any form; those of one form alone."""
+    for lists in _LISTS.finditer(column):
+        numbers, names = lists["numbers"].split("/"), lists["names"].split("/")
+        if len(numbers) == len(names):
+            return {spell(number): name for number, name in zip(numbers, names, strict=True)}
+    for codes in (*_CODES, _LOOSE):
+        found = {spell(code["number"]): code["name"].strip(" -'") for code in codes.finditer(column)}
+        if len(found) > 1:
+            return found
+    return {}
+
+
+def meant_class(name: str, classes: Sequence[str]) -> str | None:
+    """The class that ``name`` is, or the only one that begins with it, as ``pos`` for ``positive``."""
+    plain = spell(name).casefold()
+    same = [class_ for class_ in classes if spell(class_).casefold() == plain]
+    found = same or [class_ for class_ in classes if plain and spell(class_).casefold().startswith(plain)]
+    return found[0] if len(found) == 1 else None

@@ -15,7 +15,7 @@ from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.labels.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
 from engine.inputs.labels.names_beside import NamesBeside
-from engine.inputs.labels.several_files import read_together
+from engine.inputs.labels.several_files import copies_notes, read_together
 from engine.inputs.messages import (
     REPEATED_ID,
     SHOWN,
@@ -88,7 +88,8 @@ def read_gold(config: GoldConfig) -> Gold:
             ``on_bad_row`` is ``fail``.
     """
     files = expand(config.files)
-    with read_together(files):
+    copies = copies_notes(files, config.files, config.columns, config.options)
+    with read_together(files, classes=config.classes or ()):
         rows, said = _read_rows(config, files)
     if config.classes is None:
         _refuse_repeats(rows)
@@ -105,7 +106,7 @@ def read_gold(config: GoldConfig) -> Gold:
     reasons = [f"{row.place}: {in_detail(row.problem)}" for row in rows if row.problem is not None]
     if reasons and config.on_bad_row == "fail":
         raise InputError(f"{reasons[0]}. Mend the row or pass --on-bad-row=reject")
-    for note in merged([*said.notes, *found.notes], said.files):
+    for note in merged([*copies, *said.notes, *found.notes], said.files):
         _log.info("%s", note)
     return _gold(rows, found.index, classes, reasons, config)
 

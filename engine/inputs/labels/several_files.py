@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from engine.errors import InputError, MissingColumnError
 from engine.inputs.columns import ColumnNames, LabelColumns
 from engine.inputs.formats import read_raw
-from engine.inputs.options import Reading
+from engine.inputs.labels.class_files import way_of_class_files
+from engine.inputs.options import Reading, ReadOptions
+from engine.inputs.paths.copies import called_as_copies
 from engine.inputs.paths.file_kinds import DELIMITED, JSON, PARQUET, kind_of_file
 
 _PROBED = 20  # files
+_ALIKE = 2  # texts that two files share
+_SIGNS = re.compile(rb"[\W_]+")
 _ONE_NAME = "It needs one name in all files: rename it where it has another, or leave the file out"
 
 
@@ -28,12 +32,13 @@ class _Part:
 
 
 @contextmanager
-def read_together(files: Sequence[str], *, with_texts: bool = True) -> Iterator[None]:
+def read_together(files: Sequence[str], *, with_texts: bool = True, classes: Sequence[str] = ()) -> Iterator[None]:
     """Say what is to be done if one of several ``files`` does not have a column that is needed.
 
     Args:
         files: that are read inside.
         with_texts: whether texts are read, too, and not labels alone.
+        classes: the class names that are known.
 
     Raises:
         InputError: as inside, with a way out.
@@ -43,8 +48,49 @@ def read_together(files: Sequence[str], *, with_texts: bool = True) -> Iterator[
     except InputError as error:
         if len(files) < 2 or not _is_of_column(error):
             raise
+        if by_name := way_of_class_files(files, classes):
+            raise InputError(f"{error}. Or {by_name}") from None
         way = _joined(files) if with_texts else None
         raise InputError(way or f"{error}. {_ONE_NAME}") from None
+
+
+def copies_notes(files: Sequence[str], named: Sequence[str], wanted: ColumnNames, options: ReadOptions) -> list[str]:
+    """Notes on files whose names say that they hold rows of another one once more.
+
+    Args:
+        files: that are read together.
+        named: what the user named: files, folders and globs.
+        wanted: column names that the user gave.
+        options: how the files are read.
+
+    Raises:
+        InputError: a folder or a glob gave two such files, and the first rows of both share texts.
+    """
+    notes: list[str] = []
+    for file, other in () if options.whole_files else called_as_copies(files):
+        if {file, other} <= set(named):
+            continue
+        texts = _first_texts(file, wanted, options), _first_texts(other, wanted, options)
+        if len(texts[0] & texts[1]) >= min(_ALIKE, *map(len, texts)) > 0:
+            raise InputError(
+                f"{file} seems to hold rows of {other} once more, for it is called so, and they share texts: name the "
+                f"one that is to be read, as {shlex.quote(other)}, or each file if all rows are wanted"
+            )
+        notes.append(f"{file}: it is called as a copy or a part of {other}, and the rows of both are read")
+    return notes
+
+
+def _first_texts(file: str, wanted: ColumnNames, options: ReadOptions) -> set[bytes]:
+    """Texts at the beginning of ``file``, in small letters without signs; none if rows have ids, which tell copies."""
+    try:
+        block = next(read_raw(file, wanted, options), None)
+    except InputError:
+        return set()
+    if block is None or block.columns.id is not None or not block.columns.text:
+        return set()
+    texts = (value for value in block.data[block.columns.text].to_pylist() if isinstance(value, bytes | str))
+    plain = (text.encode() if isinstance(text, str) else text for text in texts)
+    return {_SIGNS.sub(b"", text.lower()) for text in plain} - {b""}
 
 
 def _is_of_column(error: BaseException | None) -> bool:

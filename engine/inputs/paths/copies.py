@@ -1,6 +1,39 @@
-"""What input files hold → a note on those that repeat an earlier one. Reads nothing."""
+"""What input files hold, and how they are called → which of them repeat another. Reads nothing."""
 
+import re
 from collections.abc import Hashable, Sequence
+from pathlib import Path
+
+_WORDS = (
+    r"samples?|sampled|subset|small|mini|tiny|clean|cleaned|dedup|deduped|deduplicated|backup|bak|old|orig|original"
+    r"|raw|copy"
+)
+_OF_COPY = re.compile(rf"(?:[-_. ]+(?:{_WORDS})\d*| ?\(\d+\))$", re.IGNORECASE)
+_COPY_OF = re.compile(r"copy[ _-]of[ _-]", re.IGNORECASE)
+
+
+def called_as_copies(files: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of a file and the one in the same folder of which its name says that it is a copy or a part.
+
+    ``reviews_sample.csv`` and ``reviews (1).csv`` are beside ``reviews.csv``.
+    """
+    plain = {_stem(file): file for file in files}
+    pairs = ((file, plain.get(_without_words(_stem(file)))) for file in files)
+    return [(file, other) for file, other in pairs if other is not None and other != file]
+
+
+def _stem(file: str) -> str:
+    """The path of ``file`` without what says of which kind it is."""
+    path = Path(file)
+    return str(path.with_name(re.sub(r"(\.[A-Za-z]\w{0,7}){1,2}$", "", path.name) or path.name))
+
+
+def _without_words(stem: str) -> str:
+    path = Path(stem)
+    name = _COPY_OF.sub("", path.name, count=1)
+    while (shorter := _OF_COPY.sub("", name)) != name:
+        name = shorter
+    return str(path.with_name(name)) if name.strip() else stem
 
 
 class CopyFinder:

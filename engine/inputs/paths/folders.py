@@ -178,6 +178,18 @@ def refuse_packed_twice(files: list[str]) -> None:
         seen[rows] = file
 
 
+def without_beside(files: list[str]) -> list[str]:
+    """``files`` but for what stands beside data: a README, a script, the names of labels.
+
+    Which are passed over is said. If all are such, all are kept.
+    """
+    beside = [file for file in files if _BESIDE.fullmatch(Path(file).name)]
+    if not beside or len(beside) == len(files):
+        return files
+    _log.info("%s: passed over, as files beside the data; name one by itself to read it", _listed(beside))
+    return [file for file in files if file not in beside]
+
+
 def without_caches(files: list[str]) -> list[str]:
     """``files`` but for the same rows once more, as Hugging Face's data sets keep what was made of them.
 

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from engine.errors import InputError
-from engine.inputs.delimited_files.first_rows import LABEL_LENGTH, is_label, names_for
+from engine.inputs.delimited_files.first_rows import LABEL_LENGTH, is_label, names_for, names_of_ids
 from engine.inputs.text_files.sample import Sample
 
 _ALMOST_ALL, _MOST_LABELS, _LOOKED_AT, _FEW = 0.95, 60, 100, 4
@@ -28,6 +28,7 @@ _SPECIAL = re.compile(r"[\\|.*+?(){}\[\]^$/]")
 _BRACKETS = re.compile(r"[\[({]([^\[\](){}]+)[\])}] *[:-]? *(?=\S)")
 _BRACKETS_LAST = re.compile(r".*\S *[\[({]([^\[\](){}]+)[\])}]")
 _WOWPAL = re.compile(r"([+-]?[\d.]+)(?: [\w.']+){0,2} \|(\w*) ")
+_PLAIN = re.compile(r"[+-]?\w+(?:[./-]\w+)*")
 _ONE_CLASS = re.compile(r"[+-]1")
 LABEL_WORDS = frozenset(("positive", "negative", "neutral", "pos", "neg", "neu", "spam", "ham", "toxic", "non-toxic"))
 ALSO_OF_PROSE = frozenset(("good", "bad", "yes", "no", "true", "false", "great", "poor", "happy", "sad", "mixed"))
@@ -45,6 +46,8 @@ def check_labels(sample: Sample) -> None:
             "every line is a number, as in a file of labels; put them beside the texts, as with: "
             f"paste {shlex.quote(sample.file)} texts.txt > labelled.txt"
         )
+    if sample.of_labels:
+        _check_pairs(sample)
     _check_vowpal_wabbit(sample)
     for mark in (*_LONG_MARKS, *_SPACED_MARKS):
         _check_mark(sample, mark)
@@ -52,6 +55,21 @@ def check_labels(sample: Sample) -> None:
     for mark in _MARKS:
         _check_mark(sample, mark)
     _check_words(sample)
+
+
+def _check_pairs(sample: Sample) -> None:
+    """Refuse an id and a label with white space between them."""
+    pairs = [text.split() for text in sample.texts]
+    if not all(len(pair) == 2 for pair in pairs):
+        return
+    for begins, column in zip((True, False), zip(*pairs, strict=True), strict=True):
+        if not all(map(_PLAIN.fullmatch, column)):
+            continue
+        if not is_label(column, most=_MOST_LABELS) and not all(label.lower() in LABEL_WORDS for label in column):
+            continue
+        single = all(text.count(" ") == 1 for text in sample.texts)
+        way = f"pass --delimiter space --quote none --columns {'label,id' if begins else 'id,label'}"
+        raise _carries(sample, column, way if single else _sed(sample, r"s/^\s*(\S+)\s+/\1\t/"), begins=begins)
 
 
 def _check_vowpal_wabbit(sample: Sample) -> None:
@@ -154,9 +172,11 @@ def _way(sample: Sample, texts: Sequence[str], mark: str, *, begins: bool) -> st
         rows = _fields(texts, delimiter)
         widths = set(map(len, rows))
         if widths == {2} and len(spaces) == 1:
-            return f"pass --delimiter '{delimiter}' --columns {'label,text' if begins else 'text,label'}"
+            what = "id" if sample.of_labels else "text"
+            return f"pass --delimiter '{delimiter}' --columns {f'label,{what}' if begins else f'{what},label'}"
         if len(widths) == 1 and any('"' + mark in text or mark + '"' in text for text in texts):
-            return f"pass --delimiter '{delimiter}' --columns {names_for(rows, widths.pop())}"
+            names = (names_of_ids if sample.of_labels else names_for)(rows, widths.pop())
+            return f"pass --delimiter '{delimiter}' --columns {names}"
     return _sed(sample, _script(mark, begins=begins))
 
 
@@ -180,7 +200,7 @@ def _script(mark: str, *, begins: bool) -> str:
 
 def _sed(sample: Sample, script: str) -> str:
     command = sample.command(f"sed -E {shlex.quote(script)}", "labelled.txt")
-    return f"put a tab between label and text, with GNU sed: {command}"
+    return f"put a tab between label and {'id' if sample.of_labels else 'text'}, with GNU sed: {command}"
 
 
 def _carries(sample: Sample, labels: Sequence[str], way: str, *, begins: bool) -> InputError:

@@ -2,6 +2,8 @@
 
 import re
 
+from engine.inputs.text_files.letters import way_by_letters
+
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _NOT_WINDOWS_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _SIGN_IN_WORD = re.compile(rb"[A-Za-z][\xa5\xb3\xb9\xbc\xbe\xbf][a-z]")  # letters of cp1250: \xb3 is a Polish l
@@ -43,4 +45,4 @@ def way_out(data: bytes) -> str:
         found = _CYRILLIC_WORD.findall(data.decode(name, "replace"))
         if sum(map(len, found)) >= _ALMOST_ALL * high:
             return f"it looks like Russian, or another language with these letters, in {words}"
-    return "name its encoding, for example --encoding cp1250, cp1251, koi8-r, gb18030, shift_jis or cp1252"
+    return way_by_letters(data)

@@ -12,6 +12,13 @@ from engine.inputs.text_files.sample import Sample
 
 _JSON = re.compile(r"\[\s*([{[\"]|$)|\{\s*(\"|$)")
 _MARKUP = re.compile(r"<(\?xml|!doctype|html)\b", re.IGNORECASE)
+_OPENS = re.compile(r"<(\w[\w.-]*)(?:\s[^<>]*)?>")
+_ELEMENTS = (
+    "import html, json, re; s = open(0, encoding={encoding}, errors={errors}).read(); "
+    "r = [{{**dict(re.findall({attribute}, a)), **{values}}} "
+    "for a, v in re.findall({element}, s)]; "
+    "print(*(json.dumps({{k: html.unescape(v).strip() for k, v in row.items()}}) for row in r), sep=chr(10))"
+)
 _RTF = "{\\rtf"
 _SQL_FIRST = re.compile(r"--|/\*|(insert|create|drop|set|use|begin|start|lock)\b", re.IGNORECASE)
 _INSERT = re.compile(r"insert\s+into\s+[\w.`\"\[\]]+\s*(\(.*\)\s*)?values\b", re.IGNORECASE)
@@ -63,10 +70,33 @@ def check_formats(sample: Sample) -> None:
         raise sample.refused("it begins as JSON does; let its name end in .json")
     if _MARKUP.match(texts[0]):
         raise sample.refused("it begins as XML or HTML does; write its texts as CSV")
+    _check_elements(sample)
     _check_messages(sample)
     _check_sql(sample)
     _check_numbers(sample)
     _check_tuples(sample)
+
+
+def _check_elements(sample: Sample) -> None:
+    """Refuse elements of XML without a root, as ``<doc id="7">``, lines of text and ``</doc>``, again and again."""
+    opens = _OPENS.match(sample.texts[0])
+    if opens is None:
+        return
+    closed = f"</{opens[1]}>"
+    if closed in sample.texts[0] or sum(text.endswith(closed) for text in sample.texts) < 2:
+        return
+    inner = json.dumps(r"(?ms)^\s*<([\w.-]+)[^<>]*>(.*?)</\1>\s*$")
+    program = _ELEMENTS.format(
+        encoding='"utf-8-sig"',
+        errors='"replace"',
+        attribute=json.dumps(r"([\w.:-]+)\s*=\s*\"([^\"]*)\""),
+        element=json.dumps(rf"(?s)<{re.escape(opens[1])}\b([^<>]*)>(.*?)</{re.escape(opens[1])}>"),
+        values=f"dict(re.findall({inner}, v))" if sample.texts[1].startswith("<") else '{"text": v}',
+    )
+    raise sample.refused(
+        f"it has elements of XML, <{opens[1]}> to </{opens[1]}>, over its lines. To make each a row: "
+        + sample.command(f"python3 -c {shlex.quote(program)}", "rows.jsonl")
+    )
 
 
 def _check_messages(sample: Sample) -> None:

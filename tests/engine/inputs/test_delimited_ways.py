@@ -210,3 +210,29 @@ def test_typographic_marks_of_texts_stay(tmp_path: Path) -> None:
     rows = [("1", "“Warm staff”", "good"), ("2", "“Cold soup”, he said", "bad"), ("3", "„Na ja“", "bad")]
     path = write(tmp_path / "in.csv", table([HEADER, *rows]))
     assert rows_of(path) == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "delimiter", "text"),
+    [
+        ("r.csv", ",", 'cold, "damp"\nand late'),
+        ("r.csv", ";", "a; b"),
+        ("r.csv", ",", "a, b"),
+        ("r.tsv", "\t", "a\tb\nc"),
+    ],
+)
+def test_backslashes_before_delimiters_are_told_and_the_command_reads_them(
+    tmp_path: Path, name: str, delimiter: str, text: str
+) -> None:
+    path = tmp_path / name
+    rows = [(text, "no"), ("so-so", "no"), (f"{text}!", "yes"), ("fine", "yes")]
+    with path.open("w", newline="") as target:
+        writer = csv.writer(target, delimiter=delimiter, quoting=csv.QUOTE_NONE, escapechar="\\", lineterminator="\n")
+        writer.writerows([("text", "label"), *rows])
+    with pytest.raises(InputError, match="a backslash (stands )?before") as raised:
+        list(read_raw(str(path), ColumnNames()))
+    found = re.search(r": (python3 .* > (\w+\.csv))", str(raised.value))
+    assert found
+    subprocess.run(found[1], shell=True, check=True, cwd=tmp_path)
+    (block,) = read_raw(str(tmp_path / found[2]), ColumnNames())
+    assert [value.decode() for value in block.data["text"].to_pylist()] == [text for text, _ in rows]

@@ -55,6 +55,17 @@ def test_a_glob_passes_over_what_programs_leave_beside_data(tmp_path: Path) -> N
     assert found(tmp_path, "out/*") == ["out/part-0.csv"]
 
 
+def test_a_glob_passes_over_what_stands_beside_data_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make(tmp_path, "ds/a.json", "ds/id2label.json", "ds/README.md")
+    caplog.set_level(logging.INFO)
+    assert found(tmp_path, "ds/*") == ["ds/a.json"]
+    assert "README.md, " in caplog.text
+    assert "id2label.json: passed over, as files beside the data" in caplog.text
+    assert found(tmp_path, "ds/id2*.json") == ["ds/id2label.json"]
+
+
 def test_a_glob_gives_the_files_of_folders_once(tmp_path: Path) -> None:
     make(tmp_path, "a/x.csv", "a/b/y.csv", "c/z.csv")
     everything = ["a/b/y.csv", "a/x.csv", "c/z.csv"]

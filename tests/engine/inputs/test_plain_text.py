@@ -116,7 +116,7 @@ def test_an_empty_file_has_no_rows(tmp_path: Path, content: str, whole: bool) ->
         (ColumnNames(text="nosuch"), "there is no column 'nosuch' for --text (columns: text)"),
         (ColumnNames(id="nosuch"), "there is no column 'nosuch' for --id (columns: text)"),
         (ColumnNames(label="nosuch"), "there is no column 'nosuch' for --label (columns: text)"),
-        (LabelColumns(), "no column looks like the id (columns: text); name it with --id"),
+        (LabelColumns(), "it has lines of text, which do not show what is the id and what the label; write it as CSV"),
     ],
 )
 def test_columns_that_a_text_file_does_not_have_are_refused(tmp_path: Path, wanted: ColumnNames, message: str) -> None:

@@ -75,3 +75,27 @@ def test_a_label_that_the_name_does_not_name_is_refused(tmp_path: Path) -> None:
 )
 def test_names_are_those_from_0_on(column: str, names: tuple[str, ...]) -> None:
     assert names_in_name(column) == names
+
+
+@pytest.mark.parametrize(
+    ("column", "labels", "pairs"),
+    [
+        ("label (0=pos, 1=neg)", "011", "neg=negative,pos=positive"),
+        ("label (1=pos, 2=neg)", "122", "1=positive,2=negative"),
+        ("label: 0 pos, 1 neg", "011", "0=positive,1=negative"),
+        ("label (0/1 = positive/negative)", "011", "0=positive,1=negative"),
+    ],
+)
+def test_names_that_only_begin_a_class_are_refused_with_the_map(
+    tmp_path: Path, column: str, labels: str, pairs: str
+) -> None:
+    path = write(tmp_path / "sheet.csv", column, labels)
+    with pytest.raises(InputError, match=f"--label-map {pairs}$"):
+        gold(path, column)
+    given = tuple(tuple(pair.split("=")) for pair in pairs.split(","))
+    assert gold(path, column, label_map=given) == ["positive", "negative", "negative"]
+
+
+def test_codes_that_are_indices_are_read(tmp_path: Path) -> None:
+    column = "label: 0 neg, 1 pos"
+    assert gold(write(tmp_path / "sheet.csv", column), column) == ["negative", "positive", "positive"]

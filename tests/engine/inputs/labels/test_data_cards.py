@@ -119,7 +119,7 @@ def test_the_user_can_say_otherwise_or_name_the_names(tmp_path: Path) -> None:
     opposite = [CLASSES[1 - CLASSES.index(name)] for name in TRUTH]
     assert gold(path, label_map=(("0", "negative"), ("1", "positive"))) == opposite
     (tmp_path / "README.md").write_text(readme(MAPPING.replace("positive", "POS").replace("negative", "NEG")))
-    with pytest.raises(InputError, match="Say which class each is: --label-map NEG=CLASS,POS=CLASS"):
+    with pytest.raises(InputError, match="Say which class each is: --label-map NEG=negative,POS=positive"):
         gold(path)
     assert gold(path, label_map=(("NEG", "negative"), ("POS", "positive"))) == TRUTH
 

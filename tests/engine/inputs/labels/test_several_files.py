@@ -97,3 +97,50 @@ def test_other_errors_stay_as_they_are(tmp_path: Path) -> None:
     with pytest.raises(InputError) as raised:
         read_gold(GoldConfig(files=(one, str(tmp_path / "b.jsonl"))))
     assert ONE_NAME not in str(raised.value)
+
+
+# --- files that hold rows of others, and files that are called as classes
+
+
+@pytest.mark.parametrize("door", ["gold", "label"])
+@pytest.mark.parametrize("name", ["reviews_sample.csv", "reviews_clean.csv", "reviews (1).csv", "Copy of reviews.csv"])
+def test_a_copy_or_a_part_beside_its_file_is_refused_unless_it_is_named(tmp_path: Path, name: str, door: str) -> None:
+    rows = {"text": ["Loved it!", "Cold soup", "So-so"], "label": ["positive", "negative", "negative"]}
+    whole = write(tmp_path / "ds/reviews.csv", rows)
+    part = write(tmp_path / "ds" / name, {"text": ["cold soup", "loved it"], "label": ["negative", "positive"]})
+    for files in ((str(tmp_path / "ds"),), (f"{tmp_path}/ds/*.csv",)):
+        with pytest.raises(InputError, match=r"once more, .*name the one that is to be read, as .*/reviews\.csv, or"):
+            DOORS[door](files)
+    DOORS[door]((whole,))
+    DOORS[door]((whole, part))
+
+
+def test_other_rows_beside_a_file_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(tmp_path / "reviews.csv", {"text": ["Loved it", "Cold"], "label": ["positive", "negative"]})
+    old = write(tmp_path / "reviews_old.csv", {"text": ["Warm", "Bad"], "label": ["positive", "negative"]})
+    caplog.set_level("INFO")
+    DOORS["gold"]((str(tmp_path),))
+    assert f"{old}: it is called as a copy or a part of {tmp_path}/reviews.csv" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "names", [("positive.csv", "negative.csv"), ("pos.txt", "neg.txt"), ("x positive-1.csv", "x negative.csv")]
+)
+def test_files_called_as_classes_are_moved_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, names: tuple[str, str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ds").mkdir()
+    for name, text in zip(names, ("Loved it", "Cold soup"), strict=True):
+        Path("ds", name).write_text(f"{text}\n" if name.endswith("txt") else f"text\n{text}\n")
+    caplog.set_level("INFO")
+    DOORS["label"](("ds",))
+    (note,) = (record.getMessage() for record in caplog.records if "called as classes" in record.getMessage())
+    with pytest.raises(InputError, match="the files are called as classes") as raised:
+        DOORS["gold"](("ds",))
+    words = "to make their names the labels, move them: "
+    assert note.partition(words)[2] == str(raised.value).partition(words)[2]
+    command, _, folders = note.partition(words)[2].partition("; then read ")
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path)
+    gold = read_gold(GoldConfig(files=tuple(folders.split()), classes=CLASSES))
+    assert dict(zip(gold.texts, gold.labels.tolist(), strict=True)) == {"Loved it": 1, "Cold soup": 0}
