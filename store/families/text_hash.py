@@ -105,11 +105,13 @@ def _narrowed(data: _Bytes, offsets: _Places) -> tuple[memoryview, Iterable[tupl
         offsets: where each begins, and the end of the last, (rows + 1,).
     """
     is_space = data == _SPACE
-    dropped = is_space.copy()
-    dropped[1:] &= is_space[:-1]
-    gone = np.flatnonzero(dropped)
+    gone = np.flatnonzero(is_space[1:] & is_space[:-1]) + 1
+    if is_space[0]:
+        gone = np.concatenate([[0], gone])
     if len(gone):
-        data = data[~dropped]
+        stays = np.ones(len(data), np.bool_)
+        stays[gone] = False
+        data = data[stays]
         offsets = offsets - np.searchsorted(gone, offsets)
     begins, ends = offsets[:-1], np.maximum(offsets[1:] - 1, offsets[:-1])
     return memoryview(data), zip(begins.tolist(), ends.tolist(), strict=True)
