@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from engine.errors import InputError
+from engine.ingest.ahead import ahead
 from engine.ingest.duplicates import DuplicateFinder
 from engine.ingest.input_file import FileVersion, describe_input, file_version
 from engine.inputs.blocks import Reason, in_detail
@@ -149,7 +150,7 @@ def validate_files(
             validated.files.append(version)
             path, size, sha256 = file.name, *describe_input(file.path)
             validated.inputs.append({"path": path, "size": size, "sha256": sha256, "rows": 0, "rejected": 0})
-            for block in read_blocks(file.path, file.columns, file.options, classes=classes, name=file.name):
+            for block in ahead(read_blocks(file.path, file.columns, file.options, classes=classes, name=file.name)):
                 _validate_block(block, validated, options=file.options, rejects=rejects, finder=finder)
                 any_id = any_id or block.reading.columns.id is not None
                 tick("checking rows", validated.rows, None)

@@ -114,4 +114,4 @@ def _narrowed(data: _Bytes, offsets: _Places) -> tuple[memoryview, Iterable[tupl
         data = data[stays]
         offsets = offsets - np.searchsorted(gone, offsets)
     begins, ends = offsets[:-1], np.maximum(offsets[1:] - 1, offsets[:-1])
-    return memoryview(data), zip(begins.tolist(), ends.tolist(), strict=True)
+    return data.data, zip(begins.tolist(), ends.tolist(), strict=True)
