@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _SPACE = 32
+_CONTROLS = np.array([9, 10, 11, 12, 13, 28, 29, 30, 31], np.uint8)
+"""Those of ASCII that are white space."""
 _BITS = np.array([0, 0, 0x1F, 0x0F, 0x07], np.uint32)
 """By the length of a UTF-8 sequence: which bits of its first byte belong to the character."""
 
@@ -55,7 +57,8 @@ def _utf8(texts: pa.Array) -> tuple[_Bytes, _Places]:
 
 def _fold_others(data: _Bytes, offsets: _Places) -> list[int]:
     """Fold what is not ASCII in ``data``, in place; the rows in which a character cannot be folded so."""
-    data[(data - 9 < 5) | (data - 28 < 4)] = _SPACE
+    controls = np.flatnonzero(data < _SPACE)
+    data[controls[np.isin(data[controls], _CONTROLS)]] = _SPACE
     firsts = np.flatnonzero(data >= 0xC0)
     if not len(firsts):
         return []

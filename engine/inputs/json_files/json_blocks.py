@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, Problems, RawBlock, Reason
+from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, Problems, RawBlock, Reason, rows_at_once
 from engine.inputs.json_files.columns_of_objects import ids, kept, labels, texts
 from engine.inputs.json_files.nested_values import Place
 from engine.inputs.json_files.objects import JsonObject, objects_of_lines
@@ -51,10 +51,10 @@ class JsonBlocks:
             first_row += len(held)
 
     def of_lines(self, source: io.BufferedReader) -> Iterator[RawBlock]:
-        """The same blocks of a file of lines. Runs of plain lines are parsed by Arrow."""
+        """The same rows of a file of lines. Runs of plain lines are parsed by Arrow, into larger blocks."""
         texts = [self._keys[name] for name in self._keys if name == self._reading.columns.text]
         plain = PlainLines(self._known.union(self._keys.values()), texts)
-        lines, first_row = RunsOfLines(source), 1
+        lines, first_row = RunsOfLines(source, lines=rows_at_once(self._reading.columns)), 1
         rows = objects_of_lines(all_lines(lines))
         while (run := lines.run()) != b"":
             table = None if run is None else plain.table(run)

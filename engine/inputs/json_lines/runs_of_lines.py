@@ -1,10 +1,10 @@
-"""A file of lines → runs of as many lines as a block has rows, or single lines: whichever is asked for next."""
+"""A file of lines → runs of many lines, or single lines: whichever is asked for next."""
 
 import io
 
 import numpy as np
 
-from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS
+from engine.inputs.blocks import BLOCK_BYTES
 from engine.inputs.encodings import SAMPLE_BYTES
 
 _END = 10
@@ -15,25 +15,27 @@ class RunsOfLines:
 
     Args:
         source: bytes of lines.
+        lines: how many a run has.
     """
 
-    def __init__(self, source: io.BufferedReader) -> None:
+    def __init__(self, source: io.BufferedReader, *, lines: int) -> None:
         self._source = source
+        self._lines = lines
         self._held = b""
         self._at = 0
 
     def run(self) -> bytes | None:
-        """The next `BLOCK_ROWS` lines, or those that are left; None if they pass `BLOCK_BYTES`. Takes none of them."""
+        """The next lines, or those that are left; None if they pass `BLOCK_BYTES`. None of them is taken."""
         pieces = [self._held[self._at :]]
         lines, size = pieces[0].count(b"\n"), len(pieces[0])
-        while lines < BLOCK_ROWS and size < BLOCK_BYTES and (more := self._source.read(SAMPLE_BYTES)):
+        while lines < self._lines and size < BLOCK_BYTES and (more := self._source.read(SAMPLE_BYTES)):
             pieces.append(more)
             lines += more.count(b"\n")
             size += len(more)
         self._held, self._at = b"".join(pieces), 0
         end = size
-        if lines >= BLOCK_ROWS:
-            end = int(np.flatnonzero(np.frombuffer(self._held, np.uint8) == _END)[BLOCK_ROWS - 1]) + 1
+        if lines >= self._lines:
+            end = int(np.flatnonzero(np.frombuffer(self._held, np.uint8) == _END)[self._lines - 1]) + 1
         return self._held[:end] if end < BLOCK_BYTES else None
 
     def take(self, size: int) -> None:
