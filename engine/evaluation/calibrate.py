@@ -24,7 +24,7 @@ from engine.inputs.check_rows import read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
 from store import Store
-from store.families.corpus import text_hash
+from store.families.text_hash import text_hash
 from store.gold.calibration import Calibration, add_calibration, sources_now
 from store.storage import Storage
 from store.store import open_store

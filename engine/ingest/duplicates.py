@@ -83,5 +83,7 @@ def _read_streams(path: Path) -> pa.Table:
 
 
 def _repeats_of(table: pa.Table) -> pa.Table:
+    if pc.count_distinct(table.column("id")).as_py() == len(table):  # four times as fast as to group them
+        return _SCHEMA.empty_table()  # no slice, which would keep the file mapped
     firsts = table.group_by("id").aggregate([("position", "min")]).column("position_min")
     return table.filter(pc.invert(pc.is_in(table.column("position"), value_set=firsts.combine_chunks())))

@@ -1,6 +1,11 @@
 """The version of an input file: whether it is still the same can be asked at any time."""
 
 import dataclasses
+import hashlib
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +13,8 @@ from engine.errors import InputError
 from engine.inputs.columns import ColumnNames
 from engine.inputs.options import ReadOptions
 from store.format.header import InputEntry
-from store.storage.file_hash import sha256_of
+
+_PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +71,32 @@ def describe_input(file: str) -> tuple[int, str]:
     Raises:
         InputError: it cannot be read.
     """
+    with described(file) as description:
+        return description.result()
+
+
+@contextmanager
+def described(file: str) -> Iterator[Future[tuple[int, str]]]:
+    """As `describe_input`, in a thread beside what is done inside; it does not go on behind an error there."""
+    is_left = threading.Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="hash") as hasher:
+        try:
+            yield hasher.submit(_describe, file, is_left)
+        except BaseException:
+            is_left.set()
+            raise
+
+
+def _describe(file: str, is_left: threading.Event) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
     try:
-        digest = sha256_of(Path(file))
-        return Path(file).stat().st_size, digest
+        with Path(file).open("rb") as source:
+            while not is_left.is_set() and (piece := source.read(_PIECE_BYTES)):
+                digest.update(piece)
+                size += len(piece)
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}") from error
+    return size, digest.hexdigest()
 
 
 def columns_of(entry: InputEntry) -> ColumnNames:

@@ -14,8 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from engine.errors import InputError
+from engine.ingest.ahead import ahead
 from engine.ingest.duplicates import DuplicateFinder
-from engine.ingest.input_file import FileVersion, describe_input, file_version
+from engine.ingest.input_file import FileVersion, described, file_version
 from engine.inputs.blocks import Reason, in_detail
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
@@ -147,14 +148,17 @@ def validate_files(
         for file in files:
             version = file_version(file.path)
             validated.files.append(version)
-            path, size, sha256 = file.name, *describe_input(file.path)
-            validated.inputs.append({"path": path, "size": size, "sha256": sha256, "rows": 0, "rejected": 0})
-            for block in read_blocks(file.path, file.columns, file.options, classes=classes, name=file.name):
-                _validate_block(block, validated, options=file.options, rejects=rejects, finder=finder)
-                any_id = any_id or block.reading.columns.id is not None
-                tick("checking rows", validated.rows, None)
-            if validated.inputs[-1]["rows"] and not file.options.whole_files:
-                validated.notes += copies.notes(path, [sha256])
+            entry: InputEntry = {"path": file.name, "size": 0, "sha256": "", "rows": 0, "rejected": 0}
+            validated.inputs.append(entry)
+            with described(file.path) as description:
+                blocks = read_blocks(file.path, file.columns, file.options, classes=classes, name=file.name)
+                for block in ahead(blocks):
+                    _validate_block(block, validated, options=file.options, rejects=rejects, finder=finder)
+                    any_id = any_id or block.reading.columns.id is not None
+                    tick("checking rows", validated.rows, None)
+                entry["size"], entry["sha256"] = description.result()
+            if entry["rows"] and not file.options.whole_files:
+                validated.notes += copies.notes(file.name, [entry["sha256"]])
             version.check()
         if any_id:
             _refuse_repeats(validated, finder, rejects)

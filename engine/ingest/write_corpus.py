@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from engine.errors import InputError
+from engine.ingest.ahead import ahead
 from engine.ingest.input_file import FileVersion, columns_of, options_of
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.kinds import as_stored
@@ -43,14 +44,14 @@ def write_corpus(
     """
     corpus, layout = store.corpus.for_repair() if repair else store.memoised().corpus, store.layout
     wanted = set(repair) or set(corpus.missing())
-    batches = _Rows(_accepted(store, files))
+    batches = _Rows(ahead(_accepted(store, files)))
     for shard in range(max(wanted, default=-1) + 1):
         first, stop = layout.range_of(shard)
         if shard not in wanted or (not repair and corpus.record(shard) is not None):
             batches.skip(stop - first)
             continue
         statistics = corpus_statistics()
-        rows = batches.take(stop - first, statistics, first)
+        rows = ahead(batches.take(stop - first, statistics, first))
         write_shard(corpus, shard, first, rows, schema=store.schema(CORPUS), statistics=statistics)
         tick("writing the corpus", stop, layout.rows)
     if not repair:

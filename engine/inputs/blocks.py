@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from engine.inputs.columns import Columns
 from engine.inputs.kinds import Kind
+from engine.inputs.labels.spelling import is_verdict
 from engine.inputs.options import Reading
 
 BLOCK_ROWS = 1024
@@ -145,12 +146,22 @@ def _block(rows: list[Row], reading: Reading, first_row: int) -> RawBlock:
     )
 
 
-def blocks_of_batches(batches: Iterable[pa.RecordBatch], reading: Reading) -> Iterator[RawBlock]:
-    """Record batches of any size → blocks of up to `BLOCK_ROWS` rows."""
+def rows_at_once(columns: Columns) -> int:
+    """How many rows a block may have that is read without a look at each: more, for which Arrow is called less often.
+
+    What annotation tools say of labels is judged a block of `BLOCK_ROWS` rows at a time, since stores were made so.
+    """
+    return BLOCK_ROWS if any(map(is_verdict, columns.extras)) else 4 * BLOCK_ROWS
+
+
+def blocks_of_batches(
+    batches: Iterable[pa.RecordBatch], reading: Reading, *, rows: int = BLOCK_ROWS
+) -> Iterator[RawBlock]:
+    """Record batches of any size → blocks of up to ``rows`` rows."""
     first_row = 1
     for batch in batches:
-        for start in range(0, batch.num_rows, BLOCK_ROWS):
-            piece = batch.slice(start, BLOCK_ROWS)
+        for start in range(0, batch.num_rows, rows):
+            piece = batch.slice(start, rows)
             data = {name: piece.column(name) for name in reading.columns.names()}
             yield RawBlock(reading=reading, first_row=first_row, data=data, problems=[None] * piece.num_rows)
             first_row += piece.num_rows

@@ -96,10 +96,12 @@ def read_blocks(
 
 def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, classes: Sequence[str] = ()) -> Block:
     """Judge every row of ``raw``; arguments as of `read_blocks`."""
-    problems: Problems = [None if isinstance(problem, LabelFault) else problem for problem in raw.problems]
+    problems: Problems = [None] * raw.rows
     label_faults: Problems = [None] * raw.rows
-    if raw.columns.label is not None:
-        label_faults = [problem if isinstance(problem, LabelFault) else None for problem in raw.problems]
+    if any(raw.problems):
+        problems = [None if isinstance(problem, LabelFault) else problem for problem in raw.problems]
+        if raw.columns.label is not None:
+            label_faults = [problem if isinstance(problem, LabelFault) else None for problem in raw.problems]
     texts, row_ids = _texts(raw, file, problems), ids(raw, file, problems)
     _refuse_headers(texts, row_ids, raw.columns, problems)
     notes = [*raw.reading.notes, *raw.columns.doubts]

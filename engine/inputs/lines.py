@@ -174,8 +174,13 @@ def _check_window(file: str) -> None:
 def lines_of(file: str, encoding: str | None = None) -> Iterator[bytes | None]:
     """Lines with their ends, as UTF-8; None for one that is too long."""
     with open_lines(file, encoding) as source:
-        while line := source.readline(LINE_BYTES):
-            yield None if passed_over(line, b"\n", source) else line
+        yield from all_lines(source)
+
+
+def all_lines(source: Any) -> Iterator[bytes | None]:
+    """As `lines_of`, of what has a ``readline``."""
+    while line := source.readline(LINE_BYTES):
+        yield None if passed_over(line, b"\n", source) else line
 
 
 def passed_over(line: Any, end: Any, source: Any) -> bool:

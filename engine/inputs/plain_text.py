@@ -13,7 +13,6 @@ from engine.errors import InputError, MissingColumnError
 from engine.inputs.blocks import BLOCK_ROWS, RawBlock, Row, blocks_of_rows, label_count_problem
 from engine.inputs.columns import ColumnNames, LabelColumns, find_columns
 from engine.inputs.delimited import read_csv
-from engine.inputs.delimited_files.text_tables import table_of
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
 from engine.inputs.options import FASTTEXT, UNSPLIT, Reading, ReadOptions
 from engine.inputs.text_files.ids_in_lines import check_ids, numbers_note
@@ -25,6 +24,7 @@ from engine.inputs.text_files.other_formats import check_formats, check_words
 from engine.inputs.text_files.quoted_lines import Said, one_column
 from engine.inputs.text_files.sample import Sample
 from engine.inputs.text_files.tables_in_text import check_tables
+from engine.inputs.text_files.text_tables import table_of
 
 _MARK = FASTTEXT.encode()
 _LABEL = re.compile(rb"(?:^|(?<=\s))" + _MARK + rb"(\S+)")

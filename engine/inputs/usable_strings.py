@@ -1,5 +1,6 @@
 """Arrays of bytes → strings. A row that cannot be used gets a reason, and null in its place."""
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,8 +18,18 @@ def _usable(array: pa.Array, problems: Problems, what: str, *, limit: int) -> pa
     strings = strings_of(shortened(array, problems, what, limit=limit), problems, what)
     refuse(pc.equal(pc.binary_length(strings), 0), problems, f"{what} is empty")
     refuse(pc.utf8_is_space(strings), problems, f"{what} is blank")
-    refuse(pc.match_substring(strings, "\0"), problems, f"{what} contains NUL")
+    if has_nul(strings):
+        refuse(pc.match_substring(strings, "\0"), problems, f"{what} contains NUL")
     return strings
+
+
+def has_nul(strings: pa.Array) -> bool:
+    """Whether a NUL may be in ``strings``; found out for all at once, which is much faster than for each."""
+    _, offsets, data = strings.buffers()
+    places = np.frombuffer(offsets, np.int32, len(strings) + 1, offset=4 * strings.offset)
+    if data is None or places[0] == places[-1]:
+        return False
+    return not np.frombuffer(data, np.uint8)[places[0] : places[-1]].all()
 
 
 def shortened(array: pa.Array, problems: Problems, what: str, *, limit: int) -> pa.Array:

@@ -1,6 +1,5 @@
 """The corpus: its schema and statistics, and texts → its columns."""
 
-import hashlib
 from typing import Any
 
 import numpy as np
@@ -8,18 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from store.families.kind import FamilyKind
+from store.families.text_hash import text_hashes
 from store.format.family import Family
 from store.format.header import Header
 from store.format.names import CORPUS
-
-
-def text_hash(text: str) -> int:
-    """64 bits of BLAKE2b of the normalised text: case-folded, runs of white space as one space, none at the ends.
-
-    Equal for texts that a reader would call the same; FORMAT.md tells other languages how to compute it.
-    """
-    normalised = " ".join(text.casefold().split())
-    return int.from_bytes(hashlib.blake2b(normalised.encode(), digest_size=8).digest(), "little")
 
 
 def corpus_batch(
@@ -34,14 +25,13 @@ def corpus_batch(
         labels: (rows,) int16, index of the gold class or null.
         extras: (rows,) kept input columns, by name.
     """
-    hashes = (text_hash(text) for text in texts.to_pylist())
     columns = [
         pa.array(np.arange(first_row, first_row + len(texts))),
         ids,
         texts,
         labels,
         pc.utf8_length(texts),
-        pa.array(np.fromiter(hashes, np.uint64, count=len(texts))),
+        pa.array(text_hashes(texts)),
         *extras.values(),
     ]
     return pa.record_batch(columns, schema=corpus_schema({name: array.type for name, array in extras.items()}))

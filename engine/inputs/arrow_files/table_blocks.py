@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from engine.inputs.arrow_files.values import plain, value_type
 from engine.inputs.arrow_files.ways import is_list, rewritten, single_label
-from engine.inputs.blocks import LabelFault, Problems, RawBlock, blocks_of_batches, labels_problem
+from engine.inputs.blocks import BLOCK_ROWS, LabelFault, Problems, RawBlock, blocks_of_batches, labels_problem
 from engine.inputs.kinds import Kind, whole_numbers
 from engine.inputs.options import Reading
 
@@ -21,9 +21,11 @@ _EXACT_DIGITS = 15  # which a double can hold of any decimal
 _INSIGNIFICANT = r"^-?[0.]*|[.]|E.*$"
 
 
-def table_blocks(batches: Iterable[pa.RecordBatch], reading: Reading, file: str) -> Iterator[RawBlock]:
-    """Batches with the columns of ``reading`` of ``file`` → raw blocks."""
-    for block in blocks_of_batches(batches, reading):
+def table_blocks(
+    batches: Iterable[pa.RecordBatch], reading: Reading, file: str, *, rows: int = BLOCK_ROWS
+) -> Iterator[RawBlock]:
+    """Batches with the columns of ``reading`` of ``file`` → raw blocks of up to ``rows`` rows."""
+    for block in blocks_of_batches(batches, reading, rows=rows):
         label = block.data.get(reading.columns.label or "")
         if label is not None and pa.types.is_nested(value_type(label.type)):
             block = _with_single_labels(block, plain(label), file)

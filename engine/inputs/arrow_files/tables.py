@@ -13,7 +13,7 @@ from engine.inputs.arrow_files.class_names import class_names
 from engine.inputs.arrow_files.table_blocks import table_blocks
 from engine.inputs.arrow_files.values import can_be_kept, value_type
 from engine.inputs.arrow_files.ways import refuse_first_feather, text_in_struct
-from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, RawBlock
+from engine.inputs.blocks import BLOCK_BYTES, RawBlock, rows_at_once
 from engine.inputs.columns import ColumnNames, Columns, find_columns
 from engine.inputs.lines import check_is_table
 from engine.inputs.options import Reading, ReadOptions
@@ -31,9 +31,10 @@ def read_parquet(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterat
         reading = _reading(schema, wanted, options, file)
         columns = reading.columns
         raw = [schema.names[columns.places[name]] for name in columns.names()]
-        batches = source.iter_batches(batch_size=_batch_rows(source.metadata), columns=raw)
+        rows = _batch_rows(source.metadata, rows_at_once(columns))
+        batches = source.iter_batches(batch_size=rows, columns=raw)
         named = (pa.record_batch([batch.column(name) for name in raw], columns.names()) for batch in batches)
-        yield from table_blocks(named, reading, file)
+        yield from table_blocks(named, reading, file, rows=rows)
 
 
 def _reading(schema: pa.Schema, wanted: ColumnNames, options: ReadOptions, file: str) -> Reading:
@@ -65,11 +66,11 @@ def _find_columns(schema: pa.Schema, wanted: ColumnNames, file: str) -> Columns:
         raise InputError(f"{error}. The text is further down; take it out: {way}") from None
 
 
-def _batch_rows(metadata: pq.FileMetaData) -> int:
-    """Rows that are read at once: fewer where they are large."""
+def _batch_rows(metadata: pq.FileMetaData, most: int) -> int:
+    """Rows that are read at once: ``most``, or fewer where they are large."""
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     bytes_per_row = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=0)
-    return max(1, min(BLOCK_ROWS, int(BLOCK_BYTES / max(1, bytes_per_row))))
+    return max(1, min(most, int(BLOCK_BYTES / max(1, bytes_per_row))))
 
 
 def read_arrow(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[RawBlock]:

@@ -1,17 +1,21 @@
 """Objects of a JSON file → raw blocks of the columns that were chosen, in bounded memory."""
 
 import dataclasses
+import io
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 
-from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, Problems, RawBlock, Reason
+from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, Problems, RawBlock, Reason, rows_at_once
 from engine.inputs.json_files.columns_of_objects import ids, kept, labels, texts
 from engine.inputs.json_files.nested_values import Place
-from engine.inputs.json_files.objects import JsonObject
+from engine.inputs.json_files.objects import JsonObject, objects_of_lines
+from engine.inputs.json_lines.plain_lines import PlainLines
+from engine.inputs.json_lines.runs_of_lines import RunsOfLines
 from engine.inputs.kinds import Kind
+from engine.inputs.lines import all_lines
 from engine.inputs.options import Reading
 
 _SHOWN = 10
@@ -27,7 +31,7 @@ class JsonBlocks:
         reading: how the file is read.
         keys: of its columns, by their names.
         known: all keys of its first rows, and ``id`` if it may be anywhere.
-        file: for notes and problems.
+        file: its name, for notes and problems.
         rows_in_jq: where the rows are, for commands in problems; None if there can be none.
     """
 
@@ -45,6 +49,40 @@ class JsonBlocks:
         while held := _next_rows(rows):
             yield self._block(held, first_row)
             first_row += len(held)
+
+    def of_lines(self, source: io.BufferedReader) -> Iterator[RawBlock]:
+        """The same rows of a file of lines. Runs of plain lines are parsed by Arrow, into larger blocks."""
+        texts = [self._keys[name] for name in self._keys if name == self._reading.columns.text]
+        plain = PlainLines(self._known.union(self._keys.values()), texts)
+        lines, first_row = RunsOfLines(source, lines=rows_at_once(self._reading.columns)), 1
+        rows = objects_of_lines(all_lines(lines), self._file)
+        while (run := lines.run()) != b"":
+            table = None if run is None else plain.table(run)
+            if run is not None and table is not None:
+                lines.take(len(run))
+                block = self._plain_block(table, first_row)
+            elif held := _next_rows(rows):
+                plain.learn(held)
+                block = self._block(held, first_row)
+            else:
+                return
+            yield block
+            first_row += block.rows
+
+    def _plain_block(self, table: pa.Table, first_row: int) -> RawBlock:
+        columns = self._reading.columns
+        data: dict[str, pa.Array] = {}
+        kinds: dict[str, Kind] = {}
+        for name, key in self._keys.items():
+            array = pa.concat_arrays(table.column(key).chunks)
+            is_written = name in (columns.text, columns.id, columns.label)
+            if array.null_count == len(array):
+                array = pa.nulls(len(array), pa.string())
+                kinds |= {} if is_written else {name: Kind(type=pa.null())}
+            data[name] = array.cast(pa.large_string()) if is_written or pa.types.is_string(array.type) else array
+        return RawBlock(
+            reading=self._reading, first_row=first_row, data=data, problems=[None] * len(table), kinds=kinds
+        )
 
     def _block(self, rows: list[JsonObject], first_row: int) -> RawBlock:
         problems: Problems = [self._problem(row) for row in rows]

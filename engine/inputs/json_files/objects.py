@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from engine.errors import InputError
@@ -48,8 +48,13 @@ def objects_of(file: str, layout: Layout, encoding: str | None = None) -> Iterat
         InputError: a file that is not of lines is not JSON.
     """
     if layout.is_lines:
-        return (_of_line(line, file) for line in lines_of(file, encoding) if line is None or line.strip())
+        return objects_of_lines(lines_of(file, encoding), file)
     return _of_values(file, layout, encoding)
+
+
+def objects_of_lines(lines: Iterable[bytes | None], file: str) -> Iterator[JsonObject]:
+    """The objects of ``lines``, of which those that are too long are None. An empty line is no object."""
+    return (_of_line(line, file) for line in lines if line is None or line.strip())
 
 
 def _of_line(line: bytes | None, file: str) -> JsonObject:

@@ -5,7 +5,6 @@ label the rows of a file that are not its first.
 """
 
 import dataclasses
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -24,8 +23,8 @@ from engine.inputs.lines import encoding_notes, find_encoding, open_lines
 from engine.inputs.options import Reading, ReadOptions
 
 _LABELS = ("label", "labels")
-_LABEL = re.compile(rb'"labels?"', re.IGNORECASE)
-_OVERLAP = len('"labels"') - 1
+_LABEL = b'"label'
+_OVERLAP = len(_LABEL) + 1
 _PIECE = 1 << 20
 
 
@@ -93,7 +92,12 @@ def read_json(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[
     reading = Reading(columns=columns, options=options, notes=notes)
     known = frozenset(names) if wanted.id is None and columns.id is None else frozenset([*names, "id"])
     rows_in_jq = None if source.has_tasks else source.layout.rows_in_jq
-    yield from JsonBlocks(reading, keys, known, file=file, rows_in_jq=rows_in_jq).of_rows(source.rows())
+    blocks = JsonBlocks(reading, keys, known, file=file, rows_in_jq=rows_in_jq)
+    if source.has_tasks or not source.layout.is_lines:
+        yield from blocks.of_rows(source.rows())
+        return
+    with open_lines(file, options.encoding) as lines:
+        yield from blocks.of_lines(lines)
 
 
 def _key_names(source: JsonFile, wanted: ColumnNames) -> list[str]:
@@ -127,10 +131,16 @@ def _mentions_label(source: JsonFile) -> bool:
     with open_lines(source.path, source.encoding) as file:
         end = b""
         while piece := file.read(_PIECE):
-            if _LABEL.search(piece) or _LABEL.search(end + piece[:_OVERLAP]):
+            piece = piece.lower()
+            if _names_label(piece) or _names_label(end + piece[:_OVERLAP]):
                 return True
             end = piece[-_OVERLAP:]
     return False
+
+
+def _names_label(piece: bytes) -> bool:
+    """Whether one of `_LABELS`, in quotation marks, is in a piece of lower-case bytes."""
+    return _LABEL in piece and any(f'"{name}"'.encode() in piece for name in _LABELS)
 
 
 def _with_label_of_tasks(source: JsonFile, wanted: ColumnNames) -> tuple[ColumnNames, tuple[str, ...]]:

@@ -5,9 +5,9 @@ import dataclasses
 import re
 
 from engine.inputs.columns import ColumnNames
-from engine.inputs.delimited_files.text_tables import is_header
 from engine.inputs.options import ReadOptions
 from engine.inputs.text_files.sample import Sample
+from engine.inputs.text_files.text_tables import is_header
 
 _NEVER = "\x01"  # a delimiter that stands in no text
 _DOUBLED = re.compile(r"\"(?:[^\"]|\"\")*\"")

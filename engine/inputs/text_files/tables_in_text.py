@@ -5,8 +5,8 @@ import shlex
 
 from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited_files.first_rows import names_for
-from engine.inputs.delimited_files.text_tables import is_header
 from engine.inputs.text_files.sample import Sample
+from engine.inputs.text_files.text_tables import is_header
 
 _MARKS = (";", "|", "@", ",", ":")
 _HIVE = "\x01"

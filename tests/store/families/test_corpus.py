@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.families.corpus import add_statistics, corpus_batch, corpus_schema, corpus_statistics, text_hash
+from store.families.corpus import add_statistics, corpus_batch, corpus_schema, corpus_statistics
+from store.families.text_hash import text_hash, text_hashes
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
@@ -53,6 +54,20 @@ def test_a_batch_has_every_text_with_its_length_and_hash(values: list[str]) -> N
     assert batch.column("n_chars").to_pylist() == [len(value) for value in values]
     assert batch.column("text_hash").to_pylist() == [text_hash(value) for value in values]
     assert batch.column("stars").to_pylist() == list(range(len(values)))
+
+
+ODD = "aZ \t\n\x0b\x1c\x1f\x85\xa0\u2003\u3000éÉßẞſµİıΣςЖж字👍\u0345\ufb01K\U00010400\0"
+
+
+@settings(deadline=None)
+@given(values=st.lists(st.text(st.sampled_from(ODD), max_size=12), max_size=6), begin=st.integers(0, 2))
+def test_many_texts_hash_as_each_of_them_does(values: list[str], begin: int) -> None:
+    assert text_hashes(pa.array(values, pa.string())[begin:]).tolist() == [text_hash(text) for text in values[begin:]]
+
+
+def test_every_character_hashes_as_it_does_alone() -> None:
+    values = [f"{chr(point)}a {chr(point + 1)}" for point in (*range(0, 0xD7FE, 2), *range(0xE000, 0x1FFFE, 2))]
+    assert text_hashes(pa.array(values, pa.string())).tolist() == [text_hash(text) for text in values]
 
 
 def test_characters_are_counted_and_not_bytes() -> None:

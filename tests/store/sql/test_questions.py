@@ -27,7 +27,7 @@ from benchmarks.tables import queries
 from engine.evaluation.metrics import confusion, expected_calibration_error, log_loss
 from store import Store
 from store.errors import QueryError, StoreMissingError
-from store.families.corpus import text_hash
+from store.families.text_hash import text_hash
 from store.gold.calibration import add_calibration
 from store.sql.questions import OVERVIEW, Question, lacking, question, questions, ready
 from store.storage import MemoryStorage

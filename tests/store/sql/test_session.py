@@ -34,7 +34,7 @@ from store_factory import (
 import store
 from store import Store
 from store.errors import DamageError, QueryError, StoreMissingError
-from store.families.corpus import text_hash
+from store.families.text_hash import text_hash
 from store.format.run_log import RunLog
 from store.sql.session import Session, query
 from store.sql.statement import check_statement
