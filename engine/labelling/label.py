@@ -143,6 +143,7 @@ def plan_run(config: LabelConfig, storage: Storage, runner: Runner, *, tick: Tic
         revision=teacher.revision,
         card=card,
         keep_tokens=config.keep_tokens,
+        workers=len(runner.devices),
         model=model,
     )
     return LabelPlan(store=store, job=job)
