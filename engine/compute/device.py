@@ -54,7 +54,7 @@ def find_devices(names: Sequence[str]) -> tuple[str, ...]:
 
     Args:
         names: ``cpu``, ``cuda`` or ``cuda:N``, once for each worker; or ``auto`` alone: every CUDA device of the first
-            one's kind, or one CPU worker if this machine has no CUDA device.
+            one's kind, or one CPU worker, which computes on all cores, if this machine has no CUDA device.
 
     Raises:
         LabellingError: no name is given, ``auto`` is not alone, or the devices are of two kinds.
@@ -104,17 +104,26 @@ def worker_processes(*, threads: int, workers: int = 1) -> int:
 
 
 @contextmanager
-def limited_threads(device: torch.device, threads: int) -> Iterator[None]:
-    """Compute with as many threads as a worker on a CPU; free the memory of a GPU afterwards, for its workers."""
+def restored_threads() -> Iterator[None]:
+    """Leave torch with as many threads as before: the caller's program may compute, too."""
     before = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(threads)
     try:
         yield
     finally:
         torch.set_num_threads(before)
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
+
+
+@contextmanager
+def limited_threads(device: torch.device, threads: int) -> Iterator[None]:
+    """Compute with as many threads as a worker on a CPU; free the memory of a GPU afterwards, for its workers."""
+    with restored_threads():
+        if device.type == "cpu":
+            torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
 
 
 def warn_if_crowded(devices: Sequence[str], threads: int) -> None:

@@ -108,7 +108,8 @@ class _Board:
 
     def rows_done(self) -> int:
         """Rows of all pieces that are done."""
-        return int(self._sizes[self._done].sum())
+        done = self._done.copy()  # numpy counts first and copies then: others must not write in between
+        return int(self._sizes[done].sum())
 
     def undone(self) -> list[int]:
         """Pieces that are not done."""

@@ -82,3 +82,14 @@ def _read(path: Path) -> str | None:
         return path.read_text(encoding="utf-8").strip()
     except OSError:
         return None
+
+
+def settle_threads() -> None:
+    """Let libraries that are loaded from now on take as many threads as `usable_cores`, and not spin while they wait.
+
+    OpenMP's threads wait for each other at the end of each product. Those that spin take the cores from the ones that
+    they wait for, if others use the cores, too. What the user has set stays.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", str(usable_cores()))
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & set(os.environ):
+        os.environ["OMP_WAIT_POLICY"] = "passive"
