@@ -82,7 +82,8 @@ class Budget(click.ParamType[int | None]):
     type=Devices(),
     default="auto",
     show_default=True,
-    help="A process for each: cuda:0,cuda:1 or cpu,cpu or one twice, as cuda:0,cuda:0; auto is every CUDA device.",
+    help="A worker for each: cuda:0,cuda:1 or cpu,cpu or one twice, as cuda:0,cuda:0; auto is every CUDA device, or "
+    "cpu: a process of one thread for each core that affinity and quota give.",
 )
 @click.option(
     "--worker",

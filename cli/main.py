@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import click
 
+from engine.compute.cpu.limits import settle_threads
 from engine.errors import EngineError, is_memory_error
 from store.errors import DamageError, StoreError
 
@@ -191,6 +192,7 @@ def _settle_streams() -> None:
 
 def main() -> NoReturn:
     """The entry point of the console script."""
+    settle_threads()
     _settle_streams()
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, _stop)

@@ -3,6 +3,7 @@
     python -m benchmarks.labelling.throughput --model TEACHER --input reviews.parquet --rows 800 --rounds 5
     python -m benchmarks.labelling.throughput --shape bert-base --tokenizer TEACHER --input reviews.parquet --rows 160
     python -m benchmarks.labelling.throughput --part workers --model TEACHER --input reviews.parquet --rows 800
+    python -m benchmarks.labelling.throughput --part busy --model TEACHER --input reviews.parquet --rows 400
 
 What a time includes. ``engine``: `engine.label` from reading the store's texts through tokenising, computing,
 checking and writing to the commit of the last shard, in fp32 and in each other dtype that the machine computes the
@@ -12,6 +13,7 @@ against transformers in fp32, one row at a time. Ratios are taken round by round
 
 Peers need the extra ``peers``; those whose package is not there are left out, and the result names them.
 ``--part workers`` compares two workers of one thread with one of two threads (`benchmarks.labelling.two_workers`).
+``--part busy`` is ours and sorted batches alone and beside other processes (`benchmarks.labelling.busy`).
 """
 
 import argparse
@@ -29,6 +31,7 @@ import torch
 from benchmarks.harness.conditions import write_result
 from benchmarks.harness.made_models import SHAPES, make_teacher, read_tokenizer
 from benchmarks.harness.rounds import compare, lines, run_rounds
+from benchmarks.labelling.busy import measure_busy
 from benchmarks.labelling.onnx_peers import PACKAGES, export, onnx_peer
 from benchmarks.labelling.peers import (
     Logits,
@@ -44,6 +47,7 @@ from benchmarks.labelling.relabelling import label_again, stored_logits
 from benchmarks.labelling.two_workers import SIDES, measure_workers
 from engine.compute.backend import Workload
 from engine.compute.backends import choose_backend
+from engine.compute.cpu.limits import usable_cores
 from engine.errors import ModelError
 from engine.labelling.label import default_name
 from engine.models.classifier import Classifier, load_classifier
@@ -70,6 +74,9 @@ def main() -> None:
         if arguments.part == "workers":
             result = measure_workers(model, rows, work, rounds=arguments.rounds, shards=arguments.shards)
             name, ours = f"label_workers_{slug}", next(iter(SIDES))
+        elif arguments.part == "busy":
+            result = measure_beside(model, rows, work, rounds=arguments.rounds, busy=arguments.busy)
+            name, ours = f"label_busy_{slug}", OURS
         else:
             result = measure_peers(model, rows, work, rounds=arguments.rounds)
             name, ours = f"label_throughput_{slug}", OURS
@@ -89,7 +96,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--input", required=True, help="Parquet file with the columns id and text")
     parser.add_argument("--rows", type=int, default=800, help="as many, spread over the file")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--part", choices=["peers", "workers"], default="peers")
+    parser.add_argument("--part", choices=["peers", "workers", "busy"], default="peers")
+    parser.add_argument("--busy", type=int, default=usable_cores(), help="processes beside, of the part busy")
     parser.add_argument("--shards", type=int, default=16, help="of the part workers")
     parser.add_argument("--name", help="of the result; by the model's folder or shape if not given")
     arguments = parser.parse_args()
@@ -115,11 +123,8 @@ def measure_peers(model: Path, file: Path, work: Path, *, rounds: int) -> dict[s
     peers, absent = _peers(model, work, encoding, pad_id=classifier.module.config.pad_token_id)
     checks = _check(peers, one_by_one(model, max_length=encoding.max_length), texts[:WARM_UP_ROWS])
 
-    def label(dtype: str) -> float:
-        store = work / f"store-{dtype}"
-        return label_again(store, model, inputs=file, devices=("cpu",), shards=1, dtype=dtype).seconds
-
-    own = {_ours(dtype): dtype for dtype in DTYPES if _computes(classifier, dtype, longest=encoding.max_length)}
+    label = partial(_label, model, file, work)
+    own = _own(classifier, longest=encoding.max_length)
     for dtype in own.values():
         label(dtype)
     checks |= {
@@ -142,6 +147,31 @@ def measure_peers(model: Path, file: Path, work: Path, *, rounds: int) -> dict[s
         "figures": figures,
         "notes": _notes(figures, checks),
     }
+
+
+def measure_beside(model: Path, file: Path, work: Path, *, rounds: int, busy: int) -> dict[str, Any]:
+    """The part ``busy``."""
+    texts = pq.read_table(file).column("text").to_pylist()
+    classifier = load_classifier(str(model))
+    longest = classifier.encoding().max_length
+    contestants = {name: partial(_label, model, file, work, dtype) for name, dtype in _own(classifier, longest).items()}
+    contestants["transformers, sorted, batches of 32"] = partial(
+        seconds_of, sorted_peer(model, max_length=longest), texts
+    )
+    for contestant in contestants.values():
+        contestant()
+    return {"includes": INCLUDES, **measure_busy(contestants, rows=len(texts), rounds=rounds, busy=busy, ours=OURS)}
+
+
+def _label(model: Path, file: Path, work: Path, dtype: str) -> float:
+    """Seconds of labelling every text of ``file`` anew."""
+    store = work / f"store-{dtype}"
+    return label_again(store, model, inputs=file, devices=("cpu",), shards=1, dtype=dtype).seconds
+
+
+def _own(classifier: Classifier, longest: int) -> dict[str, str]:
+    """Our contestants: each dtype that this machine computes the model in, by name."""
+    return {_ours(dtype): dtype for dtype in DTYPES if _computes(classifier, dtype, longest=longest)}
 
 
 def _ours(dtype: str) -> str:

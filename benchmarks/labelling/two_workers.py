@@ -5,6 +5,7 @@ first worker is ready and ends when the last has gone, which is unfair to two. H
 when all have loaded the model, and the time ends with the last shard that is committed.
 """
 
+import dataclasses
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -119,7 +120,15 @@ def _label(model: Path, file: Path, place: Path, *, devices: tuple[str, ...], sh
     made = store.open(place)
     card = label_card(made.label_set(NAME))
     assert card is not None, "the run above has begun the label set"
-    job = LabelJob(store=str(place), label_set=NAME, teacher=str(model), revision=None, card=card, keep_tokens=True)
+    job = LabelJob(
+        store=str(place),
+        label_set=NAME,
+        teacher=str(model),
+        revision=None,
+        card=dataclasses.replace(card, threads=max(1, torch.get_num_threads() // len(devices))),
+        keep_tokens=True,
+        workers=len(devices),
+    )
     marks = place.with_name(f"marks-{time.monotonic_ns()}")
     marks.mkdir()
     together = Together(job=job, marks=str(marks), workers=len(devices))

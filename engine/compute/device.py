@@ -1,11 +1,13 @@
 """The name of a device → the device, if this machine has it; dtypes and defaults by device."""
 
 import logging
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
+from engine.compute.cpu.forked import can_fork
+from engine.compute.cpu.limits import usable_cores
 from engine.errors import LabellingError, ModelError
 
 _log = logging.getLogger("engine.labelling")
@@ -52,7 +54,7 @@ def find_devices(names: Sequence[str]) -> tuple[str, ...]:
 
     Args:
         names: ``cpu``, ``cuda`` or ``cuda:N``, once for each worker; or ``auto`` alone: every CUDA device of the first
-            one's kind, or one CPU worker if this machine has no CUDA device.
+            one's kind, or one CPU worker, which computes on all cores, if this machine has no CUDA device.
 
     Raises:
         LabellingError: no name is given, ``auto`` is not alone, or the devices are of two kinds.
@@ -79,18 +81,54 @@ def _kind(name: str) -> str:
 
 
 def worker_threads(devices: Sequence[str]) -> int:
-    """CPU threads of each worker.
+    """CPU threads of each worker, which its label set keeps: another number gives other bits.
 
-    Processes that compute on the same cores with as many threads each wait for one another: two on two cores are a
-    hundred times slower than two with one thread each.
+    A worker on a CPU computes in several processes of one thread each, where it can. Elsewhere workers share the
+    cores: processes that compute on the same cores with as many threads each wait for one another, and two on two
+    cores are a hundred times slower than two with one thread each.
     """
     on_cpu = sum(name == "cpu" for name in devices)
-    return max(1, torch.get_num_threads() // max(1, on_cpu))
+    if on_cpu and can_fork():
+        return 1
+    return max(1, min(torch.get_num_threads(), usable_cores()) // max(1, on_cpu))
+
+
+def worker_processes(*, threads: int, workers: int = 1) -> int:
+    """Processes in which a worker on a CPU computes, itself among them.
+
+    Args:
+        threads: of each.
+        workers: that share the cores of this machine.
+    """
+    return max(1, usable_cores() // workers) if threads == 1 else 1
+
+
+@contextmanager
+def restored_threads() -> Iterator[None]:
+    """Leave torch with as many threads as before: the caller's program may compute, too."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def limited_threads(device: torch.device, threads: int) -> Iterator[None]:
+    """Compute with as many threads as a worker on a CPU; free the memory of a GPU afterwards, for its workers."""
+    with restored_threads():
+        if device.type == "cpu":
+            torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
 
 
 def warn_if_crowded(devices: Sequence[str], threads: int) -> None:
     """Warn if the threads that a label set was begun with are too many for so many workers."""
-    on_cpu, cores = sum(name == "cpu" for name in devices), os.cpu_count() or 1
+    on_cpu, cores = sum(name == "cpu" for name in devices), usable_cores()
     if threads > 1 and on_cpu > 1 and threads * on_cpu > cores:
         _log.warning(
             "the label set was begun with %d threads a worker, and %d workers share %d cores: that is slow. "

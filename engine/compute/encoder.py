@@ -3,6 +3,8 @@
 Batches are computed by a backend. Single rows are computed by transformers' own code, so that a backend can be checked.
 """
 
+import logging
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +16,9 @@ import torch
 from engine.compute.backend import Backend, Bound, Workload
 from engine.compute.backends import choose_backend
 from engine.compute.ceiling import measure_ceiling
+from engine.compute.cpu.forked import can_fork, compute_forked, fitting
 from engine.compute.cpu.memory import keep_memory
-from engine.compute.device import DTYPES
+from engine.compute.device import DTYPES, limited_threads
 from engine.compute.transfer import Transfers
 from engine.errors import ModelError
 from engine.models.batching import batching_of, padded_logits, vocabulary_size
@@ -25,6 +28,10 @@ from engine.models.probe import settle_length
 from engine.progress import Tick, silent
 from engine.tokens.batches import Plan, restore
 from engine.tokens.tokens import Tokens, made_up_tokens
+
+_log = logging.getLogger("engine.labelling")
+_FLOPS_EACH = 20e9
+"""Operations that a further process pays for, some 0.2 s of one core: to fork it takes 10 to 50 ms."""
 
 
 class Encoder:
@@ -37,6 +44,8 @@ class Encoder:
         budget: tokens a batch, including those of padding.
         backend: computes batches; chosen here if None.
         longest: tokens of the longest row; as many as the model's encoding gives if None.
+        processes: on a CPU, those that compute batches side by side, with one thread each, if that pays and memory
+            is enough for them; this one is among them. The logits are those of one process with one thread.
 
     Attributes:
         backend: computes batches; after a warm-up, the one that it fell back to, if it did.
@@ -53,6 +62,7 @@ class Encoder:
         budget: int,
         backend: Backend | None = None,
         longest: int | None = None,
+        processes: int = 1,
     ) -> None:
         self.device = device
         self.dtype = dtype
@@ -63,8 +73,10 @@ class Encoder:
         self.splits = 0
         self.busy_seconds = 0.0
         self._model = model
+        self._processes = 1
         if device.type == "cpu":
             keep_memory()
+            self._processes = fitting(processes) if processes > 1 and can_fork() else 1
         if self.backend.pads:
             settle_length(model.module, self._longest)
         self._module: Any = model.module.to(device=device, dtype=DTYPES[dtype]).eval()
@@ -107,7 +119,7 @@ class Encoder:
 
     def ceiling(self) -> float:
         """Floating-point operations a second that the device reaches at most."""
-        return measure_ceiling(self.device, self.dtype)
+        return measure_ceiling(self.device, self.dtype) * self._processes
 
     def flops(self, tokens: Tokens) -> float:
         """Floating-point operations that ``tokens`` take, padding not counted; a product and a sum are two.
@@ -123,21 +135,59 @@ class Encoder:
         Raises:
             ModelError: a single row does not fit into memory.
         """
+        if (others := self._worthwhile(tokens, batches) - 1) > 0:
+            return restore(batches, [self._side_by_side(tokens, batches, others, tick)])
         outputs = Transfers(self.device)
         done = 0
         self._progress = lambda: tick("computing logits", done, len(tokens.truncated))
-        for number, batch in enumerate(batches, start=1):
-            try:
-                self._compute(tokens, batch, outputs)
-            except Exception as error:
-                longest = int(tokens.lengths[batch].max())
-                error.add_note(f"in batch {number} of {len(batches)} ({len(batch)} rows of {longest} tokens)")
-                raise
+        for number, batch in enumerate(batches):
+            self._compute_noted(tokens, batches, number, outputs)
             done += len(batch)
             self._progress()
         computed = outputs.arrays()
         self.busy_seconds += outputs.busy_seconds
         return restore(batches, computed) if computed else np.empty((0, len(self._model.classes)), np.float32)
+
+    def _worthwhile(self, tokens: Tokens, batches: Plan) -> int:
+        """In how many processes to compute ``batches``."""
+        most = min(self._processes, len(batches) // 2)
+        return most if most < 2 else min(most, int(self.flops(tokens) / _FLOPS_EACH))
+
+    def _side_by_side(self, tokens: Tokens, batches: Plan, others: int, tick: Tick) -> npt.NDArray[np.float32]:
+        """The logits of ``batches``, one after the other, computed with so many other processes."""
+
+        def compute(number: int, progress: Callable[[], None]) -> npt.NDArray[np.float32]:
+            self._progress, splits = progress, self.splits
+            outputs = Transfers(self.device)
+            self._compute_noted(tokens, batches, number, outputs)
+            if self.splits != splits and os.getpid() != own:
+                raise MemoryError("it is computed again where splits are counted")
+            return np.concatenate(outputs.arrays())
+
+        own, started = os.getpid(), time.perf_counter()
+        with limited_threads(self.device, 1):
+            sizes = [len(batch) for batch in batches]
+            rows, lost = compute_forked(
+                sizes,
+                compute,
+                others=others,
+                tick=lambda done: tick("computing logits", done, len(tokens.truncated)),
+            )
+        if lost:
+            self._processes -= lost
+            _log.warning("%d of %d processes failed; their batches are computed again", lost, others + 1)
+        self.busy_seconds += time.perf_counter() - started
+        return rows
+
+    def _compute_noted(self, tokens: Tokens, batches: Plan, number: int, outputs: Transfers) -> None:
+        """Compute a batch; an error says which."""
+        rows = batches[number]
+        try:
+            self._compute(tokens, rows, outputs)
+        except Exception as error:
+            longest = int(tokens.lengths[rows].max())
+            error.add_note(f"in batch {number + 1} of {len(batches)} ({len(rows)} rows of {longest} tokens)")
+            raise
 
     def _compute(self, tokens: Tokens, rows: npt.NDArray[np.int64], outputs: Transfers) -> None:
         """Compute ``rows``, in halves if they do not fit into memory, or batches of their size did not before."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.compute.device import best_device, default_budget
+from engine.compute.device import best_device, default_budget, worker_processes
 from engine.compute.encoder import Encoder
 from engine.errors import ModelError
 from engine.evaluation.metrics import accuracy, confusion, expected_calibration_error, f1_scores, log_loss
@@ -158,7 +158,8 @@ def _logits(
     """(rows, classes) float32 logits of ``texts``, in fp32 on the best device; seconds to tokenise and compute."""
     device, encoding = best_device(), model.encoding(config.max_length)
     budget = config.tokens_per_batch or default_budget(device)
-    encoder = Encoder(model, device=device, budget=budget, longest=encoding.max_length)
+    processes = worker_processes(threads=1)
+    encoder = Encoder(model, device=device, budget=budget, longest=encoding.max_length, processes=processes)
     started = time.perf_counter()
     tokens = encoding.encode(texts)
     logits = encoder.logits(tokens, encoder.plan(tokens), tick=tick)

@@ -16,10 +16,9 @@ import torch
 
 from engine.compute.backend import Workload
 from engine.compute.backends import choose_backend
-from engine.compute.device import CPU_BUDGET, default_dtype
+from engine.compute.device import CPU_BUDGET, default_dtype, limited_threads, worker_processes
 from engine.compute.encoder import Encoder
 from engine.errors import ModelError
-from engine.labelling.token_budget import limited_threads
 from engine.models.classifier import Classifier
 from engine.progress import Tick, silent
 from engine.tokens.tokens import Tokens
@@ -87,16 +86,32 @@ def choose_dtype(
         return default_dtype(device)
     tokens = model.encoding(max_length).encode(texts)
     with limited_threads(device, threads):
-        trials = try_dtypes(model, device, tokens, longest=max_length, tick=tick)
+        processes = worker_processes(threads=threads)
+        trials = try_dtypes(model, device, tokens, longest=max_length, processes=processes, tick=tick)
     chosen = best_dtype(trials, rows=len(texts))
     _log.info("dtypes, tried on %d rows: %s; %s is taken", len(texts), _shown(trials), chosen)
     return chosen
 
 
 def try_dtypes(
-    model: Classifier, device: torch.device, tokens: Tokens, *, longest: int, tick: Tick = silent
+    model: Classifier,
+    device: torch.device,
+    tokens: Tokens,
+    *,
+    longest: int,
+    processes: int = 1,
+    tick: Tick = silent,
 ) -> dict[str, Trial]:
-    """Compute ``tokens`` in fp32 and in each other dtype that a backend has for the model, taking turns."""
+    """Compute ``tokens`` in fp32 and in each other dtype that a backend has for the model, taking turns.
+
+    Args:
+        model: the teacher; it is left as it is.
+        device: that will label.
+        tokens: of the pilot's rows.
+        longest: tokens of the longest row that will be labelled.
+        processes: as in `engine.compute.encoder.Encoder`.
+        tick: told of progress.
+    """
     encoders = {}
     for dtype in ("fp32", *_CANDIDATES):
         own = dataclasses.replace(model, module=copy.deepcopy(model.module))
@@ -105,7 +120,15 @@ def try_dtypes(
         except ModelError as error:
             _log.debug("%s is not tried: %s", dtype, error)
             continue
-        encoders[dtype] = Encoder(own, device=device, dtype=dtype, budget=CPU_BUDGET, backend=backend, longest=longest)
+        encoders[dtype] = Encoder(
+            own,
+            device=device,
+            dtype=dtype,
+            budget=CPU_BUDGET,
+            backend=backend,
+            longest=longest,
+            processes=processes,
+        )
     rows = np.arange(len(tokens.lengths))
     parts = [tokens.some(rows[part::_PARTS]) for part in range(_PARTS)]
     for encoder in encoders.values():  # the first products are prepared

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from engine.compute.backends import backend_named
-from engine.compute.device import find_device
+from engine.compute.device import find_device, worker_processes
 from engine.compute.encoder import Encoder
 from engine.labelling.card import Choices, check_card, make_card, settings_of
 from engine.labelling.probe import probe_model
@@ -33,6 +33,7 @@ class LabelJob:
         revision: of the hub id.
         card: of the label set, as it is frozen.
         keep_tokens: whether token ids are stored too.
+        workers: that share the cores of a machine.
         model: the teacher, if this process has loaded it and checked it against the card. It is not pickled.
     """
 
@@ -42,6 +43,7 @@ class LabelJob:
     revision: str | None
     card: LabelCard
     keep_tokens: bool
+    workers: int = 1
     model: Classifier | None = field(default=None, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -67,6 +69,7 @@ class LabelJob:
             budget=settings.tokens_per_batch,
             backend=backend_named(settings.backend),
             longest=settings.max_length,
+            processes=worker_processes(threads=self._threads, workers=self.workers),
         )
         if target.type == "cuda":
             encoder.warm_up()

@@ -4,7 +4,7 @@ import dataclasses
 import re
 from dataclasses import dataclass, field
 
-from engine.compute.device import find_devices, warn_if_crowded
+from engine.compute.device import find_devices, restored_threads, warn_if_crowded
 from engine.errors import InputError, LabellingError
 from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
 from engine.inputs.columns import NO_COLUMN, ColumnNames
@@ -90,8 +90,9 @@ def label(config: LabelConfig, *, runner: Runner | None = None, tick: Tick = sil
     storage = open_storage(config.store)
     if runner is None:
         runner = choose_runner(find_devices(config.devices), shared_store=storage.address is not None)
-    plan = plan_run(config, storage, runner, tick=tick)
-    return execute(plan.store, plan.job, runner, worker=config.worker, tick=tick)
+    with restored_threads():
+        plan = plan_run(config, storage, runner, tick=tick)
+        return execute(plan.store, plan.job, runner, worker=config.worker, tick=tick)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +144,7 @@ def plan_run(config: LabelConfig, storage: Storage, runner: Runner, *, tick: Tic
         revision=teacher.revision,
         card=card,
         keep_tokens=config.keep_tokens,
+        workers=len(runner.devices),
         model=model,
     )
     return LabelPlan(store=store, job=job)

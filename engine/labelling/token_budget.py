@@ -7,15 +7,13 @@ import copy
 import dataclasses
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
 from engine.compute.backend import Backend, Workload
 from engine.compute.backends import choose_backend
-from engine.compute.device import default_budget
+from engine.compute.device import default_budget, limited_threads
 from engine.compute.encoder import Encoder
 from engine.models.batching import batching_of, vocabulary_size
 from engine.models.classifier import Classifier
@@ -122,20 +120,6 @@ def measure_budgets(
                     seconds[budget] = min(seconds[budget], time.perf_counter() - started)
     fitting = {budget for budget, encoder in encoders.items() if not encoder.splits} | {min(candidates)}
     return {budget: taken for budget, taken in seconds.items() if budget in fitting}
-
-
-@contextmanager
-def limited_threads(device: torch.device, threads: int) -> Iterator[None]:
-    """Compute with as many threads as a worker on a CPU; free the memory of a GPU afterwards, for its workers."""
-    before = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
 
 
 def fastest(seconds: dict[int, float]) -> int:

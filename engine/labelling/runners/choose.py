@@ -8,8 +8,8 @@ from engine.labelling.runners.local_processes import LocalProcesses
 def choose_runner(devices: tuple[str, ...], *, shared_store: bool) -> Runner:
     """The runner for ``devices`` of this machine.
 
-    One CPU is used in this process: another one would compute no faster. A GPU can hang or break, so it gets a
-    process that can be killed and replaced.
+    One CPU is used by this process and those that its encoder forks, one a core: another worker would compute no
+    faster. A GPU can hang or break, so it gets a process that can be killed and replaced.
 
     Args:
         devices: one for each worker.

@@ -34,7 +34,7 @@ class InProcess:
         """Label ``shards`` in their order, up to the first error. See `Runner.run`."""
         steps = job.open(self.device)
         tick("labelling", 0, None)
-        # All threads of this process compute: preparing the next shard at the same time would compete with them.
+        # All cores compute: preparing the next shard at the same time would compete with that.
         pipeline = Pipeline(steps, ahead=False, behind=False, tick=tick, done=done)
         try:
             pipeline.run(_Listed(shards))

@@ -1,4 +1,5 @@
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from engine.compute.device import DTYPES, default_budget, default_dtype
+import engine.compute.encoder
+from engine.compute.device import DTYPES, default_budget, default_dtype, limited_threads
 from engine.compute.encoder import Encoder, is_out_of_memory
 from engine.compute.torch_backends import FUSED, PACKED, PADDED
 from engine.errors import ModelError
@@ -44,6 +46,45 @@ def test_the_dtype_is_that_of_the_computation(demo, single, dtype):
     assert model.module.classifier.weight.dtype == DTYPES[dtype]
     assert 0 < np.abs(logits - single).max() < 0.5
     np.testing.assert_allclose(encoder.exact_logits(tokens, 3), single[3], atol=1e-5)
+
+
+def test_processes_give_the_bits_of_one(demo, monkeypatch):
+    monkeypatch.setattr(engine.compute.encoder, "_FLOPS_EACH", 1.0)
+    model = load_classifier(demo.path("teacher"))
+    one, three = (Encoder(model, device=torch.device("cpu"), budget=100, processes=count) for count in (1, 3))
+    tokens = model.encoding().encode(TEXTS * 4)
+    with limited_threads(torch.device("cpu"), 1):
+        expected = one.logits(tokens, one.plan(tokens))
+    rows = []
+    np.testing.assert_array_equal(
+        three.logits(tokens, three.plan(tokens), tick=lambda _, done, __: rows.append(done)), expected
+    )
+    assert rows == sorted(rows)
+    assert three.busy_seconds > 0
+    assert three.ceiling() == 3 * one.ceiling()
+    assert three.logits(tokens.some(np.arange(1)), [np.arange(1)]).shape == (1, 2)  # too little for a second one
+
+
+def test_memory_that_runs_out_in_another_process_is_found_here(demo, monkeypatch):
+    monkeypatch.setattr(engine.compute.encoder, "_FLOPS_EACH", 1.0)
+    model = load_classifier(demo.path("teacher"))
+    made = Encoder(model, device=torch.device("cpu"), budget=100, processes=2)
+    tokens, forward = model.encoding().encode(TEXTS * 4), made._forward.__call__
+
+    def full(tokens, rows):
+        if len(rows) > 2:
+            raise RuntimeError("can't allocate memory")
+        return forward(tokens, rows)
+
+    made._forward = SimpleNamespace(
+        **{name: getattr(made._forward, name) for name in ("plan_rows", "computed_tokens", "budget", "fits")}
+    )
+    made._forward = type("Full", (SimpleNamespace,), {"__call__": lambda _, *given: full(*given)})(
+        **vars(made._forward)
+    )
+    batches = made.plan(tokens)
+    assert made.logits(tokens, batches).shape == (len(TEXTS) * 4, 2)
+    assert made.splits > 0
 
 
 def test_exact_logits_are_those_of_the_row_alone(demo, single):

@@ -16,8 +16,9 @@ from forked import Forked, start_server
 from store_factory import add_corpus, write_header
 
 import engine
+import engine.compute.device
 import store
-from engine.compute.device import find_devices, worker_threads
+from engine.compute.device import find_devices, restored_threads, worker_processes, worker_threads
 from engine.errors import LabellingError
 from engine.labelling.runners.failures import Attempt
 from engine.labelling.runners.local_processes import LocalProcesses
@@ -396,14 +397,16 @@ def test_devices_of_two_kinds_are_refused_with_both(names, message):
         find_devices(names)
 
 
-@pytest.mark.parametrize(("devices", "threads"), [(("cpu",), 8), (("cpu",) * 3, 2), (("cpu",) * 9, 1)])
-def test_workers_share_the_cores(devices, threads):
-    before = torch.get_num_threads()
-    torch.set_num_threads(8)
-    try:
-        assert worker_threads(devices) == threads
-    finally:
-        torch.set_num_threads(before)
+@pytest.mark.parametrize(("workers", "threads"), [(1, 8), (3, 2), (9, 1)])
+def test_workers_share_the_cores(workers, threads, monkeypatch):
+    monkeypatch.setattr(engine.compute.device, "usable_cores", lambda: 8)
+    assert worker_threads(("cpu",) * workers) == 1
+    assert worker_processes(threads=1, workers=workers) == threads
+    assert worker_processes(threads=2) == 1  # a label set that was begun so keeps its threads
+    monkeypatch.setattr(engine.compute.device, "can_fork", lambda: False)
+    with restored_threads():
+        torch.set_num_threads(12)
+        assert worker_threads(("cpu",) * workers) == threads
 
 
 @pytest.mark.parametrize("worker", [(2, 2), (-1, 2), (0, 0)])
