@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from engine.errors import TrainingError
 from engine.models.classifier import Classifier
@@ -137,7 +136,7 @@ class Training:
             weight_decay=config.weight_decay,
             factor=linear_decay(self._total, config.warmup),
         )
-        self._gradients = FlatGradients(self._optimizer.parameters, sums=1)
+        self._gradients = FlatGradients(self._optimizer.parameters, sums=1 + ranks.count)
 
     def resume(self) -> None:
         """Load the latest checkpoint, if one exists.
@@ -157,6 +156,7 @@ class Training:
                 f"ranks would go on from different steps ({', '.join(f'{step:,}' for step in steps)}): --out must "
                 "be one folder that all machines share"
             )
+        self._take_budget(min(self._ranks.gather(self.state.budget or self._backward.budget)))
         if self._saving is not None:
             self._saving.begin(self.state.done, first=self._ranks.is_first)
 
@@ -191,11 +191,11 @@ class Training:
         """One optimiser step; the sum of its rows' losses, of all ranks, and the norm of the gradient."""
         done, gradients = self.state.done, self._gradients
         self._module.train()
-        torch.manual_seed(_step_seed(self._config.seed, done, self._ranks.rank))
-        gradients.zero()
-        self._backward(step, gradients)
+        self._backward(step, gradients, seed=_step_seed(self._config.seed, done, self._ranks.rank))
+        gradients.sums[1 + self._ranks.rank] = self._backward.budget
         self._ranks.sum(gradients.everything, doing=f"in step {done + 1:,}")
-        loss = float(gradients.sums[0])
+        loss, *budgets = gradients.sums.tolist()
+        self._take_budget(int(min(budgets)))
         if not np.isfinite(loss):
             raise TrainingError(f"the loss is {loss} at step {done + 1:,}; lower --learning-rate")
         norm = gradients.clip(self._config.clip)
@@ -203,6 +203,10 @@ class Training:
             raise TrainingError(f"the gradient is {norm} at step {done + 1:,}; lower --learning-rate")
         self._optimizer.step(done)
         return loss, norm
+
+    def _take_budget(self, budget: int) -> None:
+        """Cut micro-batches by the smallest budget of all ranks: a resumed run then goes on with the same ones."""
+        self._backward.budget = self.state.budget = budget
 
     def _follow_up(self, done: int) -> None:
         """Do the work that is due after step ``done``. A validation may stop the training, and so end the epoch."""

@@ -77,6 +77,7 @@ class TrainState:
         best: the best validated state.
         worse: validations since then.
         stopped: whether the training ends early.
+        budget: tokens of a micro-batch; not decided yet if None, as in checkpoints of earlier versions.
     """
 
     done: int = 0
@@ -88,6 +89,7 @@ class TrainState:
     best: Best | None = None
     worse: int = 0
     stopped: bool = False
+    budget: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The state as JSON values, without loss."""

@@ -1,5 +1,6 @@
 """Memory that the C library keeps from batch to batch: on a CPU, fresh pages cost as much as what is put into them."""
 
+import contextlib
 import ctypes
 import logging
 from functools import cache
@@ -22,3 +23,9 @@ def keep_memory() -> None:
     taken = [mallopt(parameter, _KEPT_BYTES) for parameter in (_MMAP_THRESHOLD, _TRIM_THRESHOLD)]
     if not all(taken):
         _log.debug("the C library does not keep large blocks")
+
+
+def return_memory() -> None:
+    """Hand freed blocks back to the kernel, if the C library is glibc: they may be too small for what is asked for."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
