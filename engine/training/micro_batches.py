@@ -41,9 +41,23 @@ class MicroBatches:
         device: of the module.
         budget: tokens of a micro-batch; by device if None.
         longest: tokens of the longest row.
+        dtype: of the products, ``fp32`` or ``bf16``; by device if None. Parameters and gradients are in fp32.
+
+    Attributes:
+        dtype: of the products from now on.
     """
 
-    def __init__(self, module: Any, loss: Loss, device: torch.device, *, budget: int | None, longest: int) -> None:
+    def __init__(
+        self,
+        module: Any,
+        loss: Loss,
+        device: torch.device,
+        *,
+        budget: int | None,
+        longest: int,
+        dtype: str | None = None,
+    ) -> None:
+        self.dtype = dtype or ("bf16" if device.type == "cuda" else "fp32")
         self._loss = loss
         self._device = device
         if device.type == "cpu":
@@ -55,7 +69,8 @@ class MicroBatches:
         if backend.pads or device.type == "cuda":  # which pads, too, what its kernel does not take
             settle_length(module, longest)
         self._forward = backend.make(module.train(), budget=budget, longest=longest)
-        if device.type == "cuda" and self._forward.has_attention_dropout:  # packed rows are slow without the kernel
+        lacks_kernel = self.dtype == "fp32" or self._forward.has_attention_dropout
+        if device.type == "cuda" and lacks_kernel:  # packed rows are slow without it
             self._forward = PADDED.make(module, budget=budget, longest=longest)
         if not self._forward.has_attention_dropout:
             _log.info("rows are packed; attention has no dropout then, since the GPU's kernel knows none")
@@ -69,7 +84,7 @@ class MicroBatches:
     def budget(self, tokens: int) -> None:
         self._forward.budget = tokens
 
-    def __call__(self, step: Step, gradients: FlatGradients, *, seed: int) -> None:
+    def __call__(self, step: Step, gradients: FlatGradients, *, seed: tuple[int, ...]) -> None:
         """The gradients of the step's rows, of the loss divided by the rows of the whole step, and the sum of losses.
 
         When memory runs out, the step is computed anew with smaller micro-batches: a backward pass that ended midway
@@ -88,10 +103,10 @@ class MicroBatches:
             self._split(step, too_large)
 
     def _first_too_large(
-        self, step: Step, targets: Targets, gradients: FlatGradients, seed: int
+        self, step: Step, targets: Targets, gradients: FlatGradients, seed: tuple[int, ...]
     ) -> npt.NDArray[np.int64] | None:
         """Compute a step; the rows of its first micro-batch that does not fit into memory, None if all do."""
-        torch.manual_seed(seed)
+        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(1)))
         gradients.zero()
         for part in self._forward.plan_rows(step.tokens, step.rows) if len(step.rows) else ():
             chosen = torch.from_numpy(part).to(self._device)
@@ -123,7 +138,7 @@ class MicroBatches:
 
     def _micro_batch(self, step: Step, part: npt.NDArray[np.int64], targets: Targets) -> torch.Tensor:
         """Add the gradients of some rows; the sum of their losses."""
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.dtype == "bf16"):
             logits = self._forward(step.tokens, step.rows[part])
         summed = self._loss(logits, targets)
         torch.autograd.backward(summed / step.size)

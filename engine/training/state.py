@@ -78,6 +78,7 @@ class TrainState:
         worse: validations since then.
         stopped: whether the training ends early.
         budget: tokens of a micro-batch; not decided yet if None, as in checkpoints of earlier versions.
+        dtype: of the products, ``fp32`` or ``bf16``; None likewise.
     """
 
     done: int = 0
@@ -90,6 +91,7 @@ class TrainState:
     worse: int = 0
     stopped: bool = False
     budget: int | None = None
+    dtype: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The state as JSON values, without loss."""

@@ -54,7 +54,7 @@ def run(made):
     made.run()
     if made._saving is not None:
         made._saving.end()
-    return {name: tensor.clone() for name, tensor in model_tensors(made._module).items()}
+    return {name: tensor.detach().clone() for name, tensor in model_tensors(made._module).items()}
 
 
 @pytest.mark.parametrize("failure", [CUDA_FULL, CPU_FULL], ids=["cuda", "cpu"])
