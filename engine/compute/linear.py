@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.compute.cpu.int8 import Int8Weight, quantised_product
+from engine.compute.cpu.memory import keep_few_products
 
 
 def _find_pointwise() -> Any:
@@ -25,6 +26,7 @@ def _find_pointwise() -> Any:
     return operator
 
 
+keep_few_products()
 _pointwise = _find_pointwise()
 LEAST_TRAINED = 65_536
 """Elements of the smallest weight that is trained through oneDNN, which prepares for each number of tokens anew: a
