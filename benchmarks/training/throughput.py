@@ -4,16 +4,18 @@
 
 Everybody trains the same model on labelled rows of one file, tokenised before, with as many rows a step and as many
 steps, AdamW in fp32, dropout as the model's configuration says, and clipping. ``engine`` is the loop of `engine
-finetune`, ``engine, from a store`` that of `engine train` with token ids and logits that stream from a store, on rows
-that are spread over the file. Trainer takes the first steps of an epoch over the whole file, since its grouping by
-length sorts the rows of many batches and needs as many to choose from: with its default padding (each batch to its
-longest row), and with that grouping. It saves, reports and evaluates nothing. A time is from the first step to the end
-of the last one; making a model, an optimizer or a data set is timed for nobody. Ratios are taken round by round.
+finetune` in fp32, ``engine, bf16`` the same with products in bf16, ``engine, from a store`` that of `engine train` with
+token ids and logits that stream from a store, on rows that are spread over the file. Trainer takes the first steps of
+an epoch over the whole file, since its grouping by length sorts the rows of many batches and needs as many to choose
+from: with its default padding (each batch to its longest row), and with that grouping. It saves, reports and evaluates
+nothing. A time is from the first step to the end of the last one; making a model, an optimizer or a data set is timed
+for nobody. Ratios are taken round by round.
 
 Trainer needs the extra ``peers``.
 """
 
 import argparse
+import dataclasses
 import tempfile
 import time
 from collections.abc import Callable
@@ -43,7 +45,7 @@ from engine.training.loop import LoopConfig, Objective, fit
 from engine.training.loss import Loss, SoftLoss, cross_entropy
 from engine.training.state import TrainState
 
-OURS, STREAMED = "engine", "engine, from a store"
+OURS, STREAMED, HALF = "engine", "engine, from a store", "engine, bf16"
 ALONE = Ranks(rank=0, count=1, device=torch.device("cpu"))
 
 
@@ -68,7 +70,7 @@ class Setup:
     @property
     def loop(self) -> LoopConfig:
         """How we train."""
-        return LoopConfig(epochs=1, batch_size=self.batch_size, learning_rate=1e-4)
+        return LoopConfig(epochs=1, batch_size=self.batch_size, learning_rate=1e-4, dtype="fp32")
 
     def model(self) -> Classifier:
         """The model, as it is before training."""
@@ -117,17 +119,19 @@ def _spread(table: pa.Table, rows: int) -> pa.Table:
 
 def measure(setup: Setup, file: Path, work: Path, *, rounds: int) -> dict[str, Any]:
     """Everybody's seconds for one epoch, and the share of ours in which the next step was not ready."""
-    waiting: dict[str, list[float]] = {OURS: [], STREAMED: []}
+    waiting: dict[str, list[float]] = {OURS: [], STREAMED: [], HALF: []}
     place = _labelled(setup, file, work)
     ways: dict[str, Callable[[Classifier], tuple[Steps, Loss]]] = {
         OURS: partial(_gold, setup),
         STREAMED: partial(_soft, setup, place),
+        HALF: partial(_gold, setup),
     }
 
     def train(name: str) -> float:
         model = setup.model()
         steps, loss = ways[name](model)
-        state: TrainState = fit(Objective(model=model, steps=steps, loss=loss, config=setup.loop), ranks=ALONE)
+        loop = dataclasses.replace(setup.loop, dtype="bf16" if name == HALF else "fp32")
+        state: TrainState = fit(Objective(model=model, steps=steps, loss=loss, config=loop), ranks=ALONE)
         (report,) = state.reports
         waiting[name].append(round(report.waited / report.seconds, 5))
         return report.seconds

@@ -8,6 +8,7 @@ import torch
 
 from engine.compute.cpu.forked import can_fork
 from engine.compute.cpu.limits import usable_cores
+from engine.compute.cpu.memory import return_memory
 from engine.errors import LabellingError, ModelError
 
 _log = logging.getLogger("engine.labelling")
@@ -30,6 +31,14 @@ def default_budget(device: torch.device) -> int:
 def best_device() -> torch.device:
     """CUDA if available, otherwise the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def free_memory(device: torch.device) -> None:
+    """Give back the memory of ``device`` that nothing uses: what is cached hinders other sizes."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    else:
+        return_memory()
 
 
 def find_device(name: str) -> torch.device:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.compute.cpu.int8 import Int8Weight, quantised_product
+from engine.compute.cpu.memory import keep_few_products
 from engine.compute.cpu.processor import has_bf16
 
 
@@ -25,6 +26,7 @@ def _find_pointwise() -> Any:
     return operator
 
 
+keep_few_products()
 _pointwise = _find_pointwise()
 LEAST_TRAINED = 65_536
 """Elements of the smallest weight that is trained through oneDNN, which prepares for each number of tokens anew: a
@@ -44,7 +46,9 @@ def product(x: Tensor, weight: Tensor | Int8Weight, bias: Tensor | None) -> Tens
     """(tokens, outputs) of ``x``, (tokens, inputs), and ``weight``, (outputs, inputs)."""
     if isinstance(weight, Int8Weight):
         return quantised_product(x, weight, bias)
-    if not _has_onednn(x) or (torch.is_grad_enabled() and weight.numel() < LEAST_TRAINED):
+    if not _has_onednn(x) or torch.is_autocast_enabled("cpu"):  # autocast knows torch's own products alone
+        return functional.linear(x, weight, bias)
+    if torch.is_grad_enabled() and weight.numel() < LEAST_TRAINED:
         return functional.linear(x, weight, bias)
     if not torch.is_grad_enabled():
         return _product(x, weight, bias)

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from engine.compute.device import free_memory
+
 _IN_FLIGHT = 3
 
 
@@ -58,8 +60,7 @@ class Transfers:
         """Free memory of the device: wait for all pending transfers and empty the cache."""
         while self._in_flight:
             self._wait_for_first()
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        free_memory(self._device)
 
     def arrays(self) -> list[npt.NDArray[np.float32]]:
         """The batches, in the order in which they were added."""

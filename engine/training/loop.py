@@ -6,13 +6,11 @@ the seed, the step and the rank, so that a resumed run gives the same numbers as
 """
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-import torch
 
 from engine.errors import TrainingError
 from engine.models.classifier import Classifier
@@ -20,6 +18,7 @@ from engine.progress import Tick, silent
 from engine.training.data.prefetch import ahead
 from engine.training.data.steps import Step, Steps
 from engine.training.distributed import Ranks
+from engine.training.dtype_choice import DTYPES, choose_dtype
 from engine.training.due import due_after
 from engine.training.loss import Loss
 from engine.training.micro_batches import MicroBatches
@@ -45,6 +44,7 @@ class LoopConfig:
         clip: largest norm of the gradient.
         seed: of the order and of dropout.
         tokens_per_batch: tokens of a micro-batch, with padding if rows are padded; by device if None.
+        dtype: of the products, ``fp32`` or ``bf16``, as in `engine.training.dtype_choice`, which chooses it if None.
     """
 
     epochs: int = 5
@@ -55,8 +55,11 @@ class LoopConfig:
     clip: float = 1.0
     seed: int = 0
     tokens_per_batch: int | None = None
+    dtype: str | None = None
 
     def __post_init__(self) -> None:
+        if self.dtype not in (None, *DTYPES):
+            raise TrainingError(f"--dtype is {self.dtype!r}; it is one of {', '.join(DTYPES)}")
         if self.epochs < 1 or self.batch_size < 1 or not 0 < self.learning_rate < float("inf"):
             raise TrainingError(
                 f"epochs {self.epochs}, batch size {self.batch_size} and learning rate {self.learning_rate} "
@@ -129,7 +132,12 @@ class Training:
         self._total = config.epochs * objective.steps.per_epoch
         self._module: Any = objective.model.module.to(ranks.device)
         self._backward = MicroBatches(
-            self._module, objective.loss, ranks.device, budget=config.tokens_per_batch, longest=objective.steps.longest
+            self._module,
+            objective.loss,
+            ranks.device,
+            budget=config.tokens_per_batch,
+            longest=objective.steps.longest,
+            dtype=config.dtype,
         )
         self._optimizer = Optimizer(
             self._module,
@@ -137,7 +145,7 @@ class Training:
             weight_decay=config.weight_decay,
             factor=linear_decay(self._total, config.warmup),
         )
-        self._gradients = FlatGradients(self._optimizer.parameters, sums=1)
+        self._gradients = FlatGradients(self._optimizer.parameters, sums=1 + ranks.count)
 
     def resume(self) -> None:
         """Load the latest checkpoint, if one exists.
@@ -151,12 +159,15 @@ class Training:
             self._optimizer.restore(checkpoint.optimizer)
             self.state = TrainState.from_json(checkpoint.state)
             _log.info("resuming after step %s of %s", f"{self.state.done:,}", f"{self._total:,}")
-        steps = self._ranks.gather(self.state.done)
-        if len(set(steps)) > 1:
+        if len(set(steps := self._ranks.gather(self.state.done))) > 1:
             raise TrainingError(
                 f"ranks would go on from different steps ({', '.join(f'{step:,}' for step in steps)}): --out must "
                 "be one folder that all machines share"
             )
+        self._backward.dtype = self.state.dtype = self._config.dtype or choose_dtype(
+            self._backward, self._module, self._gradients, self._steps, self._ranks, total=self._total, state=self.state
+        )
+        self._take_budget(min(self._ranks.gather(self.state.budget or self._backward.budget)))
         if self._saving is not None:
             self._saving.begin(self.state.done, first=self._ranks.is_first)
 
@@ -191,18 +202,21 @@ class Training:
         """One optimiser step; the sum of its rows' losses, of all ranks, and the norm of the gradient."""
         done, gradients = self.state.done, self._gradients
         self._module.train()
-        torch.manual_seed(_step_seed(self._config.seed, done, self._ranks.rank))
-        gradients.zero()
-        self._backward(step, gradients)
+        self._backward(step, gradients, seed=(self._config.seed, done, self._ranks.rank))
+        gradients.sums[1 + self._ranks.rank] = self._backward.budget
         self._ranks.sum(gradients.everything, doing=f"in step {done + 1:,}")
-        loss = float(gradients.sums[0])
-        if not np.isfinite(loss):
-            raise TrainingError(f"the loss is {loss} at step {done + 1:,}; lower --learning-rate")
+        loss, *budgets = gradients.sums.tolist()
+        self._take_budget(int(min(budgets)))
         norm = gradients.clip(self._config.clip)
-        if not np.isfinite(norm):
-            raise TrainingError(f"the gradient is {norm} at step {done + 1:,}; lower --learning-rate")
+        for name, figure in (("loss", loss), ("gradient", norm)):
+            if not math.isfinite(figure):
+                raise TrainingError(f"the {name} is {figure} at step {done + 1:,}; lower --learning-rate")
         self._optimizer.step(done)
         return loss, norm
+
+    def _take_budget(self, budget: int) -> None:
+        """Cut micro-batches by the smallest budget of all ranks: a resumed run then goes on with the same ones."""
+        self._backward.budget = self.state.budget = budget
 
     def _follow_up(self, done: int) -> None:
         """Do the work that is due after step ``done``. A validation may stop the training, and so end the epoch."""
@@ -234,7 +248,3 @@ class Training:
         return Checkpoint(
             model=model_tensors(self._module), optimizer=self._optimizer.state(), state=self.state.to_json()
         )
-
-
-def _step_seed(seed: int, step: int, rank: int) -> int:
-    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0] >> np.uint64(1))

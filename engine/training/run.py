@@ -181,6 +181,7 @@ def _trained(task: TrainingTask, config: RunConfig, state: TrainState, ranks: Ra
         reasons=[*task.reasons, *(validation.reasons if validation is not None else ())],
         max_length=task.steps.longest,
         loop=config.loop,
+        dtype=state.dtype,
         epochs=state.reports,
         best=state.best,
         steps=state.done,

@@ -77,6 +77,8 @@ class TrainState:
         best: the best validated state.
         worse: validations since then.
         stopped: whether the training ends early.
+        budget: tokens of a micro-batch; not decided yet if None, as in checkpoints of earlier versions.
+        dtype: of the products, ``fp32`` or ``bf16``; None likewise.
     """
 
     done: int = 0
@@ -88,6 +90,8 @@ class TrainState:
     best: Best | None = None
     worse: int = 0
     stopped: bool = False
+    budget: int | None = None
+    dtype: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The state as JSON values, without loss."""

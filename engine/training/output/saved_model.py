@@ -28,6 +28,7 @@ class Trained:
         rows: rows of an epoch.
         max_length: tokens a row.
         loop: hyperparameters.
+        dtype: of the products; None if the training is of an earlier version.
         epochs: the result of each epoch.
         evaluation: on the evaluation rows, or None.
         evaluated: hash of these rows.
@@ -49,6 +50,7 @@ class Trained:
     epochs: list[EpochReport]
     evaluation: Evaluation | None
     evaluated: str | None = None
+    dtype: str | None = None
     best: Best | None = None
     steps: int = 0
     ranks: int = 1
@@ -139,7 +141,7 @@ def model_card(model: Classifier, trained: Trained, *, sources: list[str]) -> st
         f"| trained on | {trained.rows:,} rows of {', '.join(f'`{source}`' for source in sources)} |",
         f"| parameters | {parameters(model.module):,} |",
         f"| maximum length | {trained.max_length} tokens |",
-        f"| recipe | {_recipe(trained.loop)} |",
+        f"| recipe | {_recipe(trained)} |",
         f"| last epoch's loss | {trained.epochs[-1].loss:.4f} |",
         *_best(trained),
         f"| training time | {trained.seconds:,.1f} s |",
@@ -167,8 +169,10 @@ def _best(trained: Trained) -> list[str]:
     return [f"| state | of step {trained.best.step:,} of {trained.steps:,}, the best on validation rows ({figures}) |"]
 
 
-def _recipe(loop: LoopConfig) -> str:
+def _recipe(trained: Trained) -> str:
+    loop = trained.loop
     return (
         f"AdamW, learning rate {loop.learning_rate:g}, {loop.batch_size} rows a step, {loop.epochs} epochs, "
-        f"warm-up {loop.warmup:.0%}, weight decay {loop.weight_decay:g}, clip {loop.clip:g}, seed {loop.seed}"
+        f"warm-up {loop.warmup:.0%}, weight decay {loop.weight_decay:g}, clip {loop.clip:g}, seed {loop.seed}, "
+        f"products in {trained.dtype}"
     )

@@ -1,11 +1,13 @@
 import ctypes
+import os
 
 import pytest
 import torch
 
 import engine.compute.cpu.memory
 import engine.compute.cpu.processor
-from engine.compute.cpu.memory import keep_memory
+import engine.compute.linear
+from engine.compute.cpu.memory import keep_few_products, keep_memory
 from engine.compute.cpu.processor import has_bf16, processor_name
 
 CPUINFO = "processor\t: 0\nmodel name\t: Some Processor 9\nflags\t: fpu\n\nprocessor\t: 1\nmodel name\t: Other\n"
@@ -70,6 +72,13 @@ def test_large_blocks_are_kept_once(monkeypatch):
     keep_memory()
     keep_memory()
     assert calls == [(-3, 1 << 30), (-1, 1 << 30)]
+
+
+def test_caches_of_products_are_bounded_unless_the_user_did(monkeypatch):
+    monkeypatch.setenv("LRU_CACHE_CAPACITY", "9")
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY")  # set when the products were imported
+    keep_few_products()
+    assert (os.environ["LRU_CACHE_CAPACITY"], os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"]) == ("9", "64")
 
 
 def test_another_c_library_is_left_alone(monkeypatch):

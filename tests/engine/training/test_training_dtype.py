@@ -1,0 +1,160 @@
+"""The arithmetic of a training: as asked, as the run began, or on a CPU the one that is faster."""
+
+import dataclasses
+import time
+
+import pytest
+import torch
+from families import classifier, make
+from made_up_steps import MadeUpSteps
+
+import engine.training.dtype_choice
+from engine.compute.linear import product
+from engine.errors import TrainingError
+from engine.training.distributed import Ranks
+from engine.training.loop import LoopConfig, Objective, Training
+from engine.training.loss import cross_entropy
+from engine.training.micro_batches import MicroBatches
+from engine.training.output.checkpoint import Checkpoints, model_tensors
+from engine.training.output.saving import Saving, SavingConfig
+
+CPU = torch.device("cpu")
+ALONE = Ranks(rank=0, count=1, device=CPU)
+LARGE = {"hidden_size": 256, "intermediate_size": 256, "num_hidden_layers": 1}
+
+
+def training(folder=None, *, ranks=ALONE, size=LARGE, **changes):
+    config = LoopConfig(**{"epochs": 1, "batch_size": 4, "learning_rate": 1e-3, **changes})
+    objective = Objective(
+        model=classifier(make("Bert", **size)), steps=MadeUpSteps(rows=24), loss=cross_entropy, config=config
+    )
+    saving = None
+    if folder is not None:
+        saving = Saving(folder, SavingConfig(every_steps=1), Checkpoints(folder / "checkpoints", keep=99))
+    return Training(objective, ranks=ranks, saving=saving, validation=None, tick=lambda *_: None)
+
+
+def run(made):
+    made.resume()
+    made.run()
+    if made._saving is not None:
+        made._saving.end()
+    return {name: tensor.detach().clone() for name, tensor in model_tensors(made._module).items()}
+
+
+@pytest.fixture
+def quick_half(monkeypatch):
+    """bf16 takes a fourth of the time, by a clock that counts micro-batches."""
+    now = [0.0]
+    computed = MicroBatches._micro_batch
+
+    def micro_batch(self, step, part, targets):
+        now[0] += 0.25 if self.dtype == "bf16" else 1.0
+        return computed(self, step, part, targets)
+
+    class Clock:
+        perf_counter = staticmethod(lambda: now[0])
+
+    monkeypatch.setattr(MicroBatches, "_micro_batch", micro_batch)
+    monkeypatch.setattr(engine.training.dtype_choice, "time", Clock)
+    monkeypatch.setattr(engine.training.dtype_choice, "LEAST_STEPS", 6)
+
+
+def slow_half(monkeypatch):
+    monkeypatch.setattr(engine.training.dtype_choice, "time", time)
+    monkeypatch.setattr(engine.training.dtype_choice, "_GAIN", 1e9)
+
+
+def test_products_in_bf16_train_nearly_as_those_in_fp32():
+    whole, half = training(dtype="fp32", epochs=3), training(dtype="bf16", epochs=3)
+    before = {name: tensor.detach().clone() for name, tensor in model_tensors(half._module).items()}
+    ours, exact = run(half), run(whole)
+    assert {tensor.dtype for name, tensor in ours.items() if tensor.is_floating_point()} == {torch.float32}
+    assert not all(torch.equal(ours[name], tensor) for name, tensor in exact.items())
+    assert half.state.reports[-1].loss == pytest.approx(whole.state.reports[-1].loss, rel=0.05)
+    moved = sum(float((tensor - before[name]).square().sum()) for name, tensor in exact.items())
+    apart = sum(float((tensor - ours[name]).square().sum()) for name, tensor in exact.items())
+    assert apart < 0.1 * moved
+
+
+def test_products_of_our_layers_are_in_bf16():
+    """Autocast does not know those of oneDNN that we call ourselves."""
+    x, weight = torch.randn(5, 256), torch.randn(512, 256, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert product(x, weight, None).dtype == torch.bfloat16
+
+
+@pytest.mark.usefixtures("quick_half")
+def test_the_faster_one_is_taken_and_a_resumed_run_goes_on_in_it(tmp_path, monkeypatch):
+    """To the last bit, and on a machine that would have chosen otherwise, too."""
+    first = training(tmp_path)
+    expected = run(first)
+    assert first.state.dtype == "bf16"
+    slow_half(monkeypatch)
+    for step in (5, 6):
+        (tmp_path / f"checkpoints/0000000{step}").rename(tmp_path / f"gone{step}")
+    found = run(training(tmp_path))
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    other = training()
+    run(other)
+    assert other.state.dtype == "fp32"
+
+
+@pytest.mark.usefixtures("quick_half")
+def test_the_trial_changes_nothing_of_the_training():
+    tried, told = training(), training(dtype="bf16")
+    ours, theirs = run(tried), run(told)
+    assert tried.state.dtype == told.state.dtype == "bf16"
+    assert all(torch.equal(ours[name], tensor) for name, tensor in theirs.items())
+
+
+@pytest.mark.usefixtures("quick_half")
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"dtype": "fp32"}, "fp32"),
+        ({"dtype": "bf16"}, "bf16"),
+        ({"batch_size": 12}, "bf16"),
+        ({"size": {}}, "fp32"),
+        ({"epochs": 2}, "bf16"),
+    ],
+)
+def test_it_is_measured_only_where_that_pays(changes, expected):
+    made = training(**changes)
+    made.resume()
+    assert made.state.dtype == expected
+
+
+def test_a_short_training_is_in_fp32():
+    made = training()
+    made.resume()
+    assert made.state.dtype == "fp32"
+
+
+@pytest.mark.usefixtures("quick_half")
+def test_a_run_of_an_earlier_version_goes_on_in_fp32():
+    made = training()
+    made.state.done = 3
+    made.resume()
+    assert made.state.dtype == "fp32"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BesideSlow(Ranks):
+    """The first of two ranks; the other one is not faster in bf16."""
+
+    def sum(self, tensor, *, doing, patient=False):
+        if tensor.ndim == 1 and tensor[0] != 1:
+            tensor[1] = tensor[0]
+
+
+@pytest.mark.usefixtures("quick_half")
+def test_all_ranks_choose_the_same():
+    made = training(ranks=BesideSlow(rank=0, count=2, device=CPU))
+    made.resume()
+    assert made.state.dtype == "fp32"
+
+
+def test_another_dtype_is_refused():
+    with pytest.raises(TrainingError, match="--dtype is 'fp16'; it is one of fp32, bf16"):
+        LoopConfig(dtype="fp16")
