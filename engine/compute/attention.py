@@ -5,7 +5,6 @@ A GPU has a kernel for rows of different lengths in 16 bits; other devices compu
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +13,6 @@ from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
-from engine.compute.cpu.attention import attend_equal, has_products
 from engine.compute.packing import EqualRows, PackedRows
 
 ATTENTION = "engine_packed"
@@ -96,13 +94,15 @@ def attend(
         packed = varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scale, window_size=reach)
         assert isinstance(packed, Tensor)
         return packed
-    compute = (
-        attend_equal
-        if window is None and has_products(value)
-        else partial(_attend_equal, window=window, dropout=dropout)
-    )
     parts = [
-        compute(_rectangle(query, block), _rectangle(key, block), _rectangle(value, block), scale=scale)
+        scaled_dot_product_attention(
+            _rectangle(query, block),
+            _rectangle(key, block),
+            _rectangle(value, block),
+            attn_mask=_band(block.length, window, query.device),
+            dropout_p=dropout,
+            scale=scale,
+        )
         for block in rows.blocks
     ]
     return _joined([part.transpose(1, 2).flatten(0, 1) for part in parts], len(query))
@@ -144,14 +144,6 @@ def _numbered(blocks: tuple[EqualRows, ...]) -> Iterator[tuple[int, EqualRows]]:
     for block in blocks:
         yield first, block
         first += block.rows
-
-
-def _attend_equal(
-    query: Tensor, key: Tensor, value: Tensor, *, window: int | None, dropout: float, scale: float | None
-) -> Tensor:
-    """(rows, heads, length, width) each → the same."""
-    band = _band(value.shape[2], window, query.device)
-    return scaled_dot_product_attention(query, key, value, attn_mask=band, dropout_p=dropout, scale=scale)
 
 
 def _rectangle(packed: Tensor, block: EqualRows) -> Tensor:

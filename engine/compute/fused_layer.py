@@ -16,7 +16,6 @@ from transformers.activations import GELUActivation
 
 from engine.compute.attention import DeviceRows, attend, attend_first
 from engine.compute.cpu.int8 import Int8Weight
-from engine.compute.cpu.processor import has_bf16
 from engine.compute.linear import packed, product, product_gelu
 
 _log = logging.getLogger(__name__)
@@ -150,11 +149,8 @@ def _form(layer: Any) -> Form:
 
 def all_tokens(hidden: Tensor, weights: LayerWeights, rows: DeviceRows, form: Form) -> Tensor:
     """(tokens, hidden) → (tokens, hidden)."""
-    mixed = product(hidden, weights.mixed, weights.mixed_bias)
-    if isinstance(weights.mixed, Int8Weight) and has_bf16():
-        mixed = mixed.bfloat16()  # what is coarser already: attention is faster so
-    query, key, value = _split(mixed, 3, form).unbind(1)
-    attended = attend(query, key, value, rows, dropout=form.attention_dropout).to(hidden.dtype)
+    query, key, value = _split(product(hidden, weights.mixed, weights.mixed_bias), 3, form).unbind(1)
+    attended = attend(query, key, value, rows, dropout=form.attention_dropout)
     return _feed_forward(attended.flatten(1), hidden, weights, form)
 
 

@@ -116,29 +116,3 @@ def test_the_kernel_needs_ampere_and_sixteen_bits(monkeypatch, capability, dtype
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert has_kernel(torch.device("cuda"), dtype) is there
     assert not has_kernel(CPU, dtype)
-
-
-@pytest.mark.parametrize("scores", [1, 200, 1 << 20], ids="{} scores at once".format)
-@pytest.mark.parametrize("scale", [None, 0.7])
-def test_a_cpu_with_bf16_attends_by_products(monkeypatch, scores, scale):
-    monkeypatch.setattr("engine.compute.cpu.attention.has_bf16", lambda: True)
-    monkeypatch.setattr("engine.compute.cpu.attention._SCORES", scores)
-    monkeypatch.delattr("engine.compute.attention.scaled_dot_product_attention")
-    packing = batch([40, 9, 9, 9, 9, 3, 1])
-    rounded = [(tensor / 2).bfloat16() for tensor in tensors(len(packing.ids))]
-    with torch.inference_mode():
-        ours = attend(*rounded, on_device(packing, CPU, kernel=False), scale=scale)
-    assert ours.dtype == torch.bfloat16
-    expected = torch.cat(row_by_row(*(tensor.float() for tensor in rounded), packing, scale=scale))
-    torch.testing.assert_close(ours.float(), expected, atol=3e-2, rtol=2e-2)
-    assert (ours.float() - expected).abs().mean() < 5e-3
-
-
-@pytest.mark.parametrize("options", [{"window": 2}, {"dropout": 0.1}], ids=str)
-def test_windows_dropout_and_gradients_are_left_to_torch_in_bf16(monkeypatch, options):
-    monkeypatch.setattr("engine.compute.cpu.attention.has_bf16", lambda: True)
-    monkeypatch.delattr("engine.compute.attention.attend_equal")
-    packing = batch([5, 5])
-    rounded = [tensor.bfloat16() for tensor in tensors(10)]
-    with torch.set_grad_enabled("dropout" in options):
-        assert attend(*rounded, on_device(packing, CPU, kernel=False), **options).shape == (10, 4, 8)
