@@ -73,7 +73,7 @@ def write_file(kind: str, work: Path, texts: Path | None, size: int) -> Path:
 
 
 def ingest(python: str, file: Path, work: Path) -> dict[str, Any]:
-    """What it took to make a store of ``file`` in a process of ``python``, and the hashes of the store's files."""
+    """What it took to make a store of ``file`` in a process of ``python``, and the hashes of the corpus files."""
     place = work / "made.store"
     done = subprocess.run([python, str(CHILD), file.name, place.name], cwd=work, capture_output=True, text=True)
     if done.returncode:
@@ -117,7 +117,7 @@ def _medians(rounds: list[dict[str, dict[str, Any]]], megabytes: float) -> dict[
         ratios = [round_["other"][what] / round_["this"][what] for round_ in rounds]
         figures[f"times_as_fast_by_{what}"] = round(statistics.median(ratios), 2)
     made = [round_[name]["files"] for round_ in rounds for name in ("this", "other")]
-    figures["same_bytes_but_store_json"] = all(files == made[0] for files in made)
+    figures["same_bytes_in_the_corpus"] = all(files == made[0] for files in made)
     return figures
 
 

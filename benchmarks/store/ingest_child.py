@@ -20,7 +20,7 @@ seconds = time.perf_counter() - started
 used = resource.getrusage(resource.RUSAGE_SELF)
 children = resource.getrusage(resource.RUSAGE_CHILDREN)
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
-files = sorted(path for path in Path(place).rglob("*") if path.is_file() and path.parent != Path(place))
+files = sorted((Path(place) / "corpus").glob("*.arrow"))  # an older version has fewer columns of refused rows
 answer = {
     "seconds": round(seconds, 2),
     "cpu_seconds": round(used.ru_utime + used.ru_stime + children.ru_utime + children.ru_stime, 2),
