@@ -152,8 +152,7 @@ def measure_peers(model: Path, file: Path, work: Path, *, rounds: int) -> dict[s
 def measure_beside(model: Path, file: Path, work: Path, *, rounds: int, busy: int) -> dict[str, Any]:
     """The part ``busy``."""
     texts = pq.read_table(file).column("text").to_pylist()
-    classifier = load_classifier(str(model))
-    longest = classifier.encoding().max_length
+    longest = (classifier := load_classifier(str(model))).encoding().max_length
     contestants = {name: partial(_label, model, file, work, dtype) for name, dtype in _own(classifier, longest).items()}
     contestants["transformers, sorted, batches of 32"] = partial(
         seconds_of, sorted_peer(model, max_length=longest), texts
