@@ -149,7 +149,7 @@ def test_nothing_usable_is_an_error_and_no_round(place: Path, audit: Any, tmp_pa
     code, _, err = audit("--gold", write(tmp_path / "a.csv", rows_of({"x": "neutral"})))
     assert (code, "no usable row among 1; the first was refused" in err) == (1, True)
     (tmp_path / "b.txt").write_text("a text\n")
-    assert "no column looks like the id (columns: text)" in audit("--gold", tmp_path / "b.txt")[2]
+    assert "write it as CSV with the header id,label" in audit("--gold", tmp_path / "b.txt")[2]
     (tmp_path / "c.json").write_text("[{]")
     assert "c.json cannot be read" in audit("--gold", tmp_path / "c.json")[2]
     assert audit("--gold", tmp_path / "none.csv")[0] == 1

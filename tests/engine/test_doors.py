@@ -357,7 +357,7 @@ def test_a_doubtful_choice_of_a_column_is_said(
 
 
 def test_rows_that_come_twice_are_said_or_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    for name in ("reviews.csv", "reviews (1).csv", "other.csv"):
+    for name in ("reviews.csv", "again.csv", "other.csv"):
         (tmp_path / name).write_text(
             "text\n" + ("other\n" if name == "other.csv" else "".join(f"{t}\n" for t in TEXTS))
         )
@@ -365,7 +365,7 @@ def test_rows_that_come_twice_are_said_or_refused(tmp_path: Path, caplog: pytest
     made = ingest(MemoryStorage(), IngestConfig(files=(str(tmp_path),)), known=CLASSES)
     assert made.header.rows == 9
     notes = [record.getMessage() for record in caplog.records]
-    first, again = f"{tmp_path}/reviews (1).csv", f"{tmp_path}/reviews.csv"
+    first, again = f"{tmp_path}/again.csv", f"{tmp_path}/reviews.csv"
     assert notes == [f"{again}: its rows are those of {first}, so that all of them come twice"]
 
 
