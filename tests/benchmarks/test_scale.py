@@ -205,4 +205,4 @@ def test_a_parquet_file_is_read_without_holding_all_its_row_groups(tmp_path: Pat
         rows += block.rows
         held.append(pa.total_allocated_bytes() - before)
     assert rows == 16_000
-    assert max(held) < 10e6
+    assert max(held) < 16e6  # a block of 4,096 rows is 10
