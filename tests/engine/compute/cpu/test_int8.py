@@ -39,7 +39,9 @@ def factors():
 @needs_int8
 def test_a_product_is_that_of_the_rounded_factors(factors):
     x, weight, bias = factors
-    rounded = [torch.round(t / (s := t.abs().amax(1, keepdim=True) / 127)) * s for t in (x, weight)]
+    least, step = (low := x.amin(1, keepdim=True)), (x.amax(1, keepdim=True) - low) / 255
+    scale = weight.abs().amax(1, keepdim=True) / 127
+    rounded = least + step * torch.round((x - least) / step), torch.round(weight / scale) * scale
     expected = rounded[0].double() @ rounded[1].double().T
     torch.testing.assert_close(quantised_product(x, quantised(weight), None).double(), expected, rtol=1e-4, atol=1e-3)
     torch.testing.assert_close(
