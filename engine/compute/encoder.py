@@ -170,6 +170,7 @@ class Encoder:
             rows, lost = compute_forked(
                 sizes,
                 compute,
+                width=len(self._model.classes),
                 others=others,
                 tick=lambda done: tick("computing logits", done, len(tokens.truncated)),
             )

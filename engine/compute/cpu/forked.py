@@ -50,21 +50,21 @@ def fitting(processes: int) -> int:
 
 
 def compute_forked(
-    sizes: Sequence[int], compute: Compute, *, others: int, tick: Callable[[int], None]
+    sizes: Sequence[int], compute: Compute, *, width: int, others: int, tick: Callable[[int], None]
 ) -> tuple[Array, int]:
     """The rows of all pieces, one piece after the other; and how many of the other processes failed.
 
     Args:
         sizes: rows of each piece; there is one at least.
-        compute: computes a piece: the same, whichever process does. The first call is here.
+        compute: computes a piece: the same, whichever process does.
+        width: of a row.
         others: processes to fork.
         tick: called with rows done, here.
 
     Raises:
         Exception: an error of ``compute``, here; no process is left behind, whatever ends the call.
     """
-    last = len(sizes) - 1
-    board = _Board(sizes, compute(last, lambda: tick(0)), last)
+    board = _Board(sizes, width)
 
     def progress() -> None:
         tick(board.rows_done())
@@ -85,21 +85,18 @@ class _Board:
 
     Args:
         sizes: rows of each piece.
-        array: of one piece, which says how wide rows are.
-        number: of that piece.
+        width: of a row.
 
     Attributes:
         rows: (all rows, width) the results.
     """
 
-    def __init__(self, sizes: Sequence[int], array: Array, number: int) -> None:
+    def __init__(self, sizes: Sequence[int], width: int) -> None:
         self._sizes = np.asarray(sizes)
         self._ends = np.cumsum(self._sizes)
-        shape = (int(self._ends[-1]), array.shape[1])
-        self.rows: Array = np.frombuffer(_shared(shape[0] * shape[1] * 4), np.float32, shape[0] * shape[1])
-        self.rows = self.rows.reshape(shape)
+        count = int(self._ends[-1]) * width
+        self.rows: Array = np.frombuffer(_shared(count * 4), np.float32, count).reshape(-1, width)
         self._done = np.frombuffer(_shared(len(sizes)), np.bool_, len(sizes))
-        self.put(number, array)
 
     def put(self, number: int, array: Array) -> None:
         """Put the result of a piece."""

@@ -68,31 +68,29 @@ def begun():
 def test_each_piece_has_its_place_and_the_others_help(begun):
     def compute(number, progress):
         rows = piece(number, progress)
-        if number != len(SIZES) - 1:
-            begun()
-            rows[:, 1] = os.getpid()
+        begun()
+        rows[:, 1] = os.getpid()
         return rows
 
-    rows, lost = compute_forked(SIZES, compute, others=2, tick=told(seen := []))
+    rows, lost = compute_forked(SIZES, compute, width=2, others=2, tick=told(seen := []))
     assert (rows[:, 0] == EXPECTED).all()
     assert lost == 0
-    assert set(rows[:-1, 1]) != {PARENT}
+    assert set(rows[:, 1]) != {PARENT}
     assert seen == sorted(seen)
-    assert seen[-1] <= sum(SIZES)
+    assert all(done <= sum(SIZES) for done in seen)
 
 
 @pytest.mark.parametrize("how", ["killed", "raised"])
 def test_what_others_leave_undone_is_computed_here(begun, how):
     def compute(number, progress):
-        if number != len(SIZES) - 1:
-            begun()
+        begun()
         if in_child():
             if how == "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
             raise ValueError
         return piece(number, progress)
 
-    rows, lost = compute_forked(SIZES, compute, others=1, tick=told([]))
+    rows, lost = compute_forked(SIZES, compute, width=2, others=1, tick=told([]))
     assert (rows[:, 0] == EXPECTED).all()
     assert lost == 1
 
@@ -102,13 +100,12 @@ def test_one_that_says_nothing_is_killed(monkeypatch, begun):
     monkeypatch.setattr(engine.compute.cpu.forked, "_POLL_SECONDS", 0.02)
 
     def compute(number, progress):
-        if number != len(SIZES) - 1:
-            begun()
+        begun()
         if in_child():
             time.sleep(60)
         return piece(number, progress)
 
-    rows, lost = compute_forked(SIZES, compute, others=1, tick=told([]))
+    rows, lost = compute_forked(SIZES, compute, width=2, others=1, tick=told([]))
     assert (rows[:, 0] == EXPECTED).all()
     assert lost == 1
 
@@ -118,12 +115,10 @@ def test_an_error_here_is_raised_and_ends_the_others(error):
     def compute(number, progress):
         if in_child():
             time.sleep(60)
-        if number != len(SIZES) - 1:
-            raise error
-        return piece(number, progress)
+        raise error
 
     with pytest.raises(error):
-        compute_forked(SIZES, compute, others=2, tick=told([]))
+        compute_forked(SIZES, compute, width=2, others=2, tick=told([]))
 
 
 def test_others_end_with_their_parent():
@@ -132,15 +127,13 @@ def test_others_end_with_their_parent():
     if parent == 0:
 
         def compute(number, progress):
-            if number == len(SIZES) - 1:
-                return piece(number, progress)
             for _ in range(500):
                 progress()
                 time.sleep(0.01)
             return piece(number, progress)
 
         os.close(reading)
-        compute_forked(SIZES, compute, others=2, tick=told([]))
+        compute_forked(SIZES, compute, width=2, others=2, tick=told([]))
         os._exit(0)
     os.close(writing)
     time.sleep(0.05)
@@ -157,7 +150,9 @@ def test_more_pieces_than_a_pipe_takes(monkeypatch):
         return ends
 
     monkeypatch.setattr(os, "pipe", small_pipe)
-    rows, _ = compute_forked([1] * 3_000, lambda number, _: np.full((1, 1), number, np.float32), others=1, tick=bool)
+    rows, _ = compute_forked(
+        [1] * 3_000, lambda number, _: np.full((1, 1), number, np.float32), width=1, others=1, tick=bool
+    )
     assert (rows[:, 0] == np.arange(3_000)).all()
 
 
