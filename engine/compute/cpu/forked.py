@@ -180,8 +180,13 @@ class _Team:
             os._exit(status)
 
     def take(self) -> int | None:
-        """The next piece; None if all are taken."""
+        """The next piece; None if all are taken.
+
+        The others may empty the pipe at any time, and only this process fills it: so it reads none while it has some.
+        """
         self._fill()
+        if self._left:
+            return self._left.pop()
         number = os.read(self._reading, _NUMBER)
         return int.from_bytes(number, "little") if number else None
 

@@ -48,8 +48,8 @@ def quantised_product(x: Tensor, weight: Int8Weight, bias: Tensor | None) -> Ten
     A token's values are ``least + step · n`` with n from 0 to 255, so its product is ``step · (n · W) + least · sums``.
     """
     rounded: Tensor = torch.ops.quantized.embedding_bag_byte_prepack(x)
-    step, least = rounded[:, -_RANGE_BYTES:].contiguous().view(torch.float32).split(1, 1)
-    least = least + 0 * x.amax(1, keepdim=True)  # FBGEMM passes over what is not a number
+    ranges = rounded[:, -_RANGE_BYTES:].contiguous().view(torch.float32)
+    step, least = ranges[:, :1], ranges[:, 1:] + 0 * x.amax(1, keepdim=True)  # FBGEMM passes over what is no number
     result = _integer_product(rounded[:, :-_RANGE_BYTES].contiguous(), weight)
     result = result.mul_(step) if bias is None else torch.addcmul(bias, result, step, out=result)
     return result.addcmul_(least, weight.sums)
