@@ -6,16 +6,13 @@ Needs the packages onnx and onnxruntime.
 import importlib
 import logging
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from benchmarks.labelling.peers import Logits, Peer, load
+from benchmarks.labelling.peers import Ids, Logits, Peer, in_our_batches, load
 from engine.compute.device import CPU_BUDGET
-from engine.tokens.batches import pad, plan, restore
 from engine.tokens.encoding import Encoding
 
 PACKAGES = ("onnx", "onnxruntime")
@@ -36,7 +33,7 @@ def export(model: Path, folder: Path) -> tuple[Path, Path]:
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # tracing is deprecated, and says what it makes constant
         torch.onnx.export(
-            _Bare(load(model, attention="eager")),
+            Bare(load(model, attention="eager")),
             (ids, mask),
             str(fp32),
             input_names=["input_ids", "attention_mask"],
@@ -57,7 +54,7 @@ def _is_no_advice(record: logging.LogRecord) -> bool:
     return "pre-processing before quantization" not in record.getMessage()
 
 
-class _Bare(torch.nn.Module):
+class Bare(torch.nn.Module):
     """Ids and mask → logits, without the names and the wrapping of transformers."""
 
     def __init__(self, module: Any) -> None:
@@ -65,6 +62,7 @@ class _Bare(torch.nn.Module):
         self._module = module
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """(rows, classes) logits of (rows, tokens) ids and mask."""
         logits: torch.Tensor = self._module(input_ids=ids, attention_mask=mask).logits
         return logits
 
@@ -76,13 +74,8 @@ def onnx_peer(file: Path, encoding: Encoding, *, pad_id: int, budget: int = CPU_
     options.intra_op_num_threads = torch.get_num_threads()
     session = runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
-    def logits(texts: Sequence[str]) -> Logits:
-        tokens = encoding.encode(texts)
-        batches, outputs = plan(tokens.lengths, budget=budget), []
-        for rows in batches:
-            ids, real = pad(tokens.ids, tokens.offsets, rows, pad_id=pad_id)
-            inputs = {"input_ids": ids, "attention_mask": real.astype(np.int64)}
-            outputs.append(session.run(["logits"], inputs)[0])
-        return restore(batches, outputs)
+    def compute(ids: Ids, mask: Ids) -> Logits:
+        computed: Logits = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
+        return computed
 
-    return logits
+    return in_our_batches(compute, encoding, pad_id=pad_id, budget=budget)

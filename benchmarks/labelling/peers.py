@@ -16,10 +16,13 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 from engine.models.files import quiet_transformers
+from engine.tokens.batches import pad, plan, restore
+from engine.tokens.encoding import Encoding
 
 Logits = npt.NDArray[np.float32]
 Peer = Callable[[Sequence[str]], Logits]
 """(rows, classes) float32 logits of texts, in their order."""
+Ids = npt.NDArray[np.int64]
 
 
 def is_installed(package: str) -> bool:
@@ -110,6 +113,20 @@ def cross_encoder_peer(model: Path, *, max_length: int, size: int = 32, device: 
             list(texts), batch_size=size, activation_fn=torch.nn.Identity(), show_progress_bar=False
         )
         return np.asarray(answer, np.float32)
+
+    return logits
+
+
+def in_our_batches(compute: Callable[[Ids, Ids], Logits], encoding: Encoding, *, pad_id: int, budget: int) -> Peer:
+    """``compute`` of ids and mask, (rows, tokens) each, on batches as `engine.compute.encoder` plans padded ones."""
+
+    def logits(texts: Sequence[str]) -> Logits:
+        tokens = encoding.encode(texts)
+        batches, outputs = plan(tokens.lengths, budget=budget), []
+        for rows in batches:
+            ids, real = pad(tokens.ids, tokens.offsets, rows, pad_id=pad_id)
+            outputs.append(compute(ids, real.astype(np.int64)))
+        return restore(batches, outputs)
 
     return logits
 
