@@ -27,7 +27,7 @@ from engine.inputs.messages import (
     not_labels_note,
 )
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
-from engine.inputs.paths.copies import CopyFinder
+from engine.inputs.paths.copies import FIRST_TEXTS, CopyFinder
 from engine.inputs.shapes.marks import marked_columns, way_of_marks
 
 _log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]
     """Every row of the files, in their order."""
     rows: list[_Row] = []
     said = _Said(files=files, beside=NamesBeside(config.classes or ()))
-    copies = CopyFinder()
+    copies = CopyFinder(config.files)
     for file in said.files:
         first = len(rows)
         for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
@@ -153,6 +153,8 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]
             said.not_labels |= block.not_labels
             said.beside.add(file, block.reading.columns, block.label, block.extras)
             rows += _rows_of(block)
+            if number == 0 and not config.options.whole_files:
+                copies.check(file, [row.text for row in rows[first : first + FIRST_TEXTS]])
         if len(files) > 1 and not config.options.whole_files:
             said.notes += copies.notes(file, [(row.text, row.label) for row in rows[first:]])
     if said.not_labels:

@@ -115,6 +115,23 @@ def test_a_copy_or_a_part_beside_its_file_is_refused_unless_it_is_named(tmp_path
     DOORS[door]((whole, part))
 
 
+@pytest.mark.parametrize("door", ["gold", "label"])
+@pytest.mark.parametrize("ids", [{}, {"id": ["1", "2", "3", "4"]}])
+def test_two_versions_in_a_folder_are_refused_whatever_they_are_called(
+    tmp_path: Path, door: str, ids: dict[str, list[str]]
+) -> None:
+    texts = ["Loved it, and so will you", "The soup was cold", "So-so", "Never again, said all"]
+    old = write(tmp_path / "ds/a.csv", {**ids, "text": texts, "label": ["positive", *["negative"] * 3]})
+    new = write(
+        tmp_path / "ds/b-LAPTOP.csv", {**ids, "text": texts, "label": ["positive", "positive", *["negative"] * 2]}
+    )
+    write(tmp_path / "ds/c.csv", {"id": ["5", "6"], "text": ["Other", "Rows"], "label": ["positive", "negative"]})
+    with pytest.raises(InputError, match=r"two versions of the same rows: 4 of the first 4 texts .* or each file"):
+        DOORS[door]((str(tmp_path / "ds"),))
+    DOORS[door]((old,))
+    DOORS[door]((old, new))
+
+
 def test_other_rows_beside_a_file_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write(tmp_path / "reviews.csv", {"text": ["Loved it", "Cold"], "label": ["positive", "negative"]})
     old = write(tmp_path / "reviews_old.csv", {"text": ["Warm", "Bad"], "label": ["positive", "negative"]})
