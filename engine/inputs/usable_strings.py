@@ -6,6 +6,12 @@ import pyarrow.compute as pc
 
 from engine.inputs.blocks import Problems, Reason
 
+_ERRORS = pa.array([
+    "#NAME?", "#ERROR!", "#REF!", "#VALUE!", "#N/A", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "Loading...",
+    "#WERT!", "#BEZUG!", "#NV", "#NOM?", "#VALEUR!", "#¡REF!", "#¡VALOR!", "#¿NOMBRE?",
+])  # fmt: skip
+_LONGEST_ERROR = 12  # bytes
+
 
 def required_strings(array: pa.Array, problems: Problems, what: str, *, limit: int) -> pa.Array:
     """Bytes → strings, as a text or an id that each row has to have; null, with a reason, where it cannot be used."""
@@ -21,6 +27,17 @@ def _usable(array: pa.Array, problems: Problems, what: str, *, limit: int) -> pa
     if has_nul(strings):
         refuse(pc.match_substring(strings, "\0"), problems, f"{what} contains NUL")
     return strings
+
+
+def refuse_errors(texts: pa.Array, problems: Problems) -> None:
+    """Refuse texts that are what a spreadsheet shows in the place of a value that it could not work out."""
+    is_short = pc.fill_null(pc.less_equal(pc.binary_length(texts), _LONGEST_ERROR), False)
+    if not pc.any(is_short).as_py():
+        return
+    rows = pc.indices_nonzero(is_short)
+    short = texts.take(rows)
+    for row, text in zip(*(array.filter(pc.is_in(short, _ERRORS)).to_pylist() for array in (rows, short)), strict=True):
+        problems[row] = problems[row] or f"text is {text}, an error of the spreadsheet that it comes from"
 
 
 def has_nul(strings: pa.Array) -> bool:

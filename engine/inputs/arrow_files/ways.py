@@ -84,12 +84,13 @@ def rewritten(file: str, column: str, expression: str, *, new: str | None = None
     values = f"pa.array([None if v is None else {expression} for v in t[{name}].to_pylist()])"
     place = f"t.set_column(t.schema.get_field_index({name}), {name}, {values})"
     put = place if new is None else f"t.append_column({json.dumps(new)}, {values})"
-    code = f'import pyarrow as pa, pyarrow.parquet as pq; t = {_read(file)}; pq.write_table({put}, "rows.parquet")'
+    read = read_by_python(file)
+    code = f'import pyarrow as pa, pyarrow.parquet as pq; t = {read}; pq.write_table({put}, "rows.parquet")'
     return f"python -c {shlex.quote(code)}"
 
 
 @lru_cache(maxsize=64)
-def _read(file: str) -> str:
+def read_by_python(file: str) -> str:
     """How Python reads a Parquet or Arrow file, without columns that stand in its path."""
     path = json.dumps(file)
     with Path(file).open("rb") as source:

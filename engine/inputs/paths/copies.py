@@ -76,9 +76,9 @@ class CopyFinder:
                 break
             if not {file, other} <= {*self._named}:
                 raise InputError(
-                    f"{other} and {file} seem to be two versions of the same rows: {times:,} of the first {len(found):,} "
-                    f"texts of one are in the other. Name the one that is to be read, {shlex.quote(other)} or "
-                    f"{shlex.quote(file)}, or each file if all rows are wanted"
+                    f"{other} and {file} seem to be two versions of the same rows: {times:,} of the first "
+                    f"{len(found):,} texts of one are in the other. Name the one that is to be read, "
+                    f"{shlex.quote(other)} or {shlex.quote(file)}, or each file if all rows are wanted"
                 )
         for text in found:
             others = self._with.setdefault(hash(text), [])
