@@ -16,6 +16,7 @@ from engine.inputs.formats import expand
 from engine.inputs.labels.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
 from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.labels.several_files import copies_notes, read_together
+from engine.inputs.labels.splits_in_column import SplitColumns
 from engine.inputs.messages import (
     REPEATED_ID,
     SHOWN,
@@ -136,10 +137,14 @@ class _Said:
 
 
 def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]:
-    """Every row of the files, in their order."""
+    """Every row of the files, in their order.
+
+    Raises:
+        InputError: a folder has two versions of a file, or a column says that rows are of several splits.
+    """
     rows: list[_Row] = []
     said = _Said(files=files, beside=NamesBeside(config.classes or ()))
-    copies = CopyFinder(config.files)
+    copies, splits = CopyFinder(config.files), SplitColumns()
     for file in said.files:
         first = len(rows)
         for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
@@ -152,11 +157,13 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]
                 said.named += [] if block.reading.classes is None else [block.reading.classes]
             said.not_labels |= block.not_labels
             said.beside.add(file, block.reading.columns, block.label, block.extras)
+            splits.add(file, block.reading.columns, block.extras)
             rows += _rows_of(block)
             if number == 0 and not config.options.whole_files:
                 copies.check(file, [row.text for row in rows[first : first + FIRST_TEXTS]])
         if len(files) > 1 and not config.options.whole_files:
             said.notes += copies.notes(file, [(row.text, row.label) for row in rows[first:]])
+    splits.check()
     if said.not_labels:
         said.notes.append(not_labels_note(said.not_labels))
     return rows, said

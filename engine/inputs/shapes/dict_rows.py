@@ -43,10 +43,12 @@ def rows_of_any(statements: str, file: str) -> str | None:
         return None
     try:
         with open_lines(file) as source:
-            is_array = source.peek().lstrip().startswith(b"[")
+            data = source.peek().lstrip()
+        if not (is_array := data.startswith(b"[")):
+            json.loads(data.partition(b"\n")[0])
         said = statements.replace("{rows}", "json.load(sys.stdin)" if is_array else _LINES)
         return command(f"python -c {shlex.quote(_BOTH + said)}", file, "rows.jsonl", encoding=find_encoding(file))
-    except (InputError, OSError):
+    except (InputError, OSError, ValueError, RecursionError):
         return None
 
 

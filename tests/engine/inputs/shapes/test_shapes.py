@@ -167,3 +167,17 @@ def test_errors_of_a_spreadsheet_are_no_texts(tmp_path: Path) -> None:
     gold = read_gold(GoldConfig(files=(str(tmp_path / "a.csv"),), classes=CLASSES))
     assert (gold.texts, gold.rejected) == (["fine", "#1"], 2)
     assert "text is #NAME?, an error of the spreadsheet" in gold.reasons[0]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_column_of_splits_is_refused_and_the_command_gives_one(tmp_path: Path, name: str) -> None:
+    rows = [(text, label, "Train" if n < 2 else "test") for n, (_, text, label) in enumerate(ROWS)]
+    names = ("text", "label", "part")
+    lines = [json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in rows]
+    lines = [",".join(names) + "\n", *(quoted(*row) for row in rows)] if name == "a.csv" else lines
+    (tmp_path / name).write_text("".join(lines))
+    with pytest.raises(InputError, match="'part' holds the splits Train, test: give the rows of one") as raised:
+        read_gold(GoldConfig(files=(str(tmp_path / name),), classes=CLASSES))
+    message = str(raised.value).partition(". If all rows")[0]
+    gold = read_gold(GoldConfig(files=(run(message, tmp_path),), classes=CLASSES))
+    assert gold.texts == [text for text, *_ in rows[:2]]
