@@ -39,6 +39,11 @@ class ReadOptions:
     label_map: LabelMap | None = None
     is_complete: bool = False
 
+    @property
+    def names_numbers(self) -> bool:
+        """Whether the label map says of numbers which classes they are."""
+        return any(label.isdigit() for label, _ in self.label_map or ())
+
     def to_json(self) -> dict[str, Any]:
         """The fields that are said, as they are kept in a header."""
         values = {name: value for name, value in vars(self).items() if value not in (None, False)}
