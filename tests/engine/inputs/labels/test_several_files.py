@@ -87,6 +87,13 @@ def test_a_label_of_another_name_in_one_file_is_to_be_renamed(tmp_path: Path) ->
         read_gold(GoldConfig(files=(other,)))
     assert ONE_NAME not in str(raised.value)
     store = ingest(MemoryStorage(), IngestConfig(files=(one,)), known=CLASSES)
+    (tmp_path / "ds/b.txt").parent.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / "ds" / name).write_text("a text\n")
+    with pytest.raises(
+        InputError, match="put the texts of each class into a folder that names it, as label=positive/$"
+    ):
+        read_gold(GoldConfig(files=(str(tmp_path / "ds"),)))
     with pytest.raises(InputError, match=ONE_NAME):
         add_gold(GoldRoundConfig(store=store.storage, inputs=(one, other), columns=LabelColumns(label="sentiment")))
 
