@@ -265,6 +265,28 @@ def test_the_programs_by_ending_are_python() -> None:
         compile(program.format(name='"x"'), "program", "exec")
 
 
+@pytest.mark.parametrize(
+    ("files", "way"),
+    [
+        ({"a.md": "---\nlabel: x\n---\n", "README.md": "y"}, r"1 of Markdown \(a\.md\)\. To make each a row, .*yaml"),
+        ({"a.md": "a text"}, r"rename them: find d -type f -name '\*\.md' -exec mv .* and pass --whole-files$"),
+        ({"README.md": "y"}, "is an empty folder, or has only files that are passed over"),
+        ({"a.bson": "x", "a.metadata.json": "{}"}, r"bsondump d/a.bson > rows.jsonl$"),
+        ({"a.jsonl": "", "m/config.json": "", "m/vocab.txt": "", "m/log.jsonl": ""}, r"for example d/a.jsonl$"),
+        ({"a.csv": "", "b/c.csv": "", "b/words.txt": ""}, r"for example 'd/\*\*/\*.csv'$"),
+    ],
+)
+def test_a_folder_without_data_has_a_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], way: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, content in files.items():
+        Path("d", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("d", name).write_text(content)
+    with pytest.raises(InputError, match=way):
+        expand(["d"])
+
+
 def test_a_folder_of_other_files_has_the_command_of_one(tmp_path: Path) -> None:
     for name in ("a.orc", "b.orc"):
         orc.write_table(TABLE, str(tmp_path / name))
