@@ -17,6 +17,7 @@ from engine.inputs.formats import read_raw
 from engine.inputs.kinds import Kind, kind_of
 from engine.inputs.labels.spelling import judged_away, renamed, spell, spelled, stand_for_nothing, without_scores
 from engine.inputs.options import FOUND_OUT, LabelMap, Reading, ReadOptions
+from engine.inputs.shapes.filled_once import filled_once_note
 from engine.inputs.shapes.literal_texts import LOOKED_AT, check_literals, mojibake_note
 from engine.inputs.usable_strings import refuse, refuse_errors, required_strings, shortened, strings_of
 
@@ -107,6 +108,8 @@ def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, 
     _refuse_headers(texts, row_ids, raw.columns, problems)
     notes = [*raw.reading.notes, *raw.columns.doubts, *_notes_of_texts(texts, raw, file)]
     label, not_labels = labels(raw, file, label_faults, notes, label_map=label_map, classes=classes)
+    if raw.first_row == 1 and raw.columns.label and (note := filled_once_note(label, raw.columns.label, file)):
+        notes.append(note)
     extras = extra_columns(raw, file, problems, notes)
     label = without_judged_away(label, extras)
     if any(label_faults):

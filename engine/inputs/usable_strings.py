@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from engine.inputs.blocks import Problems, Reason
 
-_ERRORS = pa.array([
+SPREADSHEET_ERRORS = pa.array([
     "#NAME?", "#ERROR!", "#REF!", "#VALUE!", "#N/A", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "Loading...",
     "#WERT!", "#BEZUG!", "#NV", "#NOM?", "#VALEUR!", "#¡REF!", "#¡VALOR!", "#¿NOMBRE?",
 ])  # fmt: skip
@@ -36,7 +36,8 @@ def refuse_errors(texts: pa.Array, problems: Problems) -> None:
         return
     rows = pc.indices_nonzero(is_short)
     short = texts.take(rows)
-    for row, text in zip(*(array.filter(pc.is_in(short, _ERRORS)).to_pylist() for array in (rows, short)), strict=True):
+    found = pc.is_in(short, SPREADSHEET_ERRORS)
+    for row, text in zip(rows.filter(found).to_pylist(), short.filter(found).to_pylist(), strict=True):
         problems[row] = problems[row] or f"text is {text}, an error of the spreadsheet that it comes from"
 
 
@@ -57,7 +58,7 @@ def shortened(array: pa.Array, problems: Problems, what: str, *, limit: int) -> 
 
 
 def strings_of(array: pa.Array, problems: Problems, what: str) -> pa.Array:
-    """Bytes → strings; what is not UTF-8 becomes null, with a reason in ``problems``."""
+    """Bytes → strings; what is neither UTF-8 nor CESU-8 becomes null, with a reason in ``problems``."""
     try:
         return array.cast(pa.string())
     except pa.ArrowInvalid:
@@ -66,9 +67,18 @@ def strings_of(array: pa.Array, problems: Problems, what: str) -> pa.Array:
             try:
                 values.append(None if value is None else value.decode("utf-8"))
             except UnicodeDecodeError as error:
-                values.append(None)
-                problems[row] = problems[row] or _encoding_problem(value, error, what)
+                values.append(_of_pairs(value))
+                if values[-1] is None:
+                    problems[row] = problems[row] or _encoding_problem(value, error, what)
         return pa.array(values, pa.string())
+
+
+def _of_pairs(value: bytes) -> str | None:
+    """What databases call UTF-8 and is CESU-8: a character of two surrogates; None if ``value`` is not that."""
+    try:
+        return value.decode("utf-8", "surrogatepass").encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        return None
 
 
 def _encoding_problem(value: bytes, error: UnicodeDecodeError, what: str) -> str:

@@ -66,7 +66,7 @@ def _of_values(texts: Sequence[str], column: str) -> tuple[str, int] | None:
         if count := sum(map(is_one, values)):
             made = f"{{**row, {key}: {expression.format(cell=cell)}}}"
             return f"import ast; [print(json.dumps({made}, default=str)) for row in {{rows}}]", count
-    if count := sum(isinstance(value, dict) for value in values):
+    if count := sum(isinstance(value, dict) and len(value) > 0 for value in values):
         made = f'{{**ast.literal_eval(row.pop({key}) or "{{}}"), **row}}'
         return f"import ast; [print(json.dumps({made}, default=str)) for row in {{rows}}]", count
     return None

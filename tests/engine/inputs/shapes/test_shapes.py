@@ -181,3 +181,18 @@ def test_a_column_of_splits_is_refused_and_the_command_gives_one(tmp_path: Path,
     message = str(raised.value).partition(". If all rows")[0]
     gold = read_gold(GoldConfig(files=(run(message, tmp_path),), classes=CLASSES))
     assert gold.texts == [text for text, *_ in rows[:2]]
+
+
+def test_labels_that_stand_once_for_a_group_are_told_with_the_command(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, labels = tmp_path / "a.csv", ("good", "", "", "bad", "")
+    path.write_text("label,text\n" + "".join(f"{label},text {n}\n" for n, label in enumerate(labels)))
+    caplog.set_level("INFO")
+    assert read_gold(GoldConfig(files=(str(path),), classes=CLASSES)).rejected == 3
+    (note,) = (message for message in caplog.messages if "3 of 5 labels are empty" in message)
+    assert read_gold(GoldConfig(files=(run(note, tmp_path),), classes=CLASSES)).labels.tolist() == [1, 1, 1, 0, 0]
+    caplog.clear()
+    path.write_text("label,text\n" + "".join(f"{label},text {n}\n" for n, label in enumerate(("", *labels))))
+    read_gold(GoldConfig(files=(str(path),), classes=CLASSES))
+    assert "labels are empty" not in caplog.text
