@@ -1,5 +1,6 @@
 """Files of labelled text → texts and class indices in memory, for fine-tuning and evaluation."""
 
+import dataclasses
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -247,10 +248,4 @@ def _sample(gold: Gold, limit: int, seed: int) -> Gold:
     if limit >= len(gold.texts):
         return gold
     chosen = np.sort(np.random.default_rng(seed).permutation(len(gold.texts))[:limit])
-    return Gold(
-        texts=[gold.texts[row] for row in chosen],
-        labels=gold.labels[chosen],
-        classes=gold.classes,
-        rejected=gold.rejected,
-        reasons=gold.reasons,
-    )
+    return dataclasses.replace(gold, texts=[gold.texts[row] for row in chosen], labels=gold.labels[chosen])
