@@ -124,7 +124,9 @@ def _first_pass(
         rejects = RejectsWriter(writer, on_bad_row=config.on_bad_row)
         is_named = bool(config.columns.label or config.options.label_map)
         with read_together(files):
-            validated = validate_files(inputs, classes=config.classes or known or (), rejects=rejects, tick=tick)
+            validated = validate_files(
+                inputs, classes=config.classes or known or (), rejects=rejects, tick=tick, named=config.files
+            )
         if config.columns.label is None and not validated.label_columns:
             validated.notes += class_files_notes(files, config.classes or known or ())
         if validated.rejected == validated.rows:

@@ -11,6 +11,7 @@ from store.selections.csv_safe import plain_cell
 NOT_THERE = "is not in the store"
 _WIDEST = 20  # digits
 _EXPLAINED = 50
+_THOUSANDS = re.compile(r"\d{1,3}(?:[,.' \u00a0\u2009\u202f’]\d{3})+", re.ASCII)
 _ROUNDED = re.compile(r"[+-]?\d(?:\.\d+)?[eE]\+?\d+")
 
 
@@ -29,7 +30,7 @@ def loose(id_: str) -> list[str]:
 def asked_for(ids: Iterable[str]) -> set[str]:
     """The ids to look for in a store: ``ids``, what each may have been, and for some of them what explains a fault."""
     ids = set(ids)
-    looked_for = ids.union(*map(exact, ids), *map(loose, ids), *map(_other_case, ids))
+    looked_for = ids.union(*map(exact, ids), *map(loose, ids), *map(_other_case, ids), *map(_unmarked, ids))
     return looked_for.union(*map(_zeros, islice(sorted(ids), _EXPLAINED)))
 
 
@@ -64,6 +65,11 @@ def why_not(id_: str, found: list[str], known: dict[str, int]) -> str:
         return f"could be {' or '.join(map(repr, found))}, and the store has both"
     if near := [other for other in _other_case(id_) if other in known]:
         return f"{NOT_THERE}; {near[0]!r} is"
+    if near := [other for other in _unmarked(id_) if other in known]:
+        is_number = _THOUSANDS.fullmatch(id_.strip()) is not None
+        way = r"str.replace(r'\D', '', regex=True)" if is_number else _way_of_braces(id_.strip(), near[0])
+        words = "marks between thousands" if is_number else "braces around it"
+        return f"{NOT_THERE}; {near[0]!r} is, without the {words}: take them away, as with {way} in pandas"
     if near := [other for other in _zeros(id_) if other in known]:
         words, way = "added", "str.lstrip('0')"
         if len(near[0]) > len(loose(id_)[-1]):
@@ -82,6 +88,20 @@ def why_not(id_: str, found: list[str], known: dict[str, int]) -> str:
 
 def _other_case(id_: str) -> list[str]:
     return [id_.lower(), id_.upper()]
+
+
+def _unmarked(id_: str) -> list[str]:
+    """A number without marks between its thousands, a GUID without braces around it; none if ``id_`` has neither."""
+    bare = id_.strip()
+    if _THOUSANDS.fullmatch(bare):
+        return [re.sub(r"\D", "", bare)]
+    inner = bare[1:-1] if bare.startswith("{") and bare.endswith("}") else ""
+    return list(dict.fromkeys([inner, inner.lower(), inner.upper()])) if inner else []
+
+
+def _way_of_braces(id_: str, near: str) -> str:
+    case = "" if near in id_ else ".str.lower()" if near.lower() == near else ".str.upper()"
+    return f"str.strip('{{}}'){case}"
 
 
 def _zeros(id_: str) -> list[str]:

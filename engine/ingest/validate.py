@@ -25,7 +25,7 @@ from engine.inputs.labels.classes import MAX_CLASSES
 from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.messages import REPEATED_ID, counted, listed
 from engine.inputs.options import FOUND_OUT, ReadOptions
-from engine.inputs.paths.copies import CopyFinder
+from engine.inputs.paths.copies import FIRST_TEXTS, CopyFinder
 from engine.progress import Tick
 from store.families.rejects import rejects_schema
 from store.format.header import InputEntry
@@ -129,7 +129,12 @@ class RejectsWriter:
 
 
 def validate_files(
-    files: Sequence[InputFile], *, classes: Sequence[str], rejects: RejectsWriter, tick: Tick
+    files: Sequence[InputFile],
+    *,
+    classes: Sequence[str],
+    rejects: RejectsWriter,
+    tick: Tick,
+    named: Sequence[str] | None = None,
 ) -> ValidatedInputs:
     """Check and count the rows of ``files``.
 
@@ -138,13 +143,14 @@ def validate_files(
         classes: the class names that are known.
         rejects: takes the refused rows.
         tick: told how far it is.
+        named: what the user named, files, folders and globs; each of ``files`` if None.
 
     Raises:
-        InputError: a file or column is bad, or a file changes meanwhile.
+        InputError: a file or column is bad, a folder has two versions of a file, or a file changes meanwhile.
     """
     validated = ValidatedInputs(beside=NamesBeside(classes, is_bonus=True))
     with DuplicateFinder() as finder:
-        any_id, copies = False, CopyFinder()
+        any_id, copies = False, CopyFinder(named)
         for file in files:
             version = file_version(file.path)
             validated.files.append(version)
@@ -153,6 +159,8 @@ def validate_files(
             with described(file.path) as description:
                 blocks = read_blocks(file.path, file.columns, file.options, classes=classes, name=file.name)
                 for block in ahead(blocks):
+                    if not entry["rows"] and not file.options.whole_files:
+                        copies.check(file.name, block.text[:FIRST_TEXTS].to_pylist())
                     _validate_block(block, validated, options=file.options, rejects=rejects, finder=finder)
                     any_id = any_id or block.reading.columns.id is not None
                     tick("checking rows", validated.rows, None)

@@ -17,7 +17,9 @@ from engine.inputs.formats import read_raw
 from engine.inputs.kinds import Kind, kind_of
 from engine.inputs.labels.spelling import judged_away, renamed, spell, spelled, stand_for_nothing, without_scores
 from engine.inputs.options import FOUND_OUT, LabelMap, Reading, ReadOptions
-from engine.inputs.usable_strings import refuse, required_strings, shortened, strings_of
+from engine.inputs.shapes.filled_once import filled_once_note
+from engine.inputs.shapes.literal_texts import LOOKED_AT, check_literals, mojibake_note
+from engine.inputs.usable_strings import refuse, refuse_errors, required_strings, shortened, strings_of
 
 MAX_TEXT_BYTES = 2_000_000
 MAX_NAME_BYTES = 4096
@@ -104,8 +106,10 @@ def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, 
             label_faults = [problem if isinstance(problem, LabelFault) else None for problem in raw.problems]
     texts, row_ids = _texts(raw, file, problems), ids(raw, file, problems)
     _refuse_headers(texts, row_ids, raw.columns, problems)
-    notes = [*raw.reading.notes, *raw.columns.doubts]
+    notes = [*raw.reading.notes, *raw.columns.doubts, *_notes_of_texts(texts, raw, file)]
     label, not_labels = labels(raw, file, label_faults, notes, label_map=label_map, classes=classes)
+    if raw.first_row == 1 and raw.columns.label and (note := filled_once_note(label, raw.columns.label, file)):
+        notes.append(note)
     extras = extra_columns(raw, file, problems, notes)
     label = without_judged_away(label, extras)
     if any(label_faults):
@@ -144,10 +148,25 @@ def _refuse_headers(texts: pa.Array, row_ids: pa.Array, columns: Columns, proble
         refuse(pc.fill_null(is_header, False), problems, "the row repeats the header")
 
 
+def _notes_of_texts(texts: pa.Array, raw: RawBlock, file: str) -> list[str]:
+    """Notes on the first texts of a file.
+
+    Raises:
+        InputError: they are not texts, but what a program printed of its values.
+    """
+    if raw.first_row != 1 or not raw.columns.text:
+        return []
+    first = texts[:LOOKED_AT].to_pylist()
+    check_literals(first, raw.columns.text, file)
+    return [] if (note := mojibake_note(first, file)) is None else [note]
+
+
 def _texts(raw: RawBlock, file: str, problems: Problems) -> pa.Array:
     name = raw.columns.text
     array = text_bytes(raw.data[name], name=name, file=file) if name else pa.nulls(raw.rows, pa.large_binary())
-    return required_strings(array, problems, "text", limit=MAX_TEXT_BYTES)
+    texts = required_strings(array, problems, "text", limit=MAX_TEXT_BYTES)
+    refuse_errors(texts, problems)
+    return texts
 
 
 def ids(raw: RawBlock, file: str, problems: Problems) -> pa.Array:

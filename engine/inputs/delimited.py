@@ -7,6 +7,7 @@ What the user does not say of a file is found out from its first mebibyte. An em
 import csv
 import dataclasses
 import io
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,11 +30,13 @@ from engine.inputs.delimited_files.rows import RowReader, Rows
 from engine.inputs.delimited_files.shape import Shape
 from engine.inputs.delimited_files.tape import Tape, decoded, encoded, lines_in, runs_of_lines
 from engine.inputs.delimited_files.values import Values, Writing
+from engine.inputs.labels.codes_in_name import names_in_name
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
 from engine.inputs.options import Reading, ReadOptions
 
 _TABS = re.compile(r"\.(tsv|txt)(\.\w+)?$", re.IGNORECASE)
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_OF_LABELS = frozenset(("label", "labels", "class", "classes"))
 _WHOLE_SAMPLE = 1 << 16
 _ALL, _FEW = 0.9, 0.25
 _RUN_OVER = (
@@ -89,7 +92,11 @@ def read_csv(file: str, wanted: ColumnNames, options: ReadOptions, notes: tuple[
         delimiter, quote = layout.dialect.words
         found = ReadOptions(delimiter=delimiter, quote=quote, encoding=encoding, names=options.names or ())
         notes = (*encoding_notes(file, options.encoding, encoding), *notes, *_notes(layout, options, file))
-        reading = Reading(columns=layout.header.columns, options=found, notes=notes)
+        label = None if options.names_numbers else layout.header.columns.label
+        if classes := _classes_above(lines, label) if label else ():
+            words = ", ".join(f"{number} is {name}" for number, name in enumerate(classes))
+            notes += (f"{file}: a comment above its header names its labels: {words}",)
+        reading = Reading(columns=layout.header.columns, options=found, classes=classes or None, notes=notes)
         tape = Tape(runs_of_lines(source, layout.dialect.prepared(), old_mac=old_mac))
         if layout.sep:
             tape.skip_line()
@@ -141,6 +148,17 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
         unnamed=any(share > _FEW for share in filled.values()),
         sep=sep is not None,
     )
+
+
+def _classes_above(lines: Sequence[str], label: str) -> tuple[str, ...]:
+    """The names that comments above the header give to numbers in the column ``label``; none if they give none."""
+    for line in itertools.takewhile(lambda line: line.startswith("#"), lines):
+        words = {*re.split(r"[\W_\d]+", line.partition("=")[0].lower())} - {""}
+        if not words or words & {*_OF_LABELS, label.lower()}:
+            names = names_in_name(line)
+            if names:
+                return names
+    return ()
 
 
 def _without_names(header: Header, rows: Sequence[Sequence[str]]) -> dict[int, float]:

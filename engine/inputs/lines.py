@@ -167,7 +167,7 @@ def _check_window(file: str) -> None:
     if (1 << 7 + exponent) * (8 + mantissa) > _ZSTD_WINDOW:
         raise InputError(
             f"{file} was compressed with a window larger than 128 MiB (zstd --long); unpack it with: "
-            f"zstd -d --long=31 {file}"
+            f"zstd -d --long=31 {shlex.quote(file)}"
         )
 
 

@@ -39,11 +39,16 @@ class ReadOptions:
     label_map: LabelMap | None = None
     is_complete: bool = False
 
+    @property
+    def names_numbers(self) -> bool:
+        """Whether the label map says of numbers which classes they are."""
+        return any(label.isdigit() for label, _ in self.label_map or ())
+
     def to_json(self) -> dict[str, Any]:
         """The fields that are said, as they are kept in a header."""
         values = {name: value for name, value in vars(self).items() if value not in (None, False)}
         values.pop("is_complete", None)
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {name: _plain(value) for name, value in values.items()}
 
     @classmethod
     def of_json(cls, values: dict[str, Any]) -> "ReadOptions":
@@ -56,6 +61,11 @@ class ReadOptions:
                 "label_map": None if pairs is None else tuple((label, name) for label, name in pairs),
             }
         )
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as JSON gives it back: tuples are lists, inside of others too."""
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def check_on_bad_row(value: str) -> None:

@@ -6,6 +6,12 @@ import pyarrow.compute as pc
 
 from engine.inputs.blocks import Problems, Reason
 
+SPREADSHEET_ERRORS = pa.array([
+    "#NAME?", "#ERROR!", "#REF!", "#VALUE!", "#N/A", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "Loading...",
+    "#WERT!", "#BEZUG!", "#NV", "#NOM?", "#VALEUR!", "#¡REF!", "#¡VALOR!", "#¿NOMBRE?",
+])  # fmt: skip
+_LONGEST_ERROR = 12  # bytes
+
 
 def required_strings(array: pa.Array, problems: Problems, what: str, *, limit: int) -> pa.Array:
     """Bytes → strings, as a text or an id that each row has to have; null, with a reason, where it cannot be used."""
@@ -21,6 +27,18 @@ def _usable(array: pa.Array, problems: Problems, what: str, *, limit: int) -> pa
     if has_nul(strings):
         refuse(pc.match_substring(strings, "\0"), problems, f"{what} contains NUL")
     return strings
+
+
+def refuse_errors(texts: pa.Array, problems: Problems) -> None:
+    """Refuse texts that are what a spreadsheet shows in the place of a value that it could not work out."""
+    is_short = pc.fill_null(pc.less_equal(pc.binary_length(texts), _LONGEST_ERROR), False)
+    if not pc.any(is_short).as_py():
+        return
+    rows = pc.indices_nonzero(is_short)
+    short = texts.take(rows)
+    found = pc.is_in(short, SPREADSHEET_ERRORS)
+    for row, text in zip(rows.filter(found).to_pylist(), short.filter(found).to_pylist(), strict=True):
+        problems[row] = problems[row] or f"text is {text}, an error of the spreadsheet that it comes from"
 
 
 def has_nul(strings: pa.Array) -> bool:
@@ -40,7 +58,7 @@ def shortened(array: pa.Array, problems: Problems, what: str, *, limit: int) -> 
 
 
 def strings_of(array: pa.Array, problems: Problems, what: str) -> pa.Array:
-    """Bytes → strings; what is not UTF-8 becomes null, with a reason in ``problems``."""
+    """Bytes → strings; what is neither UTF-8 nor CESU-8 becomes null, with a reason in ``problems``."""
     try:
         return array.cast(pa.string())
     except pa.ArrowInvalid:
@@ -49,9 +67,18 @@ def strings_of(array: pa.Array, problems: Problems, what: str) -> pa.Array:
             try:
                 values.append(None if value is None else value.decode("utf-8"))
             except UnicodeDecodeError as error:
-                values.append(None)
-                problems[row] = problems[row] or _encoding_problem(value, error, what)
+                values.append(_of_pairs(value))
+                if values[-1] is None:
+                    problems[row] = problems[row] or _encoding_problem(value, error, what)
         return pa.array(values, pa.string())
+
+
+def _of_pairs(value: bytes) -> str | None:
+    """What databases call UTF-8 and is CESU-8: a character of two surrogates; None if ``value`` is not that."""
+    try:
+        return value.decode("utf-8", "surrogatepass").encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        return None
 
 
 def _encoding_problem(value: bytes, error: UnicodeDecodeError, what: str) -> str:

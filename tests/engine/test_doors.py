@@ -356,16 +356,17 @@ def test_a_doubtful_choice_of_a_column_is_said(
     assert [note for note in notes if "is read from" in note] == ([] if said is None else [said])
 
 
-def test_rows_that_come_twice_are_said_or_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    for name in ("reviews.csv", "again.csv", "other.csv"):
+def test_rows_of_named_files_that_come_twice_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("reviews.csv", "reviews (1).csv", "other.csv"):
         (tmp_path / name).write_text(
             "text\n" + ("other\n" if name == "other.csv" else "".join(f"{t}\n" for t in TEXTS))
         )
     caplog.set_level(logging.INFO)
-    made = ingest(MemoryStorage(), IngestConfig(files=(str(tmp_path),)), known=CLASSES)
+    files = tuple(map(str, sorted(tmp_path.iterdir())))
+    made = ingest(MemoryStorage(), IngestConfig(files=files), known=CLASSES)
     assert made.header.rows == 9
     notes = [record.getMessage() for record in caplog.records]
-    first, again = f"{tmp_path}/again.csv", f"{tmp_path}/reviews.csv"
+    first, again = f"{tmp_path}/reviews (1).csv", f"{tmp_path}/reviews.csv"
     assert notes == [f"{again}: its rows are those of {first}, so that all of them come twice"]
 
 

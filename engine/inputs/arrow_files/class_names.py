@@ -1,4 +1,7 @@
-"""Metadata of Hugging Face's datasets → the names that a file gives to the whole numbers of its label column."""
+"""Metadata of a table of Arrow → the names that it gives to the whole numbers of its label column.
+
+Hugging Face's datasets write them, Spark's StringIndexer, and people: as ``id2label``, or as a comment on the column.
+"""
 
 import json
 from pathlib import Path
@@ -6,8 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from engine.inputs.labels.codes_in_name import names_in_name
+from engine.inputs.labels.label_files import names_of_label_file
 
-def class_names(schema: pa.Schema, label: int | None, file: str) -> tuple[str, ...] | None:
+_OF_SPARK = b"org.apache.spark.sql.parquet.row.metadata"
+_OF_NAMES = (b"id2label", b"label2id", b"label_names", b"class_names", b"classes", b"labels")
+
+
+def class_names(schema: pa.Schema, label: int | None, file: str, *, is_said: bool = False) -> tuple[str, ...] | None:
     """Names of the classes of a column of whole numbers, in the order of those; None if the file has none.
 
     They stand in the schema, or in the ``dataset_info.json`` beside a file that ``save_to_disk`` wrote.
@@ -16,11 +25,37 @@ def class_names(schema: pa.Schema, label: int | None, file: str) -> tuple[str, .
         schema: of the file.
         label: place of the column in it.
         file: its path.
+        is_said: the user says of numbers which classes they are; only Hugging Face's names are stronger than that.
     """
     if label is None:
         return None
     features = _features(schema) or _features_beside(file)
-    return names_of_feature(features.get(schema.names[label]))
+    if names := names_of_feature(features.get(schema.names[label])):
+        return names
+    return None if is_said else _names_of_spark(schema, schema.names[label]) or _names_said(schema, label) or None
+
+
+def _names_of_spark(schema: pa.Schema, label: str) -> tuple[str, ...]:
+    """The values that Spark's StringIndexer numbered."""
+    for field in _object((schema.metadata or {}).get(_OF_SPARK)).get("fields") or ():
+        match field:
+            case {"name": name, "metadata": {"ml_attr": {"vals": [*names]}}} if name == label:
+                return tuple(map(str, names))
+    return ()
+
+
+def _names_said(schema: pa.Schema, label: int) -> tuple[str, ...]:
+    """The names in metadata of the column, or in those of the table under a key that says so."""
+    of_table = schema.metadata or {}
+    said = [*(schema.field(label).metadata or {}).values(), *(of_table[key] for key in _OF_NAMES if key in of_table)]
+    for value in said:
+        try:
+            names = names_of_label_file(value)
+        except (ValueError, RecursionError):
+            names = names_in_name(value.decode("utf-8", "replace"))
+        if len(names) > 1:
+            return names
+    return ()
 
 
 def _features(schema: pa.Schema) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def _reading(schema: pa.Schema, wanted: ColumnNames, options: ReadOptions, file:
     return Reading(
         columns=dataclasses.replace(columns, extras=tuple(name for name in columns.extras if name not in unkept)),
         options=options,
-        classes=class_names(schema, label, file),
+        classes=class_names(schema, label, file, is_said=options.names_numbers),
         notes=tuple(notes),
     )
 

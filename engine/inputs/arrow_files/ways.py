@@ -57,15 +57,18 @@ def _is_number(type_: pa.DataType) -> bool:
 
 
 def text_in_struct(schema: pa.Schema, wanted: ColumnNames, file: str) -> str | None:
-    """The command that makes a column of the text that is inside of a struct; None if there is none."""
+    """The command that takes a text out of a struct, or of a list of structs; None if there is none."""
     for field in schema:
-        if not pa.types.is_struct(field.type):
+        type_ = field.type.value_type if is_list(field.type) else field.type
+        if not pa.types.is_struct(type_):
             continue
         try:
-            names = [inner.name for inner in field.type]
+            names = [inner.name for inner in type_]
             text = find_columns(names, ColumnNames(text=wanted.text, id=NO_COLUMN, label=NO_COLUMN), file="").text
         except InputError:
             continue
+        if is_list(field.type):
+            return _exploded(file, field.name)
         return rewritten(file, field.name, f"v[{json.dumps(text)}]", new=text)
     return None
 
@@ -84,12 +87,21 @@ def rewritten(file: str, column: str, expression: str, *, new: str | None = None
     values = f"pa.array([None if v is None else {expression} for v in t[{name}].to_pylist()])"
     place = f"t.set_column(t.schema.get_field_index({name}), {name}, {values})"
     put = place if new is None else f"t.append_column({json.dumps(new)}, {values})"
-    code = f'import pyarrow as pa, pyarrow.parquet as pq; t = {_read(file)}; pq.write_table({put}, "rows.parquet")'
+    read = read_by_python(file)
+    code = f'import pyarrow as pa, pyarrow.parquet as pq; t = {read}; pq.write_table({put}, "rows.parquet")'
+    return f"python -c {shlex.quote(code)}"
+
+
+def _exploded(file: str, column: str) -> str:
+    """The command that writes a row for each element of the lists of structs in ``column``."""
+    cell = f"row.pop({json.dumps(column)})"
+    rows = f"[{{**row, **one}} for row in {read_by_python(file)}.to_pylist() for one in {cell} or [] if one]"
+    code = f'import pyarrow as pa, pyarrow.parquet as pq; pq.write_table(pa.Table.from_pylist({rows}), "rows.parquet")'
     return f"python -c {shlex.quote(code)}"
 
 
 @lru_cache(maxsize=64)
-def _read(file: str) -> str:
+def read_by_python(file: str) -> str:
     """How Python reads a Parquet or Arrow file, without columns that stand in its path."""
     path = json.dumps(file)
     with Path(file).open("rb") as source:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import mode
 
 from engine.errors import InputError
-from engine.inputs.delimited_files.commands import python_csv
+from engine.inputs.delimited_files.commands import python_csv, unescaped
 from engine.inputs.delimited_files.dialect import Dialect, shown
 from engine.inputs.delimited_files.values import NULL
 
@@ -30,14 +30,13 @@ def refuse_backslashes(
     """
     of_tabs = dialect.delimiter == "\t" and not dialect.quote
     if (dialect.escaped or of_tabs) and any(NULL in row for row in rows):
-        raise _dump(dialect, file)
+        way = "" if dialect.quote else f"; or let Python write it as CSV: {unescaped(file)}"
+        raise InputError(f"{_dump(dialect, file)}{way}")
     at_ends = sum(len(row) == width > 1 and row[-1].endswith("\\") for row in rows) >= _FEW
     if of_tabs:
         usual = mode(map(len, rows)) if rows else 0
         if at_ends or any(field.endswith("\\") for row in rows if len(row) != usual for field in row):
-            raise InputError(
-                f"{_dump(dialect, file)}; or let Python write it as CSV: {_rewritten(lines, dialect, file)}"
-            )
+            raise InputError(f"{_dump(dialect, file)}; or let Python write it as CSV: {unescaped(file)}")
         return
     wide = [row for row in rows if len(row) > width or (dialect.escaped and 0 < len(row) < width)]
     marked = [row for row in wide if any(field.endswith("\\") for field in row)]
@@ -46,9 +45,9 @@ def refuse_backslashes(
         raise _escaped(lines, dialect, file)
 
 
-def _dump(dialect: Dialect, file: str) -> InputError:
+def _dump(dialect: Dialect, file: str) -> str:
     quote = shlex.quote(dialect.words[1]) if dialect.quote else "none"
-    return InputError(
+    return (
         f"{file} looks like a dump of MySQL or PostgreSQL, with {NULL} for null and a backslash before tabs and "
         "line ends: write it as CSV, with COPY … TO … WITH (FORMAT csv, HEADER) in PostgreSQL, with "
         f"util.exportTable(…, {{dialect: 'csv'}}) in MySQL Shell; --quote {quote} takes every backslash as it is"

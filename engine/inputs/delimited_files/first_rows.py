@@ -8,7 +8,9 @@ from engine.inputs.delimited_files.shape import is_number
 _LONG_NAME, _SENTENCE_WORDS = 80, 5
 LABEL_LENGTH = 40
 _SHOWN_NAMES = 20
+_DIGITS = 2
 _NAME = re.compile(r"[^\W\d][\w.-]*( [\w.-]+){0,2}")
+_MARKED_NAME = re.compile(r"#|[^\W\d][\w.-]*(?: [\w.()-]+){0,4}[?.:]?")
 _SEEN, _WORDS = 3, 4
 _PART = re.compile(r"[^\W\d_]+")
 _OF_TEXTS = frozenset((
@@ -39,9 +41,18 @@ def names_for(rows: Sequence[list[str]], width: int) -> str:
     columns = list(zip(*(row for row in rows if len(row) == width), strict=True)) or [("",)] * width
     text = max(range(width), key=lambda place: sum(map(len, columns[place])))
     labels = [place for place in range(width) if place != text and is_label(columns[place])]
-    label = min(labels, key=lambda place: len(set(columns[place])), default=1 - text if width == 2 else None)
+    label = min(
+        labels,
+        key=lambda place: (_are_long_numbers(columns[place]), len(set(columns[place]))),
+        default=1 - text if width == 2 else None,
+    )
     names = [{text: "text", label: "label"}.get(place, f"column{place + 1}") for place in range(width)]
     return ",".join(names) if width <= _SHOWN_NAMES else f"{','.join(names[:_SHOWN_NAMES])},… ({width:,} names)"
+
+
+def _are_long_numbers(values: Sequence[str]) -> bool:
+    """Whether ``values`` are numbers as of ids or years, which come again and are no labels."""
+    return all(is_number(value) and len(value.strip()) > _DIGITS for value in values)
 
 
 def names_of_ids(rows: Sequence[Sequence[str]], width: int) -> str:
@@ -75,6 +86,16 @@ def is_data(rows: Sequence[list[str]]) -> bool:
         if again or sentence or len(value) > _LONG_NAME or is_number(value):
             return True
     return False
+
+
+def is_form_header(rows: Sequence[list[str]]) -> bool:
+    """Whether the first of ``rows`` may have questions of a form as names: sentences, beside plain names."""
+    names, others = [name.strip() for name in rows[0]], rows[1:]
+    plain = [name for name in names if len(name.split()) < _SENTENCE_WORDS and len(name) <= _LONG_NAME]
+    if not plain or len(plain) == len(names) or len({*names}) < len(names) or any(map(is_number, names)):
+        return False
+    seen = {(place, value.strip()) for row in others for place, value in enumerate(row)}
+    return others != [] and seen.isdisjoint(enumerate(names)) and all(map(_MARKED_NAME.fullmatch, plain))
 
 
 def is_header(rows: Sequence[list[str]]) -> bool:

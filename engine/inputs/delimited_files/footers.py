@@ -1,8 +1,6 @@
 """The last row of a delimited file → whether it is no data: the total of a spreadsheet, or a count of rows."""
 
-import re
-
-from engine.inputs.delimited_files.rows import Rows
+from engine.inputs.delimited_files.rows import COUNT, COUNT_WORDS, Rows
 from engine.inputs.delimited_files.shape import is_number
 
 _TOTALS = frozenset(
@@ -21,9 +19,7 @@ _TOTALS = frozenset(
         "итого",
     )
 )
-_COUNT = re.compile(r"\(\d+ rows?( affected)?\)|\d+ rows? (selected\.?|in set.*)", re.IGNORECASE)
 _TOTAL_WORDS = "it looks like the total below the rows, and not like one; leave it out"
-_COUNT_WORDS = "it looks like the number of rows, as a database prints it below them; leave it out"
 
 
 def refuse_footer(rows: Rows, text: int | None) -> None:
@@ -37,5 +33,5 @@ def refuse_footer(rows: Rows, text: int | None) -> None:
     if len(fields) > 1 and fields[0].strip().rstrip(":").lower() in _TOTALS:
         if text and (not fields[text].strip() or is_number(fields[text])):
             rows.refuse_last(_TOTAL_WORDS)
-    elif len(fields) == 1 and _COUNT.fullmatch(fields[0].strip()):
-        rows.refuse_last(_COUNT_WORDS)
+    elif len(fields) == 1 and COUNT.fullmatch(fields[0].strip()):
+        rows.refuse_last(COUNT_WORDS)

@@ -2,12 +2,13 @@
 
 import json
 import re
+import shlex
 from collections.abc import Sequence
 
 from engine.errors import InputError
 from engine.inputs.delimited_files.commands import for_sed, python_csv, sed
 from engine.inputs.delimited_files.dialect import shown
-from engine.inputs.delimited_files.first_rows import is_data, is_header, names_for
+from engine.inputs.delimited_files.first_rows import is_data, is_form_header, is_header, names_for
 from engine.inputs.messages import counted, listed
 from engine.inputs.shapes.marks import marked_columns, way_of_marks
 from engine.inputs.shapes.other_rows import other_rows
@@ -32,7 +33,7 @@ def explained(error: InputError, rows: Sequence[list[str]], file: str, delimiter
     if "looks like the label" in str(error) and (marked := _marked(rows)):
         return InputError(f"{error}. If {listed(map(repr, marked))} are classes, {way_of_marks(file, marked)}")
     if is_data(rows):
-        return no_header(rows, file)
+        return _of_data(error, rows, file)
     if way := _other_way(rows, file, delimiter):
         return InputError(f"{file}: {way}")
     if len(rows[0]) == 1 and delimiter in rows[0][0]:
@@ -48,6 +49,24 @@ def explained(error: InputError, rows: Sequence[list[str]], file: str, delimiter
         names = names_for(rows, len(rows[0])) if len(rows[0]) > 1 else "text"
         return InputError(f"{error}; or, if its first line is data, name the columns, for example --columns {names}")
     return error
+
+
+def _of_data(error: InputError, rows: Sequence[list[str]], file: str) -> InputError:
+    """An error: the first of ``rows`` is data, or, if ``error`` is that a column is missing, a header of questions."""
+    question = _question(rows) if _NOT_FOUND in str(error) else None
+    if question is None:
+        return no_header(rows, file)
+    example = f", as --text {shlex.quote(question)}" if "--text" in str(error) else ""
+    names = names_for(rows, len(rows[0]))
+    return InputError(f"{error}{example}; or, if its first line is data, pass --columns, as --columns {names}")
+
+
+def _question(rows: Sequence[list[str]]) -> str | None:
+    """The name of the column of texts, if the first of ``rows`` is a header with questions in it, as of a form."""
+    names, below = [name.strip() for name in rows[0]], [row for row in rows[1:] if len(row) == len(rows[0])]
+    if not is_form_header(rows) or len(below) < 1 or len(names) < 2:
+        return None
+    return names[names_for(below, len(names)).split(",").index("text")]
 
 
 def _marked(rows: Sequence[list[str]]) -> list[str]:

@@ -4,6 +4,7 @@ A row that cannot be parsed loses the lines up to the next one that looks like a
 """
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 from engine.inputs.blocks import BLOCK_BYTES, BLOCK_ROWS, Reason
@@ -21,6 +22,8 @@ _CUT = "the line below has too few fields, and looks like the rest of this row"
 _CUT_BY_DELIMITER = (
     "it has more fields than most rows, and looks like one with a delimiter in its text; put quotation marks around it"
 )
+COUNT = re.compile(r"\(\d+ rows?( affected)?\)|\d+ rows? (selected\.?|in set.*)", re.IGNORECASE)
+COUNT_WORDS = "it looks like the number of rows, as a database prints it below them; leave it out"
 _SECOND_LINE = "it looks like the second line of the row above; put quotation marks around a text of several lines"
 _CUT_BY_LINE = "the line below looks like the rest of this row; put quotation marks around a text of several lines"
 _AFTER_BROKEN = "the row before it is broken, and this one may be the rest of it"
@@ -125,6 +128,8 @@ class RowReader:
         if lines > 1 and self._shape.swallowed(self._tape.held(lines), self._dialect):
             return [], Reason(SWALLOWED, lines=lines, first_line=first_line)
         fitted = fields if len(fields) == self._shape.width else self._shape.fitted(fields)
+        if fitted is None and len(fields) == 1 and COUNT.fullmatch(fields[0].strip()):
+            return [], Reason(COUNT_WORDS, lines=lines, first_line=first_line)
         if fitted is None:
             self._broken, self._short = True, len(fields) < self._shape.width
             if self._shape.is_rest(fields):

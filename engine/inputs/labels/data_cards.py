@@ -44,7 +44,7 @@ def with_names_of_card(blocks: Iterator[RawBlock], file: str, options: ReadOptio
         InputError: the card cannot be read, names the labels in several ways, or has no name for one.
     """
     said = dict(options.label_map or ())
-    is_said = options.is_complete or any(map(str.isdigit, said))
+    is_said = options.is_complete or options.names_numbers
     card: tuple[str, tuple[str, ...]] | None = None
     for number, block in enumerate(blocks):
         label = block.columns.label

@@ -1,5 +1,6 @@
 """Files of labelled text → texts and class indices in memory, for fine-tuning and evaluation."""
 
+import dataclasses
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from engine.inputs.formats import expand
 from engine.inputs.labels.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
 from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.labels.several_files import copies_notes, read_together
+from engine.inputs.labels.splits_in_column import SplitColumns
 from engine.inputs.messages import (
     REPEATED_ID,
     SHOWN,
@@ -27,7 +29,7 @@ from engine.inputs.messages import (
     not_labels_note,
 )
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
-from engine.inputs.paths.copies import CopyFinder
+from engine.inputs.paths.copies import FIRST_TEXTS, CopyFinder
 from engine.inputs.shapes.marks import marked_columns, way_of_marks
 
 _log = logging.getLogger(__name__)
@@ -136,10 +138,14 @@ class _Said:
 
 
 def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]:
-    """Every row of the files, in their order."""
+    """Every row of the files, in their order.
+
+    Raises:
+        InputError: a folder has two versions of a file, or a column says that rows are of several splits.
+    """
     rows: list[_Row] = []
     said = _Said(files=files, beside=NamesBeside(config.classes or ()))
-    copies = CopyFinder()
+    copies, splits = CopyFinder(config.files), SplitColumns()
     for file in said.files:
         first = len(rows)
         for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
@@ -152,9 +158,13 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]
                 said.named += [] if block.reading.classes is None else [block.reading.classes]
             said.not_labels |= block.not_labels
             said.beside.add(file, block.reading.columns, block.label, block.extras)
+            splits.add(file, block.reading.columns, block.extras)
             rows += _rows_of(block)
+            if number == 0 and not config.options.whole_files:
+                copies.check(file, [row.text for row in rows[first : first + FIRST_TEXTS]])
         if len(files) > 1 and not config.options.whole_files:
             said.notes += copies.notes(file, [(row.text, row.label) for row in rows[first:]])
+    splits.check()
     if said.not_labels:
         said.notes.append(not_labels_note(said.not_labels))
     return rows, said
@@ -238,10 +248,4 @@ def _sample(gold: Gold, limit: int, seed: int) -> Gold:
     if limit >= len(gold.texts):
         return gold
     chosen = np.sort(np.random.default_rng(seed).permutation(len(gold.texts))[:limit])
-    return Gold(
-        texts=[gold.texts[row] for row in chosen],
-        labels=gold.labels[chosen],
-        classes=gold.classes,
-        rejected=gold.rejected,
-        reasons=gold.reasons,
-    )
+    return dataclasses.replace(gold, texts=[gold.texts[row] for row in chosen], labels=gold.labels[chosen])

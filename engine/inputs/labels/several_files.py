@@ -12,7 +12,7 @@ from engine.inputs.formats import read_raw
 from engine.inputs.labels.class_files import way_of_class_files
 from engine.inputs.options import Reading, ReadOptions
 from engine.inputs.paths.copies import called_as_copies
-from engine.inputs.paths.file_kinds import DELIMITED, JSON, PARQUET, kind_of_file
+from engine.inputs.paths.file_kinds import DELIMITED, JSON, PARQUET, TEXT, kind_of_file
 
 _PROBED = 20  # files
 _ALIKE = 2  # texts that two files share
@@ -51,6 +51,8 @@ def read_together(files: Sequence[str], *, with_texts: bool = True, classes: Seq
         if by_name := way_of_class_files(files, classes):
             raise InputError(f"{error}. Or {by_name}") from None
         way = _joined(files) if with_texts else None
+        if way is None and all(kind_of_file(file) == TEXT for file in files):
+            raise
         raise InputError(way or f"{error}. {_ONE_NAME}") from None
 
 

@@ -1,12 +1,19 @@
 """What input files hold, and how they are called → which of them repeat another. Reads nothing."""
 
 import re
-from collections.abc import Hashable, Sequence
+import shlex
+from collections import Counter
+from collections.abc import Collection, Hashable, Sequence
 from pathlib import Path
+
+from engine.errors import InputError
+
+FIRST_TEXTS = 50
+_FEWEST, _FEWEST_LETTERS, _NEARLY, _MOST_FILES = 3, 40, 0.8, 3
 
 _WORDS = (
     r"samples?|sampled|subset|small|mini|tiny|clean|cleaned|dedup|deduped|deduplicated|backup|bak|old|orig|original"
-    r"|raw|copy"
+    r"|raw|copy|final|fixed|corrected|reviewed|v"
 )
 _OF_COPY = re.compile(rf"(?:[-_. ]+(?:{_WORDS})\d*| ?\(\d+\))$", re.IGNORECASE)
 _COPY_OF = re.compile(r"copy[ _-]of[ _-]", re.IGNORECASE)
@@ -37,10 +44,46 @@ def _without_words(stem: str) -> str:
 
 
 class CopyFinder:
-    """Tells which files have all their rows in common with an earlier one."""
+    """Tells which files have their rows in common with an earlier one: all of them, or nearly all of the first.
 
-    def __init__(self) -> None:
+    Args:
+        named: files that are read since the user named each; all files if None. Of others, two versions are refused.
+    """
+
+    def __init__(self, named: Collection[str] | None = None) -> None:
+        self._named = named
         self._first: dict[int, str] = {}
+        self._with: dict[int, list[str]] = {}
+
+    def check(self, file: str, texts: Sequence[str | None]) -> None:
+        """Refuse a file of a folder or a glob whose first rows are those of an earlier one, whatever its name is.
+
+        Args:
+            file: its path.
+            texts: its first ones, at least `FIRST_TEXTS` if it has as many.
+
+        Raises:
+            InputError: it is another version of an earlier file.
+        """
+        if self._named is None:
+            return
+        found = {text for text in texts[:FIRST_TEXTS] if text}
+        if len(found) < _FEWEST or sum(map(len, found)) < _FEWEST_LETTERS:
+            return
+        alike = Counter(other for text in found for other in self._with.get(hash(text), ()))
+        for other, times in alike.most_common():
+            if times < _NEARLY * len(found):
+                break
+            if not {file, other} <= {*self._named}:
+                raise InputError(
+                    f"{other} and {file} seem to be two versions of the same rows: {times:,} of the first "
+                    f"{len(found):,} texts of one are in the other. Name the one that is to be read, "
+                    f"{shlex.quote(other)} or {shlex.quote(file)}, or each file if all rows are wanted"
+                )
+        for text in found:
+            others = self._with.setdefault(hash(text), [])
+            if len(others) < _MOST_FILES:
+                others.append(file)
 
     def notes(self, file: str, rows: Sequence[Hashable]) -> list[str]:
         """A note, if the ``rows`` of ``file``, or what stands for them all, are those of an earlier file.

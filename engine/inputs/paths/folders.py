@@ -16,10 +16,11 @@ from typing import Any
 from engine.errors import InputError
 from engine.inputs.paths.file_kinds import COMPRESSIONS, KINDS, is_marker, kind_of_file
 from engine.inputs.paths.other_kinds import way_to_read
+from engine.inputs.paths.pages import no_files
 
 _BESIDE = re.compile(
     r"(README|LICEN[SC]E|NOTICE|CHANGELOG|CITATION)(\..*)?|.*\.(md|rst|ya?ml|toml|cfg|ini|py|sh|ipynb|lock)"
-    r"|dataset_infos?\.json|id2label\.json|label2id\.json|labels?_map\.json|label_mapping\.json|Thumbs\.db",
+    r"|dataset_infos?\.json|id2label\.json|prelude\.json(\.gz)?|\S+\.metadata\.json(\.gz)?|label2id\.json|labels?_map\.json|label_mapping\.json|Thumbs\.db",
     re.IGNORECASE,
 )
 _SPLIT = re.compile(
@@ -31,6 +32,8 @@ _SPLIT = re.compile(
 _CACHE = re.compile(r"cache-[0-9a-f]+(_\d+_of_\d+)?\.arrow")
 """What Hugging Face's ``map``, ``filter`` and ``sort`` write beside the files of a data set."""
 _JSON_LINES = (".jsonl", ".ndjson")
+_SETTINGS = (".json", ".txt")  # a model has its settings and its vocabulary in such files
+_OF_MODEL = "config.json"
 _NO_ENDING = "without an ending"
 _SHOWN = 5
 _log = logging.getLogger(__name__)
@@ -53,15 +56,14 @@ def files_of(folder: str) -> list[str]:
     known = [name for name in kinds if name in KINDS.values()]
     if not known:
         if not files:
-            raise InputError(f"{folder} is an empty folder")
+            raise InputError(no_files(folder))
         way = _way_of_all(files, folder) if len(kinds) == 1 else ""
         raise InputError(f"{folder} has no file of a known kind; known are {' '.join(KINDS)}{way}")
     if len(kinds) > 1:
         counts = ", ".join(f"{len(some):,} {kind} ({_below(some[0], folder)})" for kind, some in kinds.items())
-        most = max(known, key=lambda name: len(kinds[name]))
+        likely = _likely([file for name in known for file in kinds[name]], folder)
         raise InputError(
-            f"{folder} has files of several kinds: {counts}. Name those that are to be read, for example "
-            f"'{_glob(kinds[most][0], folder)}'"
+            f"{folder} has files of several kinds: {counts}. Name those that are to be read, for example {likely}"
         )
     _refuse_splits(files, folder)
     return files
@@ -77,6 +79,23 @@ def _way_of_all(files: list[str], folder: str) -> str:
     names = f"-name {shlex.quote('*' + suffix)}" if suffix else "! -name '*.*' ! -name '_*'"
     program = f"find {shlex.quote(folder)} -type f {names} -exec mv {{}} {{}}{renamed[1]} \\;"
     return f"; give its files names that say what they are: {program}"
+
+
+def _likely(files: list[str], folder: str) -> str:
+    """Which of ``files`` of several kinds may be the data: those nearest to ``folder`` that are no settings."""
+    depth = {file: len(Path(file).relative_to(folder).parts) for file in files}
+    rank = {file: (depth[file], Path(file).suffix.lower() in _SETTINGS) for file in files}
+    first = min(rank.values())
+    some = [file for file in files if rank[file] == first]
+    suffixes = [Path(file).suffix for file in some]
+    likely = max(some, key=lambda file: suffixes.count(Path(file).suffix))
+    alike = [file for file in files if Path(file).suffix == Path(likely).suffix]
+    models = {Path(file).parent for file in files if Path(file).name == _OF_MODEL}
+    data = [file for file in alike if models.isdisjoint(Path(file).parents)]
+    if len(data or alike) == 1:
+        return shlex.quote(likely)
+    glob = _glob(likely, folder)
+    return f"'{glob if len(data) == len(alike) else glob.replace('/**/', '/')}'"
 
 
 def _below(file: str, folder: str) -> str:
@@ -116,7 +135,13 @@ def _refuse_table_formats(folder: str, names: set[str]) -> None:
         splits = [f"{folder}/{name}" for name in _read_object(folder, "dataset_dict.json").get("splits") or []]
         raise InputError(f"{folder} holds splits of a Hugging Face data set: give one of {_listed(splits)}")
     is_iceberg = "metadata" in names and any(Path(folder, "metadata").glob("*.metadata.json"))
-    formats = {"Delta Lake": "_delta_log" in names, "Hudi": ".hoodie" in names, "Iceberg": is_iceberg}
+    is_lance = {"_versions", "data"} <= names
+    formats = {
+        "Delta Lake": "_delta_log" in names,
+        "Hudi": ".hoodie" in names,
+        "Iceberg": is_iceberg,
+        "Lance": is_lance,
+    }
     for name, is_it in formats.items():
         if is_it:
             raise InputError(

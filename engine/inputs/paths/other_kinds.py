@@ -10,11 +10,13 @@ import zlib
 from contextlib import closing
 from pathlib import Path
 
+from engine.inputs.paths.commands_by_ending import command_by_ending, folder_for
 from engine.inputs.paths.file_kinds import COMPRESSIONS, KINDS, OF_LINES, UNPACK
 
 _HEAD_BYTES = 1 << 16
 _PANDAS = {
     ".xlsx": "read_excel({}, dtype=str, keep_default_na=False)",
+    ".ods": 'read_excel({}, engine="odf", dtype=str, keep_default_na=False)',
     ".dta": "read_stata({})",
     ".sav": "read_spss({})",
     ".sas7bdat": 'read_sas({}, encoding="utf-8")',
@@ -24,11 +26,12 @@ _PANDAS = {
     ".xml": 'read_xml({}, parser="etree", dtype=str)',
 }
 _ALSO = {
-    ".xls": ".xlsx", ".xlsm": ".xlsx", ".xlsb": ".xlsx", ".ods": ".xlsx", ".hdf5": ".h5", ".pickle": ".pkl",
+    ".xls": ".xlsx", ".xlsm": ".xlsx", ".xlsb": ".xlsx", ".hdf5": ".h5", ".pickle": ".pkl",
     ".htm": ".html", ".sqlite": ".db", ".sqlite3": ".db", ".db3": ".db", ".rdata": ".rda",
 }  # fmt: skip
 _NEEDS = {
     ".xlsx": "openpyxl, or for older workbooks xlrd",
+    ".ods": "odfpy",
     ".sav": "pyreadstat",
     ".h5": "tables",
 }
@@ -65,7 +68,14 @@ _BEGINS = {
     b"BZh": ".bz2",
     b"\x04\x22\x4d\x18": ".lz4",
 }
-_UNPACK = {**UNPACK, ".lz4": "lz4 -dc", ".br": "brotli -dc", ".lzma": "xz -dc", ".z": "gzip -dc"}
+_UNPACK = {
+    **UNPACK,
+    ".zst": "zstd -dc --long=31",
+    ".lz4": "lz4 -dc",
+    ".br": "brotli -dc",
+    ".lzma": "xz -dc",
+    ".z": "gzip -dc",
+}
 _TAR = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz)$")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _ATTRIBUTE = re.compile(r"""^@attribute\s+(?:'([^']+)'|"([^"]+)"|(\S+))""", re.IGNORECASE | re.MULTILINE)
@@ -85,9 +95,14 @@ def way_to_read(file: str) -> str | None:
     """What ``file`` is, and a command that makes of it a file that is read; None if it is not known what it is."""
     head, name, quoted = _head(file), file.lower(), shlex.quote(file)
     if _TAR.search(name) or head[257:262] == b"ustar":
-        folder = shlex.quote(_folder_for(file))
+        folder = shlex.quote(folder_for(file))
         return f"unpack it: mkdir -p {folder} && tar -xf {quoted} -C {folder}"
-    kind = ending_of(head, Path(name).suffix)
+    suffix = _ALSO.get(Path(name).suffix, Path(name).suffix)
+    if suffix in _R:  # R compresses what it writes
+        return _command(suffix, file, head)
+    if way := command_by_ending(file, head):
+        return way
+    kind = ending_of(head, suffix)
     if kind in _UNPACK:
         unpacked = _inner_ending(head, kind, Path(Path(name).stem).suffix)
         return f"unpack it: {_UNPACK[kind]} {quoted} > rows{unpacked}"
@@ -111,6 +126,8 @@ def _ending_of_zip(head: bytes, suffix: str) -> str:
     """The ending of an archive, or of the document that it is."""
     if b"word/" in head or suffix == ".docx":
         return ".docx"
+    if suffix == ".ods" or b"opendocument.spreadsheet" in head:
+        return ".ods"
     return ".xlsx" if any(mark in head for mark in (b"xl/", b"[Content_Types]", b"opendocument")) else ".zip"
 
 
@@ -118,6 +135,8 @@ def _ending_of_text(head: bytes, suffix: str) -> str:
     wide = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}.get(head[:2], "utf-8")
     text = head.decode(wide, "replace").lstrip("\ufeff \t\r\n")
     first = text.partition("\n")[0]
+    if text.startswith("<") and not _has_root(text):
+        return ".txt"
     if text.startswith("<"):
         return ".html" if re.search(r"<(!doctype html|html|table|body)\b", text[:1000], re.IGNORECASE) else ".xml"
     if re.match(r"(%.*\n|\s)*@relation", text, re.IGNORECASE):
@@ -127,6 +146,13 @@ def _ending_of_text(head: bytes, suffix: str) -> str:
     if "\t" in first or suffix == ".tab":
         return ".tsv"
     return ".txt" if suffix in (".log", ".text", ".md") or not re.search(r"[,;|]", first) else ".csv"
+
+
+def _has_root(text: str) -> bool:
+    """Whether the first element of XML holds all others, as far as ``text`` goes."""
+    opens = re.match(r"<(\w[\w.-]*)[^<>]*>", text)
+    closes = re.findall(rf"</{re.escape(opens[1])}>\s*(<\w+)", text) if opens else []
+    return not any(opened == f"<{opens[1]}" for opened in closes) if opens else True
 
 
 def _inner_ending(head: bytes, kind: str, suffix: str) -> str:
@@ -154,16 +180,10 @@ def _command(kind: str, file: str, head: bytes) -> str | None:
     if kind in _R:
         return f"write it as CSV: Rscript -e {shlex.quote(_R[kind].format(name))}"
     if kind == ".zip":
-        return f"unpack it: unzip {quoted} -d {shlex.quote(_folder_for(file))}"
+        return f"unpack it: unzip {quoted} -d {shlex.quote(folder_for(file))}"
     if kind == ".db":
         return _of_database(file)
     return _of_arff(head, quoted) if kind == ".arff" else None
-
-
-def _folder_for(file: str) -> str:
-    """The name of a folder for what an archive holds."""
-    name = Path(file).name
-    return name.split(".")[0] if "." in name.lstrip(".") else f"{name}_unpacked"
 
 
 def _of_database(file: str) -> str | None:

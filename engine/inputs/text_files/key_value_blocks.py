@@ -28,7 +28,9 @@ _OF_TEXTS = ("text", "review", "title", "summary", "body", "content", "comment",
 _OF_LABELS = ("label", "sentiment", "class", "category", "polarity", "rating", "score", "stars", "overall", "gold")
 _OF_IDS = ("id", "reviewid", "docid", "uuid")
 _CLOSES = re.compile(r"</[\w.-]+>$")
-_RULE = re.compile(r"[-=*_#~]{2,}")
+_RECORD = r"-\[ RECORD \d+ \][-+]*"
+_RULE = re.compile(rf"(?:[-=*_#~]{{2,}}|{_RECORD}|\*{{3,}} \d+\. row \*{{3,}})")
+_OF_PSQL = (r"", r"[ \t]*\|[ \t]?")
 _LOOKED_AT, _MOST_ABOVE = 400, 3
 _BLOCKS, _KEYS, _ALMOST_ALL, _MOST = 3, 2, 0.9, 0.8
 
@@ -60,7 +62,8 @@ def check_blocks(sample: Sample) -> None:
     Raises:
         InputError: the lines are such.
     """
-    for before, behind in _FORMS:
+    of_psql = any(re.match(_RECORD, text) for text in sample.texts[:1])
+    for before, behind in (_OF_PSQL,) if of_psql else _FORMS:
         if before == "<" and any(map(_CLOSES.search, sample.texts[:_LOOKED_AT])):
             continue
         blocks = _blocks(sample.texts[:_LOOKED_AT], re.compile(rf"{before}({_KEY}){behind}"))

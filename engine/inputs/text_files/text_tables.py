@@ -1,16 +1,19 @@
 """First lines of a text file → whether they are rows of a table."""
 
 import dataclasses
+import re
 import shlex
 from collections import Counter
 
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames, LabelColumns, find_columns
+from engine.inputs.delimited_files.commands import unescaped
 from engine.inputs.delimited_files.first_rows import has_names, is_data, is_label, names_for, names_of_ids
 from engine.inputs.messages import OR_TEXT
 from engine.inputs.options import ReadOptions
 
 _ALMOST_ALL = 0.95
+_ESCAPED = re.compile(rb"(?s)\\.")
 _QUOTES = " \"'"
 
 
@@ -22,6 +25,7 @@ def table_of(
     Raises:
         InputError: it does not show which of the columns is the text.
     """
+    _check_dump(lines, file, options)
     (tabs, times), *_ = Counter(line.count(b"\t") for line in lines).most_common(1) or [(0, 0)]
     if not tabs or times < _ALMOST_ALL * len(lines):
         return None
@@ -42,6 +46,25 @@ def table_of(
     raise InputError(
         f"{file}: every line has {tabs:,} tab{'s' * (tabs > 1)} in it, and so it is a table. Name its columns, for "
         f"example --delimiter tab --columns {some}"
+    )
+
+
+def _check_dump(lines: list[bytes], file: str, options: ReadOptions) -> None:
+    r"""Refuse what a database dumped with tabs, without a header, and with a backslash before line ends in a text.
+
+    Raises:
+        InputError: it is that.
+    """
+    if options.quote is not None or not any(line.endswith(b"\\") for line in lines):
+        return
+    whole = [line for line in _ESCAPED.sub(b"", b"\n".join(lines)).split(b"\n") if line]
+    tabs = whole[0].count(b"\t") if whole else 0
+    if not tabs or sum(line.count(b"\t") == tabs for line in whole) < _ALMOST_ALL * len(whole):
+        return
+    rows = [line.decode("utf-8", "replace").split("\t") for line in whole if line.count(b"\t") == tabs]
+    raise InputError(
+        f"{file} looks like a dump of MySQL or PostgreSQL, with a backslash before tabs and line ends. Let Python "
+        f"write it as CSV: {unescaped(file)}; and read that with --columns {names_for(rows, tabs + 1)}; {OR_TEXT}"
     )
 
 

@@ -28,8 +28,10 @@ from engine.ingest.validate import ValidatedInputs
 from engine.ingest.write_corpus import read_texts, write_corpus
 from engine.inputs.columns import ColumnNames
 from engine.inputs.messages import REPEATED_ID
+from engine.inputs.options import ReadOptions
 from store import Store
 from store.errors import DamageError
+from store.format.header import read_header
 from store.format.json_file import to_json
 from store.storage import LocalStorage, MemoryStorage, Storage
 
@@ -204,6 +206,13 @@ def three_files(tmp_path: Path) -> tuple[str, ...]:
     last = ({"stars": 1, "text": f"text {number}", "id": f"j{number}"} for number in range(198))
     jsonl(tmp_path / "c.jsonl", *last)
     return tuple(str(tmp_path / name) for name in ("a.parquet", "b.csv", "c.jsonl"))
+
+
+def test_a_label_map_makes_a_store_that_is_found_again(tmp_path: Path) -> None:
+    file, options = jsonl(tmp_path / "a.jsonl", {"text": "a"}), ReadOptions(label_map=(("good", "pos"),))
+    made = make(file, options=options)
+    assert made.header == read_header(made.storage)
+    assert ReadOptions.of_json(options.to_json()) == options
 
 
 def test_files_of_different_formats_make_one_store(three_files: tuple[str, ...]) -> None:

@@ -67,6 +67,22 @@ def test_added_zeros_are_told(tmp_path: Path) -> None:
     assert "str.lstrip('0')" in reason
 
 
+@pytest.mark.parametrize(
+    ("id_", "written", "way"),
+    [
+        ("1001", "1,001", r"str.replace(r'\D', '', regex=True)"),
+        ("1001", "1.001", r"str.replace(r'\D', '', regex=True)"),
+        ("ab-12", "{AB-12}", "str.strip('{}').str.lower()"),
+    ],
+)
+def test_marks_in_ids_are_told_with_the_way_to_take_them_out(tmp_path: Path, id_: str, written: str, way: str) -> None:
+    gold = tmp_path / "gold.csv"
+    gold.write_text(f'id,label\n"{written}",good\nx,bad\n')
+    (reason,) = added(tmp_path, [id_, "x"], str(gold)).reasons
+    assert f"is not in the store; {id_!r} is, without the " in reason
+    assert f"as with {way} in pandas" in reason
+
+
 def test_rounded_ids_are_told(tmp_path: Path) -> None:
     ids, gold = ["570306133677760513", "570301031407624196"], tmp_path / "gold.parquet"
     pq.write_table(pa.table({"id": [float(id_) for id_ in ids], "label": LABELS[:2]}), gold)

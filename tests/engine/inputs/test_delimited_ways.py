@@ -236,3 +236,18 @@ def test_backslashes_before_delimiters_are_told_and_the_command_reads_them(
     subprocess.run(found[1], shell=True, check=True, cwd=tmp_path)
     (block,) = read_raw(str(tmp_path / found[2]), ColumnNames())
     assert [value.decode() for value in block.data["text"].to_pylist()] == [text for text, _ in rows]
+
+
+def test_questions_of_a_form_are_named_as_the_header_that_they_are(tmp_path: Path) -> None:
+    path, question = tmp_path / "form.csv", "How was your stay? Tell us, in your own words."
+    path.write_text(f'#,"{question}",Start Date (UTC)\n8h,"Loved it, all",2024\n8i,So-so as always,2024\n')
+    refusal(path, re.escape(f"name it with --text, as --text '{question}'; or, if its first line is data"))
+    (block,) = read_raw(str(path), ColumnNames(text=question))
+    assert block.rows == 2
+
+
+def test_numbers_of_ids_that_come_again_are_not_named_as_labels(tmp_path: Path) -> None:
+    path = tmp_path / "tweets.csv"
+    labels = ["Good", "Bad", "Other"]
+    path.write_text("".join(f"{2401 + n // 3},Game,{labels[n % 3]},tweet number {n}\n" for n in range(8)))
+    refusal(path, "--columns column1,column2,label,text")

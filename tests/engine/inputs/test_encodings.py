@@ -13,6 +13,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.inputs.blocks import RawBlock
+from engine.inputs.check_rows import read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import read_raw
 from engine.inputs.lines import find_encoding, lines_of, open_lines
@@ -386,3 +387,10 @@ def test_an_encoding_with_the_letters_of_a_language_is_named_first(
     path = write(tmp_path / "in.txt", f"{text}\n{text} 2\n", encoding)
     with pytest.raises(InputError, match=re.escape(says)):
         blocks_of(path)
+
+
+def test_a_character_of_two_surrogates_as_databases_write_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes("text\nbon \ud83d\ude0a!\ncut \ud83d\n".encode("utf-8", "surrogatepass"))
+    (block,) = read_blocks(str(path), ColumnNames())
+    assert (block.text.to_pylist(), block.problems) == (["bon 😊!", None], [None, "text has a lone surrogate"])

@@ -26,6 +26,7 @@ from engine.inputs.encodings import UTF8, guessed
 from engine.inputs.formats import expand
 from engine.inputs.lines import LINE_BYTES
 from engine.inputs.text_files.line_ends import returns_end_lines
+from engine.inputs.usable_strings import SPREADSHEET_ERRORS
 
 PLAIN = ColumnNames()
 ROWS = [("a", "first text"), ("b", "zweiter Text: ä"), ("c", "третий 🙂")]
@@ -804,7 +805,9 @@ any_text = st.text(max_size=12) | st.binary(max_size=12).map(lambda b: b.decode(
 
 
 def fit(text: str) -> bool:
-    """The promise, said once more: valid Unicode that is not blank and has no NUL."""
+    """The promise, said once more: valid Unicode that is not blank, has no NUL and is no error of a spreadsheet."""
+    if text in SPREADSHEET_ERRORS.to_pylist():
+        return False
     return not re.search("[\ud800-\udfff]", text) and text.strip() != "" and "\0" not in text
 
 

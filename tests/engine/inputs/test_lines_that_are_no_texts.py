@@ -13,6 +13,7 @@ from engine.inputs.formats import read_raw
 from engine.inputs.options import UNSPLIT, ReadOptions
 
 REVIEWS = ["The soup arrived cold, and late.", 'The "rich" ramen; hot.', "Loved it", "Best dentist | ever: 5 stars!"]
+CLASSES = ("good", "bad")
 IDS = ["h101", "h102", "h7", "h12"]
 
 
@@ -141,3 +142,15 @@ def test_prose_with_numbers_is_read(tmp_path: Path, lines: list[str]) -> None:
     assert texts_of(path, ReadOptions()) == [(line, None) for line in lines]
     path.write_text("1|a\n2|b\n3|c\n")
     assert len(texts_of(path, ReadOptions(delimiter=UNSPLIT))) == 3
+
+
+def test_a_dump_of_a_database_is_written_as_csv_by_the_command(tmp_path: Path) -> None:
+    path = tmp_path / "dump.txt"
+    path.write_text(
+        "".join(f"h{n}\t{t}\t{CLASSES[n % 2]}\n" for n, t in enumerate([*REVIEWS, "one\\\n\\ttwo\\\\", "x"]))
+    )
+    message = refusal(path)
+    (command, names) = re.search(r"as CSV: (.*); and read that with --columns ([\w,]+); or", message).groups()
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path)
+    texts = [text for text, _ in texts_of(tmp_path / "rows.csv", ReadOptions(names=tuple(names.split(","))))]
+    assert (names, texts) == ("column1,text,label", [*REVIEWS, "one\n\ttwo\\", "x"])

@@ -21,6 +21,7 @@ from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import read_raw
 from engine.inputs.kinds import as_stored
+from engine.inputs.options import ReadOptions
 
 PLAIN = ColumnNames()
 FORMATS = ["in.parquet", "in.arrow"]
@@ -172,6 +173,7 @@ NESTED_TEXTS = [
     ("text", pa.array([["a", "b"], ["c", None]]), ["a b", "c"]),
     ("text", pa.array([{"value": "x"}, {"value": "y"}]), ["x", "y"]),
     ("fields", pa.array([{"n": 1, "text": "it's"}, {"n": 2, "text": "y"}]), ["it's", "y"]),
+    ("reviews", pa.array([[{"text": "it's"}], [{"text": "y"}, None]]), ["it's", "y"]),
 ]
 
 
@@ -248,6 +250,30 @@ def test_names_of_classes_stand_in_the_metadata(tmp_path: Path, name: str, featu
     table = with_features(table_with(label=pa.array([0, 1])), label=feature, text={"_type": "Value"})
     (block,) = read_raw(str(write(tmp_path / name, table)), PLAIN)
     assert block.reading.classes == ("positive", "negative")
+
+
+SPARK = {"fields": [{"name": "label", "metadata": {"ml_attr": {"vals": ["positive", "negative"], "type": "nominal"}}}]}
+
+
+@pytest.mark.parametrize(
+    ("of_table", "of_column"),
+    [
+        ({"org.apache.spark.sql.parquet.row.metadata": json.dumps(SPARK)}, {}),
+        ({"id2label": '{"0": "positive", "1": "negative"}'}, {}),
+        ({}, {"comment": "0=positive, 1=negative"}),
+    ],
+)
+def test_names_of_classes_stand_in_other_metadata_and_a_map_of_the_user_wins(
+    tmp_path: Path, of_table: dict[str, str], of_column: dict[str, str]
+) -> None:
+    table = table_with(label=pa.array([0.0, 1.0]))
+    place = table.schema.get_field_index("label")
+    schema = table.schema.set(place, pa.field("label", pa.float64(), metadata=of_column or None))
+    path = write(tmp_path / "in.parquet", table.cast(schema).replace_schema_metadata(of_table))
+    (block,) = read_raw(str(path), PLAIN)
+    assert block.reading.classes == ("positive", "negative")
+    (block,) = read_raw(str(path), PLAIN, ReadOptions(label_map=(("0", "negative"), ("1", "positive"))))
+    assert block.reading.classes is None
 
 
 def test_names_of_classes_are_found_under_a_column_of_any_name(tmp_path: Path) -> None:

@@ -46,6 +46,21 @@ def test_the_names_in_a_column_s_name_are_those_of_its_labels_at_every_door(
     assert [row["class"] for row in rows] == ["positive", "negative", "negative"]
 
 
+@pytest.mark.parametrize(
+    ("comment", "wanted"),
+    [
+        ("# made by jo\n# labels: 0 = positive, 1 = negative", ["positive", "negative", "negative"]),
+        ("# gender: 0 = positive, 1 = negative", ["negative", "positive", "positive"]),
+    ],
+)
+def test_a_comment_above_the_header_names_the_labels(tmp_path: Path, comment: str, wanted: list[str]) -> None:
+    path = write(tmp_path / "sheet.csv", column="label")
+    Path(path).write_text(f"{comment}\n{Path(path).read_text()}")
+    assert gold(path, column="label") == wanted
+    said = (("0", "negative"), ("1", "positive"))
+    assert gold(path, column="label", label_map=said) == ["negative", "positive", "positive"]
+
+
 def test_a_map_of_the_user_wins(tmp_path: Path) -> None:
     path = write(tmp_path / "sheet.csv")
     assert gold(path, label_map=(("0", "negative"), ("1", "positive"))) == ["negative", "positive", "positive"]

@@ -87,6 +87,13 @@ def test_a_label_of_another_name_in_one_file_is_to_be_renamed(tmp_path: Path) ->
         read_gold(GoldConfig(files=(other,)))
     assert ONE_NAME not in str(raised.value)
     store = ingest(MemoryStorage(), IngestConfig(files=(one,)), known=CLASSES)
+    (tmp_path / "ds/b.txt").parent.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / "ds" / name).write_text("a text\n")
+    with pytest.raises(
+        InputError, match="put the texts of each class into a folder that names it, as label=positive/$"
+    ):
+        read_gold(GoldConfig(files=(str(tmp_path / "ds"),)))
     with pytest.raises(InputError, match=ONE_NAME):
         add_gold(GoldRoundConfig(store=store.storage, inputs=(one, other), columns=LabelColumns(label="sentiment")))
 
@@ -113,6 +120,23 @@ def test_a_copy_or_a_part_beside_its_file_is_refused_unless_it_is_named(tmp_path
             DOORS[door](files)
     DOORS[door]((whole,))
     DOORS[door]((whole, part))
+
+
+@pytest.mark.parametrize("door", ["gold", "label"])
+@pytest.mark.parametrize("ids", [{}, {"id": ["1", "2", "3", "4"]}])
+def test_two_versions_in_a_folder_are_refused_whatever_they_are_called(
+    tmp_path: Path, door: str, ids: dict[str, list[str]]
+) -> None:
+    texts = ["Loved it, and so will you", "The soup was cold", "So-so", "Never again, said all"]
+    old = write(tmp_path / "ds/a.csv", {**ids, "text": texts, "label": ["positive", *["negative"] * 3]})
+    new = write(
+        tmp_path / "ds/b-LAPTOP.csv", {**ids, "text": texts, "label": ["positive", "positive", *["negative"] * 2]}
+    )
+    write(tmp_path / "ds/c.csv", {"id": ["5", "6"], "text": ["Other", "Rows"], "label": ["positive", "negative"]})
+    with pytest.raises(InputError, match=r"two versions of the same rows: 4 of the first 4 texts .* or each file"):
+        DOORS[door]((str(tmp_path / "ds"),))
+    DOORS[door]((old,))
+    DOORS[door]((old, new))
 
 
 def test_other_rows_beside_a_file_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

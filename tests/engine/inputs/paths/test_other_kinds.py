@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.orc as orc
 import pyarrow.parquet as pq
@@ -26,6 +27,7 @@ from engine.inputs.check_rows import read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand, read_raw
 from engine.inputs.options import ReadOptions
+from engine.inputs.paths.commands_by_ending import PROGRAMS
 
 ROWS = [("007", 'Kind, and "clean"', "positive"), ("008", "Don't go", "negative")]
 TABLE = pa.table(
@@ -99,6 +101,10 @@ def table_bytes() -> bytes:
     return sink.getvalue().to_pybytes()
 
 
+def arrays(path: Path) -> None:
+    np.savez(path, **{name: np.array(TABLE[name].to_pylist()) for name in TABLE.column_names})
+
+
 def lz4(path: Path) -> None:
     path.write_bytes(pa.Codec("lz4").compress(CSV.encode()).to_pybytes())
 
@@ -118,6 +124,8 @@ CASES = [
     ("a.gz", compressed(CSV.encode())),
     ("a.tab.gz", compressed(TSV.encode())),
     ("a.csv.lz4", lz4),
+    ("a.npz", arrays),
+    ("a.yml", text("".join(f"- id: '{i}'\n  text: {json.dumps(t)}\n  label: {label}\n" for i, t, label in ROWS))),
     ("a.zip", packed),
     ("a", packed),
     ("a.tgz", packed),
@@ -174,7 +182,9 @@ def run(command: str) -> None:
     tool = re.sub(r"^mkdir .* && ", "", command).split()[0]
     if tool == "python":
         command = command.replace("python", shlex.quote(sys.executable), 1)
-        missing = [name for name in ("lxml", "pandas") if name in command and not importlib.util.find_spec(name)]
+        missing = [
+            name for name in ("lxml", "pandas", "yaml") if name in command and not importlib.util.find_spec(name)
+        ]
         if missing:
             pytest.skip(f"{missing[0]} is not there")
     elif shutil.which(tool) is None:
@@ -224,6 +234,57 @@ def test_files_of_one_unknown_kind_in_a_folder_are_renamed_at_once(
     subprocess.run(str(raised.value).partition("what they are: ")[2], shell=True, check=True)
     assert len(expand(["d"])) == 2
     assert [row for file in expand(["d"]) for b in read_blocks(file, ColumnNames()) for row in rows_of(b)] == ROWS * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "way"),
+    [
+        ("a b.rds", gzip.compress(b"RDX3"), r"Rscript -e .*readRDS\(\"a b.rds\"\)"),
+        ("a.RData", gzip.compress(b"RDX3"), r"Rscript -e .*load\(\"a.RData\"\)"),
+        ("a.npy", b"\x93NUMPY", r"np\.load\(\"a.npy\"\)"),
+        ("a.x", b"\0" * 8 + b"DUCK", r"duckdb\.connect\(\"a.x\", read_only=True\)"),
+        ("a.bson", b"\x10\0", r"bsondump a.bson > rows.jsonl$"),
+        ("a b.7z", b"7z", r"7z x 'a b.7z' -o'a b'$"),
+        ("a.csv.dvc", b"outs:", r"dvc pull a.csv.dvc$"),
+        ("a.ods", b"PK\x03\x04 opendocument.spreadsheet", r'engine="odf".* \(with pandas and odfpy\)$'),
+        ("a.review", b"<review>\n<text>\nx\n</text>\n</review>\n<review>\n", r"cp a.review rows.txt$"),
+        ("a.jsonl.zst.x", b"\x28\xb5\x2f\xfd", r"zstd -dc --long=31 a.jsonl.zst.x > rows"),
+    ],
+)
+def test_a_file_of_a_kind_that_only_its_name_tells_has_a_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, way: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=way):
+        expand([name])
+
+
+def test_the_programs_by_ending_are_python() -> None:
+    for _, program, _, _ in PROGRAMS.values():
+        compile(program.format(name='"x"'), "program", "exec")
+
+
+@pytest.mark.parametrize(
+    ("files", "way"),
+    [
+        ({"a.md": "---\nlabel: x\n---\n", "README.md": "y"}, r"1 of Markdown \(a\.md\)\. To make each a row, .*yaml"),
+        ({"a.md": "a text"}, r"rename them: find d -type f -name '\*\.md' -exec mv .* and pass --whole-files$"),
+        ({"README.md": "y"}, "is an empty folder, or has only files that are passed over"),
+        ({"a.bson": "x", "a.metadata.json": "{}"}, r"bsondump d/a.bson > rows.jsonl$"),
+        ({"a.jsonl": "", "m/config.json": "", "m/vocab.txt": "", "m/log.jsonl": ""}, r"for example d/a.jsonl$"),
+        ({"a.csv": "", "b/c.csv": "", "b/words.txt": ""}, r"for example 'd/\*\*/\*.csv'$"),
+    ],
+)
+def test_a_folder_without_data_has_a_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], way: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, content in files.items():
+        Path("d", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("d", name).write_text(content)
+    with pytest.raises(InputError, match=way):
+        expand(["d"])
 
 
 def test_a_folder_of_other_files_has_the_command_of_one(tmp_path: Path) -> None:

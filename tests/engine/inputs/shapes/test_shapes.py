@@ -121,3 +121,78 @@ def test_the_command_writes_classes_in_the_place_of_objects_and_scores(tmp_path:
         read_gold(GoldConfig(files=(str(path),), classes=CLASSES))
     gold = read_gold(GoldConfig(files=(run(str(raised.value), tmp_path),), classes=CLASSES))
     assert [CLASSES[label] for label in gold.labels] == [label for *_, label in ROWS]
+
+
+PRINTED = {
+    "bytes.csv": ("id,text,label\n", lambda id_, text, label: quoted(id_, repr(text.encode()), label)),
+    "a list of one.tsv": ("id\ttext\tlabel\n", lambda id_, text, label: quoted(id_, repr([text]), label, by="\t")),
+    "a dict.csv": ("id,review\n", lambda id_, text, label: quoted(id_, repr({"text": text, "label": label}))),
+    "a struct.csv": ("id,review\n", lambda id_, text, label: quoted(id_, f"{{text={text}, label={label}}}")),
+    "bytes.jsonl": (
+        "",
+        lambda id_, text, label: json.dumps({"id": id_, "text": repr(text.encode()), "label": label}) + "\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_values_that_a_program_printed_are_no_texts_and_the_command_makes_them_of_it(tmp_path: Path, name: str) -> None:
+    header, line = PRINTED[name]
+    path = tmp_path / name
+    path.write_text(header + "".join(line(*row) for row in ROWS))
+    with pytest.raises(InputError, match="holds values as .* and not texts") as raised:
+        read_gold(GoldConfig(files=(str(path),), classes=CLASSES))
+    gold = read_gold(GoldConfig(files=(run(str(raised.value), tmp_path),), classes=CLASSES))
+    assert gold.texts == [text for _, text, _ in ROWS]
+
+
+@pytest.mark.parametrize(("name", "encoding"), [("a.jsonl", "latin-1"), ("a.jsonl", "cp1252"), ("a.csv", "cp1252")])
+def test_texts_that_were_read_as_another_encoding_are_told_with_the_command(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, encoding: str
+) -> None:
+    texts = ["très bon", "it’s fine", "plain"] if encoding == "cp1252" else ["très bon", "Gut 😊", "plain"]
+    wrong = [text.encode().decode(encoding) for text in texts]
+    lines = [json.dumps({"text": text, "label": "good"}) if "json" in name else quoted(text, "good") for text in wrong]
+    (tmp_path / name).write_text("text,label\n" * (name == "a.csv") + "\n".join(line.strip() for line in lines))
+    caplog.set_level("INFO")
+    assert read_gold(GoldConfig(files=(str(tmp_path / name),), classes=CLASSES)).texts == wrong
+    command = caplog.text.partition("to mend that: ")[2].partition("\n")[0]
+    subprocess.run(command.replace("python", sys.executable, 1), shell=True, check=True, cwd=tmp_path)
+    (made,) = tmp_path.glob("rows*")
+    assert read_gold(GoldConfig(files=(str(made),), classes=CLASSES)).texts == texts
+
+
+def test_errors_of_a_spreadsheet_are_no_texts(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\n#NAME?,good\nfine,good\n#DIV/0!,bad\n#1,bad\n")
+    gold = read_gold(GoldConfig(files=(str(tmp_path / "a.csv"),), classes=CLASSES))
+    assert (gold.texts, gold.rejected) == (["fine", "#1"], 2)
+    assert "text is #NAME?, an error of the spreadsheet" in gold.reasons[0]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_column_of_splits_is_refused_and_the_command_gives_one(tmp_path: Path, name: str) -> None:
+    rows = [(text, label, "Train" if n < 2 else "test") for n, (_, text, label) in enumerate(ROWS)]
+    names = ("text", "label", "part")
+    lines = [json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in rows]
+    lines = [",".join(names) + "\n", *(quoted(*row) for row in rows)] if name == "a.csv" else lines
+    (tmp_path / name).write_text("".join(lines))
+    with pytest.raises(InputError, match="'part' holds the splits Train, test: give the rows of one") as raised:
+        read_gold(GoldConfig(files=(str(tmp_path / name),), classes=CLASSES))
+    message = str(raised.value).partition(". If all rows")[0]
+    gold = read_gold(GoldConfig(files=(run(message, tmp_path),), classes=CLASSES))
+    assert gold.texts == [text for text, *_ in rows[:2]]
+
+
+def test_labels_that_stand_once_for_a_group_are_told_with_the_command(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, labels = tmp_path / "a.csv", ("good", "", "", "bad", "")
+    path.write_text("label,text\n" + "".join(f"{label},text {n}\n" for n, label in enumerate(labels)))
+    caplog.set_level("INFO")
+    assert read_gold(GoldConfig(files=(str(path),), classes=CLASSES)).rejected == 3
+    (note,) = (message for message in caplog.messages if "3 of 5 labels are empty" in message)
+    assert read_gold(GoldConfig(files=(run(note, tmp_path),), classes=CLASSES)).labels.tolist() == [1, 1, 1, 0, 0]
+    caplog.clear()
+    path.write_text("label,text\n" + "".join(f"{label},text {n}\n" for n, label in enumerate(("", *labels))))
+    read_gold(GoldConfig(files=(str(path),), classes=CLASSES))
+    assert "labels are empty" not in caplog.text

@@ -29,6 +29,7 @@ def refusal(path: Path, wanted: ColumnNames | None = None) -> str:
         ("Review: {text}\nSentiment: {label}\n\n", "1 and 4", "--text Review --label Sentiment"),
         ("<Author>u{n}\n<Content>{text}\n<Overall>{label}\n", "1 and 4", "--text Content --label Overall"),
         ("Review {n}:\n{text}\nRating: {label}\n\n", "1 and 5", "--text Review --label Rating"),
+        ("-[ RECORD {n} ]+---\nreview | {text}\nlabel  | {label}\n", "2 and 5", "--text review --label label"),
         ("review\t{text}\nsentiment\t{label}\n\n", "1 and 4", "--text review --label sentiment"),
     ],
 )
