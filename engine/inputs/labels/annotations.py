@@ -97,7 +97,7 @@ def _of_block(
     given, words = labels(raw, file, problems, noted, label_map=options.label_map, classes=classes)
     extras = extra_columns(raw, file, problems, [])
     label_array = without_judged_away(given, extras)
-    beside.add(file, raw.columns, label_array, extras)
+    beside.add(file, raw.columns, label_array, extras, raw.reading.numbered)
     columns = row_ids.to_pylist(), label_array.to_pylist(), given.to_pylist()
     notes = tuple(noted)
     others = _other_ids(raw, extras)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from engine.errors import InputError
 from engine.inputs.labels.codes_in_name import check_codes, meant_class
 from engine.inputs.labels.names_beside import NamesBeside
+from engine.inputs.labels.numbered import check_numbered
 from engine.inputs.labels.one_hot import check_one_hot
 from engine.inputs.labels.spelling import NO_LABEL, label_map_text, spell
 from engine.inputs.messages import listed, listed_labels
@@ -91,6 +92,7 @@ def index_labels(
     distinct = sorted(labels)
     check_one_hot(distinct, classes, columns=columns, where=where, beside=beside)
     check_codes([*distinct, *({"-1"} & set(not_labels))], classes, columns=columns, where=where)
+    check_numbered(distinct, classes, () if beside is None else beside.numbered, where=where)
     check_counted_from_minus_one(distinct, classes, where=where, not_labels=not_labels)
     check_counted_from_one(distinct, classes, where=where)
     index_of = indexer(classes)

@@ -151,7 +151,7 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]
                 said.doubts += [doubt for doubt in block.reading.columns.doubts if ": the label is read " in doubt]
                 said.named += [] if block.reading.classes is None else [block.reading.classes]
             said.not_labels |= block.not_labels
-            said.beside.add(file, block.reading.columns, block.label, block.extras)
+            said.beside.add(file, block.reading.columns, block.label, block.extras, block.reading.numbered)
             rows += _rows_of(block)
         if len(files) > 1 and not config.options.whole_files:
             said.notes += copies.notes(file, [(row.text, row.label) for row in rows[first:]])
