@@ -132,7 +132,7 @@ def _of_table(text: str) -> dict[str, str]:
     return numbers_of([{"id": row[number].strip(), "name": row[1 - number].strip()} for row in rows])
 
 
-def check_numbered(labels: Collection[str], classes: Sequence[str], said: Collection[Numbered], *, where: str) -> None:
+def check_numbered(labels: Collection[str], classes: Sequence[str], said: Collection[Numbered], *, where: str) -> bool:
     """Refuse numbers that would be read as other classes than one of the lists of names says.
 
     Args:
@@ -141,16 +141,21 @@ def check_numbered(labels: Collection[str], classes: Sequence[str], said: Collec
         said: what numbers are called.
         where: of the labels, for messages.
 
+    Returns:
+        Whether one of them names all of the numbers.
+
     Raises:
         InputError: they would be.
     """
+    is_named = False
     if not labels or not all(map(_is_whole, labels)) or not {spell(name) for name in classes}.isdisjoint(labels):
-        return
+        return is_named
     for place, named in said:
         names = {spell(number): meant_class(name, classes) for number, name in named}
         meant = {label: str(names[label]) for label in labels if names.get(label) is not None}
         if len(meant) < len(labels) or len({*names.values()}) < len(names):
             continue
+        is_named = True
         if any(_by_index(label, classes) != name for label, name in meant.items()):
             pairs = sorted(((number, str(name)) for number, name in names.items() if name), key=lambda one: int(one[0]))
             indices = [(str(number), name) for number, name in enumerate(classes)]
@@ -160,6 +165,7 @@ def check_numbered(labels: Collection[str], classes: Sequence[str], said: Collec
                 f"{where}: {place} says which class each number is. To read it so: --label-map "
                 f"{label_map_text(pairs)}{other if is_index else ''}"
             )
+    return is_named
 
 
 def _by_index(label: str, classes: Sequence[str]) -> str | None:

@@ -88,7 +88,7 @@ def test_a_column_of_kinds_of_texts_is_no_long_table(tmp_path: Path) -> None:
         (["x"], "good", "write a column 'label' that names the class of each row, and leave out --label"),
         (["no", "yes"], "bad", "--label-map no=good,yes=bad"),
         (["false", "true"], "good", "--label-map false=bad,true=good"),
-        (["0", "1"], "bad", "--label-map 0=good,1=bad"),
+        *((["0", "1"], name, "--label-map 0=good,1=bad") for name in ("bad", "is_bad", "labelBad", "bad_label")),
     ],
 )
 def test_a_column_with_the_name_of_a_class_is_refused_with_the_way(labels: list[str], column: str, way: str) -> None:
