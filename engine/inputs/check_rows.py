@@ -15,7 +15,15 @@ from engine.inputs.blocks import LabelFault, Problems, RawBlock
 from engine.inputs.columns import NO_COLUMN, ColumnNames, Columns
 from engine.inputs.formats import read_raw
 from engine.inputs.kinds import Kind, kind_of
-from engine.inputs.labels.spelling import judged_away, renamed, spell, spelled, stand_for_nothing, without_scores
+from engine.inputs.labels.spelling import (
+    JUDGED_AWAY,
+    judged_away,
+    renamed,
+    spell,
+    spelled,
+    stand_for_nothing,
+    without_scores,
+)
 from engine.inputs.options import FOUND_OUT, LabelMap, Reading, ReadOptions
 from engine.inputs.usable_strings import refuse, required_strings, shortened, strings_of
 
@@ -107,7 +115,10 @@ def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, 
     notes = [*raw.reading.notes, *raw.columns.doubts]
     label, not_labels = labels(raw, file, label_faults, notes, label_map=label_map, classes=classes)
     extras = extra_columns(raw, file, problems, notes)
-    label = without_judged_away(label, extras)
+    kept = without_judged_away(label, extras)
+    if kept is not label:
+        refuse(pc.and_(pc.is_valid(label), pc.is_null(kept)), label_faults, LabelFault(JUDGED_AWAY))
+        label = kept
     if any(label_faults):
         label = pc.if_else(pa.array([fault is None for fault in label_faults]), label, None)
     return Block(

@@ -19,7 +19,7 @@ from engine.inputs.formats import read_raw
 from engine.inputs.json_files.label_studio import NOT_A_TASK, annotations_of, done, labels_by_control
 from engine.inputs.json_files.read_json import JsonFile, open_json
 from engine.inputs.labels.names_beside import NamesBeside
-from engine.inputs.labels.spelling import spell
+from engine.inputs.labels.spelling import JUDGED_AWAY, spell
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.inputs.paths.file_kinds import JSON, kind_of_file
 
@@ -126,7 +126,7 @@ def _lack(label: str | None, given: str | None = None) -> str | None:
     """Why there is no label, if there is none: of one that was ``given``, because it was judged away."""
     if label is not None:
         return None
-    return "label is null" if given is None else "it was rejected, skipped or discarded: there is no label"
+    return "label is null" if given is None else JUDGED_AWAY
 
 
 def _of_tasks(source: JsonFile, wanted: LabelColumns, options: ReadOptions) -> Iterator[Annotation]:

@@ -15,6 +15,7 @@ from engine.inputs.labels.not_indices import (
     check_counted_from_minus_one,
     check_counted_from_one,
     check_one_hot,
+    check_rejected,
     is_whole,
 )
 from engine.inputs.labels.numbered import check_numbered
@@ -94,6 +95,7 @@ def index_labels(
             has its name of, or another column names other classes.
     """
     distinct = sorted(labels)
+    check_rejected(distinct, classes, where=where, beside=beside)
     check_one_hot(distinct, classes, columns=columns, where=where, beside=beside)
     check_codes([*distinct, *({"-1"} & set(not_labels))], classes, columns=columns, where=where)
     if not check_numbered(distinct, classes, () if beside is None else beside.numbered, where=where):

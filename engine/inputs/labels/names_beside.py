@@ -46,6 +46,7 @@ class NamesBeside:
 
     Attributes:
         label_columns: by files whose rows were taken in, the column of labels.
+        rejected: files in which Prodigy's annotators rejected some labels.
         numbered: what the files, or small ones beside them, call numbers.
     """
 
@@ -59,6 +60,7 @@ class NamesBeside:
         self._is_nested: set[_Place] = set()
         self.label_columns: dict[str, str] = {}
         self.numbered: dict[Numbered, None] = {}
+        self.rejected: dict[str, None] = {}
 
     def add(
         self,
@@ -71,6 +73,8 @@ class NamesBeside:
         """Take in some rows: their labels, as strings, and the other columns under the names by which they are kept."""
         self.label_columns[file] = columns.label or ""
         self.numbered.update(dict.fromkeys(numbered))
+        if (answer := beside.get("answer")) is not None and pa.types.is_string(answer.type):
+            self.rejected.update({file: None} if pc.any(pc.equal(answer, "reject")).as_py() else {})
         self._labels.add(file, columns, label, beside)
         rows = pc.fill_null(pc.is_in(label, self._numbers), False) if self._classes and beside else None
         if rows is None or not pc.any(rows).as_py():

@@ -3,14 +3,17 @@
 They are counted from 1 or from -1, or stand in a column that has the name of a class and say which rows are of it.
 """
 
+import json
 import re
 from collections.abc import Collection, Sequence
 
 from engine.errors import InputError
-from engine.inputs.labels.codes_in_name import class_of_column
+from engine.inputs.json_files.jq_commands import jq, members
+from engine.inputs.labels.codes_in_name import class_of_column, meant_class
 from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.labels.spelling import label_map_text, spell
 from engine.inputs.messages import listed
+from engine.inputs.paths.file_kinds import JSON, kind_of_file
 from engine.inputs.shapes.marks import MARKS, way_of_marks
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
@@ -57,6 +60,33 @@ def check_one_hot(
     raise InputError(
         f"{where}: the column has the name of the class {classes[named[0]]!r}, and so {_on(labels)} seems to be it: "
         f"{way}"
+    )
+
+
+def check_rejected(labels: Sequence[str], classes: Sequence[str], *, where: str, beside: NamesBeside | None) -> None:
+    """Refuse the one label that annotators accepted or rejected for each text: a rejected one is of the other class.
+
+    Args:
+        labels: all that were accepted.
+        classes: the names.
+        where: of the labels, for messages.
+        beside: knows the files in which labels were rejected.
+
+    Raises:
+        InputError: the labels are such, and there are two classes.
+    """
+    files = [] if beside is None else [file for file in beside.rejected if kind_of_file(file) == JSON]
+    meant = meant_class(labels[0], classes) if len(labels) == 1 else None
+    if not files or beside is None or len(classes) != 2 or meant is None:
+        return
+    label, other = members(beside.label_columns[files[0]]), json.dumps(next(one for one in classes if one != meant))
+    named = f'if .answer == "reject" then {other} elif .answer == "ignore" then null else {label} end'
+    way, only = (
+        jq(f"{program} | del(.answer)", files[0]) for program in (f"{label} = ({named})", 'select(.answer == "accept")')
+    )
+    raise InputError(
+        f"{where}: the only label is {labels[0]!r}, which annotators accepted for some texts and rejected for others. "
+        f"If those are {other}, write it: {way}; if they have no class, leave them out: {only}"
     )
 
 

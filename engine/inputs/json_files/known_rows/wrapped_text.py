@@ -81,6 +81,19 @@ def way_of_fault(text: str, at: int, file: str, *, is_line: bool) -> str:
     return ""
 
 
+def refuse_doubled(text: str, at: int, file: str) -> None:
+    r"""Refuse a file of lines of which one, ``text``, ends early at a quotation mark behind two backslashes.
+
+    So COPY of PostgreSQL writes JSON. Other lines can be read, and have ``\n`` in the place of the end of a line.
+
+    Raises:
+        InputError: ``at`` is such a place.
+    """
+    if text[:at].rstrip().endswith('\\\\"'):
+        way = from_lines(r"sed 's/\\\\/\\/g'", file, "rows.jsonl")
+        raise InputError(f"{file}: its backslashes are doubled, as COPY of PostgreSQL writes them: take one off: {way}")
+
+
 def _refuse_bulk(first: Any, file: str) -> None:
     """Refuse requests of Elasticsearch in bulk: a line that says what to do, and one with the row."""
     action, value = next(iter(first.items())) if isinstance(first, dict) and len(first) == 1 else ("", None)

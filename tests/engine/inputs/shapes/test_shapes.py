@@ -100,14 +100,18 @@ def test_a_column_with_the_name_of_a_class_is_refused_with_the_way(labels: list[
 
 
 FORMS = {"objects": '{{"reason": "x{n}", "label": "{label}"}}', "fenced": '```json\n{{"label": "{label}"}}\n```'}
-SCORES = {"good": 0.93, "bad": 0.25}
+VALUES: dict[str, dict[str, str | float]] = {
+    "scores": {"good": 0.93, "bad": 0.25},
+    "scores around 0": {"good": 0.93, "bad": -0.25},
+    "vectors": {"good": "[0.07 0.93]", "bad": "[1. 0.]"},
+}
 
 
 @pytest.mark.parametrize("suffix", [".csv", pytest.param(".jsonl", marks=needs_jq)])
-@pytest.mark.parametrize("form", [*FORMS, "scores"])
+@pytest.mark.parametrize("form", [*FORMS, *VALUES])
 def test_the_command_writes_classes_in_the_place_of_objects_and_scores(tmp_path: Path, suffix: str, form: str) -> None:
     def written(number: int, label: str) -> str | float:
-        return SCORES[label] if form == "scores" else FORMS[form].format(n=number, label=label)
+        return VALUES[form][label] if form in VALUES else FORMS[form].format(n=number, label=label)
 
     rows = [(id_, text, written(number, label)) for number, (id_, text, label) in enumerate(ROWS)]
     path = tmp_path / f"in{suffix}"
@@ -121,3 +125,12 @@ def test_the_command_writes_classes_in_the_place_of_objects_and_scores(tmp_path:
         read_gold(GoldConfig(files=(str(path),), classes=CLASSES))
     gold = read_gold(GoldConfig(files=(run(str(raised.value), tmp_path),), classes=CLASSES))
     assert [CLASSES[label] for label in gold.labels] == [label for *_, label in ROWS]
+
+
+def test_scores_of_the_first_class_are_read_by_the_name_of_their_column(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text,prob_bad\nx,0.93\ny,0.25\n")
+    columns = ColumnNames(label="prob_bad")
+    with pytest.raises(InputError) as raised:
+        read_gold(GoldConfig(files=(str(tmp_path / "in.csv"),), classes=CLASSES, columns=columns))
+    made = run(str(raised.value), tmp_path)
+    assert read_gold(GoldConfig(files=(made,), classes=CLASSES, columns=columns)).labels.tolist() == [0, 1]
