@@ -26,6 +26,7 @@ _TEXTS = (
     "label",
     "name",
     "$t",
+    "string",
 )
 _LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?")
 _LISTS = ("labels", "label", "classes", "choices", "values", "tags")

@@ -13,7 +13,7 @@ from typing import Any
 from engine.errors import InputError
 from engine.inputs.blocks import BLOCK_ROWS, RawBlock
 from engine.inputs.columns import MAX_COLUMNS, ColumnNames, Columns, LabelColumns, find_columns
-from engine.inputs.json_files.deeper_rows import way_to_text
+from engine.inputs.json_files.deeper_rows import way_to_text_of_some
 from engine.inputs.json_files.jq_commands import within
 from engine.inputs.json_files.json_blocks import JsonBlocks
 from engine.inputs.json_files.label_studio import is_task, label_name, labels_of_task, own_columns, task_row
@@ -28,6 +28,7 @@ _LABELS = ("label", "labels")
 _LABEL = b'"label'
 _OVERLAP = len(_LABEL) + 1
 _PIECE = 1 << 20
+_LOOKED_AT = 20  # rows, of which the first may be none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,9 +175,10 @@ def _find_columns(source: JsonFile, names: list[str], wanted: ColumnNames) -> Co
     try:
         return find_columns(names, wanted, file=source.path)
     except InputError as error:
-        first, rows = _first(source), source.layout.rows_in_jq
-        way = way_to_text(first, within(rows, "data") if source.has_tasks else rows, wanted, source.path)
-        if way is None:
+        rows = source.layout.rows_in_jq
+        begin = within(rows, "data") if source.has_tasks else rows
+        some = [one.values for one in islice(source.rows(), _LOOKED_AT) if one.values]
+        if (way := way_to_text_of_some(some, begin, wanted, source.path)) is None:
             raise
         raise InputError(f"{error}. The text is further down; take it out: {way}") from None
 

@@ -26,6 +26,7 @@ from engine.inputs.shapes.label_values import way_of_values
 MAX_CLASSES = 1000
 _MAX_INDEX = (1 << 15) - 1
 _MAPPED = 5  # labels in an example of a map
+_LONGEST = 200  # characters of a label that are shown
 _DOUBTFUL = ("?", "ignore", "missing", "skip", "skipped", "unknown", "unlabeled", "unlabelled")
 _SAME = "if a number stands for one of the names, say which with --label-map"
 _MARKS = r"""\s"'“”‘’«»*_`.()\[\]{}"""
@@ -42,11 +43,13 @@ class LabelIndex:
     Attributes:
         index: label → index of its class.
         unknown: the labels that are no class, sorted.
+        plain: those of them that plainly name one, as ``Positive.`` does, and the class.
         notes: what a user has to know of the choice, a sentence each.
     """
 
     index: dict[str, int]
     unknown: list[str]
+    plain: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -107,7 +110,8 @@ def index_labels(
         index = {label: number for label, number in index.items() if label in _names(classes) or not is_whole(label)}
     unknown = [label for label in distinct if label not in index]
     notes = _notes(index, classes, where) + ([] if beside is None else beside.check(index))
-    return LabelIndex(index=index, unknown=unknown, notes=notes)
+    meant = {label: class_ for label in unknown[:MAX_CLASSES] if (class_ := _meant(label, classes)) is not None}
+    return LabelIndex(index=index, unknown=unknown, plain=meant, notes=notes)
 
 
 def _are_indices(labels: Collection[str], index: Collection[str], classes: Sequence[str]) -> bool:
@@ -144,13 +148,23 @@ def foreign(labels: Sequence[str], classes: Sequence[str]) -> str:
     return f"the labels are {listed_labels(labels)}, and the classes are {listed_labels(classes)}{why}"
 
 
+def unknown_label(label: str, found: LabelIndex, classes: Sequence[str]) -> str:
+    """The reason to refuse a row: its ``label`` is none of ``classes``."""
+    way = f"; --label-map {label_map_text(list(found.plain.items())[:_MAPPED])}" if label in found.plain else ""
+    return f"unknown label {label[:_LONGEST]!r} (classes: {listed(classes)}){way}"
+
+
 def say_which(labels: Sequence[str], classes: Sequence[str] = (), beside: NamesBeside | None = None) -> str:
     """The way out of `foreign`: a map of which the user fills in the classes that are not plain."""
     if beside is not None and (way := way_of_values(labels, classes, beside.label_columns)):
         return way
-    named = {label: None if is_whole(label) else meant_class(_AROUND.sub("", label), classes) for label in labels}
+    named = {label: _meant(label, classes) for label in labels}
     text = label_map_text([(label, named[label] or "CLASS") for label in labels[:_MAPPED]])
     return f"Say which class each is: --label-map {text}{',…' * (len(labels) > _MAPPED)}"
+
+
+def _meant(label: str, classes: Sequence[str]) -> str | None:
+    return None if is_whole(label) else meant_class(_AROUND.sub("", label), classes)
 
 
 def _notes(index: dict[str, int], classes: Sequence[str], where: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Files of labelled text → texts and class indices in memory, for fine-tuning and evaluation."""
 
+import dataclasses
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,14 @@ from engine.inputs.blocks import in_detail
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
-from engine.inputs.labels.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
+from engine.inputs.labels.classes import (
+    check_class_names,
+    check_not_foreign,
+    classes_of,
+    doubtful_names,
+    index_labels,
+    unknown_label,
+)
 from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.labels.several_files import copies_notes, read_together
 from engine.inputs.messages import (
@@ -101,7 +109,7 @@ def read_gold(config: GoldConfig) -> Gold:
     check_not_foreign(found, classes, where=where, beside=said.beside, more=_first_refused(rows))
     for row in rows:
         if row.problem is None and row.label in found.unknown:
-            row.problem = f"unknown label {row.label[:200]!r} (classes: {listed(classes)})"
+            row.problem = unknown_label(row.label, found, classes)
     _refuse_repeats(rows)
     reasons = [f"{row.place}: {in_detail(row.problem)}" for row in rows if row.problem is not None]
     if reasons and config.on_bad_row == "fail":
@@ -238,10 +246,4 @@ def _sample(gold: Gold, limit: int, seed: int) -> Gold:
     if limit >= len(gold.texts):
         return gold
     chosen = np.sort(np.random.default_rng(seed).permutation(len(gold.texts))[:limit])
-    return Gold(
-        texts=[gold.texts[row] for row in chosen],
-        labels=gold.labels[chosen],
-        classes=gold.classes,
-        rejected=gold.rejected,
-        reasons=gold.reasons,
-    )
+    return dataclasses.replace(gold, texts=[gold.texts[row] for row in chosen], labels=gold.labels[chosen])

@@ -29,6 +29,7 @@ _TIDY = (  # strings stay as they are
     r'lambda found: found[1] or found[2] or "null" * found[0][0].isalpha(), sys.stdin.read()))'
 )
 _DICTS = "import ast, json, sys; print(json.dumps(ast.literal_eval(sys.stdin.read())))"
+_OF_KEY = 'capture("^(?<id>[^\\t]*)\\t(?<row>.*)$") | {id} + (.row | fromjson)'
 _OF_ACTION = '. as $action | input | ($action[] | {_id} | with_entries(select(.value) | .key = "id")) + .'
 
 
@@ -109,6 +110,10 @@ def _refuse_logs(first: bytes, second: bytes, file: str) -> None:
     for line in (first, second):
         if not (before := _BEFORE.match(line)) or not isinstance(_object(line[before.end() :]), dict):
             return
+    if all(re.match(rb"[^\t{]+\t\{", line) for line in (first, second)):
+        program = shlex.quote(_OF_KEY)
+        way = from_lines(f"jq -cR {program}", file, "rows.jsonl")
+        raise InputError(f"{file}: a key and a tab stand before the JSON in each line: take the key for an id: {way}")
     way = from_lines("sed -n 's/^[^{]*{/{/p'", file, "rows.jsonl")
     raise InputError(f"{file}: something stands before the JSON in each line: take it off: {way}")
 
