@@ -13,7 +13,10 @@ _CODES = (
 )
 _LOOSE = re.compile(rf"(?P<number>{_NUMBER})['\")]*\s*[=:>→-]*\s*['\"]?(?P<name>{_NAME})")
 _WORDS = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![^\W\d_A-Z])")
-_BESIDE_CLASS = set("is has was label labels class sentiment flag target y prob probability proba p score".split())
+_BESIDE_CLASS = {
+    *("is has was label labels class sentiment flag target y".split()),
+    *("prob probability proba p score vote votes count counts n".split()),
+}
 _SHORTEST = 3  # letters of a class that is cut short
 _LISTS = re.compile(r"(?P<numbers>[+-]?\d+(?:/[+-]?\d+)+)[^\w/]+(?P<names>[^\W\d]\w*(?:/[^\W\d]\w*)+)")
 

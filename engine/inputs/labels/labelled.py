@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,7 +36,7 @@ from engine.inputs.messages import (
 )
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.inputs.paths.copies import CopyFinder
-from engine.inputs.shapes.marks import marked_columns, way_of_marks
+from engine.inputs.shapes.marks import way_of_columns
 
 _log = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]
         first = len(rows)
         for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
             if block.reading.columns.label is None:
-                raise MissingColumnError(f"{file}: {_no_label(file, block)}")
+                raise MissingColumnError(f"{file}: {_no_label(file, block, config.classes or ())}")
             said.columns.add(block.reading.columns.label)
             if number == 0:
                 said.notes += block.reading.notes
@@ -168,11 +168,10 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]
     return rows, said
 
 
-def _no_label(file: str, block: Block) -> str:
+def _no_label(file: str, block: Block, classes: Sequence[str]) -> str:
     """An error: a file, of which ``block`` is the first, has no column of labels."""
-    marked = marked_columns({name: array.cast(pa.string()).to_pylist() for name, array in block.extras.items()})
-    way = f". If {listed(map(repr, marked))} are classes, {way_of_marks(file, marked)}" if marked else ""
-    return f"{no_label_column(block.reading.columns)}{way}"
+    columns = {name: array.cast(pa.string()).to_pylist() for name, array in block.extras.items()}
+    return f"{no_label_column(block.reading.columns)}{way_of_columns(file, columns, classes)}"
 
 
 def _rows_of(block: Block) -> Iterator[_Row]:

@@ -15,6 +15,7 @@ from engine.inputs.labels.classes import (
     index_labels,
     indexer,
     say_which,
+    unknown_label,
 )
 from engine.inputs.labels.spelling import label_map_text
 
@@ -160,6 +161,12 @@ def test_minus_1_and_1_are_two_classes_or_one(label: str) -> None:
     ):
         index_labels(["0", label], NAMES, where="in.csv", not_labels={"-1"})
     assert index_labels(["pos"], NAMES, where="in.csv", not_labels={"-1"}).index == {"pos": 1}
+
+
+def test_an_unknown_label_that_plainly_names_a_class_comes_with_the_map() -> None:
+    found = index_labels(["Pos.", "neg", "x"], NAMES, where="in.csv")
+    assert unknown_label("Pos.", found, NAMES) == "unknown label 'Pos.' (classes: neg, pos); --label-map Pos.=pos"
+    assert unknown_label("x", found, NAMES) == "unknown label 'x' (classes: neg, pos)"
 
 
 def test_numbers_among_names_are_a_warning() -> None:

@@ -134,3 +134,15 @@ def test_scores_of_the_first_class_are_read_by_the_name_of_their_column(tmp_path
         read_gold(GoldConfig(files=(str(tmp_path / "in.csv"),), classes=CLASSES, columns=columns))
     made = run(str(raised.value), tmp_path)
     assert read_gold(GoldConfig(files=(made,), classes=CLASSES, columns=columns)).labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("suffix", [".csv", pytest.param(".jsonl", marks=needs_jq)])
+def test_the_class_with_the_most_votes_is_written(tmp_path: Path, suffix: str) -> None:
+    rows = [{"text": f"t {n}", "votes_good": good, "votes_bad": bad} for n, (good, bad) in enumerate([(3, 1), (0, 2)])]
+    of_csv = "text,votes_good,votes_bad\n" + "".join(quoted(*map(str, row.values())) for row in rows)
+    path = tmp_path / f"in{suffix}"
+    path.write_text(of_csv if suffix == ".csv" else "".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(InputError) as raised:
+        read_gold(GoldConfig(files=(str(path),), classes=CLASSES))
+    made = run(str(raised.value), tmp_path)
+    assert read_gold(GoldConfig(files=(made,), classes=CLASSES)).labels.tolist() == [1, 0]
