@@ -50,10 +50,10 @@ def _has_columns(names: Iterable[str], wanted: ColumnNames) -> bool:
 def way_to_text_of_some(rows: Sequence[dict[str, Any]], begin: str, wanted: ColumnNames, file: str) -> str | None:
     """As `way_to_text`, of the first of ``rows`` of which one is known; the first row of a file may be no row."""
     for row in rows:
-        new = next((key for key in row if key not in rows[0]), None)
-        of_new = begin if new is None else _piped(begin, f"select(has({json.dumps(new)}))")
-        if (way := way_to_text(row, of_new, wanted, file)) is not None:
-            return way
+        if (way := way_to_text(row, begin, wanted, file)) is not None:
+            new = next((key for key in row if key not in rows[0] and members(key) in way), None)
+            of_new = begin if new is None else _piped(begin, f"select(has({json.dumps(new)}))")
+            return way if new is None else way_to_text(row, of_new, wanted, file)
     if isinstance(wanted, LabelColumns) or wanted.text is not None:
         return None
     path = next((path for row in rows if (path := _path_to_words(row)) is not None), None)
@@ -83,7 +83,9 @@ def way_to_text(row: dict[str, Any], begin: str, wanted: ColumnNames, file: str)
         wanted: column names that the user gave.
         file: where it is.
     """
-    if (program := program_of_row(row, wanted) or program_of_api(row)) is not None:
+    if (
+        program := program_of_row(row, wanted) or program_of_api(row, lambda names: may_be_row(names, wanted))
+    ) is not None:
         return jq(_piped(begin, program), file)
     if (text := next((key for key, value in row.items() if _is_json(value)), None)) is not None:
         return jq(_piped(begin, f"(({members(text)} | fromjson) + del({members(text)}))"), file)

@@ -89,7 +89,7 @@ def numbers_of(value: Any) -> dict[str, str]:
 def numbers_beside(file: str) -> list[Numbered]:
     """What small files in the folder of ``file`` name, by their paths."""
     folder, found = Path(file).absolute().parent, list[Numbered]()
-    for path in (*(folder / name for name in _BESIDE), *sorted(folder.glob("*.names"))[:3]):
+    for path in (*(folder / name for name in _BESIDE), *_names_files(folder, folder.stat().st_mtime_ns)):
         try:
             state = path.stat()
             if state.st_size <= _LARGEST and path.name != Path(file).name and (pairs := _read(path, state.st_mtime_ns)):
@@ -97,6 +97,11 @@ def numbers_beside(file: str) -> list[Numbered]:
         except OSError:
             continue
     return found
+
+
+@lru_cache(maxsize=64)
+def _names_files(folder: Path, modified: int) -> tuple[Path, ...]:  # noqa: ARG001 - a changed folder is listed again
+    return tuple(sorted(folder.glob("*.names"))[:3])
 
 
 @lru_cache(maxsize=64)

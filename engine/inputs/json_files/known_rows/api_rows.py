@@ -3,6 +3,7 @@
 Notion, Typeform, Google Analytics, Scale AI, Firestore, Neo4j and Debezium.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from engine.inputs.json_files.jq_commands import ONE, members
@@ -30,11 +31,12 @@ _AVRO = ("string", "int", "long", "float", "double", "boolean", "bytes")
 _NODE = 'select(.type == "node") | {id} + .properties'
 
 
-def program_of_api(row: dict[str, Any]) -> str | None:
+def program_of_api(row: dict[str, Any], may_be_row: Callable[[list[str]], bool]) -> str | None:
     """A program for a row that one of these programs wrote; None if none of them did.
 
     Args:
         row: one of a file.
+        may_be_row: whether a row may have these keys.
     """
     match row:
         case {"properties": dict() as properties} if properties and all(map(_is_of_notion, properties.values())):
@@ -47,7 +49,7 @@ def program_of_api(row: dict[str, Any]) -> str | None:
             isinstance(one, dict) and len(one) == 1 and _FIRESTORE.issuperset(one) for one in fields.values()
         ):
             return _OF_FIRESTORE
-    return _of_entries(row)
+    return _of_entries(row, may_be_row)
 
 
 def refusal_of_stream(row: dict[str, Any]) -> tuple[str, str] | None:
@@ -80,12 +82,13 @@ def _states(change: dict[str, Any], begin: str = "") -> str:
     )
 
 
-def _of_entries(row: dict[str, Any]) -> str | None:
+def _of_entries(row: dict[str, Any], may_be_row: Callable[[list[str]], bool]) -> str | None:
     """A program for a row with a list of names and values: each becomes a column."""
     for key, value in row.items():
         if isinstance(value, list) and len(value) > 1 and all(isinstance(one, dict) for one in value):
             name = next((name for name in ("key", "name") if all(isinstance(one.get(name), str) for one in value)), "")
-            if name and all("value" in one for one in value) and len({one[name] for one in value}) == len(value):
+            names = [one[name] for one in value] if name and all("value" in one for one in value) else []
+            if names and len({*names}) == len(names) and may_be_row(names):
                 entries = f"[{members(key)}[]? | {{(.{name}): {_VALUE}}}] | add"
                 return f". + ({entries}) | del({members(key)})"
     return None
