@@ -12,7 +12,7 @@ from engine.inputs.blocks import in_detail
 from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
 from engine.inputs.labels.annotations import Annotation, read_annotations
-from engine.inputs.labels.classes import check_not_foreign, index_labels
+from engine.inputs.labels.classes import LabelIndex, check_not_foreign, index_labels, unknown_label
 from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.labels.several_files import read_together
 from engine.inputs.messages import SHOWN, counted, listed, merged, no_usable_row, not_labels_note
@@ -132,7 +132,7 @@ def _judge(
     labels_given = {_plain(one.label) for one in given if one.label is not None}
     found = index_labels(labels_given, store.header.classes, where=where, not_labels=words, beside=beside)
     check_not_foreign(found, store.header.classes, where=where, beside=beside)
-    judged = [_judge_one(one, known, found.index, store.header.classes) for one in given]
+    judged = [_judge_one(one, known, found, store.header.classes) for one in given]
     labels: dict[int, dict[int, Annotation]] = {}
     for one, (row, label, problem) in zip(given, judged, strict=True):
         if problem is None:
@@ -157,18 +157,18 @@ def _judge(
 
 
 def _judge_one(
-    one: Annotation, known: dict[str, int], index: dict[str, int], classes: list[str]
+    one: Annotation, known: dict[str, int], found: LabelIndex, classes: list[str]
 ) -> tuple[int, int, str | None]:
     """Row number and class index, or what is wrong."""
     if one.problem is not None or one.id is None or one.label is None:
         return -1, -1, one.problem or "id or label is null"
-    found = [id_ for id_ in exact(one.id) if id_ in known] or [id_ for id_ in loose(one.id) if id_ in known]
-    if len(found) != 1:
-        return -1, -1, f"id {one.id[:_MOST_OF_A_SOURCE]!r} {why_not(one.id, found, known)}"
-    label = index.get(_plain(one.label))
+    ids = [id_ for id_ in exact(one.id) if id_ in known] or [id_ for id_ in loose(one.id) if id_ in known]
+    if len(ids) != 1:
+        return -1, -1, f"id {one.id[:_MOST_OF_A_SOURCE]!r} {why_not(one.id, ids, known)}"
+    label = found.index.get(_plain(one.label))
     if label is None:
-        return -1, -1, f"unknown label {one.label[:_MOST_OF_A_SOURCE]!r} (classes: {', '.join(classes[:20])})"
-    return known[found[0]], label, None
+        return -1, -1, unknown_label(one.label, found, classes)
+    return known[ids[0]], label, None
 
 
 def _plain(label: str) -> str:

@@ -185,7 +185,7 @@ def _validate_block(
     _count_label_faults(block, validated)
     _count_labels(block.label.take(pa.array(fit)), validated.labels)
     validated.not_labels |= block.not_labels
-    validated.beside.add(block.file, block.reading.columns, block.label, block.extras)
+    validated.beside.add(block.file, block.reading.columns, block.label, block.extras, block.reading.numbered)
     finder.add(block.id.take(pa.array(fit)), validated.rows + fit)
     _refuse_unfit(block, rejects, validated.first_reasons)
     validated.rows += block.rows

@@ -15,7 +15,15 @@ from engine.inputs.blocks import LabelFault, Problems, RawBlock
 from engine.inputs.columns import NO_COLUMN, ColumnNames, Columns
 from engine.inputs.formats import read_raw
 from engine.inputs.kinds import Kind, kind_of
-from engine.inputs.labels.spelling import judged_away, renamed, spell, spelled, stand_for_nothing, without_scores
+from engine.inputs.labels.spelling import (
+    JUDGED_AWAY,
+    judged_away,
+    renamed,
+    spell,
+    spelled,
+    stand_for_nothing,
+    without_scores,
+)
 from engine.inputs.options import FOUND_OUT, LabelMap, Reading, ReadOptions
 from engine.inputs.shapes.filled_once import filled_once_note
 from engine.inputs.shapes.literal_texts import LOOKED_AT, check_literals, mojibake_note
@@ -111,7 +119,10 @@ def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, 
     if raw.first_row == 1 and raw.columns.label and (note := filled_once_note(label, raw.columns.label, file)):
         notes.append(note)
     extras = extra_columns(raw, file, problems, notes)
-    label = without_judged_away(label, extras)
+    kept = without_judged_away(label, extras)
+    if kept is not label:
+        refuse(pc.and_(pc.is_valid(label), pc.is_null(kept)), label_faults, LabelFault(JUDGED_AWAY))
+        label = kept
     if any(label_faults):
         label = pc.if_else(pa.array([fault is None for fault in label_faults]), label, None)
     return Block(

@@ -91,9 +91,11 @@ class Reading:
         options: with them the file gives the same rows again, whatever a later version finds out by itself.
         classes: names that the file gives to the whole numbers of its label column, from 0; None if it gives none.
         notes: what a user has to know of the choices that were made, a sentence each.
+        numbered: what the file, or one beside it, calls the numbers of its labels: the place, and numbers with names.
     """
 
     columns: Columns
     options: ReadOptions = field(default_factory=ReadOptions)
     classes: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    numbered: tuple[tuple[str, LabelMap], ...] = ()

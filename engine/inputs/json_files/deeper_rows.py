@@ -1,8 +1,9 @@
 """Values of JSON that have rows further down → the jq command that takes the rows out."""
 
 import json
+import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import EllipsisType
 from typing import Any
 
@@ -10,8 +11,11 @@ from engine.errors import InputError
 from engine.inputs.columns import NO_COLUMN, ColumnNames, LabelColumns, find_columns
 from engine.inputs.json_files.jq_commands import jq, members, within
 from engine.inputs.json_files.known_rows.annotated import program_of_row
+from engine.inputs.json_files.known_rows.api_rows import program_of_api
 
 _MOST_VALUES = 10_000  # that are looked at
+_MOST_TEXTS, _DEEPEST = 50, 8
+_TEXT_LIKE = re.compile(r"text|body|content|comment|message|review|snippet|caption|utterance|sentence", re.IGNORECASE)
 _DYNAMO = frozenset(("S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"))
 OF_DYNAMO = 'map_values(if has("NULL") then null else .[] end)'
 """A program: a row of which `is_typed` is true → its values."""
@@ -43,6 +47,31 @@ def _has_columns(names: Iterable[str], wanted: ColumnNames) -> bool:
     return True
 
 
+def way_to_text_of_some(rows: Sequence[dict[str, Any]], begin: str, wanted: ColumnNames, file: str) -> str | None:
+    """As `way_to_text`, of the first of ``rows`` of which one is known; the first row of a file may be no row."""
+    for row in rows:
+        if (way := way_to_text(row, begin, wanted, file)) is not None:
+            new = next((key for key in row if key not in rows[0] and members(key) in way), None)
+            of_new = begin if new is None else _piped(begin, f"select(has({json.dumps(new)}))")
+            return way if new is None else way_to_text(row, of_new, wanted, file)
+    if isinstance(wanted, LabelColumns) or wanted.text is not None:
+        return None
+    path = next((path for row in rows if (path := _path_to_words(row)) is not None), None)
+    return None if path is None else jq(_piped(begin, f". + {{text: {members(*path)}}}"), file)
+
+
+def _path_to_words(row: dict[str, Any]) -> tuple[str, ...] | None:
+    """The keys on the way to the most likely text below the keys of a row: a string of words, and of a name like it."""
+    found, waiting = list[tuple[bool, int, tuple[str, ...]]](), deque[tuple[tuple[str, ...], Any]]([((), row)])
+    while waiting and len(found) < _MOST_TEXTS:
+        path, value = waiting.popleft()
+        if isinstance(value, dict) and len(path) < _DEEPEST:
+            waiting.extend(((*path, key), below) for key, below in value.items())
+        elif isinstance(value, str) and len(path) > 1 and _TEXT_LIKE.search(path[-1]) and " " in value.strip():
+            found.append(("original" in path[-1].lower(), len(value), path))
+    return max(found)[-1] if found else None
+
+
 def way_to_text(row: dict[str, Any], begin: str, wanted: ColumnNames, file: str) -> str | None:
     """The command that makes rows of the objects in ``row`` that have a text, if there are some.
 
@@ -54,7 +83,9 @@ def way_to_text(row: dict[str, Any], begin: str, wanted: ColumnNames, file: str)
         wanted: column names that the user gave.
         file: where it is.
     """
-    if (program := program_of_row(row, wanted)) is not None:
+    if (
+        program := program_of_row(row, wanted) or program_of_api(row, lambda names: may_be_row(names, wanted))
+    ) is not None:
         return jq(_piped(begin, program), file)
     if (text := next((key for key, value in row.items() if _is_json(value)), None)) is not None:
         return jq(_piped(begin, f"(({members(text)} | fromjson) + del({members(text)}))"), file)

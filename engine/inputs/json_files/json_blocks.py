@@ -33,13 +33,21 @@ class JsonBlocks:
         known: all keys of its first rows, and ``id`` if it may be anywhere.
         file: its name, for notes and problems.
         rows_in_jq: where the rows are, for commands in problems; None if there can be none.
+        names_in_jq: of the numbers of labels, for the same; empty if they are not known.
     """
 
     def __init__(
-        self, reading: Reading, keys: dict[str, str], known: frozenset[str], *, file: str, rows_in_jq: str | None
+        self,
+        reading: Reading,
+        keys: dict[str, str],
+        known: frozenset[str],
+        *,
+        file: str,
+        rows_in_jq: str | None,
+        names_in_jq: str = "",
     ) -> None:
         self._reading, self._keys, self._known, self._file = reading, keys, known, file
-        self._rows_in_jq = rows_in_jq
+        self._rows_in_jq, self._names_in_jq = rows_in_jq, names_in_jq
         self._late: dict[str, None] = {}  # keys of the rows of a block, until they are noted
         self._is_noted = False
 
@@ -98,7 +106,7 @@ class JsonBlocks:
             values = [row.values.get(key) for row in rows]
             if name in roles:
                 what, role = roles[name]
-                place = Place(what=what, key=key, rows=self._rows_in_jq, file=self._file)
+                place = Place(what=what, key=key, rows=self._rows_in_jq, file=self._file, names=self._names_in_jq)
                 data[name] = role(values, problems, place)
                 continue
             data[name], kind = kept(values, problems)

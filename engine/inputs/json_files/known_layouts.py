@@ -1,13 +1,16 @@
 """JSON as known programs write tables, by columns or with their names apart → why it is refused, and the jq command."""
 
+import json
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames
 from engine.inputs.json_files.deeper_rows import has_text
 from engine.inputs.json_files.jq_commands import LARGEST, NAMED, from_lines, jq
+from engine.inputs.json_files.known_rows.tables import program_of_table
 
 _SCRIPT = re.compile(rb"[A-Za-z_$][\w.$ \"'\[\]]*=\s*[\[{]")
 _PYTHON = re.compile(rb"\{\s*u?'")
@@ -44,6 +47,21 @@ def refuse_known(sample: dict[str, Any], file: str) -> None:
             _refuse(file, "is a table by columns, as polars writes it, and not by rows", program)
         case {"values": [[str(), *_] as header, [_, *_], *_]} if _is_header(header) or "range" in sample:
             _refuse(file, "is what Google Sheets gives, with the names of columns in a row", f".values | {_HEADED}")
+        case {"assets": {"documents": [{"location": str(), "class": {"category": str()}}, *_]}}:
+            raise InputError(f"{file} is a project of Azure that names the files of texts: read them: {_azure(file)}")
+    if (of_table := program_of_table(sample)) is not None:
+        _refuse(file, "is a table with the names of columns apart", of_table)
+
+
+def _azure(file: str) -> str:
+    """The command that reads the texts, which are somewhere beside ``file`` or below."""
+    folder = json.dumps(str(Path(file).parent))
+    code = (
+        'import json, pathlib, sys; [print(json.dumps({"id": pathlib.Path(one["location"]).stem, "text": next(pathlib.'
+        f'Path({folder}).rglob(one["location"])).read_text("utf-8-sig"), "label": one["class"]["category"]}})) '
+        'for one in json.load(sys.stdin)["assets"]["documents"]]'
+    )
+    return from_lines(f"python -c {shlex.quote(code)}", file, "rows.jsonl")
 
 
 def refuse_known_array(first: Any, file: str) -> None:

@@ -22,6 +22,7 @@ from engine.inputs.json_files.refusals import (
     refuse_several,
     refuse_single_values,
 )
+from engine.inputs.labels.numbered import numbers_in_object
 from engine.inputs.lines import LINE_BYTES, open_lines
 
 _ROWS_KEYS = ("data", "rows", "examples", "records", "items")
@@ -37,11 +38,13 @@ class Layout:
         key: if not, that of the array of rows in the one object of the file; None if the file's values are rows, or
             arrays of rows.
         begins_with_object: of a file of values, whether the first one is an object and not an array.
+        numbered: by the keys beside the array of rows, the names that they give to numbers.
     """
 
     is_lines: bool
     key: str | None = None
     begins_with_object: bool = False
+    numbered: tuple[tuple[str, dict[str, str]], ...] = ()
 
     @property
     def rows_in_jq(self) -> str:
@@ -144,22 +147,29 @@ def _of_object(file: str, encoding: str | None, wanted: ColumnNames) -> Layout:
     """The layout of a file that is one object, or several that are longer than a line."""
     with open_lines(file, encoding) as source:
         text = JsonText(source, file)
-        sample = dict[str, Any]()
+        sample, of_rows = dict[str, Any](), None
         for key in keys(text):
             sample[key] = _sample_of(text)
             if key in _ROWS_KEYS and _may_be_rows(sample[key], wanted) and not _is_row(sample, wanted):
-                return Layout(is_lines=False, key=key)
+                of_rows = of_rows or key
+        if of_rows is not None:
+            return _with_key(of_rows, sample)
         refuse_known(sample, file)
         array = _key_of_rows(sample, wanted)
         if _is_row(sample, wanted) or (text.peek() and array not in _ROWS_KEYS):
             return OBJECTS
     if array is not None:
-        return Layout(is_lines=False, key=array)
+        return _with_key(array, sample)
     refuse_several([key for key, value in sample.items() if is_rows(value)], file)
     refuse_columns(sample, wanted, file)
     refuse_deeper(sample, wanted, file)
     refuse_entries(sample, wanted, file)
     return OBJECTS
+
+
+def _with_key(key: str, sample: dict[str, Any]) -> Layout:
+    beside = {other: value for other, value in sample.items() if other != key}
+    return Layout(is_lines=False, key=key, numbered=numbers_in_object(beside))
 
 
 def _may_be_rows(value: Any, wanted: ColumnNames) -> bool:

@@ -26,6 +26,7 @@ _TEXTS = (
     "label",
     "name",
     "$t",
+    "string",
 )
 _LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?")
 _LISTS = ("labels", "label", "classes", "choices", "values", "tags")
@@ -47,18 +48,20 @@ class Place:
         key: of their rows.
         rows: where the rows are, for jq; None if no command can be given.
         file: where it is.
+        names: of the numbers of labels, an array in jq, where ``$row`` is a row; empty if they are not known.
     """
 
     what: str
     key: str
     rows: str | None
     file: str
+    names: str = ""
 
     def way(self, program: str) -> str:
         """The end of a message: the command that puts the result of ``program`` in the place of each value."""
         if self.rows is None:
             return ""
-        begin = "" if self.rows == "." else f"{self.rows} | "
+        begin = ("" if self.rows == "." else f"{self.rows} | ") + ". as $row | " * ("$row" in program)
         return f" ({jq(f'{begin}{members(self.key)} |= ({program})', self.file)} takes it out)"
 
 
@@ -167,5 +170,6 @@ def label_of_array(values: list[Any], place: Place) -> tuple[Any, LabelFault | N
         return values or None, None
     if all(isinstance(value, dict) for value in values) and _program(values, "label"):
         return None, LabelFault(no_string(values, place))
-    fault = labels_problem(values, place.way(LARGEST_PLACE)) if len(values) > 1 else None
+    largest = LARGEST_PLACE.replace("index($most)", f"{place.names}[index($most)]") if place.names else LARGEST_PLACE
+    fault = labels_problem(values, place.way(largest)) if len(values) > 1 else None
     return (values[0], None) if fault is None else (None, fault)

@@ -10,7 +10,7 @@ from engine.inputs.blocks import Reason
 from engine.inputs.json_files.decoding import DECODER, SCAN, RepeatedKeyError
 from engine.inputs.json_files.jq_commands import from_lines, jq, members
 from engine.inputs.json_files.json_text import JsonText, elements, keys
-from engine.inputs.json_files.known_rows.wrapped_text import way_of_fault
+from engine.inputs.json_files.known_rows.wrapped_text import refuse_doubled, way_of_fault
 from engine.inputs.json_files.layout import Layout
 from engine.inputs.json_files.nested_values import kind_of_value
 from engine.inputs.lines import LINE_BYTES, lines_of, open_lines
@@ -92,6 +92,7 @@ def _of_odd_line(line: bytes, file: str) -> JsonObject:
 def _not_json(text: str, error: json.JSONDecodeError, file: str) -> Reason:
     if _PYTHON.match(text):
         return Reason("the line is a dict as Python prints it and not JSON; write it with json.dumps")
+    refuse_doubled(text, error.pos, file)
     position = len(text[: error.pos].encode("utf-8", "surrogatepass"))
     is_comma = error.msg == "Extra data" and text[error.pos :].strip() == ","
     why = "a comma follows the object" if is_comma else error.msg.removesuffix(" starting at")

@@ -8,17 +8,19 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import Any
 
 from engine.errors import InputError
 from engine.inputs.blocks import BLOCK_ROWS, RawBlock
 from engine.inputs.columns import MAX_COLUMNS, ColumnNames, Columns, LabelColumns, find_columns
-from engine.inputs.json_files.deeper_rows import way_to_text
+from engine.inputs.json_files.deeper_rows import way_to_text_of_some
 from engine.inputs.json_files.jq_commands import within
 from engine.inputs.json_files.json_blocks import JsonBlocks
 from engine.inputs.json_files.label_studio import is_task, label_name, labels_of_task, own_columns, task_row
 from engine.inputs.json_files.layout import Layout, find_layout
 from engine.inputs.json_files.objects import JsonObject, objects_of
 from engine.inputs.json_files.refusals import refuse_wrapped
+from engine.inputs.labels.numbered import as_said, names_in_jq, numbers_in_object
 from engine.inputs.lines import encoding_notes, find_encoding, open_lines
 from engine.inputs.options import Reading, ReadOptions
 
@@ -26,6 +28,7 @@ _LABELS = ("label", "labels")
 _LABEL = b'"label'
 _OVERLAP = len(_LABEL) + 1
 _PIECE = 1 << 20
+_LOOKED_AT = 20  # rows, of which the first may be none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +92,12 @@ def read_json(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[
     columns = _find_columns(source, names, wanted) if names else _unknown_columns(wanted)
     keys = {name: names[columns.places[name]] if names else name for name in columns.names()}
     options = dataclasses.replace(options, encoding=encoding)
-    reading = Reading(columns=columns, options=options, notes=notes)
+    numbered = source.layout.numbered or numbers_in_object(_first(source), is_row=True)
+    reading = Reading(columns=columns, options=options, notes=notes, numbered=tuple(as_said(file, numbered)))
     known = frozenset(names) if wanted.id is None and columns.id is None else frozenset([*names, "id"])
     rows_in_jq = None if source.has_tasks else source.layout.rows_in_jq
-    blocks = JsonBlocks(reading, keys, known, file=file, rows_in_jq=rows_in_jq)
+    in_jq = names_in_jq(numbered, is_row=not source.layout.numbered)
+    blocks = JsonBlocks(reading, keys, known, file=file, rows_in_jq=rows_in_jq, names_in_jq=in_jq)
     if source.has_tasks or not source.layout.is_lines:
         yield from blocks.of_rows(source.rows())
         return
@@ -170,12 +175,17 @@ def _find_columns(source: JsonFile, names: list[str], wanted: ColumnNames) -> Co
     try:
         return find_columns(names, wanted, file=source.path)
     except InputError as error:
-        first = next((one.values for one in source.rows() if one.values), {})
         rows = source.layout.rows_in_jq
-        way = way_to_text(first, within(rows, "data") if source.has_tasks else rows, wanted, source.path)
-        if way is None:
+        begin = within(rows, "data") if source.has_tasks else rows
+        some = [one.values for one in islice(source.rows(), _LOOKED_AT) if one.values]
+        if (way := way_to_text_of_some(some, begin, wanted, source.path)) is None:
             raise
         raise InputError(f"{error}. The text is further down; take it out: {way}") from None
+
+
+def _first(source: JsonFile) -> dict[str, Any]:
+    """The first row; empty if there is none."""
+    return next((one.values for one in source.rows() if one.values), {})
 
 
 def _unknown_columns(wanted: ColumnNames) -> Columns:

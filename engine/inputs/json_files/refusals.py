@@ -20,6 +20,7 @@ from engine.inputs.json_files.deeper_rows import (
 from engine.inputs.json_files.deeper_rows import Path as RowPath
 from engine.inputs.json_files.jq_commands import jq, members
 from engine.inputs.json_files.known_layouts import lines_named
+from engine.inputs.json_files.known_rows.api_rows import refusal_of_stream
 
 _OPEN = {".gz": "gzip.open", ".bz2": "bz2.open", ".xz": "lzma.open"}
 _WRITE = 'to_json("rows.jsonl", orient="records", lines=True)'
@@ -63,9 +64,13 @@ def refuse_columns(sample: dict[str, Any], wanted: ColumnNames, file: str) -> No
     values = list(sample.values())
     way = ""
     read = f"pd.DataFrame({_loaded(file)})"
+    index = sample.get("index")
     if "columns" in sample and isinstance(sample.get("data"), list):
         how = 'as pandas writes it with orient="split"'
         read = f'pd.DataFrame((t := {_loaded(file)})["data"], columns=t["columns"])'
+        if isinstance(index, list) and index and all(isinstance(one, str) for one in index):
+            ids = "" if "id" in sample["columns"] else '.rename_axis("id").reset_index()'
+            read = f'{read[:-1]}, index=t["index"]){ids}'
     elif values and all(isinstance(value, list) for value in values):
         how = "a list for each"
     elif not values or not all(isinstance(value, dict) and value for value in values):
@@ -102,7 +107,7 @@ def refuse_entries(sample: dict[str, Any], wanted: ColumnNames, file: str) -> No
 
 
 def refuse_wrapped(row: dict[str, Any], rows: str, file: str) -> None:
-    """Refuse rows whose values are each inside of an array or an object, as R and DynamoDB write them.
+    """Refuse rows whose values are each inside of an array or an object, as R, DynamoDB and Avro write them.
 
     Args:
         row: the first.
@@ -115,6 +120,8 @@ def refuse_wrapped(row: dict[str, Any], rows: str, file: str) -> None:
     begin = "" if rows == "." else f"{rows} | "
     if len(row) < 2:
         return
+    if (found := refusal_of_stream(row)) is not None:
+        raise InputError(f"{file}: {found[0]}: {jq(f'{begin}{found[1]}', file)}")
     if all(isinstance(value, list) and len(value) <= 1 for value in row.values()) and any(row.values()):
         way = jq(f'{begin}map_values(if type == "array" and length <= 1 then .[0] else . end)', file)
         raise InputError(f"{file}: each value is an array of one, as R's jsonlite writes them: take them out: {way}")

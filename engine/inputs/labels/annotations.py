@@ -19,7 +19,7 @@ from engine.inputs.formats import read_raw
 from engine.inputs.json_files.label_studio import NOT_A_TASK, annotations_of, done, labels_by_control
 from engine.inputs.json_files.read_json import JsonFile, open_json
 from engine.inputs.labels.names_beside import NamesBeside
-from engine.inputs.labels.spelling import spell
+from engine.inputs.labels.spelling import JUDGED_AWAY, spell
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.inputs.paths.file_kinds import JSON, kind_of_file
 
@@ -97,7 +97,7 @@ def _of_block(
     given, words = labels(raw, file, problems, noted, label_map=options.label_map, classes=classes)
     extras = extra_columns(raw, file, problems, [])
     label_array = without_judged_away(given, extras)
-    beside.add(file, raw.columns, label_array, extras)
+    beside.add(file, raw.columns, label_array, extras, raw.reading.numbered)
     columns = row_ids.to_pylist(), label_array.to_pylist(), given.to_pylist()
     notes = tuple(noted)
     others = _other_ids(raw, extras)
@@ -126,7 +126,7 @@ def _lack(label: str | None, given: str | None = None) -> str | None:
     """Why there is no label, if there is none: of one that was ``given``, because it was judged away."""
     if label is not None:
         return None
-    return "label is null" if given is None else "it was rejected, skipped or discarded: there is no label"
+    return "label is null" if given is None else JUDGED_AWAY
 
 
 def _of_tasks(source: JsonFile, wanted: LabelColumns, options: ReadOptions) -> Iterator[Annotation]:

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from engine.errors import InputError
 from engine.inputs.labels.codes_in_name import check_codes, meant_class
 from engine.inputs.labels.names_beside import NamesBeside
-from engine.inputs.labels.one_hot import check_one_hot
+from engine.inputs.labels.not_indices import (
+    check_counted_from_minus_one,
+    check_counted_from_one,
+    check_one_hot,
+    check_rejected,
+    is_whole,
+)
+from engine.inputs.labels.numbered import check_numbered
 from engine.inputs.labels.spelling import NO_LABEL, label_map_text, spell
 from engine.inputs.messages import listed, listed_labels
 from engine.inputs.shapes.label_values import way_of_values
@@ -19,6 +26,7 @@ from engine.inputs.shapes.label_values import way_of_values
 MAX_CLASSES = 1000
 _MAX_INDEX = (1 << 15) - 1
 _MAPPED = 5  # labels in an example of a map
+_LONGEST = 200  # characters of a label that are shown
 _DOUBTFUL = ("?", "ignore", "missing", "skip", "skipped", "unknown", "unlabeled", "unlabelled")
 _SAME = "if a number stands for one of the names, say which with --label-map"
 _MARKS = r"""\s"'“”‘’«»*_`.()\[\]{}"""
@@ -26,7 +34,6 @@ _AROUND = re.compile(  # a name of a class, as language models write it
     rf"^[{_MARKS}]*((the )?(label|sentiment|class|answer|category|prediction)( is)?\s*[:=]?[{_MARKS}]+)?|[{_MARKS}]+$",
     re.IGNORECASE,
 )
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +43,13 @@ class LabelIndex:
     Attributes:
         index: label → index of its class.
         unknown: the labels that are no class, sorted.
+        plain: those of them that plainly name one, as ``Positive.`` does, and the class.
         notes: what a user has to know of the choice, a sentence each.
     """
 
     index: dict[str, int]
     unknown: list[str]
+    plain: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -89,9 +98,11 @@ def index_labels(
             has its name of, or another column names other classes.
     """
     distinct = sorted(labels)
+    check_rejected(distinct, classes, where=where, beside=beside)
     check_one_hot(distinct, classes, columns=columns, where=where, beside=beside)
     check_codes([*distinct, *({"-1"} & set(not_labels))], classes, columns=columns, where=where)
-    check_counted_from_minus_one(distinct, classes, where=where, not_labels=not_labels)
+    if not check_numbered(distinct, classes, () if beside is None else beside.numbered, where=where):
+        check_counted_from_minus_one(distinct, classes, where=where, not_labels=not_labels)
     check_counted_from_one(distinct, classes, where=where)
     index_of = indexer(classes)
     index = {label: number for label in distinct if (number := index_of(label)) is not None}
@@ -99,7 +110,8 @@ def index_labels(
         index = {label: number for label, number in index.items() if label in _names(classes) or not is_whole(label)}
     unknown = [label for label in distinct if label not in index]
     notes = _notes(index, classes, where) + ([] if beside is None else beside.check(index))
-    return LabelIndex(index=index, unknown=unknown, notes=notes)
+    meant = {label: class_ for label in unknown[:MAX_CLASSES] if (class_ := _meant(label, classes)) is not None}
+    return LabelIndex(index=index, unknown=unknown, plain=meant, notes=notes)
 
 
 def _are_indices(labels: Collection[str], index: Collection[str], classes: Sequence[str]) -> bool:
@@ -136,52 +148,23 @@ def foreign(labels: Sequence[str], classes: Sequence[str]) -> str:
     return f"the labels are {listed_labels(labels)}, and the classes are {listed_labels(classes)}{why}"
 
 
+def unknown_label(label: str, found: LabelIndex, classes: Sequence[str]) -> str:
+    """The reason to refuse a row: its ``label`` is none of ``classes``."""
+    way = f"; --label-map {label_map_text(list(found.plain.items())[:_MAPPED])}" if label in found.plain else ""
+    return f"unknown label {label[:_LONGEST]!r} (classes: {listed(classes)}){way}"
+
+
 def say_which(labels: Sequence[str], classes: Sequence[str] = (), beside: NamesBeside | None = None) -> str:
     """The way out of `foreign`: a map of which the user fills in the classes that are not plain."""
     if beside is not None and (way := way_of_values(labels, classes, beside.label_columns)):
         return way
-    named = {label: None if is_whole(label) else meant_class(_AROUND.sub("", label), classes) for label in labels}
+    named = {label: _meant(label, classes) for label in labels}
     text = label_map_text([(label, named[label] or "CLASS") for label in labels[:_MAPPED]])
     return f"Say which class each is: --label-map {text}{',…' * (len(labels) > _MAPPED)}"
 
 
-def check_counted_from_one(labels: Collection[str], classes: Sequence[str], *, where: str) -> None:
-    """Refuse whole numbers without 0 of which the largest is the number of ``classes``.
-
-    Raises:
-        InputError: ``labels`` are such.
-    """
-    numbers = sorted(int(label) for label in labels if is_whole(label))
-    if not numbers or any(map(is_whole, classes)) or numbers[0] < 1 or numbers[-1] != len(classes):
-        return
-    way = label_map_text([(str(number), name) for number, name in enumerate(classes, start=1)])
-    raise InputError(
-        f"{where}: the labels {listed(map(str, numbers))} seem to be counted from 1, and an index of the classes "
-        f"{listed(classes)} counts from 0. Say which label is which class: --label-map {way}"
-    )
-
-
-def check_counted_from_minus_one(
-    labels: Collection[str], classes: Sequence[str], *, where: str, not_labels: Collection[str]
-) -> None:
-    """Refuse whole numbers that make a class of each number from -1 on, or only -1 and 1 for two ``classes``.
-
-    Raises:
-        InputError: ``labels`` and the -1 among ``not_labels`` are such.
-    """
-    if "-1" not in not_labels or not labels or not all(is_whole(label.lstrip("+")) for label in labels):
-        return
-    two = len(classes) == 2
-    if max(map(int, labels)) != (1 if two else len(classes) - 2) or (two and "0" in labels):
-        return
-    numbers = ["-1", *labels] if two else [str(number) for number in range(-1, len(classes) - 1)]
-    pairs = list(zip(numbers, classes, strict=True))
-    none = [("-1", ""), *pairs[1:]] if two else [("-1", "")]
-    raise InputError(
-        f"{where}: the labels -1, {listed(labels)} seem to be counted from -1, which also stands for no label. Say "
-        f"which label is which class: --label-map {label_map_text(pairs)}; or, if -1 is no label: --label-map "
-        f"{label_map_text(none)}"
-    )
+def _meant(label: str, classes: Sequence[str]) -> str | None:
+    return None if is_whole(label) else meant_class(_AROUND.sub("", label), classes)
 
 
 def _notes(index: dict[str, int], classes: Sequence[str], where: str) -> list[str]:
@@ -194,11 +177,6 @@ def _notes(index: dict[str, int], classes: Sequence[str], where: str) -> list[st
         pairs = [f"{label!r} as {classes[index[label]]!r}" for label in others]
         notes.append(f"{where}: labels are read as classes whose names differ in case: {listed(pairs)}")
     return notes
-
-
-def is_whole(label: str) -> bool:
-    """Whether a label is a whole number in its one spelling."""
-    return _INTEGER.fullmatch(label) is not None
 
 
 def classes_of(labels: Collection[str], *, named: Sequence[str] = ()) -> list[str]:

@@ -12,6 +12,12 @@ _CODES = (
     re.compile(rf"(?P<name>{_NAME})['\"]?\s*(?:=>?|->|→)\s*(?P<number>{_NUMBER})"),
 )
 _LOOSE = re.compile(rf"(?P<number>{_NUMBER})['\")]*\s*[=:>→-]*\s*['\"]?(?P<name>{_NAME})")
+_WORDS = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![^\W\d_A-Z])")
+_BESIDE_CLASS = {
+    *("is has was label labels class sentiment flag target y".split()),
+    *("prob probability proba p score vote votes count counts n".split()),
+}
+_SHORTEST = 3  # letters of a class that is cut short
 _LISTS = re.compile(r"(?P<numbers>[+-]?\d+(?:/[+-]?\d+)+)[^\w/]+(?P<names>[^\W\d]\w*(?:/[^\W\d]\w*)+)")
 
 
@@ -68,3 +74,21 @@ def meant_class(name: str, classes: Sequence[str]) -> str | None:
     same = [class_ for class_ in classes if spell(class_).casefold() == plain]
     found = same or [class_ for class_ in classes if plain and spell(class_).casefold().startswith(plain)]
     return found[0] if len(found) == 1 else None
+
+
+def class_of_column(column: str, classes: Sequence[str]) -> str | None:
+    """The class that a column is about, as ``negative``, ``is_negative``, ``labelNegative`` and ``neg`` are.
+
+    None if its name says none, or is not that of a class alone, as ``not_negative``.
+    """
+    exact = [class_ for class_ in classes if spell(class_).casefold() == spell(column).casefold()]
+    if exact:
+        return exact[0]
+    names = {" ".join(_words(class_)): class_ for class_ in classes}
+    words = [word for word in _words(column) if word not in _BESIDE_CLASS]
+    plain = " ".join(words)
+    return names.get(plain) or (meant_class(plain, classes) if len(plain) >= _SHORTEST else None)
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORDS.findall(name)]

@@ -20,6 +20,7 @@ from engine.inputs.arrow_files.values import label_bytes
 from engine.inputs.blocks import Problems, RawBlock
 from engine.inputs.labels.codes_in_name import names_in_name
 from engine.inputs.labels.label_files import LABEL_FILES, names_of_label_file
+from engine.inputs.labels.numbered import numbers_beside
 from engine.inputs.labels.spelling import label_map_text, spell, spelled
 from engine.inputs.options import LabelMap, ReadOptions
 from engine.inputs.usable_strings import strings_of
@@ -51,6 +52,9 @@ def with_names_of_card(blocks: Iterator[RawBlock], file: str, options: ReadOptio
         if number == 0 and label is not None and block.reading.classes is None and not is_said:
             names = names_in_name(label)
             card = (f"the column {label!r}", names) if names else _names_beside(file, label)
+        if number == 0 and label is not None and card is None and not is_said and (found := numbers_beside(file)):
+            reading = dataclasses.replace(block.reading, numbered=(*block.reading.numbered, *found))
+            block = dataclasses.replace(block, reading=reading)
         yield block if card is None else _named(block, file, card, said)
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,14 @@ from engine.inputs.blocks import in_detail
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
-from engine.inputs.labels.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
+from engine.inputs.labels.classes import (
+    check_class_names,
+    check_not_foreign,
+    classes_of,
+    doubtful_names,
+    index_labels,
+    unknown_label,
+)
 from engine.inputs.labels.names_beside import NamesBeside
 from engine.inputs.labels.several_files import copies_notes, read_together
 from engine.inputs.labels.splits_in_column import SplitColumns
@@ -30,7 +37,7 @@ from engine.inputs.messages import (
 )
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.inputs.paths.copies import FIRST_TEXTS, CopyFinder
-from engine.inputs.shapes.marks import marked_columns, way_of_marks
+from engine.inputs.shapes.marks import way_of_columns
 
 _log = logging.getLogger(__name__)
 
@@ -103,7 +110,7 @@ def read_gold(config: GoldConfig) -> Gold:
     check_not_foreign(found, classes, where=where, beside=said.beside, more=_first_refused(rows))
     for row in rows:
         if row.problem is None and row.label in found.unknown:
-            row.problem = f"unknown label {row.label[:200]!r} (classes: {listed(classes)})"
+            row.problem = unknown_label(row.label, found, classes)
     _refuse_repeats(rows)
     reasons = [f"{row.place}: {in_detail(row.problem)}" for row in rows if row.problem is not None]
     if reasons and config.on_bad_row == "fail":
@@ -150,14 +157,14 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]
         first = len(rows)
         for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
             if block.reading.columns.label is None:
-                raise MissingColumnError(f"{file}: {_no_label(file, block)}")
+                raise MissingColumnError(f"{file}: {_no_label(file, block, config.classes or ())}")
             said.columns.add(block.reading.columns.label)
             if number == 0:
                 said.notes += block.reading.notes
                 said.doubts += [doubt for doubt in block.reading.columns.doubts if ": the label is read " in doubt]
                 said.named += [] if block.reading.classes is None else [block.reading.classes]
             said.not_labels |= block.not_labels
-            said.beside.add(file, block.reading.columns, block.label, block.extras)
+            said.beside.add(file, block.reading.columns, block.label, block.extras, block.reading.numbered)
             splits.add(file, block.reading.columns, block.extras)
             rows += _rows_of(block)
             if number == 0 and not config.options.whole_files:
@@ -170,11 +177,10 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]
     return rows, said
 
 
-def _no_label(file: str, block: Block) -> str:
+def _no_label(file: str, block: Block, classes: Sequence[str]) -> str:
     """An error: a file, of which ``block`` is the first, has no column of labels."""
-    marked = marked_columns({name: array.cast(pa.string()).to_pylist() for name, array in block.extras.items()})
-    way = f". If {listed(map(repr, marked))} are classes, {way_of_marks(file, marked)}" if marked else ""
-    return f"{no_label_column(block.reading.columns)}{way}"
+    columns = {name: array.cast(pa.string()).to_pylist() for name, array in block.extras.items()}
+    return f"{no_label_column(block.reading.columns)}{way_of_columns(file, columns, classes)}"
 
 
 def _rows_of(block: Block) -> Iterator[_Row]:

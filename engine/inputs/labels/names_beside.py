@@ -7,7 +7,7 @@ names say something else, the classes of the indices are in another order, or th
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from engine.errors import InputError
 from engine.inputs.columns import Columns
+from engine.inputs.labels.numbered import Numbered
 from engine.inputs.labels.other_labels import OtherLabels
 from engine.inputs.labels.spelling import NO_LABEL, label_map_text, spell
 from engine.inputs.messages import listed
@@ -45,6 +46,8 @@ class NamesBeside:
 
     Attributes:
         label_columns: by files whose rows were taken in, the column of labels.
+        rejected: files in which Prodigy's annotators rejected some labels.
+        numbered: what the files, or small ones beside them, call numbers.
     """
 
     def __init__(self, classes: Sequence[str] = (), *, is_bonus: bool = False) -> None:
@@ -56,10 +59,22 @@ class NamesBeside:
         self._others: set[_Place] = set()  # columns that hold more than names of classes
         self._is_nested: set[_Place] = set()
         self.label_columns: dict[str, str] = {}
+        self.numbered: dict[Numbered, None] = {}
+        self.rejected: dict[str, None] = {}
 
-    def add(self, file: str, columns: Columns, label: pa.Array, beside: Mapping[str, pa.Array]) -> None:
+    def add(
+        self,
+        file: str,
+        columns: Columns,
+        label: pa.Array,
+        beside: Mapping[str, pa.Array],
+        numbered: Iterable[Numbered] = (),
+    ) -> None:
         """Take in some rows: their labels, as strings, and the other columns under the names by which they are kept."""
         self.label_columns[file] = columns.label or ""
+        self.numbered.update(dict.fromkeys(numbered))
+        if (answer := beside.get("answer")) is not None and pa.types.is_string(answer.type):
+            self.rejected.update({file: None} if pc.any(pc.equal(answer, "reject")).as_py() else {})
         self._labels.add(file, columns, label, beside)
         rows = pc.fill_null(pc.is_in(label, self._numbers), False) if self._classes and beside else None
         if rows is None or not pc.any(rows).as_py():

@@ -30,6 +30,8 @@ _TRUTHS = ("true", "false")
 _OF_CLASSES = re.compile(r"class|label|sentiment|polarity|categor|metadata|target", re.IGNORECASE)
 _OF_A_PERSON = re.compile(r"gold|human|true|truth|correct|annotat", re.IGNORECASE)
 _RESPONSES = ".responses.status"  # behind the name of a question, of one status or a list of them
+JUDGED_AWAY = "it was rejected, skipped or discarded: there is no label"
+"""Why a label does not count."""
 _JUDGED_AWAY = {
     "answer": "reject|ignore",
     "status": "discarded",

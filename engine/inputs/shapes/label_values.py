@@ -3,13 +3,26 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 
-from engine.inputs.json_files.jq_commands import jq, members
+from engine.inputs.json_files.jq_commands import LARGEST_PLACE, jq, members
 from engine.inputs.json_files.nested_values import label_key
+from engine.inputs.labels.codes_in_name import class_of_column
 from engine.inputs.paths.file_kinds import DELIMITED, JSON, kind_of_file
 from engine.inputs.shapes.dict_rows import dict_rows
 
 _SCORE = re.compile(r"0|1|0?\.\d+|1\.0+|\d(\.\d+)?e-\d+")
+_AROUND_0 = re.compile(r"-?(?:0|1|0?\.\d+|1\.0+|\d(\.\d+)?e-\d+)")
+_NUMBERS = "[-+.0-9e]+"
+_VECTOR = re.compile(rf"\[\s*{_NUMBERS}(?:[\s,]+{_NUMBERS})*\s*\]")
+_PLACE = (
+    '(lambda found: found.index(max(found)) if found.count(max(found)) == 1 else "")'
+    f'([float(one) for one in re.findall("{_NUMBERS}", value)])'
+)
+_PLACE_IN_JQ = (
+    f'[tostring | scan("{_NUMBERS}") | sub("[.](?<end>e|$)"; .end // "") | tonumber] | '
+    f'{LARGEST_PLACE} | if type == "array" then null else . end'
+)
 _OBJECT = re.compile(r"(?s)(?:`{3}\w*\s*)?(\{.*\})(?:\s*`{3})?")
 
 
@@ -35,16 +48,45 @@ def way_of_values(labels: Sequence[str], classes: Sequence[str], columns: Mappin
             column,
         )
         return way and f"If the label is {key!r} in them, take it out: {way}"
-    if len(classes) == 2 and any("." in label for label in labels) and all(map(_SCORE.fullmatch, labels)):
-        first, second = map(json.dumps, classes)
-        of_jq = f"if . == null then . elif tonumber >= 0.5 then {second} else {first} end"
-        value = f"row[{json.dumps(column)}]"
-        named = f'({second} if float({value}) >= 0.5 else {first}) if {value} else ""'
-        way = _way(
-            of_jq, f"[print(json.dumps({{**row, {json.dumps(column)}: {named}}})) for row in {{rows}}]", file, column
-        )
-        return way and f"If they are scores of {second}, write the class: {way}"
+    if len(classes) > 1 and labels and all(map(partial(_is_vector, size=len(classes)), labels)):
+        way = _written(_PLACE_IN_JQ, _PLACE, file, column)
+        return way and f"If they have a number for each class, write the place of the largest: {way}"
+    if len(classes) != 2 or not any("." in label for label in labels):
+        return None
+    other, meant = _other_and_meant(classes, column)
+    if all(map(_SCORE.fullmatch, labels)):
+        of_jq = f"if tonumber >= 0.5 then {meant} else {other} end"
+        way = _written(of_jq, f"{meant} if float(value) >= 0.5 else {other}", file, column)
+        return way and f"If they are scores of {meant}, write the class: {way}"
+    if all(map(_AROUND_0.fullmatch, labels)) and any(label.startswith("-") for label in labels):
+        of_jq = f"tonumber | if . >= 0.05 then {meant} elif . <= -0.05 then {other} else null end"
+        named = f'{meant} if float(value) >= 0.05 else {other} if float(value) <= -0.05 else ""'
+        way = _written(of_jq, named, file, column)
+        return way and f"If they are scores from -1 to 1, write the class of those that are not near 0: {way}"
     return None
+
+
+def _is_vector(label: str, *, size: int) -> bool:
+    return _VECTOR.fullmatch(label) is not None and len(re.findall(_NUMBERS, label)) == size
+
+
+def _other_and_meant(classes: Sequence[str], column: str) -> tuple[str, str]:
+    """Two classes, as JSON: the second is that of high scores, the one that the column is about if there is one."""
+    meant = class_of_column(column, classes) or classes[1]
+    first, second = map(json.dumps, (next(name for name in classes if name != meant), meant))
+    return first, second
+
+
+def _written(of_jq: str, of_python: str, file: str, column: str) -> str | None:
+    """The command that writes a class for each ``value`` that is not empty."""
+    key = json.dumps(column)
+    row = f'{{**row, {key}: next(({of_python} for value in [row[{key}]] if value), "")}}'
+    return _way(
+        f"if . == null then . else {of_jq} end",
+        f"import re; [print(json.dumps({row})) for row in {{rows}}]",
+        file,
+        column,
+    )
 
 
 def _way(of_jq: str, of_python: str, file: str, column: str) -> str | None:

@@ -29,6 +29,7 @@ _TIDY = (  # strings stay as they are
     r'lambda found: found[1] or found[2] or "null" * found[0][0].isalpha(), sys.stdin.read()))'
 )
 _DICTS = "import ast, json, sys; print(json.dumps(ast.literal_eval(sys.stdin.read())))"
+_OF_KEY = 'capture("^(?<id>[^\\t]*)\\t(?<row>.*)$") | {id} + (.row | fromjson)'
 _OF_ACTION = '. as $action | input | ($action[] | {_id} | with_entries(select(.value) | .key = "id")) + .'
 
 
@@ -81,6 +82,19 @@ def way_of_fault(text: str, at: int, file: str, *, is_line: bool) -> str:
     return ""
 
 
+def refuse_doubled(text: str, at: int, file: str) -> None:
+    r"""Refuse a file of lines of which one, ``text``, ends early at a quotation mark behind two backslashes.
+
+    So COPY of PostgreSQL writes JSON. Other lines can be read, and have ``\n`` in the place of the end of a line.
+
+    Raises:
+        InputError: ``at`` is such a place.
+    """
+    if text[:at].rstrip().endswith('\\\\"'):
+        way = from_lines(r"sed 's/\\\\/\\/g'", file, "rows.jsonl")
+        raise InputError(f"{file}: its backslashes are doubled, as COPY of PostgreSQL writes them: take one off: {way}")
+
+
 def _refuse_bulk(first: Any, file: str) -> None:
     """Refuse requests of Elasticsearch in bulk: a line that says what to do, and one with the row."""
     action, value = next(iter(first.items())) if isinstance(first, dict) and len(first) == 1 else ("", None)
@@ -96,6 +110,10 @@ def _refuse_logs(first: bytes, second: bytes, file: str) -> None:
     for line in (first, second):
         if not (before := _BEFORE.match(line)) or not isinstance(_object(line[before.end() :]), dict):
             return
+    if all(re.match(rb"[^\t{]+\t\{", line) for line in (first, second)):
+        program = shlex.quote(_OF_KEY)
+        way = from_lines(f"jq -cR {program}", file, "rows.jsonl")
+        raise InputError(f"{file}: a key and a tab stand before the JSON in each line: take the key for an id: {way}")
     way = from_lines("sed -n 's/^[^{]*{/{/p'", file, "rows.jsonl")
     raise InputError(f"{file}: something stands before the JSON in each line: take it off: {way}")
 

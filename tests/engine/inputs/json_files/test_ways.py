@@ -56,6 +56,10 @@ def pretty(*values: Any) -> str:
     return "".join(json.dumps(value, indent=1) + "\n" for value in values)
 
 
+def line_of(value: Any) -> str:
+    return json.dumps(value) + "\n"
+
+
 def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in names}
 
@@ -434,3 +438,24 @@ def test_ids_of_mongo_are_taken_out(tmp_path: Path) -> None:
 def test_a_label_that_comes_several_times_is_one(tmp_path: Path, label: Any, expected: Any) -> None:
     (tmp_path / "in.jsonl").write_text(json.dumps({"text": "t", "label": label}))
     assert [row[2:] for row in rows_of(tmp_path / "in.jsonl")] == [expected]
+
+
+def test_a_label_that_annotators_accepted_or_rejected_becomes_two_classes(tmp_path: Path) -> None:
+    answers = ["accept", "reject", "ignore"]
+    lines = [{"id": answer, "text": answer, "label": "GOOD", "answer": answer} for answer in answers]
+    (tmp_path / "in.jsonl").write_text("".join(map(line_of, lines)))
+    with pytest.raises(InputError, match="the only label is 'GOOD'") as raised:
+        read_gold(GoldConfig(files=(str(tmp_path / "in.jsonl"),), classes=("bad", "good")))
+    made = run(str(raised.value).partition("; if they have no class")[0], tmp_path)
+    assert [row[2] for row in rows_of(made)] == ["GOOD", "bad", None]
+    two = [{"text": "x", "label": "a", "answer": "reject"}, {"text": "y", "label": "b", "answer": "accept"}]
+    (tmp_path / "in.jsonl").write_text("".join(map(line_of, [*two, {"text": "z", "label": "a"}])))
+    gold = read_gold(GoldConfig(files=(str(tmp_path / "in.jsonl"),)))
+    assert (len(gold.texts), gold.reasons[0].partition(": ")[2][:15]) == (2, "it was rejected")
+
+
+def test_doubled_backslashes_are_taken_off(tmp_path: Path) -> None:
+    rows = [{"id": "r0", "text": "two\nlines", "label": "a"}, {"id": "r1", "text": 'a "b" \\ c', "label": "b"}]
+    (tmp_path / "in.jsonl").write_text("".join(map(line_of, rows)).replace("\\", "\\\\"))
+    made = run(refused(tmp_path / "in.jsonl"), tmp_path)
+    assert [row[1] for row in rows_of(made)] == [row["text"] for row in rows]

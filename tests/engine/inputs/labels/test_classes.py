@@ -15,6 +15,7 @@ from engine.inputs.labels.classes import (
     index_labels,
     indexer,
     say_which,
+    unknown_label,
 )
 from engine.inputs.labels.spelling import label_map_text
 
@@ -155,8 +156,17 @@ def test_scores_around_0_are_no_indices(labels: list[str]) -> None:
 def test_minus_1_and_1_are_two_classes_or_one(label: str) -> None:
     with pytest.raises(InputError, match=re.escape(f"--label-map -1=neg,{label}=pos; or, if -1 is no label")):
         index_labels([label], NAMES, where="in.csv", not_labels={"-1"})
-    assert index_labels(["0", "1"], NAMES, where="in.csv", not_labels={"-1"}).index == {"0": 0, "1": 1}
+    with pytest.raises(
+        InputError, match=re.escape(f"-1=neg,0=,{label}=pos; or, if -1 is no label: --label-map -1=,0=neg")
+    ):
+        index_labels(["0", label], NAMES, where="in.csv", not_labels={"-1"})
     assert index_labels(["pos"], NAMES, where="in.csv", not_labels={"-1"}).index == {"pos": 1}
+
+
+def test_an_unknown_label_that_plainly_names_a_class_comes_with_the_map() -> None:
+    found = index_labels(["Pos.", "neg", "x"], NAMES, where="in.csv")
+    assert unknown_label("Pos.", found, NAMES) == "unknown label 'Pos.' (classes: neg, pos); --label-map Pos.=pos"
+    assert unknown_label("x", found, NAMES) == "unknown label 'x' (classes: neg, pos)"
 
 
 def test_numbers_among_names_are_a_warning() -> None:

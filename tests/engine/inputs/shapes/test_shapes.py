@@ -88,7 +88,7 @@ def test_a_column_of_kinds_of_texts_is_no_long_table(tmp_path: Path) -> None:
         (["x"], "good", "write a column 'label' that names the class of each row, and leave out --label"),
         (["no", "yes"], "bad", "--label-map no=good,yes=bad"),
         (["false", "true"], "good", "--label-map false=bad,true=good"),
-        (["0", "1"], "bad", "--label-map 0=good,1=bad"),
+        *((["0", "1"], name, "--label-map 0=good,1=bad") for name in ("bad", "is_bad", "labelBad", "bad_label")),
     ],
 )
 def test_a_column_with_the_name_of_a_class_is_refused_with_the_way(labels: list[str], column: str, way: str) -> None:
@@ -100,14 +100,18 @@ def test_a_column_with_the_name_of_a_class_is_refused_with_the_way(labels: list[
 
 
 FORMS = {"objects": '{{"reason": "x{n}", "label": "{label}"}}', "fenced": '```json\n{{"label": "{label}"}}\n```'}
-SCORES = {"good": 0.93, "bad": 0.25}
+VALUES: dict[str, dict[str, str | float]] = {
+    "scores": {"good": 0.93, "bad": 0.25},
+    "scores around 0": {"good": 0.93, "bad": -0.25},
+    "vectors": {"good": "[0.07 0.93]", "bad": "[1. 0.]"},
+}
 
 
 @pytest.mark.parametrize("suffix", [".csv", pytest.param(".jsonl", marks=needs_jq)])
-@pytest.mark.parametrize("form", [*FORMS, "scores"])
+@pytest.mark.parametrize("form", [*FORMS, *VALUES])
 def test_the_command_writes_classes_in_the_place_of_objects_and_scores(tmp_path: Path, suffix: str, form: str) -> None:
     def written(number: int, label: str) -> str | float:
-        return SCORES[label] if form == "scores" else FORMS[form].format(n=number, label=label)
+        return VALUES[form][label] if form in VALUES else FORMS[form].format(n=number, label=label)
 
     rows = [(id_, text, written(number, label)) for number, (id_, text, label) in enumerate(ROWS)]
     path = tmp_path / f"in{suffix}"
@@ -196,3 +200,24 @@ def test_labels_that_stand_once_for_a_group_are_told_with_the_command(
     path.write_text("label,text\n" + "".join(f"{label},text {n}\n" for n, label in enumerate(("", *labels))))
     read_gold(GoldConfig(files=(str(path),), classes=CLASSES))
     assert "labels are empty" not in caplog.text
+
+
+def test_scores_of_the_first_class_are_read_by_the_name_of_their_column(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text,prob_bad\nx,0.93\ny,0.25\n")
+    columns = ColumnNames(label="prob_bad")
+    with pytest.raises(InputError) as raised:
+        read_gold(GoldConfig(files=(str(tmp_path / "in.csv"),), classes=CLASSES, columns=columns))
+    made = run(str(raised.value), tmp_path)
+    assert read_gold(GoldConfig(files=(made,), classes=CLASSES, columns=columns)).labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("suffix", [".csv", pytest.param(".jsonl", marks=needs_jq)])
+def test_the_class_with_the_most_votes_is_written(tmp_path: Path, suffix: str) -> None:
+    rows = [{"text": f"t {n}", "votes_good": good, "votes_bad": bad} for n, (good, bad) in enumerate([(3, 1), (0, 2)])]
+    of_csv = "text,votes_good,votes_bad\n" + "".join(quoted(*map(str, row.values())) for row in rows)
+    path = tmp_path / f"in{suffix}"
+    path.write_text(of_csv if suffix == ".csv" else "".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(InputError) as raised:
+        read_gold(GoldConfig(files=(str(path),), classes=CLASSES))
+    made = run(str(raised.value), tmp_path)
+    assert read_gold(GoldConfig(files=(made,), classes=CLASSES)).labels.tolist() == [1, 0]
