@@ -23,6 +23,7 @@ Logits = npt.NDArray[np.float32]
 Peer = Callable[[Sequence[str]], Logits]
 """(rows, classes) float32 logits of texts, in their order."""
 Ids = npt.NDArray[np.int64]
+_TOLERANCE = 1e-3
 
 
 def is_installed(package: str) -> bool:
@@ -129,6 +130,30 @@ def in_our_batches(compute: Callable[[Ids, Ids], Logits], encoding: Encoding, *,
         return restore(batches, outputs)
 
     return logits
+
+
+def check_peers(peers: dict[str, Peer], reference: Peer, texts: list[str]) -> dict[str, dict[str, float]]:
+    """Largest difference from transformers, and the share of equal predictions. Warms everybody up.
+
+    Raises:
+        ValueError: a peer in fp32 gives other logits.
+    """
+    truth, checks = reference(texts), {}
+    for name, peer in peers.items():
+        checks[name] = difference(peer(texts), truth)
+        off, is_exact = checks[name]["largest_difference"], not any(dtype in name for dtype in ("bf16", "int8"))
+        if off > _TOLERANCE and is_exact:
+            raise ValueError(f"{name}: logits differ by {off:.2g} from those of transformers")
+    return checks
+
+
+def difference(logits: Logits, truth: Logits) -> dict[str, float]:
+    """How far ``logits`` are from ``truth``, and the share of equal predictions."""
+    return {
+        "rows": len(truth),
+        "largest_difference": float(np.abs(logits - truth).max()),
+        "equal_predictions": float((logits.argmax(axis=1) == truth.argmax(axis=1)).mean()),
+    }
 
 
 def _in_order(sorted_logits: Logits, order: Sequence[int]) -> Logits:

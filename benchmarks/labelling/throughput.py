@@ -24,7 +24,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -35,9 +34,10 @@ from benchmarks.harness.rounds import compare, lines, run_rounds
 from benchmarks.labelling import onnx_peers, openvino_peers
 from benchmarks.labelling.busy import measure_busy
 from benchmarks.labelling.peers import (
-    Logits,
     Peer,
+    check_peers,
     cross_encoder_peer,
+    difference,
     is_installed,
     one_by_one,
     pipeline_peer,
@@ -58,7 +58,6 @@ from engine.tokens.encoding import Encoding
 OURS = "engine"
 DTYPES = ("fp32", "bf16", "int8")
 WARM_UP_ROWS = 128
-TOLERANCE = 1e-3
 INCLUDES = {OURS: "reading, tokenising, computing, checking, writing, committing", "peers": "tokenising, computing"}
 
 
@@ -122,14 +121,14 @@ def measure_peers(model: Path, file: Path, work: Path, *, rounds: int) -> dict[s
     classifier = load_classifier(str(model))
     encoding = classifier.encoding()
     peers, absent = _peers(model, work, encoding, texts, pad_id=classifier.module.config.pad_token_id)
-    checks = _check(peers, one_by_one(model, max_length=encoding.max_length), texts[:WARM_UP_ROWS])
+    checks = check_peers(peers, one_by_one(model, max_length=encoding.max_length), texts[:WARM_UP_ROWS])
 
     label = partial(_label, model, file, work)
     own = _own(classifier, longest=encoding.max_length)
     for dtype in own.values():
         label(dtype)
     checks |= {
-        name: _difference(stored_logits(work / f"store-{dtype}"), stored_logits(work / "store-fp32"))
+        name: difference(stored_logits(work / f"store-{dtype}"), stored_logits(work / "store-fp32"))
         for name, dtype in own.items()
         if dtype != "fp32"
     }
@@ -215,30 +214,6 @@ def _has(name: str, packages: Sequence[str], absent: dict[str, str]) -> bool:
     if missing := [package for package in packages if not is_installed(package)]:
         absent[name] = f"{', '.join(missing)} is not installed"
     return not missing
-
-
-def _check(peers: dict[str, Peer], reference: Peer, texts: list[str]) -> dict[str, dict[str, float]]:
-    """Largest difference from transformers, and the share of equal predictions. Warms everybody up.
-
-    Raises:
-        ValueError: a peer in fp32 gives other logits.
-    """
-    truth, checks = reference(texts), {}
-    for name, peer in peers.items():
-        checks[name] = _difference(peer(texts), truth)
-        if (off := checks[name]["largest_difference"]) > TOLERANCE and not {"int8", "bf16"} & set(
-            name.replace(",", "").split()
-        ):
-            raise ValueError(f"{name}: logits differ by {off:.2g} from those of transformers")
-    return checks
-
-
-def _difference(logits: Logits, truth: Logits) -> dict[str, float]:
-    return {
-        "rows": len(truth),
-        "largest_difference": float(np.abs(logits - truth).max()),
-        "equal_predictions": float((logits.argmax(axis=1) == truth.argmax(axis=1)).mean()),
-    }
 
 
 def _notes(figures: dict[str, dict[str, Any]], checks: dict[str, dict[str, float]]) -> list[str]:

@@ -13,7 +13,7 @@ from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
 from engine.inputs.labels.annotations import Annotation, read_annotations
 from engine.inputs.labels.classes import LabelIndex, check_not_foreign, index_labels, unknown_label
-from engine.inputs.labels.names_beside import NamesBeside
+from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.labels.several_files import read_together
 from engine.inputs.messages import SHOWN, counted, listed, merged, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row

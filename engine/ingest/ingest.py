@@ -22,13 +22,14 @@ from engine.ingest.input_file import (
     last_touched,
     options_of,
 )
-from engine.ingest.validate import InputFile, RejectsWriter, ValidatedInputs, validate_files
+from engine.ingest.rejects_writer import RejectsWriter
+from engine.ingest.validate import InputFile, ValidatedInputs, validate_files
 from engine.ingest.write_corpus import write_corpus
 from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.kinds import Kind
-from engine.inputs.labels.class_files import class_files_notes
 from engine.inputs.labels.classes import doubtful_names
+from engine.inputs.labels.names.class_files import class_files_notes
 from engine.inputs.labels.several_files import copies_notes, read_together
 from engine.inputs.messages import listed, merged, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row

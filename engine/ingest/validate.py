@@ -13,25 +13,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from engine.errors import InputError
 from engine.ingest.ahead import ahead
 from engine.ingest.duplicates import DuplicateFinder
 from engine.ingest.input_file import FileVersion, described, file_version
-from engine.inputs.blocks import Reason, in_detail
+from engine.ingest.rejects_writer import RejectsWriter
+from engine.inputs.blocks import in_detail
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.kinds import Kind
 from engine.inputs.labels.classes import MAX_CLASSES
-from engine.inputs.labels.names_beside import NamesBeside
+from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.messages import REPEATED_ID, counted, listed
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.inputs.paths.copies import FIRST_TEXTS, CopyFinder
 from engine.progress import Tick
-from store.families.rejects import rejects_schema
 from store.format.header import InputEntry
-from store.format.shard import ShardWriter
 
-_REJECTS_AT_ONCE = 1 << 16
 _SHOWN = 5
 _TOLD = "label"  # where it is no gold, that is said with its new name
 
@@ -98,34 +95,6 @@ class ValidatedInputs:
         ends = np.cumsum([entry["rows"] for entry in self.inputs])
         files = np.searchsorted(ends, positions, side="right")
         return files, positions - (ends[files] - [self.inputs[file]["rows"] for file in files]) + 1
-
-
-class RejectsWriter:
-    """Takes refused rows: writes them, or raises at the first one where ``on_bad_row`` is ``fail``."""
-
-    def __init__(self, writer: ShardWriter, *, on_bad_row: str) -> None:
-        self._writer = writer
-        self._fail = on_bad_row == "fail"
-
-    def add(
-        self, *, files: Sequence[str], rows: Sequence[int], ids: Sequence[str | None], reasons: Sequence[str]
-    ) -> None:
-        """Take in refused rows: their files, numbers in those, ids and reasons.
-
-        Raises:
-            InputError: a refused row ends the ingest.
-        """
-        if self._fail and rows:
-            raise InputError(
-                f"{files[0]} row {rows[0]:,}: {in_detail(reasons[0])}. Mend or drop the row, or pass "
-                "--on-bad-row=reject"
-            )
-        for start in range(0, len(rows), _REJECTS_AT_ONCE):
-            stop = start + _REJECTS_AT_ONCE
-            said = [reason if isinstance(reason, Reason) else Reason(reason) for reason in reasons[start:stop]]
-            columns = [list(column[start:stop]) for column in (files, rows, ids)]
-            columns += [[str(reason) for reason in said], [reason.position for reason in said]]
-            self._writer.write(pa.record_batch([*columns, [reason.lines for reason in said]], schema=rejects_schema()))
 
 
 def validate_files(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engine.inputs.arrow_files.values import kept_bytes, label_bytes, scalar_bytes, text_bytes
+from engine.inputs.arrow_files.values import label_bytes, scalar_bytes, text_bytes
 from engine.inputs.blocks import LabelFault, Problems, RawBlock
 from engine.inputs.columns import NO_COLUMN, ColumnNames, Columns
 from engine.inputs.formats import read_raw
@@ -27,7 +27,7 @@ from engine.inputs.labels.spelling import (
 from engine.inputs.options import FOUND_OUT, LabelMap, Reading, ReadOptions
 from engine.inputs.shapes.filled_once import filled_once_note
 from engine.inputs.shapes.literal_texts import LOOKED_AT, check_literals, mojibake_note
-from engine.inputs.usable_strings import refuse, refuse_errors, required_strings, shortened, strings_of
+from engine.inputs.usable_strings import kept_strings, refuse, refuse_errors, required_strings, shortened, strings_of
 
 MAX_TEXT_BYTES = 2_000_000
 MAX_NAME_BYTES = 4096
@@ -142,7 +142,10 @@ def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, 
 
 def extra_columns(raw: RawBlock, file: str, problems: Problems, notes: list[str]) -> dict[str, pa.Array]:
     """The columns beside the text, the id and the label; adds their faults to ``problems``, and to ``notes``."""
-    return {name: _extra(raw.data[name], name, file, problems, notes) for name in raw.columns.extras}
+    return {
+        name: kept_strings(raw.data[name], problems, notes, name=name, file=file, limit=MAX_TEXT_BYTES)
+        for name in raw.columns.extras
+    }
 
 
 def without_judged_away(label: pa.Array, extras: dict[str, pa.Array]) -> pa.Array:
@@ -238,17 +241,3 @@ def _named(label: pa.Array, names: tuple[str, ...], problems: Problems) -> pa.Ar
     unknown = pc.and_(pc.match_substring_regex(named, r"^\d+$"), pc.invert(pc.is_in(named, pa.array(spellings))))
     refuse(pc.fill_null(unknown, False), problems, f"label is none of the {len(names):,} classes that the file names")
     return named
-
-
-def _extra(array: pa.Array, name: str, file: str, problems: Problems, notes: list[str]) -> pa.Array:
-    """A kept column; strings that are not UTF-8 get replacement characters, with a note."""
-    array = kept_bytes(array, name=name, file=file)
-    if not pa.types.is_large_binary(array.type):
-        return array
-    array = shortened(array, problems, repr(name), limit=MAX_TEXT_BYTES)
-    try:
-        return array.cast(pa.string())
-    except pa.ArrowInvalid:
-        notes.append(f"{file}: bytes of the column {name!r} that are no UTF-8 are kept as \ufffd")
-        decoded = (None if value is None else value.decode("utf-8", "replace") for value in array.to_pylist())
-        return pa.array(decoded, pa.string())

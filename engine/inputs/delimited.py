@@ -30,7 +30,7 @@ from engine.inputs.delimited_files.rows import RowReader, Rows
 from engine.inputs.delimited_files.shape import Shape
 from engine.inputs.delimited_files.tape import Tape, decoded, encoded, lines_in, runs_of_lines
 from engine.inputs.delimited_files.values import Values, Writing
-from engine.inputs.labels.codes_in_name import names_in_name
+from engine.inputs.labels.names.codes_in_name import names_in_name
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
 from engine.inputs.options import Reading, ReadOptions
 

@@ -17,7 +17,7 @@ from engine.inputs.blocks import RawBlock
 from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited import read_csv
 from engine.inputs.json_files.read_json import read_json
-from engine.inputs.labels.data_cards import with_names_of_card
+from engine.inputs.labels.names.data_cards import with_names_of_card
 from engine.inputs.options import FOUND_OUT, UNSPLIT, ReadOptions
 from engine.inputs.path_values import with_constants, with_path
 from engine.inputs.paths.file_kinds import (

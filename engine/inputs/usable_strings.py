@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engine.inputs.arrow_files.values import kept_bytes
 from engine.inputs.blocks import Problems, Reason
 
 SPREADSHEET_ERRORS = pa.array([
@@ -96,3 +97,19 @@ def refuse(mask: pa.BooleanArray, problems: Problems, reason: str) -> bool:
     for row in pc.indices_nonzero(mask).to_pylist():
         problems[row] = problems[row] or reason
     return True
+
+
+def kept_strings(
+    array: pa.Array, problems: Problems, notes: list[str], *, name: str, file: str, limit: int
+) -> pa.Array:
+    """A kept column; strings that are not UTF-8 get replacement characters, with a note."""
+    array = kept_bytes(array, name=name, file=file)
+    if not pa.types.is_large_binary(array.type):
+        return array
+    array = shortened(array, problems, repr(name), limit=limit)
+    try:
+        return array.cast(pa.string())
+    except pa.ArrowInvalid:
+        notes.append(f"{file}: bytes of the column {name!r} that are no UTF-8 are kept as \ufffd")
+        decoded = (None if value is None else value.decode("utf-8", "replace") for value in array.to_pylist())
+        return pa.array(decoded, pa.string())

@@ -112,23 +112,7 @@ def try_dtypes(
         processes: as in `engine.compute.encoder.Encoder`.
         tick: told of progress.
     """
-    encoders = {}
-    for dtype in ("fp32", *_CANDIDATES):
-        own = dataclasses.replace(model, module=copy.deepcopy(model.module))
-        try:
-            backend = choose_backend(own.module, Workload(longest=longest, device=device, dtype=dtype))
-        except ModelError as error:
-            _log.debug("%s is not tried: %s", dtype, error)
-            continue
-        encoders[dtype] = Encoder(
-            own,
-            device=device,
-            dtype=dtype,
-            budget=CPU_BUDGET,
-            backend=backend,
-            longest=longest,
-            processes=processes,
-        )
+    encoders = _encoders(model, device, longest=longest, processes=processes)
     rows = np.arange(len(tokens.lengths))
     parts = [tokens.some(rows[part::_PARTS]) for part in range(_PARTS)]
     for encoder in encoders.values():  # the first products are prepared
@@ -145,6 +129,28 @@ def try_dtypes(
         dtype: _trial(np.concatenate(logits[dtype]), exact, encoder, seconds[dtype])
         for dtype, encoder in encoders.items()
     }
+
+
+def _encoders(model: Classifier, device: torch.device, *, longest: int, processes: int) -> dict[str, Encoder]:
+    """By dtype, fp32 first; each has weights of its own."""
+    encoders: dict[str, Encoder] = {}
+    for dtype in ("fp32", *_CANDIDATES):
+        own = dataclasses.replace(model, module=copy.deepcopy(model.module))
+        try:
+            backend = choose_backend(own.module, Workload(longest=longest, device=device, dtype=dtype))
+        except ModelError as error:
+            _log.debug("%s is not tried: %s", dtype, error)
+            continue
+        encoders[dtype] = Encoder(
+            own,
+            device=device,
+            dtype=dtype,
+            budget=CPU_BUDGET,
+            backend=backend,
+            longest=longest,
+            processes=processes,
+        )
+    return encoders
 
 
 def _trial(logits: npt.NDArray[np.float32], exact: npt.NDArray[np.float32], encoder: Encoder, seconds: float) -> Trial:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine.inputs.labels.codes_in_name import names_in_name
-from engine.inputs.labels.label_files import names_of_label_file
+from engine.inputs.labels.names.codes_in_name import names_in_name
+from engine.inputs.labels.names.label_files import names_of_label_file
 
 _OF_SPARK = b"org.apache.spark.sql.parquet.row.metadata"
 _OF_NAMES = (b"id2label", b"label2id", b"label_names", b"class_names", b"classes", b"labels")

@@ -22,7 +22,7 @@ from engine.inputs.json_files.refusals import (
     refuse_several,
     refuse_single_values,
 )
-from engine.inputs.labels.numbered import numbers_in_object
+from engine.inputs.labels.names.numbered import numbers_in_object
 from engine.inputs.lines import LINE_BYTES, open_lines
 
 _ROWS_KEYS = ("data", "rows", "examples", "records", "items")

@@ -20,7 +20,7 @@ from engine.inputs.json_files.label_studio import is_task, label_name, labels_of
 from engine.inputs.json_files.layout import Layout, find_layout
 from engine.inputs.json_files.objects import JsonObject, objects_of
 from engine.inputs.json_files.refusals import refuse_wrapped
-from engine.inputs.labels.numbered import as_said, names_in_jq, numbers_in_object
+from engine.inputs.labels.names.numbered import as_said, names_in_jq, numbers_in_object
 from engine.inputs.lines import encoding_notes, find_encoding, open_lines
 from engine.inputs.options import Reading, ReadOptions
 

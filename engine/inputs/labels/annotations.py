@@ -18,7 +18,7 @@ from engine.inputs.columns import LabelColumns, find_id
 from engine.inputs.formats import read_raw
 from engine.inputs.json_files.label_studio import NOT_A_TASK, annotations_of, done, labels_by_control
 from engine.inputs.json_files.read_json import JsonFile, open_json
-from engine.inputs.labels.names_beside import NamesBeside
+from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.labels.spelling import JUDGED_AWAY, spell
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.inputs.paths.file_kinds import JSON, kind_of_file

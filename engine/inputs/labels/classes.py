@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from engine.errors import InputError
-from engine.inputs.labels.codes_in_name import check_codes, meant_class
-from engine.inputs.labels.names_beside import NamesBeside
+from engine.inputs.labels.names.codes_in_name import check_codes, meant_class
+from engine.inputs.labels.names.names_beside import NamesBeside
+from engine.inputs.labels.names.numbered import check_numbered
 from engine.inputs.labels.not_indices import (
     check_counted_from_minus_one,
     check_counted_from_one,
@@ -18,7 +19,6 @@ from engine.inputs.labels.not_indices import (
     check_rejected,
     is_whole,
 )
-from engine.inputs.labels.numbered import check_numbered
 from engine.inputs.labels.spelling import NO_LABEL, label_map_text, spell
 from engine.inputs.messages import listed, listed_labels
 from engine.inputs.shapes.label_values import way_of_values

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,13 +22,12 @@ from engine.inputs.labels.classes import (
     index_labels,
     unknown_label,
 )
-from engine.inputs.labels.names_beside import NamesBeside
+from engine.inputs.labels.gold_rows import GoldRow, first_refused, refuse_repeats, rows_of
+from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.labels.several_files import copies_notes, read_together
 from engine.inputs.labels.splits_in_column import SplitColumns
 from engine.inputs.messages import (
-    REPEATED_ID,
     SHOWN,
-    counted,
     listed,
     merged,
     no_label_column,
@@ -101,34 +100,23 @@ def read_gold(config: GoldConfig) -> Gold:
     with read_together(files, classes=config.classes or ()):
         rows, said = _read_rows(config, files)
     if config.classes is None:
-        _refuse_repeats(rows)
+        refuse_repeats(rows)
     classes = _classes(rows, said, config)
     where, labels = listed(config.files[:3]), {row.label for row in rows if row.label is not None}
     found = index_labels(
         labels, classes, where=where, not_labels=said.not_labels, columns=said.columns, beside=said.beside
     )
-    check_not_foreign(found, classes, where=where, beside=said.beside, more=_first_refused(rows))
+    check_not_foreign(found, classes, where=where, beside=said.beside, more=first_refused(rows))
     for row in rows:
         if row.problem is None and row.label in found.unknown:
             row.problem = unknown_label(row.label, found, classes)
-    _refuse_repeats(rows)
+    refuse_repeats(rows)
     reasons = [f"{row.place}: {in_detail(row.problem)}" for row in rows if row.problem is not None]
     if reasons and config.on_bad_row == "fail":
         raise InputError(f"{reasons[0]}. Mend the row or pass --on-bad-row=reject")
     for note in merged([*copies, *said.notes, *found.notes], said.files):
         _log.info("%s", note)
     return _gold(rows, found.index, classes, reasons, config)
-
-
-@dataclass(kw_only=True)
-class _Row:
-    """A row, its label as it is spelled in all formats, and the reason why it is refused, if it is."""
-
-    place: str
-    id: str
-    text: str
-    label: str | None
-    problem: str | None
 
 
 @dataclass(kw_only=True)
@@ -144,13 +132,13 @@ class _Said:
     beside: NamesBeside
 
 
-def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]:
+def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[GoldRow], _Said]:
     """Every row of the files, in their order.
 
     Raises:
         InputError: a folder has two versions of a file, or a column says that rows are of several splits.
     """
-    rows: list[_Row] = []
+    rows: list[GoldRow] = []
     said = _Said(files=files, beside=NamesBeside(config.classes or ()))
     copies, splits = CopyFinder(config.files), SplitColumns()
     for file in said.files:
@@ -166,7 +154,7 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[_Row], _Said]
             said.not_labels |= block.not_labels
             said.beside.add(file, block.reading.columns, block.label, block.extras, block.reading.numbered)
             splits.add(file, block.reading.columns, block.extras)
-            rows += _rows_of(block)
+            rows += rows_of(block)
             if number == 0 and not config.options.whole_files:
                 copies.check(file, [row.text for row in rows[first : first + FIRST_TEXTS]])
         if len(files) > 1 and not config.options.whole_files:
@@ -183,26 +171,7 @@ def _no_label(file: str, block: Block, classes: Sequence[str]) -> str:
     return f"{no_label_column(block.reading.columns)}{way_of_columns(file, columns, classes)}"
 
 
-def _rows_of(block: Block) -> Iterator[_Row]:
-    """The rows of ``block``; without a label, one is refused."""
-    columns = (block.text.to_pylist(), block.label.to_pylist(), block.id.to_pylist(), block.label_problems)
-    for number, (text, label, id_, problem) in enumerate(zip(*columns, strict=True), start=block.first_row):
-        problem = problem or ("label is null" if label is None else None)
-        usable = label if problem is None else None
-        yield _Row(place=f"{block.file} row {number:,}", id=id_, text=text, label=usable, problem=problem)
-
-
-def _refuse_repeats(rows: list[_Row]) -> None:
-    """Refuse rows with the id of an earlier one. A row that is refused for something else does not count as one."""
-    seen: set[str] = set()
-    for row in rows:
-        if row.problem is None and row.id in seen:
-            row.problem, row.label = REPEATED_ID, None
-        elif row.problem is None:
-            seen.add(row.id)
-
-
-def _classes(rows: list[_Row], said: _Said, config: GoldConfig) -> list[str]:
+def _classes(rows: list[GoldRow], said: _Said, config: GoldConfig) -> list[str]:
     """The classes that the user gave, or those of the files or the labels.
 
     Raises:
@@ -222,21 +191,14 @@ def _classes(rows: list[_Row], said: _Said, config: GoldConfig) -> list[str]:
         check_class_names(classes)
     except InputError as error:
         words = f". {not_labels_note(said.not_labels)}" if said.not_labels else ""
-        raise InputError(f"{listed(config.files[:3])}: {error}{words}{_first_refused(rows)}") from None
+        raise InputError(f"{listed(config.files[:3])}: {error}{words}{first_refused(rows)}") from None
     said.notes += doubtful_names(classes)
     return classes
 
 
-def _first_refused(rows: list[_Row]) -> str:
-    """The end of a message: rows were refused, and why the first was."""
-    refused = [row for row in rows if row.problem is not None]
-    if not refused:
-        return ""
-    first = f"{refused[0].place}: {in_detail(refused[0].problem or '')}"
-    return f". {counted(len(refused), 'row')} refused, the first: {first}"
-
-
-def _gold(rows: list[_Row], index: dict[str, int], classes: list[str], reasons: list[str], config: GoldConfig) -> Gold:
+def _gold(
+    rows: list[GoldRow], index: dict[str, int], classes: list[str], reasons: list[str], config: GoldConfig
+) -> Gold:
     usable = [(row.text, index[row.label]) for row in rows if row.problem is None and row.label is not None]
     if not usable:
         raise InputError(no_usable_row(list(config.files), len(reasons), reasons))

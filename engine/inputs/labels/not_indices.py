@@ -9,8 +9,8 @@ from collections.abc import Collection, Sequence
 
 from engine.errors import InputError
 from engine.inputs.json_files.jq_commands import jq, members
-from engine.inputs.labels.codes_in_name import class_of_column, meant_class
-from engine.inputs.labels.names_beside import NamesBeside
+from engine.inputs.labels.names.codes_in_name import class_of_column, meant_class
+from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.labels.spelling import label_map_text, spell
 from engine.inputs.messages import listed
 from engine.inputs.paths.file_kinds import JSON, kind_of_file

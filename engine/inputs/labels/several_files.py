@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from engine.errors import InputError, MissingColumnError
 from engine.inputs.columns import ColumnNames, LabelColumns
 from engine.inputs.formats import read_raw
-from engine.inputs.labels.class_files import way_of_class_files
+from engine.inputs.labels.names.class_files import way_of_class_files
 from engine.inputs.options import Reading, ReadOptions
 from engine.inputs.paths.copies import called_as_copies
 from engine.inputs.paths.file_kinds import DELIMITED, JSON, PARQUET, TEXT, kind_of_file

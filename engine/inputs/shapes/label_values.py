@@ -7,7 +7,7 @@ from functools import partial
 
 from engine.inputs.json_files.jq_commands import LARGEST_PLACE, jq, members
 from engine.inputs.json_files.nested_values import label_key
-from engine.inputs.labels.codes_in_name import class_of_column
+from engine.inputs.labels.names.codes_in_name import class_of_column
 from engine.inputs.paths.file_kinds import DELIMITED, JSON, kind_of_file
 from engine.inputs.shapes.dict_rows import dict_rows
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine.inputs.json_files.jq_commands import jq
-from engine.inputs.labels.codes_in_name import class_of_column
+from engine.inputs.labels.names.codes_in_name import class_of_column
 from engine.inputs.paths.file_kinds import DELIMITED, JSON, kind_of_file
 from engine.inputs.shapes.dict_rows import dict_rows
 

@@ -14,7 +14,7 @@ from engine.inputs.columns import ColumnNames, LabelColumns
 from engine.inputs.labels.annotations import read_annotations
 from engine.inputs.labels.classes import index_labels
 from engine.inputs.labels.labelled import GoldConfig, read_gold
-from engine.inputs.labels.names_beside import NamesBeside
+from engine.inputs.labels.names.names_beside import NamesBeside
 
 needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq, which messages name")
 CLASSES = ("bad", "good")

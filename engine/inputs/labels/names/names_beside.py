@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from engine.errors import InputError
 from engine.inputs.columns import Columns
-from engine.inputs.labels.numbered import Numbered
+from engine.inputs.labels.names.numbered import Numbered
 from engine.inputs.labels.other_labels import OtherLabels
 from engine.inputs.labels.spelling import NO_LABEL, label_map_text, spell
 from engine.inputs.messages import listed

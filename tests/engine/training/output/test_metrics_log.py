@@ -212,7 +212,7 @@ def test_the_remedy_for_a_missing_package_is_one(without_tensorboard):
     with pytest.raises(TrainingError) as refused:
         tensorboard_writer("tensorboard")
     extra = re.search(r"softlabel-engine\[(\w+)\]", str(refused.value))
-    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text())["project"]
     assert extra is not None
     assert any(need.startswith("tensorboard") for need in project["optional-dependencies"].get(extra[1], []))
 

@@ -18,9 +18,9 @@ from engine.errors import InputError
 from engine.inputs.arrow_files.class_names import names_of_feature
 from engine.inputs.arrow_files.values import label_bytes
 from engine.inputs.blocks import Problems, RawBlock
-from engine.inputs.labels.codes_in_name import names_in_name
-from engine.inputs.labels.label_files import LABEL_FILES, names_of_label_file
-from engine.inputs.labels.numbered import numbers_beside
+from engine.inputs.labels.names.codes_in_name import names_in_name
+from engine.inputs.labels.names.label_files import LABEL_FILES, names_of_label_file
+from engine.inputs.labels.names.numbered import numbers_beside
 from engine.inputs.labels.spelling import label_map_text, spell, spelled
 from engine.inputs.options import LabelMap, ReadOptions
 from engine.inputs.usable_strings import strings_of

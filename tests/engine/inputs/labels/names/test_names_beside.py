@@ -13,7 +13,7 @@ from engine.inputs.columns import ColumnNames, LabelColumns
 from engine.inputs.labels.annotations import read_annotations
 from engine.inputs.labels.classes import index_labels
 from engine.inputs.labels.labelled import GoldConfig, read_gold
-from engine.inputs.labels.names_beside import NamesBeside
+from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.labels.spelling import parse_label_map
 from engine.inputs.options import ReadOptions
 from store.storage import MemoryStorage

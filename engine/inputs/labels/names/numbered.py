@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
-from engine.inputs.labels.codes_in_name import meant_class
+from engine.inputs.labels.names.codes_in_name import meant_class
 from engine.inputs.labels.spelling import label_map_text, spell
 from engine.inputs.messages import listed
 

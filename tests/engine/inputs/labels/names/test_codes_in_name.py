@@ -9,8 +9,8 @@ from engine.errors import InputError
 from engine.ingest.gold_rounds import GoldRoundConfig, add_gold
 from engine.ingest.ingest import IngestConfig, ingest
 from engine.inputs.columns import NO_COLUMN, ColumnNames, LabelColumns
-from engine.inputs.labels.codes_in_name import names_in_name
 from engine.inputs.labels.labelled import GoldConfig, read_gold
+from engine.inputs.labels.names.codes_in_name import names_in_name
 from engine.inputs.options import ReadOptions
 from store.format.shard import read_shard
 from store.storage import MemoryStorage

@@ -1,0 +1,47 @@
+"""Rows of a block → labelled rows, each with the reason why it is refused, if it is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.inputs.blocks import in_detail
+from engine.inputs.check_rows import Block
+from engine.inputs.messages import REPEATED_ID, counted
+
+
+@dataclass(kw_only=True)
+class GoldRow:
+    """A row, its label as it is spelled in all formats, and the reason why it is refused, if it is."""
+
+    place: str
+    id: str
+    text: str
+    label: str | None
+    problem: str | None
+
+
+def rows_of(block: Block) -> Iterator[GoldRow]:
+    """The rows of ``block``; without a label, one is refused."""
+    columns = (block.text.to_pylist(), block.label.to_pylist(), block.id.to_pylist(), block.label_problems)
+    for number, (text, label, id_, problem) in enumerate(zip(*columns, strict=True), start=block.first_row):
+        problem = problem or ("label is null" if label is None else None)
+        usable = label if problem is None else None
+        yield GoldRow(place=f"{block.file} row {number:,}", id=id_, text=text, label=usable, problem=problem)
+
+
+def refuse_repeats(rows: list[GoldRow]) -> None:
+    """Refuse rows with the id of an earlier one. A row that is refused for something else does not count as one."""
+    seen: set[str] = set()
+    for row in rows:
+        if row.problem is None and row.id in seen:
+            row.problem, row.label = REPEATED_ID, None
+        elif row.problem is None:
+            seen.add(row.id)
+
+
+def first_refused(rows: list[GoldRow]) -> str:
+    """The end of a message: rows were refused, and why the first was."""
+    refused = [row for row in rows if row.problem is not None]
+    if not refused:
+        return ""
+    first = f"{refused[0].place}: {in_detail(refused[0].problem or '')}"
+    return f". {counted(len(refused), 'row')} refused, the first: {first}"
