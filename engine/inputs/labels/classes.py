@@ -18,6 +18,7 @@ from engine.inputs.labels.not_indices import (
     check_one_hot,
     check_rejected,
     is_whole,
+    neutral_note,
 )
 from engine.inputs.labels.spelling import NO_LABEL, label_map_text, spell
 from engine.inputs.messages import listed, listed_labels
@@ -110,6 +111,7 @@ def index_labels(
         index = {label: number for label, number in index.items() if label in _names(classes) or not is_whole(label)}
     unknown = [label for label in distinct if label not in index]
     notes = _notes(index, classes, where) + ([] if beside is None else beside.check(index))
+    notes += neutral_note(distinct, classes, not_labels=not_labels)
     meant = {label: class_ for label in unknown[:MAX_CLASSES] if (class_ := _meant(label, classes)) is not None}
     return LabelIndex(index=index, unknown=unknown, plain=meant, notes=notes)
 

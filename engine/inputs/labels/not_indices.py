@@ -113,7 +113,7 @@ def check_counted_from_one(labels: Collection[str], classes: Sequence[str], *, w
 def check_counted_from_minus_one(
     labels: Collection[str], classes: Sequence[str], *, where: str, not_labels: Collection[str]
 ) -> None:
-    """Refuse whole numbers that make a class of each number from -1 on, or -1 and 1, maybe with 0, for two ``classes``.
+    """Refuse whole numbers that make a class of each number from -1 on, or only -1 and 1 for two ``classes``.
 
     Raises:
         InputError: ``labels`` and the -1 among ``not_labels`` are such.
@@ -121,12 +121,10 @@ def check_counted_from_minus_one(
     if "-1" not in not_labels or not labels or not all(is_whole(label.lstrip("+")) for label in labels):
         return
     two, given = len(classes) == 2, sorted(labels, key=int)
-    if int(given[-1]) != (1 if two else len(classes) - 2):
+    if int(given[-1]) != (1 if two else len(classes) - 2) or (two and "0" in labels):
         return
     if two:
-        zero = [("0", "")] if "0" in labels else []
-        pairs = [("-1", classes[0]), *zero, (given[-1], classes[1])]
-        none = [("-1", ""), *zip(given, classes[-len(given) :], strict=True)]
+        pairs, none = [("-1", classes[0]), (given[-1], classes[1])], [("-1", ""), (given[-1], classes[1])]
     else:
         pairs = list(zip(map(str, range(-1, len(classes) - 1)), classes, strict=True))
         none = [("-1", "")]
@@ -135,6 +133,14 @@ def check_counted_from_minus_one(
         f"which label is which class: --label-map {label_map_text(pairs)}; or, if -1 is no label: --label-map "
         f"{label_map_text(none)}"
     )
+
+
+def neutral_note(labels: Collection[str], classes: Sequence[str], *, not_labels: Collection[str]) -> list[str]:
+    """A note if -1, 0 and 1 may be negative, neutral and positive, where -1 was read as no label and 0 as a class."""
+    if len(classes) != 2 or "-1" not in not_labels or set(labels) != {"0", "1"}:
+        return []
+    way = label_map_text([("-1", classes[0]), ("0", ""), ("1", classes[1])])
+    return [f"-1 is read as no label and 0 as {classes[0]!r}; if 0 is between the two: --label-map {way}"]
 
 
 def is_whole(label: str) -> bool:

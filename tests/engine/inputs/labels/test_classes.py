@@ -156,10 +156,9 @@ def test_scores_around_0_are_no_indices(labels: list[str]) -> None:
 def test_minus_1_and_1_are_two_classes_or_one(label: str) -> None:
     with pytest.raises(InputError, match=re.escape(f"--label-map -1=neg,{label}=pos; or, if -1 is no label")):
         index_labels([label], NAMES, where="in.csv", not_labels={"-1"})
-    with pytest.raises(
-        InputError, match=re.escape(f"-1=neg,0=,{label}=pos; or, if -1 is no label: --label-map -1=,0=neg")
-    ):
-        index_labels(["0", label], NAMES, where="in.csv", not_labels={"-1"})
+    beside_0 = index_labels(["0", "1"], NAMES, where="in.csv", not_labels={"-1"})
+    assert beside_0.index == {"0": 0, "1": 1}
+    assert beside_0.notes[-1].endswith("if 0 is between the two: --label-map -1=neg,0=,1=pos")
     assert index_labels(["pos"], NAMES, where="in.csv", not_labels={"-1"}).index == {"pos": 1}
 
 
