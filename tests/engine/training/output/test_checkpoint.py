@@ -200,7 +200,7 @@ def test_a_process_that_is_killed_leaves_the_checkpoint_before_or_the_new_one(tm
         "die = lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == moment else None\n"
         "Checkpoints(folder, keep=2, wrote=die).write(20, checkpoint(20))\n"
     )
-    here, tests = Path(__file__).parent, Path(__file__).parents[2]
+    here, tests = Path(__file__).parent, Path(__file__).parents[3]
     path = os.pathsep.join(map(str, (here, tests / "fakes", tests.parent)))
     done = subprocess.run([sys.executable, "-c", code, tmp_path, moment], env={**os.environ, "PYTHONPATH": path})
     assert done.returncode == -signal.SIGKILL
