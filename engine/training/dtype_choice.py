@@ -53,11 +53,17 @@ def choose_dtype(
         return state.dtype or "fp32"  # as all were in earlier versions
     if total < LEAST_STEPS or not _has_large_products(module):
         return "fp32"
-    seconds = _seconds(backward, gradients, list(itertools.islice(steps.epoch(0, 0), _TRIED)))
-    is_faster = seconds["fp32"] >= _GAIN * seconds["bf16"]
+    seconds = _seconds(backward, gradients, _first_steps(steps))
+    is_faster = seconds["fp32"] > _GAIN * seconds["bf16"]  # not so where a rank has no rows
     chosen = "bf16" if all(ranks.gather(int(is_faster))) else "fp32"
     _log.info("%d steps take %.2f s in fp32 and %.2f s in bf16; %s is taken", _TRIED - 1, *seconds.values(), chosen)
     return chosen
+
+
+def _first_steps(steps: Steps) -> list[Step]:
+    """As many as are tried, of as many epochs as it takes."""
+    epochs = (steps.epoch(number, 0) for number in itertools.count())
+    return list(itertools.islice(itertools.chain.from_iterable(epochs), _TRIED))
 
 
 def _seconds(backward: MicroBatches, gradients: FlatGradients, steps: list[Step]) -> dict[str, float]:

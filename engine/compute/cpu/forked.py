@@ -160,7 +160,8 @@ class _Team:
             for number in (signal.SIGINT, signal.SIGUSR1):  # a terminal sends them to all; the parent decides
                 signal.signal(number, signal.SIG_IGN)
             for number in (signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_DFL)
+                if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+                    signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             os.close(self._ended)
             if self._writing >= 0:
@@ -202,7 +203,9 @@ class _Team:
         """Wait until the others have ended, and end those that say nothing; how many failed."""
         seen, heard = self._beats.copy(), time.monotonic()
         polled = heard
-        while not select.select([self._ended], [], [], _POLL_SECONDS)[0]:
+        ended = select.poll()  # which takes descriptors of any number
+        ended.register(self._ended, select.POLLIN | select.POLLHUP)
+        while not ended.poll(_POLL_SECONDS * 1000):
             progress()
             now = time.monotonic()
             if (self._beats != seen).any() or now - polled > _SUSPENDED_SECONDS:  # or this process was suspended
@@ -216,11 +219,12 @@ class _Team:
     def end(self) -> None:
         """Kill those that still run, and leave nothing open."""
         while self._pids:
-            pid = self._pids.pop()
+            pid = self._pids[-1]  # until it is gone: an interrupt may come at any time
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
                 self._lost += os.waitpid(pid, 0)[1] != 0
+            self._pids.pop()
         self._reading, self._ended = _closed(self._reading), _closed(self._ended)
         self._writing, self._alive = _closed(self._writing), _closed(self._alive)
 

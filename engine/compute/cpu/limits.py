@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROC = Path("/proc")
+_FIELDS = 5  # of a line of mountinfo, up to the folder where something is mounted
 
 
 def usable_cores(proc: Path = PROC) -> int:
     """Cores that this process may keep busy: those of its affinity, or fewer by the quota of its cgroup, rounded up.
+
+    ``OMP_NUM_THREADS`` bounds them, too: it is how users share a machine.
 
     Args:
         proc: where the kernel tells; tests have their own.
@@ -20,7 +23,9 @@ def usable_cores(proc: Path = PROC) -> int:
     has_affinity = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
     quotas = [quota for folder in _groups(proc, "cpu") if (quota := _quota(folder)) is not None]
-    return max(1, min([cores, *(math.ceil(quota) for quota in quotas)]))
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    asked = [int(said)] if said.isdecimal() and int(said) else []
+    return max(1, min([cores, *asked, *(math.ceil(quota) for quota in quotas)]))
 
 
 def available_bytes(proc: Path = PROC) -> int | None:
@@ -62,8 +67,10 @@ def _groups(proc: Path, controller: str) -> Iterator[Path]:
         own[names] = path
     for line in (_read(proc / "self" / "mountinfo") or "").splitlines():
         before, _, after = line.partition(" - ")
-        root, mount = before.split()[3:5]
-        kind, _, options = after.split()
+        kind, _, more = after.partition(" ")  # then a source, which may be empty, and options, which may have spaces
+        if len(fields := before.split()) < _FIELDS:
+            continue
+        (root, mount), options = fields[3:5], more.rpartition(" ")[2]
         if kind == "cgroup2" or (kind == "cgroup" and controller in options.split(",")):
             names = next((names for names in own if controller in names.split(",")), "") if kind == "cgroup" else ""
             yield from _upwards(Path(mount), own.get(names, "/"), root)
@@ -79,7 +86,7 @@ def _upwards(mount: Path, path: str, root: str) -> Iterator[Path]:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8", errors="surrogateescape").strip()
     except OSError:
         return None
 

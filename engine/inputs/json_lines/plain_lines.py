@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.json as pj
 
 from engine.inputs.json_files.objects import JsonObject
+from engine.inputs.lines import LINE_BYTES
 
 _TYPES = {str: pa.string(), bool: pa.bool_(), int: pa.int64()}
 _FEW = 4
@@ -65,7 +66,7 @@ class PlainLines:
 
 
 def _rows_of(lines: npt.NDArray[np.uint8]) -> int:
-    """How many lines there are, if each begins and ends as an object does; else 0.
+    """How many lines there are, if each begins and ends as an object does and none is too long; else 0.
 
     Then no object goes on in the next line, which would begin with a brace behind one: JSON has none of these.
     """
@@ -73,7 +74,7 @@ def _rows_of(lines: npt.NDArray[np.uint8]) -> int:
     if lines[-1] != _NEW_LINE:
         ends = np.append(ends, len(lines))
     begins = np.concatenate([[0], ends[:-1] + 1])
-    if not (lines[begins] == _BEGIN).all():
+    if not (lines[begins] == _BEGIN).all() or (ends - begins).max() >= LINE_BYTES:
         return 0
     lasts = ends - 1
     lasts = np.where(lines[lasts] == _RETURN, lasts - 1, lasts)

@@ -67,7 +67,10 @@ class CopyFinder:
         """
         if self._named is None:
             return
-        found = {text for text in texts[:FIRST_TEXTS] if text}
+        first = [text for text in texts[:FIRST_TEXTS] if text]
+        found = set(first)
+        if 2 * len(found) < len(first):  # texts that come again and again in one file say nothing of two
+            return
         if len(found) < _FEWEST or sum(map(len, found)) < _FEWEST_LETTERS:
             return
         alike = Counter(other for text in found for other in self._with.get(hash(text), ()))

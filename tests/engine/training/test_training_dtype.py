@@ -125,6 +125,14 @@ def test_it_is_measured_only_where_that_pays(changes, expected):
     assert made.state.dtype == expected
 
 
+def test_epochs_of_one_step_are_measured_too(monkeypatch):
+    slow_half(monkeypatch)
+    monkeypatch.setattr(engine.training.dtype_choice, "LEAST_STEPS", 6)
+    made = training(batch_size=24, epochs=6)
+    made.resume()
+    assert made.state.dtype == "fp32"
+
+
 def test_a_short_training_is_in_fp32():
     made = training()
     made.resume()

@@ -95,6 +95,22 @@ def test_what_others_leave_undone_is_computed_here(begun, how):
     assert lost == 1
 
 
+def test_a_hangup_that_this_process_ignores_ends_no_other(begun):
+    def compute(number, progress):
+        begun()
+        if in_child():
+            os.kill(os.getpid(), signal.SIGHUP)
+        return piece(number, progress)
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        rows, lost = compute_forked(SIZES, compute, width=2, others=1, tick=told([]))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert (rows[:, 0] == EXPECTED).all()
+    assert lost == 0
+
+
 def test_one_that_says_nothing_is_killed(monkeypatch, begun):
     monkeypatch.setattr(engine.compute.cpu.forked, "SILENT_SECONDS", 0.1)
     monkeypatch.setattr(engine.compute.cpu.forked, "_POLL_SECONDS", 0.02)

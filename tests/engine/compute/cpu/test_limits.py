@@ -10,6 +10,7 @@ from engine.compute.cpu.limits import available_bytes, settle_threads, usable_co
 @pytest.fixture
 def proc(tmp_path, monkeypatch):
     """A folder as /proc, on a machine of 8 cores."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     (tmp_path / "self").mkdir()
     (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable:    8000 kB\n")
@@ -86,3 +87,25 @@ def test_what_the_user_set_stays(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS")
     settle_threads()
     assert os.environ["OMP_NUM_THREADS"] == str(usable_cores())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"99 1 0:1 / /mnt/c rw - 9p C:\\134 rw,aname=drvfs;path=C:\\Program Files\\Docker\n",
+        b"99 1 0:1 / /empty rw - tmpfs  rw\n",
+        b"99 1 0:1 / /caf\xe9 rw - tmpfs tmpfs rw\n",
+        b"99 1\n",
+    ],
+)
+def test_odd_mounts_are_passed_over(proc, line):
+    (proc / "self").mkdir(exist_ok=True)
+    (proc / "self" / "cgroup").write_text("0::/\n")
+    (proc / "self" / "mountinfo").write_bytes(line)
+    assert usable_cores(proc) == 8
+
+
+@pytest.mark.parametrize(("said", "cores"), [("3", 3), ("3,2", 3), ("64", 8), ("0", 8), ("many", 8)])
+def test_a_user_who_shares_a_machine_says_how_many(proc, monkeypatch, said, cores):
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert usable_cores(proc) == cores

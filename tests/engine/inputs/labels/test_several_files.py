@@ -139,6 +139,14 @@ def test_two_versions_in_a_folder_are_refused_whatever_they_are_called(
     DOORS[door]((old, new))
 
 
+@pytest.mark.parametrize("door", DOORS)
+def test_answers_that_come_again_and_again_make_no_two_versions(tmp_path: Path, door: str) -> None:
+    answers = ["very satisfied", "satisfied", "neutral", "dissatisfied", "very dissatisfied"] * 10
+    for month in ("2024-01", "2024-02"):
+        write(tmp_path / f"ds/{month}.csv", {"text": answers, "label": ["positive", "negative"] * 25})
+    DOORS[door]((str(tmp_path / "ds"),))
+
+
 def test_other_rows_beside_a_file_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write(tmp_path / "reviews.csv", {"text": ["Loved it", "Cold"], "label": ["positive", "negative"]})
     old = write(tmp_path / "reviews_old.csv", {"text": ["Warm", "Bad"], "label": ["positive", "negative"]})
