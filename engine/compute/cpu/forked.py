@@ -181,10 +181,7 @@ class _Team:
             os._exit(status)
 
     def take(self) -> int | None:
-        """The next piece; None if all are taken.
-
-        The others may empty the pipe at any time, and only this process fills it: so it reads none while it has some.
-        """
+        """The next piece; None if all are taken. Who fills the pipe must not wait for it while numbers are left."""
         self._fill()
         if self._left:
             return self._left.pop()
