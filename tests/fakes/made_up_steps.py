@@ -4,6 +4,7 @@ import numpy as np
 from families import made_up
 
 from engine.training.data.steps import Step
+from engine.training.output.checkpoint import model_tensors
 
 
 class MadeUpSteps:
@@ -19,3 +20,12 @@ class MadeUpSteps:
         for start in range(first * self._batch_size, self.rows, self._batch_size):
             rows = np.arange(start, min(start + self._batch_size, self.rows))
             yield Step(tokens=self._tokens, rows=rows, targets={"label": self._labels[rows]}, size=len(rows))
+
+
+def run(made):
+    """Go on with the `Training` ``made`` to its end: copies of its tensors, by name."""
+    made.resume()
+    made.run()
+    if made._saving is not None:
+        made._saving.end()
+    return {name: tensor.detach().clone() for name, tensor in model_tensors(made._module).items()}

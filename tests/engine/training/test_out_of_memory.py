@@ -6,14 +6,14 @@ import logging
 import pytest
 import torch
 from families import classifier, make
-from made_up_steps import MadeUpSteps
+from made_up_steps import MadeUpSteps, run
 
 from engine.compute.device import free_memory
 from engine.errors import TrainingError
 from engine.training.distributed import Ranks
 from engine.training.loop import LoopConfig, Objective, Training
 from engine.training.loss import cross_entropy
-from engine.training.output.checkpoint import Checkpoints, model_tensors
+from engine.training.output.checkpoint import Checkpoints
 from engine.training.output.saving import Saving, SavingConfig
 
 CPU = torch.device("cpu")
@@ -47,14 +47,6 @@ def training(*, most=99, failure=CUDA_FULL, ranks=ALONE, folder=None, dropout=0.
     checkpoints = None if folder is None else Checkpoints(folder / "checkpoints", keep=99)
     saving = checkpoints and Saving(folder, SavingConfig(every_steps=1), checkpoints)
     return Training(objective, ranks=ranks, saving=saving, validation=None, tick=lambda *_: None), loss
-
-
-def run(made):
-    made.resume()
-    made.run()
-    if made._saving is not None:
-        made._saving.end()
-    return {name: tensor.detach().clone() for name, tensor in model_tensors(made._module).items()}
 
 
 @pytest.mark.parametrize("failure", [CUDA_FULL, CPU_FULL], ids=["cuda", "cpu"])

@@ -6,7 +6,7 @@ import time
 import pytest
 import torch
 from families import classifier, make
-from made_up_steps import MadeUpSteps
+from made_up_steps import MadeUpSteps, run
 
 import engine.training.dtype_choice
 from engine.compute.linear import product
@@ -32,14 +32,6 @@ def training(folder=None, *, ranks=ALONE, size=LARGE, **changes):
     if folder is not None:
         saving = Saving(folder, SavingConfig(every_steps=1), Checkpoints(folder / "checkpoints", keep=99))
     return Training(objective, ranks=ranks, saving=saving, validation=None, tick=lambda *_: None)
-
-
-def run(made):
-    made.resume()
-    made.run()
-    if made._saving is not None:
-        made._saving.end()
-    return {name: tensor.detach().clone() for name, tensor in model_tensors(made._module).items()}
 
 
 @pytest.fixture
