@@ -14,9 +14,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
 
 from store.storage import atomic_file
 
+settings.register_profile("the-same", derandomize=True)  # a change is judged by what it changes
+settings.load_profile("the-same")  # others each time: --hypothesis-profile=default
 os.environ["HF_HUB_OFFLINE"] = "1"
 atomic_file.sync_files = False
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: OpenMP threads that spin would slow down the others

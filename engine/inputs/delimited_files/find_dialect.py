@@ -18,7 +18,8 @@ _DELIMITERS = (",", ";", "\t", "|", "\x01")
 _AGREE, _BARELY = 0.9, 0.5
 _CLEARLY = 10
 _NAME = re.compile(r"[\w.-][\w .-]{0,30}")
-_SCORED_LINES, _WHOLE = 1000, 20
+_SCORED_LINES = 1000
+_WHOLE = 1 << 14  # characters: a sample that is cut has more bytes than four for each
 
 
 def find_dialect(lines: Sequence[str], options: ReadOptions, *, likely: str) -> Dialect:
@@ -79,7 +80,7 @@ def _agreed(rows: list[list[str]], width: int) -> tuple[int, float]:
 
 
 def _bad(lines: Sequence[str], dialect: Dialect, width: int | None) -> int:
-    """How many rows are refused. The last one of many may be cut, and is not counted."""
+    """How many rows are refused. The last one of a sample may be cut, and is not counted."""
     return _bad_and_odd(lines, dialect, width)[0]
 
 
@@ -90,7 +91,8 @@ def _bad_and_odd(lines: Sequence[str], dialect: Dialect, width: int | None) -> t
         return len(lines), 0
     shape = Shape.of(rows if width else rows[1:], width or len(rows[0]), needed=1)
     read = rows_in(lines, dialect, shape)
-    read = read[:-1] if len(lines) > _WHOLE else read
+    may_be_cut = len(lines) == _SCORED_LINES or sum(map(len, lines)) >= _WHOLE
+    read = read[:-1] if may_be_cut else read
     bad = sum(not row for row in read)
     return bad, sum(not shape.fits(row) for row in read if row)
 
@@ -152,6 +154,8 @@ def _is_written(column: Sequence[str]) -> bool:
     """
     filled = [value for value in column if value]
     marked = [value for value in filled if value[0] == '"']
+    if marked and not any(len(value) > 1 and value[-1] == '"' for value in marked):
+        return False
     needless = [value for value in marked if not any(needy in value[1:-1] for needy in ('""', '\\"', RETURN))]
     with_comma = all(("," in value) == (value[0] == '"') for value in filled if '""' not in value)
     return not needless or len(marked) == len(filled) or with_comma

@@ -724,6 +724,9 @@ def test_what_a_csv_writer_escapes_is_read_back(tmp_path_factory: pytest.TempPat
 
 
 @settings(deadline=None, max_examples=200)
+@example(texts=["a"] * 19 + ['",'])
+@example(texts=["a"] * 19 + ['""'])
+@example(texts=["a"] * 18 + ['"', " "])
 @given(texts=st.lists(st.text(alphabet="ab \"'\\,;|.", min_size=1, max_size=12), min_size=1, max_size=20))
 def test_any_marks_in_a_tsv_of_single_lines_are_characters(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str]
