@@ -38,6 +38,8 @@ def choose_dtype(
 ) -> str:
     """``bf16`` on a GPU, and on a CPU if it is at least 1.1 times as fast as ``fp32`` for every rank.
 
+    A run that goes on keeps its dtype, wherever it goes on.
+
     Args:
         backward: computes the gradients of ``module``; left with any dtype.
         module: the model in training; its parameters stay as they are.
@@ -45,12 +47,14 @@ def choose_dtype(
         steps: the data, whose first steps are computed.
         ranks: all of them choose the same.
         total: steps of the whole training.
-        state: that it goes on from; on a CPU with the same dtype.
+        state: that it goes on from, with the same dtype.
     """
+    if state.done and state.dtype is not None:
+        return state.dtype
     if ranks.device.type != "cpu":
         return "bf16"
-    if state.done:
-        return state.dtype or "fp32"  # as all were in earlier versions
+    if state.done:  # in an earlier version
+        return "fp32"
     if total < LEAST_STEPS or not _has_large_products(module):
         return "fp32"
     seconds = _seconds(backward, gradients, _first_steps(steps))

@@ -139,6 +139,22 @@ def test_a_run_of_an_earlier_version_goes_on_in_fp32():
     assert made.state.dtype == "fp32"
 
 
+@pytest.mark.parametrize(("dtype", "expected"), [("fp32", "fp32"), ("bf16", "bf16"), (None, "bf16")])
+def test_a_run_that_moves_to_a_gpu_goes_on_in_its_dtype(dtype, expected):
+    made = training()
+    made.state.done, made.state.dtype = 3, dtype
+    chosen = engine.training.dtype_choice.choose_dtype(
+        made._backward,
+        made._module,
+        made._gradients,
+        made._steps,
+        Ranks(rank=0, count=1, device=torch.device("cuda")),
+        total=made._total,
+        state=made.state,
+    )
+    assert chosen == expected
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BesideSlow(Ranks):
     """The first of two ranks; the other one is not faster in bf16."""
