@@ -20,6 +20,7 @@ from engine.inputs.json_files.read_json import read_json
 from engine.inputs.labels.names.data_cards import with_names_of_card
 from engine.inputs.options import FOUND_OUT, UNSPLIT, ReadOptions
 from engine.inputs.path_values import with_constants, with_path
+from engine.inputs.paths.beside_data import without_beside, without_caches, without_class_names
 from engine.inputs.paths.file_kinds import (
     ARROW,
     DELIMITED,
@@ -30,7 +31,8 @@ from engine.inputs.paths.file_kinds import (
     is_marker,
     kind_of_file,
 )
-from engine.inputs.paths.folders import files_of, refuse_packed_twice, without_beside, without_caches
+from engine.inputs.paths.folders import files_of, refuse_packed_twice
+from engine.inputs.paths.label_lines import refuse_label_lines
 from engine.inputs.paths.other_kinds import unknown_kind
 from engine.inputs.plain_text import read_text
 
@@ -74,7 +76,8 @@ def _matches(pattern: str) -> list[str]:
         raise InputError(f"{shown}: there is no such file")
     files = [file for path in found for file in (files_of(path) if os.path.isdir(path) else [path])]  # noqa: PTH112
     if found != [pattern] or files != found:
-        files = without_caches(files)
+        files = without_class_names(without_caches(files))
+        refuse_label_lines(files)
         refuse_packed_twice(files)
     for file in files:
         if not _is_unicode(file):

@@ -15,11 +15,12 @@ from engine.inputs.columns import ColumnNames, LabelColumns, find_columns
 from engine.inputs.delimited import read_csv
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
 from engine.inputs.options import FASTTEXT, UNSPLIT, Reading, ReadOptions
-from engine.inputs.text_files.ids_in_lines import check_ids, numbers_note
+from engine.inputs.text_files.ids_in_lines import check_ids
 from engine.inputs.text_files.key_value_blocks import check_blocks
 from engine.inputs.text_files.labels_between_lines import check_labels_between
 from engine.inputs.text_files.labels_in_lines import check_labels
 from engine.inputs.text_files.line_ends import runs_of_lines, whole_text
+from engine.inputs.text_files.notes import notes_on
 from engine.inputs.text_files.other_formats import check_formats, check_words
 from engine.inputs.text_files.quoted_lines import Said, one_column
 from engine.inputs.text_files.sample import Sample
@@ -112,8 +113,8 @@ def _reading(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, label
         notes.append(f"{file}: read with the labels that its lines carry ({FASTTEXT}…)")
     elif not options.whole_files and len(sample.lines) in _FEW_LINES:
         notes.append(f"{file}: read as a row a line; --whole-files makes it one row")
-    if not (labelled or options.whole_files) and (note := numbers_note(sample)):
-        notes.append(f"{file}: {note}")
+    if not (labelled or options.whole_files):
+        notes += [f"{file}: {note}" for note in notes_on(sample)]
     return Reading(
         columns=find_columns(["id" if of_labels else "text", "label"][: 1 + labelled], wanted, file=file),
         options=ReadOptions(

@@ -36,6 +36,7 @@ from engine.inputs.messages import (
 )
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.inputs.paths.copies import FIRST_TEXTS, CopyFinder
+from engine.inputs.paths.label_lines import joined, labels_beside
 from engine.inputs.shapes.marks import way_of_columns
 
 _log = logging.getLogger(__name__)
@@ -167,6 +168,8 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[GoldRow], _Sa
 
 def _no_label(file: str, block: Block, classes: Sequence[str]) -> str:
     """An error: a file, of which ``block`` is the first, has no column of labels."""
+    if labels := labels_beside(file):
+        return f"it has no labels, and {labels} has one for each line: put both together: {joined(file, labels)}"
     columns = {name: array.cast(pa.string()).to_pylist() for name, array in block.extras.items()}
     return f"{no_label_column(block.reading.columns)}{way_of_columns(file, columns, classes)}"
 

@@ -5,7 +5,6 @@ with the paths that are: tables of which only some files hold rows, splits, file
 """
 
 import json
-import logging
 import os
 import re
 import shlex
@@ -14,29 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
+from engine.inputs.paths.beside_data import BESIDE, listed
 from engine.inputs.paths.file_kinds import COMPRESSIONS, KINDS, is_marker, kind_of_file
 from engine.inputs.paths.other_kinds import way_to_read
 from engine.inputs.paths.pages import no_files
 
-_BESIDE = re.compile(
-    r"(README|LICEN[SC]E|NOTICE|CHANGELOG|CITATION)(\..*)?|.*\.(md|rst|ya?ml|toml|cfg|ini|py|sh|ipynb|lock)"
-    r"|dataset_infos?\.json|id2label\.json|prelude\.json(\.gz)?|\S+\.metadata\.json(\.gz)?|label2id\.json|labels?_map\.json|label_mapping\.json|Thumbs\.db",
-    re.IGNORECASE,
-)
 _SPLIT = re.compile(
     r"(?:^|.*[-_. ]|\w*(?:split|set|fold|partition)=)"
     r"(?:(train|test|eval)(?:ing|set|data)?|(validation|valid|val|dev|hold[-_]?out|held[-_]?out|unsupervised|unsup))"
     r"\d*(?=[-_. ]|$)",
     re.IGNORECASE,
 )
-_CACHE = re.compile(r"cache-[0-9a-f]+(_\d+_of_\d+)?\.arrow")
-"""What Hugging Face's ``map``, ``filter`` and ``sort`` write beside the files of a data set."""
 _JSON_LINES = (".jsonl", ".ndjson")
 _SETTINGS = (".json", ".txt")  # a model has its settings and its vocabulary in such files
 _OF_MODEL = "config.json"
 _NO_ENDING = "without an ending"
-_SHOWN = 5
-_log = logging.getLogger(__name__)
 
 
 def files_of(folder: str) -> list[str]:
@@ -125,7 +116,7 @@ def _walk(folder: str, seen: set[str]) -> Iterator[str]:
         if entry.is_dir():
             if not entry.name.startswith("_") or "=" in entry.name:
                 yield from _walk(entry.path, seen)
-        elif not is_marker(entry.name) and not _BESIDE.fullmatch(entry.name):
+        elif not is_marker(entry.name) and not BESIDE.fullmatch(entry.name):
             yield entry.path
 
 
@@ -133,7 +124,7 @@ def _refuse_table_formats(folder: str, names: set[str]) -> None:
     """Refuse the folder of a table that is more than its files."""
     if "dataset_dict.json" in names:
         splits = [f"{folder}/{name}" for name in _read_object(folder, "dataset_dict.json").get("splits") or []]
-        raise InputError(f"{folder} holds splits of a Hugging Face data set: give one of {_listed(splits)}")
+        raise InputError(f"{folder} holds splits of a Hugging Face data set: give one of {listed(splits)}")
     is_iceberg = "metadata" in names and any(Path(folder, "metadata").glob("*.metadata.json"))
     is_lance = {"_versions", "data"} <= names
     formats = {
@@ -182,7 +173,7 @@ def _refuse_splits(files: list[str], folder: str) -> None:
                 break
     if len(splits) > 1:
         raise InputError(
-            f"{folder} holds the splits {_listed(list(splits))}: give one, as {next(iter(splits.values()))}, "
+            f"{folder} holds the splits {listed(list(splits))}: give one, as {next(iter(splits.values()))}, "
             f"or all of them as '{_glob(files[0], folder)}'"
         )
 
@@ -201,35 +192,3 @@ def refuse_packed_twice(files: list[str]) -> None:
         if rows in seen:
             raise InputError(f"{seen[rows]} and {file} seem to be the same rows; name the one that is to be read")
         seen[rows] = file
-
-
-def without_beside(files: list[str]) -> list[str]:
-    """``files`` but for what stands beside data: a README, a script, the names of labels.
-
-    Which are passed over is said. If all are such, all are kept.
-    """
-    beside = [file for file in files if _BESIDE.fullmatch(Path(file).name)]
-    if not beside or len(beside) == len(files):
-        return files
-    _log.info("%s: passed over, as files beside the data; name one by itself to read it", _listed(beside))
-    return [file for file in files if file not in beside]
-
-
-def without_caches(files: list[str]) -> list[str]:
-    """``files`` but for the same rows once more, as Hugging Face's data sets keep what was made of them.
-
-    Which are passed over is said. If all are such, all are kept.
-    """
-    of_data = {str(Path(file).parent) for file in files if file.endswith(".arrow") and not _is_cache(file)}
-    caches = [file for file in files if _is_cache(file) and str(Path(file).parent) in of_data]
-    if caches:
-        _log.info("%s: passed over, as what map or filter made of the data set beside it", _listed(caches))
-    return [file for file in files if file not in caches]
-
-
-def _is_cache(file: str) -> bool:
-    return _CACHE.fullmatch(Path(file).name) is not None
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")

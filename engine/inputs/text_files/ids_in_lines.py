@@ -13,8 +13,6 @@ from engine.inputs.text_files.sample import Sample
 
 _AT_LEAST, _MOST_DIFFERENT = 3, 0.9
 _WORD, _DIGIT = re.compile(r"#?\w[\w.-]*"), re.compile(r"\d")
-_NUMBERED = re.compile(r"\(?(\d{1,9})(?:[.)]| *-)\s+(?=\S)")
-_STRIP_NUMBER = r"s/^\s*\(?[0-9]+([.)]| *-)\s+//"
 _BARS = ("|", "^", "~")
 _BEFORE = ("||", "|", ";", "^", "~", "::", ",", ": ", "@", "=")
 _BEHIND = ("||", "|", ";", "^", "~", "::", ",", "@", "=")
@@ -34,16 +32,6 @@ def check_ids(sample: Sample) -> None:
                 raise _carries(sample, mark, begins=begins)
     for mark in _BARS:
         _check_bars(sample, mark)
-
-
-def numbers_note(sample: Sample) -> str | None:
-    """A note on a numbered list, ``1. text``, ``2. text``, whose numbers are read as part of the texts."""
-    found = [pair for pair in map(_NUMBERED.match, sample.texts) if pair]
-    numbers = [int(pair[1]) for pair in found]
-    if len(found) < max(_AT_LEAST, len(sample.texts)) or numbers != [*range(numbers[0], numbers[0] + len(numbers))]:
-        return None
-    way = sample.command(f"sed -E {shlex.quote(_STRIP_NUMBER)}", "texts.txt")
-    return f"its lines are numbered, and the numbers are read as part of the texts; GNU sed takes them away: {way}"
 
 
 def _ends_of(sample: Sample, mark: str, *, begins: bool) -> list[str]:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 
 from engine.inputs.delimited_files.first_rows import names_for
+from engine.inputs.json_files.known_layouts import refuse_programs
 from engine.inputs.text_files.sample import Sample
 
 _JSON = re.compile(r"\[\s*([{[\"]|$)|\{\s*(\"|$)")
@@ -65,6 +66,7 @@ def check_formats(sample: Sample) -> None:
     if texts[0].startswith(_RTF):
         raise sample.refused("it is RTF and not plain text; save it as plain text")
     if all(text[0] == "{" and text[-1] == "}" for text in texts):
+        refuse_programs(sample.lines[0], sample.lines[1] if len(sample.lines) > 1 else None, sample.file)
         raise sample.refused("every line looks like a JSON object; let its name end in .jsonl")
     if _JSON.match(texts[0]):
         raise sample.refused("it begins as JSON does; let its name end in .json")

@@ -1,7 +1,9 @@
 """Text files whose lines carry ids, numbers, times or tags → a refusal with a way that works."""
 
 import re
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,47 @@ def test_numbered_lists_are_told_with_the_way_to_lose_their_numbers(tmp_path: Pa
     (note,) = (note for note in notes if "its lines are numbered" in note)
     subprocess.run(note.partition("takes them away: ")[2], shell=True, check=True, cwd=tmp_path)
     assert texts_of(tmp_path / "new_texts.txt", ReadOptions()) == [(text, None) for text in REVIEWS]
+
+
+def noted(path: Path, words: str) -> str:
+    """The command of a note on a file."""
+    notes = next(read_raw(str(path), ColumnNames(), ReadOptions())).reading.notes
+    (note,) = (note for note in notes if words in note)
+    return note.partition(words)[2]
+
+
+@pytest.mark.parametrize("form", ["2024-03-0{} 10:22:31 INFO {}", "[2024-03-0{}T10:22:31.123Z] [ERROR] {}"])
+def test_times_of_a_log_are_told_with_the_way_to_lose_them(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "app.txt"
+    path.write_text("".join(form.format(*row) + "\n" for row in enumerate(REVIEWS, start=1)))
+    subprocess.run(noted(path, "GNU sed takes them away: "), shell=True, check=True, cwd=tmp_path)
+    assert texts_of(tmp_path / "texts.txt", ReadOptions()) == [(text, None) for text in REVIEWS]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_paragraphs_of_several_lines_are_told_with_the_way_to_join_them(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "reviews.txt"
+    path.write_bytes((end * 2).join(f"{text}{end}And more." for text in REVIEWS).encode())
+    way = noted(path, "to make a text of each paragraph: ").replace("python3", shlex.quote(sys.executable))
+    subprocess.run(way, shell=True, check=True, cwd=tmp_path)
+    assert texts_of(tmp_path / "texts.txt", ReadOptions()) == [(f"{text} And more.", None) for text in REVIEWS]
+
+
+def test_blank_lines_between_single_lines_are_no_paragraphs(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.txt"
+    path.write_text("\n\n".join(REVIEWS))
+    assert not any("paragraph" in note for note in next(read_raw(str(path), ColumnNames())).reading.notes)
+
+
+def test_dicts_of_python_are_told_with_the_way_to_write_them_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "rows.txt"
+    path.write_text("".join(f"{ {'text': text, 'label': 'bad'} }\n" for text in REVIEWS))
+    with pytest.raises(InputError, match="dicts as Python prints them") as raised:
+        texts_of(path, ReadOptions())
+    way = str(raised.value).partition("with json.dumps: ")[2].replace("python ", f"{shlex.quote(sys.executable)} ", 1)
+    subprocess.run(way, shell=True, check=True, cwd=tmp_path)
+    (block,) = read_raw(str(tmp_path / "rows.jsonl"), ColumnNames())
+    assert block.data["text"].to_pylist() == REVIEWS
 
 
 def test_bars_without_space_in_all_lines_are_a_table(tmp_path: Path) -> None:
