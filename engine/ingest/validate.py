@@ -5,6 +5,7 @@ counted, and which class each is, is decided when all are known. Knows nothing o
 """
 
 import dataclasses
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.kinds import Kind
 from engine.inputs.labels.classes import MAX_CLASSES
+from engine.inputs.labels.likely_column import likely_label
 from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.messages import REPEATED_ID, counted, listed
 from engine.inputs.options import FOUND_OUT, ReadOptions
@@ -130,7 +132,9 @@ def validate_files(
                 for block in ahead(blocks):
                     if not entry["rows"] and not file.options.whole_files:
                         copies.check(file.name, block.text[:FIRST_TEXTS].to_pylist())
-                    _validate_block(block, validated, options=file.options, rejects=rejects, finder=finder)
+                    if not entry["rows"]:
+                        _begin_file(block, validated, file.options, classes)
+                    _validate_block(block, validated, rejects=rejects, finder=finder)
                     any_id = any_id or block.reading.columns.id is not None
                     tick("checking rows", validated.rows, None)
                 entry["size"], entry["sha256"] = description.result()
@@ -143,11 +147,9 @@ def validate_files(
 
 
 def _validate_block(
-    block: Block, validated: ValidatedInputs, *, options: ReadOptions, rejects: RejectsWriter, finder: DuplicateFinder
+    block: Block, validated: ValidatedInputs, *, rejects: RejectsWriter, finder: DuplicateFinder
 ) -> None:
     entry = validated.inputs[-1]
-    if not entry["rows"]:
-        _begin_file(block, validated, options)
     _merge_kinds(block, validated.extras[-1])
     validated.notes += [note for note in block.reading.notes if note not in validated.notes]
     fit = np.flatnonzero([problem is None for problem in block.problems])
@@ -167,7 +169,7 @@ def _merge_kinds(block: Block, kinds: dict[str, Kind]) -> None:
         kinds[name] = kinds[name] | kind if name in kinds else kind
 
 
-def _begin_file(block: Block, validated: ValidatedInputs, given: ReadOptions) -> None:
+def _begin_file(block: Block, validated: ValidatedInputs, given: ReadOptions, classes: Sequence[str]) -> None:
     """Take down how the file of ``block``, its first, is read."""
     entry, reading = validated.inputs[-1], block.reading
     entry["columns"] = dataclasses.asdict(block.columns)
@@ -187,14 +189,25 @@ def _begin_file(block: Block, validated: ValidatedInputs, given: ReadOptions) ->
         validated.label_columns.add(reading.columns.label)
     if reading.classes is not None:
         validated.named.append(reading.classes)
+    _tell_likely_label(block, validated, classes)
+
+
+def _tell_likely_label(block: Block, validated: ValidatedInputs, classes: Sequence[str]) -> None:
+    """Take down that a column which is not read as gold has the names of the classes, or as many numbers."""
+    columns = block.reading.columns
+    is_told = columns.label is not None or columns.is_label_named
+    if not is_told and (likely := likely_label(block.extras, classes, by_name=False)):
+        name = next((name for name, kept in columns.renamed.items() if kept == likely), likely)
+        way = f"--label {shlex.quote(name)} reads it as gold, and --no-label leaves out this note"
+        validated.notes.append(f"{block.file}: {name!r} seems to hold labels and is no gold; {way}")
 
 
 def _count_label_faults(block: Block, validated: ValidatedInputs) -> None:
-    for row, fault in enumerate(block.label_faults):
-        if fault is not None and block.problems[row] is None:
-            validated.label_faults += 1
-            if not validated.first_label_fault:
-                validated.first_label_fault = f"{block.file} row {block.first_row + row:,}: {in_detail(fault)}"
+    faults = [(row, fault) for row, fault in enumerate(block.label_faults) if fault and block.problems[row] is None]
+    validated.label_faults += len(faults)
+    if faults and not validated.first_label_fault:
+        row, fault = faults[0]
+        validated.first_label_fault = f"{block.file} row {block.first_row + row:,}: {in_detail(fault)}"
 
 
 def _count_labels(labels: pa.Array, counts: Counter[str]) -> None:

@@ -1,6 +1,7 @@
 """Sentences that all doors say of input files in the same words."""
 
 import re
+import shlex
 from collections.abc import Collection, Iterable, Sequence
 
 from engine.inputs.columns import Columns
@@ -59,15 +60,21 @@ def no_usable_row(files: Sequence[str], refused: int, reasons: Sequence[str]) ->
     return f"{names}: no usable row among {refused:,}; the first was refused: {reasons[0]}"
 
 
-def no_label_column(columns: Columns) -> str:
-    """An error: a file has no column of labels."""
+def no_label_column(columns: Columns, likely: str | None = None) -> str:
+    """An error: a file has no column of labels.
+
+    Args:
+        columns: of the file.
+        likely: the one of them that seems to hold labels nevertheless.
+    """
     names = [name for name in (columns.text, columns.id, *columns.extras) if name]
     if names == [columns.text]:
         return (
             "it has texts and no labels: write a table with a column of them, or put the texts of each class into a "
             "folder that names it, as label=positive/"
         )
-    return f"no column looks like the label (columns: {listed(names)}); name it with --label"
+    example = f", for example --label {shlex.quote(likely)}" if likely else ""
+    return f"no column looks like the label (columns: {listed(names)}); name it with --label{example}"
 
 
 def not_labels_note(words: Collection[str]) -> str:
