@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from engine.errors import InputError, MissingColumnError
+from engine.inputs.delimited_files.first_rows import example_of_text
 from engine.inputs.labels.spelling import is_verdict, may_name_classes
 from store.format.names import RESERVED_COLUMNS
 from store.selections.csv_safe import STORE_ID
@@ -173,13 +174,12 @@ class _Names:
         """
         name = self.find(what, wanted)
         if name is None:
-            way = f"name it with --{what}"
+            way = f"name it with --{what}{example_of_text(self._times) if what == 'text' else ''}"
             if what == "id" and next(iter(self._times), None) == "":  # pandas' index
                 script = 's/^(""|)/id/'
                 way = f"the first column has no name: give it one, as with sed -E '1{script}' {shlex.quote(self._file)}"
-            raise MissingColumnError(
-                f"{self._file}: no column looks like the {what} (columns: {self._listed()}); {way}"
-            )
+            words = f"no column looks like the {what} (columns: {self._listed()})"
+            raise MissingColumnError(f"{self._file}: {words}; {way}")
         return name
 
     def id(self, wanted: ColumnNames) -> str:

@@ -1,7 +1,8 @@
 """First rows of a delimited file → whether the first of them is data, and names that its columns could have."""
 
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 
 from engine.inputs.delimited_files.shape import is_number
 
@@ -117,6 +118,13 @@ def has_names(rows: Sequence[Sequence[str]]) -> bool:
     parts = [set(_PART.findall(name.lower())) for name in names]
     others = set().union(*(some for place, some in enumerate(parts) if place != text))
     return not (_OF_TEXTS.isdisjoint(parts[text]) and _OF_OTHERS.isdisjoint(others))
+
+
+def example_of_text(names: Iterable[str]) -> str:
+    """The end of advice to name the column of texts: that of ``names`` with a word for texts, as ``Input.text``."""
+    likely = [name for name in names if not _OF_TEXTS.isdisjoint(_PART.findall(name.lower()))]
+    likely = [name for name in likely if _OF_OTHERS.isdisjoint(_PART.findall(name.lower()))]
+    return f", for example --text {shlex.quote(likely[0])}" if len(likely) == 1 else ""
 
 
 def _is_unlike_names(values: Sequence[str]) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +15,7 @@ _NAMES = re.compile(
     re.IGNORECASE,
 )
 _OF_A_MODEL = re.compile(r"pred|guess|model|output|baseline", re.IGNORECASE)
-_LOOKED_AT, _MOST_CLASSES = 2000, 200
+_LOOKED_AT, _MOST_CLASSES, _LETTERS = 2000, 200, 3
 _WHOLE = re.compile(r"-?[0-9]+")
 
 
@@ -31,12 +31,21 @@ def likely_label(columns: Mapping[str, pa.Array], classes: Sequence[str], *, by_
     names = {spell(one).casefold() for one in classes}
     named = {name: values for name, values in found.items() if _NAMES.search(name)}
     ways = (
-        [name for name, values in found.items() if names and {*values} <= names and not _OF_A_MODEL.search(name)],
+        [name for name, values in found.items() if _are_names(values, names) and not _OF_A_MODEL.search(name)],
         [name for name, values in named.items() if classes and _are_numbers(values, len(classes))],
         [name for name, values in named.items() if by_name and is_label(values, most=_MOST_CLASSES)],
     )
     likely = next((some for some in ways if some), [])
     return likely[0] if len(likely) == 1 else None
+
+
+def _are_names(values: Sequence[str], names: Collection[str]) -> bool:
+    """Whether ``values`` are ``names``, or the first letters of one, as ``pos`` and ``positiv``."""
+    known = [name for name in names if len(name) >= _LETTERS]
+    return bool(names) and all(
+        value in names or (len(value) >= _LETTERS and sum(name.startswith(value) for name in known) == 1)
+        for value in {*values}
+    )
 
 
 def _are_numbers(values: Sequence[str], classes: int) -> bool:

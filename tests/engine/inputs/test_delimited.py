@@ -756,3 +756,21 @@ def test_columns_without_a_name_that_have_values_are_said_to_be_left_out(tmp_pat
     assert f"{path}: columns without a name have values, and are left out" in blocks_of(path)[0].reading.notes
     index = write(tmp_path / "index.csv", ",text,label\n0,x,good\n1,y,bad\n")
     assert blocks_of(index)[0].reading.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "example"),
+    [
+        ("HITId,Input.text,Approve", ", for example --text Input.text"),
+        ("id,Your comment?", ", for example --text 'Your comment?'"),
+        ("one,two", ""),
+        ("Input.text,Output.text", ""),
+    ],
+)
+def test_a_column_that_may_be_the_text_is_an_example(tmp_path: Path, names: str, example: str) -> None:
+    width = names.count(",")
+    rows = "".join(",".join([f"{n}", *["A text of some words"] * width]) + "\n" for n in range(3))
+    with pytest.raises(InputError, match="no column looks like the text") as raised:
+        rows_of(write(tmp_path / "in.csv", f"{names}\n{rows}"))
+    assert (", for example --text" in str(raised.value)) == bool(example)
+    assert example in str(raised.value)

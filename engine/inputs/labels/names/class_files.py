@@ -20,6 +20,8 @@ def way_of_class_files(files: Sequence[str], classes: Sequence[str]) -> str | No
     Returns:
         None if the files are not called so.
     """
+    if way := _way_of_class_folders(files, classes):
+        return way
     folders = {str(Path(file).parent) for file in files}
     labels = {file: _label_of(Path(file).name, classes) for file in files}
     if len(files) > _MOST_NAMED or len(folders) > 1 or None in labels.values() or len(set(labels.values())) < 2:
@@ -34,6 +36,21 @@ def way_of_class_files(files: Sequence[str], classes: Sequence[str]) -> str | No
     return (
         f"the files are called as classes; to make their names the labels, move them: {words}; then read "
         + " ".join(map(shlex.quote, targets.values()))
+    )
+
+
+def _way_of_class_folders(files: Sequence[str], classes: Sequence[str]) -> str | None:
+    """The same where each file is in a folder that is called as a class, as in ``pos`` and ``neg`` of ``train``."""
+    folders = sorted({Path(file).parent for file in files})
+    labels = {folder: _label_of(folder.name, classes) for folder in folders}
+    are_named = None not in labels.values() and len({*labels.values()}) == len(folders) > 1
+    if not are_named or len({folder.parent for folder in folders}) > 1 or any("=" in one.name for one in folders):
+        return None
+    moves = [f"mv {shlex.quote(str(one))} {shlex.quote(str(one.parent / f'label={labels[one]}'))}" for one in folders]
+    words = " && ".join(moves)
+    return (
+        f"the folders are called as classes; to make their names the labels, rename them: {words}; then read "
+        + shlex.quote(str(folders[0].parent))
     )
 
 

@@ -176,3 +176,38 @@ def test_files_called_as_classes_are_moved_by_the_command(
     subprocess.run(command, shell=True, check=True, cwd=tmp_path)
     gold = read_gold(GoldConfig(files=tuple(folders.split()), classes=CLASSES))
     assert dict(zip(gold.texts, gold.labels.tolist(), strict=True)) == {"Loved it": 1, "Cold soup": 0}
+
+
+@pytest.mark.parametrize("names", [("pos", "neg"), ("positive reviews", "negative reviews")])
+def test_folders_called_as_classes_are_renamed_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, names: tuple[str, str]
+) -> None:
+    """As in the data set of film reviews, with a file a text."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in zip(names, ("Loved it", "Cold soup"), strict=True):
+        Path("train", name).mkdir(parents=True)
+        for number in range(30):
+            Path("train", name, f"{number}_9.txt").write_text(f"{text} {number}\n")
+    caplog.set_level("INFO")
+    DOORS["label"](("train",))
+    (note,) = (record.getMessage() for record in caplog.records if "called as classes" in record.getMessage())
+    with pytest.raises(InputError, match="the folders are called as classes") as raised:
+        DOORS["gold"](("train",))
+    words = "to make their names the labels, rename them: "
+    assert note.partition(words)[2] == str(raised.value).partition(words)[2]
+    command, _, folder = note.partition(words)[2].partition("; then read ")
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path)
+    gold = read_gold(GoldConfig(files=(folder,), classes=CLASSES))
+    assert [text.startswith("Loved") for text in gold.texts] == [bool(label) for label in gold.labels]
+    assert len(gold.texts) == 60
+
+
+@pytest.mark.parametrize("names", [("pos", "neg", "unsup"), ("pos", "pos2"), ("a", "b")])
+def test_other_folders_are_not_called_as_classes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, names: tuple[str, ...]
+) -> None:
+    for name in names:
+        write(tmp_path / name / "texts.csv", {"text": [f"{name} one", f"{name} two"]})
+    caplog.set_level("INFO")
+    DOORS["label"]((str(tmp_path),))
+    assert "called as classes" not in caplog.text
