@@ -21,7 +21,7 @@ from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited_files.backslashes import refuse_backslashes
 from engine.inputs.delimited_files.dialect import Dialect, shown
 from engine.inputs.delimited_files.find_dialect import find_dialect, rows_in
-from engine.inputs.delimited_files.first_rows import before_cut
+from engine.inputs.delimited_files.first_rows import before_cut, has_index, without_names
 from engine.inputs.delimited_files.footers import refuse_footer
 from engine.inputs.delimited_files.header import Header, header_of
 from engine.inputs.delimited_files.no_header import not_at_edges
@@ -33,6 +33,7 @@ from engine.inputs.delimited_files.values import Values, Writing
 from engine.inputs.labels.names.codes_in_name import names_in_name
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
 from engine.inputs.options import Reading, ReadOptions
+from engine.inputs.paths.shell_commands import command
 
 _TABS = re.compile(r"\.(tsv|txt)(\.\w+)?$", re.IGNORECASE)
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
@@ -56,6 +57,7 @@ class _Layout:
         writing: how values are written.
         rare: places of columns without a name, but the first, in which few rows have a value.
         unnamed: whether other such columns have values.
+        has_index: whether the first column has no name, and more than the numbers of its rows.
         sep: its first line names the delimiter, as spreadsheets write it.
     """
 
@@ -65,6 +67,7 @@ class _Layout:
     writing: Writing
     rare: tuple[int, ...]
     unnamed: bool
+    has_index: bool
     sep: bool
 
 
@@ -138,7 +141,7 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
         open_end=columns.places.get(columns.text) == header.width - 1 > 0,
     )
     writing = Writing.of(rows[header.rows :], lines, columns.places.get(columns.text), dialect)
-    filled = _without_names(header, rows[header.rows :])
+    filled = without_names(header.fields, rows[header.rows :])
     return _Layout(
         dialect=dialect,
         header=header,
@@ -146,6 +149,7 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
         writing=writing,
         rare=tuple(place for place, share in filled.items() if share <= _FEW),
         unnamed=any(share > _FEW for share in filled.values()),
+        has_index=has_index(header.fields, rows[header.rows :]),
         sep=sep is not None,
     )
 
@@ -159,13 +163,6 @@ def _classes_above(lines: Sequence[str], label: str) -> tuple[str, ...]:
             if names:
                 return names
     return ()
-
-
-def _without_names(header: Header, rows: Sequence[Sequence[str]]) -> dict[int, float]:
-    """Columns without a name and the share of rows that have a value there; the first one may be an index."""
-    places = [place for place, name in enumerate(header.fields) if place and not name.strip()]
-    known = [row for row in rows if row]
-    return {place: sum(len(row) > place and row[place] != "" for row in known) / max(1, len(known)) for place in places}
 
 
 def _notes(layout: _Layout, options: ReadOptions, file: str) -> Iterator[str]:
@@ -191,6 +188,13 @@ def _notes(layout: _Layout, options: ReadOptions, file: str) -> Iterator[str]:
         )
     if layout.unnamed:
         yield f"{file}: columns without a name have values, and are left out"
+    yield from _header_notes(layout, file)
+
+
+def _header_notes(layout: _Layout, file: str) -> Iterator[str]:
+    if layout.has_index:
+        way = command("""sed -E '1s/^(""|)/index/'""", file, "rows.csv")
+        yield f"{file}: the first column has no name and is left out; to keep it, give it one: {way}"
     if layout.header.rows > 1:
         yield f"{file}: read without what stands around the header"
 

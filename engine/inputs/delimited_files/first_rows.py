@@ -120,6 +120,20 @@ def has_names(rows: Sequence[Sequence[str]]) -> bool:
     return not (_OF_TEXTS.isdisjoint(parts[text]) and _OF_OTHERS.isdisjoint(others))
 
 
+def without_names(names: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[int, float]:
+    """Columns without a name and the share of rows that have a value there; the first one may be an index."""
+    places = [place for place, name in enumerate(names) if place and not name.strip()]
+    known = [row for row in rows if row]
+    return {place: sum(len(row) > place and row[place] != "" for row in known) / max(1, len(known)) for place in places}
+
+
+def has_index(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first column has no name, as an index of pandas or R, and its values are not 0, 1, 2 or 1, 2, 3."""
+    values = [row[0].strip() for row in rows if row]
+    numbered = any(values == [str(first + place) for place in range(len(values))] for first in (0, 1))
+    return len(names) > 0 and not names[0].strip() and any(values) and not numbered
+
+
 def example_of_text(names: Iterable[str]) -> str:
     """The end of advice to name the column of texts: that of ``names`` with a word for texts, as ``Input.text``."""
     likely = [name for name in names if not _OF_TEXTS.isdisjoint(_PART.findall(name.lower()))]

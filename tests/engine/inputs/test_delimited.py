@@ -774,3 +774,19 @@ def test_a_column_that_may_be_the_text_is_an_example(tmp_path: Path, names: str,
         rows_of(write(tmp_path / "in.csv", f"{names}\n{rows}"))
     assert (", for example --text" in str(raised.value)) == bool(example)
     assert example in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["", '""'])
+@pytest.mark.parametrize(
+    ("index", "is_told"), [(("3", "8", "13"), True), (("0", "1", "2"), False), (("1", "2", "3"), False)]
+)
+def test_an_index_without_a_name_is_told_unless_it_numbers_the_rows(
+    tmp_path: Path, name: str, index: tuple[str, ...], is_told: bool
+) -> None:
+    path = write(tmp_path / "in.csv", f"{name},text,label\n" + "".join(f"{n},A text,x\n" for n in index))
+    told = [note for note in notes_of(path) if "the first column has no name and is left out" in note]
+    assert bool(told) == is_told
+    if told:
+        subprocess.run(told[0].partition("give it one: ")[2], shell=True, check=True, cwd=tmp_path)
+        assert rows_of(tmp_path / "rows.csv") == [(number, "A text", "x") for number in index]
+        assert blocks_of(tmp_path / "rows.csv")[0].columns.extras == ("index",)
