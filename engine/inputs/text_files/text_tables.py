@@ -72,7 +72,7 @@ def _unread_header(rows: list[list[str]], wanted: ColumnNames, file: str) -> Inp
     """An error: the first of ``rows`` names columns, and it does not show which of them is the text, or the id."""
     names = [name.strip(_QUOTES) for name in rows[0]]
     texts = names_for(rows[1:], len(names)).split(",")
-    guess = f", perhaps --text {shlex.quote(names[texts.index('text')])}" if "text" in texts else ""
+    guess = f", for example --text {shlex.quote(names[texts.index('text')])}" if "text" in texts else ""
     try:
         find_columns(names, wanted, file=file)
     except InputError as error:

@@ -27,7 +27,7 @@ def test_a_header_without_a_known_text_is_no_row(tmp_path: Path, header: str) ->
     number = "{n}\t" if header.startswith("id") else ""
     rows = [f"{number.format(n=n)}{text}\t{label}" for n, (text, label) in enumerate(ROWS)]
     path.write_text("\n".join([header, *rows]))
-    with pytest.raises(InputError, match="name it with --text, perhaps --text document; or"):
+    with pytest.raises(InputError, match="name it with --text, for example --text document; or"):
         list(read_raw(str(path), ColumnNames()))
     (block,) = read_raw(str(path), ColumnNames(text="document"))
     assert block.data["document"].to_pylist() == [text.encode() for text, _ in ROWS]
