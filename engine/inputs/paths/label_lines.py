@@ -1,7 +1,7 @@
 """A file of texts, one a line → the file beside it that has their labels, one a line, and a command that joins both."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -9,19 +9,14 @@ from engine.errors import InputError
 from engine.inputs.delimited_files.first_rows import is_label
 
 _WORDS = ("label", "target", "polarity", "class", "gold")
-_OF_TEXTS, _OF_LABELS = ("", ".txt", ".text"), ("", ".txt", ".labels", ".label", ".lab", ".cls", ".tgt")
+_OF_TEXTS, _OF_LABELS = ("", ".txt", ".text"), (".labels", ".label", ".lab", ".cls", ".tgt")
 _LOOKED_AT, _MOST_CLASSES, _MOST_BESIDE = 1000, 200, 100
 _PIECE = 1 << 20
 
 
 def labels_beside(file: str) -> str | None:
     """The file of labels for the lines of ``file``, in the same folder: its name says so, and it has as many lines."""
-    path = Path(file)
-    if path.suffix.lower() not in _OF_TEXTS or _is_called_labels(path):
-        return None
-    beside = sorted(path.parent.glob("*"), key=lambda other: (not _are_alike(path, other), other.name))
-    called = [other for other in beside if _is_called_labels(other) and other.is_file()]
-    return next((str(other) for other in called[:_MOST_BESIDE] if _has_label_for_each(other, path)), None)
+    return _labels_among(Path(file).parent.glob("*"), Path(file))
 
 
 def joined(file: str, labels: str) -> str:
@@ -39,20 +34,26 @@ def refuse_label_lines(files: Sequence[str]) -> None:
     Raises:
         InputError: one has.
     """
-    for file in files:
-        labels = labels_beside(file) if len(files) > 1 else None
-        if labels is not None and labels in files:
+    called = [path for path in map(Path, files) if _is_called_labels(path)][:_MOST_BESIDE]
+    for file in files if called else ():
+        if labels := _labels_among((path for path in called if path.parent == Path(file).parent), Path(file)):
             raise InputError(
                 f"{labels} has a label for each line of {file}: put both together: {joined(file, labels)}; or give "
                 f"{shlex.quote(file)} by itself if the labels are not wanted"
             )
 
 
+def _labels_among(beside: Iterable[Path], texts: Path) -> str | None:
+    if texts.suffix.lower() not in _OF_TEXTS or _is_called_labels(texts):
+        return None
+    called = [path for path in beside if _is_called_labels(path) and path.is_file()]
+    called.sort(key=lambda path: (not _are_alike(texts, path), path.name))
+    return next((str(path) for path in called[:_MOST_BESIDE] if _has_label_for_each(path, texts)), None)
+
+
 def _is_called_labels(path: Path) -> bool:
-    name = path.name.lower()
-    return path.suffix.lower() in _OF_LABELS and (
-        path.suffix.lower() in _OF_LABELS[2:] or any(w in name for w in _WORDS)
-    )
+    suffix, name = path.suffix.lower(), path.name.lower()
+    return suffix in _OF_LABELS or (suffix in _OF_TEXTS and any(word in name for word in _WORDS))
 
 
 def _are_alike(one: Path, other: Path) -> bool:

@@ -155,6 +155,18 @@ def test_other_rows_beside_a_file_are_told(tmp_path: Path, caplog: pytest.LogCap
     assert f"{old}: it is called as a copy or a part of {tmp_path}/reviews.csv" in caplog.text
 
 
+def command_for(name: str, words: str, caplog: pytest.LogCaptureFixture) -> tuple[str, str]:
+    """The command that both doors give for a folder, and what is to be read then."""
+    caplog.set_level("INFO")
+    DOORS["label"]((name,))
+    (note,) = (record.getMessage() for record in caplog.records if "called as classes" in record.getMessage())
+    with pytest.raises(InputError, match="called as classes") as raised:
+        DOORS["gold"]((name,))
+    assert note.partition(words)[2] == str(raised.value).partition(words)[2]
+    command, _, then = note.partition(words)[2].partition("; then read ")
+    return command, then
+
+
 @pytest.mark.parametrize(
     "names", [("positive.csv", "negative.csv"), ("pos.txt", "neg.txt"), ("x positive-1.csv", "x negative.csv")]
 )
@@ -165,14 +177,9 @@ def test_files_called_as_classes_are_moved_by_the_command(
     Path("ds").mkdir()
     for name, text in zip(names, ("Loved it", "Cold soup"), strict=True):
         Path("ds", name).write_text(f"{text}\n" if name.endswith("txt") else f"text\n{text}\n")
-    caplog.set_level("INFO")
-    DOORS["label"](("ds",))
-    (note,) = (record.getMessage() for record in caplog.records if "called as classes" in record.getMessage())
-    with pytest.raises(InputError, match="the files are called as classes") as raised:
-        DOORS["gold"](("ds",))
-    words = "to make their names the labels, move them: "
-    assert note.partition(words)[2] == str(raised.value).partition(words)[2]
-    command, _, folders = note.partition(words)[2].partition("; then read ")
+    command, folders = command_for(
+        "ds", "the files are called as classes; to make their names the labels, move them: ", caplog
+    )
     subprocess.run(command, shell=True, check=True, cwd=tmp_path)
     gold = read_gold(GoldConfig(files=tuple(folders.split()), classes=CLASSES))
     assert dict(zip(gold.texts, gold.labels.tolist(), strict=True)) == {"Loved it": 1, "Cold soup": 0}
@@ -188,14 +195,8 @@ def test_folders_called_as_classes_are_renamed_by_the_command(
         Path("train", name).mkdir(parents=True)
         for number in range(30):
             Path("train", name, f"{number}_9.txt").write_text(f"{text} {number}\n")
-    caplog.set_level("INFO")
-    DOORS["label"](("train",))
-    (note,) = (record.getMessage() for record in caplog.records if "called as classes" in record.getMessage())
-    with pytest.raises(InputError, match="the folders are called as classes") as raised:
-        DOORS["gold"](("train",))
-    words = "to make their names the labels, rename them: "
-    assert note.partition(words)[2] == str(raised.value).partition(words)[2]
-    command, _, folder = note.partition(words)[2].partition("; then read ")
+    words = "the folders are called as classes; to make their names the labels, rename them: "
+    command, folder = command_for("train", words, caplog)
     subprocess.run(command, shell=True, check=True, cwd=tmp_path)
     gold = read_gold(GoldConfig(files=(folder,), classes=CLASSES))
     assert [text.startswith("Loved") for text in gold.texts] == [bool(label) for label in gold.labels]

@@ -57,6 +57,15 @@ def test_a_folder_of_both_is_refused_with_the_way(tmp_path: Path) -> None:
     assert expand([str(tmp_path / "set/train_text.txt")]) == [str(tmp_path / "set/train_text.txt")]
 
 
+def test_folders_of_many_texts_are_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once for each file of them."""
+    (tmp_path / "many").mkdir()
+    for number in range(50):
+        (tmp_path / f"many/{number}.txt").write_text("a text")
+    monkeypatch.setattr(Path, "glob", lambda *_: pytest.fail("listed again"))
+    assert len(expand([str(tmp_path / "many")])) == 50
+
+
 def test_the_labels_of_the_same_split_are_taken(tmp_path: Path) -> None:
     for split in ("test", "train"):
         made(tmp_path, f"{split}_text.txt", f"{split}_labels.txt")
