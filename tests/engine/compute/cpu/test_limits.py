@@ -89,6 +89,14 @@ def test_what_the_user_set_stays(monkeypatch):
     assert os.environ["OMP_NUM_THREADS"] == str(usable_cores())
 
 
+@pytest.mark.parametrize("said", [{}, {"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "active"}, {"KMP_BLOCKTIME": "9"}])
+def test_threads_hardly_spin_unless_the_user_says_how_long(monkeypatch, said):
+    monkeypatch.setattr(os, "environ", {**said})
+    settle_threads()
+    waiting = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    assert waiting == (said or {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "2000"})
+
+
 @pytest.mark.parametrize(
     "line",
     [
