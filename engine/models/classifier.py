@@ -18,7 +18,7 @@ from engine.models.files import fetch, is_adapter, trained_length, weights_sha25
 from engine.models.heads import are_generic, class_names, refuse_other_heads, same_but_for_case, task_of
 from engine.models.loading.adapters import load_adapted
 from engine.models.loading.vocabulary import has_vocabulary, load_tokenizer, refuse_unknown_tokens
-from engine.models.loading.weights import Loaded, load_module, read_config
+from engine.models.loading.weights import Loaded, load_module, other_shape, read_config
 from engine.models.padding import settle_padding
 from engine.models.saving import save_module
 from engine.tokens.encoding import Encoding
@@ -187,14 +187,7 @@ def _without_head(source: str, loaded: Loaded, *, base: Path | None) -> str:
     """The message about a model whose head is not, or not wholly, in its files."""
     config = loaded.module.config
     if loaded.other_shapes:
-        name, (theirs, ours) = next(iter(sorted(loaded.other_shapes.items())))
-        remedy = "its config.json is that of another model"
-        if ours[0] == config.num_labels:
-            remedy = (
-                f"write the names of all {theirs[0]} outputs into id2label of its config.json, as in "
-                '{"0": "first", "1": "second"}'
-            )
-        return f"{source}: {name} has the shape {theirs} in its weights and {ours} by its config.json; {remedy}"
+        return other_shape(source, config, loaded.other_shapes)
     if base is not None:
         return (
             f"{source}: {', '.join(loaded.missing[:3])} are neither in the adapter nor in its base, so that the model "

@@ -13,6 +13,7 @@ from pathlib import Path
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import EngineError, ModelError, is_memory_error
+from engine.models.loading.places import no_folder, without_config
 from engine.models.loading.remedies import without_safetensors
 from store.storage.file_hash import sha256_of
 
@@ -21,6 +22,8 @@ CONFIG = "config.json"
 REPORT = "training.json"  # of a training of the engine's own
 _ADAPTER_WEIGHTS = "adapter_model"
 _WEIGHTS = "*.safetensors"
+_LFS, _LFS_BYTES = b"version https://git-lfs", 64
+_LARGEST_HEADER = 100_000_000
 _FILES = ["*.json", _WEIGHTS, "*.txt", "*.model"]
 
 
@@ -33,7 +36,7 @@ def fetch(source: str, revision: str | None) -> Path:
     folder = _folder(source, revision, _FILES)
     adapter, weights = is_adapter(folder), weight_files(folder)
     if not (folder / CONFIG).exists() and not adapter:
-        raise ModelError(f"{source}: there is no config.json; is it a model?")
+        raise ModelError(f"{source}: there is no config.json{without_config(folder)}")
     if adapter and any(not path.name.startswith(_ADAPTER_WEIGHTS) for path in weights):
         raise ModelError(
             f"{source} has the weights of a whole model beside those of a PEFT adapter, and which of them count is not "
@@ -41,7 +44,35 @@ def fetch(source: str, revision: str | None) -> Path:
         )
     if not weights:
         raise ModelError(without_safetensors(source, folder))
+    for path in weights:
+        _refuse_cut_off(path)
     return folder
+
+
+def _refuse_cut_off(path: Path) -> None:
+    """Refuse a file of weights that is only the beginning of one, or a pointer of Git LFS to it.
+
+    Raises:
+        ModelError: it is.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as source:
+        begin = source.read(_LFS_BYTES)
+        if begin.startswith(_LFS):
+            raise ModelError(f"{path} is a pointer of Git LFS and not the file itself; fetch it: git lfs pull")
+        header = int.from_bytes(begin[:8], "little")
+        if size < 8 or header > _LARGEST_HEADER:
+            raise ModelError(f"{path} is no file of safetensors; copy or fetch it again")
+        source.seek(8)
+        try:
+            tensors = json.loads(source.read(header))
+            end = max(
+                (tensor["data_offsets"][1] for name, tensor in tensors.items() if name != "__metadata__"), default=0
+            )
+        except (ValueError, LookupError, TypeError, AttributeError):
+            end = size
+    if size < 8 + header + end:
+        raise ModelError(f"{path} has {size:,} bytes of {8 + header + end:,}: it is cut off; copy or fetch it again")
 
 
 def fetch_tokenizer(source: str, revision: str | None) -> Path:
@@ -66,6 +97,8 @@ def _download(source: str, revision: str | None, files: list[str]) -> Path:
     try:
         return Path(snapshot_download(source, revision=revision, allow_patterns=files))
     except HFValidationError:
+        if Path(source).exists():
+            raise ModelError(f"{source}: {no_folder(source)}") from None
         raise ModelError(f"{source}: there is no such folder, and it is no hub id either") from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         message = f"{source}: there is no such folder, and the hub did not give it: {first_line(error)}"

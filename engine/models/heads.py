@@ -13,6 +13,7 @@ from engine.errors import ModelError
 
 _GENERIC = re.compile(r"LABEL_\d+")
 _HEAD_OF = re.compile(r"For([A-Z]\w*)$")
+_FIRST = "Fine-tune it for classes first, with `engine finetune`"
 _OTHER_TASKS = {
     "TokenClassification": "one class for each token",
     "QuestionAnswering": "the place of an answer in a text",
@@ -29,19 +30,20 @@ def refuse_other_heads(source: str, config: Any) -> None:
     """
     if config.num_labels < 2:
         raise ModelError(
-            f"{source} has {config.num_labels} output; a classifier needs one for each of 2 classes or more"
+            f"{source} has {config.num_labels} output; a classifier needs one for each of 2 classes or more. {_FIRST}"
         )
     if config.problem_type == "regression":
         raise ModelError(
             f"{source} is a regression (problem_type in its config.json): its {config.num_labels} outputs are scores, "
-            "and no probabilities of classes can be made of them. A classifier with one output for each class is needed"
+            "and no probabilities of classes can be made of them. "
+            f"{_FIRST}"
         )
     if config.problem_type == "multi_label_classification":
-        raise ModelError(f"{source} gives several labels a text (multi-label); one class a text is needed")
+        raise ModelError(f"{source} gives several labels a text (multi-label); one class a text is needed. {_FIRST}")
     if (task := task_of(config)) in _OTHER_TASKS:
         raise ModelError(
             f"{source} is a {config.architectures[0]} (architectures in its config.json): it gives {_OTHER_TASKS[task]}"
-            ", and no class of a text. Fine-tune it for classes first, with `engine finetune`"
+            f", and no class of a text. {_FIRST}"
         )
 
 

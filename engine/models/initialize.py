@@ -17,7 +17,7 @@ from engine.models.heads import chooses_one_class, output_layer, same_but_for_ca
 from engine.models.layers import keep_layers, warn_if_constant
 from engine.models.loading.adapters import merge_remedy
 from engine.models.loading.vocabulary import VOCABULARIES, has_vocabulary
-from engine.models.loading.weights import Loaded, load_module, read_config
+from engine.models.loading.weights import Loaded, load_module, other_shape, read_config
 
 _log = logging.getLogger(__name__)
 _LAYERS = re.compile(r"(.+)#layers=(\d+(?:,\d+)*)")
@@ -58,6 +58,8 @@ def load_start(
     module = loaded.module
     prefix = module.base_model_prefix + "."
     if absent := [name for name in loaded.missing if name.startswith(prefix) and ".pooler." not in name]:
+        if shapes := {name: loaded.other_shapes[name] for name in absent if name in loaded.other_shapes}:
+            raise ModelError(other_shape(place, module.config, shapes))
         raise ModelError(f"{place} is incomplete: {', '.join(absent[:3])} are not in its weights")
     _settle_head(place, loaded, own, classes)
     if layers is not None:

@@ -165,7 +165,8 @@ def _uses_types(run: _Alone, inputs: Inputs, given: npt.NDArray[np.float32]) -> 
 def _cannot(source: str, text: str, error: Exception) -> ModelError:
     return ModelError(
         f"{source}: transformers itself cannot compute the text {short(text)} with this model and its tokenizer: "
-        f"{type(error).__name__}: {first_line(error)}. Mend its config.json, or use another model"
+        f"{type(error).__name__}: {first_line(error)}. If it works elsewhere, "
+        "compare its config.json with that; or use another model"
     )
 
 

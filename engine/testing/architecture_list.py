@@ -47,6 +47,8 @@ ENCODERS = (
     _encoder("Electra", embedding_size=16),
     _encoder("Ernie"),
     _encoder("Esm", mask_token_id=4, position_embedding_type="rotary", max_position_embeddings=512),
+    _encoder("Esm", "bert", "scaled by its mask tokens", mask_token_id=4, token_dropout=True,
+             position_embedding_type="rotary", max_position_embeddings=512),
     _encoder("EuroBert"),
     _encoder("FNet"),
     _encoder("Flaubert", **_XLM, pad_index=0),

@@ -16,6 +16,8 @@ from engine.models.loading.weights import Loaded, load_module, read_config, refu
 
 _HEADS = ("classifier", "score")
 _KIND = "SEQ_CLS"
+_PROMPTS = ("PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "MULTITASK_PROMPT_TUNING", "ADAPTION_PROMPT", "CPT")
+_TABLES = ("embed_tokens", "word_embeddings", "wte", "embed_in", "tok_embeddings", "shared")
 
 
 def load_adapted(source: str, folder: Path) -> tuple[Loaded, Path]:
@@ -35,6 +37,11 @@ def load_adapted(source: str, folder: Path) -> tuple[Loaded, Path]:
             f"{source} is a PEFT adapter of {base or 'no base that it names'} for {settings.get('task_type')}; one of "
             f"a sequence classifier ({_KIND}) is needed"
         )
+    if settings.get("peft_type") in _PROMPTS:
+        raise ModelError(
+            f"{source} is an adapter of the kind {settings['peft_type']}, which puts made-up tokens before each text "
+            "and cannot be merged into a model; use one of the kind LORA"
+        )
     peft = _peft(source, base)
     try:
         place = fetch(base, settings.get("revision"))
@@ -45,11 +52,24 @@ def load_adapted(source: str, folder: Path) -> tuple[Loaded, Path]:
     config = read_config(base, place, **_labels(source, folder))
     loaded = load_module(base, place, config)
     with refused(f"{source}: the adapter cannot be merged into {base}"):
+        _resize(loaded.module, folder)
         merged = peft.PeftModel.from_pretrained(loaded.module, folder).merge_and_unload().eval()
     for parameter in merged.parameters():
         parameter.requires_grad_(True)
     refuse_non_finite(source, merged)
     return Loaded(module=merged, missing=_still_new(loaded.missing, _names(folder))), place
+
+
+def _resize(module: Any, folder: Path) -> None:
+    """Give the base as many embeddings as the adapter has, which was trained after tokens had been added."""
+    table = module.get_input_embeddings().weight
+    for file in folder.glob("adapter_model*.safetensors"):
+        with safe_open(file, framework="pt") as opened:
+            names = [name for name in opened.keys() if name.split(".")[-2:][0] in _TABLES]  # noqa: SIM118
+            shapes = {tuple(opened.get_slice(name).get_shape()) for name in names}
+        rows = {shape[0] for shape in shapes if len(shape) == 2 and shape[1] == table.shape[1]}
+        if len(rows) == 1 and (size := rows.pop()) > table.shape[0]:
+            module.resize_token_embeddings(size)
 
 
 def _settings(source: str, folder: Path) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import transformers
 
-_PICKLED = ("pytorch_model*.bin", "*.bin", "*.pt", "*.pth", "*.ckpt")
+_DEEPSPEED = "global_step*/mp_rank_00_model_states.pt"
+_PICKLED = ("pytorch_model*.bin", "*.bin", "*.pt", "*.pth", "*.ckpt", _DEEPSPEED)
 _NO_WEIGHTS = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth")
-_OTHERS = {
+OTHER_KINDS = {
     "*.onnx": "an ONNX model",
     "onnx/*.onnx": "an ONNX model",
     "*.gguf": "a GGUF model",
@@ -20,12 +21,18 @@ _OTHERS = {
 def without_safetensors(source: str, folder: Path) -> str:
     """Why a folder without safetensors is refused, and how to make some."""
     refusal = f"{source} has no safetensors weights"
+    if script := _first(folder, "zero_to_fp32.py"):
+        program = f"python {shlex.quote(str(folder / script))} {shlex.quote(str(folder))} {shlex.quote(str(folder))}"
+        return (
+            f"{refusal}, but a checkpoint of DeepSpeed; its weights are put together, with deepspeed, by: {program} "
+            "--safe_serialization"
+        )
     if pickled := _first(folder, *_PICKLED):
         return (
             f"{refusal}; {pickled}, which is pickled, can run code and is not read. If you trust it, convert it: "
-            f"{_conversion(source, folder, pickled)}"
+            f"{_conversion(folder, pickled)}"
         )
-    for pattern, kind in _OTHERS.items():
+    for pattern, kind in OTHER_KINDS.items():
         if found := _first(folder, pattern):
             return (
                 f"{refusal}, but {kind} ({found}); name the model that it was exported from, saved by transformers "
@@ -66,16 +73,25 @@ def model_class(folder: Path) -> str | None:
     return name if isinstance(name, str) and name.isidentifier() and hasattr(transformers, name) else None
 
 
-def _conversion(source: str, folder: Path, pickled: str) -> str:
-    """A command that makes safetensors of the pickled weights, with all of their tensors and no others."""
-    if model_class(folder) is not None and pickled.startswith("pytorch_model"):
-        return saved_again(source, folder)
-    file, made = _text(str(folder / pickled)), _text(str(folder / "model.safetensors"))
+def _conversion(folder: Path, pickled: str) -> str:
+    """A command that makes safetensors of the pickled weights, with all of their tensors and no others.
+
+    transformers would leave out those whose names have a prefix, and save new ones in their place.
+    """
+    parts = sorted(folder.glob("pytorch_model*.bin")) if pickled.startswith("pytorch_model") else [folder / pickled]
+    files, made = f"[{', '.join(_text(str(part)) for part in parts)}]", _text(str(folder / "model.safetensors"))
     return _command(
-        "import torch; from safetensors.torch import save_file; "
-        f'w = torch.load({file}, weights_only=True, map_location="cpu"); w = w.get("state_dict", w); '
-        f'save_file({{k: v.clone() for k, v in w.items()}}, {made}, metadata={{"format": "pt"}})'
+        "import torch; from safetensors.torch import save_file; w = {}; "
+        f'[w.update(torch.load(file, weights_only=True, map_location="cpu")) for file in {files}]; '
+        'w = w.get("module", w.get("state_dict", w)); '
+        f'save_file({{k: v.clone().contiguous() for k, v in w.items()}}, {made}, metadata={{"format": "pt"}})'
     )
+
+
+def saved_by_name(model: str, folder: str) -> str:
+    """A command that saves the tokenizer of ``model`` into ``folder``."""
+    code = f"T.from_pretrained({_text(model)}).save_pretrained({_text(folder)})"
+    return _command(f"from transformers import AutoTokenizer as T; {code}")
 
 
 def _target(source: str) -> str:

@@ -8,6 +8,7 @@ from transformers import AutoTokenizer
 
 from engine.errors import ModelError
 from engine.models.files import refused
+from engine.models.loading.places import without_tokenizer
 from engine.models.loading.remedies import saved_again
 
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
@@ -26,7 +27,8 @@ def load_tokenizer(source: str, folder: Path) -> Any:
         ModelError: there is none, it is not a fast one, or it needs a package that is not installed.
     """
     if not has_vocabulary(folder):
-        raise ModelError(f"{source} has no tokenizer: none of {', '.join(VOCABULARIES)} is there")
+        way = without_tokenizer(source, folder, VOCABULARIES)
+        raise ModelError(f"{source} has no tokenizer: none of {', '.join(VOCABULARIES)} is there; {way}")
     pieces = _lone_pieces(folder)
     if pieces is not None and not all(map(_is_installed, _PIECES)):
         # Without them transformers takes the file for one of tiktoken, and asks for that package.

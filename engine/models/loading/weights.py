@@ -5,6 +5,7 @@ Says which parameters the files lack. Strips a prefix that a wrapper has put bef
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,16 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from engine.errors import ModelError
 from engine.models.files import CONFIG, refused, weight_files
 
 _PREFIXES = ("_orig_mod.", "module.", "base_model.model.", "model.")
+_NEEDS_A_GPU = ("flash_attention", "flex_attention")
 _SHOWN = 3
+_SAFETENSORS = "model.safetensors"
 _log = logging.getLogger(__name__)
 
 
@@ -43,9 +48,12 @@ def read_config(source: str, folder: Path, **changes: Any) -> Any:
     Raises:
         ModelError: it cannot be used, or it is that of quantised weights.
     """
-    _check_label_keys(source, folder / CONFIG if folder.is_dir() else folder)
+    _check_keys(source, folder / CONFIG if folder.is_dir() else folder)
     with refused(f"{source}: its configuration cannot be used"):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **changes)
+    config.return_dict = True  # of a tuple nothing says which part are the logits
+    if str(config._attn_implementation).startswith(_NEEDS_A_GPU):
+        config._attn_implementation = None  # that of the machine it was trained on
     if (quantised := getattr(config, "quantization_config", None)) is not None:
         raise ModelError(_quantised(source, quantised))
     return config
@@ -57,12 +65,63 @@ def load_module(source: str, folder: Path, config: Any) -> Loaded:
     Raises:
         ModelError: its files do not make such a model, or weights are not finite.
     """
+    _refuse_parts(source, folder, config)
     with refused(f"{source} cannot be loaded as a sequence classifier"):
         loaded = _load(AutoModelForSequenceClassification, folder, config)
         if loaded.missing and (prefix := shared_prefix(folder)):
             loaded = _without_prefix(source, folder, loaded, prefix)
     refuse_non_finite(source, loaded.module)
     return loaded
+
+
+def _refuse_parts(source: str, folder: Path, config: Any) -> None:
+    """Refuse weights of which files are missing, those of an adapter beside its base, and models of no text.
+
+    Raises:
+        ModelError: they are such.
+    """
+    if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
+        raise ModelError(
+            f"{source} is a {config.model_type}, and transformers has no classifier of texts of that kind; use another "
+            "model"
+        )
+    if absent := _absent_files(folder):
+        raise ModelError(f"{source} lacks {_listed(absent)} of its weights; copy or fetch all of its files again")
+    if any(".lora_A." in name or ".modules_to_save." in name for name in _names(folder)):
+        raise ModelError(
+            f"{source}: its weights are those of a PEFT model that was saved without being merged; where it was "
+            "trained, call model.merge_and_unload().save_pretrained(FOLDER), and name that folder"
+        )
+
+
+def _absent_files(folder: Path) -> list[str]:
+    """Files that the index of the weights names, and that are not there."""
+    try:
+        index = json.loads((folder / f"{_SAFETENSORS}.index.json").read_text("utf-8"))
+        files = sorted({*index["weight_map"].values()})
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return []
+    return [] if (folder / _SAFETENSORS).exists() else [file for file in files if not (folder / file).exists()]
+
+
+def other_shape(source: str, config: Any, shapes: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> str:
+    """A message: a parameter has another shape in the files than by the configuration.
+
+    Args:
+        source: hub id or path.
+        config: of the model.
+        shapes: as in `Loaded`.
+    """
+    name, (theirs, ours) = next(iter(sorted(shapes.items())))
+    remedy = "its config.json is that of another model"
+    if theirs[1:] == ours[1:] and ours[0] == getattr(config, "vocab_size", None):
+        remedy = f'if nothing else is wrong, write "vocab_size": {theirs[0]} into its config.json'
+    elif ours[0] == config.num_labels:
+        remedy = (
+            f"write the names of all {theirs[0]} outputs into id2label of its config.json, as in "
+            '{"0": "first", "1": "second"}'
+        )
+    return f"{source}: {name} has the shape {theirs} in its weights and {ours} by its config.json; {remedy}"
 
 
 def refuse_non_finite(source: str, module: Any) -> None:
@@ -147,12 +206,18 @@ def _names(folder: Path) -> list[str]:
     return names
 
 
-def _check_label_keys(source: str, file: Path) -> None:
-    """Refuse an ``id2label`` that is not by number, as where it was swapped with ``label2id``."""
+def _check_keys(source: str, file: Path) -> None:
+    """Refuse code of the model's own, and an ``id2label`` that is not by number, as if swapped with ``label2id``."""
     try:
-        names = json.loads(file.read_text("utf-8")).get("id2label") or {}
+        values = json.loads(file.read_text("utf-8"))
+        names = values.get("id2label") or {}
     except (OSError, ValueError, AttributeError):
         return  # transformers says what is wrong with it
+    if "auto_map" in values and values.get("model_type") not in CONFIG_MAPPING_NAMES:
+        raise ModelError(
+            f"{source} is computed by code of its own (auto_map in its config.json), which is not run; use a model of "
+            "a class that transformers has"
+        )
     if isinstance(names, dict) and not all(str(key).removeprefix("-").isdecimal() for key in names):
         right = json.dumps(dict(enumerate(map(str, names))), ensure_ascii=False)
         raise ModelError(

@@ -75,6 +75,37 @@ def test_an_adapter_of_another_task_is_refused(bare):
         load_classifier(str(bare))
 
 
+@pytest.mark.parametrize("kind", ["PROMPT_TUNING", "PREFIX_TUNING"])
+def test_an_adapter_that_cannot_be_merged_is_named(bare, kind):
+    settings = json.loads((bare / "adapter_config.json").read_text())
+    (bare / "adapter_config.json").write_text(json.dumps({**settings, "peft_type": kind}))
+    with pytest.raises(ModelError, match=f"an adapter of the kind {kind}, .* cannot be merged into a model"):
+        load_classifier(str(bare))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_adapter_with_added_tokens_is_merged_into_a_longer_table(tmp_path):
+    peft = pytest.importorskip("peft")
+    config = transformers.RobertaConfig(
+        vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, pad_token_id=0
+    )
+    base = tmp_path / "base"
+    tokens = tokenizer()
+    config.vocab_size = len(tokens)
+    spread(transformers.RobertaForMaskedLM(config)).save_pretrained(base)
+    tokens.save_pretrained(base)
+    start = transformers.AutoModelForSequenceClassification.from_pretrained(base, num_labels=3)
+    tokens.add_tokens(["[X]", "[Y]"])
+    start.resize_token_embeddings(len(tokens))
+    adapted = peft.get_peft_model(start, peft.LoraConfig(task_type="SEQ_CLS", r=2, target_modules=["query"])).eval()
+    adapted.save_pretrained(tmp_path / "adapter", save_embedding_layers=True)
+    tokens.save_pretrained(tmp_path / "adapter")
+    model = load_classifier(str(tmp_path / "adapter"))
+    ids = torch.tensor([[2, 7, len(tokens) - 1, 9, 3]])
+    with torch.inference_mode():
+        assert torch.allclose(model.module(input_ids=ids).logits, adapted(input_ids=ids).logits, atol=1e-5)
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", ["Bert", "Roberta"])
 def test_with_the_package_an_adapter_is_merged_as_transformers_would(tmp_path, kind):

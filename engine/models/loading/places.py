@@ -1,0 +1,95 @@
+"""A path that is no whole model → what it is, and where the model may be, as the end of a message. Loads nothing."""
+
+import json
+import shlex
+from pathlib import Path
+
+from engine.models.loading.remedies import OTHER_KINDS, saved_by_name
+
+_CONFIG = "config.json"
+_ADAPTER = "adapter_config.json"
+_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.index.json")
+_DEEPEST = 3
+_SHOWN = 3
+_KINDS = {
+    **{pattern.removeprefix("*"): kind for pattern, kind in OTHER_KINDS.items() if pattern.startswith("*.")},
+    ".ftz": "a model of fastText",
+    ".pkl": "a pickled model, as of scikit-learn",
+    ".joblib": "a pickled model, as of scikit-learn",
+    ".bin": "weights alone, or a model of fastText",
+    ".pt": "pickled weights alone, or a whole pickled model",
+    ".pth": "pickled weights alone, or a whole pickled model",
+    ".ckpt": "a checkpoint of PyTorch Lightning",
+}
+_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_TOKENIZER_FILES = ("tokenizer*.json", "special_tokens_map.json", "vocab.*", "merges.txt", "*.model")
+_OF_BYTES = ("CanineTokenizer", "PerceiverTokenizer", "ByT5Tokenizer")
+_OURS = "a model is a folder with config.json, model.safetensors and tokenizer.json, as save_pretrained writes it"
+
+
+def no_folder(source: str) -> str:
+    """What a file is that was named in the place of a folder."""
+    file, quoted = Path(source), shlex.quote(source)
+    if file.name.endswith(_ARCHIVES):
+        return f"it is an archive; unpack it and name the folder that is in it: tar -xf {quoted}"
+    if file.name.endswith(".zip"):
+        return f"it is an archive; unpack it and name the folder that is in it: unzip {quoted}"
+    if (file.parent / _CONFIG).exists():
+        return f"it is a file of a model; name its folder: {file.parent}"
+    kind = _KINDS.get(file.suffix.lower())
+    return f"it is {kind or 'a file'} and no folder; {_OURS}"
+
+
+def without_config(folder: Path) -> str:
+    """What is in a folder that has no config.json; empty if nothing tells."""
+    if models := _models_below(folder):
+        some = ", ".join(map(str, models[:_SHOWN])) + (", …" if len(models) > _SHOWN else "")
+        return f"; below it there {'are models' if len(models) > 1 else 'is a model'}: name {some}"
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    found = next(((path, kind) for path in files if (kind := _KINDS.get(path.suffix.lower()))), None)
+    return f"; {found[0].name} is {found[1]}, and {_OURS}" if found else f"; {_OURS}"
+
+
+def _models_below(folder: Path) -> list[Path]:
+    """Folders of models in ``folder``, the one that was changed last first."""
+    for depth in range(1, _DEEPEST + 1):
+        found = [path for path in folder.glob("/".join(["*"] * depth)) if _is_model(path)]
+        if found:
+            return sorted(found, key=lambda path: (-path.stat().st_mtime, path))
+    return []
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether ``folder`` has a model, or an adapter, and weights."""
+    is_named = any((folder / name).is_file() for name in (_CONFIG, _ADAPTER))
+    return is_named and any(any(folder.glob(pattern)) for pattern in _WEIGHTS)
+
+
+def without_tokenizer(source: str, folder: Path, vocabularies: tuple[str, ...]) -> str:
+    """How a model gets the tokenizer that is not in its folder.
+
+    Args:
+        source: hub id or path of the model.
+        folder: where its files are.
+        vocabularies: patterns of files of which a tokenizer can be made.
+    """
+    kind = _config(folder, "tokenizer_config.json").get("tokenizer_class")
+    if kind in _OF_BYTES:
+        return f"a {kind} has none, and only fast tokenizers are supported; use another model"
+    beside = sorted(path for path in folder.parent.iterdir() if path.is_dir() and not (path / _CONFIG).exists())
+    near = (folder.parent, *beside)
+    place = next((path for path in near if any(any(path.glob(pattern)) for pattern in vocabularies)), None)
+    if place is not None and Path(source).is_dir():
+        files = [path for pattern in _TOKENIZER_FILES for path in sorted(place.glob(pattern))]
+        return f"if it is that of {place}: cp {shlex.join(map(str, files))} {shlex.quote(source)}"
+    base = _config(folder).get("_name_or_path")
+    base = base if isinstance(base, str) and base else "MODEL"
+    return f"put that of the model it was trained from beside it: {saved_by_name(base, source)}"
+
+
+def _config(folder: Path, name: str = _CONFIG) -> dict[str, object]:
+    try:
+        values = json.loads((folder / name).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
