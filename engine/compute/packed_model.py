@@ -175,9 +175,10 @@ def packed_differs(module: Any, longest: int, *, fused: bool) -> str | None:
 
 
 def _probe(module: Any, longest: int) -> list[npt.NDArray[np.int64]]:
-    """Rows of made-up tokens: the longest one and short ones, two of them equally long, one with padding in its middle.
+    """Rows of made-up tokens: the longest one and short ones, two of them equally long.
 
-    A text may name the padding token.
+    A text may name special tokens: one row has padding in its middle, another all that the configuration knows. ESM,
+    for one, scales a whole batch of packed rows by the number of its mask tokens.
     """
     chance = np.random.default_rng(0)
     pad_id, size = module.config.pad_token_id, vocabulary_size(module)
@@ -185,4 +186,7 @@ def _probe(module: Any, longest: int) -> list[npt.NDArray[np.int64]]:
     rows = [chance.choice(tokens, min(length, longest)) for length in (longest, *_PROBED_LENGTHS)]
     if len(tokens) < size:
         rows[1][len(rows[1]) // 2] = pad_id
+    named = (value for name, value in vars(module.config).items() if name.endswith("_token_id"))
+    special = sorted({token for token in named if isinstance(token, int) and 0 <= token < size} - {pad_id})
+    rows[2][: len(special)] = special[: len(rows[2])]
     return rows

@@ -3,6 +3,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+import transformers
 from families import FAMILIES, LONGEST, PACKED_FAMILIES, alone, chosen, encoder, made_up, make, workload
 from varlen import varlen_attn
 
@@ -11,9 +12,10 @@ import engine.compute.packed_model
 from engine.compute.attention import DeviceRows, on_device
 from engine.compute.backends import choose_backend
 from engine.compute.fused_layer import FusedLayer
-from engine.compute.packed_model import PackedModel
+from engine.compute.packed_model import PackedModel, packed_differs
 from engine.compute.packing import fill, pack
 from engine.compute.torch_backends import FUSED, PACKED, PADDED
+from engine.models.batching import Batching
 
 CPU = torch.device("cpu")
 LENGTHS = [2, 3, 3, 512, 7, 9, 9, 9, 64, 15, 16, 17, 18, 130, 2, 300, 33, 5, 8, 8]
@@ -328,3 +330,18 @@ def test_what_the_kernel_leaves_undefined_reaches_no_row(modules, tokens, kernel
         whole = PackedModel(modules["Bert"], fused=True)(packing, on_device(packing, CPU, kernel=True, longest=64))
     assert not torch.isfinite(whole[3:]).any()
     torch.testing.assert_close(whole[:3], ours)
+
+
+def test_a_model_that_scales_a_batch_by_its_mask_tokens_is_not_packed():
+    """One row with a mask would change the others of its batch, and rows without one show nothing."""
+    config = transformers.EsmConfig(
+        vocab_size=3000, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, pad_token_id=0,
+        mask_token_id=4, position_embedding_type="rotary", max_position_embeddings=128, token_dropout=True,
+    )  # fmt: skip
+    module = transformers.EsmForSequenceClassification(config).eval()
+    module.batching = Batching(pad_id=0, knows_padding=True)
+    assert "differ from those of rows alone" in (packed_differs(module, 100, fused=False) or "")
+    config.token_dropout = False
+    module = transformers.EsmForSequenceClassification(config).eval()
+    module.batching = Batching(pad_id=0, knows_padding=True)
+    assert packed_differs(module, 100, fused=False) is None
