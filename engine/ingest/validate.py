@@ -23,7 +23,7 @@ from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.kinds import Kind
 from engine.inputs.labels.classes import MAX_CLASSES
-from engine.inputs.labels.likely_column import likely_label
+from engine.inputs.labels.likely_column import likely_labels, possible_labels
 from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.messages import REPEATED_ID, counted, listed
 from engine.inputs.options import FOUND_OUT, ReadOptions
@@ -193,13 +193,18 @@ def _begin_file(block: Block, validated: ValidatedInputs, given: ReadOptions, cl
 
 
 def _tell_likely_label(block: Block, validated: ValidatedInputs, classes: Sequence[str]) -> None:
-    """Take down that a column which is not read as gold has the names of the classes, or as many numbers."""
+    """Take down the columns which could be gold and are not read as such."""
     columns = block.reading.columns
-    is_told = columns.label is not None or columns.is_label_named
-    if not is_told and (likely := likely_label(block.extras, classes, by_name=False)):
-        name = next((name for name, kept in columns.renamed.items() if kept == likely), likely)
-        way = f"--label {shlex.quote(name)} reads it as gold, and --no-label leaves out this note"
-        validated.notes.append(f"{block.file}: {name!r} seems to hold labels and is no gold; {way}")
+    if columns.label is not None or columns.is_label_named:
+        return
+    way = "reads it as gold, and --no-label leaves out this note"
+    if likely := columns.given(likely_labels(block.extras, classes)):
+        names, seem = " and ".join(map(repr, likely)), "seem" if len(likely) > 1 else "seems"
+        flag = f"--label {shlex.quote(likely[0])}" if len(likely) == 1 else "--label NAME"
+        validated.notes.append(f"{block.file}: {names} {seem} to hold labels and no gold is read; {flag} {way}")
+    elif possible := columns.given(possible_labels(block.extras)):
+        names = listed(map(repr, possible))
+        validated.notes.append(f"{block.file}: no gold is read; if a column holds it ({names}), --label NAME {way}")
 
 
 def _count_label_faults(block: Block, validated: ValidatedInputs) -> None:

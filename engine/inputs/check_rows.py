@@ -25,6 +25,7 @@ from engine.inputs.labels.spelling import (
     without_scores,
 )
 from engine.inputs.options import FOUND_OUT, LabelMap, Reading, ReadOptions
+from engine.inputs.shapes.escapes import escapes_note
 from engine.inputs.shapes.filled_once import filled_once_note
 from engine.inputs.shapes.literal_texts import LOOKED_AT, check_literals, mojibake_note
 from engine.inputs.usable_strings import kept_strings, refuse, refuse_errors, required_strings, shortened, strings_of
@@ -116,7 +117,7 @@ def check_block(raw: RawBlock, *, file: str, label_map: LabelMap | None = None, 
     _refuse_headers(texts, row_ids, raw.columns, problems)
     notes = [*raw.reading.notes, *raw.columns.doubts, *_notes_of_texts(texts, raw, file)]
     label, not_labels = labels(raw, file, label_faults, notes, label_map=label_map, classes=classes)
-    if raw.first_row == 1 and raw.columns.label and (note := filled_once_note(label, raw.columns.label, file)):
+    if raw.first_row == 1 and raw.columns.label and (note := filled_once_note(label, raw.columns, file)):
         notes.append(note)
     extras = extra_columns(raw, file, problems, notes)
     kept = without_judged_away(label, extras)
@@ -171,8 +172,9 @@ def _notes_of_texts(texts: pa.Array, raw: RawBlock, file: str) -> list[str]:
     if raw.first_row != 1 or not raw.columns.text:
         return []
     first = texts[:LOOKED_AT].to_pylist()
-    check_literals(first, raw.columns.text, file)
-    return [] if (note := mojibake_note(first, file)) is None else [note]
+    check_literals(first, raw.columns, file)
+    notes = (mojibake_note(first, file), escapes_note(first, raw.reading, file))
+    return [note for note in notes if note is not None]
 
 
 def _texts(raw: RawBlock, file: str, problems: Problems) -> pa.Array:

@@ -1,14 +1,13 @@
 """Column names of an input file → which one is the text, the id, the label, and which are kept beside them."""
 
-import re
 import shlex
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from urllib.parse import unquote
 
 from engine.errors import InputError, MissingColumnError
-from engine.inputs.delimited_files.first_rows import example_of_text
 from engine.inputs.labels.spelling import is_verdict, may_name_classes
+from engine.inputs.paths.hive import path_columns
 from store.format.names import RESERVED_COLUMNS
 from store.selections.csv_safe import STORE_ID
 
@@ -22,9 +21,8 @@ _PLAIN = {
     "label": ("label", "labels"),
 }
 _WEAK = ("comment", "body", "content")
+_OFTEN_REPEATED = (*_WEAK, "labels")  # Jira has a column for each comment
 _NAMES_OF_LABELS = "label_text"  # beside the numbers in "label", as SetFit's data sets have them
-_HIVE_KEY = re.compile(r"([^/=]+)=([^/=]*)")
-_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _EDGES = " \t\r\n\v\f\ufeff\u00a0"
 
 
@@ -58,6 +56,7 @@ class Columns:
         other_ids: names of those that might have the ids of a file of labels as well, if the user named none.
         left_out: names of columns that cannot be told apart; the empty one is not among them.
         is_label_named: the user has named the label.
+        said: the names of all, if the user gave them since the file has no header.
     """
 
     text: str
@@ -72,11 +71,16 @@ class Columns:
     other_ids: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     is_label_named: bool = False
+    said: tuple[str, ...] = ()
 
     def names(self) -> list[str]:
         """Every column that is read from the file itself."""
         names = (self.text, self.id, self.label, *self.extras)
         return list(dict.fromkeys(name for name in names if name and name not in self.constants))
+
+    def given(self, kept: Iterable[str]) -> list[str]:
+        """The names that the file gives to columns that are kept under others."""
+        return [next((given for given, other in self.renamed.items() if other == name), name) for name in kept]
 
 
 def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns:
@@ -134,12 +138,6 @@ def find_id(names: list[str], wanted: ColumnNames, *, file: str) -> str:
     return _Names(names, file).id(wanted)
 
 
-def path_columns(file: str) -> dict[str, str | None]:
-    """Columns that stand in the folders of a path, as Hive writes them: ``year=2023/part-0.parquet``."""
-    pairs = (_HIVE_KEY.fullmatch(part) for part in file.split("/")[:-1])
-    return {unquote(pair[1]): None if pair[2] == _HIVE_NULL else unquote(pair[2]) for pair in pairs if pair}
-
-
 class _Names:
     """The names of a file's columns, for one choice after the other."""
 
@@ -163,7 +161,8 @@ class _Names:
             return None
         name = self._named(what, wanted.strip(_EDGES)) if wanted is not None else self._plain(what)
         if name is not None and self._times[name] > 1:
-            raise InputError(f"{self._file}: two columns are named {name!r}, and it is the {what}; rename one")
+            way = f"rename one, or name another with --{what}"
+            raise InputError(f"{self._file}: two columns are named {name!r}, and it is the {what}; {way}")
         return name
 
     def required(self, what: str, wanted: str | None) -> str:
@@ -174,7 +173,7 @@ class _Names:
         """
         name = self.find(what, wanted)
         if name is None:
-            way = f"name it with --{what}{example_of_text(self._times) if what == 'text' else ''}"
+            way = f"name it with --{what}"
             if what == "id" and next(iter(self._times), None) == "":  # pandas' index
                 script = 's/^(""|)/id/'
                 way = f"the first column has no name: give it one, as with sed -E '1{script}' {shlex.quote(self._file)}"
@@ -201,6 +200,7 @@ class _Names:
 
     def _plain(self, what: str) -> str | None:
         found = [name for name in self._times if name.lower() in _PLAIN[what]]
+        found = [name for name in found if self._times[name] == 1 or name.lower() not in _OFTEN_REPEATED]
         if what == "label" and what in found and _NAMES_OF_LABELS in self._times:
             chosen: str | None = _NAMES_OF_LABELS
         elif what in found or len(found) == 1:

@@ -19,6 +19,7 @@ from engine.errors import InputError
 from engine.inputs.blocks import RawBlock
 from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited_files.backslashes import refuse_backslashes
+from engine.inputs.delimited_files.commands import unescaped
 from engine.inputs.delimited_files.dialect import Dialect, shown
 from engine.inputs.delimited_files.find_dialect import find_dialect, rows_in
 from engine.inputs.delimited_files.first_rows import before_cut, has_index, without_names
@@ -184,7 +185,7 @@ def _notes(layout: _Layout, options: ReadOptions, file: str) -> Iterator[str]:
     if options.quote is None and layout.writing.escapes:
         yield (
             f"{file}: backslashes are taken as they are; if \\n, \\t or \\' stand for line ends, tabs and apostrophes, "
-            "write it as CSV; --quote none leaves out this note"
+            f"let Python write it as CSV: {unescaped(file)}; --quote none leaves out this note"
         )
     if layout.unnamed:
         yield f"{file}: columns without a name have values, and are left out"

@@ -60,12 +60,12 @@ def no_usable_row(files: Sequence[str], refused: int, reasons: Sequence[str]) ->
     return f"{names}: no usable row among {refused:,}; the first was refused: {reasons[0]}"
 
 
-def no_label_column(columns: Columns, likely: str | None = None) -> str:
+def no_label_column(columns: Columns, likely: Sequence[str] = ()) -> str:
     """An error: a file has no column of labels.
 
     Args:
         columns: of the file.
-        likely: the one of them that seems to hold labels nevertheless.
+        likely: those of them that seem to hold labels nevertheless.
     """
     names = [name for name in (columns.text, columns.id, *columns.extras) if name]
     if names == [columns.text]:
@@ -73,7 +73,8 @@ def no_label_column(columns: Columns, likely: str | None = None) -> str:
             "it has texts and no labels: write a table with a column of them, or put the texts of each class into a "
             "folder that names it, as label=positive/"
         )
-    example = f", for example --label {shlex.quote(likely)}" if likely else ""
+    named = " or ".join(f"--label {shlex.quote(name)}" for name in likely[:SHOWN])
+    example = f", for example {named}" if named else ""
     return f"no column looks like the label (columns: {listed(names)}); name it with --label{example}"
 
 

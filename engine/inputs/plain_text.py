@@ -24,7 +24,7 @@ from engine.inputs.text_files.notes import notes_on
 from engine.inputs.text_files.other_formats import check_formats, check_words
 from engine.inputs.text_files.quoted_lines import Said, one_column
 from engine.inputs.text_files.sample import Sample
-from engine.inputs.text_files.tables_in_text import check_tables
+from engine.inputs.text_files.tables_in_text import check_comments, check_tables
 from engine.inputs.text_files.text_tables import table_of
 
 _MARK = FASTTEXT.encode()
@@ -78,6 +78,7 @@ def _said(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, labelled
     if not labelled:
         check_words(sample)
         check_blocks(sample)
+        check_comments(sample)
     if said := table_of(sample.lines, sample.file, wanted, options):
         return said
     if labelled or not sample.texts:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,20 +12,23 @@ from engine.errors import InputError
 from engine.inputs.arrow_files.arrow_sandbox import check_arrow
 from engine.inputs.arrow_files.class_names import class_names
 from engine.inputs.arrow_files.table_blocks import table_blocks
-from engine.inputs.arrow_files.values import can_be_kept, value_type
+from engine.inputs.arrow_files.values import can_be_kept, text_bytes, value_type
 from engine.inputs.arrow_files.ways import refuse_first_feather, text_in_struct
 from engine.inputs.blocks import BLOCK_BYTES, RawBlock, rows_at_once
 from engine.inputs.columns import ColumnNames, Columns, find_columns
 from engine.inputs.lines import check_is_table
 from engine.inputs.options import Reading, ReadOptions
+from engine.inputs.shapes.likely_text import with_example
 
+_PARQUET = b"PAR1"
 _LONGEST_TYPE = 100  # characters
+_LOOKED_AT = 20  # rows
 _BYTES_OF = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
 
 
 def read_parquet(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[RawBlock]:
     """The rows of a Parquet file. Columns that are not needed are not read."""
-    check_is_table(file, "Parquet", b"PAR1")
+    check_is_table(file, "Parquet", _PARQUET)
     # Without pre_buffer: it would hold all row groups of the file at once.
     with pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True) as source:
         schema = source.schema_arrow
@@ -62,8 +66,26 @@ def _find_columns(schema: pa.Schema, wanted: ColumnNames, file: str) -> Columns:
     except InputError as error:
         way = text_in_struct(schema, wanted, file)
         if way is None:
-            raise
+            raise with_example(error, _some_strings(schema, file)) from None
         raise InputError(f"{error}. The text is further down; take it out: {way}") from None
+
+
+def _some_strings(schema: pa.Schema, file: str) -> dict[str, list[str]]:
+    """The first values of each column of strings."""
+    names = [field.name for field in schema if value_type(field.type) in _BYTES_OF]
+    names = [name for name in names if schema.names.count(name) == 1]
+    with Path(file).open("rb") as begin:
+        is_parquet = begin.read(len(_PARQUET)) == _PARQUET
+    if is_parquet:
+        with pq.ParquetFile(file, pre_buffer=False) as source:
+            batch = next(source.iter_batches(_LOOKED_AT, columns=names), None)
+    else:
+        with arrow_batches(file) as (_, batches):
+            batch = next((batch.slice(0, _LOOKED_AT) for batch in batches), None)
+    if batch is None:
+        return {}
+    columns = {name: text_bytes(batch.column(name), name=name, file=file).drop_null() for name in names}
+    return {name: [text.decode(errors="replace") for text in array.to_pylist()] for name, array in columns.items()}
 
 
 def _batch_rows(metadata: pq.FileMetaData, most: int) -> int:

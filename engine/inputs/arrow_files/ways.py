@@ -25,7 +25,7 @@ def single_text(type_: pa.DataType) -> str | None:
     """How Python makes a text of a value ``v`` of this type; None if that is not known."""
     if is_list(type_) and _is_string(type_.value_type):
         return '" ".join(one for one in v if one is not None)'
-    key = _key(type_, ("text", "value", "content"))
+    key = _key(type_, ("text", "value", "content", "body", "review", "comment", "sentence"))
     return None if key is None else f"v[{key}]"
 
 

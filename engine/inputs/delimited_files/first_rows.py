@@ -1,10 +1,10 @@
 """First rows of a delimited file → whether the first of them is data, and names that its columns could have."""
 
 import re
-import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from engine.inputs.delimited_files.shape import is_number
+from engine.inputs.shapes.likely_text import has_word_for_others, has_word_for_texts
 
 _LONG_NAME, _SENTENCE_WORDS = 80, 5
 LABEL_LENGTH = 40
@@ -13,15 +13,10 @@ _DIGITS = 2
 _NAME = re.compile(r"[^\W\d][\w.-]*( [\w.-]+){0,2}")
 _MARKED_NAME = re.compile(r"#|[^\W\d][\w.-]*(?: [\w.()-]+){0,4}[?.:]?")
 _SEEN, _WORDS = 3, 4
-_PART = re.compile(r"[^\W\d_]+")
-_OF_TEXTS = frozenset((
-    "text", "texts", "document", "doc", "review", "reviews", "sentence", "phrase", "tweet", "message", "utterance",
-    "comment", "content", "body", "headline", "title", "post", "verbatim", "response",
-))  # fmt: skip
-_OF_OTHERS = frozenset((
-    "id", "idx", "index", "label", "labels", "sentiment", "class", "category", "target", "polarity", "rating", "score",
-    "stars", "gold", "intent", "emotion", "annotation", "annotator",
-))  # fmt: skip
+_DESCRIBING = 2
+_OF_SURVEYS = ('{"ImportId":', "Open-Ended Response")
+_TYPES = frozenset(("continuous", "c", "discrete", "d", "string", "s", "time", "t", "basket"))  # of Orange
+_ROLES = frozenset(("", "class", "meta", "m", "ignore", "i", "weight", "w"))
 
 
 def before_cut(rows: Sequence[list[str]], width: int) -> Sequence[list[str]]:
@@ -115,9 +110,8 @@ def has_names(rows: Sequence[Sequence[str]]) -> bool:
         return False
     lengths = [sum(len(row[place]) for row in rows if len(row) == len(names)) for place in range(len(names))]
     text = lengths.index(max(lengths))
-    parts = [set(_PART.findall(name.lower())) for name in names]
-    others = set().union(*(some for place, some in enumerate(parts) if place != text))
-    return not (_OF_TEXTS.isdisjoint(parts[text]) and _OF_OTHERS.isdisjoint(others))
+    others = (name for place, name in enumerate(names) if place != text)
+    return has_word_for_texts(names[text]) or any(map(has_word_for_others, others))
 
 
 def without_names(names: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[int, float]:
@@ -134,14 +128,26 @@ def has_index(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     return len(names) > 0 and not names[0].strip() and any(values) and not numbered
 
 
-def example_of_text(names: Iterable[str]) -> str:
-    """The end of advice to name the column of texts: that of ``names`` with a word for texts, as ``Input.text``."""
-    likely = [name for name in names if not _OF_TEXTS.isdisjoint(_PART.findall(name.lower()))]
-    likely = [name for name in likely if _OF_OTHERS.isdisjoint(_PART.findall(name.lower()))]
-    return f", for example --text {shlex.quote(likely[0])}" if len(likely) == 1 else ""
-
-
 def _is_unlike_names(values: Sequence[str]) -> bool:
     """Whether ``values`` are numbers, or texts of several words."""
     words = sum(len(value.split()) for value in values)
     return len(values) >= _SEEN and (all(map(is_number, values)) or words >= _WORDS * len(values))
+
+
+def describing_rows(rows: Sequence[Sequence[str]]) -> int:
+    """How many rows below the first of ``rows``, a header, describe its columns.
+
+    Qualtrics and SurveyMonkey write the questions and codes of a form there, Orange the types and roles of columns.
+    """
+    below = rows[1 : _DESCRIBING + 1]
+    for number, row in enumerate(below, start=1):
+        if any(field.startswith(_OF_SURVEYS) for field in row):
+            return number
+    return _DESCRIBING if len(below) == _DESCRIBING and _are_of_orange(*below) else 0
+
+
+def _are_of_orange(types: Sequence[str], roles: Sequence[str]) -> bool:
+    """Whether rows are a type and a role for each column. For a type may stand all values of the column."""
+    known = [type_.strip().lower() in _TYPES or not type_.strip() for type_ in types]
+    said = {role.strip().lower() for role in roles}
+    return bool(said) and said <= _ROLES and said != {""} and sum(known) * 2 > len(known)

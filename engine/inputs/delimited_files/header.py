@@ -8,15 +8,13 @@ from functools import cached_property
 
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames, Columns, find_columns
-from engine.inputs.delimited_files.first_rows import has_names, is_data, names_for
+from engine.inputs.delimited_files.first_rows import describing_rows, has_names, is_data, names_for
 from engine.inputs.delimited_files.no_header import explained, first_name_missing, no_header
 from engine.inputs.messages import counted
 from engine.inputs.shapes.other_rows import other_rows
 
 _TITLE_ROWS, _GROUP_ROWS = 10, 3
 _AGAIN = 0.05
-_DESCRIBING_ROWS = 2
-_OF_SURVEYS = ('{"ImportId":', "Open-Ended Response")  # in rows below the header that Qualtrics and SurveyMonkey write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +78,8 @@ def find_header(rows: Sequence[list[str]], wanted: ColumnNames, *, file: str, de
     Raises:
         InputError: there is none, or a column that is needed is not in it.
     """
+    described = describing_rows(rows)
+    rows = [rows[0], *rows[1 + described :]]
     try:
         header = Header(columns=find_columns(rows[0], wanted, file=file), width=len(rows[0]), rows=1, fields=rows[0])
     except InputError as error:
@@ -95,12 +95,10 @@ def find_header(rows: Sequence[list[str]], wanted: ColumnNames, *, file: str, de
         raise InputError(f"{file}: {way}")
     if len(rows) > header.rows and _is_line(rows[header.rows]):
         header = dataclasses.replace(header, rows=header.rows + 1)
-    for number, row in enumerate(rows[header.rows : header.rows + _DESCRIBING_ROWS], start=1):
-        if any(field.startswith(_OF_SURVEYS) for field in row):
-            header = dataclasses.replace(header, rows=header.rows + number)
-            break
-    _check_width(header.width, rows[header.rows :], file, delimiter)
-    return header
+    data = rows[header.rows :]
+    described += (more := describing_rows(rows[header.rows - 1 :]))
+    _check_width(header.width, data[more:], file, delimiter)
+    return dataclasses.replace(header, rows=header.rows + described)
 
 
 def header_of(
@@ -130,7 +128,8 @@ def header_of(
             f"{file}: --columns names {counted(len(names), 'column')} and the rows have {counted(width, 'field')}; "
             f"name all of them, for example --columns {names_for(rows, width)}"
         )
-    return Header(columns=find_columns(list(names), wanted, file=file), width=len(names), rows=0)
+    columns = dataclasses.replace(find_columns(list(names), wanted, file=file), said=names)
+    return Header(columns=columns, width=len(names), rows=0)
 
 
 def _said_of(names: tuple[str, ...], header: list[str], wanted: ColumnNames, file: str) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from engine.errors import InputError
 from engine.inputs.delimited_files.commands import for_sed, python_csv, sed
 from engine.inputs.delimited_files.dialect import shown
-from engine.inputs.delimited_files.first_rows import is_data, is_form_header, is_header, names_for
+from engine.inputs.delimited_files.first_rows import has_names, is_data, is_form_header, is_header, names_for
 from engine.inputs.messages import counted, listed
+from engine.inputs.shapes.likely_text import columns_of, with_example
 from engine.inputs.shapes.marks import marked_columns, way_of_marks
 from engine.inputs.shapes.other_rows import other_rows
 
@@ -34,6 +35,7 @@ def explained(error: InputError, rows: Sequence[list[str]], file: str, delimiter
         return InputError(f"{error}. If {listed(map(repr, marked))} are classes, {way_of_marks(file, marked)}")
     if is_data(rows):
         return _of_data(error, rows, file)
+    error = with_example(error, columns_of([name.strip() for name in rows[0]], rows[1:]))
     if way := _other_way(rows, file, delimiter):
         return InputError(f"{file}: {way}")
     if len(rows[0]) == 1 and delimiter in rows[0][0]:
@@ -45,7 +47,7 @@ def explained(error: InputError, rows: Sequence[list[str]], file: str, delimiter
     if len(rows[0]) == 1 and others:
         word = {"\t": "tab"}.get(others[0], repr(others[0]))
         return InputError(f"{error}. If {shown(others[0])} stands between the names, pass --delimiter {word}")
-    if _NOT_FOUND in str(error) and (len(rows[0]) == 1 or not is_header(rows)):
+    if _NOT_FOUND in str(error) and (len(rows[0]) == 1 or not (is_header(rows) or has_names(rows))):
         names = names_for(rows, len(rows[0])) if len(rows[0]) > 1 else "text"
         return InputError(f"{error}; or, if its first line is data, name the columns, for example --columns {names}")
     return error

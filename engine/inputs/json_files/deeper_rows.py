@@ -83,9 +83,7 @@ def way_to_text(row: dict[str, Any], begin: str, wanted: ColumnNames, file: str)
         wanted: column names that the user gave.
         file: where it is.
     """
-    if (
-        program := program_of_row(row, wanted) or program_of_api(row, lambda names: may_be_row(names, wanted))
-    ) is not None:
+    if (program := program_of_row(row) or program_of_api(row, lambda names: may_be_row(names, wanted))) is not None:
         return jq(_piped(begin, program), file)
     if (text := next((key for key, value in row.items() if _is_json(value)), None)) is not None:
         return jq(_piped(begin, f"(({members(text)} | fromjson) + del({members(text)}))"), file)

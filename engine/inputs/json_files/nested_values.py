@@ -10,7 +10,19 @@ from engine.inputs.json_files.jq_commands import LARGEST, LARGEST_PLACE, ONE, jq
 from engine.inputs.json_files.known_rows.chats import user_of
 
 _OF_MONGO = ("$oid", "$numberInt", "$numberLong", "$numberDouble")
-_PLAIN = ("label", "classname", "class_name", "class", "name", "value", "text", "choice", *_OF_MONGO)
+_PLAIN = (
+    "label",
+    "classname",
+    "class_name",
+    "class-name",
+    "class",
+    "displayName",
+    "name",
+    "value",
+    "text",
+    "choice",
+    *_OF_MONGO,
+)
 _TEXTS = (
     "text",
     "value",

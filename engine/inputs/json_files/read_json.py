@@ -5,7 +5,7 @@ label the rows of a file that are not its first.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -23,6 +23,7 @@ from engine.inputs.json_files.refusals import refuse_wrapped
 from engine.inputs.labels.names.numbered import as_said, names_in_jq, numbers_in_object
 from engine.inputs.lines import encoding_notes, find_encoding, open_lines
 from engine.inputs.options import Reading, ReadOptions
+from engine.inputs.shapes.likely_text import with_example
 
 _LABELS = ("label", "labels")
 _LABEL = b'"label'
@@ -69,7 +70,7 @@ def open_json(file: str, wanted: ColumnNames, encoding: str | None = None) -> Js
     layout = find_layout(file, wanted, encoding)
     first: Iterator[JsonObject] = islice(objects_of(file, layout, encoding), BLOCK_ROWS)
     if (begin := next(first, None)) is not None:
-        refuse_wrapped(begin.values, layout.rows_in_jq, file)
+        refuse_wrapped(begin.values, layout.rows_in_jq, wanted, file)
         first = chain([begin], first)
     task = next((one.values for one in first if is_task(one.values)), None)
     own = frozenset[str]() if task is None else own_columns(task, wanted)
@@ -179,8 +180,14 @@ def _find_columns(source: JsonFile, names: list[str], wanted: ColumnNames) -> Co
         begin = within(rows, "data") if source.has_tasks else rows
         some = [one.values for one in islice(source.rows(), _LOOKED_AT) if one.values]
         if (way := way_to_text_of_some(some, begin, wanted, source.path)) is None:
-            raise
+            raise with_example(error, _strings(some)) from None
         raise InputError(f"{error}. The text is further down; take it out: {way}") from None
+
+
+def _strings(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """The strings under each key of ``rows``."""
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return {key: [value for row in rows if isinstance(value := row.get(key), str)] for key in keys}
 
 
 def _first(source: JsonFile) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """JSON that is not rows → why it is refused, with a command that makes rows of it."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
@@ -18,12 +18,10 @@ from engine.inputs.json_files.deeper_rows import (
     program_of,
 )
 from engine.inputs.json_files.deeper_rows import Path as RowPath
-from engine.inputs.json_files.jq_commands import jq, members
+from engine.inputs.json_files.jq_commands import from_lines, jq, members
 from engine.inputs.json_files.known_layouts import lines_named
+from engine.inputs.json_files.known_rows.annotated import is_answer
 from engine.inputs.json_files.known_rows.api_rows import refusal_of_stream
-
-_OPEN = {".gz": "gzip.open", ".bz2": "bz2.open", ".xz": "lzma.open"}
-_WRITE = 'to_json("rows.jsonl", orient="records", lines=True)'
 
 
 def refuse_single_values(first: bytes, second: bytes, file: str) -> None:
@@ -62,35 +60,37 @@ def refuse_columns(sample: dict[str, Any], wanted: ColumnNames, file: str) -> No
         InputError: it does.
     """
     values = list(sample.values())
-    way = ""
-    read = f"pd.DataFrame({_loaded(file)})"
-    index = sample.get("index")
     if "columns" in sample and isinstance(sample.get("data"), list):
-        how = 'as pandas writes it with orient="split"'
-        read = f'pd.DataFrame((t := {_loaded(file)})["data"], columns=t["columns"])'
-        if isinstance(index, list) and index and all(isinstance(one, str) for one in index):
-            ids = "" if "id" in sample["columns"] else '.rename_axis("id").reset_index()'
-            read = f'{read[:-1]}, index=t["index"]){ids}'
+        how, rows = 'as pandas writes it with orient="split"', _of_split(sample)
     elif values and all(isinstance(value, list) for value in values):
-        how = "a list for each"
+        how, rows = "a list for each", "dict(zip(t, row)) for row in itertools.zip_longest(*t.values())"
     elif not values or not all(isinstance(value, dict) and value for value in values):
         return
     elif has_text(values[0], wanted) and not has_text(sample, wanted):
-        how, way = 'as pandas writes it with orient="index"', jq("to_entries[] | {id: .key} + .value", file)
+        how, rows = 'as pandas writes it with orient="index"', '{"id": key, **row} for key, row in t.items()'
     elif has_text(sample, wanted) or (all(key.isdecimal() for key in values[0]) and _are_alike(values)):
-        how = 'as pandas writes it with orient="columns"'
+        how, rows = 'as pandas writes it with orient="columns"', _of_columns(sample)
     else:
         return
-    raise InputError(
-        f'{file} is a table by columns, {how}, and not by rows: write it with df.to_json(path, orient="records", '
-        f"lines=True), or turn it with {way or f'{read}.{_WRITE}'}"
-    )
+    code = f"import itertools, json, sys; t = json.load(sys.stdin); [print(json.dumps(row)) for row in ({rows})]"
+    way = from_lines(f"python -c {shlex.quote(code)}", file, "rows.jsonl")  # jq would round large numbers
+    raise InputError(f"{file} is a table by columns, {how}, and not by rows: turn it with {way}")
 
 
-def _loaded(file: str) -> str:
-    """How Python reads a JSON file, without a change of its values: `pandas.read_json` makes 7 of the string 007."""
-    opened = _OPEN.get(Path(file).suffix.lower(), "open")
-    return f"json.load({opened}({file!r}))"
+def _of_split(sample: dict[str, Any]) -> str:
+    """In Python: the rows of a table with its columns, its index and its rows apart; an index of words is the id."""
+    index = sample.get("index")
+    has_ids = isinstance(index, list) and index and all(isinstance(one, str) for one in index)
+    if not has_ids or "id" in sample["columns"]:
+        return 'dict(zip(t["columns"], row)) for row in t["data"]'
+    return '{"id": id, **dict(zip(t["columns"], row))} for id, row in zip(t["index"], t["data"])'
+
+
+def _of_columns(sample: dict[str, Any]) -> str:
+    """In Python: the rows of a table with an object of values for each column; an index of words is the id."""
+    has_ids = "id" not in sample and not all(key.isdecimal() for key in next(iter(sample.values())))
+    begin = '"id": key, ' if has_ids else ""
+    return f"{{{begin}**{{name: some.get(key) for name, some in t.items()}}}} for key in next(iter(t.values()))"
 
 
 def refuse_entries(sample: dict[str, Any], wanted: ColumnNames, file: str) -> None:
@@ -106,18 +106,24 @@ def refuse_entries(sample: dict[str, Any], wanted: ColumnNames, file: str) -> No
         raise InputError(f"{file} is one object: if it holds {what}s by their ids, make rows of it: {way}")
 
 
-def refuse_wrapped(row: dict[str, Any], rows: str, file: str) -> None:
+def refuse_wrapped(row: dict[str, Any], rows: str, wanted: ColumnNames, file: str) -> None:
     """Refuse rows whose values are each inside of an array or an object, as R, DynamoDB and Avro write them.
 
     Args:
         row: the first.
         rows: where they are, for jq.
+        wanted: column names that the user gave.
         file: where it is.
 
     Raises:
-        InputError: they are such.
+        InputError: they are such, or answers of a language model where texts are needed.
     """
     begin = "" if rows == "." else f"{rows} | "
+    if is_answer(row) and not isinstance(wanted, LabelColumns) and wanted.text is None:
+        raise InputError(
+            f"{file}: its rows are answers to the requests of a batch, and their texts are in another file. As labels "
+            f"of a store whose ids are their custom_id: engine audit STORE --gold {shlex.quote(file)}"
+        )
     if len(row) < 2:
         return
     if (found := refusal_of_stream(row)) is not None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from engine.errors import InputError
-from engine.inputs.labels.names.codes_in_name import check_codes, meant_class
+from engine.inputs.labels.names.codes_in_name import check_codes, class_at_begin
 from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.labels.names.numbered import check_numbered
 from engine.inputs.labels.not_indices import (
@@ -45,12 +45,14 @@ class LabelIndex:
         index: label → index of its class.
         unknown: the labels that are no class, sorted.
         plain: those of them that plainly name one, as ``Positive.`` does, and the class.
+        numbers: those of them that would be indices if there were no names beside them, and the class.
         notes: what a user has to know of the choice, a sentence each.
     """
 
     index: dict[str, int]
     unknown: list[str]
     plain: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -113,7 +115,14 @@ def index_labels(
     notes = _notes(index, classes, where) + ([] if beside is None else beside.check(index))
     notes += neutral_note(distinct, classes, not_labels=not_labels)
     meant = {label: class_ for label in unknown[:MAX_CLASSES] if (class_ := _meant(label, classes)) is not None}
-    return LabelIndex(index=index, unknown=unknown, plain=meant, notes=notes)
+    numbers = _numbers_beside_names(unknown, classes)
+    return LabelIndex(index=index, unknown=unknown, plain=meant, numbers=numbers, notes=notes)
+
+
+def _numbers_beside_names(unknown: Collection[str], classes: Sequence[str]) -> dict[str, str]:
+    """Whole numbers from 0 on among ``unknown`` labels, as where files of one data set write them in two ways."""
+    numbers = {str(number): name for number, name in enumerate(classes) if str(number) in unknown}
+    return numbers if "0" in numbers and numbers.keys() == {*filter(is_whole, unknown)} else {}
 
 
 def _are_indices(labels: Collection[str], index: Collection[str], classes: Sequence[str]) -> bool:
@@ -152,13 +161,17 @@ def foreign(labels: Sequence[str], classes: Sequence[str]) -> str:
 
 def unknown_label(label: str, found: LabelIndex, classes: Sequence[str]) -> str:
     """The reason to refuse a row: its ``label`` is none of ``classes``."""
-    way = f"; --label-map {label_map_text(list(found.plain.items())[:_MAPPED])}" if label in found.plain else ""
+    way = ""
+    if label in found.plain:
+        way = f"; --label-map {label_map_text(list(found.plain.items())[:_MAPPED])}"
+    elif label in found.numbers:
+        way = f"; if it is an index counted from 0: --label-map {label_map_text(list(found.numbers.items())[:_MAPPED])}"
     return f"unknown label {label[:_LONGEST]!r} (classes: {listed(classes)}){way}"
 
 
 def say_which(labels: Sequence[str], classes: Sequence[str] = (), beside: NamesBeside | None = None) -> str:
     """The way out of `foreign`: a map of which the user fills in the classes that are not plain."""
-    if beside is not None and (way := way_of_values(labels, classes, beside.label_columns)):
+    if beside is not None and (way := way_of_values(labels, classes, beside.label_columns, beside.said)):
         return way
     named = {label: _meant(label, classes) for label in labels}
     text = label_map_text([(label, named[label] or "CLASS") for label in labels[:_MAPPED]])
@@ -166,7 +179,7 @@ def say_which(labels: Sequence[str], classes: Sequence[str] = (), beside: NamesB
 
 
 def _meant(label: str, classes: Sequence[str]) -> str | None:
-    return None if is_whole(label) else meant_class(_AROUND.sub("", label), classes)
+    return None if is_whole(label) else class_at_begin(_AROUND.sub("", label), classes)
 
 
 def _notes(index: dict[str, int], classes: Sequence[str], where: str) -> list[str]:

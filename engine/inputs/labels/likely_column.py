@@ -1,51 +1,87 @@
-"""Columns of a file none of which is called a label → the one that seems to hold labels, for a message to name."""
+"""Columns of a file none of which is called a label → those that seem to hold labels, for a message to name."""
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.inputs.delimited_files.first_rows import is_label
+from engine.inputs.json_files.nested_values import label_key
+from engine.inputs.labels.names.codes_in_name import class_of_column
 from engine.inputs.labels.spelling import NO_LABEL, spell
 
 _NAMES = re.compile(
-    r"label|sentiment|target|polarity|class|gold|categor|annotation|verdict|intent|emotion|topic|choice|accept|rating",
+    r"label|sentiment|target|polarity|class|gold|categor|annotation|verdict|intent|emotion|topic|choice|accept|rating|"
+    r"recommend|satisf|cats$|vote|response",
     re.IGNORECASE,
 )
-_OF_A_MODEL = re.compile(r"pred|guess|model|output|baseline", re.IGNORECASE)
+_OF_A_MODEL = re.compile(r"pred|guess|model|output(?!:)|baseline|suggest", re.IGNORECASE)  # Toloka: OUTPUT:result
 _LOOKED_AT, _MOST_CLASSES, _LETTERS = 2000, 200, 3
 _WHOLE = re.compile(r"-?[0-9]+")
+_TRUTHS = ("true", "false", "yes", "no", "y", "n", "t", "f", "0", "1")
+_NESTED = ("{", "[")
 
 
-def likely_label(columns: Mapping[str, pa.Array], classes: Sequence[str], *, by_name: bool = True) -> str | None:
-    """The name of the column that seems to hold labels; None if none does, or two do.
+def likely_labels(columns: Mapping[str, pa.Array], classes: Sequence[str]) -> list[str]:
+    """Names of the columns that seem to hold labels, those of the plainest kind that there is.
+
+    These are the names of classes, or scores or votes for each; numbers or truths of a name that says so, as
+    ``sentiment`` and ``is_positive``; a few words of such a name. The column with the most values comes first.
 
     Args:
         columns: the first rows of each column beside the text and the id.
-        classes: that are known; a column of nothing but their names is taken first, and one of as many numbers next.
-        by_name: whether a column of a few words is taken for its own name, as ``sentiment``.
+        classes: that are known.
     """
-    found = {name: values for name, array in columns.items() if (values := _values(array))}
+    found = _found(columns)
     names = {spell(one).casefold() for one in classes}
-    named = {name: values for name, values in found.items() if _NAMES.search(name)}
-    ways = (
-        [name for name, values in found.items() if _are_names(values, names) and not _OF_A_MODEL.search(name)],
-        [name for name, values in named.items() if classes and _are_numbers(values, len(classes))],
-        [name for name, values in named.items() if by_name and is_label(values, most=_MOST_CLASSES)],
+    ways: tuple[Callable[[str, Sequence[str]], bool], ...] = (
+        lambda name, values: not _OF_A_MODEL.search(name) and _are_of_classes(values, names),
+        lambda name, values: _NAMES.search(name) is not None and _are_numbers(values, len(classes)),
+        lambda name, values: {*values} <= {*_TRUTHS} and class_of_column(name, classes) is not None,
+        lambda name, values: _NAMES.search(name) is not None and is_label(values, most=_MOST_CLASSES),
     )
-    likely = next((some for some in ways if some), [])
-    return likely[0] if len(likely) == 1 else None
+    by_filled = sorted(found.items(), key=lambda one: -len(one[1]))
+    likely = ([name for name, values in by_filled if is_one(name, values)] for is_one in ways)
+    return next((some for some in likely if some), [])
 
 
-def _are_names(values: Sequence[str], names: Collection[str]) -> bool:
-    """Whether ``values`` are ``names``, or the first letters of one, as ``pos`` and ``positiv``."""
+def possible_labels(columns: Mapping[str, pa.Array]) -> list[str]:
+    """Names of all columns that could hold labels: a few short values that come again, or lists and objects.
+
+    Args:
+        columns: as of `likely_labels`.
+    """
+    return [
+        name
+        for name, values in _found(columns).items()
+        if is_label(values, most=_MOST_CLASSES) or all(value.startswith(_NESTED) for value in values)
+    ]
+
+
+def _found(columns: Mapping[str, pa.Array]) -> dict[str, list[str]]:
+    """The values of the columns that have some."""
+    return {name: values for name, array in columns.items() if (values := _values(array))}
+
+
+def _are_of_classes(values: Sequence[str], names: Collection[str]) -> bool:
+    """Whether ``values`` are names of classes, or the first letters of one, or objects with a number for some."""
+    if not names:
+        return False
+    if all(value.startswith("{") for value in values):
+        objects = [*map(_loaded, {*values})]
+        return all(isinstance(one, dict) and one and _are_scores(one, names) for one in objects)
     known = [name for name in names if len(name) >= _LETTERS]
-    return bool(names) and all(
+    return all(
         value in names or (len(value) >= _LETTERS and sum(name.startswith(value) for name in known) == 1)
         for value in {*values}
     )
+
+
+def _are_scores(one: dict[str, Any], names: Collection[str]) -> bool:
+    return all(spell(key).casefold() in names and isinstance(value, int | float) for key, value in one.items())
 
 
 def _are_numbers(values: Sequence[str], classes: int) -> bool:
@@ -62,11 +98,18 @@ def _values(array: pa.Array) -> list[str]:
 
 
 def _only(text: str) -> str:
-    """The one value of a list in JSON, as annotation tools write it, or nothing of none; any other text as it is."""
-    if not text.startswith("["):
-        return text
-    try:
-        values = json.loads(text)
-    except ValueError:
-        return text
+    """The one value of a list in JSON, as annotation tools write it, or nothing of none; the label in an object.
+
+    Any other text as it is.
+    """
+    values = _loaded(text) if text.startswith(_NESTED) else None
+    if isinstance(values, dict) and (key := label_key(values)) is not None:
+        return str(values[key])
     return "".join(map(str, values)) if isinstance(values, list) and len(values) < 2 else text
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

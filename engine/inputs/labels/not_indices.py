@@ -56,7 +56,8 @@ def check_one_hot(
         pairs = zip(labels if len(labels) == 2 else ("0", "1"), (classes[1 - named[0]], classes[named[0]]), strict=True)
         way = f"--label-map {label_map_text(list(pairs))}"
     else:
-        way = way_of_marks(next(iter(files)) if len(files) == 1 else "", classes)
+        file = next(iter(files)) if len(files) == 1 else ""
+        way = way_of_marks(file, classes, () if beside is None else beside.said.get(file, ()))
     raise InputError(
         f"{where}: the column has the name of the class {classes[named[0]]!r}, and so {_on(labels)} seems to be it: "
         f"{way}"

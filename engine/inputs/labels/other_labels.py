@@ -50,9 +50,8 @@ class OtherLabels:
         """Take in some rows: their labels, as strings, and the other columns under the names by which they are kept."""
         if columns.label is None or columns.is_label_named:
             return
-        given = {kept: name for name, kept in columns.renamed.items()}
-        for name, array in beside.items():
-            place = _Place(file=file, column=given.get(name, name), label=columns.label)
+        for given, array in zip(columns.given(beside), beside.values(), strict=True):
+            place = _Place(file=file, column=given, label=columns.label)
             if place not in self._others and (values := _strings(array, place.column)) is not None:
                 self._add(place, label, values)
 

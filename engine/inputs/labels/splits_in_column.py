@@ -26,16 +26,18 @@ class SplitColumns:
     Attributes:
         values: of columns that hold nothing else, by file and column.
         others: columns that hold something else.
+        said: by files without a header, the names of their columns.
     """
 
     values: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     others: set[tuple[str, str]] = field(default_factory=set)
+    said: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def add(self, file: str, columns: Columns, beside: Mapping[str, pa.Array]) -> None:
         """Take in the columns of some rows ``beside`` the labels, under the names by which they are kept."""
-        given = {kept: name for name, kept in columns.renamed.items()}
-        for name, array in beside.items():
-            place = (file, given.get(name, name))
+        self.said[file] = columns.said
+        for given, (name, array) in zip(columns.given(beside), beside.items(), strict=True):
+            place = (file, given)
             if name in columns.constants or place in self.others or not pa.types.is_string(array.type):
                 continue
             if _are_splits(array[:1].to_pylist()) and _are_splits(found := pc.unique(array).to_pylist()):
@@ -56,7 +58,7 @@ class SplitColumns:
                 continue
             key = f"row[{json.dumps(column)}]"
             kept = f"[print(json.dumps(row, default=str)) for row in {{rows}} if {key} == {json.dumps(train)}]"
-            way = rows_of_any(kept, file)
+            way = rows_of_any(kept, file, self.said[file])
             raise InputError(
                 f"{file}: its column {column!r} holds the splits {listed(values)}: give the rows of one, as {train}"
                 + (f", with: {way}" if way else "")

@@ -15,8 +15,7 @@ from typing import Any
 from engine.errors import InputError
 from engine.inputs.paths.beside_data import BESIDE, listed
 from engine.inputs.paths.file_kinds import COMPRESSIONS, KINDS, is_marker, kind_of_file
-from engine.inputs.paths.other_kinds import way_to_read
-from engine.inputs.paths.pages import no_files
+from engine.inputs.paths.unread_folders import no_files, way_of_all
 
 _SPLIT = re.compile(
     r"(?:^|.*[-_. ]|\w*(?:split|set|fold|partition)=)"
@@ -48,7 +47,7 @@ def files_of(folder: str) -> list[str]:
     if not known:
         if not files:
             raise InputError(no_files(folder))
-        way = _way_of_all(files, folder) if len(kinds) == 1 else ""
+        way = way_of_all(files, folder, are_alike=len(kinds) == 1)
         raise InputError(f"{folder} has no file of a known kind; known are {' '.join(KINDS)}{way}")
     if len(kinds) > 1:
         counts = ", ".join(f"{len(some):,} {kind} ({_below(some[0], folder)})" for kind, some in kinds.items())
@@ -58,18 +57,6 @@ def files_of(folder: str) -> list[str]:
         )
     _refuse_splits(files, folder)
     return files
-
-
-def _way_of_all(files: list[str], folder: str) -> str:
-    """How the files of ``folder``, all of one unknown kind, are made such that are read, if the first is of all."""
-    suffix, way = Path(files[0]).suffix, way_to_read(files[0])
-    if way is None:
-        return ""
-    if not (renamed := re.fullmatch(r".*: cp .* rows(\.\w+)", way)):
-        return f"; for each of its files, as {_below(files[0], folder)}: {way}"
-    names = f"-name {shlex.quote('*' + suffix)}" if suffix else "! -name '*.*' ! -name '_*'"
-    program = f"find {shlex.quote(folder)} -type f {names} -exec mv {{}} {{}}{renamed[1]} \\;"
-    return f"; give its files names that say what they are: {program}"
 
 
 def _likely(files: list[str], folder: str) -> str:

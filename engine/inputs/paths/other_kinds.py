@@ -7,9 +7,11 @@ import re
 import shlex
 import sqlite3
 import zlib
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from engine.inputs.paths.arff import way_of_arff
 from engine.inputs.paths.commands_by_ending import command_by_ending, folder_for
 from engine.inputs.paths.file_kinds import COMPRESSIONS, KINDS, OF_LINES, UNPACK
 
@@ -78,8 +80,10 @@ _UNPACK = {
 }
 _TAR = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz)$")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
-_ATTRIBUTE = re.compile(r"""^@attribute\s+(?:'([^']+)'|"([^"]+)"|(\S+))""", re.IGNORECASE | re.MULTILINE)
 _MOST_TABLES = 5
+_SCRIPT = re.compile(r"(?:window\.|var |let |const |module\.exports)[^\n]*=\s*[\[{]")
+_OF_TEXTS = (".log", ".text", ".md", ".vw")
+_SOME_LINES = 20
 
 
 def unknown_kind(file: str) -> str:
@@ -99,7 +103,7 @@ def way_to_read(file: str) -> str | None:
         return f"unpack it: mkdir -p {folder} && tar -xf {quoted} -C {folder}"
     suffix = _ALSO.get(Path(name).suffix, Path(name).suffix)
     if suffix in _R:  # R compresses what it writes
-        return _command(suffix, file, head)
+        return _command(suffix, file)
     if way := command_by_ending(file, head):
         return way
     kind = ending_of(head, suffix)
@@ -108,7 +112,7 @@ def way_to_read(file: str) -> str | None:
         return f"unpack it: {_UNPACK[kind]} {quoted} > rows{unpacked}"
     if kind in KINDS:
         return f"give it a name that says what it is: cp {quoted} rows{kind}"
-    return _command(kind, file, head)
+    return _command(kind, file)
 
 
 def ending_of(head: bytes, suffix: str) -> str:
@@ -145,7 +149,20 @@ def _ending_of_text(head: bytes, suffix: str) -> str:
         return ".jsonl" if text.startswith("{") else ".json"
     if "\t" in first or suffix == ".tab":
         return ".tsv"
-    return ".txt" if suffix in (".log", ".text", ".md") or not re.search(r"[,;|]", first) else ".csv"
+    if _SCRIPT.match(text):
+        return ".json"
+    return ".csv" if suffix not in _OF_TEXTS and _are_fields(text.split("\n")[:_SOME_LINES]) else ".txt"
+
+
+def _are_fields(lines: Sequence[str]) -> bool:
+    """Whether each of ``lines`` has as many delimiters outside of quotation marks."""
+    lines = [line for line in lines if line.strip()]
+    counts = ({_outside_of_quotes(line).count(mark) for line in lines} for mark in ",;|")
+    return any(len(count) == 1 and count != {0} for count in counts)
+
+
+def _outside_of_quotes(line: str) -> str:
+    return "".join(line.split('"')[::2])
 
 
 def _has_root(text: str) -> bool:
@@ -165,7 +182,7 @@ def _inner_ending(head: bytes, kind: str, suffix: str) -> str:
         return suffix
 
 
-def _command(kind: str, file: str, head: bytes) -> str | None:
+def _command(kind: str, file: str) -> str | None:
     """What makes rows of a file of ``kind``, which is no text."""
     name, quoted = '"' + file.replace("\\", "\\\\").replace('"', '\\"') + '"', shlex.quote(file)
     if kind in _PANDAS:
@@ -183,7 +200,7 @@ def _command(kind: str, file: str, head: bytes) -> str | None:
         return f"unpack it: unzip {quoted} -d {shlex.quote(folder_for(file))}"
     if kind == ".db":
         return _of_database(file)
-    return _of_arff(head, quoted) if kind == ".arff" else None
+    return way_of_arff(file) if kind == ".arff" else None
 
 
 def _of_database(file: str) -> str | None:
@@ -199,18 +216,6 @@ def _of_database(file: str) -> str | None:
     query = shlex.quote('SELECT * FROM "{}"'.format(tables[0].replace('"', '""')))
     others = f" (its other tables: {', '.join(tables[1:_MOST_TABLES])})" if len(tables) > 1 else ""
     return f"write a table of it as CSV: sqlite3 -header -csv {shlex.quote(file)} {query} > rows.csv{others}"
-
-
-def _of_arff(head: bytes, quoted: str) -> str:
-    text = head.decode("utf-8", "replace")
-    names = ",".join(next(filter(None, groups)) for groups in _ATTRIBUTE.findall(text))
-    data = re.split(r"^@data.*$", text, maxsplit=1, flags=re.IGNORECASE | re.MULTILINE)[-1]
-    quote = """ --quote "\\\\'" """.rstrip() if "'" in data and data.count("'") > data.count('"') else ""
-    program = """'d && !/^(%|$)/; tolower($1) == "@data" {d = 1}'"""
-    return (
-        f"write its data as CSV: awk {program} {quoted} > rows.csv, and read that with --columns {shlex.quote(names)}"
-        f"{quote}"
-    )
 
 
 def _head(file: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Sequence
 
 from engine.errors import InputError
 from engine.inputs.arrow_files.ways import read_by_python
@@ -17,24 +18,31 @@ _BOTH = "import json, sys; "
 _BEGIN = "import csv, json, sys; csv.field_size_limit(1 << 30); "
 
 
-def dict_rows(statements: str, file: str) -> str | None:
-    """The command that runs ``statements``, in which ``{rows}`` are the rows; None if its encoding has to be said."""
+def dict_rows(statements: str, file: str, names: Sequence[str] = ()) -> str | None:
+    """The command that runs ``statements``, in which ``{rows}`` are the rows; None if its encoding has to be said.
+
+    Args:
+        statements: of Python.
+        file: a delimited one.
+        names: of its columns, if it has no header.
+    """
     try:
-        said = statements.replace("{rows}", f"csv.DictReader(sys.stdin{_dialect(file)})")
+        header = f", fieldnames={json.dumps(names)}" if names else ""
+        said = statements.replace("{rows}", f"csv.DictReader(sys.stdin{header}{_dialect(file)})")
         program = f"python -c {shlex.quote(_BEGIN + said)}"
         return command(program, file, "rows.jsonl", encoding=find_encoding(file))
     except (InputError, OSError):
         return None
 
 
-def rows_of_any(statements: str, file: str) -> str | None:
+def rows_of_any(statements: str, file: str, names: Sequence[str] = ()) -> str | None:
     """As `dict_rows`, of a file of JSON, Parquet or Arrow as well; None of one that has no such rows.
 
     What the ``statements`` write with `json.dumps` of a table of Arrow may be a time, so they say ``default=str``.
     """
     kind = kind_of_file(file)
     if kind == DELIMITED:
-        return dict_rows(statements, file)
+        return dict_rows(statements, file, names)
     if kind in (PARQUET, ARROW):
         code = f"import json, pyarrow as pa, pyarrow.parquet as pq; {statements}"
         code = code.replace("{rows}", f"{read_by_python(file)}.to_pylist()")

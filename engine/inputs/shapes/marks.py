@@ -42,7 +42,7 @@ def _are_counts(values: Sequence[str | None]) -> bool:
     return any(values) and all(_NUMBER.fullmatch(value) for value in values if value)
 
 
-def way_of_counts(file: str, columns: Mapping[str, str]) -> str:
+def way_of_counts(file: str, columns: Mapping[str, str], names: Sequence[str] = ()) -> str:
     """What to do about ``columns`` of votes for classes: the command that writes a column ``label`` of the largest."""
     way: str | None = None
     named = json.dumps(columns, ensure_ascii=False)
@@ -59,14 +59,14 @@ def way_of_counts(file: str, columns: Mapping[str, str]) -> str:
         is_most = "list(votes.values()).count(votes[name]) == 1 and votes[name] == max(votes.values())"
         only = f"[name for name in votes if {is_most}]"
         row = f'{{**row, "label": next(iter({only}), "")}}'
-        way = dict_rows(f"[print(json.dumps({row})) for row in {{rows}} for votes in [{votes}]]", file)
+        way = dict_rows(f"[print(json.dumps({row})) for row in {{rows}} for votes in [{votes}]]", file, names)
     words = "write a column 'label' that names the class with the most"
     return f"{words}: {way}" if way else words
 
 
-def way_of_marks(file: str, names: Iterable[str]) -> str:
-    """What to do about the columns ``names`` of ``file``: the command that writes a column ``label`` of them."""
-    lower = _listed(name.strip().lower() for name in names)
+def way_of_marks(file: str, marked: Iterable[str], names: Sequence[str] = ()) -> str:
+    """What to do about ``marked`` columns of ``file``: the command that writes a column ``label`` of them."""
+    lower = _listed(name.strip().lower() for name in marked)
     way: str | None = None
     if kind_of_file(file) == JSON:
         is_class = f"ascii_downcase | IN({lower})"
@@ -76,7 +76,7 @@ def way_of_marks(file: str, names: Iterable[str]) -> str:
     elif kind_of_file(file) == DELIMITED:
         marks = f"if name and name.strip().lower() in [{lower}] and row[name].strip().lower() not in [{_listed(_OFF)}]"
         row = f'{{**row, "label": "|".join(name for name in row {marks})}}'
-        way = dict_rows(f"[print(json.dumps({row})) for row in {{rows}}]", file)
+        way = dict_rows(f"[print(json.dumps({row})) for row in {{rows}}]", file, names)
     words = "write a column 'label' that names the class of each row, and leave out --label"
     return f"{words}: {way}" if way else words
 
@@ -85,16 +85,21 @@ def _listed(values: Iterable[str]) -> str:
     return ", ".join(json.dumps(value, ensure_ascii=False) for value in values)
 
 
-def way_of_columns(file: str, columns: Mapping[str, Sequence[str | None]], classes: Sequence[str]) -> str:
+def way_of_columns(
+    file: str, columns: Mapping[str, Sequence[str | None]], classes: Sequence[str], names: Sequence[str]
+) -> str:
     """The end of a message that there are no labels: ``columns`` may be one for each class; empty if they are others.
 
     Args:
         file: where they are.
         columns: of some rows.
         classes: that are known.
+        names: of all its columns, if it has no header.
     """
     if marked := marked_columns(columns):
-        return f". If {', '.join(map(repr, marked[:_SHOWN]))} are classes, {way_of_marks(file, marked)}"
+        return f". If {', '.join(map(repr, marked[:_SHOWN]))} are classes, {way_of_marks(file, marked, names)}"
     if votes := counted_columns(columns, classes):
-        return f". If {', '.join(map(repr, votes))} say how many voted for each class, {way_of_counts(file, votes)}"
+        return (
+            f". If {', '.join(map(repr, votes))} say how many voted for each class, {way_of_counts(file, votes, names)}"
+        )
     return ""

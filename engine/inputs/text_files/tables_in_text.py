@@ -2,13 +2,16 @@
 
 import re
 import shlex
+from collections import Counter
+from itertools import takewhile
 
 from engine.inputs.columns import ColumnNames
-from engine.inputs.delimited_files.first_rows import names_for
+from engine.inputs.delimited_files.first_rows import has_names, names_for
 from engine.inputs.text_files.sample import Sample
 from engine.inputs.text_files.text_tables import is_header
 
 _MARKS = (";", "|", "@", ",", ":")
+_MOST_ROWS, _FEWEST = 0.8, 3
 _HIVE = "\x01"
 _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.|\"\")*\"([ ;,|])(?=\")")
 _RULE = re.compile(r"-{2,}(?:\+-+)*")
@@ -30,6 +33,23 @@ def check_tables(sample: Sample, wanted: ColumnNames) -> None:
     _check_drawn(sample, wanted)
     _check_fields(sample)
     _check_header(sample, wanted)
+
+
+def check_comments(sample: Sample) -> None:
+    """Refuse a table below lines that begin with ``#``, as Anki writes them.
+
+    Raises:
+        InputError: it is one.
+    """
+    above = len([*takewhile(lambda line: line.startswith(b"#"), sample.lines)])
+    below = sample.lines[above:]
+    (tabs, times), *_ = Counter(line.count(b"\t") for line in below).most_common(1) or [(0, 0)]
+    if not above or not tabs or times < max(_FEWEST, _MOST_ROWS * len(below)):
+        return
+    rows = [line.decode("utf-8", "replace").split("\t") for line in below if line.count(b"\t") == tabs]
+    way = sample.command(f"tail -n +{sample.numbers[above]}", "rows.tsv")
+    names = "" if has_names(rows) else f", and read that with --columns {names_for(rows, tabs + 1)}"
+    raise sample.refused(f"lines that begin with # stand above a table. Take them away: {way}{names}")
 
 
 def _check_drawn(sample: Sample, wanted: ColumnNames) -> None:

@@ -617,7 +617,7 @@ def test_columns_are_not_proposed_where_the_first_line_is_plainly_a_header(tmp_p
         tmp_path / "in.csv",
         table([("nr", "Reisebericht", "land_code")] + [(str(n), REVIEWS[0], "de") for n in range(5)]),
     )
-    with pytest.raises(InputError, match="name it with --text$"):
+    with pytest.raises(InputError, match="name it with --text, for example --text Reisebericht$"):
         blocks_of(path)
     path = write(tmp_path / "in.csv", table([("good", "fine pie", "9")] + [("bad", f"pie {n}", "") for n in range(5)]))
     with pytest.raises(InputError, match="--columns"):
@@ -763,8 +763,8 @@ def test_columns_without_a_name_that_have_values_are_said_to_be_left_out(tmp_pat
     [
         ("HITId,Input.text,Approve", ", for example --text Input.text"),
         ("id,Your comment?", ", for example --text 'Your comment?'"),
-        ("one,two", ""),
-        ("Input.text,Output.text", ""),
+        ("one,two", ", for example --text two"),
+        ("Input.text,Output.text", ", for example --text Output.text"),
     ],
 )
 def test_a_column_that_may_be_the_text_is_an_example(tmp_path: Path, names: str, example: str) -> None:

@@ -12,6 +12,7 @@ _CODES = (
     re.compile(rf"(?P<name>{_NAME})['\"]?\s*(?:=>?|->|→)\s*(?P<number>{_NUMBER})"),
 )
 _LOOSE = re.compile(rf"(?P<number>{_NUMBER})['\")]*\s*[=:>→-]*\s*['\"]?(?P<name>{_NAME})")
+_TOKENS = re.compile(r"[\w-]+")
 _WORDS = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![^\W\d_A-Z])")
 _BESIDE_CLASS = {
     *("is has was label labels class sentiment flag target y".split()),
@@ -74,6 +75,15 @@ def meant_class(name: str, classes: Sequence[str]) -> str | None:
     same = [class_ for class_ in classes if spell(class_).casefold() == plain]
     found = same or [class_ for class_ in classes if plain and spell(class_).casefold().startswith(plain)]
     return found[0] if len(found) == 1 else None
+
+
+def class_at_begin(label: str, classes: Sequence[str]) -> str | None:
+    """As `meant_class`; or the class that ``label`` begins with, as ``positive, since …`` if it names no other one."""
+    if (meant := meant_class(label, classes)) is not None:
+        return meant
+    named = {word for word in map(str.casefold, _TOKENS.findall(label)) if word in {*map(str.casefold, classes)}}
+    begin = _TOKENS.match(label)
+    return meant_class(begin[0], classes) if begin and named == {begin[0].casefold()} else None
 
 
 def class_of_column(column: str, classes: Sequence[str]) -> str | None:

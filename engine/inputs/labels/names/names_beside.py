@@ -46,6 +46,7 @@ class NamesBeside:
 
     Attributes:
         label_columns: by files whose rows were taken in, the column of labels.
+        said: by such files, the names of all columns, if a file has no header.
         rejected: files in which Prodigy's annotators rejected some labels.
         numbered: what the files, or small ones beside them, call numbers.
     """
@@ -59,6 +60,7 @@ class NamesBeside:
         self._others: set[_Place] = set()  # columns that hold more than names of classes
         self._is_nested: set[_Place] = set()
         self.label_columns: dict[str, str] = {}
+        self.said: dict[str, tuple[str, ...]] = {}
         self.numbered: dict[Numbered, None] = {}
         self.rejected: dict[str, None] = {}
 
@@ -71,7 +73,7 @@ class NamesBeside:
         numbered: Iterable[Numbered] = (),
     ) -> None:
         """Take in some rows: their labels, as strings, and the other columns under the names by which they are kept."""
-        self.label_columns[file] = columns.label or ""
+        self.label_columns[file], self.said[file] = columns.label or "", columns.said
         self.numbered.update(dict.fromkeys(numbered))
         if (answer := beside.get("answer")) is not None and pa.types.is_string(answer.type):
             self.rejected.update({file: None} if pc.any(pc.equal(answer, "reject")).as_py() else {})
@@ -79,9 +81,8 @@ class NamesBeside:
         rows = pc.fill_null(pc.is_in(label, self._numbers), False) if self._classes and beside else None
         if rows is None or not pc.any(rows).as_py():
             return
-        given = {kept: name for name, kept in columns.renamed.items()}
-        for name, array in beside.items():
-            place = _Place(file=file, column=given.get(name, name), label=columns.label or "")
+        for given, array in zip(columns.given(beside), beside.values(), strict=True):
+            place = _Place(file=file, column=given, label=columns.label or "")
             if place not in self._others and pa.types.is_string(array.type):
                 self._add(place, label.filter(rows), array.filter(rows))
 

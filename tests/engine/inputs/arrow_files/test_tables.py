@@ -173,6 +173,7 @@ NESTED_TEXTS = [
     ("text", pa.array([["a", "b"], ["c", None]]), ["a b", "c"]),
     ("text", pa.array([{"value": "x"}, {"value": "y"}]), ["x", "y"]),
     ("fields", pa.array([{"n": 1, "text": "it's"}, {"n": 2, "text": "y"}]), ["it's", "y"]),
+    ("review", pa.array([{"title": "t", "body": "it's"}, {"title": None, "body": "y"}]), ["it's", "y"]),
     ("reviews", pa.array([[{"text": "it's"}], [{"text": "y"}, None]]), ["it's", "y"]),
 ]
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from engine.errors import InputError
+from engine.inputs.columns import LabelColumns
+from engine.inputs.labels.annotations import read_annotations
 from engine.inputs.labels.labelled import GoldConfig, read_gold
 
 pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq, which messages name")
@@ -85,6 +87,26 @@ FILES = {
             ]
         }
     ),
+    "Labelbox": lines(
+        *(
+            {
+                "data_row": {"id": "x", "external_id": row["id"], "row_data": row["text"]},
+                "projects": {
+                    "p": {
+                        "labels": [
+                            {
+                                "annotations": {
+                                    "classifications": [{"name": "mood", "radio_answer": {"name": row["label"]}}]
+                                }
+                            }
+                            for _ in range(2)
+                        ]
+                    }
+                },
+            }
+            for row in ROWS
+        )
+    ),
     "Singer": lines({"type": "SCHEMA", "schema": {}}, *({"type": "RECORD", "record": row} for row in ROWS)),
     "Kafka": "".join(f"{row['id']}\t{json.dumps({name: row[name] for name in NAMES[1:]})}\n" for row in ROWS),
     "YouTube": json.dumps(
@@ -114,6 +136,45 @@ def test_the_command_makes_rows(tmp_path: Path, name: str) -> None:
     assert [tuple({key.lower(): value for key, value in row.items()}[key] for key in NAMES) for row in made] == [
         tuple(row.values()) for row in ROWS
     ]
+
+
+def test_rows_of_vertex_have_a_text_and_a_label(tmp_path: Path) -> None:
+    rows = [{"textContent": row["text"], "classificationAnnotation": {"displayName": row["label"]}} for row in ROWS]
+    (tmp_path / "in.jsonl").write_text(lines(*rows))
+    with pytest.raises(InputError) as raised:
+        read_gold(GoldConfig(files=(str(tmp_path / "in.jsonl"),), classes=("a", "b")))
+    subprocess.run(str(raised.value).partition("take it out: ")[2], shell=True, check=True, cwd=tmp_path)
+    gold = read_gold(GoldConfig(files=(str(tmp_path / "rows.jsonl"),), classes=("a", "b")))
+    assert (gold.texts, gold.labels.tolist()) == ([row["text"] for row in ROWS], [1, 0])
+
+
+BATCHES = {
+    "OpenAI": [
+        {"custom_id": row["id"], "response": {"body": {"choices": [{"message": {"content": row["label"]}}]}}}
+        for row in ROWS
+    ],
+    "Anthropic": [
+        {"custom_id": "r9", "result": {"type": "errored", "error": {"type": "overloaded"}}},
+        *(
+            {"custom_id": row["id"], "result": {"message": {"content": [{"type": "text", "text": row["label"]}]}}}
+            for row in ROWS
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_answers_of_a_batch_are_labels_and_no_texts(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text(lines(*BATCHES[name]))
+    with pytest.raises(InputError, match="answers to the requests of a batch, and their texts are in another file"):
+        read_gold(GoldConfig(files=(str(path),), classes=("a", "b")))
+    with pytest.raises(InputError) as raised:
+        list(read_annotations(str(path), LabelColumns()))
+    subprocess.run(str(raised.value).partition("take it out: ")[2], shell=True, check=True, cwd=tmp_path)
+    found = list(read_annotations(str(tmp_path / "rows.jsonl"), LabelColumns()))
+    assert [(one.id, one.label) for one in found if one.problem is None] == [("r0", "b"), ("r1", "a")]
+    assert [one.id for one in found if one.problem] == (["r9"] if name == "Anthropic" else [])
 
 
 def test_texts_in_files_that_azure_names_are_read(tmp_path: Path) -> None:

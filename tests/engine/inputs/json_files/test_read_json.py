@@ -211,32 +211,50 @@ def test_a_long_line_may_be_an_array_in_an_object_or_a_row_that_is_refused(
 # --- what cannot be rows
 
 
-LOADED = "pd.DataFrame(json.load(open({!r})))."
-SPLIT = 'pd.DataFrame((t := json.load(open({!r})))["data"], columns=t["columns"]).'
-
-
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize(
-    ("content", "how", "remedy"),
+    ("content", "how", "rows"),
     [
-        ({"id": {"0": 1, "1": 2}, "text": {"0": "a", "1": "b"}}, 'orient="columns"', LOADED),
-        ({"text": {"0": "a"}}, 'orient="columns"', LOADED),
-        ({"text": {"x": "a"}, "label": {"x": "b"}}, 'orient="columns"', LOADED),
-        ({"columns": ["text"], "index": [0], "data": [["a"]]}, 'orient="split"', SPLIT),
-        ({"text": ["a", "b"], "label": [0, 1]}, "a list for each", LOADED),
+        (
+            {"id": {"0": 1, "1": 2}, "text": {"0": "a", "1": "b"}},
+            'orient="columns"',
+            [{"id": 1, "text": "a"}, {"id": 2, "text": "b"}],
+        ),
+        ({"text": {"0": "a"}}, 'orient="columns"', [{"text": "a"}]),
+        (
+            {"text": {"x": "a", "y": None}, "label": {"x": "b", "y": 7}},
+            'orient="columns"',
+            [{"id": "x", "text": "a", "label": "b"}, {"id": "y", "text": None, "label": 7}],
+        ),
+        ({"columns": ["text"], "index": [0], "data": [["a"]]}, 'orient="split"', [{"text": "a"}]),
+        (
+            {"columns": ["text", "n"], "index": ["007", "x"], "data": [["a", 1], ["b", 2]]},
+            'orient="split"',
+            [{"id": "007", "text": "a", "n": 1}, {"id": "x", "text": "b", "n": 2}],
+        ),
+        (
+            {"columns": ["id", "text"], "index": ["x"], "data": [["1", "a"]]},
+            'orient="split"',
+            [{"id": "1", "text": "a"}],
+        ),
+        (
+            {"text": ["a", "b"], "label": [0, "it's"]},
+            "a list for each",
+            [{"text": "a", "label": 0}, {"text": "b", "label": "it's"}],
+        ),
     ],
 )
-def test_a_table_by_columns_is_named_with_the_remedy(
-    tmp_path: Path, content: Any, how: str, remedy: str, indent: int | None
+def test_a_table_by_columns_is_turned_by_the_command(
+    tmp_path: Path, content: Any, how: str, rows: list[Any], indent: int | None
 ) -> None:
     path = write(tmp_path / "in.json", json.dumps(content, indent=indent))
     with pytest.raises(InputError) as raised:
         blocks_of(path)
-    message = str(raised.value)
-    assert f"{path} is a table by columns" in message
-    assert how in message
-    assert 'df.to_json(path, orient="records", lines=True)' in message
-    assert remedy.format(str(path)) + 'to_json("rows.jsonl", orient="records", lines=True)' in message
+    words, _, command = str(raised.value).partition(" and not by rows: turn it with ")
+    assert words.startswith(f"{path} is a table by columns, ")
+    assert words.endswith(f"{how},")
+    subprocess.run(command.replace("python", sys.executable, 1), shell=True, check=True, cwd=tmp_path)
+    assert [*map(json.loads, (tmp_path / "rows.jsonl").read_text().splitlines())] == rows
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from engine.ingest.rejects_writer import RejectsWriter
 from engine.ingest.validate import InputFile, validate_files
 from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.labels.labelled import GoldConfig, read_gold
-from engine.inputs.labels.likely_column import likely_label
+from engine.inputs.labels.likely_column import likely_labels, possible_labels
 
 CLASSES = ("negative", "positive")
 SIX = ["a", "b", "a", "b", "a", "b"]
@@ -19,32 +19,44 @@ SIX = ["a", "b", "a", "b", "a", "b"]
 @pytest.mark.parametrize(
     ("columns", "likely"),
     [
-        ({"sentiment": ["Positive", "negative", None], "lang": ["en", "en", "de"]}, "sentiment"),
-        ({"x": ["positive", "NEGATIVE "], "category": ["food", "food"]}, "x"),
-        ({"accept": ['["positive"]', '["negative"]', "[]"]}, "accept"),
-        ({"Stimmung": ["positiv", "negativ"]}, "Stimmung"),
-        ({"note": ["neg", "pos"]}, "note"),
-        ({"note": ["p", "n"]}, None),
-        ({"target": [0, 1, 1]}, "target"),
-        ({"target": ["1", "2", "1"], "stars": ["1", "2", "1"]}, "target"),
-        ({"target": [0, 1, 2]}, None),
-        ({"month": [0, 1, 1]}, None),
-        ({"prediction": ["positive", "negative"]}, None),
-        ({"one": ["positive"], "two": ["negative"]}, None),
-        ({"sentiment": [None, "", "nan"]}, None),
-        ({"category": ["food", "drink", "food", "drink"]}, None),
-        ({"score": [0.5, 1.0]}, None),
+        ({"sentiment": ["Positive", "negative", None], "lang": ["en", "en", "de"]}, ["sentiment"]),
+        ({"x": ["positive", "NEGATIVE "], "category": ["food", "food"]}, ["x"]),
+        ({"accept": ['["positive"]', '["negative"]', "[]"]}, ["accept"]),
+        ({"Stimmung": ["positiv", "negativ"]}, ["Stimmung"]),
+        ({"note": ["neg", "pos"]}, ["note"]),
+        ({"note": ["p", "n"]}, []),
+        ({"target": [0, 1, 1]}, ["target"]),
+        ({"target": ["1", "2", "1"], "stars": ["1", "2", "1"]}, ["target"]),
+        ({"target": [0, 1, 2]}, []),
+        ({"month": [0, 1, 1]}, []),
+        ({"prediction": ["positive", "negative"]}, []),
+        ({"one": ["positive"], "two": ["negative"]}, ["one", "two"]),
+        ({"sentiment": [None, "", "nan"]}, []),
+        ({"category": ["food", "drink", "food", "drink"]}, ["category"]),
+        ({"category": SIX, "lang": SIX}, ["category"]),
+        ({"score": [0.5, 1.0]}, []),
+        ({"is_positive": [True, False], "is_open": [True, False]}, ["is_positive"]),
+        ({"voted": [True, False], "recommended": [True, False, True, False]}, ["recommended"]),
+        ({"cats": ['{"POSITIVE": 1.0, "NEGATIVE": 0.0}'], "meta": ['{"a": 1}']}, ["cats"]),
+        ({"votes": ['{"positive": 3}', '{"negative": 2}']}, ["votes"]),
+        ({"annotation": ['{"label": "negative", "by": "a"}', '{"label": "positive", "by": "b"}']}, ["annotation"]),
+        (
+            {"GOLDEN:result": ["positive", None, None], "OUTPUT:result": ["positive", "negative", "positive"]},
+            ["OUTPUT:result", "GOLDEN:result"],
+        ),
+        ({"s.responses": ['["positive"]', '["negative"]'], "s.suggestion": ["negative", "positive"]}, ["s.responses"]),
     ],
 )
-def test_the_values_of_a_column_say_what_it_holds(columns: dict[str, list[object]], likely: str | None) -> None:
+def test_the_values_of_a_column_say_what_it_holds(columns: dict[str, list[object]], likely: list[str]) -> None:
     arrays = {name: pa.array(values) for name, values in columns.items()}
-    assert likely_label(arrays, CLASSES, by_name=False) == likely
+    assert likely_labels(arrays, CLASSES) == likely
 
 
-def test_where_labels_are_needed_a_name_is_enough() -> None:
-    columns = {"category": pa.array(SIX), "lang": pa.array(SIX)}
-    assert likely_label(columns, ()) == "category"
-    assert likely_label({**columns, "topic": pa.array(SIX)}, ()) is None
+def test_columns_that_could_hold_labels_are_few_short_values_or_nested() -> None:
+    columns = {"lang": SIX, "url": [f"http://{n}" for n in range(6)], "tags": ['["a"]', '["b", "c"]'] * 3}
+    arrays = {name: pa.array(values) for name, values in columns.items()}
+    assert possible_labels(arrays) == ["lang", "tags"]
+    assert possible_labels({"stars": pa.array([1, 2, 1, 2]), "price": pa.array([1.5, 2.5])}) == ["stars"]
 
 
 def table(folder: Path, name: str) -> str:
@@ -60,11 +72,43 @@ def test_an_error_names_it_and_the_way_works(tmp_path: Path) -> None:
     assert read_gold(GoldConfig(files=(file,), columns=ColumnNames(label="my sentiment"))).classes == [*CLASSES]
 
 
-@pytest.mark.parametrize(("label", "count"), [(None, 1), (NO_COLUMN, 0), ("sentiment", 0)])
-def test_texts_to_be_labelled_get_a_note_of_it_once(tmp_path: Path, label: str | None, count: int) -> None:
-    file = InputFile(path=table(tmp_path, "sentiment"), name="rows.csv", columns=ColumnNames(label=label))
-    validated = validate_files(
-        [file], classes=CLASSES, rejects=RejectsWriter(None, on_bad_row="fail"), tick=lambda *_: None
-    )
-    told = [note for note in validated.notes if "'sentiment' seems to hold labels and is no gold; --label" in note]
-    assert len(told) == count
+def test_names_that_a_store_needs_are_told_as_the_file_has_them(tmp_path: Path) -> None:
+    file = table(tmp_path, "prediction_target")
+    with pytest.raises(InputError, match="for example --label prediction_target$"):
+        read_gold(GoldConfig(files=(file,)))
+    renamed = table(tmp_path, "gold")
+    with pytest.raises(InputError, match="for example --label gold$"):
+        read_gold(GoldConfig(files=(renamed,)))
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "words"),
+    [
+        ("sentiment", None, "'sentiment' seems to hold labels and no gold is read; --label sentiment reads it as gold"),
+        ("gold", None, "'gold' seems to hold labels and no gold is read; --label gold reads"),
+        ("sentiment", NO_COLUMN, None),
+        ("sentiment", "sentiment", None),
+    ],
+)
+def test_texts_to_be_labelled_get_a_note_of_it_once(
+    tmp_path: Path, name: str, label: str | None, words: str | None
+) -> None:
+    notes = notes_on(table(tmp_path, name), label)
+    told = [note for note in notes if "no gold is read" in note]
+    assert len(told) == (words is not None)
+    assert words is None or words in told[0]
+
+
+def test_other_columns_that_could_be_gold_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text,lang,when\n" + "".join(f"text {n},{SIX[n]},2024-01-0{n + 1}\n" for n in range(6)))
+    (note,) = notes_on(str(path), None)
+    assert "no gold is read; if a column holds it ('lang'), --label NAME reads it as gold, and --no-label" in note
+    path.write_text("text,when\n" + "".join(f"text {n},2024-01-0{n + 1}\n" for n in range(6)))
+    assert notes_on(str(path), None) == []
+
+
+def notes_on(path: str, label: str | None) -> list[str]:
+    file = InputFile(path=path, name="rows.csv", columns=ColumnNames(label=label))
+    rejects = RejectsWriter(None, on_bad_row="fail")
+    return validate_files([file], classes=CLASSES, rejects=rejects, tick=lambda *_: None).notes

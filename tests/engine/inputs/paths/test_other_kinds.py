@@ -26,7 +26,6 @@ from engine.errors import InputError
 from engine.inputs.check_rows import read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand, read_raw
-from engine.inputs.options import ReadOptions
 from engine.inputs.paths.commands_by_ending import PROGRAMS
 
 ROWS = [("007", 'Kind, and "clean"', "positive"), ("008", "Don't go", "negative")]
@@ -48,7 +47,7 @@ HTML = (
 )
 ARFF = (
     "% a comment\n@relation r\n\n@ATTRIBUTE id string\n@attribute text string\n@attribute label {negative,positive}\n\n"
-    "@DATA\n007,'Kind, and \"clean\"',positive\n008,'Don\\'t go',negative\n"
+    '@DATA\n007,\'Kind, and \\"clean\\"\',positive\n008,"Don\'t go",negative\n'
 )
 
 
@@ -156,26 +155,15 @@ def test_the_command_in_the_message_makes_a_file_that_is_read(
         expand([name])
     with pytest.raises(InputError, match=re.escape(str(raised.value))):
         list(read_raw(name, ColumnNames()))
-    command, options = command_of(str(raised.value))
-    run(command)
+    run(command_of(str(raised.value)))
     (made,) = set(tmp_path.iterdir()) - before
-    rows = [
-        row
-        for file in expand([made.name])
-        for block in read_blocks(file, ColumnNames(), options)
-        for row in rows_of(block)
-    ]
+    rows = [row for file in expand([made.name]) for block in read_blocks(file, ColumnNames()) for row in rows_of(block)]
     assert rows == ([("007", "x", "y")] if ".manifest" in name or ".dat" in name else ROWS)
 
 
-def command_of(message: str) -> tuple[str, ReadOptions]:
+def command_of(message: str) -> str:
     command = message.partition(" .bz2 .xz; ")[2].partition(": ")[2]
-    command = re.sub(r" \((with|its other) [^()]*\)$", "", command)
-    command, _, rest = command.partition(", and read that with ")
-    if not rest:
-        return command, ReadOptions()
-    given = shlex.split(rest)
-    return command, ReadOptions(names=tuple(given[1].split(",")), quote=given[3])
+    return re.sub(r" \((with|its other) [^()]*\)$", "", command)
 
 
 def run(command: str) -> None:
@@ -208,6 +196,10 @@ def rows_of(block: object) -> list[tuple[str, str, str]]:
         (b"\x89HDF\r\n", r"pd.read_hdf\(.* \(with pandas and tables\)"),
         (b"Obj\x01\0", r"fastavro"),
         (b"no comma here\n", r"cp a.x rows.txt"),
+        (b"a comma, here\nand none here\n", r"cp a.x rows.txt"),
+        (b'text,label\n"a, b",c\n', r"cp a.x rows.csv"),
+        (b"window.YTD.tweets.part0 = [\n  {\n", r"cp a.x rows.json"),
+        (b"const rows = [{", r"cp a.x rows.json"),
     ],
 )
 def test_a_file_is_named_for_its_first_bytes(
@@ -284,6 +276,27 @@ def test_a_folder_without_data_has_a_way(
         Path("d", name).parent.mkdir(parents=True, exist_ok=True)
         Path("d", name).write_text(content)
     with pytest.raises(InputError, match=way):
+        expand(["d"])
+
+
+def test_a_folder_of_texts_whose_endings_are_classes_has_a_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Pang and Lee give out their reviews of films."""
+    monkeypatch.chdir(tmp_path)
+    Path("d").mkdir()
+    Path("d/rt-polarity.neg").write_text("cold , and dear\n\nwaits , waits and waits\n")
+    Path("d/rt-polarity.pos").write_bytes("crème brûlée\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"if their endings are the classes of the texts, one a line: ") as raised:
+        expand(["d"])
+    run(str(raised.value).partition("one a line: ")[2].replace("python3", "python", 1))
+    blocks = [block for file in expand(["rows.jsonl"]) for block in read_blocks(file, ColumnNames())]
+    assert [(text, label) for block in blocks for _, text, label in rows_of(block)] == [
+        ("cold , and dear", "neg"),
+        ("waits , waits and waits", "neg"),
+        ("crème brûlée", "pos"),
+    ]
+    for name in ("d/a.pos", "d/a.neg"):  # what has a way of its own is no text
+        Path(name).write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"known are [^;]*$"):
         expand(["d"])
 
 
