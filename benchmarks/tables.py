@@ -48,6 +48,29 @@ def dtypes(result: dict[str, Any]) -> str:
     )
 
 
+def agreement(result: dict[str, Any]) -> str:
+    """Predictions, accuracy and students, by arithmetic."""
+    last = "its students' accuracy, less that of fp32's"
+    lines = [f"| arithmetic | accuracy | other predictions than fp32 | largest difference of a logit | {last} |"]
+    lines.append("|---|---:|---:|---:|---:|")
+    rows = result["rows"]
+    for dtype, one in result["figures"].items():
+        student = result["students"][dtype]
+        mean = sum(student["accuracies"]) / len(student["accuracies"])
+        gain = "" if dtype == "fp32" else f" ({student['mean_gain']:+.2%} ± {student['deviation_of_gains']:.2%})"
+        lines.append(
+            f"| {dtype} | {one['accuracy']:.2%} | {one['flips']} ({one['flips'] / rows:.2%}) | "
+            f"{one['largest_difference']:.3f} | {mean:.2%}{gain} |"
+        )
+    seeds = len(result["students"]["fp32"]["accuracies"])
+    note = (
+        f"MiniLM-L6, fine-tuned on real labels, on {rows:,} real reviews with gold, at most {result['max_length']} "
+        f"tokens; students of three of its layers, from {result['pool_rows']:,} labelled reviews each, mean of {seeds} "
+        f"seeds (± standard deviation of the difference). {in_words(result)}"
+    )
+    return "\n".join([*lines, "", note])
+
+
 def workers(result: dict[str, Any]) -> str:
     """One sentence."""
     two, one = result["figures"].values()
@@ -188,6 +211,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "yelp": (yelp, ("yelp",)),
     "label_throughput": (throughput, ("label_throughput_minilm", "label_throughput_bert-base")),
     "label_dtypes": (dtypes, ("label_throughput_dtypes_minilm",)),
+    "label_agreement": (agreement, ("label_agreement_minilm",)),
     "gpu": (gpu, ("gpu",)),
     "label_workers": (workers, ("label_workers_minilm",)),
     "label_memory": (memory, ("label_memory",)),

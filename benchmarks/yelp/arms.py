@@ -9,14 +9,13 @@ whose result is in ``--work`` is not done again.
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from benchmarks.harness.conditions import write_result
+from benchmarks.harness.steps import Steps
 
 LENGTH = ["--max-length", "128"]
 TEACHER = ["--epochs", "5", "--batch-size", "32", "--learning-rate", "5e-5", *LENGTH]
@@ -33,7 +32,7 @@ def main() -> None:
     parser.add_argument("--start", required=True)
     parser.add_argument("--work", required=True, type=Path)
     arguments = parser.parse_args()
-    run = _Runner(arguments.work)
+    run = Steps(arguments.work)
     gold, extra, unlabelled, test = (
         str(arguments.data / f"{name}.parquet") for name in ("labelled", "labelled_extra", "unlabelled", "test")
     )
@@ -57,30 +56,6 @@ def main() -> None:
     path = write_result("yelp", {**result, "distilled_against_direct_double": paired})
     print(json.dumps(rows, indent=1))
     print(f"written to {path}")
-
-
-class _Runner:
-    """Runs commands one after the other and keeps what they print."""
-
-    def __init__(self, work: Path) -> None:
-        self.results: dict[str, Any] = {}
-        self._work = work
-        work.mkdir(parents=True, exist_ok=True)
-
-    def place(self, name: str) -> str:
-        """Folder of the model that step ``name`` makes."""
-        return str(self._work / name)
-
-    def __call__(self, name: str, command: str, *arguments: str) -> Any:
-        kept = self._work / f"{name}.json"
-        if not kept.exists():
-            out = ["--out", self.place(name)] if command in ("finetune", "train") else []
-            line = [sys.executable, "-m", "cli", command, *arguments, *out]
-            sys.stderr.write(f"{' '.join(line[2:])}\n")
-            done = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True)
-            kept.write_text(done.stdout)
-        self.results[name] = json.loads(kept.read_text())
-        return self.results[name]
 
 
 def _arm(name: str, trained: dict[str, Any], judged: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ contain what has gone wrong with some model: special tokens inside and at the en
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -50,7 +51,7 @@ def find_batching(source: str, module: Any, tokenizer: Any, given: Batching) -> 
     Raises:
         ModelError: no way does, or transformers cannot compute the model.
     """
-    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(), _one_thread():
         own = own_logits(
             source, module, tokenizer, ordinary=ordinary_texts(tokenizer), special=special_texts(tokenizer)
         )
@@ -63,6 +64,17 @@ def find_batching(source: str, module: Any, tokenizer: Any, given: Batching) -> 
     if batching.apart in _SLOWER:
         _log.info(_SLOWER[batching.apart], source)
     return batching
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute with one thread: rows are short, and threads of a busy machine wait for one another ten times as long."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _first_that_fits(source: str, module: Any, own: OwnLogits, given: Batching) -> Batching:

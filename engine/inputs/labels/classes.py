@@ -175,7 +175,8 @@ def say_which(labels: Sequence[str], classes: Sequence[str] = (), beside: NamesB
         return way
     named = {label: _meant(label, classes) for label in labels}
     text = label_map_text([(label, named[label] or "CLASS") for label in labels[:_MAPPED]])
-    return f"Say which class each is: --label-map {text}{',…' * (len(labels) > _MAPPED)}"
+    none = ", and LABEL= for one that is none" if len(labels) > len(classes) > 0 and not all(named.values()) else ""
+    return f"Say which class each is{none}: --label-map {text}{',…' * (len(labels) > _MAPPED)}"
 
 
 def _meant(label: str, classes: Sequence[str]) -> str | None:

@@ -182,4 +182,4 @@ def test_a_label_that_plainly_names_a_class_is_filled_in(form: str) -> None:
     labels = [form.format("Good"), form.format("bad"), form.format("not good")]
     way = say_which(labels, ["bad", "good"])
     pairs = zip(labels, ["good", "bad", "CLASS"], strict=True)
-    assert way == f"Say which class each is: --label-map {label_map_text(list(pairs))}"
+    assert way == f"Say which class each is, and LABEL= for one that is none: --label-map {label_map_text(list(pairs))}"
