@@ -89,12 +89,19 @@ def _bad_and_odd(lines: Sequence[str], dialect: Dialect, width: int | None) -> t
     rows = rows_in(lines, dialect)
     if not rows or (width is None and not rows[0]):
         return len(lines), 0
-    shape = Shape.of(rows if width else rows[1:], width or len(rows[0]), needed=1)
+    shape = Shape.of(rows if width else rows[1:], width or _width(rows), needed=1)
     read = rows_in(lines, dialect, shape)
+    read = read if width or shape.width == len(rows[0]) else read[1:]
     may_be_cut = len(lines) == _SCORED_LINES or sum(map(len, lines)) >= _WHOLE
     read = read[:-1] if may_be_cut else read
     bad = sum(not row for row in read)
     return bad, sum(not shape.fits(row) for row in read if row)
+
+
+def _width(rows: list[list[str]]) -> int:
+    """How many fields rows have by their header; one more if most have, as where R wrote the names of rows as well."""
+    header = len(rows[0])
+    return header + (sum(len(row) == header + 1 for row in rows[1:]) * 2 > len(rows))
 
 
 def _quoting(lines: Sequence[str], doubled: Dialect, width: int | None) -> Dialect:

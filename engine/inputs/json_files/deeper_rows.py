@@ -12,6 +12,7 @@ from engine.inputs.columns import NO_COLUMN, ColumnNames, LabelColumns, find_col
 from engine.inputs.json_files.jq_commands import jq, members, within
 from engine.inputs.json_files.known_rows.annotated import program_of_row
 from engine.inputs.json_files.known_rows.api_rows import program_of_api
+from engine.inputs.shapes.likely_text import likely_text
 
 _MOST_VALUES = 10_000  # that are looked at
 _MOST_TEXTS, _DEEPEST = 50, 8
@@ -50,11 +51,11 @@ def _has_columns(names: Iterable[str], wanted: ColumnNames) -> bool:
 def way_to_text_of_some(rows: Sequence[dict[str, Any]], begin: str, wanted: ColumnNames, file: str) -> str | None:
     """As `way_to_text`, of the first of ``rows`` of which one is known; the first row of a file may be no row."""
     for row in rows:
-        if (way := way_to_text(row, begin, wanted, file)) is not None:
+        if (way := way_to_text(row, begin, wanted, file, rows)) is not None:
             new = next((key for key in row if key not in rows[0] and members(key) in way), None)
             of_new = begin if new is None else _piped(begin, f"select(has({json.dumps(new)}))")
-            return way if new is None else way_to_text(row, of_new, wanted, file)
-    if isinstance(wanted, LabelColumns) or wanted.text is not None:
+            return way if new is None else way_to_text(row, of_new, wanted, file, rows)
+    if isinstance(wanted, LabelColumns) or wanted.text is not None or likely_text(own_strings(rows)) is not None:
         return None
     path = next((path for row in rows if (path := _path_to_words(row)) is not None), None)
     return None if path is None else jq(_piped(begin, f". + {{text: {members(*path)}}}"), file)
@@ -72,7 +73,9 @@ def _path_to_words(row: dict[str, Any]) -> tuple[str, ...] | None:
     return max(found)[-1] if found else None
 
 
-def way_to_text(row: dict[str, Any], begin: str, wanted: ColumnNames, file: str) -> str | None:
+def way_to_text(
+    row: dict[str, Any], begin: str, wanted: ColumnNames, file: str, rows: Sequence[dict[str, Any]] = ()
+) -> str | None:
     """The command that makes rows of the objects in ``row`` that have a text, if there are some.
 
     What stands beside such an object goes with it. Of a chat, what the user said is the text.
@@ -82,6 +85,7 @@ def way_to_text(row: dict[str, Any], begin: str, wanted: ColumnNames, file: str)
         begin: where the rows are, for jq.
         wanted: column names that the user gave.
         file: where it is.
+        rows: the first ones of it, ``row`` among them.
     """
     if (program := program_of_row(row) or program_of_api(row, lambda names: may_be_row(names, wanted))) is not None:
         return jq(_piped(begin, program), file)
@@ -90,7 +94,7 @@ def way_to_text(row: dict[str, Any], begin: str, wanted: ColumnNames, file: str)
     if (item := next((key for key, value in row.items() if is_typed(value)), None)) is not None:
         return jq(_piped(begin, f"{members(item)} | {OF_DYNAMO}"), file)
     path = path_to_rows(row, wanted, is_row=True) or _only_object(row)
-    if path is None:
+    if path is None or _are_less(rows or [row], path, wanted):
         return None
     is_of_one = ... not in path and path.count(None) == 1 and len(_value_at(row, path)) == 1
     if is_of_one and any(row[key] is not None for key in _single_values(row)):
@@ -115,6 +119,32 @@ def is_typed(value: Any) -> bool:
     if not isinstance(value, dict) or not value:
         return False
     return all(isinstance(one, dict) and len(one) == 1 and _DYNAMO.issuperset(one) for one in value.values())
+
+
+def _are_less(rows: Sequence[dict[str, Any]], path: Path, wanted: ColumnNames) -> bool:
+    """Whether texts at the end of ``path`` have fewer words than strings of ``rows`` themselves, as remarks have."""
+    own = own_strings(rows)
+    if isinstance(wanted, LabelColumns) or wanted.text is not None or (likely := likely_text(own)) is None:
+        return False
+    below = " ".join(_text_at(row, path) for row in rows)
+    return len(below.split()) < len(" ".join(own[likely]).split())
+
+
+def own_strings(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """The strings under each key of ``rows`` themselves."""
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return {key: [value for row in rows if isinstance(value := row.get(key), str)] for key in keys}
+
+
+def _text_at(below: Any, path: Path) -> str:
+    """The text in an object at the end of a path; empty if there is none."""
+    try:
+        for step in path:
+            below = below[0] if step is None else next(iter(below.values())) if step is ... else below[step]
+        text = below[find_columns(list(below), ColumnNames(id=NO_COLUMN, label=NO_COLUMN), file="").text]
+    except (InputError, LookupError, TypeError, AttributeError, StopIteration):
+        return ""
+    return text if isinstance(text, str) else ""
 
 
 def _value_at(value: Any, path: Path) -> list[Any]:

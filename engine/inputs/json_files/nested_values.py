@@ -40,6 +40,7 @@ _TEXTS = (
     "$t",
     "string",
 )
+_NAMES = ("sentiment", "category", "answer", "verdict", "score", "rating")  # of strings that are labels
 _LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?")
 _LISTS = ("labels", "label", "classes", "choices", "values", "tags")
 _LABELBOX = f"[.. | objects | .radio_answer | select(. != null) | .name] | {ONE}"
@@ -102,7 +103,7 @@ def _program(value: Any, what: str) -> str | None:
     match value:
         case dict() if key := _plain_key(value, _PLAIN):
             return f'if type == "object" then {members(key)} else . end'
-        case dict() if what == "label" and (key := _list_key(value)):
+        case dict() if what == "label" and (key := _named_key(value) or _list_key(value)):
             return f'if type == "object" then {members(key)} else . end'
         case dict() if what == "label" and '"radio_answer"' in json.dumps(value):
             return _LABELBOX
@@ -141,7 +142,7 @@ def label_key(values: Any) -> str | None:
     if not isinstance(values, dict):
         return None
     only = next(iter(values)) if len(values) == 1 and isinstance(next(iter(values.values())), str) else None
-    return next((key for key in (*_PLAIN, "sentiment", "category", "answer") if isinstance(values.get(key), str)), only)
+    return next((key for key in (*_PLAIN, *_NAMES) if isinstance(values.get(key), str)), only)
 
 
 def _text_program(value: Any) -> str | None:
@@ -168,6 +169,11 @@ def _language(values: dict[str, Any]) -> str | None:
 
 def _plain_key(values: dict[str, Any], names: tuple[str, ...]) -> str | None:
     return next((key for key in names if isinstance(values.get(key), _SINGLE)), None)
+
+
+def _named_key(values: dict[str, Any]) -> str | None:
+    """The key of a string whose name says that it is a label."""
+    return next((key for key in _NAMES if isinstance(values.get(key), str)), None)
 
 
 def _list_key(values: dict[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ label the rows of a file that are not its first.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from engine.errors import InputError
 from engine.inputs.blocks import BLOCK_ROWS, RawBlock
 from engine.inputs.columns import MAX_COLUMNS, ColumnNames, Columns, LabelColumns, find_columns
-from engine.inputs.json_files.deeper_rows import way_to_text_of_some
+from engine.inputs.json_files.deeper_rows import own_strings, way_to_text_of_some
 from engine.inputs.json_files.jq_commands import within
 from engine.inputs.json_files.json_blocks import JsonBlocks
 from engine.inputs.json_files.label_studio import is_task, label_name, labels_of_task, own_columns, task_row
@@ -180,14 +180,8 @@ def _find_columns(source: JsonFile, names: list[str], wanted: ColumnNames) -> Co
         begin = within(rows, "data") if source.has_tasks else rows
         some = [one.values for one in islice(source.rows(), _LOOKED_AT) if one.values]
         if (way := way_to_text_of_some(some, begin, wanted, source.path)) is None:
-            raise with_example(error, _strings(some)) from None
+            raise with_example(error, own_strings(some)) from None
         raise InputError(f"{error}. The text is further down; take it out: {way}") from None
-
-
-def _strings(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
-    """The strings under each key of ``rows``."""
-    keys = dict.fromkeys(key for row in rows for key in row)
-    return {key: [value for row in rows if isinstance(value := row.get(key), str)] for key in keys}
 
 
 def _first(source: JsonFile) -> dict[str, Any]:

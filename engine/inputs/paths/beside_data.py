@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 
 BESIDE = re.compile(
-    r"(README|LICEN[SC]E|NOTICE|CHANGELOG|CITATION)(\..*)?|.*\.(md|rst|ya?ml|toml|cfg|ini|py|sh|ipynb|lock)"
-    r"|dataset_infos?\.json|id2label\.json|prelude\.json(\.gz)?|\S+\.metadata\.json(\.gz)?|label2id\.json|labels?_map\.json|label_mapping\.json|Thumbs\.db",
+    r"(\S+[._-])?(README|LICEN[SC]E|NOTICE|CHANGELOG|CITATION)(\..*)?|.*\.(md|rst|ya?ml|toml|cfg|ini|py|sh|ipynb|lock)|"
+    r"dataset_infos?\.json|id2label\.json|prelude\.json(\.gz)?|\S+\.metadata\.json(\.gz)?|label2id\.json|"
+    r"labels?_map\.json|label_mapping\.json|Thumbs\.db|urls_\w+\.txt|\w*bow\.feat",  # the last two: of IMDb's reviews
     re.IGNORECASE,
 )
 _CACHE = re.compile(r"cache-[0-9a-f]+(_\d+_of_\d+)?\.arrow")

@@ -37,9 +37,14 @@ _SENTENCES = (
     'print(*(" ".join(some) for some in words if some), sep=chr(10))'
 )
 _MESSAGE = re.compile(
-    r"\W*\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? \d{1,2}:\d{2}(?::\d{2})?(?:\s?[AaPp]\.?\s?[Mm]\.?)?(?:\]| -) "
+    r"[^\w\n]*\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? \d{1,2}:\d{2}(?::\d{2})?(?:\s?[AaPp]\.?\s?[Mm]\.?)?(?:\]| -) "
 )
-_STRIP_MESSAGE = r"s/^\W*[0-9]+[./-][0-9]+[./-][0-9]+,? [0-9]+:[0-9:]+[^]-]*(\]| -) ([^:]+: )?//"
+_MESSAGES = (  # a line without a time goes on with the message before it, and one without a writer is of the program
+    'import json, re, sys; time = re.compile(r"(?m)^' + _MESSAGE.pattern + '"); '
+    'parts = [part.partition(": ") for part in time.split(sys.stdin.read())[1:]]; '
+    '[print(json.dumps({"writer": writer.strip(), "text": text.strip()})) for writer, mark, text in parts '
+    "if mark and text.strip() and chr(10) not in writer]"
+)
 
 
 def check_words(sample: Sample) -> None:
@@ -106,9 +111,8 @@ def _check_messages(sample: Sample) -> None:
     times = sum(_MESSAGE.match(text) is not None for text in sample.texts)
     if times >= _AT_LEAST and times * 2 >= len(sample.texts):
         raise sample.refused(
-            "its lines begin with times, as in a chat that WhatsApp exported. To read the messages without time and "
-            "writer, a line each, with GNU sed: "
-            + sample.command(f"sed -E {shlex.quote(_STRIP_MESSAGE)}", "messages.txt")
+            "its lines begin with times, as in a chat that WhatsApp exported. To read the messages, of a line or more: "
+            + sample.command(f"python3 -c {shlex.quote(_MESSAGES)}", "rows.jsonl")
         )
 
 

@@ -1,6 +1,8 @@
 """First lines of a text file → whether they are rows of a table."""
 
+import csv
 import dataclasses
+import io
 import re
 import shlex
 from collections import Counter
@@ -27,9 +29,12 @@ def table_of(
     """
     _check_dump(lines, file, options)
     (tabs, times), *_ = Counter(line.count(b"\t") for line in lines).most_common(1) or [(0, 0)]
-    if not tabs or times < _ALMOST_ALL * len(lines):
+    if not tabs:
         return None
+    is_quoted = times < _ALMOST_ALL * len(lines)
     rows = [line.decode("utf-8", "replace").split("\t") for line in lines if line.count(b"\t") == tabs]
+    if is_quoted and not (rows := _quoted_rows(lines, tabs + 1)):
+        return None
     if is_header(rows, wanted, file):
         note = f"{file}: read with a tab between fields, and its first line as their names"
         return dataclasses.replace(options, delimiter="\t"), (note,)
@@ -41,12 +46,25 @@ def table_of(
         what = "id" if of_labels else "text"
         names = ("label", what) if labels[0] else (what, "label")
         note = f"{file}: read as {names[0]} and {names[1]} with a tab between them"
-        return dataclasses.replace(options, delimiter="\t", quote="", names=names), (note,)
+        return dataclasses.replace(options, delimiter="\t", quote=None if is_quoted else "", names=names), (note,)
     some = names_of_ids(rows, tabs + 1) if of_labels else f"{names_for(rows, tabs + 1)}; {OR_TEXT}"
     raise InputError(
         f"{file}: every line has {tabs:,} tab{'s' * (tabs > 1)} in it, and so it is a table. Name its columns, for "
         f"example --delimiter tab --columns {some}"
     )
+
+
+def _quoted_rows(lines: list[bytes], width: int) -> list[list[str]]:
+    """The rows of a table some of whose fields have line ends in quotation marks; none if it is no such table."""
+    text = b"\n".join(lines).decode("utf-8", "replace")
+    if '"' not in text:
+        return []
+    try:
+        rows = [*csv.reader(io.StringIO(text), delimiter="\t", strict=True)]
+    except csv.Error:
+        return []
+    fit = [row for row in rows if len(row) == width]
+    return fit if len(fit) >= _ALMOST_ALL * len(rows) and len(rows) < len(lines) else []
 
 
 def _check_dump(lines: list[bytes], file: str, options: ReadOptions) -> None:

@@ -1,5 +1,6 @@
 """Text files whose lines carry ids, numbers, times or tags → a refusal with a way that works."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -143,7 +144,22 @@ def test_a_chat_loses_times_and_writers(tmp_path: Path, begin: str, other: str) 
     path.write_text("".join(f"{other}{begin}{text}\n" for text in REVIEWS))
     message = refusal(path)
     assert "a chat that WhatsApp exported" in message
-    assert [text for text, _ in followed(message, path)] == REVIEWS
+    assert made_of(message, tmp_path) == REVIEWS
+
+
+def test_a_message_of_several_lines_is_one_and_a_notice_none(tmp_path: Path) -> None:
+    path = tmp_path / "chat.txt"
+    time = "12/03/2024, 09:1{} - "
+    lines = ["Messages are encrypted. Nobody reads them.", "Ada: Oh: bad", "Ben: Mine was cold\n!\nand dear", "Ada: No"]
+    path.write_text("".join(f"{time.format(number)}{line}\n" for number, line in enumerate(lines)))
+    assert made_of(refusal(path), tmp_path) == ["Oh: bad", "Mine was cold\n!\nand dear", "No"]
+
+
+def made_of(message: str, folder: Path) -> list[str]:
+    found = re.search(r": (python3 -c .*? > rows\.jsonl);", message)
+    assert found, message
+    subprocess.run(found[1], shell=True, check=True, cwd=folder)
+    return [json.loads(line)["text"] for line in (folder / "rows.jsonl").read_text().splitlines()]
 
 
 @pytest.mark.parametrize("mark", ["\t", " "])

@@ -1,6 +1,8 @@
 """Exports of known programs with rows that are no data, or columns that come several times: read, or refused with a way."""
 
+import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -134,3 +136,58 @@ def test_files_of_numbers_and_of_names_have_a_way(tmp_path: Path) -> None:
     message = refused(tmp_path)
     assert "if it is an index counted from 0: --label-map 0=negative,1=positive" in message
     assert gold_of(tmp_path, ReadOptions(label_map=(("0", "negative"), ("1", "positive")))) == ROWS
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("header", ["text\tlabel", "Ticket\tMessage\tSentiment"])
+def test_a_text_file_of_a_spreadsheet_with_line_ends_in_its_cells_is_a_table(
+    tmp_path: Path, encoding: str, header: str
+) -> None:
+    path = tmp_path / "in.txt"
+    first = "7\t" if header.startswith("Ticket") else ""
+    marked = [quoted(text) if set(text) & set('"\n') else text for text, _ in ROWS]
+    lines = [f"{first}{text}\t{label}" for text, (_, label) in zip(marked, ROWS, strict=True)]
+    path.write_bytes("\r\n".join([header, *lines, ""]).encode(encoding))
+    if first:
+        assert "name it with --text, for example --text Message" in refused(path)
+        assert gold_of(path, text="Message", label="Sentiment") == ROWS
+    else:
+        assert gold_of(path) == ROWS
+
+
+def test_row_names_of_r_and_backslashes_in_its_fields(tmp_path: Path) -> None:
+    """As ``write.table`` writes them by itself: spaces between fields, and a header that is one name short."""
+    path = tmp_path / "in.txt"
+    rows = [(text.replace("\n", " "), label) for text, label in ROWS]
+    escaped = [(text.replace('"', '\\"'), label) for text, label in rows]
+    lines = (f'"{n}" "{text}" {len(text)} "{label}"' for n, (text, label) in enumerate(escaped, start=1))
+    path.write_text("\n".join(['"text" "n" "label"', *lines]) + "\n")
+    assert "pass --delimiter ' ' to read it as one" in refused(path)
+    with pytest.raises(InputError, match="its header has 3 names and each row 4 fields") as raised:
+        gold_of(path, ReadOptions(delimiter=" "))
+    command = str(raised.value).partition("With GNU sed: ")[2]
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path)
+    assert gold_of(tmp_path / "rows.txt", ReadOptions(delimiter=" ")) == rows
+
+
+def test_a_remark_beside_a_text_is_not_taken_for_it(tmp_path: Path) -> None:
+    """As in the tickets of Zendesk, whose ratings have comments."""
+    path = tmp_path / "in.json"
+    tickets = [
+        {
+            "id": n,
+            "subject": f"Ticket {n}",
+            "description": text,
+            "satisfaction_rating": {"score": label, "id": n, "comment": "Thanks, you were kind" if n % 2 else None},
+        }
+        for n, (text, label) in enumerate(ROWS)
+    ]
+    path.write_text(json.dumps({"tickets": tickets}))
+    assert refused(path).endswith("name it with --text, for example --text description")
+    assert refused(path, text="description").endswith("for example --label satisfaction_rating")
+    found = re.search(r"\((jq .*) takes it out\)", refused(path, text="description", label="satisfaction_rating"))
+    assert found
+    if shutil.which("jq") is None:
+        pytest.skip("needs jq, which the message names")
+    subprocess.run(found[1], shell=True, check=True, cwd=tmp_path)
+    assert gold_of(tmp_path / "rows.jsonl", text="description", label="satisfaction_rating") == ROWS

@@ -8,19 +8,21 @@ from pathlib import Path
 from engine.inputs.text_files.labels_in_lines import LABEL_WORDS
 
 _MOST_NAMED = 20
+_UNLABELLED = re.compile(r"unsup(ervised)?|unlabell?ed|no_?label", re.IGNORECASE)
 
 
-def way_of_class_files(files: Sequence[str], classes: Sequence[str]) -> str | None:
+def way_of_class_files(files: Sequence[str], classes: Sequence[str], *, with_others: bool = False) -> str | None:
     """How ``files`` of one folder, each called as a class, are put into folders that name their labels.
 
     Args:
         files: all that are read together.
         classes: the class names that are known; ordinary ones are looked for if there are none.
+        with_others: whether files without a label are read, too.
 
     Returns:
         None if the files are not called so.
     """
-    if way := _way_of_class_folders(files, classes):
+    if way := _way_of_class_folders(files, classes, with_others=with_others):
         return way
     folders = {str(Path(file).parent) for file in files}
     labels = {file: _label_of(Path(file).name, classes) for file in files}
@@ -39,24 +41,30 @@ def way_of_class_files(files: Sequence[str], classes: Sequence[str]) -> str | No
     )
 
 
-def _way_of_class_folders(files: Sequence[str], classes: Sequence[str]) -> str | None:
-    """The same where each file is in a folder that is called as a class, as in ``pos`` and ``neg`` of ``train``."""
-    folders = sorted({Path(file).parent for file in files})
+def _way_of_class_folders(files: Sequence[str], classes: Sequence[str], *, with_others: bool) -> str | None:
+    """The same where each file is in a folder that is called as a class, as in ``pos`` and ``neg`` of ``train``.
+
+    Beside them may be one of texts without labels, as IMDb's ``unsup``; ``with_others`` if it is to be read as well.
+    """
+    every = sorted({Path(file).parent for file in files})
+    others = [folder for folder in every if _UNLABELLED.fullmatch(folder.name)]
+    folders = [folder for folder in every if folder not in others]
     labels = {folder: _label_of(folder.name, classes) for folder in folders}
     are_named = None not in labels.values() and len({*labels.values()}) == len(folders) > 1
-    if not are_named or len({folder.parent for folder in folders}) > 1 or any("=" in one.name for one in folders):
+    if not are_named or len({folder.parent for folder in every}) > 1 or any("=" in one.name for one in folders):
         return None
-    moves = [f"mv {shlex.quote(str(one))} {shlex.quote(str(one.parent / f'label={labels[one]}'))}" for one in folders]
-    words = " && ".join(moves)
+    targets = {folder: folder.parent / f"label={labels[folder]}" for folder in folders}
+    words = " && ".join(f"mv {shlex.quote(str(one))} {shlex.quote(str(target))}" for one, target in targets.items())
+    read = [folders[0].parent] if not others else [*targets.values(), *(others if with_others else [])]
     return (
         f"the folders are called as classes; to make their names the labels, rename them: {words}; then read "
-        + shlex.quote(str(folders[0].parent))
+        + " ".join(shlex.quote(str(path)) for path in read)
     )
 
 
 def class_files_notes(files: Sequence[str], classes: Sequence[str]) -> list[str]:
     """A note on ``files`` without labels whose names are those of classes; arguments as of `way_of_class_files`."""
-    way = way_of_class_files(files, classes)
+    way = way_of_class_files(files, classes, with_others=True)
     return [] if way is None else [f"no labels are read, and {way}"]
 
 

@@ -1,6 +1,7 @@
 """Several files of which one does not have all columns are refused with what is to be done."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -203,7 +204,37 @@ def test_folders_called_as_classes_are_renamed_by_the_command(
     assert len(gold.texts) == 60
 
 
-@pytest.mark.parametrize("names", [("pos", "neg", "unsup"), ("pos", "pos2"), ("a", "b")])
+@pytest.mark.parametrize("door", ["gold", "label"])
+def test_beside_folders_of_classes_is_one_without_labels(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    """As IMDb's reviews are given out, with addresses of pages and counts of words beside them."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("pos", "Loved it"), ("neg", "Awful"), ("unsup", "Who knows")):
+        Path("train", name).mkdir(parents=True)
+        for number in range(30):
+            Path("train", name, f"{number}_9.txt").write_text(f"{text} {number}\n")
+        Path(f"train/urls_{name}.txt").write_text("http://a.example/1\nhttp://a.example/2\n")
+    Path("train/labeledBow.feat").write_text("9 0:9 1:1\n")
+    caplog.set_level("INFO")
+    if door == "gold":
+        with pytest.raises(InputError, match="the folders are called as classes") as raised:
+            read_gold(GoldConfig(files=("train",), classes=CLASSES))
+        words = str(raised.value)
+    else:
+        DOORS["label"](("train",))
+        words = caplog.text
+    found = re.search(r"rename them: (mv .*); then read (.*)", words)
+    assert found, words
+    subprocess.run(found[1], shell=True, check=True, cwd=tmp_path)
+    places = found[2].split()
+    assert ("train/unsup" in places) == (door == "label")
+    gold = read_gold(GoldConfig(files=tuple(place for place in places if "unsup" not in place), classes=CLASSES))
+    assert [text.startswith("Loved") for text in gold.texts] == [bool(label) for label in gold.labels]
+    assert len(gold.texts) == 60
+
+
+@pytest.mark.parametrize("names", [("pos", "neg", "other"), ("pos", "pos2"), ("a", "b")])
 def test_other_folders_are_not_called_as_classes(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, names: tuple[str, ...]
 ) -> None:
