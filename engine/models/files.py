@@ -13,7 +13,7 @@ from pathlib import Path
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import EngineError, ModelError, is_memory_error
-from engine.models.loading.places import no_folder, without_config
+from engine.models.loading.places import no_folder, refuse_cut_off, without_config
 from engine.models.loading.remedies import without_safetensors
 from store.storage.file_hash import sha256_of
 
@@ -22,8 +22,6 @@ CONFIG = "config.json"
 REPORT = "training.json"  # of a training of the engine's own
 _ADAPTER_WEIGHTS = "adapter_model"
 _WEIGHTS = "*.safetensors"
-_LFS, _LFS_BYTES = b"version https://git-lfs", 64
-_LARGEST_HEADER = 100_000_000
 _FILES = ["*.json", _WEIGHTS, "*.txt", "*.model"]
 
 
@@ -45,34 +43,8 @@ def fetch(source: str, revision: str | None) -> Path:
     if not weights:
         raise ModelError(without_safetensors(source, folder))
     for path in weights:
-        _refuse_cut_off(path)
+        refuse_cut_off(path)
     return folder
-
-
-def _refuse_cut_off(path: Path) -> None:
-    """Refuse a file of weights that is only the beginning of one, or a pointer of Git LFS to it.
-
-    Raises:
-        ModelError: it is.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as source:
-        begin = source.read(_LFS_BYTES)
-        if begin.startswith(_LFS):
-            raise ModelError(f"{path} is a pointer of Git LFS and not the file itself; fetch it: git lfs pull")
-        header = int.from_bytes(begin[:8], "little")
-        if size < 8 or header > _LARGEST_HEADER:
-            raise ModelError(f"{path} is no file of safetensors; copy or fetch it again")
-        source.seek(8)
-        try:
-            tensors = json.loads(source.read(header))
-            end = max(
-                (tensor["data_offsets"][1] for name, tensor in tensors.items() if name != "__metadata__"), default=0
-            )
-        except (ValueError, LookupError, TypeError, AttributeError):
-            end = size
-    if size < 8 + header + end:
-        raise ModelError(f"{path} has {size:,} bytes of {8 + header + end:,}: it is cut off; copy or fetch it again")
 
 
 def fetch_tokenizer(source: str, revision: str | None) -> Path:

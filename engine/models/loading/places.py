@@ -4,6 +4,7 @@ import json
 import shlex
 from pathlib import Path
 
+from engine.errors import ModelError
 from engine.models.loading.remedies import OTHER_KINDS, saved_by_name
 
 _CONFIG = "config.json"
@@ -24,6 +25,9 @@ _KINDS = {
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _TOKENIZER_FILES = ("tokenizer*.json", "special_tokens_map.json", "vocab.*", "merges.txt", "*.model")
 _OF_BYTES = ("CanineTokenizer", "PerceiverTokenizer", "ByT5Tokenizer")
+_METADATA = "__metadata__"
+_LFS = b"version https://git-lfs"
+_LENGTH_BYTES, _LONGEST_HEADER = 8, 100_000_000  # of safetensors
 _OURS = "a model is a folder with config.json, model.safetensors and tokenizer.json, as save_pretrained writes it"
 
 
@@ -85,6 +89,35 @@ def without_tokenizer(source: str, folder: Path, vocabularies: tuple[str, ...]) 
     base = _config(folder).get("_name_or_path")
     base = base if isinstance(base, str) and base else "MODEL"
     return f"put that of the model it was trained from beside it: {saved_by_name(base, source)}"
+
+
+def refuse_cut_off(file: Path) -> None:
+    """Refuse a file of safetensors that is only the beginning of one, or a pointer of Git LFS to it.
+
+    Raises:
+        ModelError: it is.
+    """
+    size = file.stat().st_size
+    with file.open("rb") as source:
+        begin = source.read(len(_LFS))
+        if begin == _LFS:
+            raise ModelError(f"{file} is a pointer of Git LFS and not the file itself; fetch it: git lfs pull")
+        header = int.from_bytes(begin[:_LENGTH_BYTES], "little")
+        if size < _LENGTH_BYTES or header > _LONGEST_HEADER:
+            raise ModelError(f"{file} is no file of safetensors; copy or fetch it again")
+        source.seek(_LENGTH_BYTES)
+        whole = _LENGTH_BYTES + header + _bytes_of_tensors(source.read(header))
+    if size < whole:
+        raise ModelError(f"{file} has {size:,} bytes and should have {whole:,} at least: copy or fetch it again")
+
+
+def _bytes_of_tensors(header: bytes) -> int:
+    """The bytes behind a header of safetensors; 1 if it is not whole itself."""
+    try:
+        tensors = json.loads(header)
+        return max((tensor["data_offsets"][1] for name, tensor in tensors.items() if name != _METADATA), default=0)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return 1
 
 
 def _config(folder: Path, name: str = _CONFIG) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """What a cheaper arithmetic costs: predictions and accuracy on real rows, and the students that learn from them.
 
-    python -m benchmarks.labelling.agreement --teacher TEACHER --test test.parquet --pool unlabelled.parquet --student S
+    python -m benchmarks.yelp.arithmetic --teacher TEACHER --test test.parquet --pool unlabelled.parquet --student S
         --work FOLDER
 
 ``--test`` has id, text and label; ``--pool`` has texts. Both are labelled in fp32, bf16 and int8 by the same teacher. A
@@ -60,7 +60,7 @@ def main() -> None:
 def _figures(place: Path) -> dict[str, Any]:
     """Accuracy and, against fp32, turned predictions and differences of logits, by arithmetic."""
     logits = {dtype: _logits(place, dtype) for dtype in DTYPES}
-    gold = store.open(place).sql("SELECT gold FROM reviews ORDER BY row").column("gold").to_numpy()
+    gold = store.open(place).sql("SELECT gold FROM reviews ORDER BY row", labels="fp32").column("gold").to_numpy()
     exact, figures = logits["fp32"], {}
     for dtype, ours in logits.items():
         classes, difference = ours.argmax(axis=1), np.abs(ours - exact)
