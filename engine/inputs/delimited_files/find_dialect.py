@@ -108,8 +108,12 @@ def _quoting(lines: Sequence[str], doubled: Dialect, width: int | None) -> Diale
     """Whether quotation marks mean something, and how they are written inside of a field."""
     text = "".join(lines)
     quoted = doubled
-    if '"' not in text and _has_apostrophes(lines, doubled, width):
-        return dataclasses.replace(doubled, quote="'")
+    around = dataclasses.replace(doubled, quote="'")
+    may_be_around = _begins(lines, around) and not _begins(lines, doubled)
+    if may_be_around and _are_doubled(lines, around, width):
+        return around
+    if may_be_around and '"' not in text and _has_apostrophes(lines, doubled, width):
+        return around
     if '\\"' in text:
         escaped = dataclasses.replace(doubled, escaped=True)
         bad, less_bad = _bad(lines, doubled, width), _bad(lines, escaped, width)
@@ -122,13 +126,26 @@ def _quoting(lines: Sequence[str], doubled: Dialect, width: int | None) -> Diale
 
 def _has_apostrophes(lines: Sequence[str], plain: Dialect, width: int | None) -> bool:
     """Whether apostrophes stand around fields: around all of a column, or where they save rows."""
-    if not any(line.startswith("'") or f"{plain.delimiter}'" in line for line in lines):
-        return False
     quoted = dataclasses.replace(plain, quote="'")
     bad, bad_without = _bad(lines, quoted, width), _bad(lines, plain, width)
     columns = zip(*rows_in(lines, plain)[1:], strict=False)
     around_all = any(all(len(value) > 1 and value[0] == value[-1] == "'" for value in column) for column in columns)
     return bad * 2 < bad_without or (bad == bad_without == 0 and around_all)
+
+
+def _begins(lines: Sequence[str], dialect: Dialect) -> bool:
+    """Whether some field seems to begin with the quotation mark."""
+    return any(line.startswith(dialect.quote) or f"{dialect.delimiter}{dialect.quote}" in line for line in lines)
+
+
+def _are_doubled(lines: Sequence[str], around: Dialect, width: int | None) -> bool:
+    """Whether apostrophes stand around fields: one has doubled ones inside, and no field begins with another one.
+
+    A writer who puts apostrophes around the fields that need them leaves no other trace.
+    """
+    between = re.escape(around.delimiter)
+    doubled = re.compile(rf"(?:^|{between})'(?:[^']|'')*''(?:[^']|'')*'(?={between}|\r|\n|\Z)", re.MULTILINE)
+    return doubled.search("".join(lines)) is not None and not _bad(lines, around, width)
 
 
 def _only_escaped(text: str, delimiter: str) -> bool:
@@ -140,7 +157,7 @@ def _only_escaped(text: str, delimiter: str) -> bool:
 
 def _shows_quotes(lines: Sequence[str], quoted: Dialect, width: int | None) -> bool:
     """Whether a file that need not have quotation marks around fields has them, and then wherever they belong."""
-    if not any(line.startswith('"') or f'{quoted.delimiter}"' in line for line in lines):
+    if not _begins(lines, quoted):
         return False
     plain = dataclasses.replace(quoted, quote="", escaped=False)
     (bad, odd), (bad_without, odd_without) = _bad_and_odd(lines, quoted, width), _bad_and_odd(lines, plain, width)

@@ -602,14 +602,33 @@ def test_typographic_marks_around_fields_are_told_with_the_way(tmp_path: Path) -
     assert rows_of(followed(path)) == [(str(n), f'It is "so", they say: {text}') for n, text in enumerate(REVIEWS)]
 
 
-@pytest.mark.parametrize("mark", ["\\'", "'"])
-def test_apostrophes_around_fields_where_texts_have_other_marks_name_the_option(tmp_path: Path, mark: str) -> None:
-    inside = mark if mark != "'" else "''"
-    rows = "".join(f"'{n}','it{inside}s \"so\", {text}'\n" for n, text in enumerate(REVIEWS))
-    path = write(tmp_path / "in.csv", f"'id','text'\n{rows}")
-    with pytest.raises(InputError, match=re.escape(f'pass --quote "{mark}"')):
-        blocks_of(path)
-    assert rows_of(path, ReadOptions(quote=mark))[0] == ("0", f'it\'s "so", {REVIEWS[0]}')
+def test_apostrophes_around_fields_where_texts_have_other_marks_are_read_or_name_the_option(tmp_path: Path) -> None:
+    first = ("0", f'it\'s "so", {REVIEWS[0]}')
+    for mark, inside in (("\\'", "\\'"), ("'", "''")):
+        rows = "".join(f"'{n}','it{inside}s \"so\", {text}'\n" for n, text in enumerate(REVIEWS))
+        path = write(tmp_path / "in.csv", f"'id','text'\n{rows}")
+        assert rows_of(path, ReadOptions(quote=mark))[0] == first
+        if inside == "''":
+            assert rows_of(path)[0] == first
+        else:
+            with pytest.raises(InputError, match=re.escape(f'pass --quote "{mark}"')):
+                blocks_of(path)
+
+
+def test_apostrophes_around_the_fields_that_need_them_show_by_doubled_ones(tmp_path: Path) -> None:
+    """As `csv` writes them with ``quotechar="'"``."""
+    texts = ["it's late", 'said "no", twice', "plain", "don't; can't", "two\nlines", "'quoted' words"]
+    rows = "".join(
+        f"{n},{quoted if set(text) & set(marks) else text}\n"
+        for marks in ["',\n"]
+        for n, text in enumerate(texts)
+        for quoted in ["'" + text.replace("'", "''") + "'"]
+    )
+    path = write(tmp_path / "in.csv", f"id,text\n{rows}")
+    assert rows_of(path) == [(str(n), text) for n, text in enumerate(texts)]
+    titles = ["'quoted' words", "'Tis late", "'so' it's", "plain"]  # of texts that begin so, none is doubled
+    path = write(tmp_path / "other.csv", "id,text\n" + "".join(f"{n},{text}\n" for n, text in enumerate(titles)))
+    assert rows_of(path) == [(str(n), text) for n, text in enumerate(titles)]
 
 
 def test_columns_are_not_proposed_where_the_first_line_is_plainly_a_header(tmp_path: Path) -> None:
