@@ -105,7 +105,8 @@ def first_name_missing(names: int, rows: Sequence[list[str]], width: int, file: 
     words = f"{file}: its header has {counted(names, 'name')} and each row {counted(width, 'field')}; "
     if width > names + 1:
         return InputError(f"{words}write a name for each field into it, for example {names_for(rows, width)}")
-    way = sed(f"1s/^/row_name{for_sed(delimiter)}/", file)
+    between = for_sed(delimiter)
+    way = sed(f'1{{s/^"/"row_name"{between}"/;t;s/^/row_name{between}/}}', file)
     return InputError(f"{words}give the first field a name, or write one for each into the header. With {way}")
 
 

@@ -23,7 +23,7 @@ from engine.inputs.labels.classes import (
     unknown_label,
 )
 from engine.inputs.labels.gold_rows import GoldRow, first_refused, refuse_repeats, rows_of
-from engine.inputs.labels.likely_column import likely_labels
+from engine.inputs.labels.likely_column import likely_labels, possible_labels
 from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.labels.several_files import copies_notes, read_together
 from engine.inputs.labels.splits_in_column import SplitColumns
@@ -173,7 +173,7 @@ def _no_label(file: str, block: Block, classes: Sequence[str]) -> str:
         return f"it has no labels, and {labels} has one for each line: put both together: {joined(file, labels)}"
     columns = {name: array.cast(pa.string()).to_pylist() for name, array in block.extras.items()}
     found = block.reading.columns
-    likely = found.given(likely_labels(block.extras, classes))
+    likely = found.given(likely_labels(block.extras, classes) or possible_labels(block.extras))
     return f"{no_label_column(found, likely)}{way_of_columns(file, columns, classes, found.said)}"
 
 

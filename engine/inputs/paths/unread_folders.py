@@ -69,6 +69,6 @@ def _way_of_classes(files: list[str]) -> str:
         f"import json; [print(json.dumps({row})) for file in {json.dumps(files)} "
         'for data in [open(file, "rb").read()] for utf8 in [data.decode("utf-8-sig", "replace")] '
         'for lines in [data.decode("cp1252", "replace") if chr(65533) in utf8 else utf8] '
-        'for text in map(str.strip, lines.split("\\n")) if text]'
+        'for line in lines.split("\\n") for text in [line.removesuffix("\\r")] if text.strip()]'
     )
     return f"; if their endings are the classes of the texts, one a line: python3 -c {shlex.quote(code)} > rows.jsonl"

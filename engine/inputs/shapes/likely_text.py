@@ -17,7 +17,7 @@ _OF_OTHERS = frozenset((
     "id", "idx", "index", "label", "labels", "sentiment", "class", "category", "target", "polarity", "rating", "score",
     "stars", "gold", "intent", "emotion", "annotation", "annotator",
 ))  # fmt: skip
-_LOOKED_AT, _WORDS, _LONGER = 100, 3, 1.5
+_LOOKED_AT, _WORDS, _LONGER, _FEW = 100, 3, 1.5, 2
 _END = "name it with --text"
 
 
@@ -40,11 +40,17 @@ def likely_text(columns: Mapping[str, Iterable[str | None]]) -> str | None:
     values = {name: [value for value in islice(some, _LOOKED_AT) if value] for name, some in columns.items() if name}
     words = {name: fmean(map(_words, some)) for name, some in values.items() if some}
     texts = [name for name, mean in words.items() if mean >= _WORDS]
+    texts = [name for name in texts if not _come_again(values[name])] or texts
     named = [name for name in texts or values if has_word_for_texts(name) and not has_word_for_others(name)]
     likely = sorted(named or texts, key=lambda name: -words.get(name, 0))
     if len(likely) > 1 and (not texts or words[likely[0]] < _LONGER * words[likely[1]]):
         return None
     return likely[0] if likely else None
+
+
+def _come_again(values: list[str]) -> bool:
+    """Whether many ``values`` are the same, as an instruction or an answer that stands beside each text."""
+    return len(values) > _FEW and len(set(values)) * 2 <= len(values)
 
 
 def with_example(error: InputError, columns: Mapping[str, Iterable[str | None]]) -> InputError:

@@ -283,14 +283,14 @@ def test_a_folder_of_texts_whose_endings_are_classes_has_a_way(tmp_path: Path, m
     """As Pang and Lee give out their reviews of films."""
     monkeypatch.chdir(tmp_path)
     Path("d").mkdir()
-    Path("d/rt-polarity.neg").write_text("cold , and dear\n\nwaits , waits and waits\n")
+    Path("d/rt-polarity.neg").write_text("cold , and dear . \n\nwaits , waits and waits\r\n")
     Path("d/rt-polarity.pos").write_bytes("crème brûlée\n".encode("latin-1"))
     with pytest.raises(InputError, match=r"if their endings are the classes of the texts, one a line: ") as raised:
         expand(["d"])
     run(str(raised.value).partition("one a line: ")[2].replace("python3", "python", 1))
     blocks = [block for file in expand(["rows.jsonl"]) for block in read_blocks(file, ColumnNames())]
     assert [(text, label) for block in blocks for _, text, label in rows_of(block)] == [
-        ("cold , and dear", "neg"),
+        ("cold , and dear . ", "neg"),
         ("waits , waits and waits", "neg"),
         ("crème brûlée", "pos"),
     ]

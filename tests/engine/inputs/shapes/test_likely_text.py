@@ -20,6 +20,9 @@ LONG, SHORT = ["a text of several words", "and one more of them"], ["three words
         ({"document": [], "text_id": []}, "document"),
         ({"a": ["x", None], "b": [None, "y"]}, None),
         ({"": LONG}, None),
+        ({"instruction": ["Say what this text is about"] * 4, "input": [*LONG, *SHORT]}, "input"),
+        ({"reply_text": ["Thank you for this review of yours"] * 4, "review": [*LONG, *SHORT]}, "review"),
+        ({"instruction": ["Say what this text is about"] * 4}, "instruction"),
         ({}, None),
     ],
 )
