@@ -26,7 +26,7 @@ from benchmarks.harness.made_stores import CLASSES, GOLD_EVERY, write_texts
 
 CHILD = Path(__file__).parent / "ingest_child.py"
 FORMATS = ("jsonl", "parquet", "csv")
-_SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("stars", pa.int64())])
+_SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("stars", pa.string())])
 _ROWS = 50_000
 
 
@@ -46,7 +46,7 @@ def tables(work: Path, texts: Path | None, size: int) -> Iterator[pa.Table]:
             CLASSES[number // GOLD_EVERY % len(CLASSES)] if number % GOLD_EVERY == 0 else None for number in numbers
         ]
         ids = [f"review-{number * 7919 % 1_000_000_007:010}" for number in numbers]
-        yield pa.table([ids, part, labels, [number % 5 + 1 for number in numbers]], schema=_SCHEMA)
+        yield pa.table([ids, part, labels, [str(number % 5 + 1) for number in numbers]], schema=_SCHEMA)
         row, done = row + _ROWS, done + sum(map(len, part))
 
 
