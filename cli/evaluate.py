@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     help="Tokens a row. [default: its training's, or 512]",
 )
 @click.option("--tokens-per-batch", type=click.IntRange(min=1), help="Padded tokens a batch.")
+@click.option(
+    "--calibrate", is_flag=True, help="Fit a temperature on these rows and keep it in MODEL, for engine predict."
+)
 @format_option
 @click.pass_context
 def command(
@@ -39,6 +42,7 @@ def command(
     on_bad_row: str,
     max_length: int | None,
     tokens_per_batch: int | None,
+    calibrate: bool,
     format: str | None,  # noqa: A002
     **options: Any,
 ) -> int:
@@ -64,6 +68,7 @@ def command(
         tokens_per_batch=tokens_per_batch,
         against=against,
         on_bad_row=on_bad_row,
+        calibrate=calibrate,
     )
     with progress(ctx) as tick:
         evaluation = evaluate(config, tick=tick)
@@ -76,9 +81,16 @@ def _print(evaluation: "Evaluation", format_: str | None) -> None:
     if not shows_tables(format_):
         values = dataclasses.asdict(evaluation)
         values.pop("reasons")
+        if evaluation.temperature is None:
+            values = {name: value for name, value in values.items() if name not in ("temperature", "calibrated_ece")}
         print_rows([values], format_)
         return
-    print_summary({"model": evaluation.model, **evaluation.headline()}, format_)
+    fitted = (
+        {}
+        if evaluation.temperature is None
+        else {"temperature": evaluation.temperature, "calibrated_ece": evaluation.calibrated_ece}
+    )
+    print_summary({"model": evaluation.model, **evaluation.headline(), **fitted}, format_)
     rows = [
         {"gold": gold, **{f"→ {name}": count for name, count in counts.items()}, "f1": evaluation.f1[gold]}
         for gold, counts in evaluation.confusion.items()

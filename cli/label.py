@@ -5,26 +5,10 @@ from typing import Any
 
 import click
 
+from cli.computing import computing_options, read_choices
 from cli.options import CommaSeparated, format_option
 from cli.output import print_summary, progress
 from cli.reading import column_options, read_columns, read_options
-
-
-class Devices(CommaSeparated):
-    """Devices with commas between them."""
-
-    name = "DEVICE,…"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """``"cuda:0,cuda:1"`` → ``("cuda:0", "cuda:1")``."""
-        devices = super().convert(value, param, ctx)
-        for device in devices:
-            kind, _, number = device.partition(":")
-            if device not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdecimal()):
-                self.fail(f"{device!r} is no device; auto, cpu, cuda or cuda:N is", param, ctx)
-        if "auto" in devices and len(devices) > 1:
-            self.fail(f"{value!r} has auto among others; auto stands alone", param, ctx)
-        return devices
 
 
 class Part(click.ParamType[tuple[int, int]]):
@@ -40,20 +24,6 @@ class Part(click.ParamType[tuple[int, int]]):
         return int(part), int(parts)
 
 
-class Budget(click.ParamType[int | None]):
-    """A number of tokens, or None for the one that is fastest."""
-
-    name = "auto|TOKENS"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        """``"auto"`` → None."""
-        if value in ("auto", None):
-            return None
-        if not str(value).isdecimal() or int(value) < 1:
-            self.fail(f"{value!r} is no number of tokens; give auto, or 1 or more", param, ctx)
-        return int(value)
-
-
 @click.command("label")
 @click.argument("inputs", metavar="[INPUT]...", nargs=-1)
 @click.option("--store", metavar="STORE", required=True, help="Folder of the store; made if it does not exist.")
@@ -65,42 +35,11 @@ class Budget(click.ParamType[int | None]):
 @click.option(
     "--classes", type=CommaSeparated(), help="Class names in order, where gold labels or the teacher do not say them."
 )
-@click.option(
-    "--max-length",
-    type=click.IntRange(min=4, max=65_535),
-    help="Tokens a row. [default: its training's, or 512]",
-)
-@click.option(
-    "--dtype",
-    type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]),
-    default="auto",
-    show_default=True,
-    help="Of the computation; auto is fp16 on CUDA, and on a CPU what is fastest and near fp32, measured if that pays.",
-)
-@click.option(
-    "--devices",
-    type=Devices(),
-    default="auto",
-    show_default=True,
-    help="A worker for each: cuda:0,cuda:1 or cpu,cpu or one twice, as cuda:0,cuda:0; auto is every CUDA device, or "
-    "cpu: a process of one thread for each core that affinity and quota give.",
-)
+@computing_options
 @click.option(
     "--worker",
     type=Part(),
     help="Label only the shards whose number leaves I when divided by N, beside other runs. [default: all]",
-)
-@click.option(
-    "--tokens-per-batch",
-    type=Budget(),
-    default="auto",
-    show_default=True,
-    help="Tokens a batch; auto measures which is fastest, if there is enough text for that to pay.",
-)
-@click.option(
-    "--check-rows",
-    type=click.IntRange(min=0),
-    help="Rows of each shard that are computed again, alone and in fp32; at most one in 256. [default: 8]",
 )
 @click.option("--keep-tokens/--no-keep-tokens", default=True, show_default=True, help="Store token ids for students.")
 @format_option
@@ -116,7 +55,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
       engine label reviews/*.parquet --store reviews.store --teacher ./teacher --shards 16
       engine label --store reviews.store --teacher ./teacher --devices cuda:0,cuda:1
     """
-    from engine import Choices, LabelConfig, label
+    from engine import LabelConfig, label
 
     config = LabelConfig(
         store=options["store"],
@@ -128,12 +67,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         classes=options["classes"],
         shards=options["shards"],
         name=options["name"],
-        choices=Choices(
-            max_length=options["max_length"],
-            dtype=None if options["dtype"] == "auto" else options["dtype"],
-            tokens_per_batch=options["tokens_per_batch"],
-            check_rows=options["check_rows"],
-        ),
+        choices=read_choices(options),
         devices=options["devices"],
         worker=options["worker"],
         keep_tokens=options["keep_tokens"],

@@ -24,7 +24,20 @@ from store.errors import DamageError, StoreError
 
 _RESUME = "What was committed stays; run the same command again to go on, with fewer processes or smaller batches"
 OK, ERROR, USAGE, REJECTED, DAMAGED = 0, 1, 2, 3, 4
-COMMANDS = ("demo", "finetune", "label", "sql", "audit", "select", "train", "eval", "info", "verify", "report")
+COMMANDS = (
+    "demo",
+    "finetune",
+    "label",
+    "sql",
+    "audit",
+    "select",
+    "train",
+    "eval",
+    "predict",
+    "info",
+    "verify",
+    "report",
+)
 
 
 class Commands(click.Group):
@@ -106,6 +119,7 @@ def cli(ctx: click.Context, *, quiet: bool, log_level: str) -> None:
       engine sql reviews.store "SELECT class, count(*), avg(confidence) FROM labels GROUP BY 1"
       engine audit reviews.store
       engine train reviews.store --student bert-base-uncased#layers=2,5,8,11 --out student
+      engine predict student new.csv --out answers.csv
     """
     ctx.obj = {"quiet": quiet}
     level = logging.ERROR if quiet else getattr(logging, log_level.upper())

@@ -27,12 +27,12 @@ def print_rows(rows: Iterable[Row], format_: str | None, *, columns: list[str] |
         format_: ``table``, ``json``, ``jsonl``, ``csv`` or ``markdown``; by the terminal if None.
         columns: the keys; needed if there may be no row.
     """
-    with _reader_may_go():
+    with reader_may_go():
         _print(rows, format_ or ("table" if sys.stdout.isatty() else "jsonl"), columns)
 
 
 @contextmanager
-def _reader_may_go() -> Iterator[None]:
+def reader_may_go() -> Iterator[None]:
     """If the reader of stdout has gone, as `head` does, print nothing more, also not at exit."""
     try:
         yield
@@ -56,7 +56,7 @@ def shows_tables(format_: str | None) -> bool:
 
 def print_title(title: str, format_: str | None) -> None:
     """Print the title of a table."""
-    with _reader_may_go():
+    with reader_may_go():
         click.echo(f"### {title}\n" if format_ == "markdown" else _shown(title))
 
 

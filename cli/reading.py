@@ -10,9 +10,10 @@ from cli.options import CommaSeparated
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def column_options(function: F) -> F:
-    """``--text --id --label --on-bad-row`` and how the files are read; `read_columns` and `read_options` take them."""
-    for decorate in (
+def text_options(function: F) -> F:
+    """``--text --id --on-bad-row`` and how the files are read, of commands that read no labels."""
+    return _decorated(
+        function,
         click.option(
             "--on-bad-row",
             type=click.Choice(["reject", "fail"]),
@@ -20,14 +21,50 @@ def column_options(function: F) -> F:
             show_default=True,
             help="Put a bad row aside with its reason (exit code 3), or stop at it.",
         ),
-        reading_options,
-        click.option("--no-label", is_flag=True, help="No column has gold labels, as --label none."),
-        click.option("--label", metavar="COLUMN", help="Column of gold labels; none if no column is. [default: found]"),
+        *_file_options(),
         click.option("--id", metavar="COLUMN", help="Column of ids; none for file:row. [default: found]"),
         click.option("--text", metavar="COLUMN", help="Column of texts. [default: found]"),
-    ):
+    )
+
+
+def column_options(function: F) -> F:
+    """`text_options`, and those of labels; `read_columns` and `read_options` take their values."""
+    function = _decorated(
+        function,
+        _label_map_option(),
+        click.option("--no-label", is_flag=True, help="No column has gold labels, as --label none."),
+        click.option("--label", metavar="COLUMN", help="Column of gold labels; none if no column is. [default: found]"),
+    )
+    return text_options(function)
+
+
+def reading_options(function: F) -> F:
+    """How input files are read, for every command that reads labels; `read_options` takes their values."""
+    return _decorated(function, *_file_options(), _label_map_option())
+
+
+def _decorated(function: F, *options: Callable[[F], F]) -> F:
+    for decorate in options:
         function = decorate(function)
     return function
+
+
+def _label_map_option() -> Callable[[F], F]:
+    return click.option(
+        "--label-map", type=LabelMap(), help="The class of each label in the files; an empty one is no label."
+    )
+
+
+def _file_options() -> tuple[Callable[[F], F], ...]:
+    return (
+        click.option("--whole-files", is_flag=True, help="A text file is one row, and not a row a line."),
+        click.option("--encoding", metavar="NAME", help="Of text, CSV and JSON files, as cp1252. [default: found]"),
+        click.option("--columns", type=CommaSeparated(), help="Names of the columns, of files without a header."),
+        click.option("--quote", metavar="CHAR", help="Quotation mark; none if there is none. [default: found]"),
+        click.option(
+            "--delimiter", metavar="CHAR", help="Between fields; also comma, semicolon, tab, pipe. [default: found]"
+        ),
+    )
 
 
 class LabelMap(click.ParamType[tuple[tuple[str, str], ...]]):
@@ -46,24 +83,6 @@ class LabelMap(click.ParamType[tuple[tuple[str, str], ...]]):
             return parse_label_map(value)
         except InputError as error:
             self.fail(str(error), param, ctx)
-
-
-def reading_options(function: F) -> F:
-    """How input files are read, for every command that reads some; `read_options` takes their values."""
-    for decorate in (
-        click.option("--whole-files", is_flag=True, help="A text file is one row, and not a row a line."),
-        click.option("--encoding", metavar="NAME", help="Of text, CSV and JSON files, as cp1252. [default: found]"),
-        click.option("--columns", type=CommaSeparated(), help="Names of the columns, of files without a header."),
-        click.option("--quote", metavar="CHAR", help="Quotation mark; none if there is none. [default: found]"),
-        click.option(
-            "--delimiter", metavar="CHAR", help="Between fields; also comma, semicolon, tab, pipe. [default: found]"
-        ),
-        click.option(
-            "--label-map", type=LabelMap(), help="The class of each label in the files; an empty one is no label."
-        ),
-    ):
-        function = decorate(function)
-    return function
 
 
 READING = ("label_map", "delimiter", "quote", "columns", "encoding", "whole_files")

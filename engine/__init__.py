@@ -7,6 +7,8 @@ The work that the command line does, as functions that take the same choices as 
     engine.train(engine.DistillConfig(…))       a store → a student
     engine.add_gold(engine.GoldRoundConfig(…))  labels by id → a round of gold in a store
     engine.evaluate(engine.EvalConfig(…))       a model + gold labels → how good it is
+    engine.predict(engine.PredictConfig(…))     a model + texts → a file with the class of each
+    engine.load("student").predict(texts)       the same in memory, for a service
     engine.calibrate(engine.CalibrateConfig(…))  a store + its gold → the temperature of a label set
     engine.repair(storage, found, …)            a damaged store → the same store, whole
     engine.make_report(engine.ReportConfig(…))  a store + trainings → one HTML page
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from engine.labelling.label import LabelConfig, label
     from engine.labelling.repair import Repair, repair
     from engine.labelling.summary import LabelSummary
+    from engine.prediction.config import Cascade, PredictConfig
+    from engine.prediction.loaded import LoadedModel, Predictions, load
+    from engine.prediction.predict import predict
+    from engine.prediction.summary import PredictSummary
     from engine.report.report import Report, ReportConfig, make_report
     from engine.training.distill import DistillConfig, train
     from engine.training.finetune import FinetuneConfig, finetune
@@ -41,6 +47,7 @@ if TYPE_CHECKING:
 _HOME = {
     "CalibrateConfig": "engine.evaluation.calibrate",
     "Calibration": "store.gold.calibration",
+    "Cascade": "engine.prediction.config",
     "Choices": "engine.labelling.card",
     "ColumnNames": "engine.inputs.columns",
     "DistillConfig": "engine.training.distill",
@@ -53,7 +60,11 @@ _HOME = {
     "LabelColumns": "engine.inputs.columns",
     "LabelConfig": "engine.labelling.label",
     "LabelSummary": "engine.labelling.summary",
+    "LoadedModel": "engine.prediction.loaded",
     "LoopConfig": "engine.training.loop",
+    "PredictConfig": "engine.prediction.config",
+    "PredictSummary": "engine.prediction.summary",
+    "Predictions": "engine.prediction.loaded",
     "ReadOptions": "engine.inputs.options",
     "Repair": "engine.labelling.repair",
     "Report": "engine.report.report",
@@ -67,7 +78,9 @@ _HOME = {
     "evaluate": "engine.evaluation.evaluate",
     "finetune": "engine.training.finetune",
     "label": "engine.labelling.label",
+    "load": "engine.prediction.loaded",
     "make_report": "engine.report.report",
+    "predict": "engine.prediction.predict",
     "repair": "engine.labelling.repair",
     "train": "engine.training.distill",
 }
@@ -75,6 +88,7 @@ _HOME = {
 __all__ = [
     "CalibrateConfig",
     "Calibration",
+    "Cascade",
     "Choices",
     "ColumnNames",
     "DistillConfig",
@@ -87,7 +101,11 @@ __all__ = [
     "LabelColumns",
     "LabelConfig",
     "LabelSummary",
+    "LoadedModel",
     "LoopConfig",
+    "PredictConfig",
+    "PredictSummary",
+    "Predictions",
     "ReadOptions",
     "Repair",
     "Report",
@@ -101,7 +119,9 @@ __all__ = [
     "evaluate",
     "finetune",
     "label",
+    "load",
     "make_report",
+    "predict",
     "repair",
     "train",
 ]

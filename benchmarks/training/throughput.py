@@ -91,7 +91,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.parquet"
         table = pq.read_table(arguments.input, columns=["id", "text", "label"])
-        pq.write_table(_spread(table, arguments.steps * arguments.batch_size), file)
+        pq.write_table(spread(table, arguments.steps * arguments.batch_size), file)
         setup = Setup(
             start=arguments.start,
             gold=read_gold(GoldConfig(files=(str(file),))),
@@ -106,7 +106,7 @@ def main() -> None:
     print(f"written to {path}")
 
 
-def _spread(table: pa.Table, rows: int) -> pa.Table:
+def spread(table: pa.Table, rows: int) -> pa.Table:
     """As many rows, spread over the table.
 
     Raises:
@@ -120,7 +120,7 @@ def _spread(table: pa.Table, rows: int) -> pa.Table:
 def measure(setup: Setup, file: Path, work: Path, *, rounds: int) -> dict[str, Any]:
     """Everybody's seconds for one epoch, and the share of ours in which the next step was not ready."""
     waiting: dict[str, list[float]] = {OURS: [], STREAMED: [], HALF: []}
-    place = _labelled(setup, file, work)
+    place = labelled_store(setup, file, work)
     ways: dict[str, Callable[[Classifier], tuple[Steps, Loss]]] = {
         OURS: partial(_gold, setup),
         STREAMED: partial(_soft, setup, place),
@@ -138,7 +138,7 @@ def measure(setup: Setup, file: Path, work: Path, *, rounds: int) -> dict[str, A
 
     contestants: dict[str, Callable[[], float]] = {name: partial(train, name) for name in ways}
     for name, sampling in (("Trainer", "random"), ("Trainer, grouped by length", "group_by_length")):
-        contestants[name] = partial(_trainer, setup, work / "trainer", sampling)
+        contestants[name] = partial(trainer_seconds, setup, work / "trainer", sampling)
     seconds = run_rounds(contestants, rounds)
     lengths = setup.model().encoding(setup.max_length).encode(setup.gold.texts).lengths
     return {
@@ -152,8 +152,8 @@ def measure(setup: Setup, file: Path, work: Path, *, rounds: int) -> dict[str, A
     }
 
 
-def _labelled(setup: Setup, file: Path, work: Path) -> Path:
-    """A store of the rows, labelled by the model that training begins with: its logits are as good as any here."""
+def labelled_store(setup: Setup, file: Path, work: Path) -> Path:
+    """A store of the rows of ``file``, labelled by the model that training begins with, which is as good as any."""
     teacher = work / "teacher"
     save_classifier(setup.model(), teacher)
     label_again(work / "rows.store", teacher, inputs=file, devices=("cpu",), shards=4)
@@ -171,7 +171,8 @@ def _soft(setup: Setup, place: Path, model: Classifier) -> tuple[Steps, Loss]:
     return steps, SoftLoss()
 
 
-def _trainer(setup: Setup, out: Path, sampling: str) -> float:
+def trainer_seconds(setup: Setup, out: Path, sampling: str) -> float:
+    """Seconds of the steps of one epoch by Trainer, whose batches are drawn by ``sampling``."""
     model = setup.model()
     tokens = model.encoding(setup.max_length).encode(setup.whole.texts)
     rows = [

@@ -68,7 +68,8 @@ def calibrate(config: CalibrateConfig) -> Calibration:
     label_set = store.one_label_set(config.labels)
     sources = sources_now(store, label_set)
     rows = _read_gold(store, config, label_set)
-    temperature, error = _fit(rows, where=f"{store.location}, label set {label_set!r}")
+    where, way = f"{store.location}, label set {label_set!r}", "add some with `engine audit STORE --gold`"
+    temperature, error = fitted_temperature(rows.logits, rows.gold, where=where, way=way)
     fitted_without = fold_temperatures(rows.logits, rows.gold)[:, None]
     return add_calibration(
         store,
@@ -126,23 +127,26 @@ def _texts(files: tuple[str, ...], column: str | None) -> Iterator[str]:
             yield from (text for text in block.text.to_pylist() if text is not None)
 
 
-def _fit(rows: _GoldRows, *, where: str) -> tuple[float, float]:
+def fitted_temperature(logits: Logits, gold: Labels, *, where: str, way: str) -> tuple[float, float]:
     """The temperature and its standard error.
 
+    Args:
+        logits: (rows, classes).
+        gold: (rows,) classes.
+        where: names the model in messages.
+        way: to add gold rows.
+
     Raises:
-        InputError: the rows are fewer than `LEAST_ROWS`, or no temperature fits them; it begins with ``where``.
+        InputError: the rows are fewer than `LEAST_ROWS`, or no temperature fits them.
     """
-    if len(rows.gold) < LEAST_ROWS:
-        raise InputError(
-            f"{where}: {len(rows.gold)} gold rows count, and a temperature needs {LEAST_ROWS}; add some with "
-            "`engine audit STORE --gold`"
-        )
-    check_fits(rows.logits, rows.gold, where=where)
-    temperature = fit_temperature(rows.logits, rows.gold)
-    error = standard_error(rows.logits, temperature)
+    if len(gold) < LEAST_ROWS:
+        raise InputError(f"{where}: {len(gold)} gold rows count, and a temperature needs {LEAST_ROWS}; {way}")
+    check_fits(logits, gold, where=where)
+    temperature = fit_temperature(logits, gold)
+    error = standard_error(logits, temperature)
     if error >= temperature:
         raise InputError(
             f"{where}: the temperature would be {temperature:.3g}, give or take {error:.3g}: logits hardly differ, or "
-            "gold rows are too few; add some with `engine audit STORE --gold`"
+            f"gold rows are too few; {way}"
         )
     return temperature, error

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from engine.compute.device import best_device, default_budget, worker_processes
 from engine.compute.encoder import Encoder
 from engine.errors import ModelError
+from engine.evaluation.calibrate_model import calibrate_model
 from engine.evaluation.metrics import accuracy, confusion, expected_calibration_error, f1_scores, log_loss
 from engine.evaluation.paired import compare_pairs
 from engine.inputs.columns import ColumnNames
@@ -37,6 +38,7 @@ class EvalConfig:
         tokens_per_batch: the token budget; by device if None.
         against: other models to compare with, on the same rows.
         on_bad_row: ``reject`` or ``fail``.
+        calibrate: whether a temperature is fitted on these rows and kept in the model's folder.
     """
 
     model: str
@@ -48,6 +50,7 @@ class EvalConfig:
     tokens_per_batch: int | None = None
     against: tuple[str, ...] = ()
     on_bad_row: str = "reject"
+    calibrate: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,8 @@ class Evaluation:
         rejected: number of labelled rows that were refused.
         reasons: of the first of these.
         against: by model name: the paired comparison, and that model's accuracy.
+        temperature: that was fitted on these rows; None if none was.
+        calibrated_ece: the calibration error with temperatures that were fitted on other rows than those they judge.
     """
 
     model: str
@@ -85,6 +90,8 @@ class Evaluation:
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
     against: dict[str, Any] = field(default_factory=dict)
+    temperature: float | None = None
+    calibrated_ece: float | None = None
 
     def headline(self) -> dict[str, Any]:
         """The figures that fit in one row of a table."""
@@ -96,13 +103,17 @@ def evaluate(config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
     """Evaluate ``config.model``, and compare it with ``config.against`` on the same rows.
 
     Raises:
-        EngineError: a model or a file cannot be used, or models have different classes.
+        EngineError: a model or a file cannot be used, models have different classes, or no temperature fits.
     """
     model = load_classifier(config.model, revision=config.revision)
     gold = read_evaluation_rows(config, model.classes)
     predictions = _predict(model, gold, config, tick)
     against = {name: _compare(name, model, predictions, gold, config, tick) for name in config.against}
     evaluation = _evaluation(config.model, model, gold, predictions)
+    if config.calibrate:
+        fitted, error = calibrate_model(model, predictions.logits.astype(np.float64), gold.labels)
+        temperature, calibrated_ece = round(fitted.temperature, 5), round(error, 5)
+        evaluation = dataclasses.replace(evaluation, temperature=temperature, calibrated_ece=calibrated_ece)
     return dataclasses.replace(evaluation, megabytes=_megabytes(model.folder), against=against)
 
 
@@ -133,11 +144,13 @@ class _Predictions:
     """A model's answers for some rows.
 
     Attributes:
+        logits: (rows, classes).
         probabilities: (rows, classes).
         classes: (rows,) the most probable ones.
         seconds: to tokenise and compute.
     """
 
+    logits: npt.NDArray[np.float32]
     probabilities: npt.NDArray[np.float64]
     classes: npt.NDArray[np.int64]
     seconds: float
@@ -148,8 +161,11 @@ def _predict(
 ) -> _Predictions:
     """Run ``model`` on the texts of ``gold``; ``order`` permutes its classes."""
     logits, seconds = _logits(model, gold.texts, config, tick)
-    probabilities = softmax(logits if order is None else logits[:, order])
-    return _Predictions(probabilities=probabilities, classes=probabilities.argmax(axis=1), seconds=seconds)
+    logits = logits if order is None else logits[:, order]
+    probabilities = softmax(logits)
+    return _Predictions(
+        logits=logits, probabilities=probabilities, classes=probabilities.argmax(axis=1), seconds=seconds
+    )
 
 
 def _logits(

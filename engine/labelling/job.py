@@ -8,7 +8,7 @@ import torch
 from engine.compute.backends import backend_named
 from engine.compute.device import find_device, worker_processes
 from engine.compute.encoder import Encoder
-from engine.labelling.card import Choices, check_card, make_card, settings_of
+from engine.labelling.card import Choices, Settings, check_card, make_card, settings_of
 from engine.labelling.probe import probe_model
 from engine.labelling.shard import Labeller
 from engine.labelling.token_budget import CorpusSize
@@ -58,21 +58,7 @@ class LabelJob:
         """
         settings = settings_of(self.card, label_set=self.label_set)
         model, target = self.model or self._load_checked(device), find_device(device)
-        if target.type == "cpu":
-            torch.set_num_threads(self._threads)
-        else:
-            torch.cuda.set_device(target)
-        encoder = Encoder(
-            model,
-            device=target,
-            dtype=settings.dtype,
-            budget=settings.tokens_per_batch,
-            backend=backend_named(settings.backend),
-            longest=settings.max_length,
-            processes=worker_processes(threads=self._threads, workers=self.workers),
-        )
-        if target.type == "cuda":
-            encoder.warm_up()
+        encoder = worker_encoder(model, target, settings, threads=self._threads, workers=self.workers)
         snapshot = open_store(self.store)
         return Labeller(
             snapshot=snapshot,
@@ -97,6 +83,36 @@ class LabelJob:
     def _threads(self) -> int:
         """CPU threads of a worker, as the card says; as torch has them if it does not."""
         return self.card.threads or torch.get_num_threads()
+
+
+def worker_encoder(
+    model: Classifier, device: torch.device, settings: Settings, *, threads: int, workers: int
+) -> Encoder:
+    """The encoder of one worker.
+
+    Args:
+        model: its module is moved and cast.
+        device: that computes.
+        settings: how.
+        threads: on a CPU, those of each process.
+        workers: that share the cores of this machine.
+    """
+    if device.type == "cpu":
+        torch.set_num_threads(threads)
+    else:
+        torch.cuda.set_device(device)
+    encoder = Encoder(
+        model,
+        device=device,
+        dtype=settings.dtype,
+        budget=settings.tokens_per_batch,
+        backend=backend_named(settings.backend),
+        longest=settings.max_length,
+        processes=worker_processes(threads=threads, workers=workers),
+    )
+    if device.type == "cuda":
+        encoder.warm_up()
+    return encoder
 
 
 def labeller_of(store: Store, label_set: str, *, teacher: str | None = None) -> Labeller:

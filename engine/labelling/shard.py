@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.compute.backend import Computes
-from engine.errors import LabellingError
 from engine.labelling.parity_check import ParityCheck, check_parity
 from engine.labelling.runners.base import ShardSteps
-from engine.labelling.stored_logits import StoredLogits, as_stored
+from engine.labelling.stored_logits import StoredLogits, finite_logits
 from engine.labelling.summary import ShardReport
 from engine.progress import Tick, silent
 from engine.tokens.batches import Plan
@@ -27,8 +26,6 @@ from store import Store
 from store.families.labels import label_batch, label_statistics
 from store.format.family import Family
 from store.format.shard import write_shard
-
-_HOPELESS = 8  # rows to compute again, if all of a shard are not finite, before it is given up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,26 +164,10 @@ class Labeller:
         )
 
     def _stored(self, prepared: Prepared, logits: npt.NDArray[np.float32], tick: Tick) -> StoredLogits:
-        """The logits to store. Rows that are not finite are computed again, alone and in fp32.
+        def exact(row: int) -> npt.NDArray[np.float32]:
+            return self.encoder.exact_logits(prepared.tokens, row)
 
-        Raises:
-            LabellingError: no row of the shard has finite logits, nor do its first ones when computed again.
-        """
-        stored = as_stored(logits, self.centred_from)
-        bad = np.flatnonzero(~np.isfinite(stored.logits).all(axis=1))
-        if not len(bad):
-            return stored
-        for at, row in enumerate(bad):
-            if at == _HOPELESS and len(bad) == len(logits) and not np.isfinite(logits[:at]).all(axis=1).any():
-                break
-            logits[row] = self.encoder.exact_logits(prepared.tokens, int(row))
-            tick("computing logits again", len(logits), len(logits))
-        if not np.isfinite(logits).all(axis=1).any():
-            raise LabellingError(
-                f"shard {prepared.shard}: none of its {len(logits):,} rows has finite logits, nor when computed alone "
-                "in fp32. Nothing of this shard was written. The model is broken; use an earlier checkpoint of it"
-            )
-        return as_stored(logits, self.centred_from)
+        return finite_logits(logits, self.centred_from, exact, shard=prepared.shard, tick=tick)
 
     def _computed_entry(self, computed: Computed) -> dict[str, Any]:
         """The record's ``computed`` entry: how the logits were computed, if that was out of the ordinary."""

@@ -5,15 +5,20 @@ is far from 0 is stored less that logit, which the softmax does not see; every o
 depends on that row alone.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.errors import LabellingError
+from engine.progress import Tick
+
 CENTRED_FROM = 32.0
 """From this size on a logit is rounded by 1/64 or more, and a probability may be off by 0.004."""
 _LEAST = float(np.finfo(np.float16).min)
+_HOPELESS = 8  # rows to compute again, if all of a shard are not finite, before it is given up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,43 @@ def as_stored(logits: npt.NDArray[np.float32], centred_from: float | None) -> St
     # Below the range of float16 a probability is 0 in any case.
     rounded[far] = _rounded(np.maximum(_less(logits[far], largest[far]), _LEAST))
     return StoredLogits(logits=rounded, centred=int(far.sum()))
+
+
+def finite_logits(
+    logits: npt.NDArray[np.float32],
+    centred_from: float | None,
+    exact: Callable[[int], npt.NDArray[np.float32]],
+    *,
+    shard: int,
+    tick: Tick,
+) -> StoredLogits:
+    """`as_stored`; rows that are not finite are computed again, alone and in fp32.
+
+    Args:
+        logits: (rows, classes) float32; what is computed again is put in its place.
+        centred_from: as of `as_stored`.
+        exact: computes the logits of a row again.
+        shard: its number, for messages.
+        tick: told of each row that is computed again.
+
+    Raises:
+        LabellingError: no row has finite logits, nor do the first ones when computed again.
+    """
+    stored = as_stored(logits, centred_from)
+    bad = np.flatnonzero(~np.isfinite(stored.logits).all(axis=1))
+    if not len(bad):
+        return stored
+    for at, row in enumerate(bad):
+        if at == _HOPELESS and len(bad) == len(logits) and not np.isfinite(logits[:at]).all(axis=1).any():
+            break
+        logits[row] = exact(int(row))
+        tick("computing logits again", len(logits), len(logits))
+    if not np.isfinite(logits).all(axis=1).any():
+        raise LabellingError(
+            f"shard {shard}: none of its {len(logits):,} rows has finite logits, nor when computed alone "
+            "in fp32. Nothing of this shard was written. The model is broken; use an earlier checkpoint of it"
+        )
+    return as_stored(logits, centred_from)
 
 
 def as_comparable(

@@ -25,7 +25,7 @@ CANDIDATES = {"cpu": (512, 1024, 2048, 4096), "cuda": (32_768, 65_536, 131_072)}
 _ROUNDS = 2
 # Measuring may take one part in so many of the work.
 _SHARE = 100
-_CHARACTERS_PER_TOKEN = 6
+CHARACTERS_PER_TOKEN = 6
 _AS_GOOD = 1.02
 _log = logging.getLogger("engine.labelling")
 
@@ -46,7 +46,7 @@ class CorpusSize:
 def corpus_size(store: Store) -> CorpusSize:
     """The size of a store's corpus, estimated from its characters."""
     characters = sum(record.statistics["characters"] for record in store.corpus.records().values())
-    return CorpusSize(tokens=float(characters / _CHARACTERS_PER_TOKEN))
+    return CorpusSize(tokens=float(characters / CHARACTERS_PER_TOKEN))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,71 @@
+"""A model's temperature, beside its weights: with it, its confidence is the share of rows that it is right on.
+
+``calibration.json`` in the model's folder says of which weights it is: those of a later training have no temperature.
+"""
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import ModelError
+from engine.models.classifier import Classifier
+from store.storage.atomic_file import write_file
+
+_FILE = "calibration.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelTemperature:
+    """The temperature of a model.
+
+    Attributes:
+        temperature: T: probabilities are the softmax of logits / T.
+        standard_error: of T.
+        rows: labelled ones that it was fitted on.
+        weights_sha256: of the model's weights.
+    """
+
+    temperature: float
+    standard_error: float
+    rows: int
+    weights_sha256: str
+
+
+def save_temperature(model: Classifier, fitted: ModelTemperature) -> Path:
+    """Write ``fitted`` into the folder of ``model``; where it is.
+
+    Raises:
+        ModelError: the folder cannot be written.
+    """
+    place = model.folder / _FILE
+    try:
+        write_file(place, json.dumps(dataclasses.asdict(fitted), indent=1) + "\n")
+    except OSError as error:
+        raise ModelError(
+            f"{place} cannot be written ({error.strerror}); use a copy of the model in a folder"
+        ) from error
+    return place
+
+
+def read_temperature(model: Classifier) -> ModelTemperature:
+    """The temperature of ``model``.
+
+    Raises:
+        ModelError: it has none, one of other weights, or a damaged one.
+    """
+    place = model.folder / _FILE
+    way = f"`engine eval {model.source} LABELLED --calibrate` fits one on labelled rows"
+    try:
+        fitted = ModelTemperature(**json.loads(place.read_text("utf-8")))
+        usable = 0 < fitted.temperature < math.inf
+    except FileNotFoundError:
+        raise ModelError(f"{model.source} has no temperature; {way}") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{place} cannot be read ({error}); {way}") from error
+    if not usable:
+        raise ModelError(f"{place}: the temperature is {fitted.temperature}; {way}")
+    if fitted.weights_sha256 != model.weights_sha256():
+        raise ModelError(f"the temperature in {place} is of other weights than those of {model.source} now; {way}")
+    return fitted
