@@ -147,7 +147,7 @@ class WorkFolder:
 
 @contextlib.contextmanager
 def work_folder(out: Path) -> Iterator[WorkFolder]:
-    """The folder in which ``out`` is made, locked. It goes when the block ends, unless an error leaves work to go on from.
+    """The folder in which ``out`` is made, locked. It goes with the block, unless an error leaves work to go on from.
 
     Raises:
         InputError: another run makes the same output, or the folder cannot be made.

@@ -9,6 +9,7 @@ nanotoken remembers words, in up to 130 MiB a thread; its NANOTOKEN_CACHE_ENTRIE
 import json
 import logging
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -71,7 +72,11 @@ def with_tokenizers(tokenizer: Tokenizer) -> MakesIds:
 
 def with_nanotoken(tokenizer: Tokenizer) -> MakesIds | None:
     """Ids as nanotoken makes them; None, and the reason in the log, where that is not possible or not the same."""
-    serialized = tokenizer.to_str()
+    return _found_nanotoken(tokenizer.to_str())
+
+
+@lru_cache(maxsize=4)  # a command makes several encodings of a tokenizer: for its probe, its card and its rows
+def _found_nanotoken(serialized: str) -> MakesIds | None:
     if json.loads(serialized)["model"]["type"] != "WordPiece":
         return None
     try:
@@ -81,6 +86,7 @@ def with_nanotoken(tokenizer: Tokenizer) -> MakesIds | None:
     except (ImportError, ValueError) as error:
         _log.debug("token ids come from tokenizers, not nanotoken: %s", error)
         return None
+    tokenizer = Tokenizer.from_str(serialized)
 
     def make(texts: Sequence[str]) -> FlatIds:
         made = nanotoken.encode_batch(texts)

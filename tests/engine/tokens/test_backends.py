@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer
 
+from engine.tokens import backends
 from engine.tokens.backends import FlatIds, offsets_of, with_nanotoken, with_tokenizers
 from engine.tokens.encoding import Encoding
 from engine.tokens.probe_texts import NASTY_TEXTS
@@ -49,6 +50,20 @@ def same(one, other):
     assert one.offsets.dtype == other.offsets.dtype
     assert one.offsets.tolist() == other.offsets.tolist()
     return True
+
+
+@pytest.fixture
+def anew():
+    """What was found out of tokenizers before, with nanotoken as it is, does not count in this test, nor the reverse."""
+    backends._found_nanotoken.cache_clear()
+    yield
+    backends._found_nanotoken.cache_clear()
+
+
+def test_a_tokenizer_is_compared_once(backend, anew):
+    pytest.importorskip("nanotoken")
+    first, second = (Encoding(backend, max_length=length) for length in (MAX_LENGTH, 16))
+    assert first._make_ids is second._make_ids
 
 
 @pytest.fixture(scope="module", params=NORMALIZERS)
@@ -97,7 +112,7 @@ def test_name_and_fingerprint_do_not_say_who_made_the_ids(both):
     assert (fast.name, fast.fingerprint, fast.dtype) == (slow.name, slow.fingerprint, slow.dtype)
 
 
-def test_without_nanotoken_the_ids_come_from_tokenizers(backend, monkeypatch, caplog):
+def test_without_nanotoken_the_ids_come_from_tokenizers(backend, monkeypatch, caplog, anew):
     monkeypatch.setitem(sys.modules, "nanotoken", None)
     with caplog.at_level(logging.DEBUG, logger="engine.tokens.backends"):
         encoding = Encoding(backend, max_length=MAX_LENGTH)
@@ -126,7 +141,7 @@ class _TamperedBatches:
 
 
 @pytest.mark.parametrize("text", [NASTY_TEXTS[3], NASTY_TEXTS[10].upper(), NASTY_TEXTS[-1]])
-def test_one_text_of_the_sample_with_other_ids_is_enough_to_do_without_nanotoken(backend, monkeypatch, caplog, text):
+def test_one_other_text_is_enough_to_do_without_nanotoken(backend, monkeypatch, caplog, text, anew):
     nanotoken = pytest.importorskip("nanotoken")
     monkeypatch.setattr(nanotoken, "Tokenizer", _Tampered(nanotoken.Tokenizer, text))
     with caplog.at_level(logging.DEBUG, logger="engine.tokens.backends"):

@@ -1,0 +1,62 @@
+import json
+import subprocess
+import sys
+
+import pytest
+import tiny_models
+
+TEXTS = ["good food", "the room was bad", "good"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return tiny_models.save(tmp_path_factory.mktemp("model") / "model")
+
+
+def piped(model, data, *arguments):
+    command = [sys.executable, "-m", "cli", "predict", model, "-", *arguments]
+    return subprocess.run(command, input=data, capture_output=True, timeout=120)
+
+
+def test_stdin_to_stdout_whatever_is_in_it(model):
+    first = piped(model, "\n".join(TEXTS).encode())
+    assert first.returncode == 0, first.stderr
+    rows = [json.loads(line) for line in first.stdout.splitlines()]
+    assert [row["id"] for row in rows] == ["stdin:1", "stdin:2", "stdin:3"]
+    assert {row["class"] for row in rows} <= {"negative", "positive"}
+    assert b"3 rows" in first.stderr
+    lines = "\n".join(json.dumps({"id": number, "text": text}) for number, text in enumerate(TEXTS))
+    second = piped(model, lines.encode(), "--format", "csv")
+    assert second.stdout.splitlines()[0] == b"id,class,confidence,reason"
+    assert [line.split(b",")[1].decode() for line in second.stdout.splitlines()[1:]] == [row["class"] for row in rows]
+    table = "text\tid\n" + "".join(f"{text}\t{number}\n" for number, text in enumerate(TEXTS))
+    third = piped(model, table.encode(), "--input-format", "tsv")
+    assert [json.loads(line)["class"] for line in third.stdout.splitlines()] == [row["class"] for row in rows]
+
+
+def test_what_cannot_be_read_from_stdin_is_called_stdin(model):
+    done = piped(model, b'{"body_of_it": 1}\n')
+    assert done.returncode == 1
+    assert b"stdin" in done.stderr
+    assert b"engine-stdin" not in done.stderr
+    assert b"--input-format" in done.stderr
+    assert done.stdout == b""
+
+
+def test_exit_codes_and_the_summary(model, tmp_path, run_engine):
+    (tmp_path / "rows.csv").write_text("id,text\n1,good\n2,\n")
+    done = run_engine("predict", model, "rows.csv", "--out", "out.csv", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["out"], summary["rows"], summary["rejected"]) == ("out.csv", 2, 1)
+    assert "rows.csv row 2" in done.stderr
+    assert run_engine("predict", model, "rows.csv", "--out", "out.csv", "--threshold", "0.5").returncode == 2
+    assert run_engine("predict", model, "rows.csv", "-", cwd=tmp_path).returncode == 1
+    assert run_engine("predict", model, "rows.csv", "--out", "out.doc", cwd=tmp_path).returncode == 1
+
+
+def test_a_reader_that_wants_no_more_ends_it_in_peace(model, tmp_path):
+    (tmp_path / "rows.txt").write_text("good food\n" * 5000)
+    command = f'"{sys.executable}" -m cli predict "{model}" rows.txt | head -2'
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, timeout=120)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr
