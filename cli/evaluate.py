@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 @click.option(
     "--calibrate", is_flag=True, help="Fit a temperature on these rows and keep it in MODEL, for engine predict."
 )
+@click.option(
+    "--defer-to", metavar="MODEL", help="Judge MODEL together with this one, which answers if MODEL is unsure."
+)
+@click.option(
+    "--target",
+    type=click.FloatRange(0, 1),
+    help="With --defer-to: choose the threshold for this accuracy, and keep it in MODEL for engine predict.",
+)
 @format_option
 @click.pass_context
 def command(
@@ -43,6 +51,8 @@ def command(
     max_length: int | None,
     tokens_per_batch: int | None,
     calibrate: bool,
+    defer_to: str | None,
+    target: float | None,
     format: str | None,  # noqa: A002
     **options: Any,
 ) -> int:
@@ -69,6 +79,8 @@ def command(
         against=against,
         on_bad_row=on_bad_row,
         calibrate=calibrate,
+        defer_to=defer_to,
+        target=target,
     )
     with progress(ctx) as tick:
         evaluation = evaluate(config, tick=tick)
@@ -78,19 +90,18 @@ def command(
 
 
 def _print(evaluation: "Evaluation", format_: str | None) -> None:
+    fitted = {"temperature": evaluation.temperature, "calibrated_ece": evaluation.calibrated_ece}
     if not shows_tables(format_):
         values = dataclasses.asdict(evaluation)
-        values.pop("reasons")
-        if evaluation.temperature is None:
-            values = {name: value for name, value in values.items() if name not in ("temperature", "calibrated_ece")}
-        print_rows([values], format_)
+        unused = [
+            "reasons",
+            *(fitted if evaluation.temperature is None else ()),
+            *([] if evaluation.cascade else ["cascade"]),
+        ]
+        print_rows([{name: value for name, value in values.items() if name not in unused}], format_)
         return
-    fitted = (
-        {}
-        if evaluation.temperature is None
-        else {"temperature": evaluation.temperature, "calibrated_ece": evaluation.calibrated_ece}
-    )
-    print_summary({"model": evaluation.model, **evaluation.headline(), **fitted}, format_)
+    shown = {"model": evaluation.model, **evaluation.headline(), **(fitted if evaluation.temperature else {})}
+    print_summary(shown, format_)
     rows = [
         {"gold": gold, **{f"→ {name}": count for name, count in counts.items()}, "f1": evaluation.f1[gold]}
         for gold, counts in evaluation.confusion.items()
@@ -98,3 +109,7 @@ def _print(evaluation: "Evaluation", format_: str | None) -> None:
     print_rows(rows, format_)
     if evaluation.against:
         print_rows([{"against": name, **values} for name, values in evaluation.against.items()], format_)
+    if evaluation.cascade:
+        print_rows(evaluation.cascade["curve"], format_)
+        if evaluation.cascade["chosen"]:
+            print_summary(evaluation.cascade["chosen"], format_)

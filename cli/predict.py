@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--threshold",
     type=click.FloatRange(min=0, max=1, min_open=True),
-    help="The confidence below which --defer-to answers.",
+    help="The confidence below which --defer-to answers. [default: as engine eval --target chose it]",
 )
 @click.option(
     "--input-format",
@@ -54,8 +54,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     from cli.main import OK, REJECTED
     from engine import Cascade, PredictConfig, predict
 
-    if (options["defer_to"] is None) != (options["threshold"] is None):
-        raise click.UsageError("--defer-to names the model for rows of less confidence than --threshold; give both")
+    if options["threshold"] is not None and options["defer_to"] is None:
+        raise click.UsageError("--threshold says which rows go to a second model; name it with --defer-to")
     cascade = None
     if options["defer_to"] is not None:
         cascade = Cascade(model=options["defer_to"], threshold=options["threshold"])

@@ -1,18 +1,17 @@
 """A classifier and labelled files → its quality, speed and size."""
 
 import dataclasses
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from engine.compute.device import best_device, default_budget, worker_processes
-from engine.compute.encoder import Encoder
-from engine.errors import ModelError
+from engine.errors import InputError, ModelError
+from engine.evaluation.answers import ModelAnswers, answers_of
 from engine.evaluation.calibrate_model import calibrate_model
+from engine.evaluation.cascade import Judged
+from engine.evaluation.deferring import judge_cascade
 from engine.evaluation.metrics import accuracy, confusion, expected_calibration_error, f1_scores, log_loss
 from engine.evaluation.paired import compare_pairs
 from engine.inputs.columns import ColumnNames
@@ -39,6 +38,8 @@ class EvalConfig:
         against: other models to compare with, on the same rows.
         on_bad_row: ``reject`` or ``fail``.
         calibrate: whether a temperature is fitted on these rows and kept in the model's folder.
+        defer_to: a second model, for the rows of which this one is not sure.
+        target: accuracy of both together; a threshold for it is chosen, and kept in this one's folder.
     """
 
     model: str
@@ -51,6 +52,12 @@ class EvalConfig:
     against: tuple[str, ...] = ()
     on_bad_row: str = "reject"
     calibrate: bool = False
+    defer_to: str | None = None
+    target: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.target is not None and self.defer_to is None:
+            raise InputError("--target is the accuracy of two models; name the second with --defer-to")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +81,7 @@ class Evaluation:
         against: by model name: the paired comparison, and that model's accuracy.
         temperature: that was fitted on these rows; None if none was.
         calibrated_ece: the calibration error with temperatures that were fitted on other rows than those they judge.
+        cascade: what both models give together, as `engine.evaluation.deferring.judge_cascade`; empty without a second.
     """
 
     model: str
@@ -92,6 +100,7 @@ class Evaluation:
     against: dict[str, Any] = field(default_factory=dict)
     temperature: float | None = None
     calibrated_ece: float | None = None
+    cascade: dict[str, Any] = field(default_factory=dict)
 
     def headline(self) -> dict[str, Any]:
         """The figures that fit in one row of a table."""
@@ -107,19 +116,22 @@ def evaluate(config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
     """
     model = load_classifier(config.model, revision=config.revision)
     gold = read_evaluation_rows(config, model.classes)
-    predictions = _predict(model, gold, config, tick)
+    predictions = answers_of(model, gold.texts, config, tick)
     against = {name: _compare(name, model, predictions, gold, config, tick) for name in config.against}
-    evaluation = _evaluation(config.model, model, gold, predictions)
+    evaluation, at = _evaluation(config.model, model, gold, predictions), 1.0
     if config.calibrate:
         fitted, error = calibrate_model(model, predictions.logits.astype(np.float64), gold.labels)
-        temperature, calibrated_ece = round(fitted.temperature, 5), round(error, 5)
-        evaluation = dataclasses.replace(evaluation, temperature=temperature, calibrated_ece=calibrated_ece)
+        at, calibrated_ece = fitted.temperature, round(error, 5)
+        evaluation = dataclasses.replace(evaluation, temperature=round(at, 5), calibrated_ece=calibrated_ece)
+    if config.defer_to is not None:
+        cascade = _cascade(config.defer_to, model, predictions, gold, config, tick, at=at)
+        evaluation = dataclasses.replace(evaluation, cascade=cascade)
     return dataclasses.replace(evaluation, megabytes=_megabytes(model.folder), against=against)
 
 
 def evaluate_trained(model: Classifier, gold: Gold, config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
     """Evaluate a model in memory, which will be saved as ``config.model``."""
-    return _evaluation(config.model, model, gold, _predict(model, gold, config, tick))
+    return _evaluation(config.model, model, gold, answers_of(model, gold.texts, config, tick))
 
 
 def read_evaluation_rows(config: EvalConfig, classes: list[str]) -> Gold:
@@ -139,53 +151,21 @@ def read_evaluation_rows(config: EvalConfig, classes: list[str]) -> Gold:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Predictions:
-    """A model's answers for some rows.
-
-    Attributes:
-        logits: (rows, classes).
-        probabilities: (rows, classes).
-        classes: (rows,) the most probable ones.
-        seconds: to tokenise and compute.
-    """
-
-    logits: npt.NDArray[np.float32]
-    probabilities: npt.NDArray[np.float64]
-    classes: npt.NDArray[np.int64]
-    seconds: float
-
-
-def _predict(
-    model: Classifier, gold: Gold, config: EvalConfig, tick: Tick, *, order: list[int] | None = None
-) -> _Predictions:
-    """Run ``model`` on the texts of ``gold``; ``order`` permutes its classes."""
-    logits, seconds = _logits(model, gold.texts, config, tick)
-    logits = logits if order is None else logits[:, order]
-    probabilities = softmax(logits)
-    return _Predictions(
-        logits=logits, probabilities=probabilities, classes=probabilities.argmax(axis=1), seconds=seconds
-    )
-
-
-def _logits(
-    model: Classifier, texts: list[str], config: EvalConfig, tick: Tick
-) -> tuple[npt.NDArray[np.float32], float]:
-    """(rows, classes) float32 logits of ``texts``, in fp32 on the best device; seconds to tokenise and compute."""
-    device, encoding = best_device(), model.encoding(config.max_length)
-    budget = config.tokens_per_batch or default_budget(device)
-    processes = worker_processes(threads=1)
-    encoder = Encoder(model, device=device, budget=budget, longest=encoding.max_length, processes=processes)
-    started = time.perf_counter()
-    tokens = encoding.encode(texts)
-    logits = encoder.logits(tokens, encoder.plan(tokens), tick=tick)
-    return logits, time.perf_counter() - started
-
-
 def _compare(
-    name: str, model: Classifier, predictions: _Predictions, gold: Gold, config: EvalConfig, tick: Tick
+    name: str, model: Classifier, predictions: ModelAnswers, gold: Gold, config: EvalConfig, tick: Tick
 ) -> dict[str, float]:
-    """Accuracy of the model ``name``, and its paired comparison with ``predictions`` of ``model``.
+    """Accuracy of the model ``name``, and its paired comparison with ``predictions`` of ``model``."""
+    _, theirs = _others(name, model, gold, config, tick)
+    pair = compare_pairs(gold.labels, predictions.classes, theirs.classes)
+    share = accuracy(confusion(gold.labels, theirs.classes, classes=len(model.classes)))
+    rounded = {key: float(f"{value:.6g}") for key, value in dataclasses.asdict(pair).items()}
+    return {"accuracy": round(share, 5), **rounded}
+
+
+def _others(
+    name: str, model: Classifier, gold: Gold, config: EvalConfig, tick: Tick
+) -> tuple[Classifier, ModelAnswers]:
+    """The model ``name`` and its answers, in the class order of ``model``.
 
     Raises:
         ModelError: the models have different classes.
@@ -196,14 +176,23 @@ def _compare(
         raise ModelError(
             f"{name} has the classes {', '.join(other.classes)}, and {config.model} has {', '.join(model.classes)}"
         )
-    theirs = _predict(other, gold, config, tick, order=order)
-    pair = compare_pairs(gold.labels, predictions.classes, theirs.classes)
-    share = accuracy(confusion(gold.labels, theirs.classes, classes=len(order)))
-    rounded = {key: float(f"{value:.6g}") for key, value in dataclasses.asdict(pair).items()}
-    return {"accuracy": round(share, 5), **rounded}
+    return other, answers_of(other, gold.texts, config, tick, order=order)
 
 
-def _evaluation(name: str, model: Classifier, gold: Gold, predictions: _Predictions) -> Evaluation:
+def _cascade(
+    name: str, model: Classifier, predictions: ModelAnswers, gold: Gold, config: EvalConfig, tick: Tick, *, at: float
+) -> dict[str, Any]:
+    """What ``model`` gives together with the model ``name``; ``at`` is the temperature."""
+    second, theirs = _others(name, model, gold, config, tick)
+    judged = Judged(
+        confidence=softmax(predictions.logits.astype(np.float64) / at).max(axis=1),
+        first=predictions.classes == gold.labels,
+        second=theirs.classes == gold.labels,
+    )
+    return judge_cascade(model, second, judged, target=config.target, temperature=at)
+
+
+def _evaluation(name: str, model: Classifier, gold: Gold, predictions: ModelAnswers) -> Evaluation:
     predicted, probabilities = predictions.classes, predictions.probabilities
     names = model.classes
     counts = confusion(gold.labels, predicted, classes=len(names))

@@ -14,16 +14,16 @@ class Cascade:
 
     Attributes:
         model: hub id or path; it has the classes of the first.
-        threshold: rows with less confidence are its rows.
+        threshold: rows with less confidence are its rows; that which the first model's folder has if None.
         revision: of the hub id.
     """
 
     model: str
-    threshold: float
+    threshold: float | None = None
     revision: str | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.threshold <= 1:
+        if self.threshold is not None and not 0 < self.threshold <= 1:
             raise InputError(f"--threshold is {self.threshold}; a confidence is above 0, and at most 1")
 
 

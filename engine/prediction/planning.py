@@ -15,6 +15,7 @@ from engine.labelling.dtype_choice import LEAST_ROWS, PILOT_ROWS
 from engine.labelling.runners.base import Runner
 from engine.models.classifier import Classifier, load_classifier
 from engine.models.heads import same_but_for_case
+from engine.prediction.cascade_card import read_cascade
 from engine.prediction.config import PredictConfig
 from engine.prediction.spool import spool
 from engine.prediction.stdin import Source
@@ -35,6 +36,7 @@ class StageModel:
         weights: their hash.
         temperature: that its logits are divided by.
         order: of a second model, for each class of the first its index among the second's; else empty.
+        threshold: of a second model: the first one's confidence below which a row is its row.
     """
 
     stage: str
@@ -42,6 +44,7 @@ class StageModel:
     weights: str
     temperature: float
     order: tuple[int, ...] = ()
+    threshold: float = 0.0
 
     @classmethod
     def load(cls, stage: str, name: str, revision: str | None, config: PredictConfig) -> "StageModel":
@@ -60,7 +63,7 @@ def second_model(config: PredictConfig, first: StageModel) -> StageModel | None:
     """The model that the first defers to.
 
     Raises:
-        ModelError: it has other classes.
+        ModelError: it has other classes, or no threshold is known.
     """
     if config.cascade is None:
         return None
@@ -71,7 +74,10 @@ def second_model(config: PredictConfig, first: StageModel) -> StageModel | None:
             f"{config.cascade.model} has the classes {', '.join(second.model.classes)}, and {config.model} has "
             f"{', '.join(first.model.classes)}; defer to a model with the same ones"
         )
-    return dataclasses.replace(second, order=tuple(order))
+    threshold = config.cascade.threshold
+    if threshold is None:
+        threshold = read_cascade(first.model, second.model, temperature=first.temperature).threshold
+    return dataclasses.replace(second, order=tuple(order), threshold=threshold)
 
 
 def planned(
@@ -118,7 +124,6 @@ def planned(
 
 def _request(source: Source, config: PredictConfig, models: list[StageModel], runner: Runner) -> dict[str, Any]:
     """What decides the texts and the logits, as JSON gives it back. How logits are written may change."""
-    cascade = config.cascade
     return {
         "inputs": [dataclasses.asdict(file_version(file)) for file in source.files],
         "columns": dataclasses.asdict(config.columns),
@@ -128,7 +133,7 @@ def _request(source: Source, config: PredictConfig, models: list[StageModel], ru
         "encodings": [one.model.encoding(config.choices.max_length).fingerprint for one in models],
         "choices": dataclasses.asdict(config.choices),
         "device": device_kind(find_device(runner.devices[0])),
-        "cascade": None if cascade is None else [cascade.threshold, models[0].temperature],
+        "cascade": [[one.threshold, models[0].temperature] for one in models[1:]],
     }
 
 

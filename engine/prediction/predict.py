@@ -89,8 +89,8 @@ def _predict_in(
     second = second_model(config, first)
     plan = planned(folder, source, config, [first, *([second] if second else [])], runner, tick)
     stages = [_run(folder, plan, first, config, runner, tick)]
-    if second is not None and config.cascade is not None:
-        unsure = Unsure(threshold=config.cascade.threshold, temperature=first.temperature)
+    if second is not None:
+        unsure = Unsure(threshold=second.threshold, temperature=first.temperature)
         stages.append(_run(folder, plan, second, config, runner, tick, unsure=unsure))
     answers = Answers(
         classes=first.model.classes,
