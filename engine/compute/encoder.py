@@ -150,7 +150,7 @@ class Encoder:
 
     def _worthwhile(self, tokens: Tokens, batches: Plan) -> int:
         """In how many processes to compute ``batches``."""
-        most = min(self._processes, len(batches) // 2)
+        most = min(self._processes, len(batches))
         return most if most < 2 else min(most, int(self.flops(tokens) / _FLOPS_EACH))
 
     def _side_by_side(self, tokens: Tokens, batches: Plan, others: int, tick: Tick) -> npt.NDArray[np.float32]:

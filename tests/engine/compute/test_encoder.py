@@ -63,6 +63,7 @@ def test_processes_give_the_bits_of_one(demo, monkeypatch):
     assert three.busy_seconds > 0
     assert three.ceiling() == 3 * one.ceiling()
     assert three.logits(tokens.some(np.arange(1)), [np.arange(1)]).shape == (1, 2)  # too little for a second one
+    assert three._worthwhile(tokens, [np.arange(1), np.arange(1, 2)]) == 2  # a core for each of few batches
 
 
 def test_memory_that_runs_out_in_another_process_is_found_here(demo, monkeypatch):
