@@ -44,8 +44,10 @@ def test_the_readmes_query_runs(demo, capsys):
 
 def test_the_readmes_python_runs(demo, monkeypatch):
     monkeypatch.chdir(demo.folder)
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    service, code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names: dict = {}
+    exec(service, names)
+    assert len(names["answers"].classes) == 2
     exec(code, names)
     assert names["unsure"].num_rows <= 20
     assert names["logits"].shape[1] == 2

@@ -1,5 +1,7 @@
 """Answers about label sets against each other → figures."""
 
+import altair as alt
+
 from engine.report.answers import Answers, Row
 from engine.report.figures import charts
 from engine.report.figures.figure import Figure, Form, percent
@@ -8,7 +10,8 @@ from engine.report.figures.labels import MOST_BARS
 
 def set_figures(answers: Answers) -> list[Figure]:
     """Those of a store that has several label sets."""
-    return [figure for figure in (agreement(answers), disagreement(answers)) if figure is not None]
+    made = (agreement(answers), disagreement(answers), cascade(answers))
+    return [figure for figure in made if figure is not None]
 
 
 def agreement(answers: Answers) -> Figure | None:
@@ -81,6 +84,47 @@ def disagreement(answers: Answers) -> Figure | None:
         rows=rows,
         columns=_DISAGREEMENT_COLUMNS,
         chosen_by="member",
+    )
+
+
+def cascade(answers: Answers) -> Figure | None:
+    """Accuracy over the share of rows that are left to each other label set."""
+    rows = [{**row, "name": row["other"]} for row in answers["cascade"]]
+    if not rows:
+        return None
+    best = max(rows, key=lambda row: (row["accuracy"], -row["deferred"]))
+    names = list(dict.fromkeys(row["name"] for row in rows))
+    return Figure(
+        name="cascade",
+        title="What if another label set answers where this one is not sure?",
+        says=f"Alone it is right on {percent(rows[0]['accuracy'])} of the gold rows; best with "
+        f"{percent(best['deferred'])} of them left to “{best['name']}”: {percent(best['accuracy'])}.",
+        how="Rows of which the labels are least sure go to the other label set first: none at the left, all at the "
+        "right. `engine eval STUDENT LABELLED --defer-to TEACHER --target …` chooses a threshold.",
+        spec=charts.curves(
+            x=alt.X("deferred:Q", title="share of rows left to it", axis=alt.Axis(format="%", tickCount=5)),
+            y=alt.Y(
+                "accuracy:Q", title="share that is right", scale=charts.LOOSE, axis=alt.Axis(format="~%", tickCount=5)
+            ),
+            names=names,
+            named=MOST_BARS,
+            tooltip=charts.tips(
+                name="label set",
+                deferred="left to it|.0%",
+                rows="rows|,",
+                most_confidence="confidence at most|.4f",
+                accuracy="right|.2%",
+            ),
+        ),
+        rows=rows,
+        columns={
+            "name": ("label set", "text"),
+            "deferred": ("left to it", "share"),
+            "rows": ("rows", "whole"),
+            "most_confidence": ("confidence at most", "number"),
+            "accuracy": ("right", "share"),
+        },
+        zoom={"x": "deferred", "y": "accuracy"},
     )
 
 

@@ -390,6 +390,26 @@ def test_disagreement(answer: Rows, made_and_truths: tuple[Store, dict[str, Trut
     check(answer, expected)
 
 
+def test_cascade(answer: Rows, made_and_truths: tuple[Store, dict[str, Truth]], truth: Truth) -> None:
+    other = next(one for one in made_and_truths[1].values() if one is not truth)
+    rows = truth.rows[truth.known & other.known & (truth.gold >= 0)]
+    rows = rows[np.lexsort((rows, truth.confidence[rows].astype(np.float32)))]
+    first, second = (one.prediction[rows] == one.gold[rows] for one in (truth, other))
+    sizes = [len(part) for part in np.array_split(rows, 20)]
+    expected, done = [], 0
+    for size in [0, *sizes]:
+        done += size
+        accuracy = np.concatenate([second[:done], first[done:]]).mean()
+        most = truth.confidence[rows[done - 1]].astype(np.float32) if done else 0
+        expected.append({"other": other_name(made_and_truths, other), "deferred": done / len(rows), "rows": done})
+        expected[-1] |= {"most_confidence": most, "accuracy": accuracy}
+    check(answer, expected)
+
+
+def other_name(made_and_truths: tuple[Store, dict[str, Truth]], truth: Truth) -> str:
+    return next(name for name, one in made_and_truths[1].items() if one is truth)
+
+
 def test_every_pair_of_three_label_sets_is_compared() -> None:
     made = make_store(labels=["a", "c", "b"])
     assert [(row["label_set"], row["other"], row["rows"]) for row in made.audit("agreement").to_pylist()] == [
