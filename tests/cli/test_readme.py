@@ -1,8 +1,12 @@
+import csv
 import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tiny_models
+import transformers
 
 from cli.main import COMMANDS, cli, run
 
@@ -57,3 +61,59 @@ def test_the_readmes_tables_are_those_of_the_results():
     from benchmarks.tables import fill
 
     assert fill(README) == README
+
+
+QUEUES = {"billing": "good", "login": "bad", "delivery": "slow", "returns": "food", "other": "room"}
+"""Each with a word that its tickets have."""
+
+
+def test_the_way_from_a_csv_to_answers_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    truth = {name: tickets(name, count, random) for name, count in SIZES.items()}
+    config = transformers.BertConfig(
+        vocab_size=len(tiny_models.VOCABULARY),
+        max_position_embeddings=64,
+        **{**tiny_models.SIZES, "num_hidden_layers": 6},
+    )
+    transformers.BertModel(config).save_pretrained("start")
+    tiny_models.tokenizer().save_pretrained("start")
+    section = README.split("## From your own CSV to answers")[1].split("\n## ")[0]
+    lines = re.findall(r"^engine .*$", section, re.MULTILINE)
+    assert len(lines) == 7
+    for line in lines:
+        if "--gold annotated.csv" in line:
+            annotate(truth["tickets"])
+        arguments = shlex.split(line.replace("sentence-transformers/all-MiniLM-L6-v2", "start"))[1:]
+        more = ["--epochs", "6", "--learning-rate", "0.005"] if arguments[0] in ("finetune", "train") else []
+        assert run([*arguments, *more]) == 0, (line, capsys.readouterr().err)
+    with Path("answers.csv").open(newline="") as file:
+        answers = {row["id"]: row["class"] for row in csv.DictReader(file)}
+    assert answers.keys() == truth["new"].keys()
+    assert np.mean([answers[ticket] == queue for ticket, queue in truth["new"].items()]) > 0.9
+
+
+SIZES = {"labelled": 200, "test": 60, "tickets": 600, "new": 40}
+
+
+def tickets(name, count, random):
+    """Write a file of tickets, with their queues if it is one of labels; their queues by number."""
+    queues = random.choice(list(QUEUES), count)
+    with Path(f"{name}.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        is_labelled = name in ("labelled", "test")
+        writer.writerow(["ticket", "message", *(["queue"] if is_labelled else [])])
+        for number, queue in enumerate(queues):
+            words = [*random.choice(["the", "was", "very", "staff", "pool", "and"], 5), QUEUES[queue]]
+            random.shuffle(words)
+            writer.writerow([f"{name}-{number}", " ".join(words), *([queue] if is_labelled else [])])
+    return {f"{name}-{number}": str(queue) for number, queue in enumerate(queues)}
+
+
+def annotate(truth):
+    """What a person does with ``doubtful.csv``."""
+    with Path("doubtful.csv").open(newline="") as file, Path("annotated.csv").open("w", newline="") as out:
+        reader = csv.DictReader(file)
+        writer = csv.DictWriter(out, [*reader.fieldnames, "label"])
+        writer.writeheader()
+        writer.writerows({**row, "label": truth[row["id"]]} for row in reader)
