@@ -74,7 +74,8 @@ def test_the_way_from_a_csv_to_answers_runs(tmp_path, monkeypatch, capsys):
     config = transformers.BertConfig(
         vocab_size=len(tiny_models.VOCABULARY),
         max_position_embeddings=64,
-        **{**tiny_models.SIZES, "num_hidden_layers": 6},
+        initializer_range=0.1,
+        **{"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "num_hidden_layers": 6},
     )
     transformers.BertModel(config).save_pretrained("start")
     tiny_models.tokenizer().save_pretrained("start")
@@ -85,7 +86,9 @@ def test_the_way_from_a_csv_to_answers_runs(tmp_path, monkeypatch, capsys):
         if "--gold annotated.csv" in line:
             annotate(truth["tickets"])
         arguments = shlex.split(line.replace("sentence-transformers/all-MiniLM-L6-v2", "start"))[1:]
-        more = ["--epochs", "6", "--learning-rate", "0.005"] if arguments[0] in ("finetune", "train") else []
+        more = (
+            "--epochs 8 --learning-rate 0.002 --batch-size 16".split() if arguments[0] in ("finetune", "train") else []
+        )
         assert run([*arguments, *more]) == 0, (line, capsys.readouterr().err)
     with Path("answers.csv").open(newline="") as file:
         answers = {row["id"]: row["class"] for row in csv.DictReader(file)}

@@ -75,13 +75,12 @@ def test_wilson_is_where_the_score_test_says_so():
 @pytest.fixture
 def pair(tmp_path):
     """Two models, and rows on which the second one is right."""
-    first = tiny_models.save(tmp_path / "first")
-    second = tiny_models.save(tmp_path / "second", tiny_models.spread(tiny_models.bert(2), seed=9))
+    first = tiny_models.save(tmp_path / "first", tiny_models.bert(3), names="abc")
+    second = tiny_models.save(tmp_path / "second", tiny_models.spread(tiny_models.bert(3), seed=5), names="abc")
     texts = tiny_models.texts(300)
-    pq.write_table(
-        pa.table({"text": texts, "label": tiny_models.logits_alone(second, texts).argmax(axis=1)}),
-        tmp_path / "gold.parquet",
-    )
+    labels = ["abc"[number] for number in tiny_models.logits_alone(second, texts).argmax(axis=1)]
+    assert len(set(labels)) > 1
+    pq.write_table(pa.table({"text": texts, "label": labels}), tmp_path / "gold.parquet")
     return first, second, str(tmp_path / "gold.parquet")
 
 
@@ -100,7 +99,7 @@ def test_predict_gives_what_was_measured(tmp_path, pair):
     )
     answers = pq.read_table(tmp_path / "out.parquet")
     labels = pq.read_table(gold)["label"].to_pylist()
-    right = [("negative", "positive")[label] == one for label, one in zip(labels, answers["class"].to_pylist())]  # noqa: B905
+    right = [label == one for label, one in zip(labels, answers["class"].to_pylist(), strict=True)]
     _, measured_on = halves(300)
     assert np.mean(np.array(right)[measured_on]) == pytest.approx(chosen["accuracy"], abs=1e-5)
     assert np.array(answers["deferred"])[measured_on].mean() == pytest.approx(chosen["deferred"], abs=1e-5)
@@ -123,7 +122,10 @@ def test_a_threshold_of_other_weights_is_refused(tmp_path, pair):
     place.write_text(json.dumps({**json.loads(place.read_text()), "second_sha256": "0"}))
     with pytest.raises(ModelError, match="of other weights"):
         engine.predict(config)
+    engine.evaluate(engine.EvalConfig(model=first, inputs=(gold,), defer_to=second, target=0.5))
     place.write_text(json.dumps({**json.loads(place.read_text()), "temperature": 2.0}))
+    with pytest.raises(ModelError, match="predict with --calibrated"):
+        engine.predict(config)
 
 
 def test_a_target_needs_a_second_model():
