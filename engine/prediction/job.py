@@ -41,10 +41,9 @@ class Unsure:
 
     def rows(self, part: Part) -> npt.NDArray[np.int64]:
         """Their places in the file of texts; a row without finite logits is one of them."""
-        finite: npt.NDArray[np.bool_] = np.isfinite(part.logits).all(axis=1)
-        logits = np.where(finite[:, None], part.logits, 0)
+        logits = np.where(part.finite[:, None], part.logits, 0)
         confidence = softmax(logits / self.temperature).max(axis=1)
-        unsure: npt.NDArray[np.int64] = part.rows[(confidence < self.threshold) | ~finite]
+        unsure: npt.NDArray[np.int64] = part.rows[(confidence < self.threshold) | ~part.finite]
         return unsure
 
 

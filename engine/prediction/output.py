@@ -96,9 +96,8 @@ def answered_rows(folder: WorkFolder, chunks: int, answers: Answers) -> Iterator
 
 def _probabilities(part: Part, temperature: float) -> npt.NDArray[np.float64]:
     """(rows, classes); not a number where the logits are not finite."""
-    finite = np.isfinite(part.logits).all(axis=1)
     found = np.full(part.logits.shape, np.nan)
-    found[finite] = softmax(part.logits[finite].astype(np.float64) / temperature)
+    found[part.finite] = softmax(part.logits[part.finite].astype(np.float64) / temperature)
     return found
 
 

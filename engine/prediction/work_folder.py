@@ -67,6 +67,11 @@ class Part:
     logits: npt.NDArray[np.float32]
     truncated: npt.NDArray[np.bool_]
 
+    @property
+    def finite(self) -> npt.NDArray[np.bool_]:
+        """(n,) whether the model gives something finite."""
+        return np.asarray(np.all(np.isfinite(self.logits), axis=1))
+
 
 @dataclass(frozen=True)
 class WorkFolder:
