@@ -4,19 +4,21 @@ from typing import Any
 
 import click
 
-from cli.options import CommaSeparated, format_option, training_options, training_settings
+from cli.options import CommaSeparated, format_option, rounds_option, training_options, training_settings
 from cli.output import print_summary, progress, report_rejects
 from cli.reading import column_options, read_columns, read_options
 
 
 @click.command("finetune", context_settings={"show_default": True})
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="[INPUT]...", nargs=-1)
 @click.option(
     "--model",
     metavar="MODEL",
     required=True,
     help="Initial weights; MODEL#layers=1,3,5 keeps some layers, a config.json begins from scratch.",
 )
+@click.option("--from-store", metavar="STORE", help="Learn from the gold of this store, and not from INPUT.")
+@rounds_option
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
 @click.option("--out", metavar="DIR", required=True, help="Folder for the classifier; new, or that of a run to resume.")
 @column_options
@@ -30,6 +32,8 @@ def command(
     /,
     inputs: tuple[str, ...],
     model: str,
+    from_store: str | None,
+    rounds: tuple[int, ...],
     revision: str | None,
     on_bad_row: str,
     classes: tuple[str, ...] | None,
@@ -44,9 +48,16 @@ def command(
     \b
     Example:
       engine finetune gold.parquet --model bert-base-uncased --out teacher --eval test.parquet
+      engine finetune --from-store reviews.store --round 0 --round 1 --model bert-base-uncased --out teacher2
     """
-    from engine import FinetuneConfig, GoldConfig, finetune
+    from engine import FinetuneConfig, GoldConfig, StoredGold, finetune
 
+    if (from_store is None) == (not inputs):
+        raise click.UsageError("give INPUT, files of labelled rows, or --from-store STORE, whose gold is learned from")
+    if from_store is None and rounds:
+        raise click.UsageError("--round is of the gold in a store; name it with --from-store")
+    if from_store is not None and classes is not None:
+        raise click.UsageError("--from-store has the classes of the store; give no --classes")
     gold = GoldConfig(
         files=inputs,
         columns=read_columns(options),
@@ -56,7 +67,10 @@ def command(
         limit=limit,
         seed=options["seed"],
     )
-    config = FinetuneConfig(gold=gold, model=model, revision=revision, **training_settings(**options))
+    stored = None
+    if from_store is not None:
+        stored = StoredGold(store=from_store, rounds=rounds or None, limit=limit, seed=options["seed"])
+    config = FinetuneConfig(gold=gold, stored=stored, model=model, revision=revision, **training_settings(**options))
     with progress(ctx) as tick:
         trained = finetune(config, tick=tick)
     return print_trained(trained, format)

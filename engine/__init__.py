@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from engine.prediction.predict import predict
     from engine.prediction.summary import PredictSummary
     from engine.report.report import Report, ReportConfig, make_report
+    from engine.training.data.stored_gold import StoredGold
     from engine.training.distill import DistillConfig, train
     from engine.training.finetune import FinetuneConfig, finetune
     from engine.training.loop import LoopConfig
@@ -71,6 +72,7 @@ _HOME = {
     "ReportConfig": "engine.report.report",
     "SavingConfig": "engine.training.output.saving",
     "SoftLoss": "engine.training.loss",
+    "StoredGold": "engine.training.data.stored_gold",
     "Trained": "engine.training.output.saved_model",
     "ValidationConfig": "engine.training.validation",
     "add_gold": "engine.ingest.gold_rounds",
@@ -112,6 +114,7 @@ __all__ = [
     "ReportConfig",
     "SavingConfig",
     "SoftLoss",
+    "StoredGold",
     "Trained",
     "ValidationConfig",
     "add_gold",

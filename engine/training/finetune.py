@@ -8,12 +8,14 @@ from engine.inputs.labels.labelled import GoldConfig, read_gold
 from engine.models.initialize import load_start
 from engine.progress import Tick, silent
 from engine.training.data.gold_steps import GoldSteps
+from engine.training.data.stored_gold import StoredGold
 from engine.training.distributed import Ranks, joined_ranks
 from engine.training.loop import LoopConfig
 from engine.training.loss import cross_entropy
 from engine.training.output.run_folder import RunFolder
 from engine.training.output.saved_model import Trained
 from engine.training.run import RunConfig, TrainingTask, gold_sha256, locked_folder, run_training
+from store.store import open_store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +23,8 @@ class FinetuneConfig(RunConfig):
     """A training on gold labels.
 
     Attributes:
-        gold: labelled files and how to read them.
+        gold: labelled files and how to read them; of ``evaluation`` and ``validation`` too.
+        stored: learn from the gold of a store instead.
         model: hub id or path of the initial weights; ``MODEL#layers=1,3,5`` keeps some layers, and a ``config.json``
             means random weights.
         revision: of the hub id.
@@ -31,6 +34,7 @@ class FinetuneConfig(RunConfig):
     """
 
     gold: GoldConfig
+    stored: StoredGold | None = None
     model: str
     revision: str | None = None
     max_length: int | None = None
@@ -52,7 +56,7 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> Trained:
 
 def _task(config: FinetuneConfig, ranks: Ranks) -> TrainingTask:
     """Read the rows and the model."""
-    gold = read_gold(config.gold)
+    gold = read_gold(config.gold) if config.stored is None else config.stored.read()
     model = load_start(config.model, classes=gold.classes, revision=config.revision, seed=config.loop.seed)
     encoding = model.encoding(config.max_length)
     evaluation, validation = (
@@ -72,7 +76,7 @@ def _task(config: FinetuneConfig, ranks: Ranks) -> TrainingTask:
         loss=cross_entropy,
         procedure="fine-tuned on gold labels",
         settings={"gold_sha256": gold_sha256(gold)},
-        sources=list(config.gold.files),
+        sources=list(config.gold.files) if config.stored is None else [open_store(config.stored.store).location],
         evaluation=evaluation,
         evaluation_rows=read_evaluation_rows(evaluation, gold.classes) if evaluation.inputs else None,
         validation_rows=read_evaluation_rows(validation, gold.classes) if validation.inputs else None,

@@ -75,7 +75,10 @@ def test_the_way_from_a_csv_to_answers_runs(tmp_path, monkeypatch, capsys):
         vocab_size=len(tiny_models.VOCABULARY),
         max_position_embeddings=64,
         initializer_range=0.1,
-        hidden_size=32, intermediate_size=64, num_attention_heads=2, num_hidden_layers=6,
+        hidden_size=32,
+        intermediate_size=64,
+        num_attention_heads=2,
+        num_hidden_layers=6,
     )
     transformers.BertModel(config).save_pretrained("start")
     tiny_models.tokenizer().save_pretrained("start")

@@ -215,10 +215,11 @@ def _gold(
         rejected=len(reasons),
         reasons=reasons[:SHOWN],
     )
-    return gold if config.limit is None else _sample(gold, config.limit, config.seed)
+    return gold if config.limit is None else sampled(gold, config.limit, config.seed)
 
 
-def _sample(gold: Gold, limit: int, seed: int) -> Gold:
+def sampled(gold: Gold, limit: int, seed: int) -> Gold:
+    """``limit`` rows of ``gold``, chosen at random by ``seed``; all if they are fewer."""
     if limit >= len(gold.texts):
         return gold
     chosen = np.sort(np.random.default_rng(seed).permutation(len(gold.texts))[:limit])
