@@ -406,6 +406,22 @@ def test_cascade(answer: Rows, made_and_truths: tuple[Store, dict[str, Truth]], 
     check(answer, expected)
 
 
+def test_diff(answer: Rows, made_and_truths: tuple[Store, dict[str, Truth]], truth: Truth) -> None:
+    other = next(one for one in made_and_truths[1].values() if one is not truth)
+    expected = []
+    for ours in range(len(CLASSES)):
+        for theirs in range(len(CLASSES)):
+            of = (truth.prediction == ours) & (other.prediction == theirs)
+            if ours == theirs or not of.any():
+                continue
+            row = {"other": other_name(made_and_truths, other), "class": CLASSES[ours], "other_class": CLASSES[theirs]}
+            row |= {"rows": of.sum(), "mean_confidence": truth.confidence[of].mean()}
+            row |= {"other_mean_confidence": other.confidence[of].mean(), "gold_rows": (truth.gold[of] >= 0).sum()}
+            row |= {"right": (truth.gold[of] == ours).sum(), "other_right": (truth.gold[of] == theirs).sum()}
+            expected.append((-row["rows"], ours, theirs, row))
+    check(answer, [row for *_, row in sorted(expected, key=lambda one: one[:3])])
+
+
 def other_name(made_and_truths: tuple[Store, dict[str, Truth]], truth: Truth) -> str:
     return next(name for name, one in made_and_truths[1].items() if one is truth)
 
