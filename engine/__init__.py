@@ -4,6 +4,7 @@ The work that the command line does, as functions that take the same choices as 
 
     engine.finetune(engine.FinetuneConfig(…))   gold labels → a teacher
     engine.label(engine.LabelConfig(…))         texts + a teacher → a store of soft labels
+    engine.label_from(engine.AnswersConfig(…))  anybody's answers by id → a label set of a store
     engine.train(engine.DistillConfig(…))       a store → a student
     engine.add_gold(engine.GoldRoundConfig(…))  labels by id → a round of gold in a store
     engine.evaluate(engine.EvalConfig(…))       a model + gold labels → how good it is
@@ -18,6 +19,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.answers.columns import AnswerColumns
+    from engine.answers.label_from import AnswersConfig, label_from
+    from engine.answers.summary import AnswersSummary
     from engine.evaluation.calibrate import CalibrateConfig, calibrate
     from engine.evaluation.evaluate import EvalConfig, Evaluation, evaluate
     from engine.ingest.gold_rounds import GoldRound, GoldRoundConfig, add_gold
@@ -39,6 +43,9 @@ if TYPE_CHECKING:
     from store.gold.calibration import Calibration
 
 _HOME = {
+    "AnswerColumns": "engine.answers.columns",
+    "AnswersConfig": "engine.answers.label_from",
+    "AnswersSummary": "engine.answers.summary",
     "CalibrateConfig": "engine.evaluation.calibrate",
     "Calibration": "store.gold.calibration",
     "Choices": "engine.labelling.card",
@@ -67,12 +74,16 @@ _HOME = {
     "evaluate": "engine.evaluation.evaluate",
     "finetune": "engine.training.finetune",
     "label": "engine.labelling.label",
+    "label_from": "engine.answers.label_from",
     "make_report": "engine.report.report",
     "repair": "engine.labelling.repair",
     "train": "engine.training.distill",
 }
 
 __all__ = [
+    "AnswerColumns",
+    "AnswersConfig",
+    "AnswersSummary",
     "CalibrateConfig",
     "Calibration",
     "Choices",
@@ -101,6 +112,7 @@ __all__ = [
     "evaluate",
     "finetune",
     "label",
+    "label_from",
     "make_report",
     "repair",
     "train",
