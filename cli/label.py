@@ -65,14 +65,15 @@ from cli.reading import column_options, read_columns, read_options
 @format_option
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
-    """Label texts with a teacher, or take anybody's answers, into a store.
+    """Label texts with a teacher, or take anybody's answers.
 
     The first run reads INPUT (Parquet, Arrow, CSV, TSV, JSON, plain text; the last four also .gz, .zst, .bz2 or .xz;
     or a folder of them) into the store's corpus. Every run labels the shards that are missing: run it again to resume.
 
     With --from there is no teacher: the answers of these files (of a language model, of annotators) become a label set
     of a store that exists, by id. A file has a column of ids and either a column for each class, called as the class
-    is, perhaps behind probability_, p_, score_ or logit_, or one of labels. A row of the store without an answer fails.
+    is, perhaps behind probability_, p_, score_ or logit_, or one of labels. A row of the store without an answer is a
+    failure, which trainings leave out.
 
     \b
     Example:

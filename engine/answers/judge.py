@@ -4,7 +4,7 @@ A row of the store has one answer of each annotator. One that comes again counts
 differ, none of them is taken. Which class a label is, is decided as everywhere; what scores are, by all of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ from store.rows.row_set import RowNumbers
 from store.selections.csv_safe import plain_cell
 
 LABELS = "labels"
-_AT_ONCE = 1 << 16  # rows
+_AT_ONCE = 1 << 16  # answers that are judged
+_ROWS_AT_ONCE = 1 << 12  # of the store; each has a number for each class
 _LONGEST_ID = 200  # characters that are shown
 
 Positions = npt.NDArray[np.int64]
@@ -53,9 +54,11 @@ class Answers:
     repeated: int
     notes: list[str]
 
-    def between(self, first: int, stop: int) -> slice:
-        """The places of the answers to the rows of the store from ``first`` to before ``stop``."""
-        return slice(*np.searchsorted(self.rows, [first, stop]).tolist())
+    def parts(self, first: int, stop: int) -> Iterator[slice]:
+        """The places of the answers to the rows of the store from ``first`` to before ``stop``, some rows at a time."""
+        for begin in range(first, stop, _ROWS_AT_ONCE):
+            end = min(begin + _ROWS_AT_ONCE, stop)
+            yield slice(*np.searchsorted(self.rows, [begin, end]).tolist())
 
 
 def judge(gathered: Gathered, index: IdIndex, classes: Sequence[str], *, kind: str | None) -> Answers:

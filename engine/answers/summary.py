@@ -135,11 +135,11 @@ def answered_rows(answers: Answers, rows: int) -> npt.NDArray[np.bool_]:
 
 
 def _agreement(store: Store, answers: Answers) -> Agreement:
-    """How far annotators agree, shard by shard."""
+    """How far annotators agree."""
     classes = len(store.header.classes)
     agreement = Agreement(classes)
-    for _, first, stop in store.layout:
-        add_units(agreement, answers, answers.between(first, stop), classes=classes)
+    for part in answers.parts(0, store.layout.rows):
+        add_units(agreement, answers, part, classes=classes)
     return agreement
 
 

@@ -70,8 +70,9 @@ def _write_shard(
     first, stop = store.layout.range_of(shard)
     size, classes = stop - first, len(store.header.classes)
     logits = np.full((size, classes), np.nan, np.float16)
-    rows, answered = mean_logits(answers, answers.between(first, stop), classes=classes, hard=hard)
-    logits[rows - first] = answered
+    for part in answers.parts(first, stop):
+        rows, answered = mean_logits(answers, part, classes=classes, hard=hard)
+        logits[rows - first] = answered
     codes, texts = failures
     batch = label_batch(
         first_row=first,

@@ -36,6 +36,7 @@ class AnswersCard:
         annotators: how many there are; None if the files do not say who answered.
         alpha: Krippendorff's nominal α of their answers; None where it is undefined.
         kappa: Fleiss' κ of them; None where rows have different numbers of answers, or it is undefined.
+        others: fields of a later version, by name; kept as they are.
     """
 
     files: list[AnswersFile]
@@ -50,6 +51,12 @@ class AnswersCard:
     annotators: int | None = None
     alpha: float | None = None
     kappa: float | None = None
+    others: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        value = dataclasses.asdict(self)
+        return value | value.pop("others")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +108,13 @@ class LabelCard:
     def to_dict(self) -> dict[str, Any]:
         """As JSON; the inverse of `parse_label_card`. Fields that are None are left out, but for the revision."""
         own = {name: getattr(self, name) for name in _NAMES}
-        own["answers"] = None if self.answers is None else dataclasses.asdict(self.answers)
+        own["answers"] = None if self.answers is None else self.answers.to_dict()
         return {name: value for name, value in own.items() if value is not None or name == "revision"} | self.others
 
 
-_NAMES = [one.name for one in dataclasses.fields(LabelCard) if one.name != "others"]
+_OTHERS = "others"
+_NAMES = [one.name for one in dataclasses.fields(LabelCard) if one.name != _OTHERS]
+_ANSWERS_NAMES = [one.name for one in dataclasses.fields(AnswersCard) if one.name != _OTHERS]
 
 
 def parse_label_card(value: dict[str, Any], *, place: str) -> LabelCard:
@@ -118,8 +127,16 @@ def parse_label_card(value: dict[str, Any], *, place: str) -> LabelCard:
     Raises:
         DamageError: a field has another type; names the file and the field.
     """
-    known = {name: one for name, one in value.items() if name in _NAMES}
-    return decode(LabelCard, {**known, "others": {n: v for n, v in value.items() if n not in _NAMES}}, place=place)
+    fields = _with_others(value, _NAMES)
+    if isinstance(answers := fields.get("answers"), dict):
+        fields["answers"] = _with_others(answers, _ANSWERS_NAMES)
+    return decode(LabelCard, fields, place=place)
+
+
+def _with_others(value: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """``value`` with the fields that are none of ``names`` under one."""
+    known = {name: one for name, one in value.items() if name in names}
+    return {**known, _OTHERS: {name: one for name, one in value.items() if name not in names}}
 
 
 def label_card(labels: Family) -> LabelCard | None:

@@ -1,5 +1,7 @@
 """A kept column of any type → numbers. A row with something else has a problem."""
 
+import re
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -10,6 +12,7 @@ from engine.inputs.labels.spelling import NO_LABEL
 
 _NOTHING = pa.array([word for word in NO_LABEL if word != "-1"])
 _LONGEST = 50  # characters
+_COMMA = re.compile(r"[+-]?\d*,\d+")
 
 
 def numbers_of(array: pa.Array, problems: Problems, what: str) -> npt.NDArray[np.float64]:
@@ -38,7 +41,8 @@ def _parsed(strings: pa.Array, problems: Problems, what: str) -> pa.Array:
     numbers = [None if value is None else _number(value) for value in values]
     for row, (value, number) in enumerate(zip(values, numbers, strict=True)):
         if value is not None and number is None:
-            problems[row] = problems[row] or f"{what} is no number: {value[:_LONGEST]!r}"
+            way = "; write it with a point" if _COMMA.fullmatch(value) else ""
+            problems[row] = problems[row] or f"{what} is no number: {value[:_LONGEST]!r}{way}"
     return pa.array(numbers, pa.float64())
 
 

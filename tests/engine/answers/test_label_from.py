@@ -682,6 +682,7 @@ def test_scores_that_lie_in_a_file_give_the_same_bytes(
     file = write(tmp_path / "a.parquet", answers([f"id-{at}" for at in random.permutation(ROWS)], **columns))
     take(made, file)
     monkeypatch.setattr("engine.answers.judge._AT_ONCE", 7)
+    monkeypatch.setattr("engine.answers.judge._ROWS_AT_ONCE", 5)
     monkeypatch.setattr("engine.answers.label_from.ScoreTable", partial(ScoreTable, spill_bytes=0))
     spilt = make_store(rows=ROWS)
     take(spilt, file)

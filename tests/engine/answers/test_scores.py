@@ -143,7 +143,7 @@ def test_what_is_no_number_has_a_reason():
     found = numbers_of(pa.array(["0,9", "x", "1", "inf", "1_0"]), problems, "score")
     np.testing.assert_array_equal(found, [np.nan, np.nan, 1, np.nan, np.nan])
     assert problems == [
-        "score is no number: '0,9'", "earlier", None, "score is not finite", "score is no number: '1_0'",
+        "score is no number: '0,9'; write it with a point", "earlier", None, "score is not finite", "score is no number: '1_0'",
     ]  # fmt: skip
     assert numbers_of(pa.array([True, False]), [None, None], "score").tolist() == [1, 0]
     assert numbers_of(pa.array([7, None], pa.int64()), [None, None], "score")[0] == 7
