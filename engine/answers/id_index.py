@@ -21,6 +21,7 @@ from store.snapshot import Snapshot
 
 ABSENT = -1
 _AT_ONCE = 64 * BATCH_ROWS
+_HASHED = 1 << 14
 
 
 class IdIndex:
@@ -51,7 +52,9 @@ class IdIndex:
             stop = min(start + _AT_ONCE, rows)
             pieces += [piece["id"] for piece in reader.read(np.arange(start, stop))]
             tick("reading ids", stop, rows)
-        return cls(pa.concat_arrays(pieces))
+        ids = pa.concat_arrays(pieces)
+        pieces.clear()  # half of the memory
+        return cls(ids)
 
     def rows(self, ids: pa.Array) -> RowNumbers:
         """(n,) the row of each of ``ids``, strings without nulls; `ABSENT` where the store has none."""
@@ -88,10 +91,17 @@ class IdIndex:
 
 def _hashes(ids: pa.Array) -> npt.NDArray[np.uint64]:
     """(n,) 64 bits of BLAKE2b of each of ``ids``, large strings without nulls."""
+    hashes = np.empty(len(ids), np.uint64)
+    for start in range(0, len(ids), _HASHED):
+        part = ids[start : start + _HASHED]
+        hashes[start : start + len(part)] = _hashes_of_few(part)
+    return hashes
+
+
+def _hashes_of_few(ids: pa.Array) -> npt.NDArray[np.uint64]:
+    """As `_hashes`; holds a Python object for each."""
     _, offsets, data = ids.buffers()
-    places = np.frombuffer(offsets, np.int64, len(ids) + 1, offset=8 * ids.offset) if len(ids) else np.zeros(1, int)
-    if data is None or places[0] == places[-1]:
-        data = b""
-    text, new = memoryview(data), hashlib.blake2b
-    digests = [new(text[begin:end], digest_size=8).digest() for begin, end in pairwise(places.tolist())]
+    places = np.frombuffer(offsets, np.int64, len(ids) + 1, offset=8 * ids.offset).tolist()
+    text, new = memoryview(b"" if data is None or places[0] == places[-1] else data), hashlib.blake2b
+    digests = [new(text[begin:end], digest_size=8).digest() for begin, end in pairwise(places)]
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)

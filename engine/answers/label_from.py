@@ -176,6 +176,11 @@ def _check_flags(config: AnswersConfig, gathered: Gathered) -> None:
             "--hard is the probability of a bare label, and the files have a score for each class: leave it out, or "
             "name the column of labels with --label"
         )
+    if gathered.has_scores and config.options.label_map:
+        raise InputError(
+            "--label-map says which class a label is, and the files have a score for each class: leave it out, or name "
+            "the column of labels with --label"
+        )
     if not gathered.has_scores and config.columns.scores is not None:
         columns = " and ".join(sorted(map(repr, gathered.label_columns)))
         raise InputError(

@@ -361,6 +361,8 @@ def test_scores_come_before_labels_and_a_flag_says_otherwise(
     assert labels_of(made, "other")["id-0"][0] == "positive"
     with pytest.raises(InputError, match="--hard is the probability of a bare label, and the files have a score"):
         take(made, file, name="third", hard=0.8)
+    with pytest.raises(InputError, match="--label-map says which class a label is, and the files have a score"):
+        take(made, file, name="third", options=ReadOptions(label_map=(("1", "positive"),)))
     with pytest.raises(InputError, match="--scores says what the scores of the classes are, and labels are read"):
         take(made, file, name="third", label="label", scores="logits")
 
@@ -617,6 +619,16 @@ def test_a_damaged_shard_is_mended_by_the_same_file_and_by_nothing_else(made: St
     summary = take(made, file)
     assert (summary.shards_done, summary.shards_mended) == (0, 1)
     whole["labels/gpt/manifest.json"] = snapshot(made.storage)["labels/gpt/manifest.json"]
+    assert snapshot(made.storage) == whole
+    assert not list(verify(made.storage))
+
+
+def test_a_shard_that_is_gone_and_a_card_that_is_gone_with_its_copy_come_back(made: Store, file: Path) -> None:
+    take(made, file)
+    whole = snapshot(made.storage)
+    for name in ("card.json", "card.copy.json", made.label_set(NAME).records()[2].file):
+        assert made.storage.remove_dead(f"labels/gpt/{name}")
+    assert take(made, file).shards_mended == 1
     assert snapshot(made.storage) == whole
     assert not list(verify(made.storage))
 
