@@ -55,8 +55,8 @@ class AnswersCard:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
-        value = dataclasses.asdict(self)
-        return value | value.pop("others")
+        own = {name: getattr(self, name) for name in _ANSWERS_NAMES}
+        return own | self.others
 
 
 @dataclass(frozen=True, kw_only=True)
