@@ -5,29 +5,18 @@ from typing import Any
 
 import click
 
-from cli.computing import computing_options, read_choices
+from cli.computing import Part, computing_options, read_choices
+from cli.label_from import from_options, label_from, refuse_flags
 from cli.options import CommaSeparated, format_option
 from cli.output import print_summary, progress
 from cli.reading import column_options, read_columns, read_options
 
 
-class Part(click.ParamType[tuple[int, int]]):
-    """One of several parts, counted from 0."""
-
-    name = "I/N"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """``"0/4"`` → ``(0, 4)``."""
-        part, slash, parts = str(value).partition("/")
-        if not (slash and part.isdecimal() and parts.isdecimal() and int(part) < int(parts)):
-            self.fail(f"{value!r} is no part; for 4 runs side by side give 0/4, 1/4, 2/4 and 3/4", param, ctx)
-        return int(part), int(parts)
-
-
 @click.command("label")
 @click.argument("inputs", metavar="[INPUT]...", nargs=-1)
 @click.option("--store", metavar="STORE", required=True, help="Folder of the store; made if it does not exist.")
-@click.option("--teacher", metavar="MODEL", required=True, help="Fine-tuned classifier: a hub id or a path.")
+@click.option("--teacher", metavar="MODEL", help="Fine-tuned classifier: a hub id or a path.")
+@from_options
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
 @click.option("--shards", type=click.IntRange(min=1), help="Files to cut the rows into. [default: one for 32,768 rows]")
 @click.option("--name", help="Name of the label set. [default: from the teacher's]")
@@ -45,16 +34,29 @@ class Part(click.ParamType[tuple[int, int]]):
 @format_option
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
-    """Label texts with a teacher, into a store.
+    """Label texts with a teacher, or take anybody's answers.
 
     The first run reads INPUT (Parquet, Arrow, CSV, TSV, JSON, plain text; the last four also .gz, .zst, .bz2 or .xz;
     or a folder of them) into the store's corpus. Every run labels the shards that are missing: run it again to resume.
+
+    With --from there is no teacher: the answers of these files (of a language model, of annotators) become a label set
+    of a store that exists, by id. A file has a column of ids and either a column for each class, called as the class
+    is, perhaps behind probability_, p_, score_ or logit_, or one of labels. A row of the store without an answer is a
+    failure, which trainings leave out.
 
     \b
     Example:
       engine label reviews/*.parquet --store reviews.store --teacher ./teacher --shards 16
       engine label --store reviews.store --teacher ./teacher --devices cuda:0,cuda:1
+      engine label --store reviews.store --name gpt --from answers.parquet
+      engine label --store reviews.store --name crowd --from crowd.csv --annotator worker
     """
+    refuse_flags(ctx, options)
+    return label_from(ctx, options) if options["from"] else _label(ctx, options)
+
+
+def _label(ctx: click.Context, options: dict[str, Any]) -> int:
+    """Label with a teacher; the exit code."""
     from engine import LabelConfig, label
 
     config = LabelConfig(

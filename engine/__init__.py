@@ -4,6 +4,7 @@ The work that the command line does, as functions that take the same choices as 
 
     engine.finetune(engine.FinetuneConfig(…))   gold labels → a teacher
     engine.label(engine.LabelConfig(…))         texts + a teacher → a store of soft labels
+    engine.label_from(engine.AnswersConfig(…))  anybody's answers by id → a label set of a store
     engine.train(engine.DistillConfig(…))       a store → a student
     engine.add_gold(engine.GoldRoundConfig(…))  labels by id → a round of gold in a store
     engine.evaluate(engine.EvalConfig(…))       a model + gold labels → how good it is
@@ -20,6 +21,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.answers.columns import AnswerColumns
+    from engine.answers.label_from import AnswersConfig, label_from
+    from engine.answers.summary import AnswersSummary
     from engine.evaluation.calibrate import CalibrateConfig, calibrate
     from engine.evaluation.evaluate import EvalConfig, Evaluation, evaluate
     from engine.ingest.gold_rounds import GoldRound, GoldRoundConfig, add_gold
@@ -46,6 +50,9 @@ if TYPE_CHECKING:
     from store.gold.calibration import Calibration
 
 _HOME = {
+    "AnswerColumns": "engine.answers.columns",
+    "AnswersConfig": "engine.answers.label_from",
+    "AnswersSummary": "engine.answers.summary",
     "CalibrateConfig": "engine.evaluation.calibrate",
     "Calibration": "store.gold.calibration",
     "Cascade": "engine.prediction.config",
@@ -80,6 +87,7 @@ _HOME = {
     "evaluate": "engine.evaluation.evaluate",
     "finetune": "engine.training.finetune",
     "label": "engine.labelling.label",
+    "label_from": "engine.answers.label_from",
     "load": "engine.prediction.loaded",
     "make_report": "engine.report.report",
     "predict": "engine.prediction.predict",
@@ -88,6 +96,9 @@ _HOME = {
 }
 
 __all__ = [
+    "AnswerColumns",
+    "AnswersConfig",
+    "AnswersSummary",
     "CalibrateConfig",
     "Calibration",
     "Cascade",
@@ -122,6 +133,7 @@ __all__ = [
     "evaluate",
     "finetune",
     "label",
+    "label_from",
     "load",
     "make_report",
     "predict",

@@ -9,6 +9,7 @@ from store.format.record import Record
 from store.snapshot import Snapshot
 
 _CARD = ("model", "encoding", "max_length", "dtype", "tokens_per_batch", "device")
+_ANSWERS = "answers"
 
 
 def summarise(snapshot: Snapshot) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def _summarise_round(record: Record) -> dict[str, Any]:
 def _summarise_family(family: Family) -> dict[str, Any]:
     records = family.records().values()
     card = family.card() or {}
+    files = [file["path"] for file in (card.get(_ANSWERS) or {}).get("files", ())]
     return {
         "family": family.path,
         "shards": len(records),
@@ -49,4 +51,5 @@ def _summarise_family(family: Family) -> dict[str, Any]:
         "failed": sum(record.statistics.get("failed", 0) for record in records),
         "bytes": sum(record.bytes for record in records),
         **{name: card.get(name) for name in _CARD},
+        _ANSWERS: files or None,
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import InputError
-from engine.ingest.near_ids import NOT_THERE, asked_for, check_other_ids, exact, loose, why_not
+from engine.ingest.near_ids import NOT_THERE, asked_for, check_other_ids, exact, meant_by, why_not
 from engine.inputs.blocks import in_detail
 from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
@@ -162,7 +162,7 @@ def _judge_one(
     """Row number and class index, or what is wrong."""
     if one.problem is not None or one.id is None or one.label is None:
         return -1, -1, one.problem or "id or label is null"
-    ids = [id_ for id_ in exact(one.id) if id_ in known] or [id_ for id_ in loose(one.id) if id_ in known]
+    ids = meant_by(one.id, known)
     if len(ids) != 1:
         return -1, -1, f"id {one.id[:_MOST_OF_A_SOURCE]!r} {why_not(one.id, ids, known)}"
     label = found.index.get(_plain(one.label))

@@ -27,6 +27,11 @@ def loose(id_: str) -> list[str]:
     return list(dict.fromkeys([bare, re.sub(r"(?<=\d)\.0+$", "", bare)]))
 
 
+def meant_by(id_: str, known: Container[str]) -> list[str]:
+    """Those of the ``known`` ids of a store that ``id_`` may be: itself, else what it was before it was padded."""
+    return [other for other in exact(id_) if other in known] or [other for other in loose(id_) if other in known]
+
+
 def asked_for(ids: Iterable[str]) -> set[str]:
     """The ids to look for in a store: ``ids``, what each may have been, and for some of them what explains a fault."""
     ids = set(ids)

@@ -2,13 +2,13 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from engine.errors import InputError, MissingColumnError
 from engine.inputs.labels.spelling import is_verdict, may_name_classes
 from engine.inputs.paths.hive import path_columns
-from store.format.names import RESERVED_COLUMNS
+from store.format.names import stored_names
 from store.selections.csv_safe import STORE_ID
 
 MAX_COLUMNS = 4096
@@ -37,6 +37,14 @@ class ColumnNames:
 
 class LabelColumns(ColumnNames):
     """The same for a file of labels: rows are known by their ids; kept is only what says something of the labels."""
+
+    def needs_label(self, names: Sequence[str], *, file: str) -> bool:  # noqa: ARG002 - others look at them
+        """Whether a column of labels is needed among the columns ``names`` of ``file``."""
+        return True
+
+    def keeps(self, name: str) -> bool:
+        """Whether a column beside the ids and the labels is read."""
+        return is_verdict(name) or may_name_classes(name) or may_be_id(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,15 +107,12 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
     both = in_path.keys() & set(clean)
     constants = {name: value for name, value in in_path.items() if name not in both}
     known = _Names([*clean, *constants], file)
-    of_labels = isinstance(wanted, LabelColumns)
-    text = "" if of_labels else known.required("text", wanted.text)
-    id_ = known.id(wanted) if of_labels else known.find("id", wanted.id)
-    label = known.required("label", wanted.label) if of_labels else known.find("label", wanted.label)
+    text, id_, label = known.chosen(wanted)
     chosen = [name for name in (text, id_, label) if name]
     rest = [name for name in known.unique() if name not in chosen]
-    if of_labels:
-        rest = [name for name in rest if is_verdict(name) or may_name_classes(name) or may_be_id(name)]
-    stored = _stored_names(rest)
+    if isinstance(wanted, LabelColumns):
+        rest = list(filter(wanted.keeps, rest))
+    stored = stored_names(rest)
     places = {name: clean.index(name) for name in chosen if name not in constants}
     places |= {stored[name]: clean.index(name) for name in rest if name not in constants}
     constants = {stored.get(name, name): value for name, value in constants.items() if name in chosen or name in stored}
@@ -122,7 +127,7 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
         renamed={name: kept for name, kept in stored.items() if kept != name},
         doubts=tuple(known.doubts),
         other_ids=tuple(stored[name] for name in known.other_ids if name in stored),
-        left_out=() if of_labels else known.repeated(),
+        left_out=() if isinstance(wanted, LabelColumns) else known.repeated(),
         is_label_named=wanted.label is not None,
     )
 
@@ -146,6 +151,14 @@ class _Names:
         self._file = file
         self.doubts: list[str] = []
         self.other_ids: list[str] = []
+
+    def chosen(self, wanted: ColumnNames) -> tuple[str, str | None, str | None]:
+        """The columns of the text, which is empty if none is read, of the id and of the label."""
+        if not isinstance(wanted, LabelColumns):
+            return self.required("text", wanted.text), self.find("id", wanted.id), self.find("label", wanted.label)
+        id_ = self.id(wanted)
+        is_needed = wanted.needs_label(self.unique(), file=self._file)
+        return "", id_, self.required("label", wanted.label) if is_needed else None
 
     def unique(self) -> list[str]:
         """Those that a column can be known by and kept under."""
@@ -226,19 +239,6 @@ class _Names:
 def may_be_id(name: str) -> bool:
     """Whether a column of this name may have the ids."""
     return name.lower() in _PLAIN["id"]
-
-
-def _stored_names(names: list[str]) -> dict[str, str]:
-    """The name under which a store keeps each of ``names``: one that is taken in SQL gets an underscore behind it."""
-    taken = set(RESERVED_COLUMNS)
-    stored: dict[str, str] = {}
-    for name in names:
-        free = name
-        while free.lower() in taken:
-            free += "_"
-        taken.add(free.lower())
-        stored[name] = free
-    return stored
 
 
 def _can_be_said(name: str) -> bool:

@@ -73,6 +73,20 @@ class Settings:
     device: str
 
 
+def check_has_teacher(card: LabelCard, *, label_set: str) -> None:
+    """Refuse the card of a label set that no teacher made.
+
+    Raises:
+        MismatchError: it was made from answers.
+    """
+    if card.answers is not None:
+        files = ", ".join(file["path"] for file in card.answers.files[:3])
+        raise MismatchError(
+            f"the label set {label_set!r} was made from answers ({files}), and no teacher labels it: `engine label "
+            "--from` with the same files goes on with it, and mends it. Give a teacher's labels another --name"
+        )
+
+
 def settings_of(card: LabelCard, *, label_set: str) -> Settings:
     """The settings of a card.
 

@@ -8,7 +8,7 @@ import torch
 from engine.compute.backends import backend_named
 from engine.compute.device import find_device, worker_processes
 from engine.compute.encoder import Encoder
-from engine.labelling.card import Choices, Settings, check_card, make_card, settings_of
+from engine.labelling.card import Choices, Settings, check_card, check_has_teacher, make_card, settings_of
 from engine.labelling.probe import probe_model
 from engine.labelling.shard import Labeller
 from engine.labelling.token_budget import CorpusSize
@@ -125,11 +125,13 @@ def labeller_of(store: Store, label_set: str, *, teacher: str | None = None) -> 
 
     Raises:
         ModelError: the teacher cannot be loaded.
-        MismatchError: it is another one, or the card is of an earlier version and does not say how it computed.
+        MismatchError: it is another one, or the card is of an earlier version and does not say how it computed; or the
+            label set was made from answers.
     """
     card = label_card(store.label_set(label_set))
     if card is None:
         raise StoreMissingError(f"{store.location} has no label set {label_set!r}")
+    check_has_teacher(card, label_set=label_set)
     source = teacher or card.model
     if source is None:
         raise MismatchError(f"the card of the label set {label_set!r} names no model; name its teacher with --teacher")

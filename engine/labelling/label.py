@@ -9,7 +9,7 @@ from engine.errors import InputError, LabellingError
 from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
 from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.options import FOUND_OUT, ReadOptions
-from engine.labelling.card import Choices, freeze_card, make_card
+from engine.labelling.card import Choices, check_has_teacher, freeze_card, make_card
 from engine.labelling.dtype_choice import pilot_texts
 from engine.labelling.execute import execute
 from engine.labelling.job import LabelJob
@@ -118,7 +118,9 @@ def plan_run(config: LabelConfig, storage: Storage, runner: Runner, *, tick: Tic
         EngineError, StoreError: as `label`.
     """
     name = config.name or default_name(config.teacher)
-    teacher = _teacher_source(config, _saved_card(storage, name) or LabelCard())
+    saved = _saved_card(storage, name) or LabelCard()
+    check_has_teacher(saved, label_set=name)
+    teacher = _teacher_source(config, saved)
     model = load_teacher(teacher)
     if config.classes is not None and not is_store(storage):
         model = named(model, config.classes)

@@ -1,8 +1,9 @@
 """A damaged store → the same store, whole. Only damaged files are made again, from the files they were made of.
 
 Refused rows and texts come from the input files, token ids from the texts, labels from the teacher that the label set's
-card names. A shard that comes out with its old bytes takes its old place; with other bytes (another version of a
-library, another kernel) it is committed as a later generation.
+card names; those that were made from answers are left to `engine.answers.label_from`, which has them. A shard that
+comes out with its old bytes takes its old place; with other bytes (another version of a library, another kernel) it
+is committed as a later generation.
 """
 
 import dataclasses

@@ -76,6 +76,7 @@ def _labels(snapshot: Snapshot, answers: Answers) -> list[Tile]:
     if labelled["labelled"]:
         note = f"{percent(labelled['unsure'])} of the labels are below 60 %"
         tiles.append(Tile(name="Mean confidence", value=percent(labelled["mean_confidence"]), note=note))
+    if labelled["labelled"] and card.answers is None:
         note = "texts longer than the model's maximum length"
         tiles.append(Tile(name="Truncated", value=percent(labelled["truncated"] / labelled["rows"]), note=note))
     return tiles
@@ -117,7 +118,11 @@ def _sets(answers: Answers) -> list[Tile]:
 
 
 def _model(card: LabelCard) -> str:
-    """The hub id, or the last part of a path."""
+    """The hub id, or the last part of a path; of answers, the files that they are from."""
+    if card.answers is not None:
+        files = [Path(file["path"]).name for file in card.answers.files]
+        more = f" and {_count(len(files) - 1, 'more file')}" if len(files) > 1 else ""
+        return f"the answers in {short(files[0])}{more}"
     name = card.model or "an unknown model"
     return short(Path(name).name if Path(name).is_absolute() else name)
 

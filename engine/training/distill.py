@@ -98,7 +98,8 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> Trained:
 
 def _student(store: Store, config: DistillConfig, labels: tuple[str, ...]) -> Classifier:
     """The student with its initial weights; a plain configuration gets the tokenizer of the first teacher."""
-    card = label_card(store.label_set(labels[0])) or LabelCard()
+    cards = [label_card(store.label_set(name)) or LabelCard() for name in labels]
+    card = next((card for card in cards if card.model is not None), LabelCard())
     return load_start(
         config.student,
         classes=store.header.classes,

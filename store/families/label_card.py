@@ -2,10 +2,61 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from store.format.decode import decode
 from store.format.family import CARD, Family
+
+
+class AnswersFile(TypedDict):
+    """A file of answers: its path as given, size in bytes and sha256, its rows, its columns, and how it was read."""
+
+    path: str
+    size: int
+    sha256: str
+    rows: int
+    columns: dict[str, Any]
+    options: NotRequired[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswersCard:
+    """Which answers a label set was made from: those of a language model, of annotators, of anybody.
+
+    Attributes:
+        files: in the order in which they were read.
+        scores: what they hold: ``labels``, ``probabilities`` or ``logits``.
+        hard: the probability of a label without a confidence; None if there are scores.
+        smallest: the probability that stands for smaller ones; None for logits, which have none.
+        used: rows of the files that count.
+        repeated: those that say the same as an earlier one, of the same annotator.
+        refused: the others, by the reason.
+        answered: rows of the store that have logits.
+        unanswered: those that have none, by the reason.
+        annotators: how many there are; None if the files do not say who answered.
+        alpha: Krippendorff's nominal α of their answers; None where it is undefined.
+        kappa: Fleiss' κ of them; None where rows have different numbers of answers, or it is undefined.
+        others: fields of a later version, by name; kept as they are.
+    """
+
+    files: list[AnswersFile]
+    scores: str
+    hard: float | None
+    smallest: float | None
+    used: int
+    repeated: int
+    refused: dict[str, int]
+    answered: int
+    unanswered: dict[str, int]
+    annotators: int | None = None
+    alpha: float | None = None
+    kappa: float | None = None
+    others: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        own = {name: getattr(self, name) for name in _ANSWERS_NAMES}
+        return own | self.others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +81,7 @@ class LabelCard:
         threads: on a CPU, those of each worker.
         processor: the CPU of the run that began the label set; another one may continue it.
         versions: of the libraries, by name.
+        answers: what the label set was made from, if not from the outputs of a model; then it has no other field.
         others: fields of a backend or of a later version, by name; kept as they are.
     """
 
@@ -50,15 +102,19 @@ class LabelCard:
     threads: int | None = None
     processor: str | None = None
     versions: dict[str, str] | None = None
+    answers: AnswersCard | None = None
     others: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; the inverse of `parse_label_card`. Fields that are None are left out, but for the revision."""
         own = {name: getattr(self, name) for name in _NAMES}
+        own["answers"] = None if self.answers is None else self.answers.to_dict()
         return {name: value for name, value in own.items() if value is not None or name == "revision"} | self.others
 
 
-_NAMES = [one.name for one in dataclasses.fields(LabelCard) if one.name != "others"]
+_OTHERS = "others"
+_NAMES = [one.name for one in dataclasses.fields(LabelCard) if one.name != _OTHERS]
+_ANSWERS_NAMES = [one.name for one in dataclasses.fields(AnswersCard) if one.name != _OTHERS]
 
 
 def parse_label_card(value: dict[str, Any], *, place: str) -> LabelCard:
@@ -71,8 +127,16 @@ def parse_label_card(value: dict[str, Any], *, place: str) -> LabelCard:
     Raises:
         DamageError: a field has another type; names the file and the field.
     """
-    known = {name: one for name, one in value.items() if name in _NAMES}
-    return decode(LabelCard, {**known, "others": {n: v for n, v in value.items() if n not in _NAMES}}, place=place)
+    fields = _with_others(value, _NAMES)
+    if isinstance(answers := fields.get("answers"), dict):
+        fields["answers"] = _with_others(answers, _ANSWERS_NAMES)
+    return decode(LabelCard, fields, place=place)
+
+
+def _with_others(value: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """``value`` with the fields that are none of ``names`` under one."""
+    known = {name: one for name, one in value.items() if name in names}
+    return {**known, _OTHERS: {name: one for name, one in value.items() if name not in names}}
 
 
 def label_card(labels: Family) -> LabelCard | None:

@@ -64,6 +64,7 @@ def label_batch(
     logits: npt.NDArray[np.float16],
     n_tokens: npt.NDArray[np.uint16],
     truncated: npt.NDArray[np.bool_],
+    failures: npt.NDArray[np.object_] | None = None,
 ) -> pa.RecordBatch:
     """One record batch of the labels family. A row whose logits are not all finite becomes a failure.
 
@@ -72,11 +73,13 @@ def label_batch(
         logits: (rows, classes) float16, in the store's class order.
         n_tokens: (rows,) tokens that the model saw, special ones included.
         truncated: (rows,) whether the text had more.
+        failures: (rows,) strings, why a row has no logits, if it has none; they are said to be non-finite if None.
     """
     rows, classes = logits.shape
     failed = ~np.all(np.isfinite(logits), axis=1)
     kept = np.where(failed[:, None], np.float16(0), logits)
     derived = derive(kept)
+    reasons = np.where(failed, NON_FINITE if failures is None else failures, "")
     schema = labels_schema(classes)
     values = pa.array(kept.reshape(-1), type=pa.float16())
     return pa.record_batch(
@@ -89,7 +92,7 @@ def label_batch(
             pa.array(derived.entropy, mask=failed),
             pa.array(n_tokens, type=pa.uint16()),
             pa.array(truncated),
-            pa.array(np.where(failed, NON_FINITE, ""), mask=~failed, type=pa.string()),
+            pa.array(reasons, mask=~failed, type=pa.string()),
         ],
         schema=schema,
     )

@@ -1,6 +1,7 @@
 """Names that the format fixes: families, reserved columns, and how a user may name things."""
 
 import re
+from collections.abc import Iterable
 
 from store.errors import InvalidNameError
 
@@ -18,6 +19,19 @@ RESERVED_COLUMNS = (
 )  # fmt: skip
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def stored_names(names: Iterable[str]) -> dict[str, str]:
+    """The name under which a store keeps each of ``names``: one that is taken in SQL gets an underscore behind it."""
+    taken = set(RESERVED_COLUMNS)
+    stored: dict[str, str] = {}
+    for name in names:
+        free = name
+        while free.lower() in taken:
+            free += "_"
+        taken.add(free.lower())
+        stored[name] = free
+    return stored
 
 
 def is_name(name: str) -> bool:

@@ -2,15 +2,14 @@
 
 import copy
 import csv
-import gzip
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from row_files import write
 from store_factory import CLASSES, add_corpus, add_labels, label_of, make_store, write_header
 
 import store
@@ -48,29 +47,6 @@ def audit(place: Path, capsys: pytest.CaptureFixture[str]) -> Any:
         return code, [json.loads(line) for line in out.splitlines()], err
 
     return audited
-
-
-def write(path: Path, rows: list[dict[str, Any]]) -> Path:
-    if path.suffix == ".parquet":
-        pq.write_table(pa.Table.from_pylist(rows), path)
-    elif path.suffix in (".arrow", ".feather"):
-        table = pa.Table.from_pylist(rows)
-        with pa.ipc.new_file(path, table.schema) as writer:
-            writer.write_table(table)
-    elif path.suffix in (".csv", ".tsv"):
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), delimiter="\t" if path.suffix == ".tsv" else ",")
-            writer.writeheader()
-            writer.writerows(rows)
-    elif path.suffix == ".json":
-        path.write_text(json.dumps(rows))
-    else:
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        if path.suffix == ".gz":
-            path.write_bytes(gzip.compress(text.encode()))
-        else:
-            path.write_text(text)
-    return path
 
 
 def rows_of(labels: dict[str, Any]) -> list[dict[str, Any]]:

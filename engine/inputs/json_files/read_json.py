@@ -108,7 +108,7 @@ def read_json(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[
 
 def _key_names(source: JsonFile, wanted: ColumnNames) -> list[str]:
     """Keys of the first rows. Reads on only for a key that the user named, and for a label."""
-    needed = {name for name in (wanted.text, wanted.id, wanted.label) if name}
+    needed = {name for name in vars(wanted).values() if name and isinstance(name, str)}
     names: dict[str, None] = {}
     rows = 0
     may_be_labelled: bool | None = None

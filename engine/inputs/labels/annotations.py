@@ -5,14 +5,14 @@ Every format of `engine.inputs.formats`. Of tasks of Label Studio, each annotati
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from engine.errors import InputError
-from engine.inputs.blocks import RawBlock, label_count_problem
+from engine.inputs.blocks import Problems, RawBlock, label_count_problem
 from engine.inputs.check_rows import extra_columns, ids, labels, without_judged_away
 from engine.inputs.columns import LabelColumns, find_id
 from engine.inputs.formats import read_raw
@@ -88,41 +88,86 @@ def read_annotations(
         yield from _of_block(raw, file, options, beside or NamesBeside(classes), classes)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LabelRows:
+    """Rows of a block as Arrow columns; what `Annotation` says of one row is said of all.
+
+    Attributes:
+        id: string array; null where a row cannot be used.
+        label: string array, in the one spelling of labels; null where there is none.
+        written: the same before what annotation tools rejected became null.
+        extras: the columns beside them, by the names under which they are kept.
+        problems: the reason a row why it cannot be used, or None; that it has no label is not among them.
+        not_labels: words that were read as no label.
+        notes: what a user has to know of how the file is read.
+        other_ids: of columns that might have the ids as well: their values.
+    """
+
+    id: pa.Array
+    label: pa.Array
+    written: pa.Array
+    extras: dict[str, pa.Array]
+    problems: Problems
+    not_labels: frozenset[str]
+    notes: tuple[str, ...]
+    other_ids: dict[str, list[str | None]]
+
+
+def label_rows(
+    raw: RawBlock,
+    file: str,
+    options: ReadOptions,
+    beside: NamesBeside,
+    classes: Sequence[str],
+    *,
+    apart: Collection[str] = (),
+) -> LabelRows:
+    """The rows of a block of ``file``; arguments as of `read_annotations`.
+
+    Those columns that are kept under the names ``apart`` are known to say nothing of the labels.
+    """
+    problems = list(raw.problems)
+    row_ids = ids(raw, file, problems)
+    notes = [*raw.reading.notes, *raw.columns.doubts]
+    written, words = labels(raw, file, problems, notes, label_map=options.label_map, classes=classes)
+    extras = extra_columns(raw, file, problems, [])
+    label = without_judged_away(written, extras)
+    said = {name: values for name, values in extras.items() if name not in apart}
+    beside.add(file, raw.columns, label, said, raw.reading.numbered)
+    return LabelRows(
+        id=row_ids,
+        label=label,
+        written=written,
+        extras=extras,
+        problems=problems,
+        not_labels=words,
+        notes=tuple(notes),
+        other_ids={name: extras[name].cast(pa.string()).to_pylist() for name in raw.columns.other_ids},
+    )
+
+
 def _of_block(
     raw: RawBlock, file: str, options: ReadOptions, beside: NamesBeside, classes: Sequence[str]
 ) -> Iterator[Annotation]:
-    problems = list(raw.problems)
-    row_ids = ids(raw, file, problems)
-    noted = [*raw.reading.notes, *raw.columns.doubts]
-    given, words = labels(raw, file, problems, noted, label_map=options.label_map, classes=classes)
-    extras = extra_columns(raw, file, problems, [])
-    label_array = without_judged_away(given, extras)
-    beside.add(file, raw.columns, label_array, extras, raw.reading.numbered)
-    columns = row_ids.to_pylist(), label_array.to_pylist(), given.to_pylist()
-    notes = tuple(noted)
-    others = _other_ids(raw, extras)
-    for row, (id_, label, written, problem) in enumerate(zip(*columns, problems, strict=True), start=raw.first_row):
+    rows = label_rows(raw, file, options, beside, classes)
+    columns = rows.id.to_pylist(), rows.label.to_pylist(), rows.written.to_pylist()
+    others = rows.other_ids
+    for row, (id_, label, written, problem) in enumerate(zip(*columns, rows.problems, strict=True), raw.first_row):
         at = row - raw.first_row
         other_ids = tuple((name, other) for name, values in others.items() if (other := values[at])) if others else ()
-        problem = problem or _lack(label, written)
         yield Annotation(
             file=file,
             row=row,
             id=id_,
             label=label,
-            problem=problem,
-            not_labels=words,
-            notes=notes,
+            problem=problem or lack(label, written),
+            not_labels=rows.not_labels,
+            notes=rows.notes,
             other_ids=other_ids,
         )
 
 
-def _other_ids(raw: RawBlock, extras: dict[str, pa.Array]) -> dict[str, list[str | None]]:
-    """The values of columns that might have the ids as well."""
-    return {name: extras[name].cast(pa.string()).to_pylist() for name in raw.columns.other_ids}
-
-
-def _lack(label: str | None, given: str | None = None) -> str | None:
+def lack(label: str | None, given: str | None = None) -> str | None:
     """Why there is no label, if there is none: of one that was ``given``, because it was judged away."""
     if label is not None:
         return None
@@ -148,7 +193,7 @@ def _of_tasks(source: JsonFile, wanted: LabelColumns, options: ReadOptions) -> I
 def _renamed(one: Annotation, names: dict[str, str]) -> Annotation:
     """An annotation with the name that the user gave to its label, which is empty if that is no label."""
     label = names.get(spell(str(one.label)), one.label) or None
-    return dataclasses.replace(one, label=label, problem=one.problem or _lack(label))
+    return dataclasses.replace(one, label=label, problem=one.problem or lack(label))
 
 
 def _check_ids(source: JsonFile, wanted: LabelColumns) -> None:

@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 import vl_convert
 from report_pages import Elements, build, data_of, report_of, write_run
+from row_files import write
 from store_factory import add_corpus, add_labels, calibration_at, write_header
 
+import engine
 import store
 from cli.main import run
 from engine.errors import TrainingError
@@ -300,6 +302,22 @@ def test_failures_alone_are_shown(tmp_path):
     words = Elements(html).words
     assert words[words.index("Failed") + 1] == "30"
     assert len(data_of(html)["tables"]["failed-rows"]["rows"]) == 30
+
+
+def test_answers_have_no_figures_of_tokens_that_nobody_counted(tmp_path):
+    build(tmp_path / "a.store", labels=("bert",), rows=30, shards=2)
+    file = write(tmp_path / "gpt.csv", [{"id": f"id-{row}", "label": "neutral"} for row in range(20)])
+    engine.label_from(engine.AnswersConfig(store=str(tmp_path / "a.store"), name="gpt", inputs=(str(file),)))
+    report, html = report_of(tmp_path / "a.store", labels="gpt")
+    words = Elements(html).words
+    assert "by the answers in gpt.csv" in words
+    assert words[words.index("Failed") + 1] == "10"
+    assert "Truncated" not in words
+    assert "length" not in report.figures
+    assert {"agreement", "failures", "confidence"} <= set(report.figures)
+    other, html = report_of(tmp_path / "a.store", labels="bert")
+    assert "length" in other.figures
+    assert "Truncated" in Elements(html).words
 
 
 def test_one_class_predicted(tmp_path):

@@ -31,6 +31,28 @@ def test_fields_of_another_version_are_kept_and_absent_ones_are_none():
     assert parse_label_card(card.to_dict(), place="card.json") == card
 
 
+ANSWERS = {
+    "files": [{"path": "a.csv", "size": 9, "sha256": "0", "rows": 2, "columns": {"id": "id", "scores": None}}],
+    "scores": "labels", "hard": 0.9, "smallest": 1e-6, "used": 1, "repeated": 0, "refused": {"unknown label": 1},
+    "answered": 1, "unanswered": {"no answer": 4}, "annotators": None, "alpha": None, "kappa": None,
+}  # fmt: skip
+
+
+def test_a_card_of_answers_is_the_same_json_again():
+    card = parse_label_card({"revision": None, "answers": ANSWERS}, place="card.json")
+    assert card.answers is not None
+    assert (card.answers.hard, card.answers.files[0]["path"], card.model) == (0.9, "a.csv", None)
+    assert card.to_dict() == {"revision": None, "answers": ANSWERS}
+    later = {**ANSWERS, "prompt": "which"}
+    assert parse_label_card({"answers": later}, place="card.json").to_dict()["answers"] == later
+
+
+@pytest.mark.parametrize(("field", "value"), [("hard", "0.9"), ("files", {}), ("used", 1.5), ("refused", {"x": "1"})])
+def test_a_wrong_type_in_answers_is_damage(field, value):
+    with pytest.raises(DamageError, match=rf"card\.json is damaged: answers\.{field}"):
+        parse_label_card({"answers": {**ANSWERS, field: value}}, place="card.json")
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
