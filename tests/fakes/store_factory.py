@@ -97,7 +97,7 @@ def add_corpus(
     id_: Callable[[int], str] = "id-{}".format,
 ) -> None:
     classes = len(made.header.classes)
-    for shard in range(made.header.shards) if shards is None else shards:
+    for shard in range(made.layout.shards) if shards is None else shards:
         first, stop = made.layout.range_of(shard)
         rows = range(first, stop)
         batch = corpus_batch(
@@ -105,7 +105,7 @@ def add_corpus(
             ids=pa.array([id_(row) for row in rows], pa.string()),
             texts=pa.array([text(row) for row in rows], pa.string()),
             labels=pa.array([label(row, classes) for row in rows], pa.int16()),
-            extras={name: array for name, array in extras_of(rows).items() if name in made.header.extras},
+            extras={name: array for name, array in extras_of(rows).items() if name in made.header.kept},
         )
         statistics = corpus_statistics()
         add_statistics(statistics, batch)
@@ -125,8 +125,8 @@ def add_labels(
     family = made.label_set(name)
     family.freeze_card({"model": f"test/{name}", "encoding": "words-8-right", "max_length": 8, "device": "cpu"})
     if logits is None:
-        logits = random_logits(made.header.rows, len(made.header.classes), seed=seed, failed=failed)
-    for shard in range(made.header.shards) if shards is None else shards:
+        logits = random_logits(made.layout.rows, len(made.header.classes), seed=seed, failed=failed)
+    for shard in range(made.layout.shards) if shards is None else shards:
         first, stop = made.layout.range_of(shard)
         batch = label_batch(
             first_row=first,
@@ -144,7 +144,7 @@ def repair_labels(made: Store, name: str, *, shard: int, seed: int) -> None:
     first, stop = made.layout.range_of(shard)
     batch = label_batch(
         first_row=first,
-        logits=random_logits(made.header.rows, len(made.header.classes), seed=seed)[first:stop],
+        logits=random_logits(made.layout.rows, len(made.header.classes), seed=seed)[first:stop],
         n_tokens=(np.arange(first, stop) % 7).astype(np.uint16),
         truncated=np.arange(first, stop) % 5 == 0,
     )
@@ -155,7 +155,7 @@ def add_tokens(made: Store, encoding: str) -> None:
     family = made.tokens(encoding)
     family.freeze_card({"encoding": encoding, "max_length": 8, "vocab_size": VOCABULARY})
     schema = tokens_schema(VOCABULARY)
-    for shard in range(made.header.shards):
+    for shard in range(made.layout.shards):
         first, stop = made.layout.range_of(shard)
         rows = range(first, stop)
         columns = [list(rows), [token_ids(row) for row in rows], [row % 7 == 6 for row in rows]]
