@@ -8,6 +8,7 @@ comes twice, and come after. Knows nothing of models.
 import dataclasses
 import functools
 import logging
+import time
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -30,6 +31,7 @@ from store.format.segments import SegmentRecord, append_segment
 from store.storage import Storage
 
 _TRIES = 1000
+_PATIENCE = 10.0  # seconds: a shard of texts takes less
 _log = logging.getLogger(__name__)
 
 
@@ -124,7 +126,12 @@ def append(storage: Storage, config: IngestConfig, *, given: GivenFiles | None =
     for _ in range(_TRIES):
         store = Store(storage, read_header(storage))
         held = given if given is not None and given.rows == store.layout.rows else recognise(store, files)
-        _finish(store, held, tick, all_of_them=True)
+        try:
+            _finish(store, held, tick, all_of_them=True)
+        except InputError:
+            if not _is_growing(store):
+                raise
+            continue
         if not held.new:
             are = "is" if len(files) == 1 else "are all"
             _log.info("nothing is appended: %s %s in %s already", listed(files), are, store.location)
@@ -132,6 +139,16 @@ def append(storage: Storage, config: IngestConfig, *, given: GivenFiles | None =
         if (grown := _append_once(store, held.new, config, tick)) is not None:
             return grown
     raise StoreError(f"{storage.location}: other writers appended {_TRIES:,} segments one after the other; try again")
+
+
+def _is_growing(store: Store) -> bool:
+    """Whether another run, whose files are not here, is writing the texts that ``store`` lacks; waits for a shard."""
+    ends, before = time.monotonic() + _PATIENCE, len(store.corpus.records())
+    while time.monotonic() < ends:
+        if len(store.corpus.records()) > before:
+            return True
+        time.sleep(_PATIENCE / 100)
+    return False
 
 
 def _append_once(store: Store, files: list[str], config: IngestConfig, tick: Tick) -> Store | None:

@@ -73,6 +73,8 @@ class LabelConfig:
     on_bad_row: str = "reject"
 
     def __post_init__(self) -> None:
+        if self.append and not self.inputs:
+            raise InputError("--append adds the rows of input files to a store; name the files")
         if self.worker is not None and not 0 <= self.worker[0] < self.worker[1]:
             raise LabellingError(f"--worker is {self.worker[0]}/{self.worker[1]}; it must be from 0/n to n-1/n")
 
@@ -193,11 +195,7 @@ def _saved_card(storage: Storage, name: str) -> LabelCard | None:
 
 
 def _given(config: LabelConfig, storage: Storage) -> GivenFiles | None:
-    """Which inputs the store has; None if there is no store. Before anything is loaded, for it may refuse them.
-
-    Raises:
-        InputError, MismatchError: the store does not have one, or contradicts the options.
-    """
+    """Which inputs the store has; None if there is no store. Before anything is loaded: it may refuse them."""
     if not is_store(storage):
         return None
     store = open_store(storage)
@@ -239,10 +237,8 @@ def _check_same(store: Store, config: LabelConfig, given: GivenFiles) -> None:
             raise MismatchError(f"{store.location} was made from the {what} column {names}, and --{what} is {asked}")
     rejected = sum(one.rejects["rows"] for one in concerned)
     if config.on_bad_row == "fail" and rejected:
-        raise MismatchError(
-            f"{store.location} was made with {rejected:,} rows rejected, and --on-bad-row is fail; label into a new "
-            "store"
-        )
+        words = f"{store.location} was made with {rejected:,} rows rejected, and --on-bad-row is fail"
+        raise MismatchError(f"{words}; label into a new store")
     shards = {one.shards for one in concerned} | {store.layout.shards}
     if config.shards is not None and not given.new and config.shards not in shards:
         raise MismatchError(f"{store.location} has {store.layout.shards} shards, and --shards is {config.shards}")

@@ -158,6 +158,11 @@ def test_what_does_not_fit_is_refused_and_nothing_is_appended(
     assert snapshot(LocalStorage(place)) == before
 
 
+def test_to_append_needs_files(place: str, teacher: str, capsys) -> None:
+    assert label(place, teacher, "--append") == 1
+    assert "--append adds the rows of input files to a store; name the files" in capsys.readouterr().err
+
+
 def test_selections_and_calibrations_say_that_they_were_made_before(place, teacher, more, capsys) -> None:
     add_calibration(store.open(place), calibration_at(1.5, label_set="teacher", made=store.open(place)))
     assert run(["select", place, "sure", "--where", "confidence > 0.6"]) == 0

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -287,7 +289,7 @@ def test_a_first_ingest_is_finished_before_anything_is_appended(files: tuple[str
 
 
 def test_rows_whose_texts_are_not_written_and_whose_files_are_elsewhere_are_left_aside(
-    files, tmp_path: Path, caplog
+    files, tmp_path: Path, caplog, monkeypatch
 ) -> None:
     """Another machine appends them, and its files are not here."""
     storage, more = MemoryStorage(), write_more(tmp_path)
@@ -298,9 +300,32 @@ def test_rows_whose_texts_are_not_written_and_whose_files_are_elsewhere_are_left
     assert finish_corpus(storage).layout.rows == ROWS
     assert finish_corpus(storage, files).layout.rows == ROWS
     assert "rows from 9 on are left aside" in caplog.text
+    monkeypatch.setattr("engine.ingest.append._PATIENCE", 0.2)
     with pytest.raises(InputError, match=r"needs its input .*more\.jsonl"):
         append_more(storage, write_more(tmp_path, "third.jsonl"))
     assert finish_corpus(storage, (str(moved),)).layout.rows == ROWS + 6
+
+
+def test_who_appends_waits_for_another_whose_files_are_elsewhere(files, tmp_path: Path) -> None:
+    storage, more = MemoryStorage(), write_more(tmp_path)
+    whole_run(storage, files, more=more)
+    left = {name: data for name, data in snapshot(storage).items() if name.startswith("corpus/")}
+    without(storage, "corpus/00003", "corpus/00004", "corpus/manifest-00001.json")
+    Path(more[0]).rename(tmp_path / "away.jsonl")
+
+    def write_on() -> None:
+        for shard in ("00003", "00004"):
+            time.sleep(0.1)
+            for name in sorted(left, reverse=True):  # the data before its record
+                if name.startswith(f"corpus/{shard}"):
+                    storage.put(name, left[name])
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(write_on)
+        grown = append_more(storage, write_more(tmp_path, "third.jsonl"))
+        other.result()
+    assert [one.rows for one in grown.header.appended] == [6, 6]
+    assert not [finding for finding in verify(storage) if finding.is_damage]
 
 
 # gold
