@@ -131,16 +131,12 @@ def validate_files(
             taken(finder)
         for file in files:
             version = file_version(file.path)
-            validated.files.append(version)
-            entry: InputEntry = {"path": file.name, "size": 0, "sha256": "", "rows": 0, "rejected": 0}
-            validated.inputs.append(entry)
+            entry = _new_entry(file, version, validated)
             with described(file.path) as description:
                 blocks = read_blocks(file.path, file.columns, file.options, classes=classes, name=file.name)
                 for block in ahead(blocks):
-                    if not entry["rows"] and not file.options.whole_files:
-                        copies.check(file.name, block.text[:FIRST_TEXTS].to_pylist())
                     if not entry["rows"]:
-                        _begin_file(block, validated, file.options, classes)
+                        _begin_file(block, validated, file, classes, copies)
                     _validate_block(block, validated, rejects=rejects, finder=finder)
                     any_id = any_id or block.reading.columns.id is not None
                     tick("checking rows", validated.rows, None)
@@ -151,6 +147,14 @@ def validate_files(
         if any_id:
             refuse_repeats(validated, finder, rejects)
     return validated
+
+
+def _new_entry(file: InputFile, version: FileVersion, validated: ValidatedInputs) -> InputEntry:
+    """An entry for ``file``, of which nothing is known yet."""
+    entry: InputEntry = {"path": file.name, "size": 0, "sha256": "", "rows": 0, "rejected": 0}
+    validated.files.append(version)
+    validated.inputs.append(entry)
+    return entry
 
 
 def _validate_block(
@@ -176,11 +180,15 @@ def _merge_kinds(block: Block, kinds: dict[str, Kind]) -> None:
         kinds[name] = kinds[name] | kind if name in kinds else kind
 
 
-def _begin_file(block: Block, validated: ValidatedInputs, given: ReadOptions, classes: Sequence[str]) -> None:
-    """Take down how the file of ``block``, its first, is read."""
+def _begin_file(
+    block: Block, validated: ValidatedInputs, file: InputFile, classes: Sequence[str], copies: CopyFinder
+) -> None:
+    """Take down how ``file``, of which ``block`` is the first, is read; refuse it if it is another version of one."""
+    if not file.options.whole_files:
+        copies.check(file.name, block.text[:FIRST_TEXTS].to_pylist())
     entry, reading = validated.inputs[-1], block.reading
     entry["columns"] = dataclasses.asdict(block.columns)
-    label_map = reading.options.label_map or given.label_map
+    label_map = reading.options.label_map or file.options.label_map
     if options := dataclasses.replace(reading.options, label_map=label_map).to_json():
         entry["options"] = options
     validated.extras.append({})
