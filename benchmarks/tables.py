@@ -123,8 +123,8 @@ def kills(result: dict[str, Any]) -> str:
 def append_kills(result: dict[str, Any]) -> str:
     """One sentence."""
     return (
-        f"{result['kills']} SIGKILLs of {result['trials']} runs that label, append, train, append and train again, with "
-        f"a real model ({result['killed_in']['append']} while rows were appended): {result['good']} of "
+        f"{result['kills']} SIGKILLs of {result['trials']} runs that label, append, train, append and train again, "
+        f"with a real model ({result['killed_in']['append']} while rows were appended): {result['good']} of "
         f"{result['trials']} ended with the {result['files']} files, the students among them, of an undisturbed run."
     )
 
