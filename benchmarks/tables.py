@@ -120,6 +120,15 @@ def kills(result: dict[str, Any]) -> str:
     )
 
 
+def append_kills(result: dict[str, Any]) -> str:
+    """One sentence."""
+    return (
+        f"{result['kills']} SIGKILLs of {result['trials']} runs that label, append, train, append and train again, "
+        f"with a real model ({result['killed_in']['append']} while rows were appended): {result['good']} of "
+        f"{result['trials']} ended with the {result['files']} files, the students among them, of an undisturbed run."
+    )
+
+
 def loader(result: dict[str, Any]) -> str:
     """The stream and the loaders that people use."""
     return "\n".join(loader_lines(result))
@@ -218,6 +227,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "tokenising": (tokenising, ("tokenising",)),
     "parity": (parity, ("parity",)),
     "kills": (kills, ("kills",)),
+    "append_kills": (append_kills, ("kills_append_train",)),
     "training": (training, ("training_throughput",)),
     "training_kills": (training_kills, ("training_kills", "training_kills_2")),
     "loader": (loader, ("loader",)),

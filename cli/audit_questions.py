@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.output import print_rows, print_title, read_rows, shows_tables
+from cli.output import note_appended, print_rows, print_title, read_rows, shows_tables
 
 if TYPE_CHECKING:
     from store import Store
@@ -66,7 +66,17 @@ def _questions(options: dict[str, Any], seen: dict[str, Any], limits: "Limits", 
     if not named:
         return _overview(store, seen, quiet=quiet)
     checked = _ready(store, named, seen)
+    if any("calibration" in one.needs for one in checked):
+        _note_calibration(store, seen["labels"])
     return checked if options["by"] is None else [_sliced(one, options, limits) for one in checked]
+
+
+def _note_calibration(store: "Store", labels: str | None) -> None:
+    """Say so if the calibration that is asked about was made before rows were appended."""
+    from store.gold.calibration import rows_calibrated, usable_calibration
+
+    held = usable_calibration(store, store.one_label_set(labels))
+    note_appended(store, rows_calibrated(store, held), f"calibration {held.number}")
 
 
 def _known(names: tuple[str, ...]) -> "list[Question]":

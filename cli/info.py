@@ -14,7 +14,7 @@ from cli.output import print_rows, print_summary, shows_tables
 def command(**options: Any) -> None:
     """Describe a store: its rows, classes, inputs and families.
 
-    Of each family it says how many shards are complete; then the rounds of gold.
+    Of each family it says how many shards are complete; then what was appended, and the rounds of gold.
 
     \b
     Example:
@@ -30,9 +30,12 @@ def command(**options: Any) -> None:
         return
     families: list[dict[str, Any]] = summary.pop("families")
     inputs: list[dict[str, Any]] = summary.pop("inputs")
+    appended: list[dict[str, Any]] = summary.pop("appended")
     gold: list[dict[str, Any]] = summary.pop("gold")
     print_summary(summary, format_)
     print_rows(families, format_)
     print_rows(inputs, format_)
+    if appended:
+        print_rows(appended, format_)
     if gold:
         print_rows(gold, format_)

@@ -1,15 +1,19 @@
 """``engine label``."""
 
 import dataclasses
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.computing import Part, computing_options, read_choices
 from cli.label_from import from_options, label_from, refuse_flags
 from cli.options import CommaSeparated, format_option
-from cli.output import print_summary, progress
+from cli.output import print_summary, progress, shown
 from cli.reading import column_options, read_columns, read_options
+
+if TYPE_CHECKING:
+    from engine import LabelConfig, LabelSummary
 
 
 @click.command("label")
@@ -18,7 +22,10 @@ from cli.reading import column_options, read_columns, read_options
 @click.option("--teacher", metavar="MODEL", help="Fine-tuned classifier: a hub id or a path.")
 @from_options
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
-@click.option("--shards", type=click.IntRange(min=1), help="Files to cut the rows into. [default: one for 32,768 rows]")
+@click.option(
+    "--shards", type=click.IntRange(min=1), help="Files to cut the rows of INPUT into. [default: one for 32,768 rows]"
+)
+@click.option("--append", is_flag=True, help="Add the rows of each INPUT that STORE does not have to it.")
 @click.option("--name", help="Name of the label set. [default: from the teacher's]")
 @column_options
 @click.option(
@@ -39,6 +46,10 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     The first run reads INPUT (Parquet, Arrow, CSV, TSV, JSON, plain text; the last four also .gz, .zst, .bz2 or .xz;
     or a folder of them) into the store's corpus. Every run labels the shards that are missing: run it again to resume.
 
+    With --append, files that a store does not have are added to it, behind what is there: nothing of that changes, and
+    each label set lacks the new rows until it is labelled again. Ids that are there are refused; a file that is there
+    changes nothing.
+
     With --from there is no teacher: the answers of these files (of a language model, of annotators) become a label set
     of a store that exists, by id. A file has a column of ids and either a column for each class, called as the class
     is, perhaps behind probability_, p_, score_ or logit_, or one of labels. A row of the store without an answer is a
@@ -48,16 +59,17 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     Example:
       engine label reviews/*.parquet --store reviews.store --teacher ./teacher --shards 16
       engine label --store reviews.store --teacher ./teacher --devices cuda:0,cuda:1
+      engine label march.parquet --store reviews.store --teacher ./teacher --append
       engine label --store reviews.store --name gpt --from answers.parquet
       engine label --store reviews.store --name crowd --from crowd.csv --annotator worker
     """
     refuse_flags(ctx, options)
-    return label_from(ctx, options) if options["from"] else _label(ctx, options)
+    return label_from(ctx, options) if options["from"] else _with_teacher(ctx, options)
 
 
-def _label(ctx: click.Context, options: dict[str, Any]) -> int:
+def _with_teacher(ctx: click.Context, options: dict[str, Any]) -> int:
     """Label with a teacher; the exit code."""
-    from engine import LabelConfig, label
+    from engine import LabelConfig
 
     config = LabelConfig(
         store=options["store"],
@@ -68,6 +80,7 @@ def _label(ctx: click.Context, options: dict[str, Any]) -> int:
         options=read_options(options),
         classes=options["classes"],
         shards=options["shards"],
+        append=options["append"],
         name=options["name"],
         choices=read_choices(options),
         devices=options["devices"],
@@ -75,10 +88,27 @@ def _label(ctx: click.Context, options: dict[str, Any]) -> int:
         keep_tokens=options["keep_tokens"],
         on_bad_row=options["on_bad_row"],
     )
-    with progress(ctx) as tick:
-        summary = label(config, tick=tick)
+    summary = _label(ctx, config)
     print_summary(dataclasses.asdict(summary), options["format"])
     return _exit_code(summary.rejected, summary.failed, config.store)
+
+
+def _label(ctx: click.Context, config: "LabelConfig") -> "LabelSummary":
+    """Label; on a terminal, ask whether new files are to be appended."""
+    from engine import label
+    from engine.errors import NewFilesError
+
+    try:
+        with progress(ctx) as tick:
+            return label(config, tick=tick)
+    except NewFilesError as error:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise
+        first = shown(", ".join(error.files[:3]) + (", …" if len(error.files) > 3 else ""))
+        files = f"{len(error.files):,} new file{'s' * (len(error.files) != 1)} ({first})"
+        if not click.confirm(f"append {files} to {shown(error.store)}?", err=True):
+            raise
+    return _label(ctx, dataclasses.replace(config, append=True))
 
 
 def _exit_code(rejected: int, failed: int, store: Any) -> int:

@@ -15,6 +15,7 @@ from store.sql.json_values import json_value
 
 if TYPE_CHECKING:
     from engine.progress import Tick
+    from store import Store
 
 Row = dict[str, Any]
 
@@ -57,7 +58,7 @@ def shows_tables(format_: str | None) -> bool:
 def print_title(title: str, format_: str | None) -> None:
     """Print the title of a table."""
     with reader_may_go():
-        click.echo(f"### {title}\n" if format_ == "markdown" else _shown(title))
+        click.echo(f"### {title}\n" if format_ == "markdown" else shown(title))
 
 
 def write_rows(rows: Iterable[Row], format_: str, file: TextIO, *, columns: list[str]) -> None:
@@ -107,9 +108,9 @@ def _print_table(rows: list[Row], columns: list[str], *, markdown: bool) -> None
     table = Table(box=box.MARKDOWN if markdown else box.SIMPLE_HEAD)
     for column in columns:
         right = all(isinstance(row[column], int | float | None) for row in rows)
-        table.add_column(Text(_shown(column)), justify="right" if right else "left", overflow="fold")
+        table.add_column(Text(shown(column)), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        cells = (_shown(_cell(row[column], "" if markdown else "·")) for column in columns)
+        cells = (shown(_cell(row[column], "" if markdown else "·")) for column in columns)
         table.add_row(*(Text(cell.replace("|", "\\|") if markdown else cell) for cell in cells))
     console.print(table)
 
@@ -133,7 +134,7 @@ def _cell(value: Any, null: str) -> str:
     return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Without characters that could move the cursor or change the terminal."""
     return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)
 
@@ -177,6 +178,16 @@ def report_rejects(rejected: int, reasons: list[str]) -> None:
     if rejected:
         click.echo(f"{rejected:,} {'row was' if rejected == 1 else 'rows were'} rejected:", err=True)
         for reason in reasons[:5]:
-            click.echo(f"  {_shown(reason)}", err=True)
+            click.echo(f"  {shown(reason)}", err=True)
         if rejected > min(5, len(reasons)):
             click.echo(f"  … and {rejected - min(5, len(reasons)):,} more", err=True)
+
+
+def note_appended(store: "Store", rows: int | None, what: str) -> None:
+    """Say on stderr that ``what`` knows only the ``rows`` rows that ``store`` had then, if it has more."""
+    from store.gold.fingerprint import appended_since
+
+    context = click.get_current_context(silent=True)
+    is_quiet = context is not None and (context.obj or {}).get("quiet")
+    if not is_quiet and rows is not None and (since := appended_since(store, rows)):
+        click.echo(f"{what} was made before {since}, and knows nothing of them", err=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.options import format_option
-from cli.output import print_rows, print_summary, shows_tables
+from cli.output import note_appended, print_rows, print_summary, shows_tables
 from store.selections.export import ENDINGS
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _list(store: "Store", format_: str | None) -> None:
             "selected": card.selected,
             "of": card.rows,
             "sql": card.sql,
-            "sources_ok": changed_source(store, card.sources) is None,
+            "sources_ok": changed_source(store.as_of(card.rows), card.sources) is None,
         }
         for card in cards
     ]
@@ -136,6 +136,7 @@ def _show(store: "Store", name: str, format_: str | None) -> "Selection":
     from store.selections.selection import class_counts, read_selection
 
     selection = read_selection(store, name)
+    note_appended(store, selection.rows.size, f"the selection {name!r}")
     card, counts = dataclasses.asdict(selection.card), class_counts(store, selection)
     if not shows_tables(format_):
         print_rows([{**card, "classes": counts}], format_)

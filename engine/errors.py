@@ -2,7 +2,8 @@
 
     EngineError               something the user can mend
     ├── InputError            an input file, column or row (names the file and, where it can, the row)
-    │   └── MissingColumnError    a file does not have a column that is needed
+    │   ├── MissingColumnError    a file does not have a column that is needed
+    │   └── NewFilesError         files that a store does not have yet, and nothing says that they are to be appended
     ├── ModelError            a model that cannot be loaded, or does not fit its tokenizer or the store
     ├── LabellingError        shards that could not be labelled, or devices that cannot label them
     └── TrainingError         a training that cannot begin or go on
@@ -21,6 +22,20 @@ class InputError(EngineError):
 
 class MissingColumnError(InputError):
     """A file does not have a column that is needed."""
+
+
+class NewFilesError(InputError):
+    """Files that a store does not have yet, and nothing says that they are to be appended.
+
+    Attributes:
+        store: its location.
+        files: their paths.
+    """
+
+    def __init__(self, message: str, *, store: str, files: list[str]) -> None:
+        super().__init__(message)
+        self.store = store
+        self.files = files
 
 
 class ModelError(EngineError):

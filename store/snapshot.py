@@ -41,6 +41,18 @@ class Snapshot:
         view._memos = {}
         return view
 
+    def as_of(self, rows: int) -> Self:
+        """The same store as it was when it had ``rows`` rows: before what was appended later.
+
+        Raises:
+            ValueError: it never had so many.
+        """
+        if rows == self.layout.rows:
+            return self
+        view = type(self)(self.storage, self.header.as_of(rows))
+        view._memos = self._memos
+        return view
+
     @property
     def location(self) -> str:
         """Where the store is, as the user said it."""
@@ -59,7 +71,7 @@ class Snapshot:
     def family(self, path: str) -> Family:
         """The family at ``path``, whether or not anything is committed in it."""
         memo = None if self._memos is None else self._memos.setdefault(path, Memo())
-        return kind_of(path).family(self.storage, path, shards=self.layout.shards, memo=memo)
+        return kind_of(path).family(self.storage, path, layout=self.layout, memo=memo)
 
     def label_set(self, name: str) -> Family:
         """The label set ``name``, whether or not it exists yet."""
@@ -111,7 +123,7 @@ class Snapshot:
 
     def extras(self) -> dict[str, pa.DataType]:
         """Kept input columns and their Arrow types."""
-        return {name: pa.type_for_alias(alias) for name, alias in self.header.extras.items()}
+        return {name: pa.type_for_alias(alias) for name, alias in self.header.kept.items()}
 
     def schema(self, path: str, *, logit: pa.DataType | None = None) -> pa.Schema:
         """Columns of the family at ``path``.
@@ -128,25 +140,39 @@ class Snapshot:
         schema = kind_of(path).schema(self.header, self.family(path))
         return schema if logit is None else pa.schema([_with_halves_as(field, logit) for field in schema])
 
+    def stored_schema(self, path: str, shard: int) -> pa.Schema:
+        """Columns of the file of ``shard``: those of `schema`, but for kept ones that the shard's segment has not."""
+        schema, lacking = self.schema(path), self.lacking(path, shard)
+        return pa.schema([field for field in schema if field.name not in lacking])
+
+    def lacking(self, path: str, shard: int) -> set[str]:
+        """Names of the columns that the file of ``shard`` does not have: its rows have null there."""
+        if not (kind_of(path).has_extras and self.header.appended):
+            return set()
+        return self.header.kept.keys() - self.header.segments[self.layout.segment_of(shard)].extras.keys()
+
     def dataset(self, path: str, *, logit: pa.DataType | None = None) -> "pads.Dataset":
-        """The committed rows of the family at ``path``, as an Arrow data set; arguments as in `schema`."""
+        """The committed rows of the family at ``path``, as an Arrow data set; arguments as in `schema`.
+
+        A column that a file does not have is null there.
+        """
         import pyarrow.dataset as pads
 
         schema = self.schema(path, logit=logit)
-        files = [f"{path}/{name}" for name in self._files(path)]
+        files = self._files(path)
         if not files:
             return pads.dataset(schema.empty_table())
         filesystem = arrow_files(self.storage)
         return pads.FileSystemDataset.from_paths(files, schema, pads.IpcFileFormat(), filesystem=filesystem)
 
     def _files(self, path: str) -> list[str]:
-        """Names of the data files that hold."""
+        """The data files that hold, from the store's root."""
         if kind_of(path).cut is Cut.ONE_FILE:
-            return [str(self.header.rejects["file"])]
-        return [record.file for record in self.family(path).records().values()]
+            return [segment.rejects_file for segment in self.header.segments]
+        return [f"{path}/{record.file}" for record in self.family(path).records().values()]
 
     def rejects(self) -> "pads.Dataset":
-        """The rows that were refused at ingest."""
+        """The input rows that were refused, of all segments."""
         return self.dataset(REJECTS)
 
 

@@ -6,6 +6,7 @@ from store.families.registry import kind_of
 from store.format.family import Family
 from store.format.names import GOLD
 from store.format.record import Record
+from store.format.segments import SegmentRecord
 from store.snapshot import Snapshot
 
 _CARD = ("model", "encoding", "max_length", "dtype", "tokens_per_batch", "device")
@@ -19,18 +20,27 @@ def summarise(snapshot: Snapshot) -> dict[str, Any]:
     families = [family for family in snapshot.families() if kind_of(family.path).is_laid_out]
     return {
         "store": snapshot.location,
-        "format_version": header.format_version,
+        "format_version": header.version,
         "rows": snapshot.layout.rows,
-        "rejected": header.rejects["rows"],
+        "rejected": header.rejected,
         "shards": snapshot.layout.shards,
         "classes": header.classes,
-        "extras": header.extras,
+        "extras": header.kept,
         "inputs": [
-            {name: entry[name] for name in ("path", "rows", "rejected", "size", "sha256")} for entry in header.inputs
+            {name: entry[name] for name in ("path", "rows", "rejected", "size", "sha256")}
+            for segment in header.segments
+            for entry in segment.inputs
         ],
+        "appended": [_summarise_segment(segment) for segment in header.appended],
         "families": [_summarise_family(family) for family in families],
         "gold": [_summarise_round(record) for record in snapshot.family(GOLD).records().values()],
     }
+
+
+def _summarise_segment(segment: SegmentRecord) -> dict[str, Any]:
+    names = ("segment", "first_row", "rows", "first_shard", "shards")
+    files = [entry["path"] for entry in segment.inputs]
+    return {**{name: getattr(segment, name) for name in names}, "rejected": segment.rejects["rows"], "files": files}
 
 
 def _summarise_round(record: Record) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
     python -m benchmarks.faults.kills --kills 200
     python -m benchmarks.faults.kills --kills 20 --demo DEMO   after `engine demo --out DEMO`: a real model
+    python -m benchmarks.faults.kills --kills 100 --append     two files are appended and labelled, too
 
 Each trial kills a run by SIGKILL at a random moment of its life, one to three times in a chain: the process alone (its
 workers must find out) or with all of its workers. Then a run comes to its end. Every file of the store (without
@@ -10,6 +11,7 @@ writes down each shard that it begins, so that work done again is counted: at mo
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import random
@@ -19,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +38,8 @@ class Trial:
 
     Attributes:
         workers: processes that labelled.
-        killed_in: what each kill interrupted: ``inputs``, ``corpus``, ``labels``, or ``nothing`` where all was done.
+        killed_in: what each kill interrupted: ``inputs``, ``corpus``, ``labels``, ``appended rows``, or ``nothing`` if
+            all was done.
         again: shards that were begun more than once over all runs; None if the teacher does not say.
         different: names of files that differ from those of an undisturbed run.
     """
@@ -57,7 +60,7 @@ class Trial:
         return not self.different and (self.again or 0) <= self.workers * self.kills
 
 
-def run_trials(command: Command, folder: Path, *, workers: list[int], seed: int) -> list[Trial]:
+def run_trials(command: Command, folder: Path, *, workers: list[int], seed: int, shards: int = SHARDS) -> list[Trial]:
     """One trial for each entry of ``workers``.
 
     Args:
@@ -65,6 +68,7 @@ def run_trials(command: Command, folder: Path, *, workers: list[int], seed: int)
         folder: for the stores.
         workers: how many processes label in each trial.
         seed: of the moments.
+        shards: that a run labels in all.
     """
     chance = random.Random(seed)
     seconds = {count: _undisturbed(command, folder / f"whole-{count}", count) for count in sorted(set(workers))}
@@ -74,6 +78,8 @@ def run_trials(command: Command, folder: Path, *, workers: list[int], seed: int)
     trials = []
     for number, count in enumerate(workers):
         trials.append(_try(command, folder / f"store-{number}", count, whole, seconds[count], chance))
+        if (again := trials[-1].again) is not None:
+            trials[-1] = dataclasses.replace(trials[-1], again=again - shards)
         sys.stderr.write(f"{number + 1}: {trials[-1]}\n" if not trials[-1].is_good else f"{number + 1} good\n")
     return trials
 
@@ -97,7 +103,7 @@ def _try(
     return Trial(
         workers=workers,
         killed_in=killed_in,
-        again=len(begun.read_text().splitlines()) - SHARDS if begun.exists() else None,
+        again=len(begun.read_text().splitlines()) if begun.exists() else None,
         different=sorted(name for name in whole.keys() | found.keys() if whole.get(name) != found.get(name)),
     )
 
@@ -117,6 +123,8 @@ def _phase(place: Path) -> str:
     """The stage of a run when it was killed."""
     if not (place / "store.json").exists():
         return "inputs"
+    if (place / "segments").exists():
+        return "appended rows"
     return "labels" if (place / "corpus" / "manifest.json").exists() else "corpus"
 
 
@@ -128,12 +136,12 @@ def files(place: Path) -> dict[str, bytes]:
 
 def write_texts(file: Path, rows: int = 600) -> None:
     """Made-up texts, some of them bad."""
-    texts = (f"text {row} " + "word " * (row % 9) if row % 50 else "" for row in range(rows))
+    texts = (f"{file.stem} {row} " + "word " * (row % 9) if row % 50 else "" for row in range(rows))
     file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
 
 
-def rehearsal(file: Path, seconds: float) -> Command:
-    """The command of a run with a made-up teacher."""
+def rehearsal(file: Path, seconds: float, *, more: Sequence[Path] = ()) -> Command:
+    """The command of a run with a made-up teacher; and of those that append the files ``more`` then."""
     start = [
         sys.executable,
         "-m",
@@ -147,6 +155,7 @@ def rehearsal(file: Path, seconds: float) -> Command:
     return lambda place, workers: [
         *[*start, "--store", str(place), "--workers", str(workers)],
         *["--begun", str(place.with_name(f"{place.name}-begun"))],
+        *[argument for name in more for argument in ("--append", str(name))],
     ]
 
 
@@ -163,15 +172,20 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200, help="trials")
     parser.add_argument("--workers", default="1,2,4", help="numbers of workers, in turn")
     parser.add_argument("--demo", type=Path, help="folder of `engine demo --out`: a real model")
+    parser.add_argument("--append", action="store_true", help="append two files, one after the other")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     counts = [int(count) for count in arguments.workers.split(",")]
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         write_texts(place / "texts.jsonl")
-        command = real(arguments.demo) if arguments.demo else rehearsal(place / "texts.jsonl", 0.05)
+        more = [place / f"more-{number}.jsonl" for number in range(2 if arguments.append else 0)]
+        for file in more:
+            write_texts(file, rows=200)
+        command = real(arguments.demo) if arguments.demo else rehearsal(place / "texts.jsonl", 0.05, more=more)
         workers = [counts[number % len(counts)] for number in range(arguments.kills)]
-        trials = run_trials(command, place, workers=workers, seed=arguments.seed)
+        shards = SHARDS + len(more) * SHARDS // 3
+        trials = run_trials(command, place, workers=workers, seed=arguments.seed, shards=shards)
     begun_again = [trial.again for trial in trials if trial.again is not None]
     figures = {
         "trials": len(trials),
@@ -182,7 +196,8 @@ def main() -> None:
         "teacher": "engine demo" if arguments.demo else "made-up",
         "shards_begun_again": sum(begun_again) if begun_again else None,
     }
-    path = write_result("kills_real" if arguments.demo else "kills", figures)
+    name = "kills_real" if arguments.demo else "kills_append" if arguments.append else "kills"
+    path = write_result(name, figures)
     print(json.dumps(figures))
     print(f"written to {path}")
 

@@ -2,7 +2,8 @@
 
     python -m benchmarks.faults.rehearsal reviews.jsonl --store reviews.store --shards 12 --workers 2
 
-Prints how many shards it labelled. `benchmarks.faults.kills` and the tests kill it at random moments.
+With `--append FILE`, once or several times, the rows of each file are appended and labelled then. Prints how many
+shards it labelled. `benchmarks.faults.kills` and the tests kill it at random moments.
 """
 
 import argparse
@@ -10,11 +11,13 @@ import sys
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
+from engine.ingest.append import append, finish_corpus
+from engine.ingest.ingest import IngestConfig, ingest
 from engine.labelling.execute import execute
 from engine.labelling.runners.in_process import InProcess
 from engine.labelling.runners.local_processes import LocalProcesses
 from engine.testing.fake_job import FakeJob
+from store import Store
 from store.errors import StoreError
 from store.format.header import is_store
 from store.storage import LocalStorage
@@ -30,6 +33,7 @@ def main() -> int:
     parser.add_argument("--shards", type=int, default=12)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=0.05, help="a shard takes at least")
+    parser.add_argument("--append", action="append", default=[], help="a file to append, in a third of the shards")
     parser.add_argument("--begun", help="a file to which each shard is written when it is begun")
     arguments = parser.parse_args()
     try:
@@ -41,7 +45,7 @@ def main() -> int:
 
 
 def rehearse(arguments: argparse.Namespace) -> int:
-    """The run; how many shards it labelled."""
+    """The runs, one after the other; how many shards they labelled."""
     storage = LocalStorage(arguments.store)
     if is_store(storage):
         made = finish_corpus(storage, (arguments.input,))
@@ -49,6 +53,15 @@ def rehearse(arguments: argparse.Namespace) -> int:
         made = ingest(
             storage, IngestConfig(files=(arguments.input,), shards=arguments.shards, classes=CLASSES), known=CLASSES
         )
+    done = _label(made, arguments)
+    for file in arguments.append:
+        grown = append(storage, IngestConfig(files=(file,), shards=max(1, arguments.shards // 3)))
+        done += _label(grown, arguments)
+    return done
+
+
+def _label(made: Store, arguments: argparse.Namespace) -> int:
+    """Label the shards that are missing; how many there were."""
     job = FakeJob(
         store=str(Path(arguments.store).absolute()), seconds_per_shard=arguments.seconds, begun=arguments.begun
     )

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 _PARTITIONS = 256
 _SPILL_BYTES = 64 << 20
 _SCHEMA = pa.schema([("id", pa.large_string()), ("position", pa.int64())])
+_REPEATS = _SCHEMA.append(pa.field("first", pa.int64()))
 
 
 class DuplicateFinder:
@@ -55,6 +56,11 @@ class DuplicateFinder:
 
     def repeats(self) -> tuple[npt.NDArray[np.int64], list[str]]:
         """Positions that repeat an id seen at a smaller position, ascending, and their ids."""
+        positions, ids, _ = self.repeats_of_firsts()
+        return positions, ids
+
+    def repeats_of_firsts(self) -> tuple[npt.NDArray[np.int64], list[str], npt.NDArray[np.int64]]:
+        """As `repeats`, and the smallest position that has each id."""
         if self._folder is None:
             tables = iter([pa.concat_tables(self._held)] if self._held else [])
         else:
@@ -62,8 +68,9 @@ class DuplicateFinder:
                 self._spill()
             tables = (_read_streams(path) for path in sorted(Path(self._folder.name).iterdir()))
         found = [_repeats_of(table) for table in tables]
-        repeats = pa.concat_tables([*found, _SCHEMA.empty_table()]).sort_by("position")
-        return repeats.column("position").to_numpy(), repeats.column("id").to_pylist()
+        repeats = pa.concat_tables([*found, _REPEATS.empty_table()]).sort_by("position")
+        firsts = repeats.column("first").to_numpy()
+        return repeats.column("position").to_numpy(), repeats.column("id").to_pylist(), firsts
 
     def __enter__(self) -> "DuplicateFinder":
         return self
@@ -84,6 +91,9 @@ def _read_streams(path: Path) -> pa.Table:
 
 def _repeats_of(table: pa.Table) -> pa.Table:
     if pc.count_distinct(table.column("id")).as_py() == len(table):  # four times as fast as to group them
-        return _SCHEMA.empty_table()  # no slice, which would keep the file mapped
-    firsts = table.group_by("id").aggregate([("position", "min")]).column("position_min")
-    return table.filter(pc.invert(pc.is_in(table.column("position"), value_set=firsts.combine_chunks())))
+        return _REPEATS.empty_table()  # no slice, which would keep the file mapped
+    groups = table.group_by("id").aggregate([("position", "min")])
+    firsts = groups.column("position_min").combine_chunks()
+    repeats = table.filter(pc.invert(pc.is_in(table.column("position"), value_set=firsts)))
+    places = pc.index_in(repeats.column("id"), value_set=groups.column("id").combine_chunks())
+    return repeats.append_column(_REPEATS.field("first"), firsts.take(places.combine_chunks()))

@@ -19,7 +19,7 @@ from engine.inputs.labels.classes import (
 )
 from engine.inputs.labels.spelling import spell
 from engine.inputs.messages import counted, listed, listed_labels
-from store.format.header import InputEntry
+from store.format.segments import InputEntry
 
 
 class NotGoldError(Exception):

@@ -1,28 +1,24 @@
 """Input files → a store's header, corpus and rejects, in two passes and bounded memory.
 
 The first pass checks and counts every row and freezes ``store.json``; the second (`engine.ingest.write_corpus`) writes
-the shards that are missing. Killed anywhere and run again, it gives the same bytes. Knows nothing of models.
+the shards that are missing. Killed anywhere and run again, it gives the same bytes. Rows that come later are appended
+by `engine.ingest.append`. Knows nothing of models.
 """
 
 import dataclasses
 import functools
 import logging
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from engine.errors import InputError
+from engine.ingest.duplicates import DuplicateFinder
 from engine.ingest.gold_column import NotGoldError, decide_classes
-from engine.ingest.input_file import (
-    FileVersion,
-    columns_of,
-    describe_input,
-    file_version,
-    last_touched,
-    options_of,
-)
+from engine.ingest.input_file import FileVersion, columns_of, options_of
 from engine.ingest.rejects_writer import RejectsWriter
+from engine.ingest.repeated_ids import add_taken
 from engine.ingest.validate import InputFile, ValidatedInputs, validate_files
 from engine.ingest.write_corpus import write_corpus
 from engine.inputs.columns import NO_COLUMN, ColumnNames
@@ -36,9 +32,9 @@ from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
 from store import Store
 from store.families.rejects import rejects_schema
-from store.format.header import Header, InputEntry, RejectsEntry, create_header, read_header
+from store.format.header import Header, create_header
 from store.format.names import REJECTS
-from store.format.run_log import first_start
+from store.format.segments import RejectsEntry
 from store.format.shard import ShardWriter
 from store.storage import Storage
 
@@ -88,54 +84,114 @@ def ingest(storage: Storage, config: IngestConfig, *, known: Sequence[str] | Non
             ``on_bad_row`` is ``fail``.
     """
     files = expand(config.files)
-    for note in copies_notes(files, config.files, config.columns, config.options):
-        _log.info("%s", note)
-    try:
-        validated, classes, rejects = _first_pass(storage, files, config, known, tick)
-    except NotGoldError as error:
-        _log.info("%s", error)
-        without = dataclasses.replace(config, columns=dataclasses.replace(config.columns, label=NO_COLUMN))
-        validated, classes, rejects = _first_pass(storage, files, without, known, tick)
-    extras = _merge_extras(validated.extras)
-    rows = validated.rows - validated.rejected
-    header = Header(
-        classes=classes,
-        rows=rows,
-        shards=config.shards or -(-rows // ROWS_PER_SHARD),
-        extras={name: str(kind.stored) for name, kind in extras.items()},
-        inputs=validated.inputs,
-        rejects=rejects,
-    )
-    store = Store(storage, create_header(storage, header))
-    write_corpus(store, validated.files, tick=tick)
+    with first_pass(storage, files, config, known=known, tick=tick) as read:
+        if not read.rows:
+            raise InputError(no_usable_row(files, read.validated.rejected, read.validated.first_reasons))
+        extras = merge_extras(read.validated.extras)
+        header = Header(
+            classes=read.classes,
+            rows=read.rows,
+            shards=config.shards or -(-read.rows // ROWS_PER_SHARD),
+            extras={name: str(kind.stored) for name, kind in extras.items()},
+            inputs=read.validated.inputs,
+            rejects=read.publish(REJECTS, 0),
+        )
+        store = Store(storage, create_header(storage, header))
+    write_corpus(store, read.validated.files, tick=tick)
     return store
 
 
-def _first_pass(
-    storage: Storage, files: list[str], config: IngestConfig, known: Sequence[str] | None, tick: Tick
-) -> tuple[ValidatedInputs, list[str], RejectsEntry]:
-    """The validated inputs, the classes of the store and the file of refused rows.
+@dataclass(frozen=True, kw_only=True)
+class FirstPass:
+    """Input files that were read once.
+
+    Attributes:
+        validated: what the pass found.
+        classes: of the store.
+        writer: of the refused rows.
+    """
+
+    validated: ValidatedInputs
+    classes: list[str]
+    writer: ShardWriter
+
+    @property
+    def rows(self) -> int:
+        """How many were not refused."""
+        return self.validated.rows - self.validated.rejected
+
+    def publish(self, folder: str, number: int) -> RejectsEntry:
+        """Make the file of refused rows visible in ``folder``, as that of segment ``number``."""
+        file, size, sha256 = self.writer.publish(folder, number)
+        return {"file": file, "rows": self.validated.rejected, "bytes": size, "sha256": sha256}
+
+
+@contextmanager
+def first_pass(
+    storage: Storage,
+    files: list[str],
+    config: IngestConfig,
+    *,
+    known: Sequence[str] | None,
+    tick: Tick,
+    taken: Callable[[DuplicateFinder], None] | None = None,
+) -> Iterator[FirstPass]:
+    """Read ``files`` once. The file of refused rows is the reader's until the block ends.
+
+    Args:
+        storage: of the store.
+        files: paths.
+        config: how they are read.
+        known: as in `ingest`.
+        tick: told how far it is.
+        taken: as in `engine.ingest.validate.validate_files`.
+
+    Raises:
+        InputError: as `ingest`.
+    """
+    for note in copies_notes(files, config.files, config.columns, config.options):
+        _log.info("%s", note)
+    with ExitStack() as stack:
+        try:
+            read = stack.enter_context(_read_once(storage, files, config, known, tick, taken))
+        except NotGoldError as error:
+            _log.info("%s", error)
+            without = dataclasses.replace(config, columns=dataclasses.replace(config.columns, label=NO_COLUMN))
+            read = stack.enter_context(_read_once(storage, files, without, known, tick, taken))
+        yield read
+
+
+@contextmanager
+def _read_once(
+    storage: Storage,
+    files: list[str],
+    config: IngestConfig,
+    known: Sequence[str] | None,
+    tick: Tick,
+    taken: Callable[[DuplicateFinder], None] | None,
+) -> Iterator[FirstPass]:
+    """As `first_pass`.
 
     Raises:
         InputError: as `ingest`.
         NotGoldError: the labels are no gold for ``known``.
     """
     inputs = [InputFile(path=file, columns=config.columns, options=config.options, name=file) for file in files]
+    classes = config.classes or known or ()
     with ShardWriter(storage, rejects_schema(), compressed=True) as writer:
         rejects = RejectsWriter(writer, on_bad_row=config.on_bad_row)
         is_named = bool(config.columns.label or config.options.label_map)
         with read_together(files):
             validated = validate_files(
-                inputs, classes=config.classes or known or (), rejects=rejects, tick=tick, named=config.files
+                inputs, classes=classes, rejects=rejects, tick=tick, named=config.files, taken=taken
             )
         if config.columns.label is None and not validated.label_columns:
-            validated.notes += class_files_notes(files, config.classes or known or ())
-        if validated.rejected == validated.rows:
-            raise InputError(no_usable_row(files, validated.rejected, validated.first_reasons))
-        classes = decide_classes(validated, config.classes, known, is_named=is_named)
-        _say(validated, classes, is_new=known is None and config.classes is None)
-        file, size, sha256 = writer.publish(REJECTS, 0)
-    return validated, classes, {"file": file, "rows": validated.rejected, "bytes": size, "sha256": sha256}
+            validated.notes += class_files_notes(files, classes)
+        decided: list[str] = []
+        if validated.rejected < validated.rows:
+            decided = decide_classes(validated, config.classes, known, is_named=is_named)
+            _say(validated, decided, is_new=known is None and config.classes is None)
+        yield FirstPass(validated=validated, classes=decided, writer=writer)
 
 
 def _say(validated: ValidatedInputs, classes: list[str], *, is_new: bool) -> None:
@@ -151,14 +207,14 @@ def _say(validated: ValidatedInputs, classes: list[str], *, is_new: bool) -> Non
 
 
 def _notes_of_extras(validated: ValidatedInputs) -> list[str]:
-    kept = _merge_extras(validated.extras)
+    kept = merge_extras(validated.extras)
     dropped = dict.fromkeys(name for file in validated.extras for name in file if name not in kept)
     rounded = [name for name, kind in kept.items() if kind.is_rounded]
     notes = [f"columns that not all files have are left out: {listed(dropped)}"] if dropped else []
     return [*notes, f"kept as double, which rounds some of their values: {listed(rounded)}"] if rounded else notes
 
 
-def _merge_extras(files: list[dict[str, Kind]]) -> dict[str, Kind]:
+def merge_extras(files: list[dict[str, Kind]]) -> dict[str, Kind]:
     """Columns that every file has, by a name that is one for SQL, too, and what their values are in all files."""
     merged: dict[str, Kind] = {}
     taken: set[str] = set()
@@ -170,81 +226,24 @@ def _merge_extras(files: list[dict[str, Kind]]) -> dict[str, Kind]:
     return merged
 
 
-def check_inputs(store: Store, files: Sequence[str], *, untouched_since: float | None = None) -> list[FileVersion]:
-    """Refuse input files that are not those which the store was made from; those that are, as they are now.
+def rewrite_rejects(store: Store, files: Sequence[FileVersion], *, segment: int = 0) -> bool:
+    """Make the damaged file of refused rows of a segment again; False if it came out with other bytes than it had.
 
     Args:
         store: the store.
-        files: in the order in which they were given first.
-        untouched_since: a moment, in seconds since 1970, at which they were right. A file of the same path and size
-            that was not touched since then is not read; all are if None.
-
-    Raises:
-        InputError: another number of files, or one of another size or content.
+        files: the inputs of the segment, as `engine.ingest.known_inputs.check_inputs` gives them.
+        segment: its number; 0 is what the store was made with.
     """
-    held = store.header.inputs
-    if len(files) != len(held):
-        raise InputError(f"{store.location} was made from {len(held)} input files, and {len(files)} are given now")
-    return [_check_input(store, file, entry, untouched_since) for file, entry in zip(files, held, strict=True)]
-
-
-def _check_input(store: Store, file: str, entry: InputEntry, untouched_since: float | None) -> FileVersion:
-    if not Path(file).exists():
-        raise InputError(f"{store.location} needs its input {file}, and it is not there")
-    version = file_version(file)
-    is_known = (file, version.size) == (entry["path"], entry["size"])
-    if is_known and untouched_since is not None and last_touched(file) < untouched_since:
-        return version
-    size, sha256 = describe_input(file)
-    if sha256 != entry["sha256"]:
-        raise InputError(
-            f"{file} has changed since {store.location} was begun: {entry['size']:,} bytes with sha256 "
-            f"{entry['sha256'][:16]} then, {size:,} bytes with {sha256[:16]} now. "
-            "Restore it, or label into a new store"
-        )
-    return version
-
-
-def finish_corpus(storage: Storage, inputs: Sequence[str], *, tick: Tick = silent) -> Store:
-    """The store at ``storage``; its corpus is finished, if an earlier run did not come so far.
-
-    Args:
-        storage: of a store that has a header.
-        inputs: files to read, which must be those that it was begun with; where they were then, if empty. They are
-            hashed if the corpus is not finished, or if they were moved or touched after the first label run began.
-        tick: told how far it is.
-
-    Raises:
-        InputError: a file is another one, or gone.
-    """
-    store = Store(storage, read_header(storage))
-    corpus = store.memoised().corpus
-    if corpus.missing():
-        files = expand(inputs) or [entry["path"] for entry in store.header.inputs]
-        write_corpus(store, check_inputs(store, files), tick=tick)
-        return store
-    if inputs:
-        # Nothing of them is read any more: a file that nobody touched since the corpus was there is not hashed.
-        check_inputs(store, expand(inputs), untouched_since=first_start(storage))
-    corpus.seal()  # who wrote the last shard may have been killed before it
-    return store
-
-
-def rewrite_rejects(store: Store, files: Sequence[FileVersion]) -> bool:
-    """Make the damaged file of refused rows again; False if it came out with other bytes than it had.
-
-    Args:
-        store: the store.
-        files: its inputs, as `check_inputs` gives them.
-    """
+    record = store.header.segments[segment]
     inputs = [
         InputFile(path=file.path, columns=columns_of(entry), options=options_of(entry), name=entry["path"])
-        for file, entry in zip(files, store.header.inputs, strict=True)
+        for file, entry in zip(files, record.inputs, strict=True)
     ]
+    taken = functools.partial(add_taken, store.as_of(record.first_row)) if segment else None
     with ShardWriter(store.storage, rejects_schema(), compressed=True) as writer:
         rejects = RejectsWriter(writer, on_bad_row="reject")
-        validate_files(inputs, classes=store.header.classes, rejects=rejects, tick=silent)
-        if writer.finish() != store.header.rejects["sha256"]:
+        validate_files(inputs, classes=store.header.classes, rejects=rejects, tick=silent, taken=taken)
+        if writer.finish() != record.rejects["sha256"]:
             return False
-        writer.publish(REJECTS, 0)
+        writer.publish(record.rejects_file.rpartition("/")[0], segment)
         return True

@@ -12,7 +12,7 @@ from pathlib import Path
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames
 from engine.inputs.options import ReadOptions
-from store.format.header import InputEntry
+from store.format.segments import InputEntry
 
 _PIECE_BYTES = 1 << 20
 

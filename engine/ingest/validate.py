@@ -7,7 +7,7 @@ counted, and which class each is, is decided when all are known. Knows nothing o
 import dataclasses
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,7 @@ from engine.ingest.ahead import ahead
 from engine.ingest.duplicates import DuplicateFinder
 from engine.ingest.input_file import FileVersion, described, file_version
 from engine.ingest.rejects_writer import RejectsWriter
+from engine.ingest.repeated_ids import refuse_repeats
 from engine.inputs.blocks import in_detail
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
@@ -25,11 +26,11 @@ from engine.inputs.kinds import Kind
 from engine.inputs.labels.classes import MAX_CLASSES
 from engine.inputs.labels.likely_column import likely_labels, possible_labels
 from engine.inputs.labels.names.names_beside import NamesBeside
-from engine.inputs.messages import REPEATED_ID, counted, listed
+from engine.inputs.messages import listed
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.inputs.paths.copies import FIRST_TEXTS, CopyFinder
 from engine.progress import Tick
-from store.format.header import InputEntry
+from store.format.segments import InputEntry
 
 _SHOWN = 5
 _TOLD = "label"  # where it is no gold, that is said with its new name
@@ -71,6 +72,7 @@ class ValidatedInputs:
         notes: what a user has to know of how the files are read, a sentence each.
         first_reasons: of rows that were refused, with their places; a few.
         rows: of all files.
+        taken: how many of these were refused since a row of the store has their id.
     """
 
     files: list[FileVersion] = field(default_factory=list)
@@ -86,6 +88,7 @@ class ValidatedInputs:
     notes: list[str] = field(default_factory=list)
     first_reasons: list[str] = field(default_factory=list)
     rows: int = 0
+    taken: int = 0
 
     @property
     def rejected(self) -> int:
@@ -106,6 +109,7 @@ def validate_files(
     rejects: RejectsWriter,
     tick: Tick,
     named: Sequence[str] | None = None,
+    taken: Callable[[DuplicateFinder], None] | None = None,
 ) -> ValidatedInputs:
     """Check and count the rows of ``files``.
 
@@ -115,25 +119,24 @@ def validate_files(
         rejects: takes the refused rows.
         tick: told how far it is.
         named: what the user named, files, folders and globs; each of ``files`` if None.
+        taken: adds the ids that rows of a store have already, at positions below 0; there are none if None.
 
     Raises:
         InputError: a file or column is bad, a folder has two versions of a file, or a file changes meanwhile.
     """
     validated = ValidatedInputs(beside=NamesBeside(classes, is_bonus=True))
     with DuplicateFinder() as finder:
-        any_id, copies = False, CopyFinder(named)
+        any_id, copies = taken is not None, CopyFinder(named)
+        if taken is not None:
+            taken(finder)
         for file in files:
             version = file_version(file.path)
-            validated.files.append(version)
-            entry: InputEntry = {"path": file.name, "size": 0, "sha256": "", "rows": 0, "rejected": 0}
-            validated.inputs.append(entry)
+            entry = _new_entry(file, version, validated)
             with described(file.path) as description:
                 blocks = read_blocks(file.path, file.columns, file.options, classes=classes, name=file.name)
                 for block in ahead(blocks):
-                    if not entry["rows"] and not file.options.whole_files:
-                        copies.check(file.name, block.text[:FIRST_TEXTS].to_pylist())
                     if not entry["rows"]:
-                        _begin_file(block, validated, file.options, classes)
+                        _begin_file(block, validated, file, classes, copies)
                     _validate_block(block, validated, rejects=rejects, finder=finder)
                     any_id = any_id or block.reading.columns.id is not None
                     tick("checking rows", validated.rows, None)
@@ -142,8 +145,16 @@ def validate_files(
                 validated.notes += copies.notes(file.name, [entry["sha256"]])
             version.check()
         if any_id:
-            _refuse_repeats(validated, finder, rejects)
+            refuse_repeats(validated, finder, rejects)
     return validated
+
+
+def _new_entry(file: InputFile, version: FileVersion, validated: ValidatedInputs) -> InputEntry:
+    """An entry for ``file``, of which nothing is known yet."""
+    entry: InputEntry = {"path": file.name, "size": 0, "sha256": "", "rows": 0, "rejected": 0}
+    validated.files.append(version)
+    validated.inputs.append(entry)
+    return entry
 
 
 def _validate_block(
@@ -169,11 +180,15 @@ def _merge_kinds(block: Block, kinds: dict[str, Kind]) -> None:
         kinds[name] = kinds[name] | kind if name in kinds else kind
 
 
-def _begin_file(block: Block, validated: ValidatedInputs, given: ReadOptions, classes: Sequence[str]) -> None:
-    """Take down how the file of ``block``, its first, is read."""
+def _begin_file(
+    block: Block, validated: ValidatedInputs, file: InputFile, classes: Sequence[str], copies: CopyFinder
+) -> None:
+    """Take down how ``file``, of which ``block`` is the first, is read; refuse it if it is another version of one."""
+    if not file.options.whole_files:
+        copies.check(file.name, block.text[:FIRST_TEXTS].to_pylist())
     entry, reading = validated.inputs[-1], block.reading
     entry["columns"] = dataclasses.asdict(block.columns)
-    label_map = reading.options.label_map or given.label_map
+    label_map = reading.options.label_map or file.options.label_map
     if options := dataclasses.replace(reading.options, label_map=label_map).to_json():
         entry["options"] = options
     validated.extras.append({})
@@ -230,19 +245,4 @@ def _refuse_unfit(block: Block, rejects: RejectsWriter, first: list[str]) -> Non
         rows=[block.first_row + row for row, _ in unfit],
         ids=[block.id[row].as_py() for row, _ in unfit],
         reasons=[problem for _, problem in unfit],
-    )
-
-
-def _refuse_repeats(validated: ValidatedInputs, finder: DuplicateFinder, rejects: RejectsWriter) -> None:
-    positions, ids = finder.repeats()
-    files, rows = validated.places(positions)
-    for file, times in zip(*np.unique(files, return_counts=True), strict=True):
-        validated.inputs[file]["rejected"] += int(times)
-    if len(ids):
-        validated.notes.append(f"refused {counted(len(ids), 'row')}: {REPEATED_ID}")
-    rejects.add(
-        files=[validated.inputs[file]["path"] for file in files],
-        rows=rows.tolist(),
-        ids=ids,
-        reasons=[REPEATED_ID] * len(ids),
     )

@@ -1,7 +1,7 @@
-"""Pass 2 of ingest: input files + a store's header → the corpus shards that are missing, and their texts back.
+"""Pass 2 of ingest: input files + a segment of a store → its corpus shards that are missing, and their texts back.
 
-The rows that the first pass refused are left out. A shard is a pure function of the header and the inputs, so that it
-does not matter who writes it, when, or after which kill.
+The rows that the first pass refused are left out. A shard is a pure function of what is frozen of its segment and of
+the inputs, so that it does not matter who writes it, when, or after which kill.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -23,47 +23,65 @@ from store.errors import DamageError
 from store.families.corpus import add_statistics, corpus_batch, corpus_statistics
 from store.families.rejects import check_rejects
 from store.format.header import create_header
-from store.format.names import CORPUS, REJECTS
+from store.format.names import CORPUS
+from store.format.segments import SegmentRecord, append_segment
 from store.format.shard import read_shard, write_shard
 from store.snapshot import Snapshot
 
 
 def write_corpus(
-    store: Store, files: Sequence[FileVersion], *, repair: Collection[int] = (), tick: Tick = silent
+    store: Store,
+    files: Sequence[FileVersion],
+    *,
+    segment: int = 0,
+    repair: Collection[int] = (),
+    tick: Tick = silent,
 ) -> None:
-    """Write the corpus shards that are missing, and seal the corpus.
+    """Write the corpus shards of a segment that are missing, and seal the corpus.
 
     Args:
         store: the store.
-        files: its inputs as they are now, in the order in which they were given first; see `engine.ingest.ingest`.
-        repair: committed shards to make again instead, because their files are damaged.
+        files: inputs of the segment as they are now, in the order in which they were given first; see
+            `engine.ingest.known_inputs`.
+        segment: its number; 0 is what the store was made with.
+        repair: committed shards of it to make again instead, because their files are damaged.
         tick: told how far it is.
 
     Raises:
         InputError: a file changed meanwhile, or gives fewer or more rows than were counted.
     """
     corpus, layout = store.corpus.for_repair() if repair else store.memoised().corpus, store.layout
-    wanted = set(repair) or set(corpus.missing())
-    batches = _Rows(ahead(_accepted(store, files)))
-    for shard in range(max(wanted, default=-1) + 1):
+    record, shards = store.header.segments[segment], layout.shard_ranges[segment]
+    wanted = set(repair) or set(corpus.missing()) & set(shards)
+    batches = _Rows(ahead(_accepted(store, record, files)))
+    for shard in range(shards.start, max(wanted, default=-1) + 1):
         first, stop = layout.range_of(shard)
         if shard not in wanted or (not repair and corpus.record(shard) is not None):
             batches.skip(stop - first)
             continue
         statistics = corpus_statistics()
         rows = ahead(batches.take(stop - first, statistics, first))
-        write_shard(corpus, shard, first, rows, schema=store.schema(CORPUS), statistics=statistics)
+        write_shard(corpus, shard, first, rows, schema=store.stored_schema(CORPUS, shard), statistics=statistics)
         tick("writing the corpus", stop, layout.rows)
     if not repair:
-        create_header(store.storage, store.header)  # who made the header may have been killed before its copy
+        _freeze_again(store, record)
         corpus.seal()
 
 
-def _accepted(store: Store, files: Sequence[FileVersion]) -> Iterator[dict[str, pa.Array]]:
-    """The columns of the rows that were not refused, block by block, in input order."""
+def _freeze_again(store: Store, segment: SegmentRecord) -> None:
+    """Create the copy of what is frozen of a segment: who made it may have been killed before."""
+    if segment.segment == 0:
+        create_header(store.storage, store.header)
+    else:
+        append_segment(store.storage, segment)
+
+
+def _accepted(store: Store, segment: SegmentRecord, files: Sequence[FileVersion]) -> Iterator[dict[str, pa.Array]]:
+    """The columns of the rows of ``segment`` that were not refused, block by block, in input order."""
     index_of = indexer(store.header.classes)
-    refused = _refused_by_file(store)
-    for file, entry in zip(files, store.header.inputs, strict=True):
+    refused = _refused_by_file(store, segment)
+    extras = {name: pa.type_for_alias(alias) for name, alias in segment.extras.items()}
+    for file, entry in zip(files, segment.inputs, strict=True):
         file.check()
         if not entry["rows"]:
             continue
@@ -74,7 +92,7 @@ def _accepted(store: Store, files: Sequence[FileVersion]) -> Iterator[dict[str, 
             rows += block.rows
             if rows > entry["rows"]:
                 raise _changed(file.path)
-            yield _accepted_columns(block, refused.get(entry["path"], np.empty(0, np.int64)), store.extras(), index_of)
+            yield _accepted_columns(block, refused.get(entry["path"], np.empty(0, np.int64)), extras, index_of)
         if rows < entry["rows"]:
             raise _changed(file.path)
 
@@ -111,18 +129,18 @@ def _changed(file: str) -> InputError:
     return InputError(f"{file} changed while it was read: it has not the rows that were counted; begin a new store")
 
 
-def _refused_by_file(store: Store) -> dict[str, npt.NDArray[np.int64]]:
-    """Numbers of the refused rows of each file, ascending.
+def _refused_by_file(store: Store, segment: SegmentRecord) -> dict[str, npt.NDArray[np.int64]]:
+    """Numbers of the refused rows of each file of ``segment``, ascending.
 
     Raises:
         DamageError: the file of refused rows is damaged; with other rows the corpus would come out wrong.
     """
-    file = f"{store.location}/{REJECTS}/{store.header.rejects['file']}"
+    file = f"{store.location}/{segment.rejects_file}"
     remedy = f"`engine verify {store.location} --repair` makes it again"
-    if (problem := check_rejects(store.storage, store.header)) is not None:
+    if (problem := check_rejects(store.storage, segment)) is not None:
         raise DamageError(f"{file} {problem.text}; {remedy}")
     try:
-        rejects = store.rejects().to_table(columns=["file", "source_row"])
+        rejects = pa.ipc.open_file(store.storage.read(segment.rejects_file)).read_all()
     except pa.ArrowException as error:
         raise DamageError(f"{file} is damaged: {error}; {remedy}") from None
     files = rejects.column("file").combine_chunks().dictionary_encode()

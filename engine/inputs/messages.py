@@ -9,6 +9,11 @@ from engine.inputs.columns import Columns
 SHOWN = 20
 OR_TEXT = "or pass --delimiter none if a line is a text"
 REPEATED_ID = "id is that of an earlier row; if ids begin anew in each file, pass --id none"
+TAKEN_ID = "id is that of a row that is in the store already"
+WITHOUT_IDS = (
+    "Rows without an id are known by the name of their file and their number in it: if these are other rows, name a "
+    "column of ids with --id, or give the file another name"
+)
 _PLAIN_LABEL = re.compile(r"\w([\w .+-]*\w)?")
 _LONGEST = 200  # characters of a name
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from engine.compute.device import find_devices, restored_threads, warn_if_crowded
 from engine.errors import InputError, LabellingError
-from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
+from engine.ingest.append import append, finish_corpus, given_files
+from engine.ingest.ingest import IngestConfig, ingest
+from engine.ingest.known_inputs import GivenFiles, refuse_new
 from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.labelling.card import Choices, check_has_teacher, freeze_card, make_card
@@ -40,11 +42,12 @@ class LabelConfig:
         store: where the store is or will be; a path or a `Storage`.
         teacher: hub id or path of the classifier.
         revision: of the hub id.
-        inputs: files of text; needed only while there is no corpus.
+        inputs: files of text; needed only while there is no corpus, and to append rows to it.
         columns: column names that the user gave.
         options: how the input files are read.
         classes: class names in order, for the corpus or for a teacher without names.
-        shards: how many; needed only while there is no corpus.
+        shards: how many, of the rows that are read; needed only then.
+        append: whether the rows of files that the store does not have are appended to it.
         name: of the label set; if None, from the model.
         choices: maximum length, dtype, token budget, rows to check and backend.
         devices: one for each worker, as in `engine.compute.device.find_devices`; unused if `label` gets a runner.
@@ -61,6 +64,7 @@ class LabelConfig:
     options: ReadOptions = FOUND_OUT
     classes: tuple[str, ...] | None = None
     shards: int | None = None
+    append: bool = False
     name: str | None = None
     choices: Choices = field(default_factory=Choices)
     devices: tuple[str, ...] = ("auto",)
@@ -69,6 +73,8 @@ class LabelConfig:
     on_bad_row: str = "reject"
 
     def __post_init__(self) -> None:
+        if self.append and not self.inputs:
+            raise InputError("--append adds the rows of input files to a store; name the files")
         if self.worker is not None and not 0 <= self.worker[0] < self.worker[1]:
             raise LabellingError(f"--worker is {self.worker[0]}/{self.worker[1]}; it must be from 0/n to n-1/n")
 
@@ -84,6 +90,7 @@ def label(config: LabelConfig, *, runner: Runner | None = None, tick: Tick = sil
         tick: called with rows done.
 
     Raises:
+        NewFilesError: the store does not have some of the inputs, and they are not to be appended.
         EngineError, StoreError: something does not fit; nothing that was committed is changed.
         LabellingError: some shards could not be labelled; the others are.
     """
@@ -117,6 +124,7 @@ def plan_run(config: LabelConfig, storage: Storage, runner: Runner, *, tick: Tic
     Raises:
         EngineError, StoreError: as `label`.
     """
+    given = _given(config, storage)
     name = config.name or default_name(config.teacher)
     saved = _saved_card(storage, name) or LabelCard()
     check_has_teacher(saved, label_set=name)
@@ -124,7 +132,7 @@ def plan_run(config: LabelConfig, storage: Storage, runner: Runner, *, tick: Tic
     model = load_teacher(teacher)
     if config.classes is not None and not is_store(storage):
         model = named(model, config.classes)
-    store = _open_or_ingest(storage, config, model, tick)
+    store = _open_or_ingest(storage, config, model, given, tick)
     model = respelled(model, store.header.classes)
     check_classes(store, model.classes, whose=model.source)
     labels = store.label_set(name)
@@ -188,37 +196,53 @@ def _saved_card(storage: Storage, name: str) -> LabelCard | None:
     return label_card(open_store(storage).label_set(name)) if is_store(storage) else None
 
 
-def _open_or_ingest(storage: Storage, config: LabelConfig, model: Classifier, tick: Tick) -> Store:
+def _given(config: LabelConfig, storage: Storage) -> GivenFiles | None:
+    """Which inputs the store has; None if there is no store. Before anything is loaded: it may refuse them."""
     if not is_store(storage):
+        return None
+    store = open_store(storage)
+    given = given_files(store, config.inputs)
+    _check_same(store, config, given)
+    if given.new and not config.append:
+        refuse_new(store, given.new, is_finished=not store.memoised().corpus.missing())
+    return given
+
+
+def _open_or_ingest(
+    storage: Storage, config: LabelConfig, model: Classifier, given: GivenFiles | None, tick: Tick
+) -> Store:
+    """The store with its corpus: made, finished, or with rows appended. ``given`` is None if there was no store."""
+    request = IngestConfig(
+        files=config.inputs,
+        columns=config.columns,
+        options=config.options,
+        classes=config.classes,
+        shards=config.shards,
+        on_bad_row=config.on_bad_row,
+    )
+    if given is None and (given := _given(config, storage)) is None:
         if not config.inputs:
             raise InputError(f"{storage.location} is no store yet; name the files of text to make it from")
-        request = IngestConfig(
-            files=config.inputs,
-            columns=config.columns,
-            options=config.options,
-            classes=config.classes,
-            shards=config.shards,
-            on_bad_row=config.on_bad_row,
-        )
         return ingest(storage, request, known=model.classes, tick=tick)
-    store = open_store(storage)
-    _check_same(store, config)
-    return finish_corpus(storage, config.inputs, tick=tick)
+    if config.append and config.inputs:
+        return append(storage, request, given=given, tick=tick)
+    return finish_corpus(storage, config.inputs, given=given, tick=tick)
 
 
-def _check_same(store: Store, config: LabelConfig) -> None:
-    """Refuse options that the store's header contradicts."""
-    for what, given in dataclasses.asdict(config.columns).items():
-        held = {entry["columns"].get(what) or NO_COLUMN for entry in store.header.inputs if entry["rows"]}
-        if given is not None and held and held != {given}:
-            names = ", ".join(sorted(name or "none" for name in held))
-            raise MismatchError(f"{store.location} was made from the {what} column {names}, and --{what} is {given}")
-    if config.on_bad_row == "fail" and store.header.rejects["rows"]:
-        raise MismatchError(
-            f"{store.location} was made with {store.header.rejects['rows']:,} rows rejected, and --on-bad-row is fail; "
-            "label into a new store"
-        )
-    if config.shards is not None and config.shards != store.layout.shards:
+def _check_same(store: Store, config: LabelConfig, given: GivenFiles) -> None:
+    """Refuse options that the store contradicts: the segments that have some of the inputs, or all if none is named."""
+    concerned = [one for one in store.header.segments if not config.inputs or one.segment in given.segments]
+    for what, asked in dataclasses.asdict(config.columns).items():
+        held = [{entry["columns"].get(what) or NO_COLUMN for entry in one.inputs if entry["rows"]} for one in concerned]
+        if asked is not None and any(held) and {asked} not in held:
+            names = ", ".join(sorted({name or "none" for one in held for name in one}))
+            raise MismatchError(f"{store.location} was made from the {what} column {names}, and --{what} is {asked}")
+    rejected = sum(one.rejects["rows"] for one in concerned)
+    if config.on_bad_row == "fail" and rejected:
+        words = f"{store.location} was made with {rejected:,} rows rejected, and --on-bad-row is fail"
+        raise MismatchError(f"{words}; label into a new store")
+    shards = {one.shards for one in concerned} | {store.layout.shards}
+    if config.shards is not None and not given.new and config.shards not in shards:
         raise MismatchError(f"{store.location} has {store.layout.shards} shards, and --shards is {config.shards}")
     if config.classes is not None and sorted(config.classes) != sorted(store.header.classes):
         raise MismatchError(

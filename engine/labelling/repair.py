@@ -9,10 +9,12 @@ is committed as a later generation.
 import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from engine.errors import EngineError
-from engine.ingest.ingest import check_inputs, rewrite_rejects
+from engine.ingest.ingest import rewrite_rejects
 from engine.ingest.input_file import FileVersion
+from engine.ingest.known_inputs import check_inputs
 from engine.ingest.write_corpus import write_corpus
 from engine.inputs.formats import expand
 from engine.labelling.shard import Labeller, label_shard
@@ -108,29 +110,40 @@ class _ShardRepair:
         for finding in damage:
             if finding.shard is not None or finding.family == REJECTS:
                 shards.setdefault(finding.family, set()).add(finding.shard or 0)
-        for kind, make in {
-            REJECTS: self._rejects,
-            CORPUS: self._corpus,
-            TOKENS: self._tokens,
-            LABELS: self._labels,
-        }.items():
+        for segment, own in enumerate(self._store.layout.shard_ranges):  # the ids of one decide what the next refused
+            if segment in shards.get(REJECTS, ()):
+                self._attempt(REJECTS, partial(self._rejects, segment))
+            if damaged := sorted(shards.get(CORPUS, set()) & set(own)):
+                self._attempt(CORPUS, partial(self._corpus, segment, damaged))
+        for kind, make in {TOKENS: self._tokens, LABELS: self._labels}.items():
             for path in sorted(path for path in shards if kind_of(path).name == kind):
-                try:
-                    make(path, sorted(shards[path]))
-                except (EngineError, StoreError, OSError, RuntimeError) as error:
-                    self.obstacles.append(f"{path}: {error}")
+                there = sorted(shards[path] & set(range(self._store.layout.shards)))
+                self._attempt(path, partial(make, path, there))
 
-    def _input_files(self) -> list[FileVersion]:
-        return check_inputs(self._store, expand(self._inputs) or [entry["path"] for entry in self._store.header.inputs])
+    def _attempt(self, path: str, make: Callable[[], None]) -> None:
+        """Make something again; why it cannot be is an obstacle of the family at ``path``."""
+        try:
+            make()
+        except (EngineError, StoreError, OSError, RuntimeError) as error:
+            self.obstacles.append(f"{path}: {error}")
 
-    def _rejects(self, path: str, _: list[int]) -> None:
-        if not rewrite_rejects(self._store, self._input_files()):
+    def _input_files(self, segment: int) -> list[FileVersion]:
+        """The inputs of a segment, where they are now."""
+        entries = [one.inputs for one in self._store.header.segments]
+        files = expand(self._inputs) or [entry["path"] for inputs in entries for entry in inputs]
+        if len(files) != (count := sum(map(len, entries))):
+            raise EngineError(f"{self._store.location} was made from {count} input files, and {len(files)} are given")
+        before = sum(map(len, entries[:segment]))
+        return check_inputs(self._store, files[before : before + len(entries[segment])], segment=segment)
+
+    def _rejects(self, segment: int) -> None:
+        if not rewrite_rejects(self._store, self._input_files(segment), segment=segment):
             raise EngineError("the inputs give other refused rows than before; another version may have read them then")
-        self.redone.append((path, 0))
+        self.redone.append((REJECTS, segment))
 
-    def _corpus(self, path: str, shards: list[int]) -> None:
-        write_corpus(self._store, self._input_files(), repair=shards, tick=self._tick)
-        self.redone += [(path, shard) for shard in shards]
+    def _corpus(self, segment: int, shards: list[int]) -> None:
+        write_corpus(self._store, self._input_files(segment), segment=segment, repair=shards, tick=self._tick)
+        self.redone += [(CORPUS, shard) for shard in shards]
 
     def _tokens(self, path: str, shards: list[int]) -> None:
         encoding = path.split("/", 1)[1]

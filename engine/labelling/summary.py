@@ -49,7 +49,7 @@ class LabelSummary:
         store: its location.
         name: of the label set.
         rows: of the store.
-        rejected: input rows that were refused when the store was made.
+        rejected: input rows that were refused when the store was made, and when rows were appended.
         failed: rows of the label set whose logits are null.
         shards_done: shards labelled by this run.
         shards: of the store.
@@ -121,7 +121,7 @@ def summarise_run(
         store=store.location,
         name=labels.name,
         rows=store.layout.rows,
-        rejected=store.header.rejects["rows"],
+        rejected=store.header.rejected,
         failed=sum(record.statistics["failed"] for record in records.values()),
         shards_done=len(reports),
         shards=store.layout.shards,

@@ -34,7 +34,7 @@ def _corpus(snapshot: Snapshot, answers: Answers) -> list[Tile]:
     header, layout, counted = snapshot.header, snapshot.layout, answers.one("rows")
     there = counted["rows"]
     whole = "in the store" if there == layout.rows else f"of {layout.rows:,}; the corpus is not complete"
-    refused = header.rejects["rows"]
+    refused = header.rejected
     note = f"{whole}, in {_count(layout.shards, 'shard')}" + (
         f"; {_count(refused, 'input row')} refused" if refused else ""
     )

@@ -9,7 +9,7 @@ from engine.models.classifier import Classifier
 from engine.models.initialize import load_start
 from engine.progress import Tick, silent
 from engine.training.data.store_steps import SoftSteps, complete_label_sets
-from engine.training.data.targets import TargetsChoice, resolve_targets
+from engine.training.data.targets import TargetsChoice, resolve_targets, store_as_begun
 from engine.training.distributed import joined_ranks
 from engine.training.loop import LoopConfig
 from engine.training.loss import SoftLoss
@@ -63,9 +63,9 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> Trained:
         EngineError: the model, a file or a setting cannot be used, the folder has another run, or the training fails.
         StoreError: the store is damaged, or lacks a label set, a selection or a calibration.
     """
-    RunFolder(config.out)
+    begun = RunFolder(config.out)
     with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks:
-        store = open_store(config.store)
+        store = store_as_begun(open_store(config.store), begun)
         labels = complete_label_sets(store, (config.labels,) if isinstance(config.labels, str) else config.labels)
         student = _student(store, config, labels)
         max_length = _max_length(store, student, labels, config.max_length)

@@ -71,7 +71,7 @@ def corpus_schema(extras: dict[str, pa.DataType] | None = None) -> pa.Schema:
 
 
 def _schema(header: Header, _: Family) -> pa.Schema:
-    return corpus_schema({name: pa.type_for_alias(alias) for name, alias in header.extras.items()})
+    return corpus_schema({name: pa.type_for_alias(alias) for name, alias in header.kept.items()})
 
 
-CORPUS_KIND = FamilyKind(name=CORPUS, schema=_schema, statistics=_statistics, is_compressed=True)
+CORPUS_KIND = FamilyKind(name=CORPUS, schema=_schema, statistics=_statistics, is_compressed=True, has_extras=True)

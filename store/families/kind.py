@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from store.format.family import Family
 from store.format.header import Header
+from store.format.layout import Layout
 from store.format.record_files import Memo
 from store.storage import Storage
 
@@ -22,7 +23,7 @@ class Cut(enum.Enum):
 
     LAYOUT = "shards of the store's layout: a value for every row once the family is finished"
     ROUNDS = "a shard a round: any rows, any number of rounds, never finished"
-    ONE_FILE = "one file, which the header names"
+    ONE_FILE = "one file a segment, which the header or the file of the segment names"
 
 
 def no_statistics(_: pa.Table) -> dict[str, Any]:
@@ -49,6 +50,7 @@ class FamilyKind:
         has_card: whether a family is begun by freezing a card.
         is_compressed: whether its data files are; then they cannot be read without a copy.
         streamed: columns that a stream can read; all if None.
+        has_extras: whether it has the kept input columns: the files of a segment have those that its inputs had.
     """
 
     name: str
@@ -60,6 +62,7 @@ class FamilyKind:
     has_card: bool = False
     is_compressed: bool = False
     streamed: tuple[str, ...] | None = None
+    has_extras: bool = False
 
     @property
     def is_laid_out(self) -> bool:
@@ -70,9 +73,16 @@ class FamilyKind:
         """Whether ``path`` is that of a family of this kind."""
         return path.split("/")[0] == self.name and path.count("/") == int(self.is_named)
 
-    def family(self, storage: Storage, path: str, *, shards: int, memo: Memo | None = None) -> Family:
+    def family(self, storage: Storage, path: str, *, layout: Layout, memo: Memo | None = None) -> Family:
         """The family at ``path``, whether or not anything is committed in it."""
-        return Family(storage, path, shards, has_card=self.has_card, is_compressed=self.is_compressed, memo=memo)
+        return Family(
+            storage,
+            path,
+            layout.shard_ranges if self.is_laid_out else layout.shards,
+            has_card=self.has_card,
+            is_compressed=self.is_compressed,
+            memo=memo,
+        )
 
     def columns(self, schema: pa.Schema, wanted: Iterable[str]) -> list[str]:
         """Those of ``wanted`` that a stream can read from a family with ``schema``."""

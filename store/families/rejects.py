@@ -4,8 +4,8 @@ import pyarrow as pa
 
 from store.families.kind import Cut, FamilyKind
 from store.format.findings import Problem, damaged
-from store.format.header import Header
 from store.format.names import REJECTS
+from store.format.segments import SegmentRecord
 from store.format.shard import check_bytes
 from store.storage import Storage
 
@@ -36,23 +36,23 @@ def _is_schema(schema: pa.Schema) -> bool:
     return schema in (now, pa.schema(list(now)[:_OLD_COLUMNS]))
 
 
-def check_rejects(storage: Storage, header: Header) -> Problem | None:
-    """The problem of the file of refused rows; None if it is whole."""
-    said = header.rejects
-    problem = check_bytes(storage, f"{REJECTS}/{said['file']}", size=said["bytes"], sha256=said["sha256"])
-    return problem or damaged(_check_reject_rows(storage, header))
+def check_rejects(storage: Storage, segment: SegmentRecord) -> Problem | None:
+    """The problem of the file of refused rows of ``segment``; None if it is whole."""
+    said = segment.rejects
+    problem = check_bytes(storage, segment.rejects_file, size=said["bytes"], sha256=said["sha256"])
+    return problem or damaged(_check_reject_rows(storage, segment))
 
 
-def _check_reject_rows(storage: Storage, header: Header) -> str:
-    said = header.rejects
+def _check_reject_rows(storage: Storage, segment: SegmentRecord) -> str:
+    rows = segment.rejects["rows"]
     try:
-        table = pa.ipc.open_file(storage.read(f"{REJECTS}/{said['file']}")).read_all()
+        table = pa.ipc.open_file(storage.read(segment.rejects_file)).read_all()
         table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         return f"has the bytes that the header says and cannot be read: {error}"
-    if not _is_schema(table.schema) or table.num_rows != said["rows"]:
+    if not _is_schema(table.schema) or table.num_rows != rows:
         columns = ", ".join(table.column_names)
-        return f"holds {table.num_rows:,} rows of {columns}; the header says {said['rows']:,} rows"
+        return f"holds {table.num_rows:,} rows of {columns}; the header says {rows:,} rows"
     return ""
 
 

@@ -17,6 +17,8 @@ _Read = Callable[[Any], Any]
 
 _IN_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): "null"}
 _MOST_SHOWN = 60  # characters
+NOT_STORED = {"stored": False}
+"""Metadata of a field of a dataclass that is not from its file."""
 
 
 class WrongTypeError(ValueError):
@@ -141,8 +143,9 @@ def _typed_dict(kind: Any) -> _Read:
 
 def _dataclass(kind: Any) -> _Read:
     hints = get_type_hints(kind)
-    readers = {one.name: _reader(hints[one.name]) for one in fields(kind) if one.init}
-    defaults = {one.name for one in fields(kind) if not (one.default is MISSING and one.default_factory is MISSING)}
+    stored = [one for one in fields(kind) if one.init and one.metadata.get("stored", True)]
+    readers = {one.name: _reader(hints[one.name]) for one in stored}
+    defaults = {one.name for one in stored if not (one.default is MISSING and one.default_factory is MISSING)}
     needed = readers.keys() - defaults
     names = tuple(readers)
     types_alone = tuple(_type_alone(hints[name]) for name in names)

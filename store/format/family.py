@@ -7,13 +7,14 @@ on; the last one holds. This module reads and writes small JSON files; it never 
 
 import dataclasses
 import hashlib
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
 from store.errors import MismatchError, StoreMissingError
 from store.format.json_file import create, freeze, frozen, to_json
 from store.format.record import Record, record_of
-from store.format.record_files import MANIFEST, Memo, RecordFiles
+from store.format.record_files import Memo, RecordFiles, manifest_name
 from store.storage import Storage
 
 CARD = "card.json"
@@ -25,7 +26,9 @@ class Family:
     Args:
         storage: of the store.
         path: folder of the family in the store, such as ``labels/bert``.
-        shards: how many shards the store has.
+        shards: those of each segment of the store, each of which has a manifest of its own. Records of other shards are
+            of rows that were appended later, and are passed over. If it is a number, there is one segment of so many,
+            and any record counts.
         has_card: whether it is begun by freezing a card.
         is_compressed: whether its data files are.
         memo: the small files that were read already, if they are not to be read again.
@@ -36,7 +39,7 @@ class Family:
         self,
         storage: Storage,
         path: str,
-        shards: int,
+        shards: int | Sequence[range],
         *,
         has_card: bool = False,
         is_compressed: bool = False,
@@ -45,19 +48,21 @@ class Family:
     ) -> None:
         self.storage = storage
         self.path = path
-        self.shards = shards
+        self.segments = (range(shards),) if isinstance(shards, int) else tuple(shards)
+        self.shards = self.segments[-1].stop
         self.has_card = has_card
         self.is_compressed = is_compressed
         self.record_files = RecordFiles(storage, path, memo)
         self._memo = memo
         self._supersedes = supersedes
+        self._is_bounded = not isinstance(shards, int)
 
     def for_repair(self) -> "Family":
         """The same family, whose commits supersede the record of a shard. It reads every file each time."""
         return Family(
             self.storage,
             self.path,
-            self.shards,
+            self.segments if self._is_bounded else self.shards,
             has_card=self.has_card,
             is_compressed=self.is_compressed,
             supersedes=True,
@@ -89,26 +94,46 @@ class Family:
         """Every committed shard's record, by shard number, in order.
 
         Args:
-            manifest: whether the manifest may speak for the record files that it lists.
+            manifest: whether the manifests may speak for the record files that they list.
         """
         names = self.storage.list(self.path)
-        sealed = manifest and MANIFEST in names and self.is_sealed()
-        found = {record.shard: record for record in self.record_files.listed()} if sealed else {}
+        there = set(names)
+        found: dict[int, Record] = {}
+        unsealed = []
+        for number, shards in enumerate(self.segments):
+            if manifest and manifest_name(number) in there and self.record_files.is_sealed(number):
+                found |= {record.shard: record for record in self.record_files.listed(number)}
+            else:
+                unsealed.append(shards)
         generations: dict[int, list[int]] = {}
         for name in names:
-            if (not sealed or ".g" in name) and (numbers := record_of(name)) is not None:
+            if (unsealed or ".g" in name) and (numbers := record_of(name)) is not None and self._has(numbers, unsealed):
                 generations.setdefault(numbers[0], []).append(numbers[1])
-        for shard, there in generations.items():
-            if (record := self.record_files.last(shard, there)) is not None:
+        for shard, there_now in generations.items():
+            if (record := self.record_files.last(shard, there_now)) is not None:
                 found[shard] = record
         return {shard: found[shard] for shard in sorted(found)}
+
+    def _has(self, numbers: tuple[int, int], unsealed: list[range]) -> bool:
+        """Whether the record file of such a shard and generation counts, beside the manifests."""
+        shard, generation = numbers
+        if not self._is_bounded:
+            return bool(unsealed or generation)
+        if generation:
+            return 0 <= shard < self.shards
+        return any(shard in shards for shards in unsealed)
 
     def record(self, shard: int) -> Record | None:
         """The record of ``shard`` that holds; None if it is not committed."""
         record = self.record_files.last(shard, self.record_files.generations(shard))
-        if record is None and self.is_sealed():
-            return next((record for record in self.record_files.listed() if record.shard == shard), None)
+        segment = self.segment_of(shard)
+        if record is None and self.record_files.is_sealed(segment):
+            return next((record for record in self.record_files.listed(segment) if record.shard == shard), None)
         return record
+
+    def segment_of(self, shard: int) -> int:
+        """The number of the segment that has ``shard``; the last one's if none has."""
+        return bisect_right([shards.start for shards in self.segments], shard) - 1
 
     def commit(self, record: Record) -> bool:
         """Create the record of a shard whose data file is published; False if another was first.
@@ -117,7 +142,7 @@ class Family:
             MismatchError: the one that was first holds other bytes, and this is not `for_repair`.
         """
         if self._supersedes:
-            return self.record_files.supersede(record)
+            return self.record_files.supersede(record, self.segment_of(record.shard))
         if self.record(record.shard) is None and self.record_files.create(record, 0):
             return True
         first = self.record(record.shard)
@@ -150,20 +175,20 @@ class Family:
             raise StoreMissingError(self.lacking(missing))
 
     def is_sealed(self) -> bool:
-        """Whether the manifest that closes a finished family is there, whole."""
-        return self.record_files.is_sealed()
+        """Whether the manifests that close a finished family, one a segment, are all there, whole."""
+        return all(map(self.record_files.is_sealed, range(len(self.segments))))
 
     def seal(self) -> bool:
-        """Write the manifest of a family whose shards are all committed; False if some are missing."""
+        """Write the manifest of each segment whose shards are all committed; False if some are missing."""
         records = self.records()
-        if len(records) < self.shards:
-            return False
-        if not self.is_sealed():
-            create(self.storage, f"{self.path}/{MANIFEST}", to_json(self.manifest(records)))
-        return True
+        for number, shards in enumerate(self.segments):
+            held = {shard: records[shard] for shard in shards if shard in records}
+            if len(held) == len(shards) and not self.record_files.is_sealed(number):
+                create(self.storage, f"{self.path}/{manifest_name(number)}", to_json(self.manifest(held)))
+        return len(records) >= self.shards
 
     def manifest(self, records: dict[int, Record]) -> dict[str, Any]:
-        """The manifest of ``records``."""
+        """The manifest of ``records``, those of one segment."""
         card = self.card()
         return {
             "card_sha256": hashlib.sha256(to_json(card)).hexdigest() if card is not None else None,

@@ -1,54 +1,40 @@
 """The header of a store, ``store.json``: what was fixed when it was made."""
 
 import dataclasses
-from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict
-
-import pyarrow as pa
+from dataclasses import dataclass, field
+from typing import Any
 
 from store.errors import DamageError, FormatError, StoreExistsError, StoreMissingError
-from store.format.decode import decode
+from store.format.decode import NOT_STORED, decode
 from store.format.json_file import copy_name, freeze, from_json, frozen, is_there
 from store.format.layout import Layout
-from store.format.names import FORMAT_VERSION
+from store.format.names import APPENDED_VERSION, FORMAT_VERSION
+from store.format.segments import (
+    InputEntry,
+    RejectsEntry,
+    SegmentRecord,
+    check_extras,
+    check_sequence,
+    read_segments,
+)
 from store.storage import Storage
 
 HEADER = "store.json"
 
 
-class InputEntry(TypedDict):
-    """A file of input: its path as given, size in bytes and sha256, its rows, how many were refused, its reading."""
-
-    path: str
-    size: int
-    sha256: str
-    rows: int
-    rejected: int
-    columns: NotRequired[dict[str, str | None]]
-    options: NotRequired[dict[str, Any]]
-
-
-class RejectsEntry(TypedDict):
-    """The file of refused rows: its name, rows, size in bytes and sha256."""
-
-    file: str
-    rows: int
-    bytes: int
-    sha256: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """``store.json``: what was frozen when the inputs had been read for the first time.
+    """``store.json``: what was frozen when the inputs had been read for the first time; and what was appended since.
 
     Attributes:
         format_version: of the layout.
         classes: class names; a label is an index into them.
-        rows: rows of the corpus.
-        shards: shards of every family; `layout` cuts the rows into them.
-        extras: kept input columns: name → Arrow type in words.
-        inputs: one entry a file of input.
-        rejects: the file of refused rows.
+        rows: rows of the corpus, without those that were appended.
+        shards: shards of every family for these; `layout` cuts the rows into them.
+        extras: kept input columns of these: name → Arrow type in words.
+        inputs: one entry a file of input, of these.
+        rejects: the file of refused rows, of these.
+        appended: the segments that were appended, in order. Not in the file: each has one of its own.
     """
 
     format_version: int = FORMAT_VERSION
@@ -58,38 +44,95 @@ class Header:
     extras: dict[str, str]
     inputs: list[InputEntry]
     rejects: RejectsEntry
+    appended: list[SegmentRecord] = field(default_factory=list, metadata=NOT_STORED)
 
     def __post_init__(self) -> None:
         if not self.classes or len(set(self.classes)) < len(self.classes):
             raise ValueError(f"classes is {self.classes}, and must be one name or more, each once")
         if self.rows < 0 or self.shards < 1:
             raise ValueError(f"it has {self.rows} rows in {self.shards} shards")
-        for name, alias in self.extras.items():
-            try:
-                pa.type_for_alias(alias)
-            except ValueError:
-                raise ValueError(f"extras.{name} is {alias!r}, which is no type of Arrow") from None
+        check_extras(self.extras)
 
     @property
     def layout(self) -> Layout:
         """Which rows are in which shard."""
-        return Layout.of((self.rows, self.shards))
+        return Layout.of((self.rows, self.shards), *((one.rows, one.shards) for one in self.appended))
+
+    @property
+    def segments(self) -> list[SegmentRecord]:
+        """All of them: what the store was made with, and what was appended, in order."""
+        first = SegmentRecord(
+            format_version=self.format_version,
+            segment=0,
+            first_row=0,
+            rows=self.rows,
+            first_shard=0,
+            shards=self.shards,
+            extras=self.extras,
+            inputs=self.inputs,
+            rejects=self.rejects,
+        )
+        return [first, *self.appended]
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """Kept input columns of all segments: name → Arrow type in words. Null in rows whose segment lacks one."""
+        return {name: alias for segment in self.segments for name, alias in segment.extras.items()}
+
+    @property
+    def rejected(self) -> int:
+        """Input rows that were refused, of all segments."""
+        return sum(segment.rejects["rows"] for segment in self.segments)
+
+    @property
+    def version(self) -> int:
+        """The format version of the store as a whole."""
+        return APPENDED_VERSION if self.appended else self.format_version
+
+    def as_of(self, rows: int) -> "Header":
+        """The header when the store had ``rows`` rows.
+
+        Raises:
+            ValueError: it never had so many.
+        """
+        ends = [segment.stop[0] for segment in self.segments]
+        if rows not in ends:
+            raise ValueError(f"the store never had {rows:,} rows; it had {', '.join(f'{end:,}' for end in ends)}")
+        return dataclasses.replace(self, appended=self.appended[: ends.index(rows)])
 
 
 def read_header(storage: Storage) -> Header:
-    """The header of the store at ``storage``.
+    """The header of the store at ``storage``, with the segments that were appended.
 
     Raises:
         StoreMissingError: there is no store.
         FormatError: it has a format that this program does not know.
-        DamageError: it is not JSON, or fields are missing, unknown or of another type.
+        DamageError: it is not JSON, or fields are missing, unknown or of another type; or so is a segment's file.
     """
+    header = _read_first(storage)
+    return with_segments(storage, header, read_segments(storage))
+
+
+def _read_first(storage: Storage) -> Header:
     try:
         return parse_header(storage, frozen(storage, HEADER) or from_json(storage, HEADER))
     except StoreMissingError:
         raise StoreMissingError(
             f"{storage.location} is not a store: it has no {HEADER}. `engine label INPUT… --store …` makes one"
         ) from None
+
+
+def with_segments(storage: Storage, header: Header, appended: list[SegmentRecord]) -> Header:
+    """``header``, with the segments that were appended.
+
+    Raises:
+        DamageError: they do not follow it and each other.
+    """
+    if not appended:
+        return header
+    grown = dataclasses.replace(header, appended=appended)
+    check_sequence(storage, grown.segments)
+    return grown
 
 
 def parse_header(storage: Storage, raw: dict[str, Any]) -> Header:
@@ -120,8 +163,8 @@ def create_header(storage: Storage, header: Header) -> Header:
     Raises:
         StoreExistsError: the first one is different.
     """
-    freeze(storage, HEADER, dataclasses.asdict(header))
-    first = read_header(storage)
-    if first != header:
+    first = dataclasses.replace(header, appended=[])
+    freeze(storage, HEADER, {name: value for name, value in dataclasses.asdict(first).items() if name != "appended"})
+    if _read_first(storage) != first:
         raise StoreExistsError(f"{storage.location}: another run made this store from other inputs; use another folder")
-    return first
+    return header

@@ -48,8 +48,8 @@ class Segment:
 class Layout:
     """The segments of a store: their rows and shards follow each other without a gap.
 
-    A store has one segment, `Layout.of`. Rows that are appended would be a segment more, whose shards are numbered on,
-    so that no row changes its shard.
+    A store has one segment when it is made. Rows that are appended are a segment more, whose shards are numbered on, so
+    that no row changes its shard.
 
     Attributes:
         segments: in order; at least one, and each with at least one shard.
@@ -95,15 +95,28 @@ class Layout:
     def _first_shards(self) -> list[int]:
         return [segment.first_shard for segment in self.segments]
 
-    def range_of(self, shard: int) -> tuple[int, int]:
-        """First row of ``shard`` and the row after its last.
+    @cached_property
+    def shard_ranges(self) -> tuple[range, ...]:
+        """The shards of each segment."""
+        return tuple(range(one.first_shard, one.first_shard + one.shards) for one in self.segments)
+
+    def segment_of(self, shard: int) -> int:
+        """The number of the segment that has ``shard``, from 0.
 
         Raises:
             IndexError: there is no such shard.
         """
         if not 0 <= shard < self.shards:
             raise IndexError(f"shard {shard} is none of {self.shards:,}")
-        return self.segments[bisect_right(self._first_shards, shard) - 1].range_of(shard)
+        return bisect_right(self._first_shards, shard) - 1
+
+    def range_of(self, shard: int) -> tuple[int, int]:
+        """First row of ``shard`` and the row after its last.
+
+        Raises:
+            IndexError: there is no such shard.
+        """
+        return self.segments[self.segment_of(shard)].range_of(shard)
 
     def rows_of(self, shard: int) -> int:
         """How many rows ``shard`` has.

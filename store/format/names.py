@@ -6,11 +6,15 @@ from collections.abc import Iterable
 from store.errors import InvalidNameError
 
 FORMAT_VERSION = 1
+"""Of a store to which nothing was appended, and of ``store.json`` for good."""
+APPENDED_VERSION = 2
+"""Of a store with segments that were appended."""
 CORPUS = "corpus"
 TOKENS = "tokens"
 LABELS = "labels"
 GOLD = "gold"
 REJECTS = "rejects"
+SEGMENTS = "segments"
 
 RESERVED_COLUMNS = (
     "row", "id", "text", "label", "n_chars", "text_hash", "class", "shard", "gold", "gold_class", "gold_round",

@@ -1,9 +1,11 @@
-"""The record files of one family, and the manifest that lists them: read, created and superseded.
+"""The record files of one family, and the manifests that list them: read, created and superseded.
 
-A shard has one record file a generation; the last one that is whole holds. This module knows no data files.
+A shard has one record file a generation; the last one that is whole holds. A finished segment has one manifest. This
+module knows no data files.
 """
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from typing import Any, NotRequired, TypedDict
 
@@ -14,10 +16,23 @@ from store.format.record import Record, record_name, record_of
 from store.storage import Storage
 
 MANIFEST = "manifest.json"
+_MANIFEST = re.compile(r"manifest-(\d{5,})\.json")
+
+
+def manifest_name(segment: int = 0) -> str:
+    """File name of the manifest of a segment; that of the first one has no number."""
+    return f"manifest-{segment:05d}.json" if segment else MANIFEST
+
+
+def segment_of_manifest(name: str) -> int | None:
+    """The segment of the manifest called ``name``; None if it is no manifest. Inverse of `manifest_name`."""
+    match = _MANIFEST.fullmatch(name)
+    number = int(match[1]) if match else 0
+    return number if manifest_name(number) == name else None
 
 
 class Manifest(TypedDict):
-    """``manifest.json``: the hash of a finished family's card, if it has one, and the records of all its shards."""
+    """A manifest: the hash of the family's card, if it has one, and the records of all shards of a segment."""
 
     card_sha256: NotRequired[str | None]
     records: list[Record]
@@ -31,12 +46,12 @@ class Memo:
 
     Attributes:
         card: the card.
-        manifest: the records that the manifest lists.
+        manifests: the records that each manifest lists, by segment.
         records: those of the record files, by file name.
     """
 
     card: dict[str, Any] | None = None
-    manifest: list[Record] | None = None
+    manifests: dict[int, list[Record]] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
 
 
@@ -93,33 +108,34 @@ class RecordFiles:
             self._memo.records[name] = record
         return record
 
-    def listed(self) -> list[Record]:
-        """The records that the manifest lists.
+    def listed(self, segment: int = 0) -> list[Record]:
+        """The records that the manifest of ``segment`` lists.
 
         Raises:
             StoreMissingError: there is no manifest.
             DamageError: it is damaged.
         """
-        if self._memo is not None and self._memo.manifest is not None:
-            return self._memo.manifest
-        manifest = from_json(self._storage, f"{self._path}/{MANIFEST}")
-        records = decode(Manifest, manifest, place=f"{self._location}/{MANIFEST}")["records"]
+        if self._memo is not None and segment in self._memo.manifests:
+            return self._memo.manifests[segment]
+        name = manifest_name(segment)
+        manifest = from_json(self._storage, f"{self._path}/{name}")
+        records = decode(Manifest, manifest, place=f"{self._location}/{name}")["records"]
         if self._memo is not None:
-            self._memo.manifest = records
+            self._memo.manifests[segment] = records
         return records
 
-    def listed_record(self, shard: int) -> Record | None:
-        """The record of ``shard`` in the manifest; None if it lists none, or is damaged or missing itself."""
+    def listed_record(self, shard: int, segment: int = 0) -> Record | None:
+        """The record of ``shard`` in the manifest of its segment; None if that lists none, or is damaged or missing."""
         try:
-            return next((record for record in self.listed() if record.shard == shard), None)
+            return next((record for record in self.listed(segment) if record.shard == shard), None)
         except StoreError:
             return None
 
-    def is_sealed(self) -> bool:
-        """Whether the manifest that closes a finished family is there, whole."""
-        if self._memo is not None and self._memo.manifest is not None:
+    def is_sealed(self, segment: int = 0) -> bool:
+        """Whether the manifest that closes a finished segment is there, whole."""
+        if self._memo is not None and segment in self._memo.manifests:
             return True
-        return is_there(self._storage, f"{self._path}/{MANIFEST}")
+        return is_there(self._storage, f"{self._path}/{manifest_name(segment)}")
 
     def create(self, record: Record, generation: int) -> bool:
         """Create the record file of a generation, once; False if it is there already."""
@@ -130,7 +146,7 @@ class RecordFiles:
                 raise
             return True  # it was created, and only the answer was lost
 
-    def supersede(self, record: Record) -> bool:
+    def supersede(self, record: Record, segment: int = 0) -> bool:
         """Commit behind the last generation, or in its place if it is damaged itself.
 
         ==================================  ===================================================
@@ -151,7 +167,7 @@ class RecordFiles:
             held = self.read(record.shard, last)
         except DamageError:
             held = None
-        if held is None and last == 0 and (held := self.listed_record(record.shard)) is not None:
+        if held is None and last == 0 and (held := self.listed_record(record.shard, segment)) is not None:
             self._replace(held, 0)
         if held is None:
             self._replace(record, last)

@@ -14,7 +14,7 @@ from store.errors import DamageError, MismatchError, StoreExistsError, StoreMiss
 from store.format.decode import decode
 from store.format.json_file import freeze, frozen
 from store.format.names import GOLD, LABELS
-from store.gold.fingerprint import fingerprint
+from store.gold.fingerprint import fingerprint, rows_then
 from store.snapshot import Snapshot
 from store.storage import Storage
 
@@ -80,7 +80,7 @@ def calibrations(snapshot: Snapshot, label_set: str) -> list[Calibration]:
 
 
 def usable_calibration(snapshot: Snapshot, label_set: str, number: int | None = None) -> Calibration:
-    """A calibration whose label set is as it was.
+    """A calibration whose label set is as it was. Rows that were appended since do not count.
 
     Args:
         snapshot: the store.
@@ -100,13 +100,20 @@ def usable_calibration(snapshot: Snapshot, label_set: str, number: int | None = 
             f"--calibrate --labels {label_set}` makes one from gold"
         )
     path = f"{LABELS}/{label_set}"
-    was, now = chosen[-1].sources.get(path), fingerprint(snapshot, path)
-    if was != now:
+    was = chosen[-1].sources.get(path)
+    if rows_then(snapshot, path, was) is None:
+        now = fingerprint(snapshot, path)
         raise MismatchError(
             f"{snapshot.location}/{path} has changed since calibration {chosen[-1].number} was made: its fingerprint "
             f"was {str(was)[:16]} and is {now[:16]}; make a new one with `engine audit --calibrate`"
         )
     return chosen[-1]
+
+
+def rows_calibrated(snapshot: Snapshot, calibration: Calibration) -> int | None:
+    """How many rows the store had when ``calibration`` was made; None if its label set has changed since."""
+    path = f"{LABELS}/{calibration.label_set}"
+    return rows_then(snapshot, path, calibration.sources.get(path))
 
 
 def add_calibration(snapshot: Snapshot, calibration: Calibration) -> Calibration:

@@ -41,8 +41,9 @@ class FamilyReader:
         self.types = {name: schema.field(name).type for name in columns}
         self._family = snapshot.family(path)
         self._is_compressed = self._family.is_compressed
-        # Arrow copies the columns that it is told to read: right if they are decompressed. The others are mapped.
-        self._places = sorted(map(schema.get_field_index, columns)) if self._is_compressed else None
+        self._snapshot = snapshot
+        self._names = schema.names
+        self._stored: dict[int, list[str]] = {}
         self._layout = snapshot.layout
         self._records = self._family.records() if columns else {}
         self._open: dict[int, Any] = {}
@@ -82,12 +83,34 @@ class FamilyReader:
             reader = self._reader(shard)
             with self._lock:
                 batch = reader.get_batch(number)
-            columns = {name: _gathered(batch.column(name)) for name in self.types}
+            there = self._columns_of(shard)
+            columns = {
+                name: _gathered(batch.column(name) if name in there else pa.nulls(batch.num_rows, type_))
+                for name, type_ in self.types.items()
+            }
             if not self._is_compressed:
                 if len(self._batches) >= _KEPT_BATCHES:
                     self._batches.clear()
                 self._batches[shard, number] = columns
         return columns
+
+    def _columns_of(self, shard: int) -> list[str]:
+        """All columns of the file of ``shard``, in order. Rows that were appended may lack some, and are null there."""
+        segment = self._layout.segment_of(shard)
+        if segment not in self._stored:
+            lacking = self._snapshot.lacking(self._family.path, shard)
+            self._stored[segment] = [name for name in self._names if name not in lacking]
+        return self._stored[segment]
+
+    def _places(self, shard: int) -> list[int] | None:
+        """Places of the columns that are read from the file of ``shard``.
+
+        Arrow copies the columns that it is told to read: right if they are decompressed. The others are mapped.
+        """
+        if not self._is_compressed:
+            return None
+        places = [place for place, name in enumerate(self._columns_of(shard)) if name in self.types]
+        return places or [0]  # none would mean all
 
     def _record(self, shard: int) -> Record:
         if shard not in self._records:
@@ -100,7 +123,7 @@ class FamilyReader:
             if shard not in self._open:
                 if len(self._open) >= _OPEN_SHARDS:
                     self._open.clear()
-                self._open[shard] = open_shard(self._family, self._records[shard], columns=self._places)
+                self._open[shard] = open_shard(self._family, self._records[shard], columns=self._places(shard))
             return self._open[shard]
 
 

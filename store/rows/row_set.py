@@ -60,6 +60,14 @@ class RowSet:
             words[-1] &= (np.uint64(1) << np.uint64(self.size % WORD_ROWS)) - np.uint64(1)
         return RowSet(size=self.size, words=words)
 
+    def of_size(self, size: int) -> "RowSet":
+        """The same rows, of a store that has ``size`` rows by now: those that were appended are not in the set."""
+        if size < self.size:
+            raise ValueError(f"a set of {self.size:,} rows does not become one of {size:,}")
+        words = np.zeros(-(-size // WORD_ROWS), np.uint64)
+        words[: len(self.words)] = self.words
+        return RowSet(size=size, words=words)
+
     def _fitting(self, other: "RowSet") -> Words:
         if other.size != self.size:
             raise ValueError(f"a set of {self.size:,} rows does not go with one of {other.size:,}")

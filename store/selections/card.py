@@ -55,7 +55,7 @@ class Card(Origin):
     """``selections/<name>.json``.
 
     Attributes:
-        rows: rows of the store.
+        rows: rows of the store when the selection was made; it knows nothing of rows that were appended since.
         selected: how many of them are in the selection.
         file: name of the file of bits beside the card: ``<name>-<first 16 of sha256>.bits``.
         bytes: size of that file.
@@ -131,6 +131,6 @@ def parse_card(snapshot: Snapshot, name: str, value: dict[str, Any]) -> Card:
     """
     place = f"{snapshot.location}/{card_name(name)}"
     card = decode(Card, value, place=place)
-    if (card.name, card.rows) != (name, snapshot.layout.rows):
+    if card.name != name or card.rows not in {one.first_row + one.rows for one in snapshot.layout.segments}:
         raise DamageError(f"{place} is the card of {card.name!r}, in a store of {card.rows:,} rows")
     return card

@@ -38,7 +38,7 @@ class SelectedRows:
         self.labels = _label_set(snapshot, labels or selection.labels)
         self._snapshot = snapshot
         self._numbers = selection.rows.numbers()
-        names = ["row", "id", "text", *snapshot.header.extras]
+        names = ["row", "id", "text", *snapshot.header.kept]
         self._texts = FamilyReader(snapshot, CORPUS, names)
         corpus = snapshot.schema(CORPUS)
         fields = [corpus.field(name) for name in names]

@@ -82,7 +82,8 @@ def select(snapshot: Snapshot, name: str, request: SelectionRequest, *, ask: Ask
     if (change := changed_source(snapshot, sources)) is not None:
         raise MismatchError(f"the selection {name!r} of {snapshot.location} {change}; select again")
     for other in work.others.values():
-        sources |= other.sources
+        is_of_now = other.rows.size == snapshot.layout.rows
+        sources |= other.sources if is_of_now else fingerprints(snapshot, other.sources)
     made = Selection(
         name=name,
         rows=rows,
@@ -110,6 +111,7 @@ class _Selecting:
         self._ask = ask
         self.labels = self._label_set()
         self.others = {name: read_selection(snapshot, name) for name in (*request.and_, *request.or_, *request.not_)}
+        self._rows_of = {name: one.rows.of_size(snapshot.layout.rows) for name, one in self.others.items()}
 
     def _label_set(self) -> str | None:
         request = self._request
@@ -145,11 +147,11 @@ class _Selecting:
         elif request.or_ and not request.and_:
             rows = ~rows
         for name in request.and_:
-            rows &= self.others[name].rows
+            rows &= self._rows_of[name]
         for name in request.or_:
-            rows |= self.others[name].rows
+            rows |= self._rows_of[name]
         for name in request.not_:
-            rows &= ~self.others[name].rows
+            rows &= ~self._rows_of[name]
         return rows
 
     def _numbers(self, clauses: str, *, limit: int | None = None) -> RowNumbers:

@@ -17,7 +17,7 @@ from store.format.findings import Kind, Problem
 from store.format.json_file import copy_name, freeze, is_there
 from store.format.names import LABELS
 from store.format.shard import check_bytes
-from store.gold.fingerprint import fingerprint
+from store.gold.fingerprint import appended_since, fingerprint
 from store.rows.family_reader import failed_rows
 from store.rows.row_set import RowSet
 from store.selections.card import (
@@ -40,7 +40,7 @@ class Selection(Origin):
     """A set of rows and how it came about: see `store.selections.card.Origin`.
 
     Attributes:
-        rows: which rows of the store are in it.
+        rows: which rows are in it, of those that the store had when it was made.
     """
 
     rows: RowSet
@@ -79,11 +79,13 @@ def freeze_selection(snapshot: Snapshot, selection: Selection) -> Selection:
     """
     card = selection.card
     held = card_there(snapshot, card.name) or card
-    if held.sha256 == card.sha256:
+    if (held.sha256, held.rows) == (card.sha256, card.rows):
         held = parse_card(snapshot, card.name, _publish(snapshot, selection))
-    if held.sha256 != card.sha256:
+    if (held.sha256, held.rows) != (card.sha256, card.rows):
+        since = appended_since(snapshot, held.rows)
+        when = f", made before {since}" if since else ""
         raise StoreExistsError(
-            f"{snapshot.location} has a selection {card.name!r} of {held.selected:,} rows, and this one has "
+            f"{snapshot.location} has a selection {card.name!r} of {held.selected:,} rows{when}, and this one has "
             f"{card.selected:,} rows and is another; use another name"
         )
     return read_selection(snapshot, card.name)
@@ -106,12 +108,12 @@ def read_selection(snapshot: Snapshot, name: str) -> Selection:
     Raises:
         StoreMissingError: there is none.
         DamageError: its card or its bits are damaged.
-        MismatchError: a family that it was made from has changed.
+        MismatchError: a family that it was made from has changed, but for rows that were appended.
     """
     card = read_card(snapshot, name)
     if (problem := check_bits(snapshot, card)) is not None:
         raise DamageError(f"{snapshot.location}/{SELECTIONS}/{card.file} {problem.text}; {BITS_REMEDY}")
-    if (change := changed_source(snapshot, card.sources)) is not None:
+    if (change := changed_source(snapshot.as_of(card.rows), card.sources)) is not None:
         raise MismatchError(f"the selection {name!r} of {snapshot.location} {change}; select again under another name")
     return Selection(rows=_rows(snapshot, card), **card.origin)
 
@@ -167,11 +169,11 @@ def class_counts(snapshot: Snapshot, selection: Selection) -> list[dict[str, Any
     if selection.labels is None:
         return []
     classes = snapshot.header.classes
-    counts = np.zeros(len(classes) + 1, np.int64)
+    counts, rows = np.zeros(len(classes) + 1, np.int64), selection.rows.of_size(snapshot.layout.rows)
     labels = snapshot.dataset(f"{LABELS}/{selection.labels}")
     for batch in labels.to_batches(columns=["row", "prediction"]):
         predictions = batch.column("prediction").fill_null(len(classes)).to_numpy()
-        chosen = predictions[selection.rows.has(batch.column("row").to_numpy())]
+        chosen = predictions[rows.has(batch.column("row").to_numpy())]
         counts += np.bincount(chosen, minlength=len(classes) + 1)
     named = zip([*classes, None], counts.tolist(), strict=True)
     return [{"class": name, "selected": count} for name, count in named if name is not None or count]
@@ -184,7 +186,7 @@ def chosen_rows(snapshot: Snapshot, *, labels: Iterable[str] = (), select: str |
         StoreMissingError: there is no such selection or label set.
         MismatchError: the labels that the selection was made from have changed.
     """
-    chosen = None if select is None else read_selection(snapshot, select).rows
+    chosen = None if select is None else read_selection(snapshot, select).rows.of_size(snapshot.layout.rows)
     for name in labels:
         failed = failed_rows(snapshot, name)
         if len(failed):

@@ -55,6 +55,7 @@ class FamilyRows:
         gold: Callable[[], HeldGold] | None = None,
     ) -> None:
         self.failure = failure
+        self._snapshot = snapshot
         self._families = {path: snapshot.family(path) for path in records}
         self._schemas = sides
         self._side_of = {field.name: path for field, path in side_by_side(sides)}
@@ -102,15 +103,30 @@ class FamilyRows:
         stored = dict.fromkeys([*names, *(["label"] if gold else [])])
         for path, family in self._families.items():
             if ours := [name for name in stored if self._side_of[name] == path]:
-                indices = [self._schemas[path].get_field_index(name) for name in ours]
-                parts = ((part, self._records[path][part.shard]) for part in piece)
-                batches = [batch for part, record in parts for batch in _read(family, record, part, indices)]
+                batches = [batch for part in piece for batch in self._read(family, part, ours)]
                 columns |= {name: pa.chunked_array([batch.column(name) for batch in batches]) for name in ours}
         if gold:
             assert self._held is not None, "held before the first piece is read"
             own, numbers = pa.concat_arrays(columns["label"].chunks), self._numbers(piece)
             columns |= {name: self._held.column(name, numbers, own) for name in gold}
         return pa.table([columns[name] for name in names], names=list(names))
+
+    def _read(self, family: Family, part: Slice, names: Sequence[str]) -> list[pa.RecordBatch]:
+        """The columns ``names`` of some batches of one shard; null where its file does not have one."""
+        schema, lacking = self._schemas[family.path], self._snapshot.lacking(family.path, part.shard)
+        there = [name for name in schema.names if name not in lacking]
+        indices = [there.index(name) for name in names if name in there] or [0]  # none would mean all
+        batches = _read(family, self._records[family.path][part.shard], part, indices)
+        if lacking.isdisjoint(names):
+            return batches
+        fields = [schema.field(name) for name in names]
+        return [
+            pa.record_batch(
+                [batch.column(one.name) if one.name in there else pa.nulls(len(batch), one.type) for one in fields],
+                schema=pa.schema(fields),
+            )
+            for batch in batches
+        ]
 
     def _numbers(self, piece: Sequence[Slice]) -> RowNumbers:
         """Row numbers of ``piece``: the shards come in order."""

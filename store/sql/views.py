@@ -15,7 +15,7 @@ from store.errors import DamageError
 from store.families.gold import gold_schema
 from store.families.rejects import check_rejects, rejects_schema
 from store.format.layout import Segment
-from store.format.names import CORPUS, GOLD, LABELS, REJECTS
+from store.format.names import CORPUS, GOLD, LABELS
 from store.gold.calibration import calibrations
 from store.gold.held import GOLD_COLUMNS, HeldGold, chosen_rounds, held_gold, read_rounds
 from store.snapshot import Snapshot
@@ -171,7 +171,7 @@ class Views:
 
     def _extras(self, *, without: Sequence[str] = ()) -> str:
         """The kept columns, but those of the names ``without``."""
-        names = (name for name in self._snapshot.header.extras if name.lower() not in without)
+        names = (name for name in self._snapshot.header.kept if name.lower() not in without)
         return "".join(f", {_identifier(name)}" for name in names)
 
     def _class_of(self, index: str) -> str:
@@ -186,15 +186,15 @@ def _shard_in(segment: Segment) -> str:
 
 
 def _sound_rejects(snapshot: Snapshot) -> pads.Dataset:
-    """The refused rows, of a file that is as the header says: it is small enough to be hashed each time.
+    """The refused rows, of files that are as the header says: they are small enough to be hashed each time.
 
     Raises:
-        DamageError: it is not.
+        DamageError: one is not.
     """
-    problem = check_rejects(snapshot.storage, snapshot.header)
-    if problem is not None:
-        file = f"{snapshot.location}/{REJECTS}/{snapshot.header.rejects['file']}"
-        raise DamageError(f"{file} {problem.text}; `engine verify STORE --repair` makes it again")
+    for segment in snapshot.header.segments:
+        if (problem := check_rejects(snapshot.storage, segment)) is not None:
+            file = f"{snapshot.location}/{segment.rejects_file}"
+            raise DamageError(f"{file} {problem.text}; `engine verify STORE --repair` makes it again")
     return snapshot.rejects()
 
 

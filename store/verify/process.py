@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from store.errors import DamageError, FormatError, StoreError, StoreMissingError
 from store.format.findings import Finding, Kind
-from store.format.names import REJECTS
+from store.format.names import REJECTS, SEGMENTS
 from store.snapshot import Snapshot
 from store.storage import Storage
 from store.verify.verify import readable_header, verify
@@ -130,10 +130,12 @@ def _how(code: int) -> str:
 def _fatal(file: str, ended: str) -> Finding:
     family, name = file.rsplit("/", 1)
     digits = name.split("-")[0]
-    return Finding(
-        kind=Kind.DAMAGED,
-        family=family,
-        shard=int(digits) if digits.isdecimal() and family != REJECTS else None,
-        file=file,
-        problem=f"has the bytes of its record, and reading it ended the process: {ended}",
-    )
+    if family == SEGMENTS:  # of the data files only the refused rows are there
+        return _fatal_finding(REJECTS, int(digits), file, ended)
+    shard = int(digits) if digits.isdecimal() and family != REJECTS else None
+    return _fatal_finding(family, shard, file, ended)
+
+
+def _fatal_finding(family: str, shard: int | None, file: str, ended: str) -> Finding:
+    problem = f"has the bytes of its record, and reading it ended the process: {ended}"
+    return Finding(kind=Kind.DAMAGED, family=family, shard=shard, file=file, problem=problem)

@@ -1,7 +1,7 @@
 """Findings → small files that are whole again, and no litter. Needs no model: nothing is computed here.
 
-A header or card comes back from its copy, a record from the manifest or from its data file, a manifest from the
-records. Data files are made again from their sources by `engine.labelling.repair`.
+A header, the file of a segment or a card comes back from its copy, a record from the manifest or from its data file, a
+manifest from the records. Data files are made again from their sources by `engine.labelling.repair`.
 """
 
 import dataclasses
@@ -16,11 +16,12 @@ from store.families.kind import Cut
 from store.families.registry import kind_of, shard_statistics
 from store.format.family import CARD, Family
 from store.format.findings import Finding, Kind
-from store.format.header import HEADER, parse_header
+from store.format.header import HEADER, parse_header, read_header
 from store.format.json_file import copy_name, from_json, to_json
-from store.format.names import REJECTS
+from store.format.names import CORPUS, REJECTS, SEGMENTS
 from store.format.record import Record, record_of, shard_of_data
-from store.format.record_files import MANIFEST
+from store.format.record_files import manifest_name, segment_of_manifest
+from store.format.segments import GUARD, parse_segment, restore_guard, segment_name, segment_of
 from store.format.shard import read_shard
 from store.gold.calibration import calibration_of
 from store.selections.card import SELECTIONS
@@ -32,8 +33,14 @@ from store.verify.shard import check_shard
 
 
 def restore_header(storage: Storage, findings: Iterable[Finding]) -> list[str]:
-    """Restore the header or its copy from the other; names of what was restored."""
-    return [name for name in _files(findings, "") if _restore_twin(storage, name, HEADER)]
+    """Restore the header or its copy from the other, and so the files of segments; names of what was restored."""
+    findings = list(findings)
+    restored = [name for name in _files(findings, "") if _restore_twin(storage, name, HEADER)]
+    for file in _files(findings, SEGMENTS):
+        number = segment_of(file.rsplit("/", 1)[-1])
+        if number is not None and _restore_twin(storage, file, segment_name(number)):
+            restored.append(file)
+    return restored
 
 
 def restore_small_files(snapshot: Snapshot, findings: list[Finding]) -> list[str]:
@@ -44,8 +51,10 @@ def restore_small_files(snapshot: Snapshot, findings: list[Finding]) -> list[str
         restored += [name for name in names if _restore_twin(snapshot.storage, name, f"{family.path}/{CARD}")]
         restored += [name for name in names if _restore_calibration(snapshot.storage, family, name)]
         restored += [name for name in names if _restore_record(snapshot, family, name.rsplit("/", 1)[-1])]
-        if f"{family.path}/{MANIFEST}" in names and _restore_manifest(family):
-            restored.append(f"{family.path}/{MANIFEST}")
+        restored += [name for name in names if _restore_manifest(family, name)]
+    if GUARD in _files(findings, CORPUS):
+        restore_guard(snapshot.storage)
+        restored.append(GUARD)
     return restored + [file for file in _files(findings, SELECTIONS) if restore_card(snapshot, file)]
 
 
@@ -66,6 +75,8 @@ def _may_be_needed(snapshot: Snapshot, litter: Finding) -> bool:
     """
     if litter.family in ("", REJECTS):
         return False
+    if litter.family == SEGMENTS:
+        return _is_rejects_of_segment(snapshot, litter.file)
     if litter.family == SELECTIONS:
         return may_be_needed(snapshot, litter.file)
     name = litter.file.rsplit("/", 1)[-1]
@@ -76,6 +87,16 @@ def _may_be_needed(snapshot: Snapshot, litter: Finding) -> bool:
     except StoreError:
         return True
     return record is None or record.file == name
+
+
+def _is_rejects_of_segment(snapshot: Snapshot, file: str) -> bool:
+    """Whether a file beside those of segments may be needed: only refused rows that no segment names are not."""
+    if shard_of_data(file.rsplit("/", 1)[-1]) is None:
+        return True
+    try:
+        return any(segment.rejects_file == file for segment in read_header(snapshot.storage).segments)
+    except StoreError:
+        return True
 
 
 def _files(findings: Iterable[Finding], family: str) -> list[str]:
@@ -91,6 +112,8 @@ def _restore_twin(storage: Storage, name: str, main: str) -> bool:
         value = from_json(storage, copy_name(main) if name == main else main)
         if main == HEADER:
             parse_header(storage, value)
+        elif main.startswith(f"{SEGMENTS}/"):
+            parse_segment(storage, segment_of(main.rsplit("/", 1)[-1]) or 0, value)
     except StoreError:
         return False
     storage.put(name, to_json(value))
@@ -107,7 +130,8 @@ def _restore_record(snapshot: Snapshot, family: Family, name: str) -> bool:
     if numbers is None:
         return False
     shard, generation = numbers
-    record = family.record_files.listed_record(shard) if generation == 0 else None
+    segment = family.segment_of(shard)
+    record = family.record_files.listed_record(shard, segment) if generation == 0 else None
     if record is None or record.file not in snapshot.storage.list(family.path):  # a manifest may be another family's
         record = _record_of_data(snapshot, family, shard) or record
     if record is None:
@@ -140,12 +164,16 @@ def _record_of_data(snapshot: Snapshot, family: Family, shard: int) -> Record | 
     return made[0] if len(made) == 1 else None
 
 
-def _restore_manifest(family: Family) -> bool:
+def _restore_manifest(family: Family, name: str) -> bool:
+    number = segment_of_manifest(name.rsplit("/", 1)[-1])
+    if number is None or number >= len(family.segments):
+        return False
     try:
         records, card = family.records(manifest=False), family.card()
     except StoreError:
         return False
-    if len(records) < family.shards or (card is None and family.has_card):
+    held = {shard: records[shard] for shard in family.segments[number] if shard in records}
+    if len(held) < len(family.segments[number]) or (card is None and family.has_card):
         return False
-    family.storage.put(f"{family.path}/{MANIFEST}", to_json(family.manifest(records)))
+    family.storage.put(f"{family.path}/{manifest_name(number)}", to_json(family.manifest(held)))
     return True

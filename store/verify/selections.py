@@ -65,7 +65,7 @@ def _check_bits(snapshot: Snapshot, card: Card, before: Callable[[str], bool]) -
 
 def _check_sources(snapshot: Snapshot, card: Card) -> Iterator[Finding]:
     try:
-        change = changed_source(snapshot, card.sources)
+        change = changed_source(snapshot.as_of(card.rows), card.sources)
     except (DamageError, OSError):
         return  # the check of that family says so
     if change is not None:

@@ -48,7 +48,7 @@ def check_alignment(snapshot: Snapshot, labels: Family, record: Record, card: La
 
 def _check_rows(snapshot: Snapshot, family: Family, record: Record) -> str:
     try:
-        schema = snapshot.schema(family.path)
+        schema = snapshot.stored_schema(family.path, record.shard)
     except StoreError:
         return ""  # the card is damaged, and said to be
     try:

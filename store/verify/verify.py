@@ -9,19 +9,25 @@ from typing import Any
 
 from store.errors import DamageError, StoreMissingError
 from store.families.registry import kind_of
-from store.families.rejects import check_rejects
 from store.format.findings import Finding, Kind
-from store.format.header import HEADER, Header, parse_header
+from store.format.header import HEADER, Header, parse_header, with_segments
 from store.format.json_file import copy_name, from_json
-from store.format.names import CORPUS, LABELS, REJECTS
+from store.format.names import CORPUS, LABELS
 from store.format.record import record_name
-from store.format.record_files import MANIFEST
+from store.format.record_files import manifest_name
 from store.snapshot import Snapshot
 from store.storage import TEMPORARY, Storage
 from store.verify.copies import check_twice
 from store.verify.family import Check, FamilyCheck
 from store.verify.gold import check_gold
 from store.verify.labels import LabelSetCheck
+from store.verify.segments import (
+    check_all_rejects,
+    check_guard,
+    check_none_lost,
+    check_segment_files,
+    readable_segments,
+)
 from store.verify.selections import check_selections
 
 _CHECKS: dict[str, type[FamilyCheck]] = {LABELS: LabelSetCheck}
@@ -38,11 +44,15 @@ def verify(storage: Storage, *, before: Check = lambda _: True) -> Iterator[Find
     Raises:
         StoreMissingError: there is no store.
         FormatError: its format is not known to this program.
-        DamageError: the header and its copy are both unreadable, so that nothing else can be judged.
+        DamageError: the header and its copy are both unreadable, or the file of a segment and its copy, so that nothing
+            else can be judged.
     """
     yield from check_twice(storage, HEADER, "", lambda value: _is_header(storage, value))
+    yield from check_segment_files(storage)
     snapshot = Snapshot(storage, readable_header(storage)).memoised()
-    yield from _check_rejects(snapshot, before)
+    check_none_lost(snapshot, readable_header)
+    yield from check_guard(snapshot)
+    yield from check_all_rejects(snapshot, before)
     laid_out = [family for family in snapshot.families() if kind_of(family.path).is_laid_out]
     checks = [_CHECKS.get(kind_of(family.path).name, FamilyCheck)(snapshot, family) for family in laid_out]
     for check in checks:
@@ -55,11 +65,15 @@ def verify(storage: Storage, *, before: Check = lambda _: True) -> Iterator[Find
 
 
 def readable_header(storage: Storage) -> Header:
-    """The header, or else its copy.
+    """The header, or else its copy; with the segments, or else their copies.
 
     Raises:
         as `verify`.
     """
+    return with_segments(storage, _readable_first(storage), readable_segments(storage))
+
+
+def _readable_first(storage: Storage) -> Header:
     for name in (HEADER, copy_name(HEADER)):
         try:
             return parse_header(storage, from_json(storage, name))
@@ -78,21 +92,13 @@ def _is_header(storage: Storage, value: dict[str, Any]) -> bool:
     return True
 
 
-def _check_rejects(snapshot: Snapshot, before: Check) -> Iterator[Finding]:
-    file = f"{REJECTS}/{snapshot.header.rejects['file']}"
-    if before(file) and (problem := check_rejects(snapshot.storage, snapshot.header)) is not None:
-        yield Finding(kind=problem.kind, family=REJECTS, shard=None, file=file, problem=problem.text)
-    for name in snapshot.storage.list(REJECTS):
-        if name != snapshot.header.rejects["file"]:
-            yield _litter(REJECTS, f"{REJECTS}/{name}", "the header names another")
-
-
 def _check_corpus_first(checks: list[FamilyCheck]) -> Iterator[Finding]:
     """Tokens and labels are made of texts: a shard of them is committed only after that of the corpus."""
     corpus, *others = checks
     committed: set[int] = set().union(*(check.records for check in others))
     for shard in sorted(committed - set(corpus.records)):
-        if {record_name(shard), MANIFEST} & corpus.names:
+        manifest = manifest_name(corpus.snapshot.layout.segment_of(shard))
+        if {record_name(shard), manifest} & corpus.names:
             continue  # it is damaged, or missing in a sealed family, and said to be
         file = f"{CORPUS}/{record_name(shard)}"
         problem = "is missing, and other families hold its rows"

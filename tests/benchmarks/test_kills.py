@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.kills import files, real, rehearsal, run_trials, write_texts
+from benchmarks.faults.kills import SHARDS, files, real, rehearsal, run_trials, write_texts
 
 TEXTS = "texts.jsonl"
 
@@ -16,6 +16,16 @@ def test_runs_that_were_killed_leave_the_store_of_one_that_was_not(tmp_path: Pat
     assert [trial for trial in trials if not trial.is_good] == []
     assert any(trial.kills for trial in trials)
     assert all(trial.again is not None for trial in trials)
+
+
+def test_and_so_do_runs_that_append_rows(tmp_path: Path) -> None:
+    more = [tmp_path / "more.jsonl", tmp_path / "most.jsonl"]
+    for file in (tmp_path / TEXTS, *more):
+        write_texts(file, rows=100)
+    command = rehearsal(tmp_path / TEXTS, 0.03, more=more)
+    trials = run_trials(command, tmp_path, workers=[1, 2, 1], seed=11, shards=SHARDS + 2 * (SHARDS // 3))
+    assert [trial for trial in trials if not trial.is_good] == []
+    assert any("appended rows" in trial.killed_in for trial in trials)
 
 
 @pytest.mark.slow

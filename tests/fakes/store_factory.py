@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+import store
 from store import Store
 from store.families.corpus import add_statistics, corpus_batch, corpus_statistics
 from store.families.labels import label_batch, label_statistics
 from store.families.rejects import rejects_schema
 from store.families.tokens import token_statistics, tokens_schema
 from store.format.header import Header, create_header
-from store.format.names import CORPUS, REJECTS
+from store.format.names import CORPUS, REJECTS, SEGMENTS
+from store.format.segments import SegmentRecord, append_segment
 from store.format.shard import ShardWriter, write_shard
 from store.gold.calibration import Calibration, sources_now
 from store.storage import LocalStorage, MemoryStorage, Storage
@@ -88,6 +90,34 @@ def write_header(
     return Store(storage, create_header(storage, header))
 
 
+def append_rows(
+    made: Store, *, rows: int = 10, shards: int = 1, extras: dict[str, pa.DataType] | None = None, corpus: bool = True
+) -> Store:
+    """The store with ``rows`` more in a segment of their own, whose labels and tokens are missing."""
+    header = store.open(made.storage).header
+    last, number = header.segments[-1], len(header.segments)
+    with ShardWriter(made.storage, rejects_schema(), compressed=True) as rejects:
+        file, size, sha256 = rejects.publish(SEGMENTS, number)
+    kept = header.kept if extras is None else {name: str(type_) for name, type_ in extras.items()}
+    path = f"in-{number}.csv"
+    segment = SegmentRecord(
+        segment=number,
+        first_row=last.stop[0],
+        rows=rows,
+        first_shard=last.stop[1],
+        shards=shards,
+        extras=kept,
+        inputs=[{"path": path, "size": 9, "sha256": f"{number:064x}", "rows": rows, "rejected": 0, "columns": {}}],
+        rejects={"file": file, "rows": 0, "bytes": size, "sha256": sha256},
+    )
+    assert append_segment(made.storage, segment)
+    grown = store.open(made.storage)
+    if corpus:
+        add_corpus(grown, shards=range(segment.first_shard, segment.stop[1]))
+        grown.corpus.seal()
+    return grown
+
+
 def add_corpus(
     made: Store,
     *,
@@ -97,7 +127,7 @@ def add_corpus(
     id_: Callable[[int], str] = "id-{}".format,
 ) -> None:
     classes = len(made.header.classes)
-    for shard in range(made.header.shards) if shards is None else shards:
+    for shard in range(made.layout.shards) if shards is None else shards:
         first, stop = made.layout.range_of(shard)
         rows = range(first, stop)
         batch = corpus_batch(
@@ -105,11 +135,15 @@ def add_corpus(
             ids=pa.array([id_(row) for row in rows], pa.string()),
             texts=pa.array([text(row) for row in rows], pa.string()),
             labels=pa.array([label(row, classes) for row in rows], pa.int16()),
-            extras={name: array for name, array in extras_of(rows).items() if name in made.header.extras},
+            extras={
+                name: array
+                for name, array in extras_of(rows).items()
+                if name in made.header.segments[made.layout.segment_of(shard)].extras
+            },
         )
         statistics = corpus_statistics()
         add_statistics(statistics, batch)
-        write_shard(made.corpus, shard, first, [batch], schema=made.schema(CORPUS), statistics=statistics)
+        write_shard(made.corpus, shard, first, [batch], schema=made.stored_schema(CORPUS, shard), statistics=statistics)
 
 
 def add_labels(
@@ -125,8 +159,8 @@ def add_labels(
     family = made.label_set(name)
     family.freeze_card({"model": f"test/{name}", "encoding": "words-8-right", "max_length": 8, "device": "cpu"})
     if logits is None:
-        logits = random_logits(made.header.rows, len(made.header.classes), seed=seed, failed=failed)
-    for shard in range(made.header.shards) if shards is None else shards:
+        logits = random_logits(made.layout.rows, len(made.header.classes), seed=seed, failed=failed)
+    for shard in range(made.layout.shards) if shards is None else shards:
         first, stop = made.layout.range_of(shard)
         batch = label_batch(
             first_row=first,
@@ -144,7 +178,7 @@ def repair_labels(made: Store, name: str, *, shard: int, seed: int) -> None:
     first, stop = made.layout.range_of(shard)
     batch = label_batch(
         first_row=first,
-        logits=random_logits(made.header.rows, len(made.header.classes), seed=seed)[first:stop],
+        logits=random_logits(made.layout.rows, len(made.header.classes), seed=seed)[first:stop],
         n_tokens=(np.arange(first, stop) % 7).astype(np.uint16),
         truncated=np.arange(first, stop) % 5 == 0,
     )
@@ -155,7 +189,7 @@ def add_tokens(made: Store, encoding: str) -> None:
     family = made.tokens(encoding)
     family.freeze_card({"encoding": encoding, "max_length": 8, "vocab_size": VOCABULARY})
     schema = tokens_schema(VOCABULARY)
-    for shard in range(made.header.shards):
+    for shard in range(made.layout.shards):
         first, stop = made.layout.range_of(shard)
         rows = range(first, stop)
         columns = [list(rows), [token_ids(row) for row in rows], [row % 7 == 6 for row in rows]]

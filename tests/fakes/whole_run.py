@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.ingest.ingest import IngestConfig, finish_corpus, ingest
+from engine.ingest.append import append, finish_corpus
+from engine.ingest.ingest import IngestConfig, ingest
 from engine.labelling.execute import execute
 from engine.labelling.runners.in_process import InProcess
 from engine.labelling.shard import Labeller
@@ -42,6 +43,24 @@ def write_input(folder: Path, *, rows: int = 9) -> tuple[str, ...]:
     file = folder / "in.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in [*_ROWS, *more]))
     return (str(file),)
+
+
+def write_more(folder: Path, name: str = "more.jsonl", *, rows: int = 6, **extras: object) -> tuple[str, ...]:
+    """A file to append: ``rows`` new rows, one whose id `write_input` has and one that is bad."""
+    good = [{"id": f"{name}-{row}", "text": f"more {row} " + "y " * (row % 5), **extras} for row in range(rows)]
+    bad = [{"id": "d", "text": "an id that the store has"}, {"id": f"{name}-bad", "text": " "}]
+    file = folder / name
+    file.write_text("".join(json.dumps(row) + "\n" for row in [*good[:2], *bad, *good[2:]]))
+    return (str(file),)
+
+
+APPENDED_REJECTED = 2
+"""Rows of `write_more` that are refused."""
+
+
+def append_more(storage: Storage, files: tuple[str, ...], *, shards: int = 2) -> Store:
+    """The store with the rows of ``files`` appended, as ``engine label --append`` goes about it."""
+    return append(storage, IngestConfig(files=files, shards=shards))
 
 
 def begin(storage: Storage, files: tuple[str, ...], *, shards: int = 3) -> Store:
@@ -99,10 +118,17 @@ def label(made: Store, label_set: str) -> None:
 
 
 def whole_run(
-    storage: Storage, files: tuple[str, ...], *, label_sets: Iterable[str] = ("one",), shards: int = 3
+    storage: Storage,
+    files: tuple[str, ...],
+    *,
+    label_sets: Iterable[str] = ("one",),
+    shards: int = 3,
+    more: tuple[str, ...] = (),
 ) -> Store:
-    """All of it: texts, refused rows, tokens and labels."""
+    """All of it: texts, refused rows, rows that are appended, tokens and labels."""
     made = begin(storage, files, shards=shards)
+    if more:
+        made = append_more(storage, more)
     for label_set in label_sets:
         label(made, label_set)
     return made

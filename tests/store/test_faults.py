@@ -17,7 +17,18 @@ import pyarrow as pa
 import pytest
 import racing
 from faults import Fault, FaultyStorage, Killed, clear, snapshot
-from whole_run import REJECTED, begin, freeze_card, label, labeller_for, whole_run, write_input
+from whole_run import (
+    APPENDED_REJECTED,
+    REJECTED,
+    append_more,
+    begin,
+    freeze_card,
+    label,
+    labeller_for,
+    whole_run,
+    write_input,
+    write_more,
+)
 
 import store
 from engine.errors import EngineError
@@ -27,6 +38,7 @@ from store.errors import MismatchError, StoreError
 from store.format.run_log import read_runs
 from store.format.shard import read_shard
 from store.storage import LocalStorage, MemoryStorage, Storage
+from store.verify.repair import remove_litter
 from store.verify.verify import verify
 
 Files = dict[str, bytes]
@@ -34,6 +46,7 @@ Run = Callable[[Storage, tuple[str, ...]], object]
 Result = TypeVar("Result")
 TEXTS = ("store", "corpus/", "rejects/")
 ROWS = 9
+APPENDED = 6
 SLOW = (pytest.mark.slow, pytest.mark.timeout(3_600))
 
 
@@ -52,7 +65,7 @@ def undisturbed(files: tuple[str, ...]) -> Files:
 def rows_of(made: Store, path: str) -> list[int]:
     """Row numbers of a family, in the order of its shards."""
     family = made.family(path)
-    tables = [read_shard(family, record, check_hash=True) for record in family.records().values()]
+    tables = [read_shard(family, record, check_hash=True).select(["row"]) for record in family.records().values()]
     return pa.concat_tables(tables).column("row").to_pylist()
 
 
@@ -61,11 +74,15 @@ def check_whole(storage: Storage, undisturbed: Files) -> None:
     assert snapshot(storage) == undisturbed
     assert not list(verify(storage))
     made = store.open(storage)
-    assert sum(entry["rows"] for entry in made.header.inputs) == ROWS + REJECTED
-    assert made.rejects().count_rows() == REJECTED
+    rows, rejected = (ROWS, REJECTED)
+    if made.header.appended:
+        rows, rejected = ROWS + APPENDED, REJECTED + APPENDED_REJECTED
+    inputs = [entry for segment in made.header.segments for entry in segment.inputs]
+    assert sum(entry["rows"] for entry in inputs) == rows + rejected
+    assert made.rejects().count_rows() == rejected
     for family in made.families():
         if family.path != "gold":
-            assert rows_of(made, family.path) == list(range(ROWS))
+            assert rows_of(made, family.path) == list(range(rows))
 
 
 def one_run(storage: Storage, files: tuple[str, ...]) -> None:
@@ -80,6 +97,12 @@ def one_label_run(storage: Storage, _: tuple[str, ...]) -> None:
     label(store.open(storage), "one")
 
 
+def one_append_run(storage: Storage, files: tuple[str, ...]) -> None:
+    """More rows behind those of `one_run`, and their labels."""
+    random.seed(0)
+    label(append_more(storage, tuple(str(Path(file).with_name("more.jsonl")) for file in files)), "one")
+
+
 class Sweep:
     """Runs that go wrong in one way each, and what they leave. An equal state is gone on with once only.
 
@@ -92,13 +115,14 @@ class Sweep:
         calls: what an undisturbed run asks of its storage.
         end: what it makes.
         ended: how many runs ended in which way.
+        storage: of the store.
     """
 
     def __init__(self, run: Run, files: tuple[str, ...], start: Files) -> None:
         self.ended: Counter[str] = Counter()
         self._run = lambda storage: run(storage, files)
         self._start = start
-        self._storage = MemoryStorage()
+        self._storage = self.storage = MemoryStorage()
         self._resumed: set[frozenset[tuple[str, bytes]]] = set()
         self._begin_again()
         undisturbed = FaultyStorage(self._storage)
@@ -178,6 +202,21 @@ def test_any_two_faults_leave_a_store_that_the_next_run_completes(files, undistu
     assert sum(sweep.ended.values()) > 1.6 * times
 
 
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=SLOW)])
+def test_any_fault_while_rows_are_appended_leaves_a_store_that_the_next_run_completes(
+    files, undisturbed, every
+) -> None:
+    """Whatever happens, no file that was there before is another one."""
+    write_more(Path(files[0]).parent, rows=APPENDED)
+    sweep = Sweep(one_append_run, files, undisturbed)
+    assert undisturbed.items() <= sweep.end.items()
+    for faults in one_fault_each(sweep.calls, every=every):
+        sweep.attempt(faults)
+        assert undisturbed.items() <= snapshot(sweep.storage).items()
+    assert sweep.ended["Killed"] >= len(sweep.calls) // 5
+    assert sweep.ended["OSError"] > sweep.ended["no error"] > 0
+
+
 def rounds(few: int, many: int) -> list[Any]:
     """How often writers race: a few times, and many times in the slow form."""
     return [few, pytest.param(many, marks=SLOW)]
@@ -216,9 +255,12 @@ def test_threads_that_do_the_same_at_once_make_one_store_and_none_fails(
         assert storage.list("tmp") == []
 
 
-def race_of_processes(files: tuple[str, ...], races: Sequence[tuple[Path, Sequence[int | None]]]) -> list[list[int]]:
+def race_of_processes(
+    files: tuple[str, ...], races: Sequence[tuple[Path, Sequence[int | None]]], more: Sequence[tuple[str, ...]] = ()
+) -> list[list[int]]:
     """Exit codes of the processes of each race; see `racing`."""
-    request = json.dumps({"files": files, "rounds": [(str(folder), kills) for folder, kills in races]})
+    rounds_ = [(str(folder), kills) for folder, kills in races]
+    request = json.dumps({"files": files, "rounds": rounds_, "more": more})
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, racing.__file__]
     done = subprocess.run(command, input=request, capture_output=True, text=True, check=True, env=environment)
@@ -250,6 +292,75 @@ def test_two_writers_finish_beside_one_that_is_killed_anywhere(files, undisturbe
         storage.sweep()
         check_whole(storage, undisturbed)
         assert storage.list("tmp") == []
+
+
+def check_appended_once(storage: Storage, before: Files, more: Sequence[tuple[str, ...]]) -> None:
+    """Each file is a segment, each of its rows is there once or refused, and nothing is changed of what was there."""
+    storage.sweep()
+    assert before.items() <= snapshot(storage).items()
+    made = store.open(storage)
+    assert sorted(entry["path"] for one in made.header.appended for entry in one.inputs) == sorted(sum(more, ()))
+    ids = made.dataset("corpus").to_table().column("id").to_pylist()
+    own = [id_ for id_ in ids if id_.startswith("w") and not id_.endswith("shared")]
+    assert sorted(own) == sorted(f"w{writer}.jsonl-{row}" for writer in range(len(more)) for row in range(APPENDED))
+    assert len(set(ids)) == len(ids) == ROWS + APPENDED * len(more)
+    assert made.rejects().count_rows() == REJECTED + APPENDED_REJECTED * len(more)
+    label(made, "one")
+    assert not list(verify(storage))
+    assert rows_of(store.open(storage), "labels/one") == list(range(len(ids)))
+    assert storage.list("tmp") == []
+
+
+@pytest.mark.parametrize("times", rounds(4, 50))
+def test_processes_that_append_at_once_come_one_after_the_other(files, undisturbed, tmp_path, times) -> None:
+    more = [write_more(tmp_path, f"w{writer}.jsonl", rows=APPENDED) for writer in range(8)]
+    races = [(tmp_path / str(turn), [None] * (2 + turn * 2 % 7)) for turn in range(times)]
+    for folder, _ in races:
+        whole_run(LocalStorage(folder), files)
+    assert race_of_processes(files, races, more) == [[0] * len(kills) for _, kills in races]
+    for folder, kills in races:
+        check_appended_once(LocalStorage(folder), undisturbed, more[: len(kills)])
+
+
+@pytest.mark.parametrize("times", rounds(6, 50))
+def test_of_processes_that_append_at_once_one_that_is_killed_is_in_no_ones_way(
+    files, undisturbed, tmp_path, times
+) -> None:
+    """The others finish what it began, and so does it when it is run again."""
+    chance, calls = random.Random(5), 60
+    more = [write_more(tmp_path, f"w{writer}.jsonl", rows=APPENDED) for writer in range(3)]
+    races = [(tmp_path / str(turn), [chance.randrange(calls), None, None]) for turn in range(times)]
+    for folder, _ in races:
+        whole_run(LocalStorage(folder), files)
+    codes = race_of_processes(files, races, more)
+    assert all(code in ([-signal.SIGKILL, 0, 0], [0, 0, 0]) for code in codes)
+    assert codes.count([0, 0, 0]) < times / 2
+    for folder, _ in races:
+        storage = LocalStorage(folder)
+        append_more(storage, more[0], shards=1)
+        left = [finding for finding in verify(storage) if finding.kind == "litter"]
+        remove_litter(store.open(storage), left)
+        check_appended_once(storage, undisturbed, more)
+
+
+def test_of_two_who_append_the_same_id_the_second_is_refused(files, tmp_path) -> None:
+    storage = MemoryStorage()
+    whole_run(storage, files)
+    rows = [{"id": "twice", "text": "one of two"}]
+    both = [tmp_path / "one.jsonl", tmp_path / "two.jsonl"]
+    for number, file in enumerate(both):
+        file.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"id": f"own {number}", "text": "t"}]))
+
+    def come_in(call: int) -> None:
+        if first.calls[call].startswith("publish segments/"):
+            append_more(storage, (str(both[1]),), shards=1)
+
+    first = FaultyStorage(storage, before=come_in)
+    append_more(first, (str(both[0]),), shards=1)
+    made = store.open(storage)
+    assert [entry["path"] for one in made.header.appended for entry in one.inputs] == [str(both[1]), str(both[0])]
+    assert made.dataset("corpus").to_table().column("id").to_pylist()[ROWS:] == ["twice", "own 1", "own 0"]
+    assert [finding.kind for finding in verify(storage) if finding.family in ("corpus", "segments")] == []
 
 
 @pytest.mark.parametrize("times", rounds(4, 50))

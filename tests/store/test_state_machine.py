@@ -12,7 +12,7 @@ from faults import Fault, FaultyStorage, Killed, clear, snapshot
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from whole_run import begin, freeze_card, label, labeller_for, whole_run, write_input
+from whole_run import append_more, begin, freeze_card, label, labeller_for, whole_run, write_input, write_more
 
 from engine.errors import EngineError
 from engine.labelling.repair import repair
@@ -21,14 +21,18 @@ from store import Store
 from store.errors import DamageError, StoreError, StoreMissingError
 from store.format.findings import Finding
 from store.format.header import is_store
-from store.format.json_file import copy_name
+from store.format.json_file import copy_name, is_torn
+from store.format.segments import GUARD
 from store.storage import MemoryStorage, Storage
 from store.verify.process import verify_store
 from store.verify.verify import verify
 
 ROWS, SHARDS = 20, 4
+APPENDED, ALL_SHARDS = 6, 6
 SETS = ("one", "second")
-RECORDS = tuple(f"{shard:05d}.json" for shard in range(SHARDS))
+RECORDS = tuple(f"{shard:05d}.json" for shard in range(ALL_SHARDS))
+MANIFESTS = ("manifest.json", "manifest-00001.json")
+SEGMENT = {"segments/00001.json", "segments/00001.copy.json"}
 REFUSALS = (OSError, StoreError, EngineError, Killed)
 
 Files = dict[str, bytes]
@@ -38,8 +42,13 @@ Operation = Callable[[Storage], object]
 class Operations:
     """What users do to a store, each as a process of its own would."""
 
-    def __init__(self, files: tuple[str, ...]) -> None:
+    def __init__(self, files: tuple[str, ...], more: tuple[str, ...]) -> None:
         self._files = files
+        self._more = more
+
+    def append(self, storage: Storage) -> Store:
+        self.begin(storage)
+        return append_more(storage, self._more)
 
     def begin(self, storage: Storage) -> Store:
         return begin(storage, self._files, shards=SHARDS)
@@ -48,7 +57,8 @@ class Operations:
         def operation(storage: Storage) -> None:
             made = self.begin(storage)
             freeze_card(made, label_set)
-            label_missing(labeller_for(made, label_set), shard)
+            if shard < made.layout.shards:  # else it is of rows that are not appended yet
+                label_missing(labeller_for(made, label_set), shard)
 
         return operation
 
@@ -58,7 +68,8 @@ class Operations:
         def operation(storage: Storage) -> None:
             made = self.begin(storage)
             freeze_card(made, label_set)
-            label_shard(labeller_for(made, label_set), shard)
+            if shard < made.layout.shards:
+                label_shard(labeller_for(made, label_set), shard)
 
         return operation
 
@@ -86,21 +97,24 @@ class Operations:
 class StoreMachine(RuleBasedStateMachine):
     """A store in memory, and everything that may be done or happen to it."""
 
-    def __init__(self, files: tuple[str, ...], model: Files) -> None:
+    def __init__(self, files: tuple[str, ...], more: tuple[str, ...], model: Files) -> None:
         super().__init__()
         self.model = model
         self.storage = MemoryStorage()
         self.damaged: set[str] = set()
-        self.do = Operations(files)
+        self.do = Operations(files, more)
         self._files = files
+        self._more = more
 
     def operations(self) -> st.SearchStrategy[Operation]:
-        sets, shards = st.sampled_from(SETS), st.integers(0, SHARDS - 1)
+        sets, shards = st.sampled_from(SETS), st.integers(0, ALL_SHARDS - 1)
         return st.one_of(
             st.builds(self.do.label_one, sets, shards),
             st.builds(self.do.label_again, sets, shards),
             st.builds(self.do.label_all, sets),
-            st.sampled_from([self.do.begin, self.do.seal, self.do.sweep, self.do.verify, self.do.repair]),
+            st.sampled_from(
+                [self.do.append, self.do.begin, self.do.seal, self.do.sweep, self.do.verify, self.do.repair]
+            ),
         )
 
     @initialize()
@@ -142,7 +156,7 @@ class StoreMachine(RuleBasedStateMachine):
             return
         self.damaged.add(name)
         # No run makes tokens again for labels that are there, so theirs are cut instead.
-        if how == "delete" and not (name.startswith("tokens/") and name.endswith(("manifest.json", *RECORDS))):
+        if how == "delete" and not (name.startswith("tokens/") and name.endswith((*MANIFESTS, *RECORDS))):
             self.storage.remove_dead(name)
         elif how != "flip":
             self.storage.put(name, held[: data.draw(st.integers(0, len(held) - 1))])
@@ -154,7 +168,7 @@ class StoreMachine(RuleBasedStateMachine):
     def look(self) -> None:
         """Exactly what is damaged is named."""
         now = snapshot(self.storage)
-        if {"store.json", "store.copy.json"} <= self._bad(now):
+        if {"store.json", "store.copy.json"} <= self._bad(now) or self._is_segment_lost(now):
             with pytest.raises((DamageError, StoreMissingError)):
                 list(verify(self.storage))
             return
@@ -173,7 +187,7 @@ class StoreMachine(RuleBasedStateMachine):
         for name in self._lost_twins(snapshot(self.storage)):
             self.storage.put(name, self.model[name])
         assert self.do.repair(self.storage) == []
-        whole_run(self.storage, self._files, label_sets=SETS, shards=SHARDS)
+        whole_run(self.storage, self._files, label_sets=SETS, shards=SHARDS, more=self._more)
         assert snapshot(self.storage) == self.model
         assert not list(verify(self.storage))
 
@@ -185,7 +199,8 @@ class StoreMachine(RuleBasedStateMachine):
         for name in now.keys() & self._bad(now):
             is_torn = name.endswith(".json") and self.model[name].startswith(now[name])
             assert name in self.damaged or is_torn
-        for record in (name for name in now if name.rsplit("/", 1)[-1].split(".")[0].isdecimal()):
+        records = (name for name in now if name.rsplit("/", 1)[-1].split(".")[0].isdecimal())
+        for record in (name for name in records if name != GUARD and not name.endswith(".copy.json")):
             data = next(name for name in self.model if name.startswith(record.removesuffix(".json") + "-"))
             assert data in now or data in self.damaged or now[record] != self.model[record]
 
@@ -214,34 +229,53 @@ class StoreMachine(RuleBasedStateMachine):
     def _lost_twins(self, now: Files) -> list[str]:
         """Of the files that are kept twice, those of which neither is good, and which were there once."""
         bad = self._bad(now)
-        return [name for name in bad if copy_name(name) in bad and (_shows(name, now) or name in self.damaged)]
+        lost = [name for name in bad if copy_name(name) in bad and (_shows(name, now) or name in self.damaged)]
+        return lost + ["segments/00001.json"] * (self._is_segment_lost(now) and "segments/00001.json" not in lost)
+
+    def _is_segment_lost(self, now: Files) -> bool:
+        """Whether neither of the files that say what was appended is good, and one of them must have been there."""
+        if not self._bad(now) >= SEGMENT:
+            return False
+        rest = now.keys() - self._bad(now)
+        shards = {f"/{shard:05d}.json" for shard in range(SHARDS, ALL_SHARDS)}
+        is_shown = any(name.endswith(MANIFESTS[1]) for name in now) or any(name[-11:] in shards for name in rest)
+        return is_shown or any(name in now and not is_torn(now[name]) for name in SEGMENT)
 
     def _is_damage(self, name: str, now: Files) -> bool:
         """Whether what is wrong with the file can be seen, and is more than that it is not there yet."""
+        if name == GUARD:
+            return not self._bad(now) >= SEGMENT
         if name.endswith(".arrow"):
             return name.startswith("rejects/") or self._is_committed(name, now)
         if name in now or copy_name(name) in self.model:
             return name in now or _shows(name, now)
         folder, _, last = name.rpartition("/")
-        if name.endswith(("copy.json", "manifest.json")):
+        if name.endswith(("copy.json", *MANIFESTS)):
             return False
         # Tokens and labels are made of texts: where they are committed, the texts were.
         others = [other for other in self.model if folder == "corpus" and other.endswith(f"/{last}") and other != name]
-        return f"{folder}/manifest.json" in now or any(self._is_committed(other, now) for other in others)
+        return f"{folder}/{_manifest(last)}" in now or any(self._is_committed(other, now) for other in others)
 
     def _is_committed(self, name: str, now: Files) -> bool:
         """Whether a shard's own record says so, or the manifest of its family."""
         folder, _, last = name.rpartition("/")
-        known_by = {f"{folder}/{last[:5]}.json", f"{folder}/manifest.json"}
+        known_by = {f"{folder}/{last[:5]}.json", f"{folder}/{_manifest(last)}"} if folder != "segments" else SEGMENT
         return bool(known_by & (now.keys() - self._bad(now)))
 
 
 def _shows(name: str, now: Files) -> bool:
     """Whether a file that is kept twice must have been there: by itself, its copy, or the family behind its card."""
     folder = name.rpartition("/")[0]
+    if name in SEGMENT:  # what was refused is there before
+        return bool(SEGMENT & now.keys())
     return {name, copy_name(name)} & now.keys() != set() or any(
         folder and other.startswith(f"{folder}/") for other in now
     )
+
+
+def _manifest(last: str) -> str:
+    """The manifest that lists the shard whose file is called so."""
+    return MANIFESTS[int(last[:5]) >= SHARDS]
 
 
 COMMON = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
@@ -256,9 +290,9 @@ PROFILES = [
 
 @pytest.mark.parametrize("profile", PROFILES, ids=["few", "many"])
 def test_whatever_happens_the_store_is_right_and_ends_the_same(tmp_path: Path, profile: settings) -> None:
-    files = write_input(tmp_path, rows=ROWS)
+    files, more = write_input(tmp_path, rows=ROWS), write_more(tmp_path, rows=APPENDED)
     storage = MemoryStorage()
-    whole_run(storage, files, label_sets=SETS, shards=SHARDS)
+    whole_run(storage, files, label_sets=SETS, shards=SHARDS, more=more)
     model = snapshot(storage)
     clear(storage)
-    run_state_machine_as_test(lambda: StoreMachine(files, model), settings=profile)
+    run_state_machine_as_test(lambda: StoreMachine(files, more, model), settings=profile)

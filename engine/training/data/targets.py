@@ -1,9 +1,10 @@
 """A store and the user's choice → the targets of a distillation, which stay the same until its end.
 
-Rounds of gold and calibrations may be added to a store while a run is interrupted: a resumed run takes those with which
-it was begun, and `TargetsSpec.identity` shows any other change.
+Rounds of gold, calibrations and rows may be added to a store while a run is interrupted: a resumed run takes those with
+which it was begun, and `TargetsSpec.identity` shows any other change.
 """
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +15,12 @@ from engine.training.distributed import Ranks
 from engine.training.output.run_folder import RunFolder
 from store import Store
 from store.format.names import LABELS
-from store.gold.calibration import Calibration, usable_calibration
-from store.gold.fingerprint import fingerprint
+from store.gold.calibration import Calibration, rows_calibrated, usable_calibration
+from store.gold.fingerprint import appended_since, fingerprint, rows_then
 from store.gold.held import OWN, chosen_rounds, has_gold, rounds_sha256
 from store.selections.selection import read_selection
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,26 @@ def _gold_identity(store: Store, rounds: tuple[int, ...] | None) -> dict[str, An
     return {"rounds": list(rounds), "sha256": rounds_sha256(store, rounds)}
 
 
+def store_as_begun(store: Store, folder: RunFolder) -> Store:
+    """``store``, as it was when the run in ``folder`` was begun: without rows that were appended since.
+
+    If its label sets are not what they were for those rows either, it is the store as it is.
+    """
+    begun = {name.removeprefix("labels."): then for name, then in folder.settings.items() if name.startswith("labels.")}
+    found = {rows_then(store, f"{LABELS}/{name}", then) for name, then in begun.items()}
+    rows = found.pop() if len(found) == 1 else None
+    if rows is None or (since := appended_since(store, rows)) is None:
+        return store
+    log.info(
+        "the run in %s was begun before %s to %s, and goes on without what was; to learn from all rows, name a new "
+        "folder with --out",
+        folder.path,
+        since,
+        store.location,
+    )
+    return store.as_of(rows)
+
+
 def resolve_targets(store: Store, choice: TargetsChoice, folder: RunFolder, ranks: Ranks) -> TargetsSpec:
     """The targets of the run in ``folder``: those with which it was begun, or new ones.
 
@@ -129,4 +152,9 @@ def _rounds(store: Store, choice: TargetsChoice, folder: RunFolder) -> tuple[int
 def _calibrations(store: Store, labels: tuple[str, ...], folder: RunFolder) -> dict[str, Calibration]:
     """The calibration of each label set: the one with which the run was begun, or the latest."""
     begun = folder.settings
-    return {name: usable_calibration(store, name, begun.get(f"calibrated.{name}.number")) for name in labels}
+    chosen = {name: usable_calibration(store, name, begun.get(f"calibrated.{name}.number")) for name in labels}
+    for name, each in chosen.items():
+        rows = rows_calibrated(store, each)
+        if rows is not None and (since := appended_since(store, rows)):
+            log.info("calibration %d of %s was made before %s, and knows nothing of them", each.number, name, since)
+    return chosen

@@ -22,8 +22,10 @@ from hypothesis import strategies as st
 
 import store
 from engine.errors import InputError
-from engine.ingest.ingest import IngestConfig, check_inputs, finish_corpus, ingest, rewrite_rejects
+from engine.ingest.append import finish_corpus
+from engine.ingest.ingest import IngestConfig, ingest, rewrite_rejects
 from engine.ingest.input_file import describe_input, file_version
+from engine.ingest.known_inputs import check_inputs
 from engine.ingest.validate import ValidatedInputs
 from engine.ingest.write_corpus import read_texts, write_corpus
 from engine.inputs.columns import ColumnNames
@@ -324,7 +326,7 @@ def hashed_by(made: Store, inputs: tuple[str, ...], monkeypatch: pytest.MonkeyPa
         hashed.append(file)
         return describe_input(file)
 
-    monkeypatch.setattr("engine.ingest.ingest.describe_input", describe)
+    monkeypatch.setattr("engine.ingest.known_inputs.describe_input", describe)
     assert finish_corpus(made.storage, inputs).header == made.header
     return hashed
 

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from store_factory import add_corpus, flip_bit, make_store, write_header
+from store_factory import EXTRAS, add_corpus, flip_bit, make_store, write_header
 
+import store
+from store import Store
 from store.errors import StoreMissingError
 from store.families.kind import Cut, FamilyKind
 from store.families.registry import KINDS, kind_of, shard_statistics
@@ -15,11 +17,11 @@ from store.format.findings import Finding, Kind
 from store.format.header import Header
 from store.format.layout import Layout
 from store.format.record import Record
+from store.format.segments import SegmentRecord, append_segment
 from store.format.shard import one_batch, write_shard
 from store.gold.fingerprint import fingerprint
 from store.rows.family_reader import FamilyReader
 from store.snapshot import Snapshot
-from store.storage import MemoryStorage
 from store.summary import summarise
 from store.verify.verify import verify
 
@@ -152,24 +154,19 @@ def test_every_kind_says_how_it_is_cut() -> None:
     assert [name for name, kind in KINDS.items() if kind.is_laid_out] == ["corpus", "tokens", "labels", "notes"]
 
 
-# A store of two segments, as one with appended rows would be: no file says so yet, and everything else knows.
-
-
-class Grown(Header):
-    """A header with 20 rows in 3 shards, and 30 more in 2."""
-
-    @property
-    def layout(self) -> Layout:
-        return Layout.of((20, 3), (30, 2))
+# A store of two segments: 20 rows in 3 shards, and 30 more in 2.
 
 
 @pytest.fixture
-def grown() -> Snapshot:
-    made = make_store(rows=50, shards=5, labels=())
-    storage = MemoryStorage()
-    for name in ("store.json", "store.copy.json", f"rejects/{made.header.rejects['file']}"):
-        storage.put(name, made.storage.read(name).to_pybytes())
-    return type(made)(storage, Grown(**vars(made.header)))
+def grown() -> Store:
+    made = write_header(rows=20, shards=3, extras=EXTRAS)
+    rejects = made.header.rejects
+    segment = SegmentRecord(
+        segment=1, first_row=20, rows=30, first_shard=3, shards=2, extras=made.header.extras, inputs=[], rejects=rejects
+    )
+    made.storage.put(segment.rejects_file, made.storage.read(f"rejects/{rejects['file']}").to_pybytes())
+    assert append_segment(made.storage, segment)
+    return store.open(made.storage)
 
 
 def test_a_store_of_two_segments_is_written_and_read(grown: Snapshot) -> None:
@@ -207,10 +204,9 @@ def texts_in(made: Snapshot, rows: np.ndarray[Any, np.dtype[np.int64]]) -> list[
 
 
 def test_verify_checks_the_ranges_of_two_segments(grown: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Header, "layout", Grown.layout)
     add_corpus(grown)
     add_notes(grown)
     grown.corpus.seal()
     assert problems(grown) == []
-    monkeypatch.setattr(Header, "layout", property(lambda _: Layout.of((50, 5))))
-    assert "says rows 0 to 5, not 0 to 9" in {finding.problem for finding in problems(grown)}
+    monkeypatch.setattr(Header, "layout", property(lambda _: Layout.of((25, 3), (25, 2))))
+    assert "says rows 0 to 5, not 0 to 7" in {finding.problem for finding in problems(grown)}

@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from store_factory import (
+    EXTRAS,
     REJECTED,
     NoWaitStorage,
     add_labels,
+    append_rows,
     calibration_at,
     label_of,
     make_store,
@@ -36,12 +38,12 @@ def read_small(path: Path) -> dict[str, Any] | None:
     return value
 
 
-def read_records(folder: Path) -> list[dict[str, Any]]:
-    manifest = read_small(folder / "manifest.json") if (folder / "manifest.json").exists() else None
-    held = {record["shard"]: (0, record) for record in manifest["records"]} if manifest else {}
+def read_records(folder: Path, *, shards: int = 10**6) -> list[dict[str, Any]]:
+    manifests = [read_small(path) or {"records": []} for path in folder.glob("manifest*.json")]
+    held = {record["shard"]: (0, record) for manifest in manifests for record in manifest["records"]}
     for path in folder.glob("*.json"):
         name = re.fullmatch(r"([0-9]{5,})(?:\.g([1-9][0-9]*))?\.json", path.name)
-        record = read_small(path) if name else None
+        record = read_small(path) if name and int(name[1]) < shards else None
         if name and record and int(name[2] or 0) >= held.get(int(name[1]), (0,))[0]:
             held[int(name[1])] = int(name[2] or 0), record
     return [record for _, (_, record) in sorted(held.items())]
@@ -216,3 +218,45 @@ def test_a_calibration_is_read_without_us(tmp_path: Path) -> None:
     assert value["temperature"] == 2.5
     hashes = "".join(record["sha256"] for record in read_records(tmp_path / "labels" / "bert"))
     assert value["sources"]["labels/bert"] == hashlib.sha256(hashes.encode()).hexdigest()
+
+
+def test_appended_rows_are_read_without_us(tmp_path: Path) -> None:
+    made = make_store(NoWaitStorage(tmp_path), rows=300, labels=[])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    append_rows(made, rows=50, shards=2)
+    append_rows(made, rows=41, shards=3, extras={"stars": EXTRAS["stars"]})
+    assert before == {path: path.read_bytes() for path in before}
+    segments = [header(tmp_path) | {"first_row": 0, "first_shard": 0}]
+    for number in (1, 2):
+        segment = read_small(tmp_path / "segments" / f"{number:05d}.json")
+        assert segment is not None
+        assert (tmp_path / "segments" / f"{number:05d}.copy.json").read_bytes() == (
+            tmp_path / "segments" / f"{number:05d}.json"
+        ).read_bytes()
+        assert (segment["format_version"], segment["segment"]) == (2, number)
+        assert (segment["first_row"], segment["first_shard"]) == (
+            segments[-1]["first_row"] + segments[-1]["rows"],
+            segments[-1]["first_shard"] + segments[-1]["shards"],
+        )
+        rejects = (tmp_path / "segments" / segment["rejects"]["file"]).read_bytes()
+        assert hashlib.sha256(rejects).hexdigest() == segment["rejects"]["sha256"]
+        segments.append(segment)
+    shards = segments[-1]["first_shard"] + segments[-1]["shards"]
+    for sealed in (True, False):
+        records = read_records(tmp_path / "corpus", shards=shards)
+        assert [record["shard"] for record in records] == list(range(shards))
+        for segment in segments:
+            rows, count = segment["rows"], segment["shards"]
+            for place in range(count):
+                record = records[segment["first_shard"] + place]
+                assert record["first_row"] == segment["first_row"] + place * rows // count
+                assert record["rows"] == (place + 1) * rows // count - place * rows // count
+        if sealed:
+            for path in (tmp_path / "corpus").glob("manifest*.json"):
+                path.unlink()
+    tables = [pa.ipc.open_file((tmp_path / "corpus" / record["file"]).read_bytes()).read_all() for record in records]
+    table = pa.concat_tables(tables, promote_options="default")
+    assert table.column("row").to_pylist() == list(range(391))
+    assert table.column("text").to_pylist() == [text_of(row) for row in range(391)]
+    assert table.column("Café").null_count == 41
+    assert list(segments[-1]["extras"]) == ["stars"]

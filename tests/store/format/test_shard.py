@@ -332,11 +332,12 @@ ROOM = """
 import resource, sys
 from store.errors import StoreFullError
 from store.families.registry import kind_of
+from store.format.layout import Layout
 from store.format.shard import write_shard
 from store.storage import LocalStorage
 sys.path[:0] = ["tests/store/format", "tests/fakes"]
 from test_shard import SCHEMA, numbered
-family = kind_of(sys.argv[2]).family(LocalStorage(sys.argv[1]), sys.argv[2], shards=1)
+family = kind_of(sys.argv[2]).family(LocalStorage(sys.argv[1]), sys.argv[2], layout=Layout.of((1, 1)))
 table = numbered(30_000)
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 for room in (0, 100, 5_000, 30_000):

@@ -39,10 +39,10 @@ from store import Store
 from store.errors import DamageError, StoreMissingError
 from store.families.registry import shard_statistics
 from store.families.rejects import rejects_schema
-from store.format.family import MANIFEST
 from store.format.findings import Finding, Kind
 from store.format.json_file import copy_name, from_json, to_json
 from store.format.record import data_name, record_name
+from store.format.record_files import MANIFEST
 from store.storage import LocalStorage, MemoryStorage, Storage
 from store.verify.process import verify_store
 from store.verify.verify import verify
