@@ -14,8 +14,8 @@ from cli.reading import read_options
 F = TypeVar("F", bound=Callable[..., Any])
 _OF_ANSWERS = ("hard", "confidence", "annotator", "scores")
 _OF_A_TEACHER = (
-    "inputs", "append", "teacher", "revision", "shards", "text", "no_label", "classes", "max_length", "dtype", "devices",
-    "worker", "tokens_per_batch", "check_rows", "keep_tokens", "whole_files",
+    "inputs", "append", "teacher", "revision", "shards", "text", "no_label", "classes", "max_length", "dtype",
+    "devices", "worker", "tokens_per_batch", "check_rows", "keep_tokens", "whole_files",
 )  # fmt: skip
 
 
