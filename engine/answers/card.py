@@ -52,6 +52,8 @@ def _difference(held: AnswersCard, card: AnswersCard) -> str:
         for what in ("columns", "options"):
             if ours.get(what) != theirs.get(what):
                 return f"was made with {what} {_only(ours, theirs, what)}, and this run has {_only(theirs, ours, what)}"
+    if _rows(held) < _rows(card):
+        return ""  # rows were appended: the counts are of the store as it was, and its new shards are made now
     if _counts(held) != _counts(card):
         return (
             f"was made from the same files, in which {held.used:,} answers counted, and now {card.used:,} do: another "
@@ -74,6 +76,11 @@ def _only(one: AnswersFile, other: AnswersFile, what: str) -> dict[str, Any]:
     mine: dict[str, Any] = one.get(what) or {}  # type: ignore[assignment]
     theirs: dict[str, Any] = other.get(what) or {}  # type: ignore[assignment]
     return {name: value for name, value in mine.items() if theirs.get(name) != value}
+
+
+def _rows(card: AnswersCard) -> int:
+    """Of the store, when the label set was begun."""
+    return card.answered + sum(card.unanswered.values())
 
 
 def _counts(card: AnswersCard) -> dict[str, Any]:

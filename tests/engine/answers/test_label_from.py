@@ -1,5 +1,6 @@
 """Anybody's answers → a label set: every row of the files and of the store is accounted for, whatever happens."""
 
+import dataclasses
 import logging
 import shutil
 import signal
@@ -15,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tiny_models
 from faults import Fault, FaultyStorage, Killed, snapshot
 from row_files import FORMATS, write
 from store_factory import CLASSES, add_corpus, flip_bit, make_store, write_header
@@ -699,3 +701,28 @@ def test_scores_that_lie_in_a_file_give_the_same_bytes(
     spilt = make_store(rows=ROWS)
     take(spilt, file)
     assert snapshot(spilt.storage, "labels/gpt") == snapshot(made.storage, "labels/gpt")
+
+
+def test_answers_of_appended_rows_are_taken_from_the_same_file(tmp_path: Path) -> None:
+    teacher, place = tiny_models.save(tmp_path / "model"), str(tmp_path / "s")
+    for name, numbers in (("a", range(30)), ("b", range(20, 50))):
+        rows = {"id": [f"r{number}" for number in numbers], "text": [f"good {number}" for number in numbers]}
+        pq.write_table(pa.table(rows), tmp_path / f"{name}.parquet")
+    pq.write_table(
+        pa.table({"id": [f"r{number}" for number in range(45)], "label": ["positive", "negative", "positive"] * 15}),
+        tmp_path / "gpt.parquet",
+    )
+    config = engine.LabelConfig(store=place, teacher=teacher, inputs=(str(tmp_path / "a.parquet"),), shards=2)
+    engine.label(config)
+    answers_ = engine.AnswersConfig(store=place, name="gpt", inputs=(str(tmp_path / "gpt.parquet"),))
+    first = engine.label_from(answers_)
+    held = store.open(place).sql("SELECT row, class FROM labels WHERE label_set = 'gpt' ORDER BY row").to_pylist()
+    engine.label(dataclasses.replace(config, inputs=(str(tmp_path / "b.parquet"),), shards=None, append=True))
+    second = engine.label_from(answers_)
+    assert (first.rows, first.answered, second.rows, second.answered, second.shards_done) == (30, 30, 50, 45, 1)
+    query = "SELECT row, class, failure FROM labels WHERE label_set = 'gpt' ORDER BY row"
+    now = store.open(place).sql(query).to_pylist()
+    assert [{"row": row["row"], "class": row["class"]} for row in now[:30]] == held
+    assert [row["class"] for row in now[30:]] == ["positive", "negative", "positive"] * 5 + [None] * 5
+    assert engine.label_from(answers_).shards_done == 0
+    check_whole(store.open(place))
