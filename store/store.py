@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from store.removal import Removal
     from store.selections.selection import Selection
     from store.sql.session_pool import SessionPool
     from store.stream import Stream
@@ -167,6 +168,20 @@ class Store(Snapshot):
             seed=seed, epoch=epoch, step=step, rank=rank, ranks=ranks, workers=workers,
         )  # fmt: skip
         return Stream(self, config)
+
+    def remove(self, *targets: str) -> "list[Removal]":
+        """Take label sets, selections or token ids away, for good; what was removed.
+
+        Args:
+            targets: ``labels/NAME``, ``selections/NAME`` or ``tokens/NAME``.
+
+        Raises:
+            store.errors.StoreMissingError: there is no such thing.
+            store.errors.InUseError: something else needs it, or a run is writing it.
+        """
+        from store.removal import remove
+
+        return remove(self, targets)
 
     def verify(self) -> "Verification":
         """Check every hash, row number and fingerprint, and whether the families fit together."""

@@ -7,16 +7,18 @@ on; the last one holds. This module reads and writes small JSON files; it never 
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from store.errors import MismatchError, StoreMissingError
 from store.format.json_file import create, freeze, frozen, to_json
-from store.format.record import Record, record_of
+from store.format.record import Record, record_name, record_of
 from store.format.record_files import MANIFEST, Memo, RecordFiles
 from store.storage import Storage
 
 CARD = "card.json"
+_GONE = "has been removed since it was opened"
 
 
 class Family:
@@ -54,14 +56,54 @@ class Family:
 
     def for_repair(self) -> "Family":
         """The same family, whose commits supersede the record of a shard. It reads every file each time."""
+        return self._anew(supersedes=True)
+
+    def _anew(self, *, supersedes: bool) -> "Family":
         return Family(
             self.storage,
             self.path,
             self.shards,
             has_card=self.has_card,
             is_compressed=self.is_compressed,
-            supersedes=True,
+            supersedes=supersedes,
         )
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the family from being removed as long as something is written into it.
+
+        Raises:
+            StoreMissingError: it has been removed, or no run has begun it.
+            MismatchError: it has been removed, and begun again with another card than was read before.
+        """
+        if not self.has_card:  # it is never removed
+            yield
+            return
+        with self.storage.kept(self.path):
+            card = frozen(self.storage, f"{self.path}/{CARD}")
+            if card is None:
+                raise StoreMissingError(f"{self.location} {_GONE}; run its label command again")
+            if self._memo is not None and self._memo.card not in (None, card):
+                raise MismatchError(f"{self.location} {_GONE}, and begun again by another run; use another name")
+            yield
+
+    def check_there(self) -> None:
+        """Refuse a family that was there before and is there no more.
+
+        Raises:
+            StoreMissingError: it has been removed.
+        """
+        if self.has_card and not self.storage.list(self.path):
+            raise StoreMissingError(f"{self.location} {_GONE}")
+
+    def change_of(self, record: Record) -> str | None:
+        """What has become of a shard since ``record`` was read, in words; None if that is still its record."""
+        now = self._anew(supersedes=False).record(record.shard)
+        if now is None and self.has_card:
+            return f"{self.location} {_GONE}"
+        if now is not None and now.file != record.file:
+            return f"{self.location} has been repaired, or removed and made again, since it was opened; open it again"
+        return None
 
     @property
     def name(self) -> str:
@@ -90,6 +132,10 @@ class Family:
 
         Args:
             manifest: whether the manifest may speak for the record files that it lists.
+
+        Raises:
+            DamageError: one is damaged.
+            StoreMissingError: the family is removed meanwhile.
         """
         names = self.storage.list(self.path)
         sealed = manifest and MANIFEST in names and self.is_sealed()
@@ -98,9 +144,14 @@ class Family:
         for name in names:
             if (not sealed or ".g" in name) and (numbers := record_of(name)) is not None:
                 generations.setdefault(numbers[0], []).append(numbers[1])
+        lost = []
         for shard, there in generations.items():
             if (record := self.record_files.last(shard, there)) is not None:
                 found[shard] = record
+            else:
+                lost += [record_name(shard, generation) for generation in there]
+        if lost and not set(lost) <= set(self.storage.list(self.path)):  # torn ones are there
+            raise StoreMissingError(f"{self.location} {_GONE}")
         return {shard: found[shard] for shard in sorted(found)}
 
     def record(self, shard: int) -> Record | None:
@@ -158,7 +209,9 @@ class Family:
         records = self.records()
         if len(records) < self.shards:
             return False
-        if not self.is_sealed():
+        if self.is_sealed():
+            return True
+        with self.kept():
             create(self.storage, f"{self.path}/{MANIFEST}", to_json(self.manifest(records)))
         return True
 

@@ -3,6 +3,7 @@
 import enum
 import errno
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import NoReturn, TypeVar
 
 import pyarrow as pa
@@ -93,6 +94,17 @@ class FaultyStorage(Storage):
         if fault is Fault.LATE:
             whole()
         raise _failed(verb)
+
+    def kept(self, folder: str) -> AbstractContextManager[None]:
+        self.must_live()
+        return self.inner.kept(folder)
+
+    def alone(self, folder: str) -> AbstractContextManager[bool]:
+        self.must_live()
+        return self.inner.alone(folder)
+
+    def remove_folder(self, folder: str) -> None:
+        self.call(f"remove_folder {folder}", lambda: self.inner.remove_folder(folder))
 
     def must_live(self) -> None:
         """End here if the process was killed: nothing is cleaned up, and no lock is let go of."""
