@@ -1,10 +1,11 @@
 """Families of a store → fingerprints that change if their labels do."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from store.errors import StoreMissingError
 from store.families.registry import kind_of
+from store.format.record import Record
 from store.snapshot import Snapshot
 
 
@@ -19,6 +20,11 @@ def fingerprint(snapshot: Snapshot, path: str) -> str:
     missing = [shard for shard in range(family.shards) if shard not in records]
     if missing and kind_of(path).is_laid_out:
         raise StoreMissingError(family.lacking(missing))
+    return records_fingerprint(records)
+
+
+def records_fingerprint(records: Mapping[int, Record]) -> str:
+    """The fingerprint of a family that has ``records``, by shard, in order."""
     return hashlib.sha256("".join(record.sha256 for record in records.values()).encode()).hexdigest()
 
 

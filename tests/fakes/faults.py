@@ -194,7 +194,7 @@ def files_in(storage: Storage, folder: str = "") -> list[str]:
         if path in ("runs", "tmp"):
             continue
         # In a store, a name with a dot at the top or in a family is a file; encodings may have dots as well.
-        found += [path] if name.endswith((".json", ".arrow")) else files_in(storage, path)
+        found += [path] if name.endswith((".json", ".arrow", ".bits")) else files_in(storage, path)
     return found
 
 
