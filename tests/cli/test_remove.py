@@ -1,15 +1,10 @@
 """``engine remove``: it says what will go, asks, and needs ``--yes`` where nobody can be asked."""
 
-import fcntl
 import json
-import os
-import pty
-import subprocess
-import sys
-import termios
 
 import pytest
 from store_factory import NoWaitStorage, make_store
+from terminal import on_a_terminal
 
 import store
 from cli.main import ERROR, OK, USAGE, run
@@ -49,37 +44,12 @@ def test_what_is_needed_is_refused_with_the_command_that_removes_all_of_it(place
     assert store.open(place).label_sets() == ["roberta"]
 
 
-def on_a_terminal(answer, *arguments):
-    """Exit code and what is shown when ``answer`` is typed on a terminal."""
-    mine, its = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cli", *arguments],
-        stdin=its,
-        stdout=its,
-        stderr=its,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C is one
-    )
-    os.close(its)
-    shown = b""
-    while b"?" not in shown:
-        shown += os.read(mine, 4096)
-    os.write(mine, answer)
-    try:
-        while piece := os.read(mine, 4096):
-            shown += piece
-    except OSError:
-        pass  # how a terminal tells its end
-    os.close(mine)
-    return process.wait(timeout=60), shown.decode()
-
-
 @pytest.mark.parametrize(
     ("answer", "code", "left"),
     [(b"y\n", OK, ["bert"]), (b"n\n", ERROR, ["bert", "roberta"]), (b"\n", ERROR, ["bert", "roberta"])],
 )
 def test_on_a_terminal_it_asks(place, answer, code, left):
-    ended, shown = on_a_terminal(answer, "remove", place, "labels/roberta")
+    ended, shown = on_a_terminal("remove", place, "labels/roberta", answer=answer)
     assert ended == code
     assert "Remove this for good? [y/N]" in shown
     assert ("nothing was removed" in shown) == (code == ERROR)
@@ -87,6 +57,6 @@ def test_on_a_terminal_it_asks(place, answer, code, left):
 
 
 def test_ctrl_c_at_the_question_removes_nothing(place):
-    ended, _ = on_a_terminal(b"\x03", "remove", place, "labels/roberta")
+    ended, _ = on_a_terminal("remove", place, "labels/roberta", answer=b"\x03")
     assert ended == 130
     assert store.open(place).label_sets() == ["bert", "roberta"]
