@@ -5,7 +5,19 @@ from typing import Any
 import click
 
 from cli.options import format_option
-from cli.output import print_rows, print_summary, shows_tables
+from cli.output import print_rows, print_summary, print_title, shows_tables
+
+Row = dict[str, Any]
+
+_SECTIONS = {"inputs": "input", "appended": "segment", "families": "family", "gold": "gold", "runs": "run"}
+_MOST_INPUTS = 20
+_RUN_NOTES = {
+    "running": "it said so {ago} ago",
+    "silent": "its process lives, and has written nothing for {ago}: it may hang",
+    "dead": "it was killed; its last note is {ago} old. Run the same command again to go on",
+    "stopped": "it was stopped ({stopped_by}). Run the same command again to go on",
+    "finished": "it did its part. Run the same command again for the shards that are missing",
+}
 
 
 @click.command("info")
@@ -14,28 +26,153 @@ from cli.output import print_rows, print_summary, shows_tables
 def command(**options: Any) -> None:
     """Describe a store: its rows, classes, inputs and families.
 
-    Of each family it says how many shards are complete; then what was appended, and the rounds of gold.
+    Of each family it says how many shards are complete; then what was appended, and the rounds of gold. Of a label run
+    that goes on, it says how far it is, its speed in the last half minute and the time that is left.
+
+    In a pipe each line is a JSON object with what it is about: the store, an input, a segment, a family, a round of
+    gold, a run.
 
     \b
     Example:
       engine info reviews.store
+      engine info reviews.store | jq 'select(.about == "run")'
     """
     import store
     from store.summary import summarise
 
     format_ = options["format"]
     summary = summarise(store.open(options["store"]))
-    if not shows_tables(format_):
+    if format_ == "json":
         print_rows([summary], format_)
-        return
-    families: list[dict[str, Any]] = summary.pop("families")
-    inputs: list[dict[str, Any]] = summary.pop("inputs")
-    appended: list[dict[str, Any]] = summary.pop("appended")
-    gold: list[dict[str, Any]] = summary.pop("gold")
-    print_summary(summary, format_)
-    print_rows(families, format_)
-    print_rows(inputs, format_)
-    if appended:
-        print_rows(appended, format_)
-    if gold:
-        print_rows(gold, format_)
+    elif shows_tables(format_):
+        _print_tables(summary, format_)
+    elif format_ == "csv":
+        print_rows(_cells(summary), format_, columns=["about", "number", "field", "value"])
+    else:
+        print_rows(_records(summary), format_)
+
+
+def _records(summary: Row) -> list[Row]:
+    """A flat record for each thing."""
+    about_store = {name: value for name, value in summary.items() if name not in _SECTIONS}
+    records = [{"about": "store", **about_store}]
+    for section, about in _SECTIONS.items():
+        records += [{"about": about, **row} for row in summary[section]]
+    return records
+
+
+def _cells(summary: Row) -> list[Row]:
+    """A row for each field of each thing."""
+    numbers: dict[str, int] = {}
+    cells = []
+    for record in _records(summary):
+        about = record.pop("about")
+        numbers[about] = numbers.get(about, 0) + 1
+        cells += [
+            {"about": about, "number": numbers[about], "field": field, "value": value}
+            for field, value in record.items()
+        ]
+    return cells
+
+
+# for people
+
+
+def _print_tables(summary: Row, format_: str | None) -> None:
+    header = {
+        "store": summary["store"],
+        "rows": f"{summary['rows']:,} in {summary['shards']:,} shards; {summary['rejected']:,} rejected",
+        "classes": _listed(summary["classes"]),
+        "kept columns": _listed([f"{name} ({kind})" for name, kind in summary["extras"].items()]) or "none",
+        "format": summary["format_version"],
+    }
+    print_summary(header, format_)
+    print_rows([_family(row) for row in summary["families"]], format_)
+    _section("label sets", [_label_set(row) for row in summary["families"] if row["model"] is not None], format_)
+    inputs = summary["inputs"]
+    shown = f"inputs, the first {_MOST_INPUTS} of {len(inputs):,}" if len(inputs) > _MOST_INPUTS else "inputs"
+    _section(shown, [_input(row) for row in inputs[:_MOST_INPUTS]], format_)
+    _section("appended", summary["appended"], format_)
+    _section(
+        "gold",
+        [{**row, "sources": _listed(row["sources"]), "sha256": row["sha256"][:16]} for row in summary["gold"]],
+        format_,
+    )
+    _section("label runs", [_run(row) for row in summary["runs"]], format_)
+    for row in summary["runs"]:
+        note = _RUN_NOTES[row["state"]].format(ago=_time(row["silent_seconds"]), stopped_by=row["stopped_by"])
+        who = f"process {row['process']} on {row['machine']}, begun {row['started']}"
+        print_title(f"{row['label_set']}: {who}; {note}", format_)
+
+
+def _section(title: str, rows: list[Row], format_: str | None) -> None:
+    if rows:
+        print_title(title, format_)
+        print_rows(rows, format_)
+
+
+def _family(row: Row) -> Row:
+    state = "finished" if row["sealed"] else "unfinished" if row["shards"] < row["of"] else "not sealed"
+    return {
+        "family": row["family"],
+        "shards": f"{row['shards']:,}/{row['of']:,}",
+        "rows": f"{row['rows']:,}",
+        "failed": row["failed"],
+        "size": _size(row["bytes"]),
+        "state": state,
+    }
+
+
+def _label_set(row: Row) -> Row:
+    return {
+        "name": row["family"].partition("/")[2],
+        "model": row["model"],
+        "encoding": row["encoding"],
+        "length": row["max_length"],
+        "dtype": row["dtype"],
+        "device": row["device"],
+    }
+
+
+def _input(row: Row) -> Row:
+    return {"path": row["path"], "rows": f"{row['rows']:,}", "rejected": row["rejected"], "size": _size(row["size"])}
+
+
+def _run(row: Row) -> Row:
+    share = f" ({row['rows_done'] / row['rows']:.0%})" if row["rows"] else ""
+    return {
+        "label set": row["label_set"],
+        "state": row["state"],
+        "rows": f"{row['rows_done']:,}/{row['rows']:,}{share}",
+        "rows/s": row["rows_per_second"],
+        "left": None if row["seconds_left"] is None else _time(row["seconds_left"]),
+        "workers": _workers(row["devices"]),
+    }
+
+
+def _workers(devices: list[str]) -> str:
+    """``["cpu", "cpu"]`` → ``2 × cpu``."""
+    counts = {device: devices.count(device) for device in devices}
+    return ", ".join(f"{count} × {device}" if count > 1 else device for device, count in counts.items())
+
+
+def _listed(names: list[str]) -> str:
+    """Names with commas between them; those that have one are quoted."""
+    return ", ".join(f'"{name}"' if "," in name else name for name in names)
+
+
+def _size(count: int) -> str:
+    """Bytes in the unit that suits: 1,234,567 → ``1.2 MB``."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count / factor:,.1f} {unit}"
+    return f"{count} B"
+
+
+def _time(seconds: int) -> str:
+    """``75`` → ``1 min 15 s``."""
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"

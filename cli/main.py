@@ -11,13 +11,13 @@ import logging
 import os
 import signal
 import sys
-import tomllib
 from importlib.metadata import version
-from pathlib import Path
+from types import TracebackType
 from typing import Any, NoReturn
 
 import click
 
+from cli.global_options import Command, global_options, settle_notes
 from engine.compute.cpu.limits import settle_threads
 from engine.errors import EngineError, is_memory_error
 from store.errors import DamageError, StoreError
@@ -25,19 +25,12 @@ from store.errors import DamageError, StoreError
 _RESUME = "What was committed stays; run the same command again to go on, with fewer processes or smaller batches"
 OK, ERROR, USAGE, REJECTED, DAMAGED = 0, 1, 2, 3, 4
 COMMANDS = (
-    "demo",
-    "finetune",
-    "label",
-    "sql",
-    "audit",
-    "select",
-    "train",
-    "eval",
-    "predict",
-    "info",
-    "verify",
-    "report",
-)
+    "demo", "finetune", "label", "sql", "audit", "select", "train", "eval", "predict", "info", "verify", "remove",
+    "copy", "report", "doctor",
+)  # fmt: skip
+
+
+_log = logging.getLogger("cli")
 
 
 class Commands(click.Group):
@@ -52,8 +45,7 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         module = "evaluate" if name == "eval" else name
-        command: click.Command = importlib.import_module(f"cli.{module}").command
-        return command
+        return Command.of(importlib.import_module(f"cli.{module}").command)
 
 
 class Stopped(BaseException):
@@ -67,47 +59,14 @@ class Stopped(BaseException):
         self.signal = signal.Signals(number)
 
 
-def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
-    """Defaults of options from a TOML file: a table a command, a key an option."""
-    if path is None:
-        return
-    try:
-        tables = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise click.BadParameter(f"{path}: {error}") from None
-    assert isinstance(ctx.command, click.Group)
-    defaults = {}
-    for name, table in tables.items():
-        command = ctx.command.get_command(ctx, name)
-        if command is None or not isinstance(table, dict):
-            raise click.BadParameter(f"{path}: [{name}] is no command; commands are {', '.join(COMMANDS)}")
-        options = {str(parameter.name) for parameter in command.params}
-        defaults[name] = {key.replace("-", "_"): value for key, value in table.items()}
-        if unknown := sorted(set(defaults[name]) - options):
-            raise click.BadParameter(f"{path}: `engine {name}` has no option {unknown[0].replace('_', '-')!r}")
-    ctx.default_map = defaults
-
-
-@click.group(cls=Commands, context_settings={"auto_envvar_prefix": "ENGINE", "help_option_names": ["-h", "--help"]})
-@click.option("--quiet", is_flag=True, help="No progress and no notes on stderr; errors only.")
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-    help="Which notes go to stderr.",
-)
-@click.option(
-    "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=_read_config,
-    is_eager=True,
-    expose_value=False,
-    help="TOML file with defaults: a table a command, a key an option. Flags and ENGINE_* variables come first.",
+@click.group(
+    cls=Commands,
+    params=global_options(),
+    context_settings={"auto_envvar_prefix": "ENGINE", "help_option_names": ["-h", "--help"]},
 )
 @click.version_option(version("softlabel-engine"), prog_name="engine")
 @click.pass_context
-def cli(ctx: click.Context, *, quiet: bool, log_level: str) -> None:
+def cli(ctx: click.Context, /, **_: Any) -> None:
     """Turn plenty of unlabelled text and few labels into a small, fast, accurate classifier.
 
     A teacher labels the text once into a store; SQL says how good the labels are; a student learns from them.
@@ -121,11 +80,7 @@ def cli(ctx: click.Context, *, quiet: bool, log_level: str) -> None:
       engine train reviews.store --student bert-base-uncased#layers=2,5,8,11 --out student
       engine predict student new.csv --out answers.csv
     """
-    ctx.obj = {"quiet": quiet}
-    level = logging.ERROR if quiet else getattr(logging, log_level.upper())
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
-    for room in ("engine", "store"):
-        logging.getLogger(room).setLevel(level)
+    settle_notes(ctx)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -140,18 +95,22 @@ def run(arguments: list[str] | None = None) -> int:
         error.show()
         code = USAGE if isinstance(error, click.UsageError) else ERROR
     except DamageError as error:
-        click.echo(f"damage: {error}", err=True)
-        code = DAMAGED
+        code = _say_error(error, f"damage: {error}", DAMAGED)
     except (EngineError, StoreError) as error:
-        click.echo(f"error: {error}", err=True)
-        code = ERROR
+        code = _say_error(error, f"error: {error}", ERROR)
     except (click.Abort, KeyboardInterrupt):
         code = _say_stopped(signal.SIGINT)
     except Stopped as stopped:
         code = _say_stopped(stopped.signal)
     except (OSError, MemoryError, RuntimeError, ImportError) as error:
-        click.echo(f"error: {_of_the_place(error)}", err=True)
-        code = ERROR
+        code = _say_error(error, f"error: {_of_the_place(error)}", ERROR)
+    return code
+
+
+def _say_error(error: Exception, text: str, code: int) -> int:
+    """Print the message; with ``--log-level debug`` also where the error came from. Returns ``code``."""
+    click.echo(text, err=True)
+    _log.debug("it came from here:", exc_info=error)
     return code
 
 
@@ -182,6 +141,16 @@ def no_space(error: OSError) -> str | None:
     )
 
 
+def _say_mistake(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print what only a mistake in the program can raise, and what a report of it needs."""
+    sys.__excepthook__(kind, error, trace)
+    click.echo(
+        "This is a mistake in engine itself; what was committed stays. Please report it, with the lines above and what "
+        "`engine doctor` prints",
+        err=True,
+    )
+
+
 def _stop(number: int, _frame: Any) -> NoReturn:
     raise Stopped(number)
 
@@ -208,6 +177,7 @@ def main() -> NoReturn:
     """The entry point of the console script."""
     settle_threads()
     _settle_streams()
+    sys.excepthook = _say_mistake
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, _stop)
     sys.exit(run())

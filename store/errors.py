@@ -6,6 +6,7 @@
     ├── FormatError             its format version is not known to this program
     ├── DamageError             bytes differ from what their record says (exit code 4)
     ├── StoreFullError          the disk has no space left
+    ├── InUseError              what is to be removed is needed by something else, or is being written
     ├── MismatchError           a fingerprint differs: model, encoding, classes or shard count
     ├── InvalidNameError        a name that does not match ``[a-z0-9][a-z0-9._-]{0,63}``
     └── QueryError              a query that is refused or that fails
@@ -37,6 +38,10 @@ class DamageError(StoreError):
 
 class StoreFullError(StoreError):
     """The disk has no space left."""
+
+
+class InUseError(StoreError):
+    """What is to be removed is needed by something else, or is being written."""
 
 
 class MismatchError(StoreError):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from store.copying.copy_store import Copied
+    from store.removal import Removal
     from store.selections.selection import Selection
     from store.sql.session_pool import SessionPool
     from store.stream import Stream
@@ -167,6 +169,35 @@ class Store(Snapshot):
             seed=seed, epoch=epoch, step=step, rank=rank, ranks=ranks, workers=workers,
         )  # fmt: skip
         return Stream(self, config)
+
+    def copy(self, to: str | os.PathLike[str] | Storage, *, labels: "Sequence[str]" = ()) -> "Copied":
+        """Copy the store; each file is compared with its hash on the way. Run again, it goes on where it was stopped.
+
+        Args:
+            to: a folder that does not exist yet, or a copy of this store.
+            labels: the label sets to copy; all if empty.
+
+        Raises:
+            store.errors.StoreExistsError: there is something else.
+            store.errors.DamageError: a file of this store is damaged.
+        """
+        from store.copying.copy_store import copy_store
+
+        return copy_store(self, open_storage(to), labels=labels)
+
+    def remove(self, *targets: str) -> "list[Removal]":
+        """Take label sets, selections or token ids away, for good; what was removed.
+
+        Args:
+            targets: ``labels/NAME``, ``selections/NAME`` or ``tokens/NAME``.
+
+        Raises:
+            store.errors.StoreMissingError: there is no such thing.
+            store.errors.InUseError: something else needs it, or a run is writing it.
+        """
+        from store.removal import remove
+
+        return remove(self, targets)
 
     def verify(self) -> "Verification":
         """Check every hash, row number and fingerprint, and whether the families fit together."""

@@ -1,11 +1,13 @@
 """A store → its contents in one record, as ``engine info`` prints them."""
 
+import time
 from typing import Any
 
 from store.families.registry import kind_of
 from store.format.family import Family
 from store.format.names import GOLD
 from store.format.record import Record
+from store.format.run_log import RunNotes, read_runs, started_at, state_of
 from store.format.segments import SegmentRecord
 from store.snapshot import Snapshot
 
@@ -14,7 +16,7 @@ _ANSWERS = "answers"
 
 
 def summarise(snapshot: Snapshot) -> dict[str, Any]:
-    """Rows, classes, inputs, families and rounds of gold of a store. Reads records, no data file."""
+    """Rows, classes, inputs, families, rounds of gold and open label runs of a store. Reads records, no data file."""
     snapshot = snapshot.memoised()
     header = snapshot.header
     families = [family for family in snapshot.families() if kind_of(family.path).is_laid_out]
@@ -34,6 +36,46 @@ def summarise(snapshot: Snapshot) -> dict[str, Any]:
         "appended": [_summarise_segment(segment) for segment in header.appended],
         "families": [_summarise_family(family) for family in families],
         "gold": [_summarise_round(record) for record in snapshot.family(GOLD).records().values()],
+        "runs": [summarise_run(snapshot, run) for run in _open_runs(snapshot)],
+    }
+
+
+def _open_runs(snapshot: Snapshot) -> list[RunNotes]:
+    """Label runs that go on, and of each label set that is not finished and that none labels, the last one."""
+    open_runs: list[RunNotes] = []
+    last: dict[str, RunNotes] = {}
+    for run in read_runs(snapshot.storage):
+        label_set = run.get("label_set")
+        if label_set is None or "updated" not in run:  # an earlier version's, which does not say where it is
+            continue
+        last[label_set] = run
+        if state_of(snapshot.storage, run).is_alive:
+            open_runs.append(run)
+    labelled = {run.get("label_set") for run in open_runs}
+    others = [name for name in snapshot.label_sets() if name in last and name not in labelled]
+    return open_runs + [last[name] for name in others if snapshot.label_set(name).missing()]
+
+
+def summarise_run(snapshot: Snapshot, run: RunNotes) -> dict[str, Any]:
+    """How far a label run is, in rows of its part of the store; its speed is that of the last half minute."""
+    state, rows, done, rate = (
+        state_of(snapshot.storage, run), run.get("rows", 0), run.get("rows_done", 0), run.get("rows_per_second")
+    )  # fmt: skip
+    started = started_at(run)
+    return {
+        "label_set": run.get("label_set"),
+        "state": str(state),
+        "rows_done": done,
+        "rows": rows,
+        "rows_per_second": rate if state.is_alive else None,
+        "seconds_left": round((rows - done) / rate) if rate and state.is_alive else None,
+        "shards_done": len(run.get("shards", ())),
+        "devices": run.get("devices", []),
+        "machine": run.get("machine"),
+        "process": run.get("process"),
+        "started": None if started is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+        "silent_seconds": round(max(0.0, time.time() - run.get("updated", 0.0))),
+        "stopped_by": (run.get("summary") or {}).get("stopped_by"),
     }
 
 

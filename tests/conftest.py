@@ -96,7 +96,7 @@ def durable(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def levels() -> Iterator[None]:
     """A command that a test runs in its own process, perhaps a quiet one, says nothing of what later tests log."""
     yield
-    for room in ("engine", "store"):
+    for room in ("cli", "engine", "store"):
         logging.getLogger(room).setLevel(logging.NOTSET)
 
 

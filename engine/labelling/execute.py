@@ -37,7 +37,7 @@ def execute(
     assert card.encoding is not None, "every version writes the encoding"
     store.storage.sweep()
     about = {"command": "label", "label_set": labels.name, "devices": list(runner.devices), "card": card.to_dict()}
-    with follow_run(store, labels, about, tick) as progress:
+    with labels.kept(), follow_run(store, labels, about, tick) as progress:
         shards = _shards_to_label(labels, worker)
         progress.begin(shards)
         runner.run(job, shards, done=progress.done, tick=progress.tick)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,8 @@ from store.format.family import Family
 from store.format.run_log import RunLog
 
 _log = logging.getLogger("engine.labelling")
+_RECENT_SECONDS = 30.0
+_SAMPLE_SECONDS = 1.0
 
 
 class Progress:
@@ -39,17 +42,21 @@ class Progress:
         self._total: int | None = None
         self._started: float | None = None
         self._begun = self._ended = 0.0
+        self._recent = deque[tuple[float, int]]()
 
     def begin(self, shards: Sequence[int]) -> None:
         """Set the total: the run is to label ``shards``."""
         self._total = sum(map(self._store.layout.rows_of, shards))
         self._begun = time.perf_counter()
+        with _never_fatal():
+            self._run_log.begin(self._total)
 
     def tick(self, _what: str, rows: int, _total: int | None) -> None:
         """``rows`` rows of the shards being labelled are done. The first call starts the clock."""
         if self._started is None:
             self._started = time.perf_counter()
         self._tick("labelling", self._rows + rows, self._total)
+        self._note(self._rows + rows)
 
     def done(self, shard: int, report: ShardReport | None) -> None:
         """``shard`` is committed; without a report if another run committed it."""
@@ -57,12 +64,28 @@ class Progress:
         self._ended = time.perf_counter()
         if self._started is None:  # a runner need not tick
             self._started = self._begun
+        self._note(self._rows)
         if report is None:
             return
         self.reports.append(report)
         if report.committed:
             with _never_fatal():
                 self._run_log.shard_done(self._labels.path, shard, report.seconds)
+
+    def _note(self, rows: int) -> None:
+        """Write now and then how far the run is, and how fast it was in the last `_RECENT_SECONDS`."""
+        now = time.perf_counter()
+        if self._recent and rows < self._recent[-1][1]:  # a shard is done again from its beginning
+            self._recent.clear()
+        if not self._recent or now - self._recent[-1][0] >= _SAMPLE_SECONDS:
+            self._recent.append((now, rows))
+        while len(self._recent) > 2 and now - self._recent[0][0] > _RECENT_SECONDS:
+            self._recent.popleft()
+        (then, before), rate = self._recent[0], None
+        if rows > before and now > then:
+            rate = (rows - before) / (now - then)
+        with _never_fatal():
+            self._run_log.rows_done(rows, rate)
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Write ``summary`` to the run log."""

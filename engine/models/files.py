@@ -6,6 +6,7 @@ Only configuration, tokenizer and safetensors are fetched: pickled weights and c
 import hashlib
 import json
 import logging
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,7 +65,12 @@ def _folder(source: str, revision: str | None, files: list[str]) -> Path:
 
 def _download(source: str, revision: str | None, files: list[str]) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+    )
 
     try:
         return Path(snapshot_download(source, revision=revision, allow_patterns=files))
@@ -73,8 +79,26 @@ def _download(source: str, revision: str | None, files: list[str]) -> Path:
             raise ModelError(f"{source}: {no_folder(source)}") from None
         raise ModelError(f"{source}: there is no such folder, and it is no hub id either") from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        message = f"{source}: there is no such folder, and the hub did not give it: {first_line(error)}"
+        cause = error.__cause__ or error.__context__
+        if isinstance(error, LocalEntryNotFoundError) and not isinstance(cause, HfHubHTTPError):
+            message = _without_network(source, revision, files, is_offline=isinstance(cause, OfflineModeIsEnabled))
+        else:
+            message = f"{source}: there is no such folder, and the hub did not give it: {first_line(error)}"
         raise ModelError(message) from None
+
+
+def _without_network(source: str, revision: str | None, files: list[str], *, is_offline: bool) -> str:
+    """What a hub id is that is neither in the cache nor to be had."""
+    which = "" if revision is None else f" --revision {shlex.quote(revision)}"
+    patterns = " ".join(f"--include {shlex.quote(pattern)}" for pattern in files)
+    command = (
+        f"hf download {shlex.quote(source)}{which} {patterns} --local-dir {shlex.quote(source.rsplit('/', 1)[-1])}"
+    )
+    why = " (HF_HUB_OFFLINE is set)" if is_offline else ""
+    return (
+        f"{source}: there is no such folder, no network to the hub{why}, and it is not in the cache. Name a folder, or "
+        f"download it where there is a network, and copy it here: {command}"
+    )
 
 
 def is_adapter(folder: Path) -> bool:

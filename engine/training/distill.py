@@ -11,6 +11,7 @@ from engine.progress import Tick, silent
 from engine.training.data.store_steps import SoftSteps, complete_label_sets
 from engine.training.data.targets import TargetsChoice, resolve_targets, store_as_begun
 from engine.training.distributed import joined_ranks
+from engine.training.learned import constant_soft_loss, warn_if_nothing_learned
 from engine.training.loop import LoopConfig
 from engine.training.loss import SoftLoss
 from engine.training.output.run_folder import RunFolder
@@ -93,7 +94,11 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> Trained:
                 evaluation_rows=evaluation_rows,
                 validation_rows=validation_rows,
             )
-            return run_training(task, config, folder, ranks, tick=tick)
+            is_new = not folder.is_done
+            trained = run_training(task, config, folder, ranks, tick=tick)
+        if is_new and ranks.is_first:
+            warn_if_nothing_learned(trained, constant_soft_loss(store, targets.soft, config.loss))
+        return trained
 
 
 def _student(store: Store, config: DistillConfig, labels: tuple[str, ...]) -> Classifier:

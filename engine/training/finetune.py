@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 
 from engine.compute.device import best_device
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
-from engine.inputs.labels.labelled import GoldConfig, read_gold
+from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
 from engine.models.initialize import load_start
 from engine.progress import Tick, silent
 from engine.training.data.gold_steps import GoldSteps
 from engine.training.data.stored_gold import StoredGold
 from engine.training.distributed import Ranks, joined_ranks
+from engine.training.learned import constant_gold_loss, warn_if_nothing_learned
 from engine.training.loop import LoopConfig
 from engine.training.loss import cross_entropy
 from engine.training.output.run_folder import RunFolder
@@ -49,14 +50,18 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> Trained:
     """
     RunFolder(config.out)
     with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks:
-        task = _task(config, ranks)
+        gold = read_gold(config.gold) if config.stored is None else config.stored.read()
+        task = _task(config, gold, ranks)
         with locked_folder(config.out, ranks) as folder:
-            return run_training(task, config, folder, ranks, tick=tick)
+            is_new = not folder.is_done
+            trained = run_training(task, config, folder, ranks, tick=tick)
+        if is_new:
+            warn_if_nothing_learned(trained, constant_gold_loss(gold))
+        return trained
 
 
-def _task(config: FinetuneConfig, ranks: Ranks) -> TrainingTask:
-    """Read the rows and the model."""
-    gold = read_gold(config.gold) if config.stored is None else config.stored.read()
+def _task(config: FinetuneConfig, gold: Gold, ranks: Ranks) -> TrainingTask:
+    """Read the model."""
     model = load_start(config.model, classes=gold.classes, revision=config.revision, seed=config.loop.seed)
     encoding = model.encoding(config.max_length)
     evaluation, validation = (

@@ -8,16 +8,18 @@ on; the last one holds. This module reads and writes small JSON files; it never 
 import dataclasses
 import hashlib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from store.errors import MismatchError, StoreMissingError
 from store.format.json_file import create, freeze, frozen, to_json
-from store.format.record import Record, record_of
+from store.format.record import Record, record_name, record_of
 from store.format.record_files import Memo, RecordFiles, manifest_name
 from store.storage import Storage
 
 CARD = "card.json"
+_GONE = "has been removed since it was opened"
 
 
 class Family:
@@ -59,14 +61,54 @@ class Family:
 
     def for_repair(self) -> "Family":
         """The same family, whose commits supersede the record of a shard. It reads every file each time."""
+        return self._anew(supersedes=True)
+
+    def _anew(self, *, supersedes: bool) -> "Family":
         return Family(
             self.storage,
             self.path,
             self.segments if self._is_bounded else self.shards,
             has_card=self.has_card,
             is_compressed=self.is_compressed,
-            supersedes=True,
+            supersedes=supersedes,
         )
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the family from being removed as long as something is written into it.
+
+        Raises:
+            StoreMissingError: it has been removed, or no run has begun it.
+            MismatchError: it has been removed, and begun again with another card than was read before.
+        """
+        if not self.has_card:  # it is never removed
+            yield
+            return
+        with self.storage.kept(self.path):
+            card = frozen(self.storage, f"{self.path}/{CARD}")
+            if card is None:
+                raise StoreMissingError(f"{self.location} {_GONE}; run its label command again")
+            if self._memo is not None and self._memo.card not in (None, card):
+                raise MismatchError(f"{self.location} {_GONE}, and begun again by another run; use another name")
+            yield
+
+    def check_there(self) -> None:
+        """Refuse a family that was there before and is there no more.
+
+        Raises:
+            StoreMissingError: it has been removed.
+        """
+        if self.has_card and not self.storage.list(self.path):
+            raise StoreMissingError(f"{self.location} {_GONE}")
+
+    def change_of(self, record: Record) -> str | None:
+        """What has become of a shard since ``record`` was read, in words; None if that is still its record."""
+        now = self._anew(supersedes=False).record(record.shard)
+        if now is None and self.has_card:
+            return f"{self.location} {_GONE}"
+        if now is not None and now.file != record.file:
+            return f"{self.location} has been repaired, or removed and made again, since it was opened; open it again"
+        return None
 
     @property
     def name(self) -> str:
@@ -95,6 +137,10 @@ class Family:
 
         Args:
             manifest: whether the manifests may speak for the record files that they list.
+
+        Raises:
+            DamageError: one is damaged.
+            StoreMissingError: the family is removed meanwhile.
         """
         names = self.storage.list(self.path)
         there = set(names)
@@ -109,9 +155,14 @@ class Family:
         for name in names:
             if (unsealed or ".g" in name) and (numbers := record_of(name)) is not None and self._has(numbers, unsealed):
                 generations.setdefault(numbers[0], []).append(numbers[1])
+        lost = []
         for shard, there_now in generations.items():
             if (record := self.record_files.last(shard, there_now)) is not None:
                 found[shard] = record
+            else:
+                lost += [record_name(shard, generation) for generation in there_now]
+        if lost and not set(lost) <= set(self.storage.list(self.path)):  # torn ones are there
+            raise StoreMissingError(f"{self.location} {_GONE}")
         return {shard: found[shard] for shard in sorted(found)}
 
     def _has(self, numbers: tuple[int, int], unsealed: list[range]) -> bool:
@@ -184,7 +235,8 @@ class Family:
         for number, shards in enumerate(self.segments):
             held = {shard: records[shard] for shard in shards if shard in records}
             if len(held) == len(shards) and not self.record_files.is_sealed(number):
-                create(self.storage, f"{self.path}/{manifest_name(number)}", to_json(self.manifest(held)))
+                with self.kept():
+                    create(self.storage, f"{self.path}/{manifest_name(number)}", to_json(self.manifest(held)))
         return len(records) >= self.shards
 
     def manifest(self, records: dict[int, Record]) -> dict[str, Any]:

@@ -75,9 +75,10 @@ def freeze(storage: Storage, name: str, value: dict[str, Any]) -> dict[str, Any]
     """
     if not is_there(storage, name):
         create(storage, name, to_json(frozen(storage, name) or value))
-    held = from_json(storage, name)
-    if not is_there(storage, copy_name(name)):
-        create(storage, copy_name(name), to_json(held))
+    with storage.kept(name.rpartition("/")[0]):  # a copy whose first file is removed meanwhile must not be made
+        held = from_json(storage, name)
+        if not is_there(storage, copy_name(name)):
+            create(storage, copy_name(name), to_json(held))
     return held
 
 

@@ -1,11 +1,13 @@
 """Measurements of each run: seconds a shard, rows a second. Kept beside the families, which stay the same bytes.
 
 A run writes one file, ``runs/<when>-<random>.json``, again and again while it works; a kill loses its last seconds
-of notes and nothing else.
+of notes and nothing else. As long as it lives it holds an empty temporary file, so that others can tell.
 """
 
 import calendar
 import contextlib
+import enum
+import os
 import time
 import uuid
 from typing import Any, NotRequired, TypedDict
@@ -13,9 +15,11 @@ from typing import Any, NotRequired, TypedDict
 from store.errors import DamageError
 from store.format.decode import decode
 from store.format.json_file import from_json, to_json
-from store.storage import Storage
+from store.storage import THIS_MACHINE, Staged, Storage
 
 RUNS = "runs"
+SILENT_SECONDS = 120.0
+"""A run on another machine that has written nothing for so long is taken for dead; a batch takes less."""
 _FLUSH_SECONDS = 10.0
 _STARTED = "%Y%m%dT%H%M%SZ"
 
@@ -34,21 +38,43 @@ class RunLog:
         self._name = f"{RUNS}/{started}-{uuid.uuid4().hex[:8]}.json"
         self._content: dict[str, Any] = {**about, "started": started, "shards": [], "summary": None}
         self._flushed = time.monotonic()
+        self._life: Staged | None = None
+
+    def begin(self, rows: int) -> None:
+        """Note that the run is to do ``rows`` rows, and begin to show that it lives."""
+        self._life = self._storage.stage()
+        process = {"machine": THIS_MACHINE, "process": os.getpid(), "alive": self._life.name}
+        self._content |= {**process, "rows": rows, "rows_done": 0, "rows_per_second": None}
+        self._flush()
+
+    def rows_done(self, rows: int, rows_per_second: float | None) -> None:
+        """Note how many rows are done, those of unfinished shards included, and the speed of the last seconds."""
+        self._content["rows_done"] = rows
+        self._content["rows_per_second"] = None if rows_per_second is None else round(rows_per_second, 1)
+        self._flush_now_and_then()
 
     def shard_done(self, family: str, shard: int, seconds: float) -> None:
         """Note that this run committed ``shard`` of the family at path ``family`` and what it took."""
         self._content["shards"].append({"family": family, "shard": shard, "seconds": round(seconds, 4)})
-        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
-            self._flush()
+        self._flush_now_and_then()
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Note what the whole run came to."""
         self._content["summary"] = summary
-        self._flush()
+        try:
+            self._flush()
+        finally:
+            if self._life is not None:
+                self._life.discard()
+
+    def _flush_now_and_then(self) -> None:
+        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+            self._flush()
 
     def _flush(self) -> None:
+        self._flushed = time.monotonic()  # also where it fails: not to try again with every row
+        self._content["updated"] = round(time.time(), 1)
         self._storage.put(self._name, to_json(self._content))
-        self._flushed = time.monotonic()
 
 
 class ShardNote(TypedDict):
@@ -60,11 +86,64 @@ class ShardNote(TypedDict):
 
 
 class RunNotes(TypedDict):
-    """The notes of one run, besides its start."""
+    """The notes of one run, besides its start. Those that earlier versions did not write may be absent."""
 
     started: str
+    command: NotRequired[str]
+    label_set: NotRequired[str]
+    devices: NotRequired[list[str]]
+    machine: NotRequired[str]
+    process: NotRequired[int]
+    alive: NotRequired[str | None]
+    updated: NotRequired[float]
+    rows: NotRequired[int]
+    rows_done: NotRequired[int]
+    rows_per_second: NotRequired[float | None]
     shards: NotRequired[list[ShardNote]]
     summary: NotRequired[dict[str, Any] | None]
+
+
+class RunState(enum.StrEnum):
+    """What has become of a run."""
+
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    """By an error or a signal, which it noted."""
+    RUNNING = "running"
+    SILENT = "silent"
+    """It lives, and has written nothing for `SILENT_SECONDS`."""
+    DEAD = "dead"
+    """It ended without a note: it was killed. Or it is on another machine, and has written nothing for so long."""
+    UNKNOWN = "unknown"
+    """Not finished, and of a version that did not note whether it lives."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the run may go on writing."""
+        return self in (RunState.RUNNING, RunState.SILENT)
+
+
+def state_of(storage: Storage, run: RunNotes) -> RunState:
+    """What has become of ``run``."""
+    summary, updated = run.get("summary"), run.get("updated")
+    if summary is not None:
+        return RunState.STOPPED if "stopped_by" in summary else RunState.FINISHED
+    if updated is None:
+        return RunState.UNKNOWN
+    life = run.get("alive")
+    lives = None if life is None else storage.has_writer(life)
+    is_silent = time.time() - updated > SILENT_SECONDS
+    if lives is False or (lives is None and is_silent):
+        return RunState.DEAD
+    return RunState.SILENT if is_silent else RunState.RUNNING
+
+
+def started_at(run: RunNotes) -> float | None:
+    """When ``run`` began, in seconds since 1970, rounded down; None if its notes do not say."""
+    try:
+        return calendar.timegm(time.strptime(run["started"], _STARTED))
+    except ValueError:
+        return None
 
 
 def read_runs(storage: Storage) -> list[RunNotes]:

@@ -97,30 +97,35 @@ def write_shard(
     """Write and commit one shard; False if another writer had committed equal bytes.
 
     Args:
-        family: where it goes.
+        family: where it goes; begun, if it has a card.
         shard: its number.
         first_row: row number of its first row.
         batches: its rows.
         schema: of the family.
         statistics: for its record; read after ``batches`` is exhausted, so that a generator may fill it.
         computed: for its record.
+
+    Raises:
+        MismatchError: another writer had committed other bytes.
+        StoreMissingError: the family has been removed.
     """
     with ShardWriter(family.storage, schema, compressed=family.is_compressed) as writer:
         for batch in rebatch(batches, schema):
             writer.write(batch)
-        file, size, sha256 = writer.publish(family.path, shard)
-        return family.commit(
-            Record(
-                shard=shard,
-                first_row=first_row,
-                rows=writer.rows,
-                file=file,
-                bytes=size,
-                sha256=sha256,
-                statistics=statistics,
-                computed=computed or {},
+        with family.kept():
+            file, size, sha256 = writer.publish(family.path, shard)
+            return family.commit(
+                Record(
+                    shard=shard,
+                    first_row=first_row,
+                    rows=writer.rows,
+                    file=file,
+                    bytes=size,
+                    sha256=sha256,
+                    statistics=statistics,
+                    computed=computed or {},
+                )
             )
-        )
 
 
 def open_shard(
@@ -142,10 +147,13 @@ def open_shard(
 
     Raises:
         DamageError: the file is missing, has another size or hash, or is no Arrow file.
+        StoreMissingError: it is missing, since the family has been removed or the shard repaired meanwhile.
     """
     try:
         file = family.storage.open(f"{family.path}/{record.file}")
     except StoreMissingError:
+        if (change := family.change_of(record)) is not None:
+            raise StoreMissingError(change) from None
         raise _damage(family, record, "is missing, and its record says that it is committed") from None
     if file.size() != record.bytes:
         raise _damage(family, record, f"has {file.size():,} bytes and its record says {record.bytes:,}")

@@ -121,13 +121,16 @@ def add_calibration(snapshot: Snapshot, calibration: Calibration) -> Calibration
 
     Raises:
         StoreExistsError: another writer took the number.
+        StoreMissingError: the label set has been removed.
     """
     there = calibrations(snapshot, calibration.label_set)
     if there and dataclasses.replace(there[-1], number=calibration.number) == calibration:
         return there[-1]
     made = dataclasses.replace(calibration, number=max([0, *(one.number for one in there)]) + 1)
-    name = f"{snapshot.label_set(made.label_set).path}/{calibration_name(made.number)}"
-    held = parse_calibration(snapshot, made.label_set, freeze(snapshot.storage, name, dataclasses.asdict(made)))
+    labels = snapshot.label_set(made.label_set)
+    name = f"{labels.path}/{calibration_name(made.number)}"
+    with labels.kept():
+        held = parse_calibration(snapshot, made.label_set, freeze(snapshot.storage, name, dataclasses.asdict(made)))
     if held != made:
         raise StoreExistsError(f"{snapshot.location}/{name} was just written by another run; run the command again")
     return held

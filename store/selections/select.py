@@ -3,6 +3,7 @@
 The condition is asked of the view ``reviews``, or of ``corpus`` where no label set is joined.
 """
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,9 +79,7 @@ def select(snapshot: Snapshot, name: str, request: SelectionRequest, *, ask: Ask
     card_name(name)
     work = _Selecting(snapshot, request, ask)
     sources = fingerprints(snapshot, work.families())
-    rows = work.rows()
-    if (change := changed_source(snapshot, sources)) is not None:
-        raise MismatchError(f"the selection {name!r} of {snapshot.location} {change}; select again")
+    rows, before = work.rows(), dict(sources)
     for other in work.others.values():
         is_of_now = other.rows.size == snapshot.layout.rows
         sources |= other.sources if is_of_now else fingerprints(snapshot, other.sources)
@@ -94,7 +93,12 @@ def select(snapshot: Snapshot, name: str, request: SelectionRequest, *, ask: Ask
         algebra=request.algebra,
         sources=sources,
     )
-    return freeze_selection(snapshot, made)
+    with ExitStack() as stack:
+        for path in sources:  # a selection must not be frozen while one of them is removed
+            stack.enter_context(snapshot.family(path).kept())
+        if (change := changed_source(snapshot, before)) is not None:
+            raise MismatchError(f"the selection {name!r} of {snapshot.location} {change}; select again")
+        return freeze_selection(snapshot, made)
 
 
 class _Selecting:

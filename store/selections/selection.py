@@ -96,8 +96,9 @@ def _publish(snapshot: Snapshot, selection: Selection) -> dict[str, Any]:
     card, staged = selection.card, snapshot.storage.stage()
     try:
         staged.write(selection.bits)
-        staged.publish(f"{SELECTIONS}/{card.file}")
-        return freeze(snapshot.storage, card_name(card.name), dataclasses.asdict(card))
+        with snapshot.storage.kept(SELECTIONS):
+            staged.publish(f"{SELECTIONS}/{card.file}")
+            return freeze(snapshot.storage, card_name(card.name), dataclasses.asdict(card))
     finally:
         staged.discard()
 
@@ -112,6 +113,7 @@ def read_selection(snapshot: Snapshot, name: str) -> Selection:
     """
     card = read_card(snapshot, name)
     if (problem := check_bits(snapshot, card)) is not None:
+        read_card(snapshot, name)  # unless it has been removed since
         raise DamageError(f"{snapshot.location}/{SELECTIONS}/{card.file} {problem.text}; {BITS_REMEDY}")
     if (change := changed_source(snapshot.as_of(card.rows), card.sources)) is not None:
         raise MismatchError(f"the selection {name!r} of {snapshot.location} {change}; select again under another name")

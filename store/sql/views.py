@@ -14,8 +14,10 @@ import pyarrow.dataset as pads
 from store.errors import DamageError
 from store.families.gold import gold_schema
 from store.families.rejects import check_rejects, rejects_schema
+from store.format.family import Family
 from store.format.layout import Segment
 from store.format.names import CORPUS, GOLD, LABELS
+from store.format.record import Record
 from store.gold.calibration import calibrations
 from store.gold.held import GOLD_COLUMNS, HeldGold, chosen_rounds, held_gold, read_rounds
 from store.snapshot import Snapshot
@@ -68,7 +70,7 @@ class Views:
         self._connection = connection
         self._snapshot = snapshot
         self._rounds = None if rounds is None else chosen_rounds(snapshot, rounds)
-        self._records = cache(lambda path: snapshot.family(path).records())
+        self._records = cache(lambda path: _committed(snapshot.family(path)))
         self._tables: list[LazyTable] = []
         names = snapshot.label_sets()
         self._make_plain_views()
@@ -183,6 +185,18 @@ def _shard_in(segment: Segment) -> str:
     row = f"(row - {segment.first_row})" if segment.first_row else "row"
     place = f"(({row} + 1) * {segment.shards} - 1) // {max(1, segment.rows)}"
     return f"({segment.first_shard} + {place})" if segment.first_shard else place
+
+
+def _committed(family: Family) -> dict[int, Record]:
+    """The records of a family that there was when the views were made.
+
+    Raises:
+        StoreMissingError: it has been removed since.
+    """
+    records = family.records()
+    if not records:
+        family.check_there()
+    return records
 
 
 def _sound_rejects(snapshot: Snapshot) -> pads.Dataset:

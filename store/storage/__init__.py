@@ -7,10 +7,11 @@ from urllib.parse import unquote
 
 from store.errors import StoreMissingError
 from store.storage.base import TEMPORARY, Staged, Storage
+from store.storage.file_lock import THIS_MACHINE
 from store.storage.local import LocalStorage
 from store.storage.memory import MemoryStorage
 
-__all__ = ["SCHEMES", "TEMPORARY", "LocalStorage", "MemoryStorage", "Staged", "Storage", "open_storage"]
+__all__ = ["SCHEMES", "TEMPORARY", "THIS_MACHINE", "LocalStorage", "MemoryStorage", "Staged", "Storage", "open_storage"]
 
 
 _SHORTENED_URL = re.compile(r"[a-z][a-z0-9+.-]+:/(?!/)")

@@ -9,11 +9,26 @@ import hashlib
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pyarrow as pa
 
+from store.errors import StoreError
+
 TEMPORARY = "tmp"
+_REMOVED = "removed-"
+
+
+def removed_name(folder: str, unique: str) -> str:
+    """Where a folder that is removed lies until its files are gone; ``unique`` is 32 hexadecimal digits."""
+    return f"{TEMPORARY}/{_REMOVED}{unique}-{folder.replace('/', '.', 1)}"
+
+
+def removed_folder(name: str) -> str | None:
+    """The folder that was removed and whose rest is called ``name``; None if it is none. Inverse of `removed_name`."""
+    unique, _, folder = name.removeprefix(f"{TEMPORARY}/{_REMOVED}").partition("-")
+    return folder.replace(".", "/", 1) if name == removed_name(folder.replace(".", "/", 1), unique) else None
 
 
 class Staged(io.RawIOBase):
@@ -23,7 +38,10 @@ class Staged(io.RawIOBase):
 
     Attributes:
         size: bytes written so far.
+        name: under which `Storage.has_writer` knows it until it is published; None if it has none.
     """
+
+    name: str | None = None
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
@@ -122,6 +140,33 @@ class Storage(ABC):
             unless: asked when the writer is known to be gone; the file stays where it says True.
         """
 
+    def has_writer(self, name: str) -> bool | None:  # noqa: ARG002 - a storage without locks cannot tell
+        """Whether who staged the file ``name`` lives and has not let go of it; None if that cannot be known."""
+        return None
+
+    def kept(self, folder: str) -> AbstractContextManager[None]:  # noqa: ARG002 - nothing to do, as nothing is removed
+        """Keep others from being `alone` in ``folder``, into which one writes, until the block ends.
+
+        Several writers may keep a folder at once. It need not exist.
+        """
+        return nullcontext()
+
+    def alone(self, folder: str) -> AbstractContextManager[bool]:
+        """Be the only one who writes into ``folder``; False if others keep it (`kept`), or if there is no such folder.
+
+        Raises:
+            StoreError: this storage cannot tell, so that nothing of it can be removed.
+        """
+        raise StoreError(f"{self.location}: {folder} cannot be removed from a storage of this kind")
+
+    def remove_folder(self, folder: str) -> None:
+        """Take ``folder`` away, with all that is in it: for readers in one step, and for good.
+
+        Only for who is `alone` with it. What readers have opened stays readable. Whoever is killed in the middle has
+        removed all or nothing; `sweep` gives back the rest of the space.
+        """
+        raise StoreError(f"{self.location}: {folder} cannot be removed from a storage of this kind")
+
     def put(self, name: str, data: bytes) -> None:
         """Write ``data`` under ``name``, replacing what is there in one step."""
         staged = self.stage()
@@ -132,5 +177,5 @@ class Storage(ABC):
             staged.discard()
 
     def sweep(self) -> Sequence[str]:
-        """Remove the temporary files of dead writers; their names."""
+        """Remove the temporary files of dead writers, and what is left of removed folders; their names."""
         return [name for name in self.list(TEMPORARY) if self.remove_dead(f"{TEMPORARY}/{name}")]

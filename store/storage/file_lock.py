@@ -4,6 +4,7 @@ A lock is held while its file is open, also after a rename, and goes with its pr
 """
 
 import contextlib
+import enum
 import errno
 import fcntl
 import io
@@ -31,16 +32,81 @@ def create_locked_file(folder: Path) -> tuple[Path, io.BufferedWriter]:
 
 def lock(file: io.BufferedIOBase, *, seconds: float = 0.0) -> bool:
     """Lock ``file`` while it is open; False if another holds it for ``seconds``, or the disk knows no locks."""
+    return _take(file.fileno(), fcntl.LOCK_EX, seconds) is Lock.TAKEN
+
+
+class Lock(enum.Enum):
+    """What became of an attempt to lock something."""
+
+    TAKEN = "taken"
+    HELD = "another holds it"
+    UNKNOWN = "the disk knows no locks"
+
+
+def _take(descriptor: int, kind: int, seconds: float) -> Lock:
     ends = time.monotonic() + seconds
     while True:
         try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EINTR) or time.monotonic() >= ends:
-                return False
+            if error.errno not in (errno.EWOULDBLOCK, errno.EINTR):
+                return Lock.UNKNOWN
+            if time.monotonic() >= ends:
+                return Lock.HELD
             time.sleep(0.005)
         else:
-            return True
+            return Lock.TAKEN
+
+
+@contextlib.contextmanager
+def locked_folder(path: Path, *, shared: bool, seconds: float) -> Iterator[Lock | None]:
+    """Hold the lock of the folder ``path``, which a rename takes along; None if there is no such folder.
+
+    A folder that comes into the place of another one while its lock is waited for is another folder.
+
+    Args:
+        path: of the folder.
+        shared: whether others may share the lock.
+        seconds: how long to wait for others.
+    """
+    while True:
+        descriptor = opened_folder(path)
+        if descriptor is None:
+            yield None
+            return
+        try:
+            taken = _take(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, seconds)
+            if is_at(descriptor, path):
+                yield taken
+                return
+        finally:
+            os.close(descriptor)
+
+
+def opened_folder(path: Path) -> int | None:
+    """A descriptor of the folder ``path``; None if there is none."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def is_at(descriptor: int, path: Path) -> bool:
+    """Whether the open file or folder is the one that is at ``path`` now."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def is_locked(path: Path) -> bool | None:
+    """Whether a process holds the lock of the file ``path``; None if the disk knows no locks."""
+    try:
+        with path.open("rb") as file:
+            taken = _take(file.fileno(), fcntl.LOCK_SH, 0.0)
+    except FileNotFoundError:
+        return False
+    return None if taken is Lock.UNKNOWN else taken is Lock.HELD
 
 
 @contextlib.contextmanager

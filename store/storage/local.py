@@ -10,15 +10,18 @@ import contextlib
 import errno
 import io
 import os
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pyarrow as pa
 
 from store.errors import StoreError, StoreFullError, StoreMissingError
 from store.storage import atomic_file
-from store.storage.base import TEMPORARY, Staged, Storage
-from store.storage.file_lock import THIS_MACHINE, create_locked_file, lock, locked_if_present
+from store.storage.base import TEMPORARY, Staged, Storage, removed_folder, removed_name
+from store.storage.file_lock import THIS_MACHINE, create_locked_file, is_locked, lock, locked_if_present
+from store.storage.folders import alone_in, delete_folder, kept_folder, names_in, take_away
 
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -48,11 +51,7 @@ class LocalStorage(Storage):
 
     def list(self, folder: str) -> list[str]:
         """Names directly in ``folder``, sorted."""
-        try:
-            with os.scandir(self.root / folder) as entries:
-                return sorted(entry.name for entry in entries)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        return names_in(self.root / folder)
 
     def stage(self) -> Staged:
         """A file under ``tmp/`` of the store, so that the rename stays on one file system."""
@@ -116,9 +115,11 @@ class LocalStorage(Storage):
 
     def remove_dead(self, name: str, *, unless: Callable[[], bool] = lambda: False) -> bool:
         """Remove a file whose lock is free. Temporary files of other machines stay: their locks may be unseen here."""
+        path = self.root / name
+        if removed_folder(name) is not None:  # nobody writes into it any more
+            return not unless() and delete_folder(path)
         if name.startswith(f"{TEMPORARY}/") and not name.startswith(f"{TEMPORARY}/{THIS_MACHINE}-"):
             return False
-        path = self.root / name
         try:
             with path.open("r+b") as file:
                 # The comparison comes last: a writer that was kept waiting by `unless` may have replaced the file.
@@ -128,6 +129,26 @@ class LocalStorage(Storage):
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
             return False
         return True
+
+    def has_writer(self, name: str) -> bool | None:
+        """Whether the lock of a temporary file is held; None if its writer is on another machine."""
+        if not name.startswith(f"{TEMPORARY}/{THIS_MACHINE}-"):
+            return None
+        return is_locked(self.root / name)
+
+    def kept(self, folder: str) -> AbstractContextManager[None]:
+        """Share the lock of ``folder``."""
+        return kept_folder(self.root / folder, seconds=_PATIENCE)
+
+    def alone(self, folder: str) -> AbstractContextManager[bool]:
+        """Hold the lock of ``folder``."""
+        return alone_in(self.root / folder)
+
+    def remove_folder(self, folder: str) -> None:
+        """Rename it into ``tmp/``, durably, and delete it there."""
+        target = self.root / removed_name(folder, uuid.uuid4().hex)
+        self._make_folder(target.parent)
+        take_away(self.root / folder, target, sync=self._fsync_folder)
 
     def publish(self, temporary: Path, name: str) -> None:
         """Rename a durable temporary file to ``name`` and make the rename durable."""
@@ -171,6 +192,7 @@ class _LocalStaged(Staged):
         super().__init__()
         self._storage = storage
         self.path, self._file = create_locked_file(folder)
+        self.name = f"{TEMPORARY}/{self.path.name}"
         self._published = False
 
     def _append(self, view: memoryview) -> None:

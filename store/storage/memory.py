@@ -1,8 +1,10 @@
 """A store in this process's memory: for tests and small experiments. Gone when the process ends."""
 
+import contextlib
 import threading
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
@@ -16,6 +18,8 @@ class MemoryStorage(Storage):
     def __init__(self) -> None:
         self._files: dict[str, bytes] = {}
         self._lock = threading.Lock()
+        self._keepers: Counter[str] = Counter()
+        self._let_go = threading.Condition(self._lock)
         self.location = f"memory://{uuid.uuid4().hex}"
 
     def open(self, name: str) -> pa.NativeFile:
@@ -51,6 +55,38 @@ class MemoryStorage(Storage):
                 return False
             del self._files[name]
             return True
+
+    @contextlib.contextmanager
+    def kept(self, folder: str) -> Iterator[None]:
+        """Count the keepers of ``folder``."""
+        with self._lock:
+            self._let_go.wait_for(lambda: self._keepers[folder] >= 0)
+            self._keepers[folder] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._keepers[folder] -= 1
+
+    @contextlib.contextmanager
+    def alone(self, folder: str) -> Iterator[bool]:
+        """Let nobody keep ``folder``."""
+        with self._lock:
+            is_alone = self._keepers[folder] == 0 and any(name.startswith(f"{folder}/") for name in self._files)
+            if is_alone:
+                self._keepers[folder] = -1
+        try:
+            yield is_alone
+        finally:
+            if is_alone:
+                with self._lock:
+                    self._keepers[folder] = 0
+                    self._let_go.notify_all()
+
+    def remove_folder(self, folder: str) -> None:
+        """Other files take the place of all that there were."""
+        with self._lock:
+            self._files = {name: data for name, data in self._files.items() if not name.startswith(f"{folder}/")}
 
     def publish(self, data: bytes, name: str) -> None:
         """Make ``data`` visible under ``name``."""

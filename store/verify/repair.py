@@ -47,15 +47,20 @@ def restore_small_files(snapshot: Snapshot, findings: list[Finding]) -> list[str
     """Restore cards, records and manifests, in that order, and cards of selections; names of what was restored."""
     restored = []
     for family in snapshot.families():
-        names = _files(findings, family.path)
-        restored += [name for name in names if _restore_twin(snapshot.storage, name, f"{family.path}/{CARD}")]
-        restored += [name for name in names if _restore_calibration(snapshot.storage, family, name)]
-        restored += [name for name in names if _restore_record(snapshot, family, name.rsplit("/", 1)[-1])]
-        restored += [name for name in names if _restore_manifest(family, name)]
+        with snapshot.storage.kept(family.path):
+            if snapshot.storage.list(family.path):  # unless it has been removed since
+                restored += _restore_small_files_of(snapshot, family, _files(findings, family.path))
     if GUARD in _files(findings, CORPUS):
         restore_guard(snapshot.storage)
         restored.append(GUARD)
     return restored + [file for file in _files(findings, SELECTIONS) if restore_card(snapshot, file)]
+
+
+def _restore_small_files_of(snapshot: Snapshot, family: Family, names: list[str]) -> list[str]:
+    restored = [name for name in names if _restore_twin(snapshot.storage, name, f"{family.path}/{CARD}")]
+    restored += [name for name in names if _restore_calibration(snapshot.storage, family, name)]
+    restored += [name for name in names if _restore_record(snapshot, family, name.rsplit("/", 1)[-1])]
+    return restored + [name for name in names if _restore_manifest(family, name)]
 
 
 def remove_litter(snapshot: Snapshot, findings: Iterable[Finding]) -> list[str]:

@@ -17,6 +17,7 @@ from store.format.record import record_name
 from store.format.record_files import manifest_name
 from store.snapshot import Snapshot
 from store.storage import TEMPORARY, Storage
+from store.storage.base import removed_folder
 from store.verify.copies import check_twice
 from store.verify.family import Check, FamilyCheck
 from store.verify.gold import check_gold
@@ -61,7 +62,11 @@ def verify(storage: Storage, *, before: Check = lambda _: True) -> Iterator[Find
     yield from _check_corpus_first(checks)
     yield from check_selections(snapshot, before)
     for name in storage.list(TEMPORARY):
-        yield _litter("", f"{TEMPORARY}/{name}", "a writer is still writing it, or was killed")
+        removed = removed_folder(f"{TEMPORARY}/{name}")
+        is_written = "a writer is still writing it, or was killed"
+        yield _litter(
+            "", f"{TEMPORARY}/{name}", is_written if removed is None else f"what is left of {removed}, removed"
+        )
 
 
 def readable_header(storage: Storage) -> Header:

@@ -3,6 +3,7 @@
 import enum
 import errno
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import NoReturn, TypeVar
 
 import pyarrow as pa
@@ -94,6 +95,17 @@ class FaultyStorage(Storage):
             whole()
         raise _failed(verb)
 
+    def kept(self, folder: str) -> AbstractContextManager[None]:
+        self.must_live()
+        return self.inner.kept(folder)
+
+    def alone(self, folder: str) -> AbstractContextManager[bool]:
+        self.must_live()
+        return self.inner.alone(folder)
+
+    def remove_folder(self, folder: str) -> None:
+        self.call(f"remove_folder {folder}", lambda: self.inner.remove_folder(folder))
+
     def must_live(self) -> None:
         """End here if the process was killed: nothing is cleaned up, and no lock is let go of."""
         if self._dead:
@@ -182,7 +194,7 @@ def files_in(storage: Storage, folder: str = "") -> list[str]:
         if path in ("runs", "tmp"):
             continue
         # In a store, a name with a dot at the top or in a family is a file; encodings may have dots as well.
-        found += [path] if name.endswith((".json", ".arrow")) else files_in(storage, path)
+        found += [path] if name.endswith((".json", ".arrow", ".bits")) else files_in(storage, path)
     return found
 
 

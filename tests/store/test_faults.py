@@ -406,5 +406,6 @@ def check_one_won(made: Store, shard: int, told: list[tuple[float, str]]) -> Non
     copy = Store(alone, made.header)
     for name, data in snapshot(made.storage, "corpus").items():
         alone.put(name, data)
+    copy.label_set("one").freeze_card(labels.card())
     label_shard(labeller_for(copy, "one", weight=winners[0]), shard)
     assert copy.label_set("one").record(shard) == record

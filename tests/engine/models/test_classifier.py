@@ -93,8 +93,14 @@ def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(demo, tmp_path):
 def test_a_place_without_a_model_is_named(tmp_path):
     with pytest.raises(ModelError, match=r"no config\.json"):
         load_classifier(str(tmp_path))
-    with pytest.raises(ModelError, match="nobody/nothing.*the hub did not give it"):
-        load_classifier("nobody/nothing")
+    with pytest.raises(ModelError) as refused:
+        load_classifier("nobody/nothing", revision="v 1")
+    assert str(refused.value) == (
+        "nobody/nothing: there is no such folder, no network to the hub (HF_HUB_OFFLINE is set), and it is not in the "
+        "cache. Name a folder, or download it where there is a network, and copy it here: hf download nobody/nothing "
+        "--revision 'v 1' --include '*.json' --include '*.safetensors' --include '*.txt' --include '*.model' "
+        "--local-dir nothing"
+    )
     with pytest.raises(ModelError, match="no such folder, and it is no hub id either"):
         load_classifier("./not/a/model")
 

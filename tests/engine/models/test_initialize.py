@@ -131,7 +131,7 @@ def test_no_tokenizer_at_all_is_refused_with_the_places_to_put_one(tmp_path):
 
 def test_a_teacher_that_is_not_there_is_named(tmp_path):
     file = configuration(tmp_path / "alone")
-    with pytest.raises(ModelError, match="nobody/nothing: there is no such folder, and the hub did not give it"):
+    with pytest.raises(ModelError, match="nobody/nothing: there is no such folder, no network to the hub"):
         load_start(file, classes=CLASSES, tokenizer=("nobody/nothing", None))
 
 

@@ -339,6 +339,9 @@ sys.path[:0] = ["tests/store/format", "tests/fakes"]
 from test_shard import SCHEMA, numbered
 family = kind_of(sys.argv[2]).family(LocalStorage(sys.argv[1]), sys.argv[2], layout=Layout.of((1, 1)))
 table = numbered(30_000)
+if family.has_card:
+    family.freeze_card({"model": "x"})
+before = family.storage.list(family.path)
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 for room in (0, 100, 5_000, 30_000):
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
@@ -347,7 +350,8 @@ for room in (0, 100, 5_000, 30_000):
     except StoreFullError as error:
         assert type(error.__cause__) is OSError, error
         print(error)
-    assert family.storage.list("tmp") == family.storage.list(family.path) == []
+    assert family.storage.list("tmp") == []
+    assert family.storage.list(family.path) == before
 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 print(write_shard(family, 0, 0, [table], schema=SCHEMA, statistics={}))
 """

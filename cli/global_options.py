@@ -1,0 +1,146 @@
+"""The options of every command: ``--quiet``, ``--log-level`` and ``--config``, before and behind its name.
+
+A flag counts more than a variable (``ENGINE_LABEL_QUIET``, ``ENGINE_QUIET``), and that more than a file; of two of the
+same kind, the one behind the command holds. So it does where ``--quiet`` and ``--log-level`` contradict each other.
+"""
+
+import inspect
+import logging
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+from click.core import ParameterSource
+
+ROOMS = ("cli", "engine", "store")
+_CONFIG = "config"
+_RANKS = {ParameterSource.DEFAULT_MAP: 1, ParameterSource.ENVIRONMENT: 2, ParameterSource.COMMANDLINE: 3}
+
+
+class _Said(NamedTuple):
+    """What one place says.
+
+    Attributes:
+        rank: how much its kind counts; 0 for a default.
+        behind: whether it stands behind the command.
+        value: what is said.
+    """
+
+    rank: int
+    behind: bool
+    value: Any
+
+    @property
+    def weight(self) -> tuple[int, bool]:
+        """How much it counts."""
+        return self.rank, self.behind and self.rank > 0
+
+
+def global_options() -> list[click.Option]:
+    """The three options."""
+    return [
+        click.Option(["--quiet"], is_flag=True, help="No progress and no notes on stderr; errors only."),
+        click.Option(
+            ["--log-level"],
+            type=click.Choice(["debug", "info", "warning", "error"]),
+            default="info",
+            show_default=True,
+            help="Which notes go to stderr; debug also tells where an error came from.",
+        ),
+        click.Option(
+            ["--config"],
+            metavar="FILE",
+            type=click.Path(dir_okay=False, path_type=Path),
+            callback=_read_config,
+            is_eager=True,
+            expose_value=False,
+            help="TOML file of defaults: a table a command, a key an option. Flags and ENGINE_* variables come first.",
+        ),
+    ]
+
+
+class Command(click.Command):
+    """A command that takes the global options, too, and shows them under a heading of their own."""
+
+    @classmethod
+    def of(cls, command: click.Command) -> "Command":
+        """``command``, with the global options."""
+        known = inspect.signature(click.Command).parameters
+        fields = {name: value for name, value in vars(command).items() if name in known}
+        return cls(**{**fields, "params": [*command.params, *global_options()]})
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Own options first, then those of every command."""
+        everywhere = {option.name for option in global_options()}
+        records: dict[bool, list[tuple[str, str]]] = {False: [], True: []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and not isinstance(param, click.Argument):
+                records[param.name in everywhere].append(record)
+        for heading, of_all in (("Options", False), ("Options of every command", True)):
+            with formatter.section(heading):
+                formatter.write_dl(records[of_all])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, whose options say which notes are shown."""
+        settle_notes(ctx)
+        for name in ("quiet", "log_level"):
+            ctx.params.pop(name, None)
+        return super().invoke(ctx)
+
+
+def settle_notes(ctx: click.Context) -> None:
+    """Show the notes that the global options ask for, as far as they are known: before and behind the command."""
+    quiet, level = _said(ctx, "quiet"), _said(ctx, "log_level")
+    is_quiet = bool(quiet.value) and quiet.weight >= level.weight
+    ctx.find_root().obj = ctx.obj = {"quiet": is_quiet}
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
+    for room in ROOMS:
+        logging.getLogger(room).setLevel(logging.ERROR if is_quiet else getattr(logging, level.value.upper()))
+
+
+def _said(ctx: click.Context, name: str) -> _Said:
+    """The place of option ``name`` that counts most, of the command and the group."""
+    places = [
+        _Said(_RANKS.get(source, 0) if source is not None else 0, one.parent is not None, one.params[name])
+        for one in dict.fromkeys([ctx.find_root(), ctx])
+        for source in [one.get_parameter_source(name)]
+    ]
+    return max(places, key=lambda place: place.weight)
+
+
+def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Defaults of options from a TOML file: a table a command, a key an option."""
+    if path is None:
+        return
+    tables = _tables(ctx.find_root(), path)
+    if ctx.parent is None:
+        ctx.default_map = tables
+    else:
+        ctx.default_map = {**(ctx.default_map or {}), **tables.get(str(ctx.info_name), {})}
+
+
+def _tables(root: click.Context, path: Path) -> dict[str, dict[str, Any]]:
+    """The tables of a file, by command.
+
+    Raises:
+        click.BadParameter: it cannot be read, or names a command or an option that there is not.
+    """
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"{path}: {error}") from None
+    assert isinstance(root.command, click.Group)
+    defaults = {}
+    for name, table in tables.items():
+        command = root.command.get_command(root, name)
+        if command is None or not isinstance(table, dict):
+            known = ", ".join(root.command.list_commands(root))
+            raise click.BadParameter(f"{path}: [{name}] is no command; commands are {known}")
+        options = {str(parameter.name) for parameter in command.params} - {_CONFIG}
+        defaults[name] = {key.replace("-", "_"): value for key, value in table.items()}
+        if unknown := sorted(set(defaults[name]) - options):
+            raise click.BadParameter(f"{path}: `engine {name}` has no option {unknown[0].replace('_', '-')!r}")
+    return defaults

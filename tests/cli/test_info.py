@@ -1,0 +1,169 @@
+"""``engine info``: what is in a store, and how far a label run is that goes on in another process."""
+
+import csv
+import io
+import json
+import time
+
+import pytest
+from store_factory import NoWaitStorage, add_corpus, add_labels, make_store, write_header
+from terminal import on_a_terminal
+
+import store
+from cli.info import _listed, _size, _time
+from cli.main import OK, run
+from store.format.run_log import RunLog
+from store.storage import LocalStorage
+from store.summary import summarise
+
+
+@pytest.fixture
+def unfinished(tmp_path):
+    """A store of which a label set lacks two of three shards."""
+    made = write_header(NoWaitStorage(tmp_path / "s"), rows=50)
+    add_corpus(made)
+    add_labels(made, "bert", shards=[0])
+    return made
+
+
+def begin(made, rows=34, **about):
+    log = RunLog(made.storage, {"label_set": "bert", "devices": ["cpu", "cpu"], **about})
+    log.begin(rows)
+    log.rows_done(10, 8.0)
+    log.shard_done("labels/bert", 1, 2.0)
+    log._flush()
+    return log
+
+
+def shown(made, capsys, *arguments):
+    assert run(["info", made.location, *arguments]) == OK
+    return capsys.readouterr().out
+
+
+def test_a_run_that_goes_on_says_how_far_it_is(unfinished, capsys):
+    log = begin(unfinished)
+    (record,) = [one for line in shown(unfinished, capsys).splitlines() if (one := json.loads(line))["about"] == "run"]
+    assert {
+        name: record[name] for name in ("label_set", "state", "rows_done", "rows", "rows_per_second", "shards_done")
+    } == {
+        "label_set": "bert",
+        "state": "running",
+        "rows_done": 10,
+        "rows": 34,
+        "rows_per_second": 8.0,
+        "shards_done": 1,
+    }
+    assert (record["seconds_left"], record["devices"]) == (3, ["cpu", "cpu"])
+    table = shown(unfinished, capsys, "--format", "table")
+    assert "10/34 (29%)" in table
+    assert "2 × cpu" in table
+    assert f"process {record['process']} on {record['machine']}, begun {record['started']}; it said so 0 s ago" in table
+    log.finish({"rows": 34})
+
+
+def test_a_run_that_was_killed_is_said_to_be_dead_with_the_way_on(unfinished, capsys):
+    log = begin(unfinished)
+    log._life.discard()  # what the kernel does when a process ends
+    table = shown(unfinished, capsys, "--format", "table")
+    assert "dead" in table
+    assert "it was killed; its last note is 0 s old. Run the same command again to go on" in table
+    (row,) = summarise(unfinished)["runs"]
+    assert (row["rows_per_second"], row["seconds_left"]) == (None, None)
+
+
+def test_a_run_that_was_stopped_is_shown_until_its_label_set_is_finished(unfinished, capsys):
+    begin(unfinished).finish({"stopped_by": "KeyboardInterrupt"})
+    assert "it was stopped (KeyboardInterrupt)" in shown(unfinished, capsys, "--format", "table")
+    add_labels(unfinished, "bert", shards=[1, 2])
+    assert summarise(unfinished)["runs"] == []
+    assert "label runs" not in shown(unfinished, capsys, "--format", "table")
+
+
+def test_runs_side_by_side_are_all_shown_and_older_ones_of_the_same_labels_are_not(unfinished):
+    begin(unfinished).finish({"stopped_by": "KeyboardInterrupt"})
+    logs = [begin(unfinished, rows=rows) for rows in (17, 18)]
+    assert sorted((row["state"], row["rows"]) for row in summarise(unfinished)["runs"]) == [
+        ("running", 17),
+        ("running", 18),
+    ]
+    for log in logs:
+        log.finish({})
+
+
+def test_a_run_that_hangs_is_said_to_be_silent(unfinished, capsys, monkeypatch):
+    log, clock = begin(unfinished), time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + 300)
+    assert "its process lives, and has written nothing for 5 min 0 s: it may hang" in shown(
+        unfinished, capsys, "--format", "table"
+    )
+    log.finish({})
+
+
+def test_notes_of_earlier_versions_are_no_open_runs(unfinished):
+    log = RunLog(unfinished.storage, {"label_set": "bert"})
+    log._content.pop("summary")
+    unfinished.storage.put("runs/20200101T000000Z-0.json", b"")
+    assert summarise(unfinished)["runs"] == []
+
+
+def test_in_a_pipe_each_line_is_about_one_thing(tmp_path, capsys):
+    made = make_store(NoWaitStorage(tmp_path / "s"), labels=["bert", "roberta"])
+    records = [json.loads(line) for line in shown(made, capsys).splitlines()]
+    assert [record["about"] for record in records] == ["store", "input", "family", "family", "family"]
+    assert not [
+        record
+        for record in records
+        for value in record.values()
+        if isinstance(value, list) and value and isinstance(value[0], dict)
+    ]
+    assert [record["family"] for record in records if record["about"] == "family"] == [
+        "corpus",
+        "labels/bert",
+        "labels/roberta",
+    ]
+    (whole,) = json.loads(shown(made, capsys, "--format", "json"))
+    assert whole == {**summarise(store.open(LocalStorage(tmp_path / "s"))), "store": made.location}
+    rows = list(csv.DictReader(io.StringIO(shown(made, capsys, "--format", "csv"))))
+    assert {"about": "family", "number": "2", "field": "rows", "value": "50"} in rows
+
+
+def test_tables_fit_into_80_columns(tmp_path):
+    made = make_store(NoWaitStorage(tmp_path / "s"), labels=["bert"])
+    log = begin(made)
+    code, said = on_a_terminal("info", made.location)
+    log.finish({})
+    lines = [line.rstrip() for line in said.splitlines()]
+    assert code == OK
+    assert max(len(line) for line in lines if not line.startswith("bert: process ")) <= 80
+    assert any("labels/bert" in line and "3/3" in line and "finished" in line for line in lines)
+    assert any(line.split()[:3] == ["bert", "running", "10/34"] and line.endswith("2 × cpu") for line in lines)
+
+
+def test_many_inputs_are_not_all_shown(tmp_path, capsys):
+    from cli.info import _print_tables
+
+    summary = summarise(make_store(NoWaitStorage(tmp_path / "s")))
+    summary["inputs"] = [{**summary["inputs"][0], "path": f"{at}.csv"} for at in range(1_000)]
+    _print_tables(summary, "table")
+    said = capsys.readouterr().out
+    assert "inputs, the first 20 of 1,000" in said
+    assert said.count(".csv") == 20
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (1_234_567, "1.2 MB"), (2_500_000_000_000, "2,500.0 GB")],
+)
+def test_sizes_have_the_unit_that_suits(count, said):
+    assert _size(count) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0 s"), (59, "59 s"), (75, "1 min 15 s"), (3_600, "1 h 0 min"), (7_380, "2 h 3 min")]
+)
+def test_times_have_the_unit_that_suits(seconds, said):
+    assert _time(seconds) == said
+
+
+def test_names_with_commas_are_quoted():
+    assert _listed(["Rooms", "Food, drink"]) == 'Rooms, "Food, drink"'
