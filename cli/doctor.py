@@ -14,14 +14,13 @@ _TITLES = {"version": "versions", "machine": "machine", "device": "devices", "ex
 @click.command("doctor")
 @format_option
 def command(**options: Any) -> None:
-    """Say what is installed and what this machine has, for a report of a mistake.
+    """Say what is installed here, for a report of a mistake.
 
     Versions, processor, cores, memory, devices, and each extra with the command that installs it. No file of yours is
     read, and nothing is sent anywhere.
 
     \b
     Example:
-      engine doctor
       engine doctor --format markdown
     """
     from engine.doctor import examine
