@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @format_option
 def command(**options: Any) -> int:
-    """Take away label sets, selections or token ids.
+    """Take away label sets, selections or token ids, for good.
 
     TARGET is labels/NAME, selections/NAME or tokens/NAME. The command says what will go, and asks. It refuses what a
     selection or another label set needs, or what is being labelled. Texts and human labels always stay.

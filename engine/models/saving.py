@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.models.batching import batching_of, text_config
+from engine.models.files import quiet_transformers
 
 _TYPES = "token_type_ids"
 
@@ -22,6 +23,7 @@ def save_module(module: Any, tokenizer: Any, folder: Path, *, max_length: int) -
         folder: where to.
         max_length: tokens a row.
     """
+    quiet_transformers()
     saved = copy.deepcopy(tokenizer)
     saved.model_max_length = max_length
     _pad_as_computed(saved, module)

@@ -177,6 +177,7 @@ def class_counts(snapshot: Snapshot, selection: Selection) -> list[dict[str, Any
         predictions = batch.column("prediction").fill_null(len(classes)).to_numpy()
         chosen = predictions[rows.has(batch.column("row").to_numpy())]
         counts += np.bincount(chosen, minlength=len(classes) + 1)
+    snapshot.label_set(selection.labels).check_there()
     named = zip([*classes, None], counts.tolist(), strict=True)
     return [{"class": name, "selected": count} for name, count in named if name is not None or count]
 
