@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from faults import snapshot
 from safetensors.torch import load_file
@@ -19,6 +20,7 @@ from cli.main import run
 from engine.errors import NewFilesError
 from engine.training.loop import LoopConfig
 from store.errors import MismatchError
+from store.gold.add_round import Labelled, add_round
 from store.gold.calibration import add_calibration
 from store.storage import LocalStorage
 
@@ -177,6 +179,10 @@ def test_selections_and_calibrations_say_that_they_were_made_before(place, teach
     assert capsys.readouterr().err == ""
     assert run(["select", place, "--list"]) == 0
     assert json.loads(capsys.readouterr().out)["sources_ok"] is True
+    labels = np.zeros(20, np.int16)
+    add_round(store.open(place), Labelled(rows=np.arange(20), labels=labels, sources=["me"] * 20))
+    assert run(["audit", place, "calibrated"]) == 0
+    assert f"calibration 1 was {note}" in capsys.readouterr().err
     assert run(["select", place, "of-now", "--where", "confidence > 0.6"]) == 0
     assert json.loads(capsys.readouterr().out)["of"] == ROWS + MORE
 
