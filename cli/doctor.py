@@ -16,8 +16,8 @@ _TITLES = {"version": "versions", "machine": "machine", "device": "devices", "ex
 def command(**options: Any) -> None:
     """Say what is installed and what this machine has.
 
-    For a report of a mistake: versions, processor, cores, memory, devices, and each extra with the command that installs
-    it. No file of yours is read, and nothing is sent anywhere.
+    For a report of a mistake: versions, processor, cores, memory, devices, and each extra with its install command. No
+    file of yours is read, and nothing is sent anywhere.
 
     \b
     Example:
