@@ -40,22 +40,7 @@ if TYPE_CHECKING:
 )
 @format_option
 @click.pass_context
-def command(
-    ctx: click.Context,
-    /,
-    model: str,
-    inputs: tuple[str, ...],
-    revision: str | None,
-    against: tuple[str, ...],
-    on_bad_row: str,
-    max_length: int | None,
-    tokens_per_batch: int | None,
-    calibrate: bool,
-    defer_to: str | None,
-    target: float | None,
-    format: str | None,  # noqa: A002
-    **options: Any,
-) -> int:
+def command(ctx: click.Context, /, **options: Any) -> int:
     """Judge a classifier on labelled rows.
 
     Accuracy, F1, log-loss, expected calibration error, confusion, rows a second and size. Labels are the model's
@@ -64,27 +49,17 @@ def command(
     \b
     Example:
       engine eval student test.parquet --against teacher
+      engine eval student test.parquet --defer-to teacher --target 0.95
     """
     from cli.main import OK, REJECTED
     from engine import EvalConfig, evaluate
 
-    config = EvalConfig(
-        model=model,
-        inputs=inputs,
-        revision=revision,
-        columns=read_columns(options),
-        options=read_options(options),
-        max_length=max_length,
-        tokens_per_batch=tokens_per_batch,
-        against=against,
-        on_bad_row=on_bad_row,
-        calibrate=calibrate,
-        defer_to=defer_to,
-        target=target,
-    )
+    names = ("model", "inputs", "revision", "max_length", "tokens_per_batch", "against", "on_bad_row")
+    chosen = {name: options[name] for name in (*names, "calibrate", "defer_to", "target")}
+    config = EvalConfig(columns=read_columns(options), options=read_options(options), **chosen)
     with progress(ctx) as tick:
         evaluation = evaluate(config, tick=tick)
-    _print(evaluation, format)
+    _print(evaluation, options["format"])
     report_rejects(evaluation.rejected, evaluation.reasons)
     return REJECTED if evaluation.rejected else OK
 

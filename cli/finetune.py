@@ -52,12 +52,7 @@ def command(
     """
     from engine import FinetuneConfig, GoldConfig, StoredGold, finetune
 
-    if (from_store is None) == (not inputs):
-        raise click.UsageError("give INPUT, files of labelled rows, or --from-store STORE, whose gold is learned from")
-    if from_store is None and rounds:
-        raise click.UsageError("--round is of the gold in a store; name it with --from-store")
-    if from_store is not None and classes is not None:
-        raise click.UsageError("--from-store has the classes of the store; give no --classes")
+    _check_source(inputs, from_store, rounds, classes)
     gold = GoldConfig(
         files=inputs,
         columns=read_columns(options),
@@ -74,6 +69,22 @@ def command(
     with progress(ctx) as tick:
         trained = finetune(config, tick=tick)
     return print_trained(trained, format)
+
+
+def _check_source(
+    inputs: tuple[str, ...], from_store: str | None, rounds: tuple[int, ...], classes: tuple[str, ...] | None
+) -> None:
+    """Refuse what does not say where the labels are, or says it twice.
+
+    Raises:
+        click.UsageError: it does not.
+    """
+    if (from_store is None) == (not inputs):
+        raise click.UsageError("give INPUT, files of labelled rows, or --from-store STORE, whose gold is learned from")
+    if from_store is None and rounds:
+        raise click.UsageError("--round is of the gold in a store; name it with --from-store")
+    if from_store is not None and classes is not None:
+        raise click.UsageError("--from-store has the classes of the store; give no --classes")
 
 
 def print_trained(trained: Any, format_: str | None) -> int:
