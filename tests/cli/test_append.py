@@ -75,8 +75,8 @@ def test_new_files_are_appended_and_labelled(place: str, teacher: str, first: st
     assert snapshot(LocalStorage(place)) == now
     assert run(["verify", place]) == 0
     capsys.readouterr()
-    assert run(["info", place]) == 0
-    told = json.loads(capsys.readouterr().out)
+    assert run(["info", place, "--format", "json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
     assert (told["format_version"], told["rows"], told["shards"]) == (2, ROWS + MORE, 5)
     assert [entry["path"] for entry in told["inputs"]] == [first, more]
     assert [(one["segment"], one["first_row"], one["rows"], one["files"]) for one in told["appended"]] == [

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_models
+import torch
 import transformers
 
 from cli.main import COMMANDS, cli, run
@@ -80,6 +81,7 @@ def test_the_way_from_a_csv_to_answers_runs(tmp_path, monkeypatch, capsys):
         num_attention_heads=2,
         num_hidden_layers=6,
     )
+    torch.manual_seed(0)
     transformers.BertModel(config).save_pretrained("start")
     tiny_models.tokenizer().save_pretrained("start")
     section = README.split("## From your own CSV to answers")[1].split("\n## ")[0]
