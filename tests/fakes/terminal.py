@@ -3,11 +3,13 @@
 import fcntl
 import os
 import re
+import select
 import struct
 import subprocess
 import sys
 import termios
 
+_PATIENCE = 2.0
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
@@ -26,14 +28,29 @@ def on_a_terminal(*arguments: str, answer: bytes = b"") -> tuple[int, str]:
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C is one
     )
     os.close(its)
-    shown = b""
+    shown, is_asked = b"", False
     try:
-        while piece := os.read(mine, 4096):
-            shown += piece
-            if answer and b"?" in shown:
+        while True:
+            if not select.select([mine], [], [], _PATIENCE)[0]:
+                if is_asked:  # a Ctrl-C that comes just before Python waits for a key is seen with the next key
+                    os.write(mine, answer)
+                continue
+            shown += os.read(mine, 4096)
+            if answer and not is_asked and b"?" in shown:
+                is_asked = True
                 os.write(mine, answer)
-                answer = b""
     except OSError:
         pass  # how a terminal tells its end
-    os.close(mine)
+    finally:
+        os.close(mine)
+        if process.poll() is None and not _ends(process):
+            process.kill()
     return process.wait(timeout=60), _ESCAPES.sub("", shown.decode())
+
+
+def _ends(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
