@@ -16,15 +16,12 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from benchmarks.harness.conditions import write_result
 from benchmarks.harness.rounds import lines
 from benchmarks.labelling.busy import measure_busy
 from benchmarks.labelling.relabelling import NAME
-from benchmarks.training.throughput import Setup, labelled_store, spread, trainer_seconds
+from benchmarks.training.throughput import Setup, labelled_store, read_setup, trainer_seconds
 from engine.compute.cpu.limits import usable_cores
-from engine.inputs.labels.labelled import GoldConfig, read_gold
 from engine.models.files import quiet_transformers
 
 OURS = "engine train"
@@ -55,15 +52,7 @@ def main() -> None:
     quiet_transformers()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        table = pq.read_table(arguments.input, columns=["id", "text", "label"])
-        pq.write_table(spread(table, arguments.steps * arguments.batch_size), work / "rows.parquet")
-        setup = Setup(
-            start=arguments.start,
-            gold=read_gold(GoldConfig(files=(str(work / "rows.parquet"),))),
-            whole=read_gold(GoldConfig(files=(arguments.input,))),
-            batch_size=arguments.batch_size,
-            max_length=arguments.max_length,
-        )
+        setup = read_setup(arguments, work / "rows.parquet")
         place = labelled_store(setup, work / "rows.parquet", work)
         contestants = {
             OURS: partial(train_seconds, place, setup, work / "student", "fp32"),

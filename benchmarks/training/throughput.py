@@ -90,15 +90,7 @@ def main() -> None:
     quiet_transformers()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.parquet"
-        table = pq.read_table(arguments.input, columns=["id", "text", "label"])
-        pq.write_table(spread(table, arguments.steps * arguments.batch_size), file)
-        setup = Setup(
-            start=arguments.start,
-            gold=read_gold(GoldConfig(files=(str(file),))),
-            whole=read_gold(GoldConfig(files=(arguments.input,))),
-            batch_size=arguments.batch_size,
-            max_length=arguments.max_length,
-        )
+        setup = read_setup(arguments, file)
         result = measure(setup, file, Path(folder), rounds=arguments.rounds)
     path = write_result("training_throughput", result)
     print("\n".join(lines(result["figures"], ours=OURS)))
@@ -106,7 +98,20 @@ def main() -> None:
     print(f"written to {path}")
 
 
-def spread(table: pa.Table, rows: int) -> pa.Table:
+def read_setup(arguments: argparse.Namespace, file: Path) -> Setup:
+    """What the options of a benchmark ask for; the rows that are trained on are written into ``file``."""
+    table = pq.read_table(arguments.input, columns=["id", "text", "label"])
+    pq.write_table(_spread(table, arguments.steps * arguments.batch_size), file)
+    return Setup(
+        start=arguments.start,
+        gold=read_gold(GoldConfig(files=(str(file),))),
+        whole=read_gold(GoldConfig(files=(arguments.input,))),
+        batch_size=arguments.batch_size,
+        max_length=arguments.max_length,
+    )
+
+
+def _spread(table: pa.Table, rows: int) -> pa.Table:
     """As many rows, spread over the table.
 
     Raises:

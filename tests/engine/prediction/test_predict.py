@@ -304,8 +304,7 @@ def test_a_large_text_begins_a_chunk_of_its_own(tmp_path, model, monkeypatch):
     assert [row["id"] for row in table_of(tmp_path / "out.parquet")] == [str(number) for number in range(9)]
 
 
-def test_an_empty_column_of_classes_reads_as_one(tmp_path, model):
-    """A chunk whose rows are all refused is written like any other."""
+def test_rows_that_are_all_refused_are_written_like_any_other(tmp_path, model):
     summary = predict(model, written(tmp_path, [["1", ""], ["2", ""]]), out=tmp_path / "out.csv")
     assert (summary.rows, summary.rejected, summary.computed) == (2, 2, 0)
     assert pa.csv.read_csv(tmp_path / "out.csv").num_rows == 2
