@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import click
 
-from cli.global_options import Command, global_options, settle_notes
+from cli.options.global_options import Command, global_options, settle_notes
 from engine.compute.cpu.limits import settle_threads
 from engine.errors import EngineError, is_memory_error
 from store.errors import DamageError, StoreError
@@ -34,7 +34,7 @@ _log = logging.getLogger("cli")
 
 
 class Commands(click.Group):
-    """Commands by name, each in ``cli/<name>.py``."""
+    """Commands by name, each in ``cli/commands``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """In the order in which a user needs them."""
@@ -45,7 +45,7 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         module = "evaluate" if name == "eval" else name
-        return Command.of(importlib.import_module(f"cli.{module}").command)
+        return Command.of(importlib.import_module(f"cli.commands.{module}").command)
 
 
 class Stopped(BaseException):

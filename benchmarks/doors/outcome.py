@@ -9,7 +9,7 @@ import click
 
 from benchmarks.doors.files import CLASSES, IDS
 from benchmarks.doors.traits import Trait
-from cli.reading import column_options, read_columns, read_options
+from cli.options.reading import column_options, read_columns, read_options
 from engine.errors import InputError
 from engine.ingest.gold_rounds import GoldRoundConfig, add_gold
 from engine.ingest.ingest import IngestConfig, ingest

@@ -96,7 +96,8 @@ class Trials:
     """
 
     def __init__(self, demo: Path, folder: Path, *, seed: int) -> None:
-        for module in ("cli.label", "cli.train", "engine.labelling.label", "engine.training.distill"):
+        commands = ("cli.commands.label.command", "cli.commands.train")
+        for module in (*commands, "engine.labelling.label", "engine.training.distill"):
             importlib.import_module(module)
         self._demo, self._folder, self._chance = demo, folder, random.Random(seed)
         write_parts(demo, folder)

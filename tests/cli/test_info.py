@@ -10,7 +10,7 @@ from store_factory import NoWaitStorage, add_corpus, add_labels, make_store, wri
 from terminal import on_a_terminal
 
 import store
-from cli.info import _listed, _size, _time
+from cli.commands.info import _listed, _size, _time
 from cli.main import OK, run
 from store.format.run_log import RunLog
 from store.storage import LocalStorage
@@ -140,7 +140,7 @@ def test_tables_fit_into_80_columns(tmp_path):
 
 
 def test_many_inputs_are_not_all_shown(tmp_path, capsys):
-    from cli.info import _print_tables
+    from cli.commands.info import _print_tables
 
     summary = summarise(make_store(NoWaitStorage(tmp_path / "s")))
     summary["inputs"] = [{**summary["inputs"][0], "path": f"{at}.csv"} for at in range(1_000)]

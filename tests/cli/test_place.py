@@ -183,14 +183,14 @@ def test_with_too_little_memory_for_a_model_a_command_says_so(labelled, monkeypa
     ],
 )
 def test_names_are_one_line_of_csv(given, names):
-    from cli.options import CommaSeparated
+    from cli.options.shared import CommaSeparated
 
     assert CommaSeparated().convert(given, None, None) == names
 
 
 @pytest.mark.parametrize("given", ["", "a,,b", '"a', 'a,"b"c'])
 def test_what_is_no_line_of_names_is_refused(given):
-    from cli.options import CommaSeparated
+    from cli.options.shared import CommaSeparated
 
     with pytest.raises(click.BadParameter):
         CommaSeparated().convert(given, None, None)

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import run
-from cli.options import Interval, training_options, training_settings
+from cli.options.training import Interval, training_options, training_settings
 
 TRAIN = ["train", "nowhere.store", "--student", "nothing", "--out"]
 FINETUNE = ["finetune", "nothing.csv", "--model", "nothing", "--out"]

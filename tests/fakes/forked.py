@@ -17,8 +17,8 @@ from pathlib import Path
 _CONTEXT = multiprocessing.get_context("forkserver")
 _PRELOADED = (
     "cli.main",
-    "cli.label",
-    "cli.train",
+    "cli.commands.label.command",
+    "cli.commands.train",
     "engine.labelling.execute",
     "engine.training.distill",
     "engine.evaluation.evaluate",

@@ -9,7 +9,7 @@ import engine
 import engine.labelling.label
 import engine.labelling.token_budget
 import store
-from cli.computing import Budget
+from cli.options.computing import Budget
 from engine.compute.device import default_budget
 from engine.labelling.token_budget import (
     CANDIDATES,

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from cli.audit_calibrate import calibrate
-from cli.audit_gold import add_gold
-from cli.audit_questions import ask, list_questions
-from cli.options import format_option, rounds_option
-from cli.reading import READING, reading_options
+from cli.commands.audit.calibrate import calibrate
+from cli.commands.audit.gold import add_gold
+from cli.commands.audit.questions import ask, list_questions
+from cli.options.reading import READING, reading_options
+from cli.options.shared import format_option, rounds_option
 
 Action = Callable[[click.Context, dict[str, Any]], int | None]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cli.options import format_option
+from cli.options.shared import format_option
 from cli.output import print_rows, print_summary, print_title, shows_tables
 
 Row = dict[str, Any]

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from cli.options import CommaSeparated
+from cli.options.shared import CommaSeparated
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from cli.options.reading import read_options
 from cli.output import print_summary, progress, report_rejects, shows_tables
-from cli.reading import read_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 _OF_ANSWERS = ("hard", "confidence", "annotator", "scores")

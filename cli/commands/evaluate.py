@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options import format_option
+from cli.options.reading import column_options, read_columns, read_options
+from cli.options.shared import format_option
 from cli.output import print_rows, print_summary, progress, report_rejects, shows_tables
-from cli.reading import column_options, read_columns, read_options
 
 if TYPE_CHECKING:
     from engine.evaluation.evaluate import Evaluation

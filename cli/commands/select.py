@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options import format_option
+from cli.options.shared import format_option
 from cli.output import note_appended, print_rows, print_summary, shows_tables
 from store.selections.export import ENDINGS
 

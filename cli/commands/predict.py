@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.computing import computing_options, read_choices
+from cli.options.computing import computing_options, read_choices
+from cli.options.reading import read_columns, read_options, text_options
 from cli.output import print_summary, progress, reader_may_go, report_rejects
-from cli.reading import read_columns, read_options, text_options
 
 if TYPE_CHECKING:
     from engine import PredictSummary

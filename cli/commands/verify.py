@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options import format_option
+from cli.options.shared import format_option
 from cli.output import print_rows, progress
 
 if TYPE_CHECKING:

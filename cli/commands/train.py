@@ -4,8 +4,9 @@ from typing import Any
 
 import click
 
-from cli.finetune import print_trained
-from cli.options import CommaSeparated, format_option, training_options, training_settings
+from cli.commands.finetune import print_trained
+from cli.options.shared import CommaSeparated, format_option
+from cli.options.training import training_options, training_settings
 from cli.output import progress
 
 

@@ -1,6 +1,5 @@
-"""Options that several commands share."""
+"""The options of every training, and the settings that they become."""
 
-import csv
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,46 +10,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 _INTERVAL = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _EVERY_SECONDS = 600.0
-FORMATS = ("table", "json", "jsonl", "csv", "markdown")
-
-rounds_option = click.option(
-    "--round",
-    "rounds",
-    metavar="N",
-    type=click.IntRange(min=0),
-    multiple=True,
-    help="Count the gold of this round alone; may be repeated. 0 is the corpus's own. [default: all; the latest holds]",
-)
-
-
-class CommaSeparated(click.ParamType[tuple[str, ...]]):
-    """Names with commas between them: one line of CSV, in which quotes or a backslash keep a comma."""
-
-    name = "A,B"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """``'a, "b, c"'`` → ``("a", "b, c")``."""
-        if isinstance(value, list | tuple):
-            return tuple(map(str, value))
-        try:
-            escape = "\\" if "\\," in str(value) else None
-            read = list(csv.reader([str(value)], skipinitialspace=True, strict=True, escapechar=escape))
-        except csv.Error as error:
-            self.fail(f"{value!r} is no line of CSV: {error}", param, ctx)
-        names = tuple(name.strip() for line in read for name in line)
-        if not names or not all(names):
-            self.fail(f"{value!r} has an empty name in it", param, ctx)
-        return names
-
-
-def format_option(function: F) -> F:
-    """``--format``: how data is printed on stdout."""
-    return click.option(
-        "--format",
-        type=click.Choice(FORMATS),
-        default=None,
-        help="How data is printed. [default: table on a terminal, jsonl in a pipe]",
-    )(function)
 
 
 class Interval(click.ParamType[tuple[int | None, float]]):

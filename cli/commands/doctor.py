@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cli.options import format_option
+from cli.options.shared import format_option
 from cli.output import print_rows, print_title, shows_tables
 
 _TITLES = {"version": "versions", "machine": "machine", "device": "devices", "extra": "extras", "setting": "settings"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cli.options import format_option
+from cli.options.shared import format_option
 from cli.output import print_rows, read_rows, write_rows
 
 _WRITERS = (".parquet", ".csv", ".json", ".jsonl", ".arrow")

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cli.options import format_option
+from cli.options.shared import format_option
 from cli.output import print_summary, progress
 
 

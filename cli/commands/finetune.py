@@ -4,9 +4,10 @@ from typing import Any
 
 import click
 
-from cli.options import CommaSeparated, format_option, rounds_option, training_options, training_settings
+from cli.options.reading import column_options, read_columns, read_options
+from cli.options.shared import CommaSeparated, format_option, rounds_option
+from cli.options.training import training_options, training_settings
 from cli.output import print_summary, progress, report_rejects
-from cli.reading import column_options, read_columns, read_options
 
 
 @click.command("finetune", context_settings={"show_default": True})

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.computing import Part, computing_options, read_choices
-from cli.label_from import from_options, label_from, refuse_flags
-from cli.options import CommaSeparated, format_option
+from cli.commands.label.answers import from_options, label_from, refuse_flags
+from cli.options.computing import Part, computing_options, read_choices
+from cli.options.reading import column_options, read_columns, read_options
+from cli.options.shared import CommaSeparated, format_option
 from cli.output import print_summary, progress, shown
-from cli.reading import column_options, read_columns, read_options
 
 if TYPE_CHECKING:
     from engine import LabelConfig, LabelSummary

@@ -1,0 +1,5 @@
+"""``engine label``: a teacher's labels, or anybody's answers."""
+
+from cli.commands.label.command import command
+
+__all__ = ["command"]
