@@ -11,8 +11,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.labelling.peers import Ids, Logits, Peer, in_our_batches, load
-from engine.compute.device import CPU_BUDGET
+from benchmarks.labelling.peers import BUDGET, Ids, Logits, Peer, in_our_batches, load
 from engine.tokens.encoding import Encoding
 
 PACKAGES = ("onnx", "onnxruntime")
@@ -67,7 +66,7 @@ class Bare(torch.nn.Module):
         return logits
 
 
-def onnx_peer(file: Path, encoding: Encoding, *, pad_id: int, budget: int = CPU_BUDGET) -> Peer:
+def onnx_peer(file: Path, encoding: Encoding, *, pad_id: int, budget: int = BUDGET) -> Peer:
     """Batches as `engine.compute.encoder` plans them for a CPU, each padded; as many threads as torch has."""
     runtime: Any = importlib.import_module("onnxruntime")
     options = runtime.SessionOptions()

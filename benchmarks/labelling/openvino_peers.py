@@ -14,8 +14,7 @@ import numpy as np
 import torch
 
 from benchmarks.labelling.onnx_peers import Bare
-from benchmarks.labelling.peers import Ids, Logits, Peer, in_our_batches, load
-from engine.compute.device import CPU_BUDGET
+from benchmarks.labelling.peers import BUDGET, Ids, Logits, Peer, in_our_batches, load
 from engine.tokens.encoding import Encoding
 
 PACKAGES = ("openvino", "nncf")
@@ -24,7 +23,7 @@ _CALIBRATED = 64
 
 
 def openvino_peers(
-    model: Path, encoding: Encoding, texts: Sequence[str], *, pad_id: int, budget: int = CPU_BUDGET
+    model: Path, encoding: Encoding, texts: Sequence[str], *, pad_id: int, budget: int = BUDGET
 ) -> dict[str, Peer]:
     """Both, by name; as many threads as torch has.
 

@@ -13,6 +13,7 @@ from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
+from engine.compute.cpu.bf16_attention import LONGEST, Rectangle, rectangles
 from engine.compute.packing import EqualRows, PackedRows
 
 ATTENTION = "engine_packed"
@@ -29,6 +30,7 @@ class DeviceRows:
         blocks: rows of equal length that lie side by side.
         longest: tokens of the longest row.
         kernel: whether the kernel for rows of different lengths is used.
+        rectangles: the rows for `engine.compute.cpu.bf16_attention`; none if it is not used.
     """
 
     bounds: Tensor
@@ -36,6 +38,7 @@ class DeviceRows:
     blocks: tuple[EqualRows, ...]
     longest: int
     kernel: bool
+    rectangles: tuple[Rectangle, ...] = ()
 
 
 def has_kernel(device: torch.device, dtype: torch.dtype) -> bool:
@@ -45,7 +48,9 @@ def has_kernel(device: torch.device, dtype: torch.dtype) -> bool:
     return torch.cuda.get_device_capability(device) >= (8, 0)
 
 
-def on_device(packed: PackedRows, device: torch.device, *, kernel: bool, longest: int | None = None) -> DeviceRows:
+def on_device(
+    packed: PackedRows, device: torch.device, *, kernel: bool, longest: int | None = None, in_bf16: bool = False
+) -> DeviceRows:
     """Copy the bounds of a packed batch to the device.
 
     Args:
@@ -53,13 +58,17 @@ def on_device(packed: PackedRows, device: torch.device, *, kernel: bool, longest
         device: that computes it.
         kernel: as in `DeviceRows`.
         longest: a bound that stays the same from batch to batch, so that a compiled model does too.
+        in_bf16: whether attention may be computed in bf16, on a CPU; rows of more tokens than it is for are not.
     """
+    halves = in_bf16 and packed.longest <= LONGEST
+    lengths = (block.length for block in packed.blocks for _ in range(block.rows))
     return DeviceRows(
         bounds=torch.from_numpy(packed.bounds).to(device, non_blocking=True),
         firsts=torch.from_numpy(packed.firsts).to(device, non_blocking=True),
         blocks=packed.blocks,
         longest=packed.longest if longest is None else longest,
         kernel=kernel,
+        rectangles=rectangles(lengths) if halves else (),
     )
 
 

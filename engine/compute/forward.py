@@ -61,6 +61,7 @@ class PackedForward(Forward):
         fused: whether its layers are replaced by `FusedLayer`.
         compiled: whether these are compiled.
         kept: how they hold the weights of their products.
+        bf16_attention: whether their attention is computed in bf16, on a CPU.
         budget: tokens a batch.
         longest: tokens of the longest row.
 
@@ -75,6 +76,7 @@ class PackedForward(Forward):
         fused: bool,
         compiled: bool = False,
         kept: Kept = packed,
+        bf16_attention: bool = False,
         budget: int,
         longest: int,
     ) -> None:
@@ -82,6 +84,7 @@ class PackedForward(Forward):
         self._packed = PackedModel(module, fused=fused, compiled=compiled, kept=kept)
         super().__init__(budget=self._packed.most_tokens(budget))
         self._longest = longest
+        self._bf16_attention = bf16_attention
         self._padded = module
         self.module: Any = self._packed.module
         self._kernel = _fits_kernel(module)
@@ -112,7 +115,9 @@ class PackedForward(Forward):
         if self._is_filled:  # one shape for all batches
             batch = fill(batch, tokens=self._size(rows, len(batch.ids)), rows=batch.rows)
         longest = self._longest if self._kernel else None
-        where = on_device(batch, self._padded.device, kernel=self._kernel, longest=longest)
+        where = on_device(
+            batch, self._padded.device, kernel=self._kernel, longest=longest, in_bf16=self._bf16_attention
+        )
         with own_errors(self._padded):
             return self._packed(batch, where)
 

@@ -15,6 +15,7 @@ from torch.nn.functional import dropout, layer_norm
 from transformers.activations import GELUActivation
 
 from engine.compute.attention import DeviceRows, attend, attend_first
+from engine.compute.cpu.bf16_attention import attend_in_bf16
 from engine.compute.cpu.int8 import Int8Weight
 from engine.compute.linear import packed, product, product_gelu
 
@@ -149,8 +150,12 @@ def _form(layer: Any) -> Form:
 
 def all_tokens(hidden: Tensor, weights: LayerWeights, rows: DeviceRows, form: Form) -> Tensor:
     """(tokens, hidden) → (tokens, hidden)."""
-    query, key, value = _split(product(hidden, weights.mixed, weights.mixed_bias), 3, form).unbind(1)
-    attended = attend(query, key, value, rows, dropout=form.attention_dropout)
+    mixed = _split(product(hidden, weights.mixed, weights.mixed_bias), 3, form)
+    if rows.rectangles:
+        attended = attend_in_bf16(mixed, rows.rectangles)
+    else:
+        query, key, value = mixed.unbind(1)
+        attended = attend(query, key, value, rows, dropout=form.attention_dropout)
     return _feed_forward(attended.flatten(1), hidden, weights, form)
 
 

@@ -3,9 +3,12 @@
 from types import MappingProxyType
 from typing import Any
 
+import torch
+
 from engine.compute.attention import has_kernel
 from engine.compute.backend import Backend, Bound, Forward, Workload
 from engine.compute.cpu.int8 import int8_problem, quantised
+from engine.compute.cpu.processor import has_bf16
 from engine.compute.device import DTYPES
 from engine.compute.forward import PackedForward, PaddedForward
 from engine.compute.fused_layer import compiling_failed
@@ -39,7 +42,6 @@ class PackedBackend(Backend):
     name = "packed"
     can_train = True
     _fused = False
-    _compiled = False
 
     def unsupported(self, module: Any, workload: Workload) -> str | None:
         """How packed rows differ from rows alone, computed in fp32 where the module is."""
@@ -47,7 +49,7 @@ class PackedBackend(Backend):
 
     def make(self, module: Any, *, budget: int, longest: int) -> Forward:
         """See `Backend.make`."""
-        return PackedForward(module, fused=self._fused, compiled=self._compiled, budget=budget, longest=longest)
+        return PackedForward(module, fused=False, budget=budget, longest=longest)
 
 
 class FusedBackend(PackedBackend):
@@ -56,6 +58,19 @@ class FusedBackend(PackedBackend):
     name = "fused"
     first_only = True
     _fused = True
+    _compiled = False
+
+    def make(self, module: Any, *, budget: int, longest: int) -> Forward:
+        """See `Backend.make`."""
+        is_bf16 = module.dtype == torch.bfloat16 and module.device.type == "cpu" and not module.training
+        return PackedForward(
+            module,
+            fused=True,
+            compiled=self._compiled,
+            bf16_attention=is_bf16 and has_bf16(),
+            budget=budget,
+            longest=longest,
+        )
 
     def can_replace(self, other: Backend) -> bool:
         """Compiled layers compute the same products: runs that begin together may differ in this alone."""
@@ -93,7 +108,9 @@ class Int8Backend(FusedBackend):
 
     def make(self, module: Any, *, budget: int, longest: int) -> Forward:
         """See `Backend.make`."""
-        return PackedForward(module, fused=True, kept=quantised, budget=budget, longest=longest)
+        return PackedForward(
+            module, fused=True, kept=quantised, bf16_attention=has_bf16(), budget=budget, longest=longest
+        )
 
     def can_replace(self, other: Backend) -> bool:
         """No other one rounds as it does."""

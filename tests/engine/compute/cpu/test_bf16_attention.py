@@ -1,0 +1,132 @@
+"""Attention in bf16: what it is off by, how rows share rectangles, and what cannot be computed so."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from families import LONGEST, alone, classifier, made_up, make
+from varlen import plain_attention
+
+import engine.compute.torch_backends
+from engine.compute.attention import on_device
+from engine.compute.cpu import bf16_attention
+from engine.compute.cpu.bf16_attention import attend_in_bf16, rectangles
+from engine.compute.encoder import Encoder
+from engine.compute.packing import pack
+
+CPU = torch.device("cpu")
+ROUNDING = 2**-8
+
+
+def mixed(tokens, *, heads=4, width=8, size=1.0):
+    return torch.randn(tokens, 3, heads, width, generator=torch.Generator().manual_seed(0)) * size
+
+
+def row_by_row(tensor, lengths):
+    edges = np.concatenate([[0], np.cumsum(lengths)])
+    rows = [tensor[begin:stop].unbind(1) for begin, stop in pairwise(edges)]
+    return torch.cat([plain_attention(*row) for row in rows])
+
+
+@pytest.mark.parametrize("lengths", [[1], [7], [9, 9, 9], [20, 19, 18], [18, 19, 20], [40, 17, 17, 3, 1]], ids=str)
+@pytest.mark.parametrize("width", [8, 32, 64])
+def test_tokens_attend_to_their_row_alone(lengths, width):
+    tensor = mixed(sum(lengths), width=width)
+    ours = attend_in_bf16(tensor, rectangles(lengths))
+    torch.testing.assert_close(ours, row_by_row(tensor, lengths), atol=8 * ROUNDING, rtol=8 * ROUNDING)
+
+
+def test_it_is_as_exact_as_torch_in_bf16():
+    lengths = [40, 39, 38, 37, 36, 35]
+    tensor = mixed(sum(lengths), width=64)
+    exact = row_by_row(tensor, lengths)
+    ours = (attend_in_bf16(tensor, rectangles(lengths)) - exact).abs().mean()
+    torchs = (row_by_row(tensor.bfloat16(), lengths).float() - exact).abs().mean()
+    assert 0 < float(ours) < 1.5 * float(torchs)
+
+
+def test_what_all_keys_share_costs_no_precision():
+    lengths = [30, 30]
+    tensor = mixed(60, width=64)
+    shifted = tensor.clone()
+    shifted[:, 1] += 8  # scores of some 64 more, of which bf16 would keep halves
+    expected = row_by_row(tensor, lengths)
+    torch.testing.assert_close(
+        attend_in_bf16(shifted, rectangles(lengths)), expected, atol=16 * ROUNDING, rtol=16 * ROUNDING
+    )
+
+
+@pytest.mark.parametrize("lengths", [[12, 12], [12, 11]], ids=str)
+def test_sums_out_of_range_are_computed_again_by_torch(lengths, monkeypatch):
+    again = []
+    own = bf16_attention._again
+    monkeypatch.setattr(bf16_attention, "_again", lambda *rows: again.append(1) or own(*rows))
+    tensor = mixed(sum(lengths), width=64, size=8.0)  # scores of hundreds: e to their power is infinite
+    ours = attend_in_bf16(tensor, rectangles(lengths))
+    assert again == [1]
+    torch.testing.assert_close(ours, row_by_row(tensor, lengths), atol=1e-4, rtol=1e-4)
+
+
+def test_a_row_that_is_no_number_spoils_no_other():
+    lengths = [12, 12, 11]
+    tensor = mixed(35)
+    spoilt = tensor.clone()
+    spoilt[14] = float("nan")
+    ours = attend_in_bf16(spoilt, rectangles(lengths))
+    assert not ours[12:24].isfinite().any()
+    others = [*range(12), *range(24, 35)]
+    expected = row_by_row(tensor, lengths)[others]
+    torch.testing.assert_close(ours[others], expected, atol=8 * ROUNDING, rtol=8 * ROUNDING)
+
+
+def test_padding_has_no_weight_however_small_the_scores():
+    tensor = mixed(19)
+    tensor[:, :2] = 0  # all tokens of a row weigh the same
+    ours = attend_in_bf16(tensor, rectangles([10, 9]))
+    assert len(rectangles([10, 9])) == 1
+    expected = tensor[10:, 2].mean(0).expand(9, 4, 8)
+    torch.testing.assert_close(ours[10:], expected, atol=4 * ROUNDING, rtol=4 * ROUNDING)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "groups"),
+    [
+        ([], []),
+        ([5], [(0, 5, 1, 5)]),
+        ([20, 19, 17, 16], [(0, 56, 3, 20), (56, 72, 1, 16)]),  # 17 of 20 is enough, 16 is not
+        ([16, 17, 20], [(0, 33, 2, 17), (33, 53, 1, 20)]),
+        ([20, 10, 20], [(0, 20, 1, 20), (20, 30, 1, 10), (30, 50, 1, 20)]),
+        ([512] * 9, [(0, 4096, 8, 512), (4096, 4608, 1, 512)]),  # no more than 4,096 tokens share one
+    ],
+)
+def test_rows_of_nearly_one_length_share_a_rectangle(lengths, groups):
+    assert [rectangle[:4] for rectangle in rectangles(lengths)] == groups
+
+
+def test_rows_of_one_length_are_not_padded():
+    assert rectangles([9, 9]) == ((0, 18, 2, 9, None, None, None),)
+
+
+def test_longer_rows_are_left_to_torch():
+    def packed(longest):
+        offsets = np.array([0, 3, 3 + longest])
+        return pack(np.ones(offsets[-1], np.int64), offsets, np.arange(2))
+
+    assert len(on_device(packed(512), CPU, kernel=False, in_bf16=True).rectangles) == 2
+    assert on_device(packed(513), CPU, kernel=False, in_bf16=True).rectangles == ()
+    assert on_device(packed(512), CPU, kernel=False).rectangles == ()
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_an_encoder_in_bf16_uses_it_where_the_processor_has_bf16(has_bf16, monkeypatch):
+    monkeypatch.setattr(engine.compute.torch_backends, "has_bf16", lambda: has_bf16)
+    used = []
+    monkeypatch.setattr(
+        "engine.compute.fused_layer.attend_in_bf16", lambda *given: used.append(1) or attend_in_bf16(*given)
+    )
+    module, tokens = make("Bert"), made_up([LONGEST, 30, 30, 7])
+    encoder = Encoder(classifier(module), device=CPU, dtype="bf16", budget=4096, longest=LONGEST)
+    found = encoder.logits(tokens, encoder.plan(tokens))
+    assert bool(used) == has_bf16
+    np.testing.assert_allclose(found, alone(make("Bert"), tokens), atol=0.05)
