@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from cli.commands.finetune import print_trained
+from cli.options.reading import READING, evaluation_options, read_options
 from cli.options.shared import CommaSeparated, format_option
 from cli.options.training import training_options, training_settings
 from cli.output import progress
@@ -51,6 +52,7 @@ from cli.output import progress
     is_flag=True,
     help="Divide logits by the temperature of their label set: the latest of `engine audit --calibrate`.",
 )
+@evaluation_options
 @training_options(epochs=2, batch_size=64, learning_rate=2e-4)
 @format_option
 @click.pass_context
@@ -68,8 +70,10 @@ def command(
     gold_weight: float,
     rounds: tuple[int, ...],
     calibrated: bool,
+    text: str | None,
+    label: str | None,
     format: str | None,  # noqa: A002
-    **training: Any,
+    **options: Any,
 ) -> int:
     """Distil a student from a store's soft labels.
 
@@ -82,7 +86,9 @@ def command(
       engine train reviews.store --student bert-base-uncased#layers=2,5,8,11 --select sure --out sure
       torchrun --nproc-per-node 8 -m cli train reviews.store --student bert-base-uncased --out student
     """
-    from engine import DistillConfig, SoftLoss, train
+    from engine import ColumnNames, DistillConfig, SoftLoss, train
+
+    reading = {name: options.pop(name) for name in READING}
 
     config = DistillConfig(
         store=store,
@@ -94,7 +100,9 @@ def command(
         loss=SoftLoss(kind=loss, temperature=temperature, gold_weight=gold_weight),
         rounds=rounds or None,
         calibrated=calibrated,
-        **training_settings(**training),
+        columns=ColumnNames(text=text, label=label),
+        options=read_options(reading),
+        **training_settings(**options),
     )
     with progress(ctx) as tick:
         trained = train(config, tick=tick)

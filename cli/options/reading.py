@@ -43,6 +43,16 @@ def reading_options(function: F) -> F:
     return _decorated(function, *_file_options(), _label_map_option())
 
 
+def evaluation_options(function: F) -> F:
+    """`reading_options`, and the columns of the labelled files of a command that reads no others."""
+    function = _decorated(
+        function,
+        click.option("--label", metavar="COLUMN", help="Of --eval and --validation: labels. [default: found]"),
+        click.option("--text", metavar="COLUMN", help="Of --eval and --validation: texts. [default: found]"),
+    )
+    return reading_options(function)
+
+
 def _decorated(function: F, *options: Callable[[F], F]) -> F:
     for decorate in options:
         function = decorate(function)

@@ -4,7 +4,9 @@ from dataclasses import asdict, dataclass, field
 
 from engine.compute.device import best_device
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
+from engine.inputs.columns import ColumnNames
 from engine.inputs.labels.labelled import Gold
+from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.models.classifier import Classifier
 from engine.models.initialize import load_start
 from engine.progress import Tick, silent
@@ -41,6 +43,8 @@ class DistillConfig(RunConfig):
         calibrated: whether the logits of each label set are divided by its temperature, that of its latest calibration
             when the run begins.
         max_length: tokens a row; the label set's if None.
+        columns: of the labelled files for evaluation and validation, as far as the user gave them.
+        options: how these files are read.
         loop: hyperparameters.
     """
 
@@ -54,6 +58,8 @@ class DistillConfig(RunConfig):
     rounds: tuple[int, ...] | None = None
     calibrated: bool = False
     max_length: int | None = None
+    columns: ColumnNames = field(default_factory=ColumnNames)
+    options: ReadOptions = FOUND_OUT
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(epochs=2, batch_size=64, learning_rate=2e-4))
 
 
@@ -123,7 +129,10 @@ def _max_length(store: Store, student: Classifier, labels: tuple[str, ...], requ
 
 
 def _labelled_rows(config: DistillConfig, inputs: tuple[str, ...], classes: list[str]) -> Gold | None:
-    return read_evaluation_rows(EvalConfig(model=config.out, inputs=inputs), classes) if inputs else None
+    if not inputs:
+        return None
+    files = EvalConfig(model=config.out, inputs=inputs, columns=config.columns, options=config.options)
+    return read_evaluation_rows(files, classes)
 
 
 def _choice(config: DistillConfig, labels: tuple[str, ...]) -> TargetsChoice:

@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -211,6 +213,26 @@ def test_a_run_that_is_done_is_not_done_again(demo, tmp_path, caplog):
     assert again == first
     assert (tmp_path / "out" / "model.safetensors").stat().st_mtime_ns == before
     assert "is done already" in caplog.text
+
+
+def test_rows_to_judge_by_may_have_other_columns_and_labels(demo, tmp_path):
+    rows = pq.read_table(demo.path("test.parquet"))
+    queues = [{"negative": "N", "positive": "P"}[label] for label in rows["label"].to_pylist()]
+    pq.write_table(
+        pa.table({"remark": ["-"] * len(queues), "message": rows["text"], "queue": queues}), tmp_path / "t.parquet"
+    )
+    named = {
+        "columns": engine.ColumnNames(text="message", label="queue"),
+        "options": engine.ReadOptions(label_map=(("N", "negative"), ("P", "positive"))),
+    }
+    file = (str(tmp_path / "t.parquet"),)
+    validation = engine.ValidationConfig(inputs=file)
+    trained = engine.train(config(demo, tmp_path / "out", evaluation=file, validation=validation, **named))
+    usual = engine.train(
+        config(demo, tmp_path / "out", evaluation=(demo.path("test.parquet"),), validation=validation, **named)
+    )
+    assert trained.evaluation.rows == usual.evaluation.rows == len(queues)
+    assert trained.evaluation.accuracy == usual.evaluation.accuracy
 
 
 def test_a_run_goes_on_only_with_the_settings_that_it_was_begun_with(demo, tmp_path):
