@@ -24,6 +24,7 @@ from store.snapshot import Snapshot
 _CHUNK = 1 << 16  # rows whose logits are in memory together
 _STREAM = 1 << 63  # of random numbers, beside those of trainings with the same seed
 _MOST_LENGTHS = 64
+_DIGITS = 12  # of a divergence: the others depend on the order of sums, and would break ties
 
 _Places = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
@@ -81,7 +82,8 @@ def _open_rows(snapshot: Snapshot, among: RowSet, label_sets: Sequence[str], rou
     reader = FamilyReader(snapshot, CORPUS, ["label", "text_hash"])
     texts, has_gold = np.empty(snapshot.layout.rows, np.uint64), np.zeros(snapshot.layout.rows, np.bool_)
     for first, stop in map(snapshot.layout.range_of, range(snapshot.layout.shards)):
-        pieces = reader.read(np.arange(first, stop))
+        if not (pieces := reader.read(np.arange(first, stop))):
+            continue  # a shard without rows
         texts[first:stop] = pa.concat_arrays([piece["text_hash"] for piece in pieces]).to_numpy()
         own = pa.concat_arrays([piece["label"] for piece in pieces])
         has_gold[first:stop] = own.is_valid().to_numpy(zero_copy_only=False)
@@ -134,7 +136,8 @@ def turns(strata: npt.NDArray[np.int64], scores: npt.NDArray[Any]) -> _Places:
 
 
 def _by_divergence(candidates: Candidates) -> _Places:
-    return np.argsort(-np.concatenate(list(_divergences(candidates))), kind="stable")
+    found = np.concatenate(list(_divergences(candidates)))
+    return np.argsort(-np.round(found, _DIGITS), kind="stable")
 
 
 def _divergences(candidates: Candidates) -> Iterator[_Floats]:
