@@ -66,6 +66,9 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--work", required=True, type=Path)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument(
+        "--part", default="0/1", help="such as 1/2: every second seed from 1, beside a run of the others"
+    )
     parser.add_argument("--methods", default="random,margin,diverse", help="with commas; random is the control")
     parser.add_argument("--dtype", help="of trainings and answers; measured or fp32 where it is not given")
     for field in dataclasses.fields(Sizes):
@@ -75,9 +78,10 @@ def main() -> None:
     sizes = Sizes(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(Sizes)})
     methods = arguments.methods.split(",")
     rounds = Rounds(arguments.data, arguments.work, sizes, model=arguments.model, dtype=arguments.dtype)
-    for seed in range(arguments.seeds):
+    first, parts = map(int, arguments.part.split("/"))
+    for seed in range(first, arguments.seeds, parts):
         rounds.run(seed, methods)
-        result = rounds.result(range(seed + 1), methods)
+        result = rounds.result(methods)
         path = write_result("yelp_rounds", result)
         print(json.dumps(result, indent=1), f"written to {path}", sep="\n", flush=True)
 
@@ -205,13 +209,15 @@ class Rounds:
         answers = pq.read_table(out).column("class").to_pylist()
         return [answer == truth for answer, truth in zip(answers, self._truth, strict=True)]
 
-    def result(self, seeds: range, methods: list[str]) -> dict[str, Any]:
+    def result(self, methods: list[str]) -> dict[str, Any]:
         """Accuracies, and the gains of each method over the control and of the control over the first rows alone."""
+        last = f"answer-{methods[-1]}.json"
+        seeds = sorted(int(one.parent.name.removeprefix("seed-")) for one in self._work.glob(f"seed-*/{last}"))
         right = {name: self._right(seeds, name) for name in ("first", *methods)}
         gains = {name: crossed(right[name], right[CONTROL]) for name in methods if name != CONTROL}
         return {
             **dataclasses.asdict(self._sizes),
-            "seeds": len(seeds),
+            "seeds": seeds,
             "model": Path(self._model).name,
             "dtype": self._dtype,
             "methods": {name: _figures(of) for name, of in right.items()},
@@ -220,11 +226,11 @@ class Rounds:
             "gain_of_random": crossed(right[CONTROL], right["first"]),
         }
 
-    def _right(self, seeds: range, name: str) -> Right:
+    def _right(self, seeds: list[int], name: str) -> Right:
         """(seeds, test rows)."""
         return np.array([json.loads(self._at(seed, f"answer-{name}.json").read_text()) for seed in seeds])
 
-    def _positive(self, seeds: range, name: str) -> float:
+    def _positive(self, seeds: list[int], name: str) -> float:
         """The share of the second class among the rows that were added."""
         shares = [json.loads(self._at(seed, f"round-{name}.json").read_text())["positive"] for seed in seeds]
         return round(float(np.mean(shares)), 4)
