@@ -189,13 +189,9 @@ class Rounds:
         sizes = self._sizes
         names = ("epochs", "batch_size", "learning_rate")
         loop = engine.LoopConfig(**{one: getattr(sizes, one) for one in names}, seed=seed, dtype=self._dtype)
+        start, out = self._model, str(self._at(seed, name))
         config = engine.FinetuneConfig(
-            gold=gold,
-            stored=stored,
-            model=self._model,
-            out=str(self._at(seed, name)),
-            max_length=sizes.max_length,
-            loop=loop,
+            gold=gold, stored=stored, model=start, out=out, max_length=sizes.max_length, loop=loop
         )
         self._step(seed, f"fit-{name}", lambda: {"seconds": round(engine.finetune(config).seconds, 1)})
         self._step(seed, f"answer-{name}", lambda: self._answer(seed, name))
@@ -203,9 +199,8 @@ class Rounds:
     def _answer(self, seed: int, name: str) -> list[bool]:
         """Whether the answer for each test row is right."""
         out = self._at(seed, f"{name}-test.parquet")
-        choices = engine.Choices(max_length=self._sizes.max_length, dtype=self._dtype)
-        model, inputs = str(self._at(seed, name)), (str(self._test),)
-        engine.predict(engine.PredictConfig(model=model, inputs=inputs, out=str(out), choices=choices))
+        model, choices = str(self._at(seed, name)), engine.Choices(dtype=self._dtype)
+        engine.predict(engine.PredictConfig(model=model, inputs=(str(self._test),), out=str(out), choices=choices))
         answers = pq.read_table(out).column("class").to_pylist()
         return [answer == truth for answer, truth in zip(answers, self._truth, strict=True)]
 

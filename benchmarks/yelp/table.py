@@ -79,8 +79,8 @@ def rounds(result: dict[str, Any]) -> str:
     note = (
         f"{result['gold']} gold reviews, and {result['added']} more of {result['pool']:,} without gold, proposed by "
         f"the labels of a teacher that learned from the first. MiniLM-L6, {result['max_length']} tokens, "
-        f"{result['epochs']} epochs, {result['test']:,} test rows; {len(result['seeds'])} seeds, each with rows, order and "
-        "dropout of its own, the same for every method; intervals over seeds and test rows, crossed. "
+        f"{result['epochs']} epochs, {result['test']:,} test rows; {len(result['seeds'])} seeds, each with rows, order "
+        "and dropout of its own, the same for every method; intervals over seeds and test rows, crossed. "
         f"{result['added']} random rows gain {control['mean']:+.2%} [{control['low']:+.2%}, {control['high']:+.2%}]. "
         f"{in_words(result)}"
     )
