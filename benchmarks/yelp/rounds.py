@@ -15,6 +15,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +121,9 @@ class Rounds:
         self._step(seed, "label", lambda: self._label(seed))
         place, ids = str(self._at(seed, "rows.store")), {}
         for method in methods:  # all of them before any gold comes in: what has gold is not proposed again
-            ids[method] = self._step(seed, f"propose-{method}", lambda method=method: self._propose(seed, method))
+            ids[method] = self._step(seed, f"propose-{method}", partial(self._propose, seed, method))
         for method in methods:
-            added = self._step(seed, f"round-{method}", lambda method=method: self._annotate(seed, method, ids[method]))
+            added = self._step(seed, f"round-{method}", partial(self._annotate, seed, method, ids[method]))
             stored = engine.StoredGold(store=place, rounds=(0, added["round"]))
             self._fit(seed, method, engine.GoldConfig(files=()), stored)
 

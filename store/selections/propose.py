@@ -155,13 +155,14 @@ def divergence(probabilities: Sequence[_Floats]) -> _Floats:
     It is the entropy of their mean less the mean of their entropies: 0 where all say the same, and at most the
     logarithm of their number (Lin 1991; as a vote of a committee, McCallum and Nigam 1998).
     """
-    mean = sum(probabilities) / len(probabilities)
-    return _entropy(mean) - sum(map(_entropy, probabilities)) / len(probabilities)
+    table = np.stack(probabilities)
+    found: _Floats = _entropy(table.mean(axis=0)) - _entropy(table).mean(axis=0)
+    return found
 
 
 def _entropy(probabilities: _Floats) -> _Floats:
     logs = np.log(probabilities, where=probabilities > 0, out=np.zeros_like(probabilities))
-    found: _Floats = -(probabilities * logs).sum(axis=1)
+    found: _Floats = -(probabilities * logs).sum(axis=-1)
     return found
 
 
