@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.gpu.table import gpu
 from benchmarks.harness.conditions import RESULTS, in_words
 from benchmarks.loader.table import loader as loader_lines
-from benchmarks.yelp.table import audit, yelp
+from benchmarks.yelp.table import audit, rounds, yelp
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -235,6 +235,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "scale": (scale, ("scale",)),
     "queries": (queries, ("queries",)),
     "audit": (audit, ("yelp_audit",)),
+    "rounds": (rounds, ("yelp_rounds",)),
     "report": (report, ("report",)),
 }
 """By the name of the place in the README: what makes the words, and from which results."""

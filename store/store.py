@@ -84,9 +84,11 @@ class Store(Snapshot):
         name: str,
         *,
         where: str | None = None,
-        labels: str | None = None,
+        labels: "str | tuple[str, ...] | None" = None,
         order_by: str | None = None,
         limit: int | None = None,
+        propose: str | None = None,
+        seed: int | None = None,
         and_: "tuple[str, ...]" = (),
         or_: "tuple[str, ...]" = (),
         not_: "tuple[str, ...]" = (),
@@ -96,9 +98,12 @@ class Store(Snapshot):
         Args:
             name: of the selection.
             where: an SQL condition over the columns of ``reviews``; all rows if None, or none if only ``or_`` is given.
-            labels: the label set whose columns it may use, if there are several.
+            labels: the label set whose columns it may use, if there are several; of ``disagreement``, those compared.
             order_by: SQL: which of those rows come first; equal ones by row number. Needs ``limit``.
             limit: how many of the first to keep; all if None.
+            propose: which come first in place of ``order_by``, for annotators: ``margin``, ``diverse``,
+                ``disagreement`` or ``random``. Rows whose text has gold, copies and failed rows are left out.
+            seed: of ``random``; 0 if None.
             and_: names of selections that a row must be in.
             or_: names of selections whose rows are added.
             not_: names of selections whose rows are taken away.
@@ -110,11 +115,13 @@ class Store(Snapshot):
             store.errors.StoreExistsError: ``name`` has other rows already.
             store.errors.MismatchError: the sources of a named selection have changed.
         """
-        from store.selections.select import SelectionRequest, select
+        from store.selections.request import SelectionRequest
+        from store.selections.select import select
 
         request = SelectionRequest(
-            where=where, labels=labels, order_by=order_by, limit=limit, and_=and_, or_=or_, not_=not_
-        )
+            where=where, labels=labels, order_by=order_by, limit=limit, propose=propose, seed=seed,
+            and_=and_, or_=or_, not_=not_,
+        )  # fmt: skip
         return select(self, name, request, ask=lambda query, labels: self.sql(query, labels=labels))
 
     def selection(self, name: str) -> "Selection":

@@ -1,4 +1,4 @@
-"""The results of `benchmarks.yelp.arms` and `benchmarks.yelp.audit` → tables and their words for the README."""
+"""The results of this folder's measurements → tables and their words for the README."""
 
 from typing import Any
 
@@ -54,3 +54,34 @@ def audit(result: dict[str, Any]) -> str:
                 f"{one['narrower']:.0%} |"
             )
     return "\n".join([words, "", *lines])
+
+
+_ADDED = {
+    "first": "nothing added",
+    "random": "`random`",
+    "margin": "`margin`",
+    "diverse": "`diverse`",
+    "disagreement": "`disagreement`",
+}
+
+
+def rounds(result: dict[str, Any]) -> str:
+    """Accuracies after a round of each method, and gains over random rows with their intervals."""
+    lines = ["| rows added by | accuracy | seeds' deviation | gain over `random` [95% interval] | p |"]
+    lines.append("|---|---:|---:|---:|---:|")
+    for name, one in result["methods"].items():
+        gain = result["gains_over_random"].get(name)
+        cells = ["", ""]
+        if gain is not None:
+            cells = [f"{gain['mean']:+.2%} [{gain['low']:+.2%}, {gain['high']:+.2%}]", f"{gain['p_value']:.2g}"]
+        lines.append(f"| {_ADDED[name]} | {one['mean']:.2%} | {one['deviation']:.2%} | {' | '.join(cells)} |")
+    control = result["gain_of_random"]
+    note = (
+        f"{result['gold']} gold reviews, and {result['added']} more of {result['pool']:,} without gold, proposed by "
+        f"the labels of a teacher that learned from the first. MiniLM-L6, {result['max_length']} tokens, "
+        f"{result['epochs']} epochs, {result['test']:,} test rows; {len(result['seeds'])} seeds, each with rows, order "
+        "and dropout of its own, the same for every method; intervals over seeds and test rows, crossed. "
+        f"{result['added']} random rows gain {control['mean']:+.2%} [{control['low']:+.2%}, {control['high']:+.2%}]. "
+        f"{in_words(result)}"
+    )
+    return "\n".join([*lines, "", note])

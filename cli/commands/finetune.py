@@ -5,7 +5,8 @@ from typing import Any
 import click
 
 from cli.options.reading import column_options, read_columns, read_options
-from cli.options.shared import CommaSeparated, format_option, rounds_option
+from cli.options.rounds import gold_rounds_option
+from cli.options.shared import CommaSeparated, format_option
 from cli.options.training import training_options, training_settings
 from cli.output import print_summary, progress, report_rejects
 
@@ -19,7 +20,7 @@ from cli.output import print_summary, progress, report_rejects
     help="Initial weights; MODEL#layers=1,3,5 keeps some layers, a config.json begins from scratch.",
 )
 @click.option("--from-store", metavar="STORE", help="Learn from the gold of this store, and not from INPUT.")
-@rounds_option
+@gold_rounds_option
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
 @click.option("--out", metavar="DIR", required=True, help="Folder for the classifier; new, or that of a run to resume.")
 @column_options
@@ -49,7 +50,7 @@ def command(
     \b
     Example:
       engine finetune gold.parquet --model bert-base-uncased --out teacher --eval test.parquet
-      engine finetune --from-store reviews.store --round 0 --round 1 --model bert-base-uncased --out teacher2
+      engine finetune --from-store reviews.store --round 0..1 --model bert-base-uncased --out teacher2
     """
     from engine import FinetuneConfig, GoldConfig, StoredGold, finetune
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from cli.options.shared import format_option, rounds_option
+from cli.options.rounds import gold_rounds_option
+from cli.options.shared import format_option
 from cli.output import print_summary, progress, shows_tables
 
 
@@ -19,7 +20,7 @@ from cli.output import print_summary, progress, shows_tables
     help="The page; an earlier one is replaced, when the new one is complete.",
 )
 @click.option("--labels", metavar="NAME", help="The label set that is shown, if there are several.")
-@rounds_option
+@gold_rounds_option
 @click.option(
     "--run",
     "runs",

@@ -6,24 +6,41 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options.shared import format_option
+from cli.options.shared import CommaSeparated, format_option
 from cli.output import note_appended, print_rows, print_summary, shows_tables
 from store.selections.export import ENDINGS
+from store.selections.methods import DEFAULT_METHOD, METHODS
 
 if TYPE_CHECKING:
     from store import Store
     from store.selections.selection import Selection
 
-_LISTED = ["name", "selected", "of", "sql", "sources_ok"]
+_LISTED = ["name", "selected", "of", "sql", "proposed", "sources_ok"]
+_WAYS = "; ".join(f"{name}: {words}" for name, words in METHODS.items())
 
 
 @click.command("select")
 @click.argument("store", metavar="STORE")
 @click.argument("name", metavar="[NAME]", required=False)
 @click.option("--where", metavar="SQL", help="Condition on the columns of the view reviews. [default: all rows]")
-@click.option("--labels", metavar="NAME", help="Label set of the view reviews, if there are several.")
+@click.option(
+    "--labels",
+    metavar="NAME[,NAME...]",
+    type=CommaSeparated(),
+    help="Label set of the view reviews, if there are several. With --propose disagreement: those that are compared, "
+    "the first being that of the view. [default: all, by name]",
+)
 @click.option("--order-by", metavar="SQL", help="Which rows come first; equal ones by row number.")
 @click.option("--limit", type=click.IntRange(min=1), help="Keep so many of the first rows, of the final result.")
+@click.option(
+    "--propose",
+    metavar="[METHOD]",
+    type=click.Choice(list(METHODS)),
+    is_flag=False,
+    flag_value=DEFAULT_METHOD,
+    help=f"Which rows come first, for annotators, in place of --order-by. {_WAYS}. Without a METHOD, {DEFAULT_METHOD}.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Of --propose random. [default: 0]")
 @click.option("--and", "and_", metavar="NAME", multiple=True, help="Only rows that are in this selection too.")
 @click.option("--or", "or_", metavar="NAME", multiple=True, help="And all rows of this selection.")
 @click.option("--not", "not_", metavar="NAME", multiple=True, help="But no row of this selection.")
@@ -48,13 +65,17 @@ def command(**options: Any) -> None:
     A row for which the condition is null is not selected. A selection is refused once its labels have changed.
 
     \b
+    --propose leaves out what needs no label: rows with gold, other rows with their texts, and rows whose labelling
+    failed; of equal texts one is proposed. What has been proposed holds also when its labels have come.
+
+    \b
     --out, also of a selection that is there (--show), writes ids, texts and the predictions of --labels, by row. What
     annotators add comes back with `engine audit STORE --gold FILE`.
 
     \b
     Example:
       engine select reviews.store sure --where "confidence > 0.95 AND n_tokens < 400"
-      engine select reviews.store next --order-by margin --limit 500 --out next.json
+      engine select reviews.store next --propose --limit 500 --out next.json
     """
     from store.store import open_store
 
@@ -63,6 +84,8 @@ def command(**options: Any) -> None:
         raise click.UsageError("give the NAME of a new selection, or --list, or --show NAME")
     if options["out"] is not None:
         _check_out(options["out"], lists=options["list_"])
+    if options["name"] is None and len(options["labels"] or ()) > 1:
+        raise click.UsageError("--labels names several label sets, and --out writes the predictions of one: name it")
     store = open_store(options["store"])
     if options["list_"]:
         _list(store, options["format"])
@@ -83,7 +106,8 @@ def _check_out(out: Path, *, lists: bool) -> None:
 
 def _select(store: "Store", options: dict[str, Any]) -> "Selection":
     from store.errors import QueryError
-    from store.selections.select import SelectionRequest, select
+    from store.selections.request import SelectionRequest
+    from store.selections.select import select
     from store.sql.process import Limits, child_asker
 
     limits = Limits(timeout=options["timeout"], memory=options["memory"])
@@ -91,12 +115,18 @@ def _select(store: "Store", options: dict[str, Any]) -> "Selection":
         request = SelectionRequest(**{one.name: options[one.name] for one in dataclasses.fields(SelectionRequest)})
     except QueryError as error:
         raise click.UsageError(str(error)) from None
-    if options["out"] is not None and store.label_sets():
-        store.one_label_set(request.labels)  # whose predictions are written; before anything is frozen
+    if options["out"] is not None and store.label_sets() and request.propose != "disagreement":
+        store.one_label_set(next(iter(request.named), None))  # whose predictions are written; before anything is frozen
     selection = select(store, options["name"], request, ask=child_asker(options["store"], limits))
     card = selection.card
     summary = {"name": card.name, "selected": card.selected, "of": card.rows, "sha256": card.sha256[:16]}
     print_summary(summary, options["format"])
+    if request.propose is not None and request.limit is not None and card.selected < request.limit:
+        click.echo(
+            f"no more than these {card.selected:,} rows could be proposed: the others have gold, are copies, or "
+            "have no label",
+            err=True,
+        )
     return selection
 
 
@@ -108,7 +138,7 @@ def _write(store: "Store", selection: "Selection", options: dict[str, Any]) -> N
     from store.selections.export import labelling_configuration, write_annotator_file
     from store.selections.export_rows import SelectedRows
 
-    rows = SelectedRows(store, selection, labels=options["labels"])
+    rows = SelectedRows(store, selection, labels=next(iter(options["labels"] or ()), None))
     write_annotator_file(rows, out)
     click.echo(f"wrote {out}: {len(rows):,} rows", err=True)
     if out.suffix == ".json":
@@ -125,6 +155,7 @@ def _list(store: "Store", format_: str | None) -> None:
             "selected": card.selected,
             "of": card.rows,
             "sql": card.sql,
+            "proposed": None if card.proposed is None else card.proposed.method,
             "sources_ok": changed_source(store.as_of(card.rows), card.sources) is None,
         }
         for card in cards
@@ -137,7 +168,7 @@ def _show(store: "Store", name: str, format_: str | None) -> "Selection":
 
     selection = read_selection(store, name)
     note_appended(store, selection.rows.size, f"the selection {name!r}")
-    card, counts = dataclasses.asdict(selection.card), class_counts(store, selection)
+    card, counts = selection.card.value, class_counts(store, selection)
     if not shows_tables(format_):
         print_rows([{**card, "classes": counts}], format_)
         return selection

@@ -6,6 +6,7 @@ import click
 
 from cli.commands.finetune import print_trained
 from cli.options.reading import READING, evaluation_options, read_options
+from cli.options.rounds import rounds_option
 from cli.options.shared import CommaSeparated, format_option
 from cli.options.training import training_options, training_settings
 from cli.output import progress
@@ -38,14 +39,8 @@ from cli.output import progress
 @click.option(
     "--gold-weight", type=click.FloatRange(0, 1), default=0.0, help="Share of the gold label in a row's loss."
 )
-@click.option(
-    "--round",
-    "rounds",
-    metavar="N",
-    type=click.IntRange(min=0),
-    multiple=True,
-    help="With --gold-weight: the gold of this round alone; may be repeated, 0 is the corpus's own. "
-    "[default: all that exist when the run begins; the latest holds]",
+@rounds_option(
+    "With --gold-weight: the gold of this round alone. [default: all that exist when the run begins; the latest holds]"
 )
 @click.option(
     "--calibrated",

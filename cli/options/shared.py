@@ -9,15 +9,6 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("table", "json", "jsonl", "csv", "markdown")
 
-rounds_option = click.option(
-    "--round",
-    "rounds",
-    metavar="N",
-    type=click.IntRange(min=0),
-    multiple=True,
-    help="Count the gold of this round alone; may be repeated. 0 is the corpus's own. [default: all; the latest holds]",
-)
-
 
 class CommaSeparated(click.ParamType[tuple[str, ...]]):
     """Names with commas between them: one line of CSV, in which quotes or a backslash keep a comma."""

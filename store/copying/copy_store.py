@@ -222,8 +222,7 @@ def _commit(contents: Contents, target: Storage) -> None:
     for one in contents.families:
         _commit_family(one, _family_at(contents, one, target))
     for card in contents.cards:
-        value = dataclasses.asdict(card)
-        if freeze(target, card_name(card.name), value) != value:
+        if freeze(target, card_name(card.name), card.value) != card.value:
             raise MismatchError(f"{target.location} has another selection {card.name!r}; remove it there")
     create_header(target, contents.source.header)
     target.remove_dead(_MARK)

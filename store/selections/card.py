@@ -22,6 +22,23 @@ _COPY = ".copy"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Proposed:
+    """How rows were proposed for annotators.
+
+    Attributes:
+        method: one of `store.selections.methods.METHODS`.
+        seed: of ``random``; None for the others.
+        label_sets: those that ``disagreement`` compares; none for the others.
+        rounds: of gold, whose rows were left out, 0 being the corpus's own. Rounds that come later change nothing.
+    """
+
+    method: str
+    seed: int | None = None
+    label_sets: list[str] = field(default_factory=list)
+    rounds: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Origin:
     """Name and origin of a selection.
 
@@ -31,6 +48,7 @@ class Origin:
         order_by: what stood behind ORDER BY; equal rows came in the order of their numbers.
         limit: how many of the first rows were kept; None for all.
         labels: the label set that the SQL saw; None if it saw none.
+        proposed: how the first rows were found that were kept, in place of an order; None if they were not proposed.
         algebra: names of other selections: ``and`` those that it lies inside of, ``or`` those that were added and
             ``not`` those that were taken out.
         sources: the fingerprint of each family that it was made from, by path.
@@ -41,6 +59,7 @@ class Origin:
     order_by: str | None = None
     limit: int | None = None
     labels: str | None = None
+    proposed: Proposed | None = None
     algebra: dict[str, list[str]] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
 
@@ -67,6 +86,12 @@ class Card(Origin):
     file: str
     bytes: int
     sha256: str
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """What its file says, without its check."""
+        value = dataclasses.asdict(self)
+        return {name: one for name, one in value.items() if name != "proposed" or one is not None}
 
     def __post_init__(self) -> None:
         if not 0 <= self.selected <= self.rows:

@@ -4,59 +4,21 @@ The condition is asked of the view ``reviews``, or of ``corpus`` where no label 
 """
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 import numpy as np
 
-from store.errors import DamageError, MismatchError, QueryError
+from store.errors import DamageError, MismatchError, QueryError, StoreMissingError
 from store.format.names import CORPUS, GOLD, LABELS
 from store.gold.fingerprint import fingerprints
+from store.gold.held import chosen_rounds
 from store.rows.row_set import RowNumbers, RowSet
-from store.selections.card import card_name
+from store.selections.card import Proposed, card_name
+from store.selections.propose import propose
+from store.selections.request import SelectionRequest
 from store.selections.selection import Selection, changed_source, freeze_selection, read_selection
 from store.snapshot import Snapshot
 from store.sql.conditions import order_clause, views_read, where_clause
 from store.sql.process import Ask
-
-
-@dataclass(frozen=True, kw_only=True)
-class SelectionRequest:
-    """Which rows to select: those of ``where`` that are in all of ``and_``, and those of ``or_``, but none of ``not_``.
-
-    Attributes:
-        where: an SQL condition. Without one it is all rows, or none where only ``or_`` says with which to begin.
-        labels: the label set whose columns it may use, if there are several.
-        order_by: SQL: which of those rows come first; equal ones by row number.
-        limit: how many of the first to keep; all where None.
-        and_, or_, not_: names of other selections.
-    """
-
-    where: str | None = None
-    labels: str | None = None
-    order_by: str | None = None
-    limit: int | None = None
-    and_: tuple[str, ...] = ()
-    or_: tuple[str, ...] = ()
-    not_: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.limit is not None and self.limit < 1:
-            raise QueryError(f"--limit is {self.limit}; it must be at least 1")
-        if self.order_by is not None and self.limit is None:
-            raise QueryError("--order-by says which rows --limit keeps, for a selection has no order; give --limit too")
-        if self.where is None and self.limit is None and not self.algebra:
-            raise QueryError("which rows? Give a condition (--where), other selections (--and, --or, --not) or --limit")
-
-    @property
-    def algebra(self) -> dict[str, list[str]]:
-        """Names of other selections, by the set operation."""
-        named = {"and": self.and_, "or": self.or_, "not": self.not_}
-        return {word: list(names) for word, names in named.items() if names}
-
-    @property
-    def has_sql(self) -> bool:
-        """Whether the columns of a view are asked."""
-        return self.where is not None or self.order_by is not None
 
 
 def select(snapshot: Snapshot, name: str, request: SelectionRequest, *, ask: Ask) -> Selection:
@@ -90,6 +52,7 @@ def select(snapshot: Snapshot, name: str, request: SelectionRequest, *, ask: Ask
         order_by=request.order_by,
         limit=request.limit,
         labels=work.labels,
+        proposed=work.proposed,
         algebra=request.algebra,
         sources=sources,
     )
@@ -106,6 +69,7 @@ class _Selecting:
 
     Attributes:
         labels: the label set that is joined; None if none is.
+        proposed: how rows are proposed; None if they are not.
         others: the selections that are named.
     """
 
@@ -114,25 +78,56 @@ class _Selecting:
         self._request = request
         self._ask = ask
         self.labels = self._label_set()
+        self.proposed = self._proposed()
         self.others = {name: read_selection(snapshot, name) for name in (*request.and_, *request.or_, *request.not_)}
         self._rows_of = {name: one.rows.of_size(snapshot.layout.rows) for name, one in self.others.items()}
 
     def _label_set(self) -> str | None:
+        request, there = self._request, self._snapshot.label_sets()
+        named = request.named[0] if request.named else None
+        if request.propose == "disagreement":
+            named = named or next(iter(there), None)
+        if request.propose is None:
+            is_asked = named is not None or (request.has_sql and len(there) == 1)
+        else:
+            is_asked = bool(there) or request.propose != "random"
+        return self._snapshot.one_label_set(named) if is_asked else None
+
+    def _proposed(self) -> Proposed | None:
         request = self._request
-        if request.labels is None and not (request.has_sql and len(self._snapshot.label_sets()) == 1):
+        if request.propose is None:
             return None
-        return self._snapshot.one_label_set(request.labels)
+        return Proposed(
+            method=request.propose,
+            seed=(request.seed or 0) if request.propose == "random" else None,
+            label_sets=self._compared() if request.propose == "disagreement" else [],
+            rounds=list(chosen_rounds(self._snapshot)),
+        )
+
+    def _compared(self) -> list[str]:
+        """The label sets that are compared."""
+        there, named = self._snapshot.label_sets(), list(dict.fromkeys(self._request.named))
+        if len(there) < 2:
+            raise StoreMissingError(
+                f"--propose disagreement compares label sets, and {self._snapshot.location} has {len(there)}; `engine "
+                "label` with another teacher adds one, and --propose margin needs only one"
+            )
+        return [self._snapshot.one_label_set(name) for name in (named if len(named) > 1 else there)]
 
     def families(self) -> set[str]:
         """Paths of what may be read; the SQL is checked."""
         views = views_read(self._request.where, self._request.order_by, ask=lambda sql: self._ask(sql, self.labels))
         names = set(self._snapshot.label_sets()) if "labels" in views else set()
         names |= {self.labels} if self.labels is not None else set()
+        names |= set(self.proposed.label_sets) if self.proposed is not None else set()
         return {CORPUS, *(f"{LABELS}/{name}" for name in names), *({GOLD} if "gold" in views else ())}
 
     def rows(self) -> RowSet:
         """The rows that are request."""
         request, size = self._request, self._snapshot.layout.rows
+        if self.proposed is not None and request.limit is not None:
+            among = self._combined()
+            return propose(self._snapshot, among, request.limit, labels=self.labels, proposed=self.proposed)
         if not request.algebra:
             order = "" if request.limit is None else order_clause(request.order_by)
             clauses = where_clause(request.where) + order

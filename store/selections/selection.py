@@ -4,7 +4,6 @@ A selection is a file of bits, one a row, and a card. It holds as long as every 
 was. No SQL is run here: `store.selections.select` does that, and the stream obeys what is read here.
 """
 
-import dataclasses
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -98,7 +97,7 @@ def _publish(snapshot: Snapshot, selection: Selection) -> dict[str, Any]:
         staged.write(selection.bits)
         with snapshot.storage.kept(SELECTIONS):
             staged.publish(f"{SELECTIONS}/{card.file}")
-            return freeze(snapshot.storage, card_name(card.name), dataclasses.asdict(card))
+            return freeze(snapshot.storage, card_name(card.name), card.value)
     finally:
         staged.discard()
 

@@ -151,6 +151,9 @@ def test_questions_count_the_rounds_that_are_asked(place: Path, audit: Any, tmp_
     assert audit("accuracy", "--round", "0")[1] == [before]
     assert audit("accuracy", "--round", "1")[1][0]["rows"] == 3
     assert audit("accuracy")[1] == audit("accuracy", "--round", "0", "--round", "1")[1] != [before]
+    assert audit("accuracy")[1] == audit("accuracy", "--round", "0..1")[1]
+    code, _, err = audit("accuracy", "--round", "0..3")
+    assert (code, "no gold round 2; it has: 0, 1" in err) == (1, True)
     code, _, err = audit("accuracy", "--round", "2")
     assert (code, "no gold round 2; it has: 0, 1 (0 is the corpus's own)" in err) == (1, True)
     assert audit("--round", "1")[0] == 0
@@ -167,7 +170,8 @@ def test_questions_count_the_rounds_that_are_asked(place: Path, audit: Any, tmp_
         (["--gold", "x.csv", "--by", "shard"], "with --gold nothing is asked"),
         (["--by", "shard"], "engine audit STORE slices --by SQL"),
         (["slices", "estimates", "--by", "shard"], "engine audit STORE slices --by SQL"),
-        (["accuracy", "--round", "-1"], "not in the range"),
+        (["accuracy", "--round", "-1"], "'-1' is neither a round, such as 2, nor a range of them, such as 0..2"),
+        (["accuracy", "--round", "1..0"], "'1..0' runs backwards; write 0..1"),
     ],
 )
 def test_usage_errors_end_with_2(audit: Any, arguments: list[str], message: str) -> None:

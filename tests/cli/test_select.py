@@ -1,5 +1,6 @@
 """``engine select``: what it freezes and prints, and its exit codes."""
 
+import csv
 import json
 import shutil
 import subprocess
@@ -7,11 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from store_factory import add_labels, flip_bit, make_store, repair_labels
 
 import store
 from cli.main import run
+from store.selections.methods import DEFAULT_METHOD
 from store.storage import LocalStorage
 
 ROWS = 50
@@ -81,8 +84,15 @@ def test_the_list_says_what_still_holds(place: str, select: Any) -> None:
     assert select("threes", "--where", "stars = 3")[0] == 0
     assert select("first", "--limit", "2")[0] == 0
     rows = [
-        {"name": "first", "selected": 2, "of": ROWS, "sql": None, "sources_ok": True},
-        {"name": "threes", "selected": len(THREES), "of": ROWS, "sql": "stars = 3", "sources_ok": True},
+        {"name": "first", "selected": 2, "of": ROWS, "sql": None, "proposed": None, "sources_ok": True},
+        {
+            "name": "threes",
+            "selected": len(THREES),
+            "of": ROWS,
+            "sql": "stars = 3",
+            "proposed": None,
+            "sources_ok": True,
+        },
     ]
     assert select("--list") == (0, rows, "")
     repair_labels(store.open(place), "bert", shard=1, seed=9)
@@ -92,6 +102,56 @@ def test_the_list_says_what_still_holds(place: str, select: Any) -> None:
     assert (code, "was made from labels/bert when its fingerprint was" in err) == (1, True)
     code, _, err = select("more", "--or", "threes")
     assert (code, "select again under another name" in err) == (1, True)
+
+
+def test_rows_are_proposed_and_written(place: str, select: Any, tmp_path: Path) -> None:
+    out = tmp_path / "next.csv"
+    code, (row,), err = select("next", "--propose", "margin", "--limit", "5", "--out", str(out))
+    made = store.open(place)
+    asked = made.sql("SELECT row, id FROM reviews WHERE gold IS NULL ORDER BY margin, row LIMIT 5").to_pylist()
+    assert (code, row["selected"], err) == (0, 5, f"wrote {out}: 5 rows\n")
+    assert made.selection("next") == make_store(rows=ROWS).select("next", propose="margin", limit=5)
+    with out.open(newline="") as file:
+        assert [one["id"] for one in csv.DictReader(file)] == [
+            one["id"] for one in sorted(asked, key=lambda one: one["row"])
+        ]
+    assert select("default", "--limit", "5", "--propose")[0] == 0
+    assert made.selection("default").proposed.method == DEFAULT_METHOD
+    assert select("some", "--propose", "random", "--seed", "4", "--limit", "3")[0] == 0
+    proposed = {"method": "random", "seed": 4, "label_sets": [], "rounds": [0]}
+    assert select("--show", "some")[1][0]["proposed"] == proposed
+    assert [one["proposed"] for one in select("--list")[1]] == [DEFAULT_METHOD, "margin", "random"]
+
+
+def test_a_proposal_of_fewer_rows_says_so(place: str, select: Any) -> None:
+    code, (row,), err = select("all", "--propose", "random", "--limit", "60")
+    made = store.open(place)
+    assert (code, row["selected"]) == (
+        0,
+        made.sql("SELECT count(*) FROM corpus WHERE label IS NULL").column(0)[0].as_py(),
+    )
+    assert f"no more than these {row['selected']} rows could be proposed: the others have gold" in err
+    code, _, err = select("gold", "--propose", "--where", "gold IS NOT NULL", "--limit", "3")
+    assert (code, "has nothing to propose: each of the 38 rows to choose from has gold" in err) == (1, True)
+
+
+def test_label_sets_that_disagree_propose_rows(place: str, select: Any, tmp_path: Path) -> None:
+    code, _, err = select("next", "--propose", "disagreement", "--limit", "5")
+    assert (code, "compares label sets, and" in err) == (1, True)
+    made = store.open(place)
+    add_labels(made, "gpt", seed=1)
+    add_labels(made, "roberta", seed=2)
+    out = tmp_path / "next.parquet"
+    assert select("next", "--propose", "disagreement", "--limit", "5", "--out", str(out))[0] == 0
+    assert set(pq.read_table(out).column("label_set").to_pylist()) == {"bert"}
+    named = ("--labels", "roberta,gpt")
+    assert select("two", "--propose", "disagreement", "--limit", "5", *named, "--out", str(out))[0] == 0
+    assert set(pq.read_table(out).column("label_set").to_pylist()) == {"roberta"}
+    assert made.selection("two").proposed.label_sets == ["roberta", "gpt"]
+    assert made.selection("next").proposed.label_sets == ["bert", "gpt", "roberta"]
+    for wrong in (("a", "--where", "true", *named), ("--show", "two", *named)):
+        code, _, err = select(*wrong)
+        assert (code, "--labels names several label sets" in err) == (2, True)
 
 
 @pytest.mark.parametrize("format_", ["table", "markdown"])
@@ -128,6 +188,13 @@ def test_show_gives_the_card_and_rows_a_class(place: str, select: Any) -> None:
         (["a"], "which rows? Give a condition (--where)"),
         (["a", "--order-by", "row"], "give --limit too"),
         (["a", "--limit", "0"], "0 is not in the range"),
+        (
+            ["a", "--propose", "best", "--limit", "1"],
+            "'best' is not one of 'margin', 'diverse', 'disagreement', 'random'",
+        ),
+        (["a", "--propose", "margin"], "give --limit too: how many to propose"),
+        (["a", "--propose", "margin", "--limit", "1", "--order-by", "row"], "both say which rows come first"),
+        (["a", "--propose", "margin", "--limit", "1", "--seed", "1"], "--seed is of --propose random"),
         (["a", "--limit", "1", "--timeout", "0"], "is not in the range"),
         (["a", "--limit", "1", "--format", "xml"], "'xml' is not one of"),
     ],

@@ -9,7 +9,8 @@ from cli.commands.audit.calibrate import calibrate
 from cli.commands.audit.gold import add_gold
 from cli.commands.audit.questions import ask, list_questions
 from cli.options.reading import READING, reading_options
-from cli.options.shared import format_option, rounds_option
+from cli.options.rounds import gold_rounds_option
+from cli.options.shared import format_option
 
 Action = Callable[[click.Context, dict[str, Any]], int | None]
 
@@ -19,7 +20,7 @@ Action = Callable[[click.Context, dict[str, Any]], int | None]
 @click.argument("queries", metavar="[QUERY]...", nargs=-1)
 @click.option("--labels", metavar="NAME", help="The label set that is asked about, if there are several.")
 @click.option("--by", metavar="SQL", help="Of slices and estimates: an expression over the view reviews.")
-@rounds_option
+@gold_rounds_option
 @click.option(
     "--gold", metavar="INPUT", multiple=True, help="Add the labels of these files, by id, as a round of gold."
 )

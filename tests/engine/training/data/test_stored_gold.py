@@ -80,7 +80,11 @@ def test_the_command_learns_from_rounds_as_from_a_file_of_the_same_rows(tmp_path
     more = ["--model", model, "--epochs", "1", "--format", "json"]
     capsys.readouterr()
     losses = []
-    for source in (["--from-store", place], [str(tmp_path / "all.parquet")], ["--from-store", place, "--round", "0"]):
+    for source in (
+        ["--from-store", place, "--round", "0..1"],
+        [str(tmp_path / "all.parquet")],
+        ["--from-store", place, "--round", "0"],
+    ):
         assert run(["finetune", *source, *more, "--out", str(tmp_path / f"out{len(losses)}")]) == 0
         printed = json.loads(capsys.readouterr().out)[0]
         losses.append((printed["rows"], printed["loss"]))
@@ -88,6 +92,7 @@ def test_the_command_learns_from_rounds_as_from_a_file_of_the_same_rows(tmp_path
     assert losses[2][0] == 12
     for wrong in (["finetune", *more, "--out", "x"], ["finetune", "f", "--from-store", place, *more, "--out", "x"]):
         assert run(wrong) == 2
+    assert run(["finetune", "--from-store", place, "--round", "1..0", *more, "--out", "x"]) == 2
     assert run(["finetune", "f", "--round", "0", *more, "--out", "x"]) == 2
 
 
