@@ -75,7 +75,7 @@ def _first_words(rows: int, classes: Sequence[str]) -> str:
 
 
 def _head(store: Store, rows: ExportedRows, files: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
-    splits = [
+    splits: list[dict[str, Any]] = [
         {"name": split, "num_bytes": sum(map(_unpacked_bytes, some)), "num_examples": sum(map(_rows_of, some))}
         for split, some in files.items()
     ]

@@ -14,12 +14,11 @@ def check_can_push(repository: str) -> None:
         EngineError: ``repository`` is no id of a data set, the Hub is switched off, or there is no token.
     """
     import huggingface_hub
-    from huggingface_hub import constants
+    from huggingface_hub import constants, utils
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
 
     try:
-        validate_repo_id(repository)
+        vars(utils)["validate_repo_id"](repository)
     except HFValidationError as error:
         raise EngineError(f"--push {repository}: {error}") from error
     if constants.HF_HUB_OFFLINE:

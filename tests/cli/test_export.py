@@ -110,7 +110,7 @@ def test_labels_come_back_in_by_from(place: Path, tmp_path: Path, capsys: pytest
     query = "SELECT row, prediction FROM labels ORDER BY row"
     assert store.open(made.storage).sql(query).equals(truth(place).sql(query))
     logits = (
-        "SELECT list_transform(logits, l -> l - list_max(logits)) AS l FROM labels WHERE failure IS NULL ORDER BY row"
+        "SELECT list_transform(logits, lambda l: l - list_max(logits)) AS l FROM labels WHERE failure IS NULL ORDER BY row"
     )
     found, expected = (
         np.array(one.sql(logits).column(0).to_pylist()) for one in (store.open(made.storage), truth(place))

@@ -29,11 +29,11 @@ def braces_of(pattern: str) -> list[str]:
 
 
 def _expanded(pattern: str) -> Iterator[str]:
-    from braceexpand import UnbalancedBracesError, braceexpand  # webdataset needs it
+    from braceexpand import braceexpand  # webdataset needs it
 
     try:
         yield from braceexpand(pattern, escape=False)
-    except UnbalancedBracesError:
+    except ValueError:  # a brace is not closed
         yield pattern
 
 
