@@ -11,6 +11,7 @@ The work that the command line does, as functions that take the same choices as 
     engine.predict(engine.PredictConfig(…))     a model + texts → a file with the class of each
     engine.load("student").predict(texts)       the same in memory, for a service
     engine.calibrate(engine.CalibrateConfig(…))  a store + its gold → the temperature of a label set
+    engine.export_store(engine.ExportConfig(…))  a store → Parquet, WebDataset tars, a Hugging Face data set
     engine.repair(storage, found, …)            a damaged store → the same store, whole
     engine.make_report(engine.ReportConfig(…))  a store + trainings → one HTML page
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from engine.answers.summary import AnswersSummary
     from engine.evaluation.calibrate import CalibrateConfig, calibrate
     from engine.evaluation.evaluate import EvalConfig, Evaluation, evaluate
+    from engine.export.config import ExportConfig, Exported
+    from engine.export.export import export_store
     from engine.ingest.gold_rounds import GoldRound, GoldRoundConfig, add_gold
     from engine.inputs.columns import ColumnNames, LabelColumns
     from engine.inputs.labels.labelled import GoldConfig
@@ -61,6 +64,8 @@ _HOME = {
     "DistillConfig": "engine.training.distill",
     "EvalConfig": "engine.evaluation.evaluate",
     "Evaluation": "engine.evaluation.evaluate",
+    "ExportConfig": "engine.export.config",
+    "Exported": "engine.export.config",
     "FinetuneConfig": "engine.training.finetune",
     "GoldConfig": "engine.inputs.labels.labelled",
     "GoldRound": "engine.ingest.gold_rounds",
@@ -85,6 +90,7 @@ _HOME = {
     "add_gold": "engine.ingest.gold_rounds",
     "calibrate": "engine.evaluation.calibrate",
     "evaluate": "engine.evaluation.evaluate",
+    "export_store": "engine.export.export",
     "finetune": "engine.training.finetune",
     "label": "engine.labelling.label",
     "label_from": "engine.answers.label_from",
@@ -107,6 +113,8 @@ __all__ = [
     "DistillConfig",
     "EvalConfig",
     "Evaluation",
+    "ExportConfig",
+    "Exported",
     "FinetuneConfig",
     "GoldConfig",
     "GoldRound",
@@ -131,6 +139,7 @@ __all__ = [
     "add_gold",
     "calibrate",
     "evaluate",
+    "export_store",
     "finetune",
     "label",
     "label_from",

@@ -165,3 +165,32 @@ def label_studio_file(folder: Path) -> list[str]:
         for at, (id_, text, label) in enumerate(rows_of())
     ]
     return json_file(tasks)(folder)
+
+
+def webdataset_tar(name: str = "in.tar", *, as_json: bool = False) -> Callable[[Path], list[str]]:
+    """A writer of a WebDataset of all rows, with the ids as keys, or in the JSON of each."""
+
+    def write(folder: Path) -> list[str]:
+        data = io.BytesIO()
+        with tarfile.open(fileobj=data, mode="w") as tar:
+            for number, (id_, text, label) in enumerate(rows_of()):
+                said = json.dumps({"id": id_, "label": label})
+                members = {"json": said, "txt": text} if as_json else {"cls": label, "txt": text}
+                for ending, value in members.items():
+                    member = tarfile.TarInfo(f"{f'{number:06d}' if as_json else id_}.{ending}")
+                    member.size = len(str(value).encode())
+                    tar.addfile(member, io.BytesIO(str(value).encode()))
+        (folder / name).write_bytes(_PACKED.get(Path(name).suffix, bytes)(data.getvalue()))
+        return [str(folder / name)]
+
+    return write
+
+
+def text_archive(folder: Path) -> list[str]:
+    """Write a tar of files of text in a folder for each class."""
+    with tarfile.open(folder / "in.tar", "w") as tar:
+        for id_, text, label in rows_of():
+            member = tarfile.TarInfo(f"{label}/{id_}.txt")
+            member.size = len(str(text).encode())
+            tar.addfile(member, io.BytesIO(str(text).encode()))
+    return [str(folder / "in.tar")]

@@ -29,8 +29,10 @@ from benchmarks.doors.files import (
     rows_of,
     split_folder,
     tar_file,
+    text_archive,
     text_file,
     tsv_file,
+    webdataset_tar,
 )
 
 
@@ -243,4 +245,7 @@ TRAITS = (
     Trait(
         name="a tar archive called .csv.gz", write=tar_file, refused="is a tar archive; unpack it first, with: tar -xf"
     ),
+    Trait(name="a WebDataset tar", write=webdataset_tar()),
+    Trait(name="a WebDataset tar with gzip, ids in its JSON", write=webdataset_tar("in.tar.gz", as_json=True)),
+    Trait(name="a tar of files of text in folders", write=text_archive, refused="in 2 folders and nothing beside them"),
 )

@@ -67,7 +67,9 @@ def _label_map_option() -> Callable[[F], F]:
 
 def _file_options() -> tuple[Callable[[F], F], ...]:
     return (
-        click.option("--whole-files", is_flag=True, help="A text file is one row, and not a row a line."),
+        click.option(
+            "--whole-files", is_flag=True, help="A text file is one row, and not a row a line; also in a tar."
+        ),
         click.option("--encoding", metavar="NAME", help="Of text, CSV and JSON files, as cp1252. [default: found]"),
         click.option("--columns", type=CommaSeparated(), help="Names of the columns, of files without a header."),
         click.option("--quote", metavar="CHAR", help="Quotation mark; none if there is none. [default: found]"),

@@ -1,7 +1,7 @@
 """Names of input files → their rows as raw blocks, whatever the format.
 
-Parquet, Arrow, CSV and TSV, JSON and plain text; those of lines also compressed. Nothing is judged here but what the
-format itself forbids: a line that is no JSON, a CSV row with too many fields.
+Parquet, Arrow, CSV and TSV, JSON, plain text and WebDataset tars; the last four also compressed. Nothing is judged here
+but what the format itself forbids: a line that is no JSON, a CSV row with too many fields.
 """
 
 import glob
@@ -27,6 +27,7 @@ from engine.inputs.paths.file_kinds import (
     JSON,
     OF_LINES,
     PARQUET,
+    TAR,
     TEXT,
     is_marker,
     kind_of_file,
@@ -35,6 +36,8 @@ from engine.inputs.paths.folders import files_of, refuse_packed_twice
 from engine.inputs.paths.label_lines import refuse_label_lines
 from engine.inputs.paths.other_kinds import unknown_kind
 from engine.inputs.plain_text import read_text
+from engine.inputs.tar_files.patterns import braces_of, refuse_commands
+from engine.inputs.tar_files.read_tar import read_tar
 
 _Reader = Callable[[str, ColumnNames, ReadOptions], Iterator[RawBlock]]
 _READERS: dict[str, _Reader] = {
@@ -43,6 +46,7 @@ _READERS: dict[str, _Reader] = {
     DELIMITED: read_csv,
     JSON: read_json,
     TEXT: read_text,
+    TAR: read_tar,
 }
 
 
@@ -52,7 +56,7 @@ def expand(patterns: Iterable[str]) -> list[str]:
     Raises:
         InputError: one matches nothing, occurs twice or is of a format that is not read; a folder is no data set.
     """
-    files = [file for pattern in patterns for file in _matches(pattern)]
+    files = [file for pattern in patterns for one in braces_of(pattern) for file in _matches(one)]
     seen: dict[str, str] = {}
     for file in files:
         if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises on a name that is too long
@@ -69,6 +73,7 @@ def expand(patterns: Iterable[str]) -> list[str]:
 
 def _matches(pattern: str) -> list[str]:
     shown = pattern.encode("utf-8", "backslashreplace").decode()
+    refuse_commands(pattern)
     if "://" in pattern:
         raise InputError(f"{shown}: inputs are read from local disks only; download it first")
     found = [pattern] if os.path.exists(pattern) else _globbed(pattern)  # noqa: PTH110
@@ -144,7 +149,7 @@ def _check_options(file: str, kind: str, options: ReadOptions) -> None:
         "--quote": (options.quote, (DELIMITED, TEXT)),
         "--encoding": (options.encoding, OF_LINES),
         "--columns": (options.names, (DELIMITED, TEXT)),
-        "--whole-files": (options.whole_files, (TEXT,)),
+        "--whole-files": (options.whole_files, (TEXT, TAR)),
     }
     for flag, (value, kinds) in given.items():
         if value and kind not in kinds:

@@ -35,7 +35,7 @@ _OTHERS = {
 _HEAD_BYTES, _TAR_MARK_AT = 512, 257
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _BOM = b"\xef\xbb\xbf"
-_ARROW_CODECS = {".gz": "gzip", ".zst": "zstd"}
+_ARROW_CODECS = {".gz": "gzip", ".tgz": "gzip", ".zst": "zstd"}
 _ZSTD, _ZSTD_WINDOW = b"\x28\xb5\x2f\xfd", 1 << 27
 
 
@@ -50,7 +50,7 @@ def open_lines(file: str, encoding: str | None = None) -> io.BufferedReader:
         InputError: there is no such encoding, the file is of another kind or not UTF-8 (which may be found in the
             midst of reading), or it was compressed with a window that is too large.
     """
-    source = _open_bytes(file)
+    source = open_bytes(file)
     head = source.read(SAMPLE_BYTES)
     _check_kind(head, file, unpacked=Path(file).suffix.lower())
     found = guessed(head) if encoding is None else encoding_named(encoding)
@@ -109,7 +109,7 @@ def find_encoding(file: str, encoding: str | None = None) -> str:
     """The name of the encoding in which `open_lines` reads ``file``."""
     if encoding is not None:
         return encoding_named(encoding)
-    with _open_bytes(file) as source:
+    with open_bytes(file) as source:
         return guessed(source.read(SAMPLE_BYTES))
 
 
@@ -118,7 +118,7 @@ def encoding_notes(file: str, said: str | None, found: str) -> tuple[str, ...]:
     return () if said is not None or found == UTF8 else (f"{file}: read as {encoding_name(found)}",)
 
 
-def _open_bytes(file: str) -> io.BufferedReader:
+def open_bytes(file: str) -> io.BufferedReader:
     """The bytes of a file, unpacked as its name says."""
     suffix = Path(file).suffix.lower()
     if suffix in COMPRESSIONS:

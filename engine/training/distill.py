@@ -1,8 +1,11 @@
-"""A store's soft labels → a student."""
+"""A store's soft labels, or those in tars that were exported from one → a student."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 from engine.compute.device import best_device
+from engine.errors import InputError
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
 from engine.inputs.columns import ColumnNames
 from engine.inputs.labels.labelled import Gold
@@ -10,6 +13,7 @@ from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.models.classifier import Classifier
 from engine.models.initialize import load_start
 from engine.progress import Tick, silent
+from engine.training.data.exported_tars import is_export, store_of_tars
 from engine.training.data.store_steps import SoftSteps, complete_label_sets
 from engine.training.data.targets import TargetsChoice, resolve_targets, store_as_begun
 from engine.training.distributed import joined_ranks
@@ -30,7 +34,7 @@ class DistillConfig(RunConfig):
     """A training on soft labels.
 
     Attributes:
-        store: its location, or a `Storage`.
+        store: its location, or a `Storage`; or the folder of tars that were exported from one, or some of these tars.
         student: hub id or path of the initial weights; ``MODEL#layers=1,3,5`` keeps some layers, and a ``config.json``
             means random weights, with the teacher's tokenizer if it has none of its own.
         revision: of the hub id.
@@ -71,8 +75,8 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> Trained:
         StoreError: the store is damaged, or lacks a label set, a selection or a calibration.
     """
     begun = RunFolder(config.out)
-    with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks:
-        store = store_as_begun(open_store(config.store), begun)
+    with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks, _source(config) as source:
+        store = store_as_begun(source, begun)
         labels = complete_label_sets(store, (config.labels,) if isinstance(config.labels, str) else config.labels)
         student = _student(store, config, labels)
         max_length = _max_length(store, student, labels, config.max_length)
@@ -105,6 +109,27 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> Trained:
         if is_new and ranks.is_first:
             warn_if_nothing_learned(trained, constant_soft_loss(store, targets.soft, config.loss))
         return trained
+
+
+@contextmanager
+def _source(config: DistillConfig) -> Iterator[Store]:
+    """The store that is learned from.
+
+    Raises:
+        InputError: it is of tars, which lack what the training asks for.
+    """
+    if not isinstance(config.store, str) or not is_export(config.store):
+        yield open_store(config.store)
+        return
+    lacking = {"--select": config.select, "--calibrated": config.calibrated or None, "--round": config.rounds}
+    for flag, value in lacking.items():
+        if value is not None:
+            raise InputError(
+                f"{config.store} has no selections, calibrations and rounds of gold, but rows with the gold that held: "
+                f"train without {flag}, export what was selected, or train from the store"
+            )
+    with store_of_tars(config.store) as store:
+        yield store
 
 
 def _student(store: Store, config: DistillConfig, labels: tuple[str, ...]) -> Classifier:

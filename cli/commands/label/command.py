@@ -43,8 +43,9 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, /, **options: Any) -> int:
     """Label texts with a teacher, or take anybody's answers.
 
-    The first run reads INPUT (Parquet, Arrow, CSV, TSV, JSON, plain text; the last four also .gz, .zst, .bz2 or .xz;
-    or a folder of them) into the store's corpus. Every run labels the shards that are missing: run it again to resume.
+    The first run reads INPUT (Parquet, Arrow, CSV, TSV, JSON, plain text, WebDataset tars; the last five also .gz,
+    .zst, .bz2 or .xz; or a folder of them) into the store's corpus. Every run labels the shards that are missing: run
+    it again to resume.
 
     With --append, files that a store does not have are added to it, behind what is there: nothing of that changes, and
     each label set lacks the new rows until it is labelled again. Ids that are there are refused; a file that is there

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-PARQUET, ARROW, DELIMITED, JSON, TEXT = "Parquet", "Arrow", "delimited", "JSON", "text"
+PARQUET, ARROW, DELIMITED, JSON, TEXT, TAR = "Parquet", "Arrow", "delimited", "JSON", "text", "tar"
 KINDS = {
     ".parquet": PARQUET,
     ".pq": PARQUET,
@@ -15,14 +15,18 @@ KINDS = {
     ".ndjson": JSON,
     ".json": JSON,
     ".txt": TEXT,
+    ".tar": TAR,
+    ".tgz": TAR,
 }
 UNPACK = {".gz": "gzip -dc", ".zst": "zstd -dc", ".bz2": "bzip2 -dc", ".xz": "xz -dc"}
 """Endings of compressed files, and the command that unpacks one."""
 COMPRESSIONS = tuple(UNPACK)
 OF_LINES = (DELIMITED, JSON, TEXT)
-"""Kinds that may be compressed, and of which an empty file has no rows."""
+"""Kinds of which an empty file has no rows. They and tars may be compressed."""
 
-_MARKERS = ("_SUCCESS", "_metadata", "_common_metadata")
+EXPORT_CARD = "_export.json"
+"""What `engine export` writes beside the rows: a name that readers of Parquet pass over, too."""
+_MARKERS = ("_SUCCESS", "_metadata", "_common_metadata", EXPORT_CARD)
 
 
 def kind_of_file(file: str) -> str | None:
@@ -30,7 +34,12 @@ def kind_of_file(file: str) -> str | None:
     path = Path(file.lower())
     is_compressed = path.suffix in COMPRESSIONS
     kind = KINDS.get((Path(path.stem) if is_compressed else path).suffix)
-    return None if is_compressed and kind not in OF_LINES else kind
+    return None if is_compressed and kind not in (*OF_LINES, TAR) else kind
+
+
+def is_packed(file: str) -> bool:
+    """Whether the name of ``file`` says that it is compressed."""
+    return file.lower().endswith((*COMPRESSIONS, ".tgz"))
 
 
 def is_marker(file: str) -> bool:

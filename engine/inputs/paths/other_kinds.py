@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.inputs.paths.arff import way_of_arff
 from engine.inputs.paths.commands_by_ending import command_by_ending, folder_for
-from engine.inputs.paths.file_kinds import COMPRESSIONS, KINDS, OF_LINES, UNPACK
+from engine.inputs.paths.file_kinds import COMPRESSIONS, KINDS, OF_LINES, TAR, UNPACK
 
 _HEAD_BYTES = 1 << 16
 _PANDAS = {
@@ -88,7 +88,7 @@ _SOME_LINES = 20
 
 def unknown_kind(file: str) -> str:
     """An error: ``file`` is of no known kind."""
-    of_lines = [suffix for suffix, kind in KINDS.items() if kind in OF_LINES]
+    of_lines = [suffix for suffix, kind in KINDS.items() if kind in (*OF_LINES, TAR) and suffix != ".tgz"]
     way = way_to_read(file)
     return f"{file}: known are {' '.join(KINDS)}, and {' '.join(of_lines)} with {' '.join(COMPRESSIONS)}" + (
         f"; {way}" if way else ""

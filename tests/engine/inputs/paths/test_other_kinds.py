@@ -127,8 +127,6 @@ CASES = [
     ("a.yml", text("".join(f"- id: '{i}'\n  text: {json.dumps(t)}\n  label: {label}\n" for i, t, label in ROWS))),
     ("a.zip", packed),
     ("a", packed),
-    ("a.tgz", packed),
-    ("a.tar.gz", packed),
     ("a.orc", lambda path: orc.write_table(TABLE, str(path))),
     ("a.db", database),
     ("a.sqlite3", database),

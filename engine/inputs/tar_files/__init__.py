@@ -1,0 +1,1 @@
+"""WebDataset tars: members → samples → raw blocks."""
