@@ -26,7 +26,7 @@ _RESUME = "What was committed stays; run the same command again to go on, with f
 OK, ERROR, USAGE, REJECTED, DAMAGED = 0, 1, 2, 3, 4
 COMMANDS = (
     "demo", "finetune", "label", "sql", "audit", "select", "train", "eval", "predict", "info", "verify", "remove",
-    "copy", "report", "doctor",
+    "copy", "export", "report", "doctor",
 )  # fmt: skip
 
 

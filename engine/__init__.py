@@ -11,6 +11,7 @@ The work that the command line does, as functions that take the same choices as 
     engine.predict(engine.PredictConfig(…))     a model + texts → a file with the class of each
     engine.load("student").predict(texts)       the same in memory, for a service
     engine.calibrate(engine.CalibrateConfig(…))  a store + its gold → the temperature of a label set
+    engine.export_onnx(engine.OnnxConfig(…))    a classifier → a folder for servers of ONNX files
     engine.repair(storage, found, …)            a damaged store → the same store, whole
     engine.make_report(engine.ReportConfig(…))  a store + trainings → one HTML page
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from engine.answers.summary import AnswersSummary
     from engine.evaluation.calibrate import CalibrateConfig, calibrate
     from engine.evaluation.evaluate import EvalConfig, Evaluation, evaluate
+    from engine.export.onnx.config import OnnxConfig, OnnxExport
+    from engine.export.onnx.export import export_onnx
+    from engine.export.onnx.rows import RowsConfig
     from engine.ingest.gold_rounds import GoldRound, GoldRoundConfig, add_gold
     from engine.inputs.columns import ColumnNames, LabelColumns
     from engine.inputs.labels.labelled import GoldConfig
@@ -70,6 +74,8 @@ _HOME = {
     "LabelSummary": "engine.labelling.summary",
     "LoadedModel": "engine.prediction.loaded",
     "LoopConfig": "engine.training.loop",
+    "OnnxConfig": "engine.export.onnx.config",
+    "OnnxExport": "engine.export.onnx.config",
     "PredictConfig": "engine.prediction.config",
     "PredictSummary": "engine.prediction.summary",
     "Predictions": "engine.prediction.loaded",
@@ -77,6 +83,7 @@ _HOME = {
     "Repair": "engine.labelling.repair",
     "Report": "engine.report.report",
     "ReportConfig": "engine.report.report",
+    "RowsConfig": "engine.export.onnx.rows",
     "SavingConfig": "engine.training.output.saving",
     "SoftLoss": "engine.training.loss",
     "StoredGold": "engine.training.data.stored_gold",
@@ -85,6 +92,7 @@ _HOME = {
     "add_gold": "engine.ingest.gold_rounds",
     "calibrate": "engine.evaluation.calibrate",
     "evaluate": "engine.evaluation.evaluate",
+    "export_onnx": "engine.export.onnx.export",
     "finetune": "engine.training.finetune",
     "label": "engine.labelling.label",
     "label_from": "engine.answers.label_from",
@@ -116,6 +124,8 @@ __all__ = [
     "LabelSummary",
     "LoadedModel",
     "LoopConfig",
+    "OnnxConfig",
+    "OnnxExport",
     "PredictConfig",
     "PredictSummary",
     "Predictions",
@@ -123,6 +133,7 @@ __all__ = [
     "Repair",
     "Report",
     "ReportConfig",
+    "RowsConfig",
     "SavingConfig",
     "SoftLoss",
     "StoredGold",
@@ -131,6 +142,7 @@ __all__ = [
     "add_gold",
     "calibrate",
     "evaluate",
+    "export_onnx",
     "finetune",
     "label",
     "label_from",

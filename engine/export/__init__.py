@@ -1,0 +1,1 @@
+"""A trained model → a folder that others serve: see `engine.export.onnx`."""

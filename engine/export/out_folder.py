@@ -1,0 +1,77 @@
+"""A folder that appears whole or not at all.
+
+It is made beside its place, in ``OUT.exporting``, which is locked meanwhile and gone afterwards, and then renamed.
+"""
+
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.errors import InputError
+from store.storage.atomic_file import sync
+from store.storage.file_lock import is_at, lock
+
+_LOCK, _MADE = "lock", "made"
+
+
+@contextmanager
+def whole_folder(out: str) -> Iterator[Path]:
+    """A folder to write into, which is ``out`` when the block ends without an error.
+
+    Raises:
+        InputError: ``out`` has something in it or is a file, another run is making it, or it cannot be written.
+    """
+    place = Path(os.path.abspath(out))  # noqa: PTH100 - without following links, and "." has a name then
+    refuse_used(out)
+    work = place.with_name(f"{place.name}.exporting")
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        file = (work / _LOCK).open("ab")
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.filename}: {error.strerror}") from error
+    with file:
+        _take(file, work, out)
+        try:
+            shutil.rmtree(work / _MADE, ignore_errors=True)  # of a run that was killed
+            (work / _MADE).mkdir()
+            yield work / _MADE
+            _publish(work / _MADE, place, out)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def refuse_used(out: str) -> None:
+    """Refuse a folder that has something in it.
+
+    Raises:
+        InputError: it has, or it is a file.
+    """
+    place = Path(out)
+    if place.exists() and not place.is_dir():
+        raise InputError(f"{out} is a file; name a folder with --out")
+    if place.is_dir() and any(place.iterdir()):
+        raise InputError(f"{out} is not empty; name a new folder with --out, or remove that one")
+
+
+def _take(file: io.BufferedWriter, work: Path, out: str) -> None:
+    if not lock(file) or not is_at(file.fileno(), work / _LOCK):
+        raise InputError(
+            f"another run is making {out}: wait for it, or name another folder with --out. (If there is none, its disk "
+            f"knows no locks; {work} is where it works)"
+        )
+
+
+def _publish(made: Path, place: Path, out: str) -> None:
+    """Put ``made`` in its place; an empty folder that is there goes."""
+    for path in sorted(made.rglob("*"), reverse=True):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+        sync(path)
+    sync(made)
+    try:
+        made.replace(place)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written ({error.strerror}); name a new folder with --out") from error
+    sync(place.parent)
