@@ -35,6 +35,7 @@ def _head(model: Classifier) -> dict[str, Any]:
 
 
 def _section(model: Classifier, export: OnnxExport) -> list[str]:
+    least, most = export.made_up_lengths
     sizes = "".join(f"\n| `{file}` | {size:,.1f} MB |" for file, size in export.megabytes.items())
     return [
         "## ONNX",
@@ -48,7 +49,7 @@ def _section(model: Classifier, export: OnnxExport) -> list[str]:
         f"| file | size |\n|---|---:|{sizes}",
         "",
         f"In fp32 a logit is off by {export.largest_difference:.2g} at most from those of transformers, on "
-        f"{export.made_up_rows:,} made-up rows of 1 to {export.max_length} tokens, alone and padded"
+        f"{export.made_up_rows:,} made-up rows of {least} to {most} tokens, alone and padded"
         + (f", and on {_rows(export):,} real ones." if export.compared else "."),
         "",
         *_table(export),

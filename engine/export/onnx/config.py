@@ -39,6 +39,7 @@ class OnnxExport:
         max_length: tokens a row.
         megabytes: by file, in 10⁶ bytes.
         made_up_rows: rows of token ids of every length on which the file in fp32 was checked.
+        made_up_lengths: tokens of the shortest and of the longest of them.
         largest_difference: of a logit of that file, from the model's: of these rows and of the user's.
         compared: by way of computing, on the user's rows; empty without any.
         quantized: whether a file in int8 was written.
@@ -55,6 +56,7 @@ class OnnxExport:
     max_length: int
     megabytes: dict[str, float]
     made_up_rows: int
+    made_up_lengths: tuple[int, int]
     largest_difference: float
     compared: dict[str, Compared]
     quantized: bool

@@ -5,6 +5,7 @@ OUT/onnx/model.onnx             fp32; not written if it gives other logits than 
 OUT/onnx/model_quantized.onnx   int8; only if it keeps the classes of the user's rows
 """
 
+import dataclasses
 import json
 import logging
 from dataclasses import dataclass
@@ -26,13 +27,13 @@ from engine.export.onnx.compare import (
     Logits,
     by_engine_int8,
     by_transformers,
-    compare,
     compared_with,
+    speeds,
 )
 from engine.export.onnx.config import OnnxConfig, OnnxExport
 from engine.export.onnx.graph import GraphInputs, graph_inputs, write_graph
 from engine.export.onnx.packages import onnx_packages
-from engine.export.onnx.quantize import quantize, refusal
+from engine.export.onnx.quantize import LEAST_ROWS, RECIPES, quantize, refusal
 from engine.export.onnx.rows import CheckRows, read_check_rows
 from engine.export.onnx.session import OnnxSession
 from engine.export.out_folder import refuse_used, whole_folder
@@ -60,9 +61,9 @@ class _Made:
     def files(self) -> dict[str, Path]:
         return {FP32: self.folder / FP32, INT8: self.folder / INT8}
 
-    def session(self, file: str) -> OnnxSession:
+    def session(self, file: str, *, threads: int) -> OnnxSession:
         frame = self.model.encoding(self.max_length).frame
-        return OnnxSession(self.folder / file, inputs=self.inputs, frame=frame, threads=self.threads)
+        return OnnxSession(self.folder / file, inputs=self.inputs, frame=frame, threads=threads)
 
 
 def export_onnx(config: OnnxConfig, *, tick: Tick = silent) -> OnnxExport:
@@ -90,6 +91,7 @@ def export_onnx(config: OnnxConfig, *, tick: Tick = silent) -> OnnxExport:
             max_length=max_length,
             megabytes=_megabytes(folder),
             made_up_rows=graph.rows,
+            made_up_lengths=(int(graph.lengths.min()), int(graph.lengths.max())),
             largest_difference=float(f"{max(graph.largest_difference, largest):.3g}"),
             compared=compared,
             quantized=not why,
@@ -137,7 +139,7 @@ def _write_fp32(made: _Made, tick: Tick) -> GraphCheck:
     tokens = made_up_rows(made.model, max_length=made.max_length)
     own = own_rows(made.model, tokens, tick=tick)
     write_graph(made.model, made.inputs, made.files[FP32])
-    return check_graph(made.model, made.session(FP32), tokens, own, tick=tick)
+    return check_graph(made.model, made.session(FP32, threads=1), tokens, own, tick=tick)
 
 
 def _compared(made: _Made, rows: CheckRows, tick: Tick) -> tuple[dict[str, Compared], float, str]:
@@ -148,20 +150,51 @@ def _compared(made: _Made, rows: CheckRows, tick: Tick) -> tuple[dict[str, Compa
     """
     tokens = made.model.encoding(made.max_length).encode(rows.texts)
     tokens, labels = _with_tokens(tokens, rows)
-    quantize(made.files[FP32], made.files[INT8])
-    ways: dict[str, Compute] = {TORCH: by_transformers(made.model, threads=made.threads)}
-    sessions = {file: made.session(file) for file in made.files}
-    ways |= {file: session.in_batches for file, session in sessions.items()}
+    fp32 = made.session(FP32, threads=made.threads)
+    ways: dict[str, Compute] = {TORCH: by_transformers(made.model, threads=made.threads), FP32: fp32.in_batches}
     if (engine := by_engine_int8(made.model, longest=made.max_length)) is not None:
         ways[ENGINE_INT8] = engine
-    compared, logits = compare(ways, tokens, labels, tick=tick)
+    logits: dict[str, Logits] = {}
+    for name, compute in ways.items():
+        tick(f"comparing, {name}", len(logits), len(ways) + 1)
+        logits[name] = compute(tokens)
+    own = logits[TORCH]
+    compared = {name: compared_with(own, each, labels) for name, each in logits.items()}
     largest = compared[FP32].largest_difference
     if largest > MOST_DIFFERENCE:
         raise ModelError(
             f"{made.model.source} cannot be exported: on the rows of --check the logits of its ONNX file are off by "
             f"{largest:.2g}, and {MOST_DIFFERENCE:g} is the most"
         )
-    return compared, largest, _judged(made, sessions[INT8], tokens, logits[TORCH], compared, tick)
+    int8, judged, why = _quantized(made, tokens, own, labels, tick)
+    compared |= judged
+    for name, speed in speeds({**ways, INT8: int8.in_batches}, tokens, tick=tick).items():
+        compared[name] = dataclasses.replace(compared[name], rows_per_second=speed)
+    if why:
+        made.files[INT8].unlink()
+        _log.info("%s is not written: %s", INT8, why)
+    return compared, largest, why
+
+
+def _quantized(
+    made: _Made, tokens: Tokens, own: Logits, labels: Any, tick: Tick
+) -> tuple[OnnxSession, dict[str, Compared], str]:
+    """The fastest file in int8 that keeps the classes of the rows, or the last one tried: open, judged, and why not.
+
+    It is judged by the worse of its two: in batches and row by row, since a batch decides how activations are rounded.
+    """
+    some = np.arange(min(ALONE_ROWS, len(own)))
+    for number, recipe in enumerate(RECIPES):
+        tick(f"comparing, int8 of {recipe}", number, len(RECIPES))
+        quantize(made.files[FP32], made.files[INT8], recipe)
+        session = made.session(INT8, threads=made.threads)
+        together = compared_with(own, session.in_batches(tokens), labels)
+        alone = compared_with(own[some], session.alone(tokens.some(some)), None)
+        why = refusal(rows=together.rows, flips=together.flips) or refusal(rows=alone.rows, flips=alone.flips)
+        if not why or len(own) < LEAST_ROWS:
+            break
+        _log.info("in int8, %s: %s", recipe, why)
+    return session, {INT8: together, f"{INT8}, rows alone": alone}, why or ""
 
 
 def _with_tokens(tokens: Tokens, rows: CheckRows) -> tuple[Tokens, Any]:
@@ -170,24 +203,6 @@ def _with_tokens(tokens: Tokens, rows: CheckRows) -> tuple[Tokens, Any]:
     if not len(there):
         raise ModelError("no row of --check has a token; name files of texts")
     return tokens.some(there), None if rows.labels is None else rows.labels[there]
-
-
-def _judged(
-    made: _Made, session: OnnxSession, tokens: Tokens, own: Logits, compared: dict[str, Compared], tick: Tick
-) -> str:
-    """Why the file in int8 is not kept, and is gone; empty if it is kept.
-
-    It is judged by the worse of its two: in batches and row by row.
-    """
-    some = np.arange(min(ALONE_ROWS, len(own)))
-    alone = compared_with(own[some], session.alone(tokens.some(some), tick=tick), None)
-    together = compared[INT8]
-    compared[f"{INT8}, rows alone"] = alone
-    why = refusal(rows=together.rows, flips=together.flips) or refusal(rows=alone.rows, flips=alone.flips)
-    if why:
-        made.files[INT8].unlink()
-        _log.info("%s is not written: %s", INT8, why)
-    return why or ""
 
 
 def _megabytes(folder: Path) -> dict[str, float]:

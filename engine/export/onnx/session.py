@@ -17,7 +17,7 @@ from engine.tokens.frame import Frame
 from engine.tokens.tokens import Tokens
 
 Logits = npt.NDArray[np.float32]
-_ERRORS_ALONE = 3
+_FATAL_ALONE = 4  # an error comes as an exception, too
 
 
 class OnnxSession:
@@ -36,7 +36,7 @@ class OnnxSession:
     def __init__(self, file: Path, *, inputs: GraphInputs, frame: Frame, threads: int | None = None) -> None:
         runtime = onnx_packages().runtime
         options = runtime.SessionOptions()
-        options.log_severity_level = _ERRORS_ALONE
+        options.log_severity_level = _FATAL_ALONE
         options.intra_op_num_threads = threads or 0
         try:
             self._session: Any = runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
