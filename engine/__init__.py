@@ -12,6 +12,7 @@ The work that the command line does, as functions that take the same choices as 
     engine.load("student").predict(texts)       the same in memory, for a service
     engine.calibrate(engine.CalibrateConfig(…))  a store + its gold → the temperature of a label set
     engine.export_store(engine.ExportConfig(…))  a store → Parquet, WebDataset tars, a Hugging Face data set
+    engine.export_onnx(engine.OnnxConfig(…))    a classifier → a folder for servers of ONNX files
     engine.repair(storage, found, …)            a damaged store → the same store, whole
     engine.make_report(engine.ReportConfig(…))  a store + trainings → one HTML page
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from engine.evaluation.evaluate import EvalConfig, Evaluation, evaluate
     from engine.export.config import ExportConfig, Exported
     from engine.export.export import export_store
+    from engine.export.onnx.config import OnnxConfig, OnnxExport
+    from engine.export.onnx.export import export_onnx
+    from engine.export.onnx.rows import RowsConfig
     from engine.ingest.gold_rounds import GoldRound, GoldRoundConfig, add_gold
     from engine.inputs.columns import ColumnNames, LabelColumns
     from engine.inputs.labels.labelled import GoldConfig
@@ -75,6 +79,8 @@ _HOME = {
     "LabelSummary": "engine.labelling.summary",
     "LoadedModel": "engine.prediction.loaded",
     "LoopConfig": "engine.training.loop",
+    "OnnxConfig": "engine.export.onnx.config",
+    "OnnxExport": "engine.export.onnx.config",
     "PredictConfig": "engine.prediction.config",
     "PredictSummary": "engine.prediction.summary",
     "Predictions": "engine.prediction.loaded",
@@ -82,6 +88,7 @@ _HOME = {
     "Repair": "engine.labelling.repair",
     "Report": "engine.report.report",
     "ReportConfig": "engine.report.report",
+    "RowsConfig": "engine.export.onnx.rows",
     "SavingConfig": "engine.training.output.saving",
     "SoftLoss": "engine.training.loss",
     "StoredGold": "engine.training.data.stored_gold",
@@ -91,6 +98,7 @@ _HOME = {
     "calibrate": "engine.evaluation.calibrate",
     "evaluate": "engine.evaluation.evaluate",
     "export_store": "engine.export.export",
+    "export_onnx": "engine.export.onnx.export",
     "finetune": "engine.training.finetune",
     "label": "engine.labelling.label",
     "label_from": "engine.answers.label_from",
@@ -124,6 +132,8 @@ __all__ = [
     "LabelSummary",
     "LoadedModel",
     "LoopConfig",
+    "OnnxConfig",
+    "OnnxExport",
     "PredictConfig",
     "PredictSummary",
     "Predictions",
@@ -131,6 +141,7 @@ __all__ = [
     "Repair",
     "Report",
     "ReportConfig",
+    "RowsConfig",
     "SavingConfig",
     "SoftLoss",
     "StoredGold",
@@ -139,6 +150,7 @@ __all__ = [
     "add_gold",
     "calibrate",
     "evaluate",
+    "export_onnx",
     "export_store",
     "finetune",
     "label",

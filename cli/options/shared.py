@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("table", "json", "jsonl", "csv", "markdown")
@@ -38,3 +39,8 @@ def format_option(function: F) -> F:
         default=None,
         help="How data is printed. [default: table on a terminal, jsonl in a pipe]",
     )(function)
+
+
+def is_given(ctx: click.Context, name: str) -> bool:
+    """Whether an option stands on the command line; defaults from a file or a variable are for every run."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE and ctx.params[name] not in (None, ())

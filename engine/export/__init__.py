@@ -1,1 +1,1 @@
-"""A store's rows and soft labels → files of other programs: Parquet, WebDataset tars, Hugging Face data sets."""
+"""A store, or a trained model → files of other programs: Parquet, WebDataset, Hugging Face data sets, ONNX."""

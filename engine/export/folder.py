@@ -7,7 +7,6 @@ OUT.exporting/        while it is made, beside its place
 """
 
 import contextlib
-import io
 import json
 import os
 import shutil
@@ -90,14 +89,7 @@ def export_folder(out: Path) -> Iterator[ExportFolder]:
     Raises:
         InputError: another run makes the same folder, or it cannot be made.
     """
-    work = out.with_name(f"{out.name}.exporting")
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        file = (work / _LOCK).open("ab")
-    except OSError as error:
-        raise InputError(f"{out} cannot be written: {work}: {error.strerror}") from error
-    with file:
-        _take(file, out, work)
+    with locked_work(out) as work:
         try:
             yield ExportFolder(work, out)
         except BaseException:
@@ -107,12 +99,26 @@ def export_folder(out: Path) -> Iterator[ExportFolder]:
         shutil.rmtree(work)
 
 
-def _take(file: io.BufferedWriter, out: Path, work: Path) -> None:
-    if not lock(file) or not is_at(file.fileno(), work / _LOCK):
-        raise InputError(
-            f"another run is making {out}: wait for it, or name another folder with --out. (If there is none, its disk "
-            f"knows no locks; {work} is where it works)"
-        )
+@contextlib.contextmanager
+def locked_work(out: Path) -> Iterator[Path]:
+    """``OUT.exporting``, beside ``out``, made if it does not exist and held by this run alone.
+
+    Raises:
+        InputError: another run has it, or it cannot be made.
+    """
+    work = out.with_name(f"{out.name}.exporting")
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        file = (work / _LOCK).open("ab")
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.filename}: {error.strerror}") from error
+    with file:
+        if not lock(file) or not is_at(file.fileno(), work / _LOCK):
+            raise InputError(
+                f"another run is making {out}: wait for it, or name another folder with --out. (If there is none, its "
+                f"disk knows no locks; {work} is where it works)"
+            )
+        yield work
 
 
 def card_of(out: Path) -> dict[str, Any] | None:

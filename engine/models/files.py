@@ -23,11 +23,11 @@ CONFIG = "config.json"
 REPORT = "training.json"  # of a training of the engine's own
 _ADAPTER_WEIGHTS = "adapter_model"
 _WEIGHTS = "*.safetensors"
-_FILES = ["*.json", _WEIGHTS, "*.txt", "*.model"]
+_FILES = ["*.json", _WEIGHTS, "*.txt", "*.model", "README.md"]
 
 
 def fetch(source: str, revision: str | None) -> Path:
-    """The folder with the model's files. Of a hub id, only configuration, tokenizer and safetensors are fetched.
+    """The folder with the model's files. Of a hub id, only configuration, tokenizer, safetensors and card are fetched.
 
     Raises:
         ModelError: the model does not exist, or it has no safetensors.

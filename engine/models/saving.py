@@ -27,9 +27,14 @@ def save_module(module: Any, tokenizer: Any, folder: Path, *, max_length: int) -
     saved = copy.deepcopy(tokenizer)
     saved.model_max_length = max_length
     _pad_as_computed(saved, module)
-    _set(saved, "model_input_names", [name for name in saved.model_input_names if _takes(module, name)])
+    _set(saved, "model_input_names", input_names(module, saved))
     module.save_pretrained(folder, safe_serialization=True)
     saved.save_pretrained(folder)
+
+
+def input_names(module: Any, tokenizer: Any) -> list[str]:
+    """What the model gets of what its tokenizer makes of a text, as it is saved: ids, mask and perhaps token types."""
+    return [name for name in tokenizer.model_input_names if _takes(module, name)]
 
 
 def _pad_as_computed(tokenizer: Any, module: Any) -> None:

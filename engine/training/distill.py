@@ -103,6 +103,7 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> Trained:
                 evaluation=evaluation,
                 evaluation_rows=evaluation_rows,
                 validation_rows=validation_rows,
+                teachers=[_teacher(store, name) for name in labels],
             )
             is_new = not folder.is_done
             trained = run_training(task, config, folder, ranks, tick=tick)
@@ -169,6 +170,16 @@ def _choice(config: DistillConfig, labels: tuple[str, ...]) -> TargetsChoice:
         rounds=config.rounds,
         calibrated=config.calibrated,
     )
+
+
+def _teacher(store: Store, name: str) -> str:
+    """What made the label set ``name``, in words, for the model card."""
+    card = label_card(store.label_set(name)) or LabelCard()
+    if card.answers is not None:
+        files = ", ".join(f"`{file['path']}`" for file in card.answers.files)
+        return f"answers in {files} (label set {name!r})"
+    weights = "" if card.weights_sha256 is None else f", weights {card.weights_sha256}"
+    return f"`{card.model}` (label set {name!r}{weights})"
 
 
 def _procedure(config: DistillConfig, labels: tuple[str, ...]) -> str:

@@ -68,6 +68,7 @@ class TrainingTask:
         evaluation: how to read and judge the evaluation rows.
         evaluation_rows: for the final evaluation, or None.
         validation_rows: or None.
+        teachers: for each label set that is learned from, what made it, in words.
         rejected: number of labelled rows that were refused.
         reasons: of the first of these.
     """
@@ -82,6 +83,7 @@ class TrainingTask:
     evaluation: EvalConfig
     evaluation_rows: Gold | None
     validation_rows: Gold | None
+    teachers: list[str] = field(default_factory=list)
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
 
@@ -141,7 +143,8 @@ def _evaluated_again(task: TrainingTask, trained: Trained, ranks: Ranks, tick: T
     if gold is None or not ranks.is_first or gold_sha256(gold) == trained.evaluated:
         return trained
     evaluation = evaluate_trained(load_classifier(trained.out), gold, task.evaluation, tick=tick)
-    trained = dataclasses.replace(trained, evaluation=evaluation, evaluated=gold_sha256(gold))
+    files = [*task.evaluation.inputs]
+    trained = dataclasses.replace(trained, evaluation=evaluation, evaluated=gold_sha256(gold), evaluation_files=files)
     save_evaluation(trained)
     return trained
 
@@ -189,6 +192,8 @@ def _trained(task: TrainingTask, config: RunConfig, state: TrainState, ranks: Ra
         rank=ranks.rank,
         evaluation=evaluation,
         evaluated=gold_sha256(gold) if gold is not None else None,
+        evaluation_files=[] if gold is None else [*task.evaluation.inputs],
+        teachers=task.teachers,
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
-from click.core import ParameterSource
 
 from cli.options.reading import read_options
+from cli.options.shared import is_given
 from cli.output import print_summary, progress, report_rejects, shows_tables
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,19 +64,14 @@ def refuse_flags(ctx: click.Context, options: dict[str, Any]) -> None:
             raise click.UsageError("--teacher labels texts with a model, and --from takes answers: give one of the two")
         if options["name"] is None:
             raise click.UsageError("--from makes a label set: name it with --name")
-        if wrong := [name for name in _OF_A_TEACHER if _is_given(ctx, name)]:
+        if wrong := [name for name in _OF_A_TEACHER if is_given(ctx, name)]:
             what = "INPUT makes a store" if wrong[0] == "inputs" else f"{_flag(wrong[0])} is for a run with --teacher"
             raise click.UsageError(f"{what}, and --from takes answers for a store that exists; leave it out")
         return
-    if wrong := [name for name in _OF_ANSWERS if _is_given(ctx, name)]:
+    if wrong := [name for name in _OF_ANSWERS if is_given(ctx, name)]:
         raise click.UsageError(f"{_flag(wrong[0])} says how answers are read, and needs --from INPUT")
     if options["teacher"] is None:
         raise click.UsageError("Missing option '--teacher' (or '--from', for answers that are there already).")
-
-
-def _is_given(ctx: click.Context, name: str) -> bool:
-    """Whether it stands on the command line; defaults from a file or a variable are for every run."""
-    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE and ctx.params[name] not in (None, ())
 
 
 def _flag(name: str) -> str:

@@ -4,14 +4,15 @@ import dataclasses
 import json
 import tempfile
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 
 from engine.errors import TrainingError
 from engine.evaluation.evaluate import Evaluation
-from engine.models.classifier import Classifier, parameters, save_classifier
+from engine.models.card_head import CARD
+from engine.models.classifier import Classifier, save_classifier
 from engine.training.loop import LoopConfig
-from engine.training.output.run_folder import DONE, MODEL_BEFORE
+from engine.training.output.model_card import model_card
+from engine.training.output.run_folder import DONE, MODEL_BEFORE, RunFolder
 from engine.training.state import Best, EpochReport
 from store.storage.atomic_file import sync, write_file
 
@@ -32,6 +33,8 @@ class Trained:
         epochs: the result of each epoch.
         evaluation: on the evaluation rows, or None.
         evaluated: hash of these rows.
+        evaluation_files: that these rows came from, as the user named them.
+        teachers: for each label set that was learned from, what made it, in words.
         best: the validated state whose weights were kept, or None.
         steps: number of steps taken.
         ranks: number of processes that trained together.
@@ -50,6 +53,8 @@ class Trained:
     epochs: list[EpochReport]
     evaluation: Evaluation | None
     evaluated: str | None = None
+    evaluation_files: list[str] = field(default_factory=list)
+    teachers: list[str] = field(default_factory=list)
     dtype: str | None = None
     best: Best | None = None
     steps: int = 0
@@ -80,7 +85,8 @@ def save_trained(model: Classifier, trained: Trained, *, sources: list[str]) -> 
     with tempfile.TemporaryDirectory(prefix=MODEL_BEFORE, dir=folder) as temporary:
         made = Path(temporary)
         save_classifier(model, made, max_length=trained.max_length)
-        (made / "README.md").write_text(model_card(model, trained, sources=sources), encoding="utf-8")
+        card = model_card(model, trained, sources=sources, settings=RunFolder(trained.out).settings)
+        (made / CARD).write_text(card, encoding="utf-8")
         report = {**dataclasses.asdict(trained), "sources": sources, "seconds": round(trained.seconds, 3)}
         (made / DONE).write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         for path in made.iterdir():
@@ -120,59 +126,3 @@ def read_trained(folder: Path, *, rank: int) -> Trained:
         raise TrainingError(
             f"{folder / DONE} is damaged ({error}); remove it, and run the same command again"
         ) from None
-
-
-def model_card(model: Classifier, trained: Trained, *, sources: list[str]) -> str:
-    """The model card, in Markdown with the front matter that hubs read."""
-    evaluation = trained.evaluation
-    lines = [
-        "---",
-        "library_name: transformers",
-        "pipeline_tag: text-classification",
-        "---",
-        "",
-        f"# {Path(trained.out).name}",
-        "",
-        f"`{trained.start}`, {trained.procedure}.",
-        "",
-        "| | |",
-        "|---|---|",
-        f"| classes | {', '.join(trained.classes)} |",
-        f"| trained on | {trained.rows:,} rows of {', '.join(f'`{source}`' for source in sources)} |",
-        f"| parameters | {parameters(model.module):,} |",
-        f"| maximum length | {trained.max_length} tokens |",
-        f"| recipe | {_recipe(trained)} |",
-        f"| last epoch's loss | {trained.epochs[-1].loss:.4f} |",
-        *_best(trained),
-        f"| training time | {trained.seconds:,.1f} s |",
-        f"| versions | torch {version('torch')}, transformers {version('transformers')} |",
-    ]
-    if evaluation is not None:
-        lines += [
-            "",
-            "## Evaluation",
-            "",
-            f"On {evaluation.rows:,} held-out rows:",
-            "",
-            "| metric | value |",
-            "|---|---|",
-        ]
-        lines += [f"| {name} | {value} |" for name, value in evaluation.headline().items()]
-    return "\n".join(lines) + "\n"
-
-
-def _best(trained: Trained) -> list[str]:
-    """The row about the kept state, if it was chosen by validation."""
-    if trained.best is None:
-        return []
-    figures = ", ".join(f"{name} {value:.4f}" for name, value in trained.best.figures.items())
-    return [f"| state | of step {trained.best.step:,} of {trained.steps:,}, the best on validation rows ({figures}) |"]
-
-
-def _recipe(trained: Trained) -> str:
-    loop = trained.loop
-    return (
-        f"AdamW, learning rate {loop.learning_rate:g}, {loop.batch_size} rows a step, {loop.epochs} epochs, "
-        f"warm-up {loop.warmup:.0%}, weight decay {loop.weight_decay:g}, clip {loop.clip:g}, seed {loop.seed}, "
-        f"products in {trained.dtype}"
-    )

@@ -98,7 +98,7 @@ def test_a_place_without_a_model_is_named(tmp_path):
     assert str(refused.value) == (
         "nobody/nothing: there is no such folder, no network to the hub (HF_HUB_OFFLINE is set), and it is not in the "
         "cache. Name a folder, or download it where there is a network, and copy it here: hf download nobody/nothing "
-        "--revision 'v 1' --include '*.json' --include '*.safetensors' --include '*.txt' --include '*.model' "
+        "--revision 'v 1' --include '*.json' --include '*.safetensors' --include '*.txt' --include '*.model' --include README.md "
         "--local-dir nothing"
     )
     with pytest.raises(ModelError, match="no such folder, and it is no hub id either"):

@@ -1,0 +1,60 @@
+"""``engine export MODEL --to onnx``."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.options.reading import read_columns, read_options
+from cli.output import print_rows, print_summary, progress, report_rejects, shows_tables
+
+if TYPE_CHECKING:
+    from engine import OnnxExport
+
+
+def export_model(ctx: click.Context, options: dict[str, Any]) -> int:
+    """Export a classifier.
+
+    Args:
+        ctx: of the command.
+        options: ``source``, ``out``, ``revision``, ``max_length``, ``check`` (inputs), ``limit``, ``no_weights``,
+            ``format``, and those of `cli.options.reading.column_options`.
+    """
+    from cli.main import OK, REJECTED
+    from engine import OnnxConfig, RowsConfig, export_onnx
+
+    rows = RowsConfig(
+        files=options["check"],
+        columns=read_columns(options),
+        options=read_options(options),
+        on_bad_row=options["on_bad_row"],
+        limit=options["limit"],
+    )
+    config = OnnxConfig(
+        model=options["source"],
+        out=options["out"],
+        revision=options["revision"],
+        max_length=options["max_length"],
+        rows=rows,
+        weights=not options["no_weights"],
+    )
+    with progress(ctx) as tick:
+        exported = export_onnx(config, tick=tick)
+    _print(exported, options["format"])
+    if exported.not_quantized and not (ctx.obj or {}).get("quiet"):
+        click.echo(f"no file in int8 was written: {exported.not_quantized}", err=True)
+    report_rejects(exported.rejected, exported.reasons)
+    return REJECTED if exported.rejected else OK
+
+
+def _print(exported: "OnnxExport", format_: str | None) -> None:
+    ways = [
+        {"computed by": name, "agreement": round(one.agreement, 5), **dataclasses.asdict(one)}
+        for name, one in exported.compared.items()
+    ]
+    if shows_tables(format_):
+        print_summary(exported.headline(), format_)
+        if ways:
+            print_rows(ways, format_)
+    else:
+        print_rows([{**exported.headline(), "compared": ways}], format_)

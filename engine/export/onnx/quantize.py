@@ -1,0 +1,55 @@
+"""An ONNX file in fp32 → one in int8: weights in 8 bits, activations in 8 bits by the range that each batch has."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ModelError
+from engine.export.onnx.packages import onnx_packages, quiet
+from engine.labelling.dtype_choice import MOST_FLIPS
+from engine.models.files import first_line
+
+LEAST_ROWS = 200
+"""Rows on which a file in int8 is judged at least: with fewer, one flip is more than the bound."""
+ALL, BUT_NARROWING = "all products", "all products but those with more inputs than outputs"
+RECIPES = (ALL, BUT_NARROWING)
+"""What is computed in int8, the fastest first. Inputs of narrowing products, behind an activation, have outliers."""
+
+
+def quantize(fp32: Path, int8: Path, recipe: str) -> None:
+    """Write ``int8`` from ``fp32``: the table of tokens, and products with weights, which have a scale for each output.
+
+    Args:
+        fp32: the file that is read.
+        int8: the file that is written.
+        recipe: one of `RECIPES`.
+
+    Raises:
+        ModelError: ONNX Runtime cannot.
+    """
+    packages = onnx_packages()
+    kept = [*_narrowing(packages.onnx.load(str(fp32)).graph)] if recipe == BUT_NARROWING else []
+    more: dict[str, Any] = {"weight_type": packages.quantization.QuantType.QInt8, "per_channel": True}
+    try:
+        with quiet():
+            packages.quantization.quantize_dynamic(str(fp32), str(int8), nodes_to_exclude=kept, **more)
+    except Exception as error:  # its errors have no common class
+        raise ModelError(f"{fp32.name}: ONNX Runtime cannot write it in int8: {first_line(error)}") from error
+
+
+def _narrowing(graph: Any) -> Iterator[str]:
+    """Names of the products with a weight that has more inputs than outputs."""
+    shapes = {one.name: tuple(one.dims) for one in graph.initializer}
+    for node in graph.node:
+        shape = shapes.get(node.input[1], ()) if node.op_type == "MatMul" else ()
+        if len(shape) == 2 and shape[0] > shape[1]:
+            yield node.name
+
+
+def refusal(*, rows: int, flips: int) -> str | None:
+    """Why a file that changes ``flips`` of so many rows' classes is not kept; None if it is."""
+    if rows < LEAST_ROWS:
+        return f"{rows} rows are too few to judge it by; give {LEAST_ROWS} or more with --check"
+    if flips > MOST_FLIPS * rows:
+        return f"it changes the class of {flips} of {rows:,} rows, and {MOST_FLIPS:.1%} is the most"
+    return None
