@@ -57,7 +57,7 @@ class Sizes:
     max_length: int = 64
     epochs: int = 3
     batch_size: int = 16
-    learning_rate: float = 5e-5
+    learning_rate: float = 1e-4
 
 
 def main() -> None:

@@ -1,11 +1,12 @@
 """Rows without gold → those that people should label next, by one of `store.selections.methods.METHODS`. Runs no SQL.
 
 What may be proposed are texts that nobody has labelled: no row with gold, none whose text one with gold has too, one
-row a text, and none that a label set failed on. Equal texts are those of equal ``text_hash``. Ties go to the lower row.
+row a text, and none that a label set failed on. Equal texts are those of equal ``text_hash``.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ _STREAM = 1 << 63  # of random numbers, beside those of trainings with the same 
 _MOST_LENGTHS = 64
 _DIGITS = 12  # of a divergence: the others depend on the order of sums, and would break ties
 
-_Places = npt.NDArray[np.int64]
+_Keys = tuple[npt.NDArray[Any], ...]
 _Floats = npt.NDArray[np.float64]
 
 
@@ -49,6 +50,16 @@ class Candidates:
     def column(self, path: str, name: str) -> npt.NDArray[Any]:
         """(n,) a column of the family at ``path``, which has no null there."""
         return _numpy(FamilyReader(self.snapshot, path, [name]), self.rows)
+
+    @cached_property
+    def chance(self) -> npt.NDArray[np.uint64]:
+        """(n,) random words, which decide between equal rows: a label set of bare answers is as sure of every one.
+
+        A row has the same word among any candidates: a larger limit adds rows, and appended rows move no others.
+        """
+        key = np.array([self.proposed.seed or 0, _STREAM], np.uint64)
+        words = np.random.Philox(key=key).random_raw(self.snapshot.layout.rows)  # raw: the same with every numpy
+        return np.asarray(words, np.uint64)[self.rows]
 
 
 def propose(snapshot: Snapshot, among: RowSet, limit: int, *, labels: str | None, proposed: Proposed) -> RowSet:
@@ -73,7 +84,8 @@ def propose(snapshot: Snapshot, among: RowSet, limit: int, *, labels: str | None
             "the text of a row with gold, or no label"
         )
     candidates = Candidates(snapshot=snapshot, rows=rows, labels=labels, proposed=proposed)
-    places = _ORDERS[proposed.method](candidates)[:limit]
+    keys = _KEYS[proposed.method](candidates)
+    places = np.lexsort((candidates.chance, *reversed(keys)))[:limit]
     return RowSet.of(rows[places], size=snapshot.layout.rows)
 
 
@@ -107,25 +119,25 @@ def _numpy(reader: FamilyReader, rows: RowNumbers) -> npt.NDArray[Any]:
     return values
 
 
-# orders: (n,) places of the candidates, the best first
+# keys: by which the candidates are sorted, the first one first; (n,) each, small ones before large ones
 
 
-def _by_margin(candidates: Candidates) -> _Places:
-    return np.argsort(candidates.column(f"{LABELS}/{candidates.labels}", "margin"), kind="stable")
+def _by_margin(candidates: Candidates) -> _Keys:
+    return (candidates.column(f"{LABELS}/{candidates.labels}", "margin"),)
 
 
-def _by_turns(candidates: Candidates) -> _Places:
+def _by_turns(candidates: Candidates) -> _Keys:
     """Every class and length in turn; lengths are characters, in powers of two."""
     path = f"{LABELS}/{candidates.labels}"
     margins = candidates.column(path, "margin")
     lengths = np.frexp(candidates.column(CORPUS, "n_chars"))[1]
     strata = candidates.column(path, "prediction").astype(np.int64) * _MOST_LENGTHS + lengths
-    return np.lexsort((margins, turns(strata, margins)))
+    return (turns(strata, margins, candidates.chance), margins)
 
 
-def turns(strata: npt.NDArray[np.int64], scores: npt.NDArray[Any]) -> _Places:
-    """(n,) how many of its own stratum come before each, the least ``scores`` first and equal ones in their order."""
-    order = np.lexsort((scores, strata))
+def turns(strata: npt.NDArray[np.int64], scores: npt.NDArray[Any], ties: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """(n,) how many of its own stratum come before each: the least ``scores`` first, then the least ``ties``."""
+    order = np.lexsort((ties, scores, strata))
     grouped = strata[order]
     is_first = np.ones(len(order), np.bool_)
     is_first[1:] = grouped[1:] != grouped[:-1]
@@ -135,9 +147,8 @@ def turns(strata: npt.NDArray[np.int64], scores: npt.NDArray[Any]) -> _Places:
     return found
 
 
-def _by_divergence(candidates: Candidates) -> _Places:
-    found = np.concatenate(list(_divergences(candidates)))
-    return np.argsort(-np.round(found, _DIGITS), kind="stable")
+def _by_divergence(candidates: Candidates) -> _Keys:
+    return (-np.round(np.concatenate(list(_divergences(candidates))), _DIGITS),)
 
 
 def _divergences(candidates: Candidates) -> Iterator[_Floats]:
@@ -166,16 +177,9 @@ def _entropy(probabilities: _Floats) -> _Floats:
     return found
 
 
-def _at_random(candidates: Candidates) -> _Places:
-    """A row has the same place among any candidates: a larger limit adds rows, and appended rows move no others."""
-    key = np.array([candidates.proposed.seed, _STREAM], np.uint64)
-    words = np.random.Philox(key=key).random_raw(candidates.snapshot.layout.rows)  # raw: the same with every numpy
-    return np.argsort(np.asarray(words, np.uint64)[candidates.rows], kind="stable")
-
-
-_ORDERS: dict[str, Callable[[Candidates], _Places]] = {
+_KEYS: dict[str, Callable[[Candidates], _Keys]] = {
     "margin": _by_margin,
     "diverse": _by_turns,
     "disagreement": _by_divergence,
-    "random": _at_random,
+    "random": lambda _: (),  # chance alone
 }

@@ -68,8 +68,11 @@ def round_of(*rows: int) -> Labelled:
     return Labelled(rows=np.array(rows), labels=np.ones(len(rows), np.int16), sources=["me"] * len(rows))
 
 
-def test_the_least_margins_come_first_and_of_equal_ones_the_lower_row() -> None:
-    assert order_by(made_of(), "margin") == [3, 1, 6, 4, 2, 5, 0, 7]
+def test_the_least_margins_come_first_and_chance_decides_between_equal_ones() -> None:
+    by_chance = order_by(made_of(), "random")
+    assert order_by(made_of(), "margin") == [3, *(row for row in by_chance if row in (1, 6)), 4, 2, 5, 0, 7]
+    assert order_by(made_of([2] * 8, [1] * 8), "margin") == by_chance != list(range(8))
+    assert order_by(made_of([2] * 8, [1] * 8, texts=list("abcdefgh")), "diverse") == by_chance
 
 
 def test_classes_and_lengths_take_turns() -> None:
@@ -81,15 +84,19 @@ def test_classes_and_lengths_take_turns() -> None:
 
 def test_turns_count_what_comes_before_in_the_same_stratum() -> None:
     strata, scores = np.array([1, 0, 1, 1, 0, 7]), np.array([0.5, 0.1, 0.2, 0.5, 0.3, 0.9])
-    assert turns(strata, scores).tolist() == [1, 0, 0, 2, 1, 0]
-    assert turns(strata[:0], scores[:0]).tolist() == []
+    ties = np.array([3, 0, 0, 4, 0, 0])
+    assert turns(strata, scores, ties).tolist() == [1, 0, 0, 2, 1, 0]
+    assert turns(strata, scores, -ties).tolist() == [2, 0, 0, 1, 1, 0]
+    assert turns(strata[:0], scores[:0], ties[:0]).tolist() == []
 
 
 def test_label_sets_that_differ_most_come_first() -> None:
     made = made_of([4] * 6, [0] * 6)
     add_labels(made, "gpt", logits=logits_of([4, 4, 4, 1, 4, 4], [0, 1, 0, 1, 1, 0]))
     # 1 and 4 contradict as surely as can be, 3 less so; the others agree
-    assert order_by(made, "disagreement") == [1, 4, 3, 0, 2, 5]
+    by_chance = order_by(made, "random", labels="bert")
+    apart, alike = ([row for row in by_chance if row in some] for some in ((1, 4), (0, 2, 5)))
+    assert order_by(made, "disagreement") == [*apart, 3, *alike]
     chosen = made.selection("disagreement-2")
     assert (chosen.labels, chosen.proposed) == (
         "bert", Proposed(method="disagreement", label_sets=["bert", "gpt"], rounds=[0])
