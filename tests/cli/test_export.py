@@ -109,9 +109,7 @@ def test_labels_come_back_in_by_from(place: Path, tmp_path: Path, capsys: pytest
     assert run(["label", "--store", str(other), "--name", "copy", "--from", str(tmp_path / "out")]) == 3
     query = "SELECT row, prediction FROM labels ORDER BY row"
     assert store.open(made.storage).sql(query).equals(truth(place).sql(query))
-    logits = (
-        "SELECT list_transform(logits, lambda l: l - list_max(logits)) AS l FROM labels WHERE failure IS NULL ORDER BY row"
-    )
+    logits = "SELECT list_transform(logits, lambda l: l - list_max(logits)) AS l FROM labels WHERE failure IS NULL ORDER BY row"
     found, expected = (
         np.array(one.sql(logits).column(0).to_pylist()) for one in (store.open(made.storage), truth(place))
     )

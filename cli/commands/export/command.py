@@ -38,7 +38,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     """Write a store's texts, gold and soft labels as files of other programs.
 
     \b
-    parquet     for DuckDB, pandas, pyarrow: logits as lists of FLOAT16, names of classes
+    parquet     for DuckDB, pandas, pyarrow: a column of FLOAT16 for the logit of each class, names of classes
     webdataset  tars of .txt, .json, .cls and .logits.npy, written by webdataset; engine train takes them, too
     hf          a data set for load_dataset, with its card
 
@@ -46,7 +46,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
 
     \b
     Example:
-      engine export reviews.store --to parquet --out reviews.parquet
+      engine export reviews.store --to parquet --out exported
       engine export reviews.store --to hf --out reviews-hf --split train=0.9,test=0.1
     """
     return EXPORTERS[options["to"]](ctx, options)
