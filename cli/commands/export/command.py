@@ -80,7 +80,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     """Write a store's texts, gold and soft labels, or a classifier, as files of other programs.
 
     \b
-    parquet     of a store, for DuckDB, pandas, pyarrow: logits as lists of FLOAT16, names of classes
+    parquet     of a store, for DuckDB, pandas, pyarrow: the logit of each class as FLOAT16, names of classes
     webdataset  of a store: tars of .txt, .json, .cls and .logits.npy; engine train takes them, too
     hf          of a store: a data set for load_dataset, with its card
     onnx        of a classifier: a folder for ONNX Runtime, transformers.js and other servers
@@ -93,7 +93,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
 
     \b
     Example:
-      engine export reviews.store --to parquet --out reviews.parquet
+      engine export reviews.store --to parquet --out exported
       engine export reviews.store --to hf --out reviews-hf --split train=0.9,test=0.1
       engine export student --to onnx --out student-onnx --check test.parquet
     """
