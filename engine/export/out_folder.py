@@ -50,8 +50,11 @@ def refuse_used(out: str) -> None:
 
 def _publish(made: Path, place: Path, out: str) -> None:
     """Put ``made`` in its place; an empty folder that is there goes."""
+    umask = os.umask(0)
+    os.umask(umask)
     for path in sorted(made.rglob("*"), reverse=True):
-        path.chmod(0o755 if path.is_dir() else 0o644)
+        if path.is_file():
+            path.chmod(0o666 & ~umask)  # safetensors makes files that only their owner may read
         sync(path)
     sync(made)
     try:

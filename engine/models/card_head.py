@@ -57,5 +57,6 @@ def base_model(source: str, folder: Path) -> str | None:
 
 def with_head(head: Mapping[str, Any], body: str) -> str:
     """A card with ``head``, names and values of `huggingface_hub.ModelCardData`, before ``body``."""
-    data = ModelCardData(**{name: value for name, value in head.items() if value is not None})
+    given = {name: value for name, value in head.items() if value is not None}
+    data = ModelCardData(ignore_metadata_errors=True, **given)
     return f"---\n{data.to_yaml()}\n---\n\n{body.strip()}\n"

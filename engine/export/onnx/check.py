@@ -52,7 +52,7 @@ def made_up_rows(model: Classifier, *, max_length: int) -> Tokens:
     """
     encoding = model.encoding(max_length)
     texts = encoding.encode([*ordinary_texts(model.tokenizer), *special_texts(model.tokenizer), ""])
-    rows = [texts.row(row).tolist() for row in np.flatnonzero(texts.lengths)]
+    rows = [texts.row(int(row)).tolist() for row in np.flatnonzero(texts.lengths)]
     least = max(1, len(encoding.frame.before) + len(encoding.frame.after))
     special = {*model.tokenizer.all_special_ids}
     plain = np.array([token for token in range(vocabulary_size(model.module)) if token not in special])

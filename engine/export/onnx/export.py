@@ -44,6 +44,7 @@ from engine.tokens.tokens import Tokens
 
 ALONE_ROWS = 512
 """Of the user's rows that the file in int8 computes alone, too: the range of its activations is that of a batch."""
+_NO_ROWS = "there are no rows to judge it by; name some with --check"
 _log = logging.getLogger(__name__)
 
 
@@ -103,9 +104,6 @@ def export_onnx(config: OnnxConfig, *, tick: Tick = silent) -> OnnxExport:
         )
         (folder / CARD).write_text(card(model, export), encoding="utf-8")
     return export
-
-
-_NO_ROWS = "there are no rows to judge it by; name some with --check"
 
 
 def _write_model(made: _Made, *, weights: bool) -> None:
