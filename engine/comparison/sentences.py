@@ -82,7 +82,7 @@ def caption_of(results: Results, prices: Prices) -> str:
     most = max((len(results.of(one)) for one in results.recipes()), default=0)
     parts = [
         f"Accuracy on {len(results.gold):,} test rows of {len(results.classes)} classes; means over seeds.",
-        _interval_words(results) if most > 1 else "One seed: intervals are over test rows, of these models.",
+        _interval_words(results, most) if most > 1 else "One seed: intervals are over test rows, of these models.",
     ]
     if most < results.seeds:
         parts.append(f"So far {most} of {seeds_in_words(results.seeds)}.")
@@ -99,7 +99,10 @@ def caption_of(results: Results, prices: Prices) -> str:
     return " ".join(parts)
 
 
-def _interval_words(results: Results) -> str:
+def _interval_words(results: Results, seeds: int) -> str:
+    few = (
+        " Of two seeds they are too narrow at times: simulated ones held the truth in 88 to 98 %." if seeds == 2 else ""
+    )
     drawn = (
         "Each seed draws its labelled rows anew, from the same ones: what that adds is somewhat understated."
         if results.redrawn
@@ -107,7 +110,7 @@ def _interval_words(results: Results) -> str:
     )
     return (
         "Intervals are of 95 %, over seeds and test rows (two crossed random effects, Satterthwaite's degrees of "
-        f"freedom). {drawn}"
+        f"freedom). {drawn}{few}"
     )
 
 

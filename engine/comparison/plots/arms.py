@@ -94,8 +94,9 @@ def _said(contrast: Contrast) -> str:
     """Such as "Against its teacher: not inferior"."""
     teacher = contrast.second.arm == TEACHER
     against = name_of(contrast.second) if teacher else f"direct training with {contrast.second.labels:,} labels"
-    outcome = contrast.inferiority if teacher else contrast.verdict
-    outcome = {"not decided": "whether it is inferior is not decided"}.get(outcome, outcome) if teacher else outcome
+    outcome: str = contrast.inferiority if teacher else contrast.verdict
+    if teacher and outcome == "not decided":
+        outcome = "whether it is inferior is not decided"
     return f"Against {against}: {outcome}."
 
 

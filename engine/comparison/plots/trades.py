@@ -115,7 +115,8 @@ def reliability_figure(results: Results, comparison: Comparison) -> Figure | str
     arms = list(dict.fromkeys(row["arm"] for row in rows))
     style, main = looks(arms), [results.main(arm) for arm in arms]
     errors = [f"{one.arm} {percent(one.ece, 2)}" for one in comparison.rows if one.recipe in main]
-    ideal = alt.Chart(alt.InlineData(values=[{"at": _tenth(rows, "mean_confidence")}, {"at": 1}]))
+    ends: list[dict[str, Any]] = [{"at": _tenth(rows, "mean_confidence")}, {"at": 1}]
+    ideal = alt.Chart(alt.InlineData(values=ends))
     across, down = _share(rows, "mean_confidence", "mean confidence"), _share(rows, "accuracy", "share that is right")
     tooltip = tips(arm="arm", mean_confidence="mean confidence|.2%", accuracy="right|.2%", rows="rows|,")
     base = of_kind("mean").encode(across, down, tooltip=tooltip)
@@ -142,7 +143,7 @@ def reliability_figure(results: Results, comparison: Comparison) -> Figure | str
     )
 
 
-def _scatter(rows: list[Row], field: str, *, title: str, form: str, figure: dict[str, str]) -> Figure:
+def _scatter(rows: list[Row], field: str, *, title: str, form: str, figure: dict[str, Any]) -> Figure:
     style = looks([row["arm"] for row in rows])
     values = sorted(row[field] for row in rows)
     domain = (values[0] / 1.3, values[-1] * 1.3)
@@ -173,9 +174,9 @@ def _share(rows: list[Row], field: str, title: str) -> Any:
 
 
 def _tenth(rows: list[Row], field: str) -> float:
-    least = min(row["mean_confidence"] for row in rows)
+    least: float = min(row["mean_confidence"] for row in rows)
     if field == "accuracy":
-        least = min(least, *(row["accuracy"] for row in rows))
+        least = min(least, min(row["accuracy"] for row in rows))
     return math.floor(10 * least) / 10
 
 

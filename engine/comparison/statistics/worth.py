@@ -65,7 +65,7 @@ class Worth:
 def label_worth(results: Results, curve: ErrorCurve, prices: Prices) -> Worth:
     """N* of ``curve``, which was fitted to ``results``."""
     equal: float | None = curve.labels_at(curve.distilled)
-    low, high = _interval(curve, equal or 1.0)
+    low, high = interval(curve, equal or 1.0)
     if curve.slope <= 0:
         equal, low, high = None, None, None
     worth = Worth(
@@ -92,8 +92,11 @@ def label_worth(results: Results, curve: ErrorCurve, prices: Prices) -> Worth:
     )
 
 
-def _interval(curve: ErrorCurve, equal: float) -> tuple[float | None, float | None]:
-    """The ends of the interval around ``equal``; None where it has none from 1 to `_FAR` times the largest size."""
+def interval(curve: ErrorCurve, equal: float) -> tuple[float | None, float | None]:
+    """The ends of the 95 % interval of N*, around ``equal``.
+
+    None stands for an end that is not between one label and `_FAR` times the largest size.
+    """
     last = math.log(_FAR * curve.sizes[-1])
     middle = min(last, max(0.0, math.log(equal)))
     beyond = equal > math.exp(last)
