@@ -1,6 +1,6 @@
 """Figures → the HTML that a notebook shows in place of a ``repr``. No styles, no scripts: notebooks have their own."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -15,9 +15,12 @@ def html_pairs(title: str, pairs: Mapping[str, Any]) -> str:
     return f"<table><caption>{escape(title)}</caption><tbody>{lines}</tbody></table>"
 
 
-def html_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[Any]], *, words: int = 1) -> str:
-    """A table with a line for each row; all columns but the first ``words`` are numbers, and to the right."""
-    kinds = ["" if number < words else ' class="number"' for number in range(len(headings))]
+def html_table(
+    title: str, headings: Sequence[str], rows: Iterable[Sequence[Any]], *, words: Collection[str] = ()
+) -> str:
+    """A table with a line for each row; columns but the first and those in ``words`` are numbers, and to the right."""
+    plain = {*headings[:1], *words}
+    kinds = ["" if heading in plain else ' class="number"' for heading in headings]
     head = "".join(f'<th scope="col"{kind}>{escape(one)}</th>' for kind, one in zip(kinds, headings, strict=True))
     cells = (
         "".join(f"<td{kind}>{escape(_written(value))}</td>" for kind, value in zip(kinds, row, strict=True))

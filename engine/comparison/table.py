@@ -136,7 +136,7 @@ def as_latex(table: Table, *, caption: str) -> str:
 
 def as_html(table: Table) -> str:
     """For a notebook or a page."""
-    return html_table(table.title, table.headings, table.rows)
+    return html_table(table.title, table.headings, table.rows, words=_WORDS)
 
 
 def latex(text: str) -> str:

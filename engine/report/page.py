@@ -25,6 +25,8 @@ from engine.report.runs import TrainingRun
 from engine.report.tables import Table
 from engine.report.tiles import Tile
 
+_POINT = "Point at a mark for its figures."
+_ZOOM = "Drag to move a plot; zoom with its buttons, with Ctrl and the wheel, or by pinching."
 _CHOSEN = "A class that is chosen, above or by a click on a bar, is chosen for all plots and for the table."
 _RUN_COLUMNS = ("run", "model", "procedure", "sample size", "training seconds", "accuracy", "macro F1", "rows/s")
 
@@ -76,12 +78,18 @@ def write_page(page: Page) -> str:
         links="".join(f'<a href="#{name}">{escape(title)}</a>' for name, title in links),
         tiles="".join(map(_tile, page.tiles)),
         lead=page.lead,
-        chosen=_CHOSEN if page.choices else "",
+        hints=_hints(page),
         sections="\n".join(_section(one, page.runs if one.name == "training" else []) for one in page.sections),
         tables=_tables(page.tables) if page.tables else "",
         lacking=_lacking(page.lacking) if page.lacking else "",
         footer=_words(page.footer),
     )
+
+
+def _hints(page: Page) -> str:
+    """How the page is used, as far as it moves."""
+    moves = any(figure.zoom for section in page.sections for figure in section.figures)
+    return "\n".join([_POINT, *([_ZOOM] if moves else []), *([_CHOSEN] if page.choices else [])])
 
 
 def _file(name: str) -> str:

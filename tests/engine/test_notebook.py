@@ -25,9 +25,9 @@ def test_pairs_and_tables():
     assert "none" not in pairs
     assert "<td>true</td>" in pairs
     assert "<td>x, 2</td>" in pairs
-    table = html_table("", ["arm", "n"], [["<i>", 1], ["b", 2500.5]])
+    table = html_table("", ["arm", "n", "how"], [["<i>", 1, "x"], ["b", 2500.5, "y"]], words=("how",))
     assert "<caption>" not in table
-    assert '<td>&lt;i&gt;</td><td class="number">1</td>' in table
+    assert '<td>&lt;i&gt;</td><td class="number">1</td><td>x</td>' in table
     assert '<td class="number">2,500.5</td>' in table
 
 

@@ -26,7 +26,7 @@ class Figures:
     @property
     def section(self) -> Section:
         """All of them, as a report has them."""
-        return Section(name="comparison", title="Is distilling worth it?", figures=self.shown)
+        return Section(name="comparison", title="Plots", figures=self.shown)
 
 
 def comparison_figures(results: Results, comparison: Comparison) -> Figures:

@@ -132,3 +132,4 @@ def test_the_page_has_tables_sentences_and_plots(tmp_path, results, comparison, 
     assert sum(tag == "table" for tag, _ in elements.tags) == 2
     assert not [attributes for _, attributes in elements.tags if "style" in attributes]
     assert "A class that is chosen" not in html
+    assert "Drag to move" not in html
