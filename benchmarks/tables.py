@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.comparison.table import coverage
 from benchmarks.gpu.table import gpu
 from benchmarks.harness.conditions import RESULTS, in_words
 from benchmarks.loader.table import loader as loader_lines
@@ -236,6 +237,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "queries": (queries, ("queries",)),
     "audit": (audit, ("yelp_audit",)),
     "report": (report, ("report",)),
+    "coverage": (coverage, ("coverage",)),
 }
 """By the name of the place in the README: what makes the words, and from which results."""
 

@@ -161,7 +161,8 @@ def _equal_sentence(worth: Worth) -> str:
     assert worth.equal is not None, "there is an N*"
     beyond = worth.equal > worth.trusted
     about = "" if beyond else "about "
-    extrapolated = f", extrapolated beyond the {worth.sizes[-1]:,} that were measured" if worth.extrapolated else ""
+    far = f"beyond the {worth.sizes[-1]:,}" if worth.equal > worth.sizes[-1] else f"below the {worth.sizes[0]:,}"
+    extrapolated = f", extrapolated {far} that were measured" if worth.extrapolated else ""
     one_seed = ", of these models" if len(worth.seeds) == 1 else ""
     saved = worth.equal - worth.labels
     if saved <= 0:

@@ -11,7 +11,7 @@ from engine.comparison.results import DISTILLED, Results
 from engine.comparison.sentences import rounded, worth_sentences
 from engine.comparison.statistics.arms import ArmSummary
 from engine.comparison.statistics.error_curve import ErrorCurve, fit_errors
-from engine.comparison.statistics.worth import Worth
+from engine.comparison.statistics.worth import TRUSTED, Worth
 from engine.comparison.summary import Comparison
 from engine.report.answers import Row
 from engine.report.figures.charts import tips
@@ -20,7 +20,7 @@ from engine.report.figures.style import ACCENT, INK, SERIES
 
 _POINTS = 60
 _ROOM = 1.12
-_LEAST = 1e-6  # an error that has a logarithm
+_FAR = 3.0  # times the errors that were measured: bands end there
 _DISTILLED = SERIES[1]
 _NICE = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 
@@ -30,9 +30,14 @@ def labels_figure(results: Results, comparison: Comparison) -> Figure | str:
     curve, worth = fit_errors(results), comparison.worth
     if isinstance(curve, str) or worth is None:
         return comparison.worth_lacking or str(curve)
-    last = _last(worth)
+    ends = _ends(worth)
     (ours,) = [one for one in comparison.rows if one.recipe == results.main(DISTILLED)]
-    rows = [*_line(curve, last), *_measured(results, curve), _student(ours, curve, last), *_arrow(worth, curve)]
+    rows = [
+        *_line(curve, ends[1]),
+        *_measured(results, curve),
+        _student(ours, curve, ends),
+        *_arrow(worth, curve, ends),
+    ]
     return Figure(
         name="labels",
         title="How many labels is distilling worth?",
@@ -40,7 +45,7 @@ def labels_figure(results: Results, comparison: Comparison) -> Figure | str:
         how="Blue: test error of direct training, small dots for seeds, and a line through the means (log error on log "
         "labels) with its 95 % band, dashed where it is extrapolated. Orange: the distilled student with its interval. "
         "The arrow goes to the labels that direct training needs for the same error; the bar is their 95 % interval.",
-        spec=_spec(rows, worth, last),
+        spec=_spec(rows, worth, ends),
         rows=rows,
         columns={
             "kind": ("", "text"),
@@ -53,12 +58,13 @@ def labels_figure(results: Results, comparison: Comparison) -> Figure | str:
     )
 
 
-def _last(worth: Worth) -> float:
-    """The right end of the plot."""
-    ends = [float(worth.sizes[-1])]
-    ends += [min(end, worth.trusted) for end in (worth.equal, worth.high) if end is not None]
-    ends += [worth.trusted] if worth.equal is not None and worth.high is None else []
-    return max(ends) * _ROOM
+def _ends(worth: Worth) -> tuple[float, float]:
+    """Left and right end of the plot, with room for N* and its interval as far as the line is believed."""
+    last = [float(worth.sizes[-1])]
+    last += [min(end, worth.trusted) for end in (worth.equal, worth.high) if end is not None]
+    last += [worth.trusted] if worth.equal is not None and worth.high is None else []
+    first = min(worth.sizes[0], worth.labels, worth.equal or worth.labels)
+    return max(first, worth.sizes[0] / TRUSTED) / _ROOM, max(last) * _ROOM
 
 
 def _line(curve: ErrorCurve, last: float) -> list[Row]:
@@ -87,49 +93,51 @@ def _measured(results: Results, curve: ErrorCurve) -> list[Row]:
     return rows
 
 
-def _student(ours: ArmSummary, curve: ErrorCurve, last: float) -> Row:
+def _student(ours: ArmSummary, curve: ErrorCurve, ends: tuple[float, float]) -> Row:
     """The distilled student's error and its interval, from the left end to the right one."""
     return {
         "kind": "distilled",
-        "labels": curve.sizes[0] / _ROOM,
-        "end": last,
+        "labels": ends[0],
+        "end": ends[1],
         "error": curve.distilled,
-        "low": max(_LEAST, 1 - ours.high),
+        "low": max(curve.distilled / _FAR, 1 - ours.high),
         "high": 1 - ours.low,
         "said": f"distilled from {curve.labels:,} labels",
     }
 
 
-def _arrow(worth: Worth, curve: ErrorCurve) -> list[Row]:
+def _arrow(worth: Worth, curve: ErrorCurve, ends: tuple[float, float]) -> list[Row]:
     """From n to N*, or to as far as the line is believed; and the interval."""
     if worth.equal is None:
         return []
-    tip = min(worth.equal, worth.trusted)
+    tip = max(ends[0], min(worth.equal, worth.trusted))
     said = f"N* ≈ {rounded(worth.equal)}" if worth.equal <= worth.trusted else f"N* > {worth.trusted:,}"
     high = worth.trusted if worth.high is None else min(worth.high, worth.trusted)
-    low = max(worth.low or 0.0, curve.sizes[0] / _ROOM)
+    low = max(worth.low or 0.0, ends[0])
     at, turn = {"error": curve.distilled}, 90 if tip >= worth.labels else -90
+    middle = {**at, "middle": math.sqrt(worth.labels * tip)}
     return [
-        {"kind": "interval", "labels": min(low, high), "end": float(high), **at},
-        {"kind": "arrow", "labels": float(worth.labels), "end": float(tip), "said": said, "turn": turn, **at},
+        {"kind": "interval", "labels": min(low, high), "end": max(ends[0], float(high)), **at},
+        {"kind": "arrow", "labels": float(worth.labels), "end": float(tip), "said": said, "turn": turn, **middle},
     ]
 
 
-def _spec(rows: list[Row], worth: Worth, last: float) -> dict[str, Any]:
-    values = [row[name] for row in rows for name in ("error", "low", "high") if row.get(name)]
-    low, high = min(values) / 1.06, max(values) * 1.06
+def _spec(rows: list[Row], worth: Worth, ends: tuple[float, float]) -> dict[str, Any]:
+    errors = [row["error"] for row in rows]
+    values = [row[name] for row in rows for name in ("error", "low", "high") if name in row]
+    low, high = max(min(values), min(errors) / _FAR) / 1.06, min(1.0, max(values), max(errors) * _FAR) * 1.06
     ticks = [float(size) for size in worth.sizes]
-    ticks += [float(worth.trusted)] if worth.trusted <= last else []
-    x = log_axis("labels", title="gold labels", values=ticks, form=",d", domain=(worth.sizes[0] / _ROOM, last))
+    ticks += [float(worth.trusted)] if worth.trusted <= ends[1] else []
+    x = log_axis("labels", title="gold labels", values=ticks, form=",d", domain=ends)
     y = log_axis("error", title="test error", values=_ticks(low, high), form="~%", domain=(low, high))
     across, down = alt.X(**x), alt.Y(**y)
     tooltip = tips(labels="labels|,.0f", error="error|.2%", low="from|.2%", high="to|.2%", seed="seed")
     level = of_kind("distilled")
     arrow = of_kind("arrow")
     layers = [
-        level.mark_rect(color=_DISTILLED, opacity=0.13).encode(across, x2="end:Q", y="low:Q", y2="high:Q"),
+        level.mark_rect(color=_DISTILLED, opacity=0.13, clip=True).encode(across, x2="end:Q", y="low:Q", y2="high:Q"),
         *(
-            of_kind(kind).mark_area(color=ACCENT, opacity=0.15).encode(across, y="low:Q", y2="high:Q")
+            of_kind(kind).mark_area(color=ACCENT, opacity=0.15, clip=True).encode(across, y="low:Q", y2="high:Q")
             for kind in ("line", "extrapolated")
         ),
         of_kind("line").mark_line(color=ACCENT, strokeWidth=2).encode(across, down),
@@ -142,9 +150,7 @@ def _spec(rows: list[Row], worth: Worth, last: float) -> dict[str, Any]:
         arrow.mark_point(filled=True, color=INK, size=150, shape="triangle-up", opacity=1).encode(
             down, x="end:Q", angle=alt.Angle("turn:Q", scale=None)
         ),
-        arrow.mark_text(color=INK, fontSize=13, fontWeight="bold", dy=20, align="right").encode(
-            down, x="end:Q", text="said:N"
-        ),
+        arrow.mark_text(color=INK, fontSize=13, fontWeight="bold", dy=-14).encode(down, x="middle:Q", text="said:N"),
         level.mark_text(color=_DISTILLED, fontSize=12, align="left", dx=4, dy=13).encode(across, down, text="said:N"),
     ]
     return finished(*(layer.encode(tooltip=tooltip) for layer in layers), height=320)

@@ -61,11 +61,14 @@ def pool_figure(results: Results, comparison: Comparison) -> Figure | str:
     )
 
 
-def cost_figure(results: Results, comparison: Comparison) -> Figure:
-    """Accuracy by cost; without prices by device seconds."""
+def cost_figure(results: Results, comparison: Comparison) -> Figure | str:
+    """Accuracy by cost, without prices by device seconds; or why there is none."""
     priced = comparison.prices.known
     spent = {one.recipe: one.cost if priced else device_seconds(results, one.recipe) for one in comparison.rows}
     rows = [_mean_row(one, spent=spent[one.recipe]) for one in comparison.rows if spent[one.recipe]]
+    if not rows:
+        return "nothing costs anything"
+    price = f"{spent[best.recipe]:,.2f}" if priced else f"{spent[best.recipe]:,.0f} device seconds"
     best = max(comparison.rows, key=lambda one: one.accuracy)
     what = "cost of labels and devices" if priced else "device seconds for training and labelling, teacher included"
     return _scatter(
@@ -76,7 +79,7 @@ def cost_figure(results: Results, comparison: Comparison) -> Figure:
         figure={
             "name": "cost",
             "title": "What does accuracy cost?",
-            "says": f"Highest accuracy: {best.arm}, {percent(best.accuracy, 2)}, for {spent[best.recipe]:,.2f}.",
+            "says": f"Highest accuracy: {best.arm}, {percent(best.accuracy, 2)}, for {price}.",
             "how": "A mark is an arm at one size, with its 95 % interval. Up and to the left is better. Labels are "
             + ("in the cost." if comparison.prices.label is not None else "not in it."),
         },

@@ -58,8 +58,8 @@ class Worth:
 
     @property
     def extrapolated(self) -> bool:
-        """Whether N* is beyond the most labels measured."""
-        return self.equal is not None and self.equal > self.sizes[-1]
+        """Whether N* is beyond the most labels measured, or below the fewest."""
+        return self.equal is not None and not self.sizes[0] <= self.equal <= self.sizes[-1]
 
 
 def label_worth(results: Results, curve: ErrorCurve, prices: Prices) -> Worth:

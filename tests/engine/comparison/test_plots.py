@@ -91,6 +91,17 @@ def test_what_has_nothing_to_show_is_left_out_with_a_word():
     ]
 
 
+@pytest.mark.parametrize(
+    "change", [{"seeds": 2, "rows": 40}, {"seeds": 1, "rows": 2}, {"seeds": 2, "rows": 30, "seed": 5}]
+)
+def test_few_rows_are_drawn_too(change):
+    few = made_results(**{"classes": tuple("abcde"), **change})
+    found = comparison_figures(few, summarise(few, Prices(label=0.0)))
+    assert found.left_out["cost"] == "nothing costs anything"
+    for figure in found.shown:
+        vl_convert.vegalite_to_vega(still(figure))
+
+
 def test_a_still_plot_has_colours_rows_and_a_title_of_its_own(figures):
     for figure in figures.values():
         spec = still(figure)

@@ -165,7 +165,16 @@ def test_a_student_that_is_worse_saves_no_label():
     worth = label_worth(results, curve_of(results), Prices(device_hour=1.0))
     assert worth.equal < 1_000
     assert worth.break_even is None
+    assert not worth.extrapolated
     assert "distilling saves no label" in worth_sentences(worth, Prices(device_hour=1.0))[0]
+
+
+def test_below_the_fewest_labels_it_is_extrapolated_too():
+    results = exact({500: 320, 1_000: 160, 2_000: 80}, 400)
+    worth = label_worth(results, curve_of(results), UNKNOWN)
+    assert worth.extrapolated
+    assert "needs about 400 labels" in worth_sentences(worth, UNKNOWN)[0]
+    assert "extrapolated below the 500 that were measured" in worth_sentences(worth, UNKNOWN)[0]
 
 
 def test_errors_that_do_not_fall_have_no_worth():
