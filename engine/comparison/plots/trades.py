@@ -68,8 +68,8 @@ def cost_figure(results: Results, comparison: Comparison) -> Figure | str:
     rows = [_mean_row(one, spent=spent[one.recipe]) for one in comparison.rows if spent[one.recipe]]
     if not rows:
         return "nothing costs anything"
-    price = f"{spent[best.recipe]:,.2f}" if priced else f"{spent[best.recipe]:,.0f} device seconds"
     best = max(comparison.rows, key=lambda one: one.accuracy)
+    price = f"{spent[best.recipe]:,.2f}" if priced else f"{spent[best.recipe]:,.0f} device seconds"
     what = "cost of labels and devices" if priced else "device seconds for training and labelling, teacher included"
     return _scatter(
         rows,
