@@ -35,7 +35,7 @@ SIZES, EQUAL, LABELS, DECAY = (500, 1_000, 2_000, 4_000), 5_760, 2_000, 0.225
 WORTHS = [(1, 4_000, 0.0), (3, 4_000, 0.0015), (3, 4_000, 0.005), (5, 4_000, 0.005)]
 _RESAMPLES = 300
 _BOOTSTRAPS = 300  # experiments that are resampled, which takes far longer than all the rest
-_WORTH_SHARE = 5
+_WORTH_SHARE = 2
 _Z = 1.959963984540054
 
 Interval = tuple[float, float]

@@ -16,7 +16,7 @@ from engine.comparison.statistics.error_curve import ErrorCurve
 TRUSTED = 2
 """So many times the most labels measured is as far as the line is believed."""
 _FAR = 1_000
-_STEP = 0.02
+_STEP = 0.1
 _HALVINGS = 40
 _LEVEL = 0.05
 
