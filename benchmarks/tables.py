@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.comparison.table import coverage
 from benchmarks.gpu.table import gpu
 from benchmarks.harness.conditions import RESULTS, in_words
 from benchmarks.loader.table import loader as loader_lines
@@ -237,6 +238,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "audit": (audit, ("yelp_audit",)),
     "rounds": (rounds, ("yelp_rounds",)),
     "report": (report, ("report",)),
+    "coverage": (coverage, ("coverage",)),
 }
 """By the name of the place in the README: what makes the words, and from which results."""
 

@@ -19,6 +19,7 @@ from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.models.classifier import Classifier, load_classifier, parameters
 from engine.models.heads import same_but_for_case
+from engine.notebook import html_pairs, html_table
 from engine.progress import Tick, silent
 from store.families.labels import softmax
 
@@ -106,6 +107,11 @@ class Evaluation:
         """The figures that fit in one row of a table."""
         names = ("rows", "accuracy", "macro_f1", "log_loss", "ece", "rows_per_second", "parameters", "megabytes")
         return {name: getattr(self, name) for name in names}
+
+    def _repr_html_(self) -> str:
+        head = ["gold ↓ predicted →", *self.f1, "F1"]
+        cells = [[name, *self.confusion[name].values(), score] for name, score in self.f1.items()]
+        return html_pairs(self.model, self.headline()) + html_table("Confusion", head, cells)
 
 
 def evaluate(config: EvalConfig, *, tick: Tick = silent) -> Evaluation:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from engine.labelling.parity_check import ParityCheck
+from engine.notebook import html_pairs
 from store import Store
 from store.families.label_card import LabelCard, label_card
 from store.format.family import Family
@@ -99,6 +100,9 @@ class LabelSummary:
     devices: list[str]
     dtype: str
     processor: str | None
+
+    def _repr_html_(self) -> str:
+        return html_pairs(f"{self.name} of {self.store}", {**vars(self), "name": None, "store": None})
 
 
 def summarise_run(

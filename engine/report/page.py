@@ -25,6 +25,9 @@ from engine.report.runs import TrainingRun
 from engine.report.tables import Table
 from engine.report.tiles import Tile
 
+_POINT = "Point at a mark for its figures."
+_ZOOM = "Drag to move a plot; zoom with its buttons, with Ctrl and the wheel, or by pinching."
+_CHOSEN = "A class that is chosen, above or by a click on a bar, is chosen for all plots and for the table."
 _RUN_COLUMNS = ("run", "model", "procedure", "sample size", "training seconds", "accuracy", "macro F1", "rows/s")
 
 
@@ -43,6 +46,7 @@ class Page:
         classes: what is shown of class names.
         choices: indices of the classes that can be chosen.
         footer: who made it, and when.
+        lead: HTML before the plots, with every text in it escaped already.
     """
 
     title: str
@@ -55,6 +59,7 @@ class Page:
     classes: list[str]
     choices: list[int]
     footer: str
+    lead: str = ""
 
 
 def write_page(page: Page) -> str:
@@ -72,11 +77,19 @@ def write_page(page: Page) -> str:
         subtitle=escape(page.subtitle),
         links="".join(f'<a href="#{name}">{escape(title)}</a>' for name, title in links),
         tiles="".join(map(_tile, page.tiles)),
+        lead=page.lead,
+        hints=_hints(page),
         sections="\n".join(_section(one, page.runs if one.name == "training" else []) for one in page.sections),
         tables=_tables(page.tables) if page.tables else "",
         lacking=_lacking(page.lacking) if page.lacking else "",
         footer=_words(page.footer),
     )
+
+
+def _hints(page: Page) -> str:
+    """How the page is used, as far as it moves."""
+    moves = any(figure.zoom for section in page.sections for figure in section.figures)
+    return "\n".join([_POINT, *([_ZOOM] if moves else []), *([_CHOSEN] if page.choices else [])])
 
 
 def _file(name: str) -> str:

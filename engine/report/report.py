@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from engine.notebook import html_pairs
 from engine.progress import Tick, silent
 from engine.report.answers import Answers, ask
 from engine.report.figures.charts import unchecked
@@ -71,6 +72,9 @@ class Report:
     runs: int
     seconds: float
     lacking: dict[str, str]
+
+    def _repr_html_(self) -> str:
+        return html_pairs(f"Report {self.out}", {**vars(self), "out": None})
 
 
 def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:

@@ -10,6 +10,7 @@ from engine.errors import TrainingError
 from engine.evaluation.evaluate import Evaluation
 from engine.models.card_head import CARD
 from engine.models.classifier import Classifier, save_classifier
+from engine.notebook import html_pairs
 from engine.training.loop import LoopConfig
 from engine.training.output.model_card import model_card
 from engine.training.output.run_folder import DONE, MODEL_BEFORE, RunFolder
@@ -77,6 +78,13 @@ class Trained:
     def waiting(self) -> float:
         """Share of `seconds` in which the next step was not ready."""
         return sum(epoch.waited for epoch in self.epochs) / self.seconds if self.seconds else 0.0
+
+    def _repr_html_(self) -> str:
+        names = ("start", "procedure", "classes", "rows", "max_length", "steps", "seconds", "rows_per_second", "dtype")
+        loss = self.epochs[-1].loss if self.epochs else None
+        trained = {**{name: getattr(self, name) for name in names}, "loss of the last epoch": loss}
+        judged = self.evaluation._repr_html_() if self.evaluation is not None else ""
+        return html_pairs(self.out, trained) + judged
 
 
 def save_trained(model: Classifier, trained: Trained, *, sources: list[str]) -> None:

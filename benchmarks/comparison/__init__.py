@@ -1,0 +1,1 @@
+"""Do the intervals of `engine compare` hold what they promise?"""
