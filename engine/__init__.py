@@ -4,6 +4,7 @@ The work that the command line does, as functions that take the same choices as 
 
     engine.finetune(engine.FinetuneConfig(…))   gold labels → a teacher
     engine.label(engine.LabelConfig(…))         texts + a teacher → a store of soft labels
+    engine.forecast(engine.LabelConfig(…))      the same → what it will take, with nothing written
     engine.label_from(engine.AnswersConfig(…))  anybody's answers by id → a label set of a store
     engine.train(engine.DistillConfig(…))       a store → a student
     engine.add_gold(engine.GoldRoundConfig(…))  labels by id → a round of gold in a store
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
     from engine.inputs.labels.labelled import GoldConfig
     from engine.inputs.options import ReadOptions
     from engine.labelling.card import Choices
-    from engine.labelling.label import LabelConfig, label
+    from engine.labelling.label import label
+    from engine.labelling.pilot.dry_run import forecast
+    from engine.labelling.pilot.forecast import Forecast
+    from engine.labelling.planning.config import LabelConfig
     from engine.labelling.repair import Repair, repair
     from engine.labelling.summary import LabelSummary
     from engine.prediction.config import Cascade, PredictConfig
@@ -62,11 +66,12 @@ _HOME = {
     "EvalConfig": "engine.evaluation.evaluate",
     "Evaluation": "engine.evaluation.evaluate",
     "FinetuneConfig": "engine.training.finetune",
+    "Forecast": "engine.labelling.pilot.forecast",
     "GoldConfig": "engine.inputs.labels.labelled",
     "GoldRound": "engine.ingest.gold_rounds",
     "GoldRoundConfig": "engine.ingest.gold_rounds",
     "LabelColumns": "engine.inputs.columns",
-    "LabelConfig": "engine.labelling.label",
+    "LabelConfig": "engine.labelling.planning.config",
     "LabelSummary": "engine.labelling.summary",
     "LoadedModel": "engine.prediction.loaded",
     "LoopConfig": "engine.training.loop",
@@ -86,6 +91,7 @@ _HOME = {
     "calibrate": "engine.evaluation.calibrate",
     "evaluate": "engine.evaluation.evaluate",
     "finetune": "engine.training.finetune",
+    "forecast": "engine.labelling.pilot.dry_run",
     "label": "engine.labelling.label",
     "label_from": "engine.answers.label_from",
     "load": "engine.prediction.loaded",
@@ -108,6 +114,7 @@ __all__ = [
     "EvalConfig",
     "Evaluation",
     "FinetuneConfig",
+    "Forecast",
     "GoldConfig",
     "GoldRound",
     "GoldRoundConfig",
@@ -132,6 +139,7 @@ __all__ = [
     "calibrate",
     "evaluate",
     "finetune",
+    "forecast",
     "label",
     "label_from",
     "load",

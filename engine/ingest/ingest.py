@@ -21,6 +21,7 @@ from engine.ingest.rejects_writer import RejectsWriter
 from engine.ingest.repeated_ids import add_taken
 from engine.ingest.validate import InputFile, ValidatedInputs, validate_files
 from engine.ingest.write_corpus import write_corpus
+from engine.inputs.check_rows import Block
 from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.kinds import Kind
@@ -135,6 +136,7 @@ def first_pass(
     known: Sequence[str] | None,
     tick: Tick,
     taken: Callable[[DuplicateFinder], None] | None = None,
+    seen: Callable[[Block, int], None] | None = None,
 ) -> Iterator[FirstPass]:
     """Read ``files`` once. The file of refused rows is the reader's until the block ends.
 
@@ -145,6 +147,7 @@ def first_pass(
         known: as in `ingest`.
         tick: told how far it is.
         taken: as in `engine.ingest.validate.validate_files`.
+        seen: as there; if labels turn out to be no gold, all files are read again from the first one.
 
     Raises:
         InputError: as `ingest`.
@@ -153,11 +156,11 @@ def first_pass(
         _log.info("%s", note)
     with ExitStack() as stack:
         try:
-            read = stack.enter_context(_read_once(storage, files, config, known, tick, taken))
+            read = stack.enter_context(_read_once(storage, files, config, known, tick, taken, seen))
         except NotGoldError as error:
             _log.info("%s", error)
             without = dataclasses.replace(config, columns=dataclasses.replace(config.columns, label=NO_COLUMN))
-            read = stack.enter_context(_read_once(storage, files, without, known, tick, taken))
+            read = stack.enter_context(_read_once(storage, files, without, known, tick, taken, seen))
         yield read
 
 
@@ -169,6 +172,7 @@ def _read_once(
     known: Sequence[str] | None,
     tick: Tick,
     taken: Callable[[DuplicateFinder], None] | None,
+    seen: Callable[[Block, int], None] | None,
 ) -> Iterator[FirstPass]:
     """As `first_pass`.
 
@@ -183,7 +187,13 @@ def _read_once(
         is_named = bool(config.columns.label or config.options.label_map)
         with read_together(files):
             validated = validate_files(
-                inputs, classes=classes, rejects=rejects, tick=tick, named=config.files, taken=taken
+                inputs,
+                classes=classes,
+                rejects=rejects,
+                tick=tick,
+                named=config.files,
+                taken=taken,
+                seen=seen,
             )
         if config.columns.label is None and not validated.label_columns:
             validated.notes += class_files_notes(files, classes)

@@ -110,6 +110,7 @@ def validate_files(
     tick: Tick,
     named: Sequence[str] | None = None,
     taken: Callable[[DuplicateFinder], None] | None = None,
+    seen: Callable[[Block, int], None] | None = None,
 ) -> ValidatedInputs:
     """Check and count the rows of ``files``.
 
@@ -120,6 +121,7 @@ def validate_files(
         tick: told how far it is.
         named: what the user named, files, folders and globs; each of ``files`` if None.
         taken: adds the ids that rows of a store have already, at positions below 0; there are none if None.
+        seen: called with each block, and how many rows came before it.
 
     Raises:
         InputError: a file or column is bad, a folder has two versions of a file, or a file changes meanwhile.
@@ -137,6 +139,8 @@ def validate_files(
                 for block in ahead(blocks):
                     if not entry["rows"]:
                         _begin_file(block, validated, file, classes, copies)
+                    if seen is not None:
+                        seen(block, validated.rows)
                     _validate_block(block, validated, rejects=rejects, finder=finder)
                     any_id = any_id or block.reading.columns.id is not None
                     tick("checking rows", validated.rows, None)

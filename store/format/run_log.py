@@ -58,6 +58,11 @@ class RunLog:
         self._content["shards"].append({"family": family, "shard": shard, "seconds": round(seconds, 4)})
         self._flush_now_and_then()
 
+    def forecast(self, forecast: dict[str, Any]) -> None:
+        """Note what a pilot lets expect of the run."""
+        self._content["forecast"] = {"made": round(time.time(), 1), **forecast}
+        self._flush()
+
     def finish(self, summary: dict[str, Any]) -> None:
         """Note what the whole run came to."""
         self._content["summary"] = summary
@@ -100,6 +105,7 @@ class RunNotes(TypedDict):
     rows_done: NotRequired[int]
     rows_per_second: NotRequired[float | None]
     shards: NotRequired[list[ShardNote]]
+    forecast: NotRequired[dict[str, Any]]
     summary: NotRequired[dict[str, Any] | None]
 
 

@@ -1,0 +1,55 @@
+"""Rows of a pilot that have gold → the accuracy of the teacher on all rows that have, with its interval. Pure numpy."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.labelling.pilot.mix.mix import STRATA, Numbers
+
+_Z = 1.959963984540054
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """How often the teacher is right.
+
+    Attributes:
+        share: of the rows with gold, from 0 to 1.
+        low: the least that it may be, with 95 %.
+        high: the most.
+        rows: with gold, of the pilot.
+    """
+
+    share: float
+    low: float
+    high: float
+    rows: int
+
+
+def wilson(share: float, rows: float) -> tuple[float, float]:
+    """The interval of 95 % of a share of so many rows (Wilson 1927); rows of unequal weight are fewer (Kish 1965)."""
+    middle, spread = share * rows + _Z**2 / 2, _Z * math.sqrt(rows * share * (1 - share) + _Z**2 / 4)
+    return (middle - spread) / (rows + _Z**2), (middle + spread) / (rows + _Z**2)
+
+
+def accuracy_of(strata: Numbers, right: npt.NDArray[np.bool_], population: Numbers) -> Accuracy | None:
+    """The accuracy on the rows that ``population`` counts; None if the pilot has no row with gold.
+
+    Each row of the pilot stands for those of its stratum.
+
+    Args:
+        strata: (n,) of the rows with gold.
+        right: (n,) whether the teacher gives them their gold label.
+        population: (strata,) rows with gold.
+    """
+    if not len(right):
+        return None
+    found = np.bincount(strata, minlength=STRATA)
+    weights = population[strata] / found[strata]
+    weights = weights / weights.sum()
+    share = float(weights[right].sum())
+    effective = 1 / float((weights**2).sum())
+    low, high = wilson(min(1.0, share), effective)
+    return Accuracy(share=share, low=max(0.0, low), high=min(1.0, high), rows=len(right))

@@ -1,0 +1,137 @@
+"""The mix of a corpus: how many texts it has of each length, of each input file. Pure numpy.
+
+A *stratum* is one length class of one group of input files. Lengths are in characters, as the corpus has them; a length
+class spans a factor of √2, so that texts of one stratum have nearly as many tokens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.int64]
+
+LENGTHS = 48
+GROUPS = 8
+"""Groups of input files: each of the largest ones alone, and all others together."""
+STRATA = LENGTHS * GROUPS
+
+
+def strata_of(characters: npt.NDArray[np.integer], group: int | Numbers) -> Numbers:
+    """(n,) stratum of each text.
+
+    Args:
+        characters: (n,) of each text.
+        group: of the input file of all, or (n,) of each.
+    """
+    lengths = np.floor(2 * np.log2(np.maximum(characters, 1))).astype(np.int64)
+    return np.asarray(group) * LENGTHS + np.minimum(lengths, LENGTHS - 1)
+
+
+def file_groups(rows: Sequence[int]) -> list[int]:
+    """The group of each input file, by the ``rows`` that each has: the largest ones have one of their own."""
+    largest = sorted(range(len(rows)), key=lambda number: -rows[number])[: GROUPS - 1]
+    own = {number: group for group, number in enumerate(largest)}
+    return [own.get(number, GROUPS - 1) for number in range(len(rows))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mix:
+    """What there is to label.
+
+    Attributes:
+        shards: (n,) their numbers.
+        rows: (n, strata) texts of each.
+        characters: (n, strata) of these.
+        gold: (strata,) texts with gold.
+    """
+
+    shards: Numbers
+    rows: Numbers
+    characters: Numbers
+    gold: Numbers
+
+    def without(self, done: Sequence[int]) -> "Mix":
+        """The same less the shards ``done``; gold is that of all."""
+        kept = ~np.isin(self.shards, np.array(list(done), np.int64))
+        return Mix(shards=self.shards[kept], rows=self.rows[kept], characters=self.characters[kept], gold=self.gold)
+
+    @property
+    def total(self) -> int:
+        """All texts."""
+        return int(self.rows.sum())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidates:
+    """Texts that were drawn at random.
+
+    Attributes:
+        places: (n,) that say where each is, ascending in no order.
+        strata: (n,) of each.
+        keys: (n,) random, from 0 to 1: of two of a stratum the smaller one was drawn first.
+        gold: (n,) class index of the human label; -1 for a text without one.
+    """
+
+    places: Numbers
+    strata: Numbers
+    keys: npt.NDArray[np.float64]
+    gold: Numbers
+
+    def take(self, chosen: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> "Candidates":
+        """Some of them."""
+        return Candidates(
+            places=self.places[chosen], strata=self.strata[chosen], keys=self.keys[chosen], gold=self.gold[chosen]
+        )
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+def together(parts: Sequence[Candidates]) -> Candidates:
+    """All of ``parts``, at least one."""
+    return Candidates(
+        places=np.concatenate([part.places for part in parts]),
+        strata=np.concatenate([part.strata for part in parts]),
+        keys=np.concatenate([part.keys for part in parts]),
+        gold=np.concatenate([part.gold for part in parts]),
+    )
+
+
+class Reservoir:
+    """Keeps random texts of any number that pass, in bounded memory: of all, and of those with gold.
+
+    Args:
+        size: how many of each are kept.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._held = Candidates(
+            places=np.empty(0, np.int64),
+            strata=np.empty(0, np.int64),
+            keys=np.empty(0, np.float64),
+            gold=np.empty(0, np.int64),
+        )
+
+    def add(self, passing: Candidates) -> None:
+        """Consider more texts."""
+        all_of_them = together([self._held, passing])
+        self._held = all_of_them.take(_smallest(all_of_them.keys, self._size) | self._with_gold(all_of_them))
+
+    def _with_gold(self, held: Candidates) -> npt.NDArray[np.bool_]:
+        return _smallest(np.where(held.gold >= 0, held.keys, np.inf), self._size)
+
+    @property
+    def held(self) -> Candidates:
+        """The texts that are kept now."""
+        return self._held
+
+
+def _smallest(keys: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.bool_]:
+    """(n,) whether each of ``keys`` is among the ``count`` smallest, and finite."""
+    chosen = np.isfinite(keys)
+    if chosen.sum() > count:
+        chosen &= keys <= np.partition(keys, count - 1)[count - 1]
+    return chosen
