@@ -7,7 +7,7 @@ from store.families.registry import kind_of
 from store.format.family import Family
 from store.format.names import GOLD
 from store.format.record import Record
-from store.format.run_log import RunNotes, read_runs, started_at, state_of
+from store.format.run_log import RunNotes, RunState, read_runs, started_at, state_of
 from store.format.segments import SegmentRecord
 from store.snapshot import Snapshot
 
@@ -37,6 +37,7 @@ def summarise(snapshot: Snapshot) -> dict[str, Any]:
         "families": [_summarise_family(family) for family in families],
         "gold": [_summarise_round(record) for record in snapshot.family(GOLD).records().values()],
         "runs": [summarise_run(snapshot, run) for run in _open_runs(snapshot)],
+        "forecasts": _forecasts(snapshot),
     }
 
 
@@ -54,6 +55,21 @@ def _open_runs(snapshot: Snapshot) -> list[RunNotes]:
     labelled = {run.get("label_set") for run in open_runs}
     others = [name for name in snapshot.label_sets() if name in last and name not in labelled]
     return open_runs + [last[name] for name in others if snapshot.label_set(name).missing()]
+
+
+def _forecasts(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """The last forecast of each label set, and how long the run took after it, if it came to its end."""
+    last: dict[str, RunNotes] = {}
+    for run in read_runs(snapshot.storage):
+        if run.get("label_set") is not None and "forecast" in run:
+            last[str(run.get("label_set"))] = run
+    forecasts = []
+    for name in sorted(set(last) & set(snapshot.label_sets())):
+        noted = dict(last[name]["forecast"])
+        made, is_finished = noted.pop("made", None), state_of(snapshot.storage, last[name]) is RunState.FINISHED
+        took = last[name].get("updated", 0.0) - made if made is not None and is_finished else None
+        forecasts.append({"label_set": name, "took": None if took is None else round(took, 1), **noted})
+    return forecasts
 
 
 def summarise_run(snapshot: Snapshot, run: RunNotes) -> dict[str, Any]:

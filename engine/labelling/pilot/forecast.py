@@ -174,13 +174,12 @@ def duration(seconds: float) -> str:
 
 def sentence(forecast: Forecast) -> str:
     """The forecast in one sentence, for a log."""
-    kept = (
-        f"{forecast.pilot_shards} shards that are kept" if forecast.pilot_shards else "rows whose labels are not kept"
-    )
+    shards = f"in {forecast.pilot_shards} shards that are kept"
+    kept = shards if forecast.pilot_shards else "drawn from all and not kept"
     likely = f"{duration(forecast.seconds_low)} to {duration(forecast.seconds_high)}"
     devices = f", {duration(forecast.device_seconds)} of device time" if forecast.devices > 1 else ""
     words = (
-        f"a pilot of {forecast.pilot_rows:,} rows ({kept}) forecasts {duration(forecast.seconds)} ({likely}){devices} "
+        f"a pilot of {forecast.pilot_rows:,} rows, {kept}, forecasts {duration(forecast.seconds)} ({likely}){devices} "
         f"for the {forecast.rows:,} rows that are left, and {forecast.disk_bytes / 1e6:,.1f} MB on disk"
     )
     if forecast.accuracy is None:

@@ -37,7 +37,10 @@ def choose_rows(candidates: Candidates, mix: Mix, *, rows: int) -> Candidates:
     order = np.lexsort((candidates.keys, candidates.gold < 0, candidates.strata))
     strata = candidates.strata[order]
     rank = np.arange(len(order)) - np.searchsorted(strata, strata)
-    return candidates.take(np.sort(order[rank < shares[strata]]))
+    chosen = rank < shares[strata]
+    others = order[~chosen]  # a stratum may have fewer candidates than its share
+    filling = others[np.argsort(candidates.keys[others], kind="stable")][: int(shares.sum()) - int(chosen.sum())]
+    return candidates.take(np.sort(np.concatenate([order[chosen], filling])))
 
 
 def allot(counts: Numbers, rows: int) -> Numbers:
