@@ -91,8 +91,8 @@ def forecast(result: dict[str, Any]) -> str:
             f"({of['accuracy_width']:.1%} wide) covers it {of['accuracy_covered']} times"
         )
     return (
-        f"Forecasts of the time that {result['rows']:,} real texts of two files take, long reviews and short sentences, "
-        f"from {result['pilot']} of them: {'; '.join(words)}. {in_words(result)}"
+        f"Forecasts of the time that {result['rows']:,} real texts of two files, long reviews and short sentences, "
+        f"take, from {result['pilot']} of them: {'; '.join(words)}. {in_words(result)}"
     )
 
 

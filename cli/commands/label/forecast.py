@@ -27,8 +27,8 @@ def pilot_options(function: F) -> F:
         click.option(
             "--dry-run",
             is_flag=True,
-            help="Label a pilot, print the forecast of the whole and write nothing. [default pilot: 1,000 rows on a "
-            "CPU, 20,000 on GPUs]",
+            help="Label a pilot, print the forecast of the whole and write nothing. [default pilot: 1,000 rows, "
+            "20,000 of fast models]",
         ),
         click.option(
             "--pilot",

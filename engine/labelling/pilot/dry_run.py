@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.compute.device import find_devices, restored_threads
+from engine.compute.device import restored_threads
 from engine.errors import InputError
 from engine.labelling.dtype_choice import LEAST_ROWS, PILOT_ROWS
 from engine.labelling.execute import shards_to_label
+from engine.labelling.label import runner_for
 from engine.labelling.pilot.facts import free_bytes, plain_run, run_of
 from engine.labelling.pilot.forecast import Forecast
 from engine.labelling.pilot.limit import TimeLimit
@@ -21,9 +22,8 @@ from engine.labelling.pilot.run import sample_forecast
 from engine.labelling.pilot.sampling import Sample, default_rows
 from engine.labelling.planning.config import LabelConfig
 from engine.labelling.planning.corpus import given_to, ingest_request
-from engine.labelling.planning.plan import load, plan_for, plan_on
+from engine.labelling.planning.plan import flops_of, load, plan_for, plan_on
 from engine.labelling.runners.base import Runner
-from engine.labelling.runners.choose import choose_runner
 from engine.labelling.token_budget import CHARACTERS_PER_TOKEN, CorpusSize
 from engine.models.classifier import Classifier, respelled
 from engine.progress import Tick, silent
@@ -51,8 +51,7 @@ def forecast(config: LabelConfig, *, runner: Runner | None = None, tick: Tick = 
     """
     limit = None if config.max_hours is None else TimeLimit(config.max_hours)
     storage = open_storage(config.store)
-    if runner is None:
-        runner = choose_runner(find_devices(config.devices), shared_store=storage.address is not None)
+    runner = runner or runner_for(config, storage)
     with restored_threads():
         store = _finished_store(config, storage)
         made, begun = (
@@ -99,7 +98,7 @@ def _of_store(config: LabelConfig, storage: Storage, store: Store, runner: Runne
     shards = sorted(shards_to_label(store.label_set(plan.job.label_set), config.worker))
     if not shards:
         raise InputError(f"nothing is left to forecast: {store.location} has all labels of {plan.job.label_set!r}")
-    rows = config.pilot or default_rows(runner)
+    rows = config.pilot or default_rows(runner, plan.cost)
     mix, candidates, _ = read_mix(store, shards, rows=rows, tick=tick)
     drawn = choose_rows(candidates, mix, rows=rows)
     sample = Sample(texts=texts_of(store, drawn.places), strata=drawn.strata, gold=drawn.gold)
@@ -112,7 +111,7 @@ def _of_store(config: LabelConfig, storage: Storage, store: Store, runner: Runne
 def _of_inputs(config: LabelConfig, storage: Storage, runner: Runner, tick: Tick) -> tuple[Forecast, bool]:
     started = time.perf_counter()
     teacher = load(config, storage)
-    rows = config.pilot or default_rows(runner)
+    rows = config.pilot or default_rows(runner, flops_of(teacher.model, first_only=False))
     read = read_inputs(ingest_request(config), known=teacher.model.classes, rows=max(rows, PILOT_ROWS), tick=tick)
     teacher = dataclasses.replace(teacher, model=respelled(teacher.model, read.classes))
     _check_same_classes(teacher.model, read.classes)

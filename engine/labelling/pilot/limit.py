@@ -46,8 +46,12 @@ class TimeLimit:
                 f"({duration(forecast.seconds_low)} to {duration(forecast.seconds_high)}), {duration(self.spent)} are "
                 f"spent already, and --max-hours is {self.hours:g}.{stays} {remedies(begun=begun)}"
             )
-        self._worked = self._clock()
+        self.begin()
         self._planned, self._low = forecast.seconds, forecast.seconds_low
+
+    def begin(self) -> None:
+        """Work begins now: the workers have loaded the model, and nothing that the forecast is of is done."""
+        self._worked = self._clock()
 
     def follow(self, *, done: float, shards: int) -> None:
         """Stop a run that can no longer end in time.

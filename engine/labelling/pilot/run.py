@@ -53,7 +53,7 @@ def begin_watch(
     shards = sorted(shards_to_label(store.label_set(plan.job.label_set), config.worker))
     if not shards:
         return None
-    rows = config.pilot or default_rows(runner)
+    rows = config.pilot or default_rows(runner, plan.cost)
     mix, candidates, reader = read_mix(store, shards, rows=rows, tick=tick)
     run = run_of(store, plan, config, runner, mix)
     if config.pilot is not None and (chosen := choose_shards(mix, rows=rows)):
@@ -123,6 +123,9 @@ class ShardPilot:
             tokens=np.concatenate([tokens for tokens, _ in found]),
             gold=np.concatenate([one.gold for one in read]),
             predictions=np.concatenate([predictions for _, predictions in found]),
+            shards=np.concatenate(
+                [np.full(len(one.rows), report.shard) for one, report in zip(read, reports, strict=True)]
+            ),
         )
         left = self.mix.without([report.shard for report in reports])
         run = dataclasses.replace(self.run, crew=dataclasses.replace(self.run.crew, check_rows=0))
@@ -142,12 +145,13 @@ def _predicted(
     work = estimate(mix, pace, run.crew, strata=labelled.strata, tokens=labelled.tokens, cost=cost)
     judged = labelled.gold >= 0
     right = labelled.predictions[judged] == labelled.gold[judged]
+    clusters = None if labelled.shards is None else labelled.shards[judged]
     forecast = forecast_of(
         run,
         work,
         pace,
         rows=mix.total,
         pilot=(len(labelled.strata), shards),
-        accuracy=accuracy_of(labelled.strata[judged], right, mix.gold),
+        accuracy=accuracy_of(labelled.strata[judged], right, mix.gold, clusters=clusters),
     )
     return forecast, work

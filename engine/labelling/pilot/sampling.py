@@ -2,12 +2,15 @@
 
 import copy
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from engine.compute.cpu.limits import usable_cores
+from engine.compute.encoder import FLOPS_EACH
 from engine.labelling.job import LabelJob
 from engine.labelling.pilot.estimate import Pace, RowCost
 from engine.labelling.pilot.measure import pace_of_parts
@@ -17,10 +20,11 @@ from engine.labelling.pilot.sample_job import ModelJob, PartReport, SampleJob
 from engine.labelling.runners.base import Runner
 from engine.progress import Tick
 
-ROWS = {"cpu": 1_000, "cuda": 20_000}
-"""Rows of a pilot whose size nobody says: some seconds of work, in which a device comes to speed."""
+LEAST_ROWS, MOST_ROWS = 1_000, 20_000
+"""Rows of a pilot whose size nobody says: on GPUs the most, for they come to speed only then."""
 _PARTS = 4
 _LEAST_PART, _LARGEST_PART = 64, 2_500
+_TOKENS = 100  # of a usual text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,17 +51,34 @@ class Labelled:
         tokens: (n,) of each.
         gold: (n,) class index of the human label; -1 for none.
         predictions: (n,) class index; -1 where labelling failed.
+        shards: (n,) of each, if they are whole shards.
     """
 
     strata: Numbers
     tokens: Numbers
     gold: Numbers
     predictions: Numbers
+    shards: Numbers | None = None
 
 
-def default_rows(runner: Runner) -> int:
-    """Rows of a pilot whose size nobody says."""
-    return ROWS["cpu" if runner.devices[0].startswith("cpu") else "cuda"]
+def default_rows(runner: Runner, cost: RowCost) -> int:
+    """Rows of a pilot whose size nobody says.
+
+    Args:
+        runner: that labels.
+        cost: of a row, in floating-point operations.
+    """
+    if not runner.devices[0].startswith("cpu"):
+        return MOST_ROWS
+    return min(MOST_ROWS, max(LEAST_ROWS, _PARTS * least_part(runner, cost)))
+
+
+def least_part(runner: Runner, cost: RowCost) -> int:
+    """Rows of a part in which a worker on a CPU computes in as many processes as in a shard: fewer would not pay."""
+    if not runner.devices[0].startswith("cpu"):
+        return _LEAST_PART
+    cores = max(1, usable_cores() // len(runner.devices))
+    return max(_LEAST_PART, math.ceil(FLOPS_EACH * cores / float(cost(np.array([_TOKENS]))[0])))
 
 
 def label_sample(
@@ -77,7 +98,10 @@ def label_sample(
         LabellingError, EngineError, OSError: as `engine.labelling.runners.base.Runner.run`.
     """
     total = len(sample.texts)
-    parts = max(min(max(_PARTS, 2 * len(runner.devices)), total // _LEAST_PART), -(-total // _LARGEST_PART), 1)
+    most = max(_PARTS, 2 * len(runner.devices))
+    parts = max(min(most, total // least_part(runner, cost)), 1)
+    if not runner.devices[0].startswith("cpu"):
+        parts = max(parts, -(-total // _LARGEST_PART))
     places = parts_of(sample.strata, parts)
     texts = tuple(tuple(sample.texts[place] for place in part) for part in places)
     reports: list[PartReport] = []

@@ -45,6 +45,7 @@ class Watch:
     _reports: list[ShardReport] = field(default_factory=list)
     _waits: set[int] = field(default_factory=set)
     _followed: set[int] = field(default_factory=set)
+    _is_begun: bool = False
 
     def order(self, shards: Sequence[int]) -> list[int]:
         """``shards``, those of the pilot first."""
@@ -69,11 +70,15 @@ class Watch:
         self._follow()
 
     def tick(self) -> None:
-        """Time passes.
+        """Time passes; the first call says that the first worker has loaded the model.
 
         Raises:
             LabellingError: the run cannot end in time.
         """
+        if not self._is_begun:
+            self._is_begun = True
+            if self.limit is not None and self.forecast is not None:
+                self.limit.begin()
         if self.limit is not None and self.limit.spent > self.limit.hours * 3600:
             self._follow()
 

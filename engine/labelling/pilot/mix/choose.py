@@ -1,7 +1,6 @@
 """The mix of a corpus → whole shards, or rows, that together have the same mix. Pure numpy, and the same each time."""
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.labelling.pilot.mix.mix import Candidates, Mix, Numbers
 
@@ -48,7 +47,7 @@ def allot(counts: Numbers, rows: int) -> Numbers:
     total = int(counts.sum())
     if total == 0:
         return np.zeros_like(counts)
-    exact: npt.NDArray[np.float64] = counts * (min(rows, total) / total)
+    exact = counts.astype(np.float64) * (min(rows, total) / total)
     shares = np.floor(exact).astype(np.int64)
     left = min(rows, total) - int(shares.sum())
     shares[np.argsort(shares - exact, kind="stable")[:left]] += 1

@@ -26,7 +26,8 @@ def strata_of(characters: npt.NDArray[np.integer], group: int | Numbers) -> Numb
         group: of the input file of all, or (n,) of each.
     """
     lengths = np.floor(2 * np.log2(np.maximum(characters, 1))).astype(np.int64)
-    return np.asarray(group) * LENGTHS + np.minimum(lengths, LENGTHS - 1)
+    strata: Numbers = np.asarray(group) * LENGTHS + np.minimum(lengths, LENGTHS - 1)
+    return strata
 
 
 def file_groups(rows: Sequence[int]) -> list[int]:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from engine.labelling.pilot.accuracy import accuracy_of, wilson
+from engine.labelling.pilot.accuracy import accuracy_of, design_effect, wilson
 from engine.labelling.pilot.estimate import DRIFT, Crew, Pace, estimate, interval, makespan, stratum_means
 from engine.labelling.pilot.forecast import Run, duration, forecast_of, sentence
 from engine.labelling.pilot.measure import Timed, pace_of
@@ -115,6 +115,23 @@ def test_the_interval_of_the_accuracy_covers_the_truth():
         found = accuracy_of(strata[chosen], right[chosen], population)
         covered += found.low <= right.mean() <= found.high
     assert covered >= 0.94 * 300
+
+
+def test_rows_of_shards_that_differ_more_than_chance_count_less():
+    population = np.zeros(STRATA, np.int64)
+    population[0] = 10_000
+    strata, clusters = np.zeros(400, np.int64), np.repeat(np.arange(4), 100)
+    alike = np.arange(400) % 10 > 0
+    other = np.arange(400) % 100 >= np.repeat([0, 5, 10, 25], 100)
+    narrow, wide = (accuracy_of(strata, right, population, clusters=clusters) for right in (alike, other))
+    plain = accuracy_of(strata, alike, population)
+    assert narrow == plain, "shards that are as good as each other are no clusters"
+    assert (narrow.share, wide.share) == (pytest.approx(0.9), pytest.approx(0.9))
+    effect = design_effect(other / 400 - 0.9 / 400, clusters)
+    # the shards' sums are 0.1, 0.05, 0 and -0.15 of 4; the rows' own variance is 0.9 · 0.1 / 400
+    assert effect == pytest.approx((0.1**2 + 0.05**2 + 0.15**2) / 16 * 4 / 3 / (0.09 / 400))
+    assert (wide.low, wide.high) == pytest.approx(wilson(0.9, 400 / effect))
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
 
 
 # the forecast
