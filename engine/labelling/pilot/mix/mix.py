@@ -109,6 +109,7 @@ class Reservoir:
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self._largest = self._largest_with_gold = np.inf
         self._held = Candidates(
             places=np.empty(0, np.int64),
             strata=np.empty(0, np.int64),
@@ -116,13 +117,18 @@ class Reservoir:
             gold=np.empty(0, np.int64),
         )
 
-    def add(self, passing: Candidates) -> None:
-        """Consider more texts."""
-        all_of_them = together([self._held, passing])
-        self._held = all_of_them.take(_smallest(all_of_them.keys, self._size) | self._with_gold(all_of_them))
-
-    def _with_gold(self, held: Candidates) -> npt.NDArray[np.bool_]:
-        return _smallest(np.where(held.gold >= 0, held.keys, np.inf), self._size)
+    def add(self, passing: Candidates) -> bool:
+        """Consider more texts; whether any of them may have been kept."""
+        has_gold = passing.gold >= 0
+        fitting = passing.take((passing.keys < self._largest) | (has_gold & (passing.keys < self._largest_with_gold)))
+        if not len(fitting):
+            return False
+        everything = together([self._held, fitting])
+        with_gold = np.where(everything.gold >= 0, everything.keys, np.inf)
+        self._largest, self._largest_with_gold = (_nth(keys, self._size) for keys in (everything.keys, with_gold))
+        kept = (everything.keys <= self._largest) | (with_gold <= self._largest_with_gold) & np.isfinite(with_gold)
+        self._held = everything.take(kept)
+        return True
 
     @property
     def held(self) -> Candidates:
@@ -130,9 +136,6 @@ class Reservoir:
         return self._held
 
 
-def _smallest(keys: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.bool_]:
-    """(n,) whether each of ``keys`` is among the ``count`` smallest, and finite."""
-    chosen = np.isfinite(keys)
-    if chosen.sum() > count:
-        chosen &= keys <= np.partition(keys, count - 1)[count - 1]
-    return chosen
+def _nth(keys: npt.NDArray[np.float64], count: int) -> float:
+    """The ``count``-th smallest of ``keys``; infinite if there are fewer."""
+    return float(np.partition(keys, count - 1)[count - 1]) if len(keys) >= count else np.inf

@@ -93,7 +93,8 @@ class _Seen:
         self._keep(passing, texts, labels)
 
     def _keep(self, passing: Candidates, texts: pa.Array, labels: pa.Array) -> None:
-        self._reservoir.add(passing)
+        if not self._reservoir.add(passing):
+            return
         kept = self._reservoir.held.places
         place_of = {int(place): number for number, place in enumerate(passing.places)}
         for place in kept[np.isin(kept, passing.places)].tolist():
@@ -141,7 +142,7 @@ def read_inputs(config: IngestConfig, *, known: Sequence[str], rows: int, tick: 
             places=candidates.places, strata=candidates.strata, keys=candidates.keys, gold=np.full(len(texts), -1)
         )
     shards = config.shards or -(-total // ROWS_PER_SHARD)
-    mix = _mix_of(seen, shards, has_gold=has_labels)
+    mix = _mix_of(seen, shards, total, has_gold=has_labels)
     seconds, size = _writing(texts, mix)
     return InputsRead(
         mix=mix,
@@ -153,19 +154,21 @@ def read_inputs(config: IngestConfig, *, known: Sequence[str], rows: int, tick: 
     )
 
 
-def _mix_of(seen: _Seen, shards: int, *, has_gold: bool) -> Mix:
-    """The rows by shard, as if each file's lengths were spread evenly over it."""
+def _mix_of(seen: _Seen, shards: int, total: int, *, has_gold: bool) -> Mix:
+    """The ``total`` rows by shard, as if lengths, and rows whose ids repeat others, were spread evenly over a file."""
     totals = np.array([int(count.sum()) for count in seen.counts])
     groups = np.array(file_groups(totals.tolist()), np.int64)
     ends = np.cumsum(totals)
     rows, characters = np.zeros((2, shards, STRATA), np.int64)
     gold = np.zeros(STRATA, np.int64)
     layout = Layout.of((int(ends[-1]), shards))
+    unique = total / max(1, int(ends[-1]))
     done = np.zeros((2, len(totals), LENGTHS), np.int64)  # what the shards before have of each file
-    for shard, _, stop in layout:
-        for number, end in enumerate(ends):
-            share = np.clip((stop - (end - totals[number])) / max(1, totals[number]), 0, 1)
-            upto = np.round(np.stack([seen.counts[number], seen.characters[number]]) * share).astype(np.int64)
+    for shard, first, stop in layout:
+        begin, end = np.searchsorted(ends, [first, max(first, stop - 1)], side="right")
+        for number in range(begin, min(end + 1, len(totals))):
+            share = min(1.0, (stop - (ends[number] - totals[number])) / max(1, totals[number]))
+            upto = np.round(np.stack([seen.counts[number], seen.characters[number]]) * share * unique).astype(np.int64)
             at = slice(groups[number] * LENGTHS, (groups[number] + 1) * LENGTHS)
             rows[shard, at] += upto[0] - done[0, number]
             characters[shard, at] += upto[1] - done[1, number]

@@ -104,6 +104,13 @@ def test_a_dry_run_without_a_store_leaves_nothing_and_knows_what_the_store_will_
     assert made.seconds_preparing > 0
 
 
+def test_rows_that_will_be_refused_are_not_forecast(given, tmp_path):
+    twice = tmp_path / "twice.jsonl"
+    twice.write_text("".join(json.dumps({"id": f"r{row % 60}", "text": "good food"}) + "\n" for row in range(90)))
+    made = engine.forecast(replace(given, store=str(tmp_path / "s"), inputs=(str(twice),), shards=4))
+    assert (made.rows, made.shards) == (60, 4)
+
+
 def test_a_dry_run_on_a_store_writes_nothing_and_forecasts_what_is_missing(given, whole):
     before = everything(whole)
     request = replace(given, store=str(whole), inputs=(), shards=None, name="new", worker=(1, 4))
