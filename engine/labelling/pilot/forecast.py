@@ -153,16 +153,17 @@ def forecast_of(
         disk_bytes=round(bytes_),
         disk_free=run.free,
         gold_rows=0 if accuracy is None else accuracy.rows,
-        accuracy=None if accuracy is None else round(accuracy.share, 4),
-        accuracy_low=None if accuracy is None else round(accuracy.low, 4),
-        accuracy_high=None if accuracy is None else round(accuracy.high, 4),
-        device=run.device,
-        dtype=run.dtype,
-        max_length=run.max_length,
-        part=run.part,
+        **_accuracy(accuracy),
+        **{name: getattr(run, name) for name in ("device", "dtype", "max_length", "part")},
         whole_rows=rows if run.whole_rows is None else run.whole_rows,
         whole_device_seconds=round(seconds * run.devices / run.share, 1),
     )
+
+
+def _accuracy(found: Accuracy | None) -> dict[str, Any]:
+    values = (None, None, None) if found is None else (found.share, found.low, found.high)
+    names = ("accuracy", "accuracy_low", "accuracy_high")
+    return {name: value and round(value, 4) for name, value in zip(names, values, strict=True)}
 
 
 def duration(seconds: float) -> str:

@@ -155,15 +155,7 @@ def plan_for(
         MismatchError: the label set was begun with other settings.
     """
     model, held = teacher.model, teacher.held
-    probe = Probe(
-        teacher=teacher.source,
-        choices=config.choices,
-        corpus=corpus,
-        held=held,
-        devices=runner.devices,
-        model=model,
-        tick=tick,
-    )
+    probe = _probe(config, teacher, corpus, runner, tick)
     settings, threads = runner.call(probe)
     card = make_card(model, settings, threads=threads)
     job = LabelJob(
@@ -176,9 +168,26 @@ def plan_for(
         workers=len(runner.devices),
         model=model,
     )
-    cost = flops_of(model, first_only=backend_named(settings.backend).first_only)
-    id_bytes = 2 if model.encoding(settings.max_length).vocab_size <= 1 << 16 else 4
-    return LabelPlan(job=job, probe=probe, threads=threads, cost=cost, id_bytes=id_bytes, is_begun=held is not None)
+    return LabelPlan(
+        job=job,
+        probe=probe,
+        threads=threads,
+        cost=flops_of(model, first_only=backend_named(settings.backend).first_only),
+        id_bytes=2 if model.encoding(settings.max_length).vocab_size <= 1 << 16 else 4,
+        is_begun=held is not None,
+    )
+
+
+def _probe(config: LabelConfig, teacher: LoadedTeacher, corpus: CorpusSize, runner: Runner, tick: Tick) -> Probe:
+    return Probe(
+        teacher=teacher.source,
+        choices=config.choices,
+        corpus=corpus,
+        held=teacher.held,
+        devices=runner.devices,
+        model=teacher.model,
+        tick=tick,
+    )
 
 
 def flops_of(model: Classifier, *, first_only: bool) -> RowCost:

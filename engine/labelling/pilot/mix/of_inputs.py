@@ -4,8 +4,9 @@ The files are read once, as the first pass of ingest reads them; nothing is writ
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 
 from engine.errors import InputError
 from engine.ingest.ingest import ROWS_PER_SHARD, IngestConfig, first_pass
-from engine.inputs.check_rows import Block
+from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.formats import expand
 from engine.inputs.labels.classes import indexer
 from engine.inputs.messages import no_usable_row
@@ -62,20 +63,26 @@ class _Seen:
     def _begin(self) -> None:
         self._reservoir = Reservoir(4 * self._rows)
         self._held: dict[int, tuple[str, str | None]] = {}
-        self.files: dict[str, int] = {}
+        self._files: list[str] = []
+        self._passed = 0
         self.counts: list[Numbers] = []
         self.characters: list[Numbers] = []
         self.gold: list[Numbers] = []
 
-    def add(self, block: Block, before: int) -> None:
-        """Take a block; the files are read from the first one again where ``before`` is 0."""
-        if before == 0:
+    def read(self, path: str, *arguments: Any, **options: Any) -> Iterator[Block]:
+        """The blocks of a file, which are counted; a file that was read before is the first one, again."""
+        if path in self._files:
             self._begin()
-        if block.file not in self.files:
-            self.files[block.file] = len(self.files)
-            for table in (self.counts, self.characters, self.gold):
-                table.append(np.zeros(LENGTHS, np.int64))
-        number = self.files[block.file]
+        self._files.append(path)
+        for table in (self.counts, self.characters, self.gold):
+            table.append(np.zeros(LENGTHS, np.int64))
+        for block in read_blocks(path, *arguments, **options):
+            self._add(block)
+            yield block
+
+    def _add(self, block: Block) -> None:
+        number, before = len(self._files) - 1, self._passed
+        self._passed += block.rows
         fit = np.flatnonzero([problem is None for problem in block.problems])
         texts, labels = block.text.take(pa.array(fit)), block.label.take(pa.array(fit))
         letters = pc.utf8_length(texts).to_numpy().astype(np.int64)
@@ -131,7 +138,7 @@ def read_inputs(config: IngestConfig, *, known: Sequence[str], rows: int, tick: 
         InputError: as `engine.ingest.ingest.ingest`.
     """
     files, seen, started = expand(config.files), _Seen(rows), time.perf_counter()
-    with first_pass(MemoryStorage(), files, config, known=known, tick=tick, seen=seen.add) as read:
+    with first_pass(MemoryStorage(), files, config, known=known, tick=tick, read=seen.read) as read:
         if not read.rows:
             raise InputError(no_usable_row(files, read.validated.rejected, read.validated.first_reasons))
         classes, total, has_labels = read.classes, read.rows, bool(read.validated.label_columns)
