@@ -33,6 +33,7 @@ class Pace:
         compute: seconds for a unit of cost.
         prepare: seconds for a character: reading and tokenising.
         write: seconds for a row.
+        commit: seconds for a shard, however few rows it has, that `write` does not have.
         check: seconds for a row that is computed again.
         spread: relative standard deviation of `compute` from one part of the pilot to the next.
         parts: how many parts there were.
@@ -45,6 +46,7 @@ class Pace:
     compute: float
     prepare: float
     write: float
+    commit: float = 0.0
     check: float = 0.0
     spread: float = 0.0
     parts: int = 1
@@ -105,7 +107,7 @@ def estimate(mix: Mix, pace: Pace, crew: Crew, *, strata: Numbers, tokens: Numbe
     rows = mix.rows.sum(axis=1)
     checked = np.minimum(crew.check_rows, -(-rows // 256))
     compute = shard_costs * pace.compute + checked * pace.check
-    prepare, write = mix.characters.sum(axis=1) * pace.prepare, rows * pace.write
+    prepare, write = mix.characters.sum(axis=1) * pace.prepare, rows * pace.write + pace.commit
     if crew.behind:
         shards = np.maximum(compute, np.maximum(prepare, write))
     elif crew.ahead:

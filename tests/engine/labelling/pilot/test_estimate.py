@@ -1,6 +1,7 @@
 """What was measured → seconds, and the accuracy of the teacher."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,8 @@ def test_seconds_are_cost_characters_and_rows_times_their_pace():
     assert work.shards.tolist() == pytest.approx([10 + 90 + 2 + 0.1, 30 + 270 + 4 + 0.3])
     assert work.seconds == pytest.approx(406.4)
     assert work.tokens == 1200
+    committed = estimated(one_stratum([100, 300]), replace(pace, commit=0.5), Crew(check_rows=8))
+    assert committed.seconds == pytest.approx(407.4)
     assert work.relative == pytest.approx(DRIFT * math.sqrt(2))
 
 
