@@ -1,5 +1,6 @@
 """What labelling a pilot took → its pace: of parts whose labels are not kept, or of shards that are."""
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,7 +57,7 @@ def pace_of_parts(reports: Sequence[PartReport], characters: Sequence[Numbers], 
     return pace_of(
         timed,
         check=_ratio(sum(report.check_seconds for report in reports), sum(report.checked for report in reports)),
-        start=start,
+        start=start + max(report.warm_seconds for report in reports),
         padding=_ratio(sum(report.padded_tokens for report in reports), sum(int(r.tokens.sum()) for r in reports)),
         label_bytes=sum(report.label_bytes for report in reports) / rows,
         token_bytes=reports[0].token_bytes,
@@ -71,7 +72,10 @@ def pace_of_shards(
     label_bytes: float,
     id_bytes: int,
 ) -> Pace:
-    """The pace of whole shards. Their checks are part of their computation.
+    """The pace of whole shards.
+
+    What else than computing takes its time in a shard is its check. The first one of a worker takes longer, since it
+    loads the model once more: the median is of the others.
 
     Args:
         reports: of the shards.
@@ -83,7 +87,7 @@ def pace_of_shards(
     timed = [
         Timed(
             cost=cost,
-            compute_seconds=report.stages["compute"],
+            compute_seconds=report.busy_seconds or report.stages["compute"],
             prepare_seconds=report.stages["tokenise"],
             write_seconds=report.stages["write"],
             characters=letters,
@@ -91,8 +95,15 @@ def pace_of_shards(
         )
         for report, cost, letters in zip(reports, costs, characters, strict=True)
     ]
+    checks = [
+        max(0.0, report.stages["compute"] - report.busy_seconds) / report.check.rows
+        for report in reports
+        if report.check is not None and report.busy_seconds
+    ]
     padding = _ratio(sum(report.padded_tokens for report in reports), sum(report.tokens for report in reports))
-    return pace_of(timed, padding=padding, label_bytes=label_bytes, token_bytes=id_bytes)
+    return pace_of(
+        timed, check=statistics.median(checks or [0.0]), padding=padding, label_bytes=label_bytes, token_bytes=id_bytes
+    )
 
 
 def pace_of(

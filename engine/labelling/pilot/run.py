@@ -131,8 +131,7 @@ class ShardPilot:
             ),
         )
         left = self.mix.without([report.shard for report in reports])
-        run = dataclasses.replace(self.run, crew=dataclasses.replace(self.run.crew, check_rows=0))
-        forecast, work = _predicted(self.plan.cost, run, left, labelled, pace, shards=len(reports))
+        forecast, work = _predicted(self.plan.cost, self.run, left, labelled, pace, shards=len(reports))
         return forecast, weights_of(left.shards, work.shards)
 
 

@@ -60,6 +60,8 @@ class PartReport:
         part: its number.
         tokens: (rows,) uint16, of each text.
         predictions: (rows,) int16, index of the class, in the store's order; -1 where labelling failed.
+        warm_seconds: of a first row; in the first part of a worker, products are prepared for it, and the model that
+            checks is loaded.
         prepare_seconds: of tokenising and planning.
         compute_seconds: of computing.
         write_seconds: of making the file of labels.
@@ -73,6 +75,7 @@ class PartReport:
     part: int
     tokens: npt.NDArray[np.uint16]
     predictions: npt.NDArray[np.int16]
+    warm_seconds: float
     prepare_seconds: float
     compute_seconds: float
     write_seconds: float
@@ -123,6 +126,7 @@ class _Prepared:
 class _Computed:
     prepared: _Prepared
     logits: npt.NDArray[np.float16]
+    warm_seconds: float
     seconds: float
     check_seconds: float
     checked: int
@@ -156,7 +160,8 @@ class SampleSteps:
         Raises:
             LabellingError: they are not those of the model, or no row has finite ones.
         """
-        tokens, encoder, started = prepared.tokens, self.model.encoder, time.perf_counter()
+        tokens, encoder, warm_seconds = prepared.tokens, self.model.encoder, self._warm_up(prepared.tokens)
+        started = time.perf_counter()
         logits = encoder.logits(tokens, prepared.batches, tick=tick)
         stored = finite_logits(
             logits,
@@ -171,10 +176,19 @@ class SampleSteps:
         return _Computed(
             prepared=prepared,
             logits=np.ascontiguousarray(stored.logits[:, self.order]),
+            warm_seconds=warm_seconds,
             seconds=computed - started,
             check_seconds=time.perf_counter() - computed,
             checked=0 if check is None else check.rows,
         )
+
+    def _warm_up(self, tokens: Tokens) -> float:
+        """Compute a row of ``tokens`` in both ways; the seconds that it took, which are more the first time."""
+        started, one = time.perf_counter(), tokens.some(np.arange(1))
+        self.model.encoder.logits(one, self.model.encoder.plan(one))
+        if self.model.check_rows:
+            self.model.encoder.exact_logits(one, 0)
+        return time.perf_counter() - started
 
     def commit(self, computed: Any) -> PartReport:
         """Make the file of labels in memory, and forget it."""
@@ -194,6 +208,7 @@ class SampleSteps:
             part=computed.prepared.part,
             tokens=tokens.lengths.astype(np.uint16),
             predictions=batch.column("prediction").fill_null(-1).to_numpy(),
+            warm_seconds=computed.warm_seconds,
             prepare_seconds=computed.prepared.seconds,
             compute_seconds=computed.seconds,
             write_seconds=time.perf_counter() - started,

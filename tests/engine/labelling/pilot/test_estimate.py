@@ -6,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.labelling.parity_check import ParityCheck
 from engine.labelling.pilot.accuracy import accuracy_of, design_effect, wilson
 from engine.labelling.pilot.estimate import DRIFT, Crew, Pace, estimate, interval, makespan, stratum_means
 from engine.labelling.pilot.forecast import Run, duration, forecast_of, sentence
-from engine.labelling.pilot.measure import Timed, pace_of
+from engine.labelling.pilot.measure import Timed, pace_of, pace_of_shards
 from engine.labelling.pilot.mix.mix import LENGTHS, STRATA, Mix
+from engine.labelling.summary import ShardReport
 
 
 def cost(tokens):
@@ -171,3 +173,18 @@ def test_a_forecast_in_a_sentence():
     assert [duration(seconds) for seconds in (0.5, 89, 90, 3600, 5400, 360_000)] == [
         "0.5 s", "89 s", "1.5 min", "60 min", "1.5 h", "100 h",
     ]  # fmt: skip
+
+
+def shard_report(shard, *, compute, busy, checked):
+    return ShardReport(
+        shard=shard, committed=True, rows=100, failed=0, tokens=500, padded_tokens=600, flops=1.0, ceiling=1.0,
+        seconds=compute, busy_seconds=busy, stages={"tokenise": 1.0, "compute": compute, "write": 2.0},
+        check=ParityCheck(rows=checked, largest_difference=0.0, flips=0),
+    )  # fmt: skip
+
+
+def test_the_first_check_of_a_worker_which_loads_a_model_is_not_taken_for_usual():
+    reports = [shard_report(number, compute=10 + more, busy=10.0, checked=2) for number, more in enumerate([9, 1, 1])]
+    pace = pace_of_shards(reports, [100.0] * 3, [50] * 3, label_bytes=40.0, id_bytes=2)
+    assert (pace.compute, pace.check, pace.padding) == (pytest.approx(0.1), 0.5, 1.2)
+    assert (pace.prepare, pace.write, pace.spread) == (pytest.approx(0.02), pytest.approx(0.02), 0.0)
