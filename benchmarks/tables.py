@@ -81,6 +81,22 @@ def workers(result: dict[str, Any]) -> str:
     )
 
 
+def forecast(result: dict[str, Any]) -> str:
+    """Two sentences."""
+    words = []
+    for name, what in (("dry run", "of the whole by a dry run"), ("whole shards", "of the rest by whole shards")):
+        of = result["figures"][name]
+        words.append(
+            f"{what}, {of['within_20_percent']} of {of['trials']} within 20% of the truth (median "
+            f"{of['median_off']:.1%} off, at most {of['most_off']:.1%}), the interval of the accuracy "
+            f"({of['accuracy_width']:.1%} wide) covers it {of['accuracy_covered']} times"
+        )
+    return (
+        f"Forecasts of the time that {result['rows']:,} real texts of two files, long reviews and short sentences, "
+        f"take, from {result['pilot']} of them: {'; '.join(words)}. {in_words(result)}"
+    )
+
+
 def memory(result: dict[str, Any]) -> str:
     """One sentence."""
     peaks = ", ".join(
@@ -224,6 +240,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "label_agreement": (agreement, ("label_agreement_minilm",)),
     "gpu": (gpu, ("gpu",)),
     "label_workers": (workers, ("label_workers_minilm",)),
+    "forecast": (forecast, ("forecast",)),
     "label_memory": (memory, ("label_memory",)),
     "tokenising": (tokenising, ("tokenising",)),
     "parity": (parity, ("parity",)),

@@ -4,6 +4,7 @@ The work that the command line does, as functions that take the same choices as 
 
     engine.finetune(engine.FinetuneConfig(…))   gold labels → a teacher
     engine.label(engine.LabelConfig(…))         texts + a teacher → a store of soft labels
+    engine.forecast(engine.LabelConfig(…))      the same → what it will take, with nothing written
     engine.label_from(engine.AnswersConfig(…))  anybody's answers by id → a label set of a store
     engine.train(engine.DistillConfig(…))       a store → a student
     engine.add_gold(engine.GoldRoundConfig(…))  labels by id → a round of gold in a store
@@ -38,7 +39,10 @@ if TYPE_CHECKING:
     from engine.inputs.labels.labelled import GoldConfig
     from engine.inputs.options import ReadOptions
     from engine.labelling.card import Choices
-    from engine.labelling.label import LabelConfig, label
+    from engine.labelling.label import label
+    from engine.labelling.pilot.dry_run import forecast
+    from engine.labelling.pilot.forecast import Forecast
+    from engine.labelling.planning.config import LabelConfig
     from engine.labelling.repair import Repair, repair
     from engine.labelling.summary import LabelSummary
     from engine.prediction.config import Cascade, PredictConfig
@@ -71,11 +75,12 @@ _HOME = {
     "ExportConfig": "engine.export.config",
     "Exported": "engine.export.config",
     "FinetuneConfig": "engine.training.finetune",
+    "Forecast": "engine.labelling.pilot.forecast",
     "GoldConfig": "engine.inputs.labels.labelled",
     "GoldRound": "engine.ingest.gold_rounds",
     "GoldRoundConfig": "engine.ingest.gold_rounds",
     "LabelColumns": "engine.inputs.columns",
-    "LabelConfig": "engine.labelling.label",
+    "LabelConfig": "engine.labelling.planning.config",
     "LabelSummary": "engine.labelling.summary",
     "LoadedModel": "engine.prediction.loaded",
     "LoopConfig": "engine.training.loop",
@@ -100,6 +105,7 @@ _HOME = {
     "export_store": "engine.export.export",
     "export_onnx": "engine.export.onnx.export",
     "finetune": "engine.training.finetune",
+    "forecast": "engine.labelling.pilot.dry_run",
     "label": "engine.labelling.label",
     "label_from": "engine.answers.label_from",
     "load": "engine.prediction.loaded",
@@ -124,6 +130,7 @@ __all__ = [
     "ExportConfig",
     "Exported",
     "FinetuneConfig",
+    "Forecast",
     "GoldConfig",
     "GoldRound",
     "GoldRoundConfig",
@@ -153,6 +160,7 @@ __all__ = [
     "export_onnx",
     "export_store",
     "finetune",
+    "forecast",
     "label",
     "label_from",
     "load",

@@ -7,7 +7,7 @@ from store.families.registry import kind_of
 from store.format.family import Family
 from store.format.names import GOLD
 from store.format.record import Record
-from store.format.run_log import RunNotes, read_runs, started_at, state_of
+from store.format.run_log import RunNotes, RunState, read_runs, started_at, state_of
 from store.format.segments import SegmentRecord
 from store.snapshot import Snapshot
 
@@ -17,7 +17,7 @@ _ANSWERS = "answers"
 
 def summarise(snapshot: Snapshot) -> dict[str, Any]:
     """Rows, classes, inputs, families, rounds of gold and open label runs of a store. Reads records, no data file."""
-    snapshot = snapshot.memoised()
+    snapshot, runs = snapshot.memoised(), read_runs(snapshot.storage)
     header = snapshot.header
     families = [family for family in snapshot.families() if kind_of(family.path).is_laid_out]
     return {
@@ -36,15 +36,16 @@ def summarise(snapshot: Snapshot) -> dict[str, Any]:
         "appended": [_summarise_segment(segment) for segment in header.appended],
         "families": [_summarise_family(family) for family in families],
         "gold": [_summarise_round(record) for record in snapshot.family(GOLD).records().values()],
-        "runs": [summarise_run(snapshot, run) for run in _open_runs(snapshot)],
+        "runs": [summarise_run(snapshot, run) for run in _open_runs(snapshot, runs)],
+        "forecasts": _forecasts(snapshot, runs),
     }
 
 
-def _open_runs(snapshot: Snapshot) -> list[RunNotes]:
+def _open_runs(snapshot: Snapshot, runs: list[RunNotes]) -> list[RunNotes]:
     """Label runs that go on, and of each label set that is not finished and that none labels, the last one."""
     open_runs: list[RunNotes] = []
     last: dict[str, RunNotes] = {}
-    for run in read_runs(snapshot.storage):
+    for run in runs:
         label_set = run.get("label_set")
         if label_set is None or "updated" not in run:  # an earlier version's, which does not say where it is
             continue
@@ -54,6 +55,21 @@ def _open_runs(snapshot: Snapshot) -> list[RunNotes]:
     labelled = {run.get("label_set") for run in open_runs}
     others = [name for name in snapshot.label_sets() if name in last and name not in labelled]
     return open_runs + [last[name] for name in others if snapshot.label_set(name).missing()]
+
+
+def _forecasts(snapshot: Snapshot, runs: list[RunNotes]) -> list[dict[str, Any]]:
+    """The last forecast of each label set, and how long the run took after it, if it came to its end."""
+    last: dict[str, RunNotes] = {}
+    for run in runs:
+        if run.get("label_set") is not None and "forecast" in run:
+            last[str(run.get("label_set"))] = run
+    forecasts = []
+    for name in sorted(set(last) & set(snapshot.label_sets())):
+        noted, is_finished = last[name]["forecast"], state_of(snapshot.storage, last[name]) is RunState.FINISHED
+        took = round(last[name].get("updated", 0.0) - noted["made"], 1) if is_finished else None
+        fields = {field: value for field, value in noted.items() if field != "made"}
+        forecasts.append({"label_set": name, "took": took, **fields})
+    return forecasts
 
 
 def summarise_run(snapshot: Snapshot, run: RunNotes) -> dict[str, Any]:

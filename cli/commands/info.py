@@ -9,7 +9,14 @@ from cli.output import print_rows, print_summary, print_title, shows_tables
 
 Row = dict[str, Any]
 
-_SECTIONS = {"inputs": "input", "appended": "segment", "families": "family", "gold": "gold", "runs": "run"}
+_SECTIONS = {
+    "inputs": "input",
+    "appended": "segment",
+    "families": "family",
+    "gold": "gold",
+    "runs": "run",
+    "forecasts": "forecast",
+}
 _MOST_INPUTS = 20
 _RUN_NOTES = {
     "running": "it said so {ago} ago",
@@ -27,10 +34,11 @@ def command(**options: Any) -> None:
     """Describe a store: its rows, classes, inputs and families.
 
     Of each family it says how many shards are complete; then what was appended, and the rounds of gold. Of a label run
-    that goes on, it says how far it is, its speed in the last half minute and the time that is left.
+    that goes on, it says how far it is, its speed in the last half minute and the time that is left. Of the last pilot
+    of a label set, it says what it forecast, and how long the run took after it.
 
     In a pipe each line is a JSON object with what it is about: the store, an input, a segment, a family, a round of
-    gold, a run.
+    gold, a run, a forecast.
 
     \b
     Example:
@@ -103,6 +111,7 @@ def _print_tables(summary: Row, format_: str | None) -> None:
         note = _RUN_NOTES[row["state"]].format(ago=_time(row["silent_seconds"]), stopped_by=row["stopped_by"])
         who = f"process {row['process']} on {row['machine']}, begun {row['started']}"
         print_title(f"{row['label_set']}: {who}; {note}", format_)
+    _section("forecasts", [_forecast(row) for row in summary["forecasts"]], format_)
 
 
 def _section(title: str, rows: list[Row], format_: str | None) -> None:
@@ -147,6 +156,19 @@ def _run(row: Row) -> Row:
         "rows/s": row["rows_per_second"],
         "left": None if row["seconds_left"] is None else _time(row["seconds_left"]),
         "workers": _workers(row["devices"]),
+    }
+
+
+def _forecast(row: Row) -> Row:
+    times = [_time(round(row[name])) for name in ("seconds", "seconds_low", "seconds_high")]
+    accuracy = [row[name] for name in ("accuracy", "accuracy_low", "accuracy_high")]
+    return {
+        "label set": row["label_set"],
+        "rows": f"{row['rows']:,}",
+        "time": "{} ({} to {})".format(*times),
+        "took": None if row["took"] is None else _time(round(row["took"])),
+        "disk": _size(row["disk_bytes"]),
+        "accuracy": None if accuracy[0] is None else "{:.1%} ({:.1%} to {:.1%})".format(*accuracy),
     }
 
 

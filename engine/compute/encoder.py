@@ -30,7 +30,7 @@ from engine.tokens.batches import Plan, restore
 from engine.tokens.tokens import Tokens, made_up_tokens
 
 _log = logging.getLogger("engine.labelling")
-_FLOPS_EACH = 20e9
+FLOPS_EACH = 20e9
 """Operations that a further process pays for, some 0.2 s of one core: to fork it takes 10 to 50 ms."""
 
 
@@ -151,7 +151,7 @@ class Encoder:
     def _worthwhile(self, tokens: Tokens, batches: Plan) -> int:
         """In how many processes to compute ``batches``."""
         most = min(self._processes, len(batches))
-        return most if most < 2 else min(most, int(self.flops(tokens) / _FLOPS_EACH))
+        return most if most < 2 else min(most, int(self.flops(tokens) / FLOPS_EACH))
 
     def _side_by_side(self, tokens: Tokens, batches: Plan, others: int, tick: Tick) -> npt.NDArray[np.float32]:
         """The logits of ``batches``, one after the other, computed with so many other processes."""

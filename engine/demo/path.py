@@ -13,7 +13,8 @@ from engine.demo.models import Shape, make_model, make_tokenizer
 from engine.demo.reviews import CLASSES, ReviewConfig, generate
 from engine.ingest.gold_rounds import GoldRoundConfig, add_gold
 from engine.inputs.labels.labelled import GoldConfig
-from engine.labelling.label import LabelConfig, label
+from engine.labelling.label import label
+from engine.labelling.planning.config import LabelConfig
 from engine.labelling.summary import LabelSummary
 from engine.progress import Tick, silent
 from engine.report.report import ReportConfig, make_report

@@ -21,6 +21,7 @@ from engine.ingest.rejects_writer import RejectsWriter
 from engine.ingest.repeated_ids import add_taken
 from engine.ingest.validate import InputFile, ValidatedInputs, validate_files
 from engine.ingest.write_corpus import write_corpus
+from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.kinds import Kind
@@ -135,6 +136,7 @@ def first_pass(
     known: Sequence[str] | None,
     tick: Tick,
     taken: Callable[[DuplicateFinder], None] | None = None,
+    read: Callable[..., Iterator[Block]] = read_blocks,
 ) -> Iterator[FirstPass]:
     """Read ``files`` once. The file of refused rows is the reader's until the block ends.
 
@@ -145,20 +147,22 @@ def first_pass(
         known: as in `ingest`.
         tick: told how far it is.
         taken: as in `engine.ingest.validate.validate_files`.
+        read: as there; if labels turn out to be no gold, all files are read again from the first one.
 
     Raises:
         InputError: as `ingest`.
     """
+    validate = functools.partial(validate_files, tick=tick, named=config.files, taken=taken, read=read)
     for note in copies_notes(files, config.files, config.columns, config.options):
         _log.info("%s", note)
     with ExitStack() as stack:
         try:
-            read = stack.enter_context(_read_once(storage, files, config, known, tick, taken))
+            found = stack.enter_context(_read_once(storage, files, config, known, validate))
         except NotGoldError as error:
             _log.info("%s", error)
             without = dataclasses.replace(config, columns=dataclasses.replace(config.columns, label=NO_COLUMN))
-            read = stack.enter_context(_read_once(storage, files, without, known, tick, taken))
-        yield read
+            found = stack.enter_context(_read_once(storage, files, without, known, validate))
+        yield found
 
 
 @contextmanager
@@ -167,8 +171,7 @@ def _read_once(
     files: list[str],
     config: IngestConfig,
     known: Sequence[str] | None,
-    tick: Tick,
-    taken: Callable[[DuplicateFinder], None] | None,
+    validate: Callable[..., ValidatedInputs],
 ) -> Iterator[FirstPass]:
     """As `first_pass`.
 
@@ -182,9 +185,7 @@ def _read_once(
         rejects = RejectsWriter(writer, on_bad_row=config.on_bad_row)
         is_named = bool(config.columns.label or config.options.label_map)
         with read_together(files):
-            validated = validate_files(
-                inputs, classes=classes, rejects=rejects, tick=tick, named=config.files, taken=taken
-            )
+            validated = validate(inputs, classes=classes, rejects=rejects)
         if config.columns.label is None and not validated.label_columns:
             validated.notes += class_files_notes(files, classes)
         decided: list[str] = []

@@ -7,7 +7,7 @@ counted, and which class each is, is decided when all are known. Knows nothing o
 import dataclasses
 import shlex
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -110,6 +110,7 @@ def validate_files(
     tick: Tick,
     named: Sequence[str] | None = None,
     taken: Callable[[DuplicateFinder], None] | None = None,
+    read: Callable[..., Iterator[Block]] = read_blocks,
 ) -> ValidatedInputs:
     """Check and count the rows of ``files``.
 
@@ -120,6 +121,7 @@ def validate_files(
         tick: told how far it is.
         named: what the user named, files, folders and globs; each of ``files`` if None.
         taken: adds the ids that rows of a store have already, at positions below 0; there are none if None.
+        read: reads a file, in a thread beside; called as `read_blocks`.
 
     Raises:
         InputError: a file or column is bad, a folder has two versions of a file, or a file changes meanwhile.
@@ -130,11 +132,9 @@ def validate_files(
         if taken is not None:
             taken(finder)
         for file in files:
-            version = file_version(file.path)
-            entry = _new_entry(file, version, validated)
+            version, entry = _new_entry(file, validated)
             with described(file.path) as description:
-                blocks = read_blocks(file.path, file.columns, file.options, classes=classes, name=file.name)
-                for block in ahead(blocks):
+                for block in ahead(read(file.path, file.columns, file.options, classes=classes, name=file.name)):
                     if not entry["rows"]:
                         _begin_file(block, validated, file, classes, copies)
                     _validate_block(block, validated, rejects=rejects, finder=finder)
@@ -149,12 +149,13 @@ def validate_files(
     return validated
 
 
-def _new_entry(file: InputFile, version: FileVersion, validated: ValidatedInputs) -> InputEntry:
-    """An entry for ``file``, of which nothing is known yet."""
+def _new_entry(file: InputFile, validated: ValidatedInputs) -> tuple[FileVersion, InputEntry]:
+    """``file`` as it is now, and an entry for it, of which nothing is known yet."""
+    version = file_version(file.path)
     entry: InputEntry = {"path": file.name, "size": 0, "sha256": "", "rows": 0, "rejected": 0}
     validated.files.append(version)
     validated.inputs.append(entry)
-    return entry
+    return version, entry
 
 
 def _validate_block(

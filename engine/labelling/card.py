@@ -149,6 +149,15 @@ def freeze_card(labels: Family, card: LabelCard, choices: Choices) -> LabelCard:
         DamageError: its card is damaged.
     """
     held = parse_label_card(labels.freeze_card(card.to_dict()), place=f"{labels.location}/{CARD}")
+    return held_card(held, card, choices, label_set=labels.name)
+
+
+def held_card(held: LabelCard, card: LabelCard, choices: Choices, *, label_set: str) -> LabelCard:
+    """Check ``card`` against ``held``, with which ``label_set`` was begun; as `freeze_card`, but writes nothing.
+
+    Raises:
+        MismatchError: the label set was begun with other settings.
+    """
     adopted = card
     if choices.tokens_per_batch is None:
         adopted = dataclasses.replace(adopted, tokens_per_batch=held.tokens_per_batch)
@@ -156,7 +165,7 @@ def freeze_card(labels: Family, card: LabelCard, choices: Choices) -> LabelCard:
         adopted = dataclasses.replace(adopted, dtype=held.dtype, path=held.path, others=held.others)
     elif choices.backend is None and _can_replace(card.path, held.path):
         adopted = dataclasses.replace(adopted, path=held.path, others=held.others)
-    check_card(held, adopted, label_set=labels.name)
+    check_card(held, adopted, label_set=label_set)
     return held
 
 

@@ -6,6 +6,7 @@ Several runs may do this on the same store at the same time, on one machine or o
 import dataclasses
 import random
 
+from engine.labelling.pilot.watch import Watch
 from engine.labelling.progress import follow_run
 from engine.labelling.runners.base import Job, Runner
 from engine.labelling.summary import LabelSummary, summarise_run
@@ -16,7 +17,13 @@ from store.format.family import Family
 
 
 def execute(
-    store: Store, job: Job, runner: Runner, *, worker: tuple[int, int] | None = None, tick: Tick = silent
+    store: Store,
+    job: Job,
+    runner: Runner,
+    *,
+    worker: tuple[int, int] | None = None,
+    watch: Watch | None = None,
+    tick: Tick = silent,
 ) -> LabelSummary:
     """Label the shards that are missing, and seal the families that are finished.
 
@@ -24,7 +31,8 @@ def execute(
         store: the store, with its corpus and the job's label set, whose card is frozen.
         job: how a shard is labelled.
         runner: carries out the job.
-        worker: as in `engine.labelling.label.LabelConfig`.
+        worker: as in `engine.labelling.planning.config.LabelConfig`.
+        watch: makes a forecast, or ends the run if it takes too long; None for neither.
         tick: called with rows done.
 
     Raises:
@@ -38,7 +46,10 @@ def execute(
     store.storage.sweep()
     about = {"command": "label", "label_set": labels.name, "devices": list(runner.devices), "card": card.to_dict()}
     with labels.kept(), follow_run(store, labels, about, tick) as progress:
-        shards = _shards_to_label(labels, worker)
+        progress.watch = watch
+        shards = shards_to_label(labels, worker)
+        if watch is not None:
+            shards = watch.order(shards)
         progress.begin(shards)
         runner.run(job, shards, done=progress.done, tick=progress.tick)
         labels.seal()
@@ -49,7 +60,7 @@ def execute(
     return summary
 
 
-def _shards_to_label(labels: Family, worker: tuple[int, int] | None) -> list[int]:
+def shards_to_label(labels: Family, worker: tuple[int, int] | None) -> list[int]:
     """Missing shards of this run's part of the store.
 
     They begin at a random place, so that independent runs on one store seldom label the same shard at the same time.

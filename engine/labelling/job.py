@@ -9,6 +9,7 @@ from engine.compute.backends import backend_named
 from engine.compute.device import find_device, worker_processes
 from engine.compute.encoder import Encoder
 from engine.labelling.card import Choices, Settings, check_card, check_has_teacher, make_card, settings_of
+from engine.labelling.pilot.sample_job import OpenModel
 from engine.labelling.probe import probe_model
 from engine.labelling.shard import Labeller
 from engine.labelling.token_budget import CorpusSize
@@ -56,20 +57,33 @@ class LabelJob:
             MismatchError: the teacher or the device is not the one that the label set was begun with, or its card is
                 of an earlier version.
         """
-        settings = settings_of(self.card, label_set=self.label_set)
-        model, target = self.model or self._load_checked(device), find_device(device)
-        encoder = worker_encoder(model, target, settings, threads=self._threads, workers=self.workers)
-        snapshot = open_store(self.store)
+        opened, snapshot = self.open_model(device), open_store(self.store)
         return Labeller(
             snapshot=snapshot,
             labels=snapshot.label_set(self.label_set),
-            encoder=encoder,
-            encoding=model.encoding(settings.max_length),
-            permutation=check_classes(snapshot, model.classes, whose=model.source),
+            encoder=opened.encoder,
+            encoding=opened.encoding,
+            permutation=check_classes(snapshot, opened.classes, whose=self.teacher),
             keep_tokens=self.keep_tokens,
-            check_rows=settings.check_rows,
-            path=settings.backend,
+            check_rows=opened.check_rows,
+            path=self.card.path,
+            centred_from=opened.centred_from,
+        )
+
+    def open_model(self, device: str) -> OpenModel:
+        """As `open`, without the store.
+
+        Raises:
+            MismatchError: as `open`.
+        """
+        settings = settings_of(self.card, label_set=self.label_set)
+        model, target = self.model or self._load_checked(device), find_device(device)
+        return OpenModel(
+            encoder=worker_encoder(model, target, settings, threads=self._threads, workers=self.workers),
+            encoding=model.encoding(settings.max_length),
+            classes=model.classes,
             centred_from=self.card.centred_from,
+            check_rows=settings.check_rows,
         )
 
     def _load_checked(self, device: str) -> Classifier:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from engine.labelling.pilot.forecast import Forecast, as_note
+from engine.labelling.pilot.watch import Watch
 from engine.labelling.summary import ShardReport
 from engine.progress import Tick
 from store import Store
@@ -30,10 +32,12 @@ class Progress:
 
     Attributes:
         reports: of the shards that this run labelled.
+        watch: makes a forecast, or ends the run if it takes too long; None for neither.
     """
 
     def __init__(self, store: Store, labels: Family, about: dict[str, Any], tick: Tick) -> None:
         self.reports: list[ShardReport] = []
+        self.watch: Watch | None = None
         self._store = store
         self._labels = labels
         self._run_log = RunLog(store.storage, about)
@@ -50,6 +54,10 @@ class Progress:
         self._begun = time.perf_counter()
         with _never_fatal():
             self._run_log.begin(self._total)
+        if self.watch is not None:
+            self.watch.note = self._note_forecast
+            if self.watch.forecast is not None:
+                self._note_forecast(self.watch.forecast)
 
     def tick(self, _what: str, rows: int, _total: int | None) -> None:
         """``rows`` rows of the shards being labelled are done. The first call starts the clock."""
@@ -57,6 +65,8 @@ class Progress:
             self._started = time.perf_counter()
         self._tick("labelling", self._rows + rows, self._total)
         self._note(self._rows + rows)
+        if self.watch is not None:
+            self.watch.tick()
 
     def done(self, shard: int, report: ShardReport | None) -> None:
         """``shard`` is committed; without a report if another run committed it."""
@@ -65,12 +75,13 @@ class Progress:
         if self._started is None:  # a runner need not tick
             self._started = self._begun
         self._note(self._rows)
-        if report is None:
-            return
-        self.reports.append(report)
-        if report.committed:
-            with _never_fatal():
-                self._run_log.shard_done(self._labels.path, shard, report.seconds)
+        if report is not None:
+            self.reports.append(report)
+            if report.committed:
+                with _never_fatal():
+                    self._run_log.shard_done(self._labels.path, shard, report.seconds)
+        if self.watch is not None:
+            self.watch.done(self._labels, shard, report)
 
     def _note(self, rows: int) -> None:
         """Write now and then how far the run is, and how fast it was in the last `_RECENT_SECONDS`."""
@@ -86,6 +97,10 @@ class Progress:
             rate = (rows - before) / (now - then)
         with _never_fatal():
             self._run_log.rows_done(rows, rate)
+
+    def _note_forecast(self, forecast: Forecast) -> None:
+        with _never_fatal():
+            self._run_log.forecast(as_note(forecast))
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Write ``summary`` to the run log."""

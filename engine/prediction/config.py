@@ -41,7 +41,7 @@ class PredictConfig:
         columns: names of the columns of the inputs, as far as the user gave them; labels are not read.
         options: how the inputs are read.
         choices: how the model computes, as far as the user says.
-        devices: as of `engine.labelling.label.LabelConfig`.
+        devices: as of `engine.labelling.planning.config.LabelConfig`.
         probabilities: whether the probability of each class is written.
         calibrated: whether the model's temperature is used.
         cascade: a second model for some rows.

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 import store
 from engine.compute.backend import BOUNDS
+from engine.labelling.pilot.sample_job import OpenModel
 from engine.labelling.shard import Computed, Labeller, Prepared
 from engine.progress import Tick, silent
 from engine.testing.faults import LOADING, FaultInjector, WorkerFault, inject
@@ -71,6 +72,12 @@ class FakeJob:
                 "versions": {"numpy": np.__version__},
             }
         )
+
+    def open_model(self, device: str) -> OpenModel:  # noqa: ARG002 - any has it
+        """The made-up teacher, without a store."""
+        classes, encoding = store.open(self.store).header.classes, fake_encoding(self.max_length)
+        encoder = FakeEncoder(len(classes), encoding.vocab_size)
+        return OpenModel(encoder=encoder, encoding=encoding, classes=classes, centred_from=None, check_rows=0)
 
     def open(self, device: str) -> "FaultyLabeller":
         """The labeller of the store; ``device`` may have any name."""

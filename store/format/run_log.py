@@ -58,6 +58,11 @@ class RunLog:
         self._content["shards"].append({"family": family, "shard": shard, "seconds": round(seconds, 4)})
         self._flush_now_and_then()
 
+    def forecast(self, forecast: dict[str, Any]) -> None:
+        """Note what a pilot lets expect of the run."""
+        self._content["forecast"] = {"made": round(time.time(), 1), **forecast}
+        self._flush()
+
     def finish(self, summary: dict[str, Any]) -> None:
         """Note what the whole run came to."""
         self._content["summary"] = summary
@@ -85,6 +90,20 @@ class ShardNote(TypedDict):
     seconds: float
 
 
+class ForecastNote(TypedDict):
+    """What a pilot let expect of the rest of a run, when it was made; it has more fields, which only people read."""
+
+    made: float
+    rows: int
+    seconds: float
+    seconds_low: float
+    seconds_high: float
+    disk_bytes: int
+    accuracy: float | None
+    accuracy_low: float | None
+    accuracy_high: float | None
+
+
 class RunNotes(TypedDict):
     """The notes of one run, besides its start. Those that earlier versions did not write may be absent."""
 
@@ -100,6 +119,7 @@ class RunNotes(TypedDict):
     rows_done: NotRequired[int]
     rows_per_second: NotRequired[float | None]
     shards: NotRequired[list[ShardNote]]
+    forecast: NotRequired[ForecastNote]
     summary: NotRequired[dict[str, Any] | None]
 
 

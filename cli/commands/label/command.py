@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.commands.label.answers import from_options, label_from, refuse_flags
+from cli.commands.label.forecast import forecast, pilot_options
 from cli.options.computing import Part, computing_options, read_choices
 from cli.options.reading import column_options, read_columns, read_options
 from cli.options.shared import CommaSeparated, format_option
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     help="Label only the shards whose number leaves I when divided by N, beside other runs. [default: all]",
 )
 @click.option("--keep-tokens/--no-keep-tokens", default=True, show_default=True, help="Store token ids for students.")
+@pilot_options
 @format_option
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
@@ -56,11 +58,18 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     is, perhaps behind probability_, p_, score_ or logit_, or one of labels. A row of the store without an answer is a
     failure, which trainings leave out.
 
+    With --pilot, N rows that have the mix of all (of lengths and input files) are labelled first, and a forecast of the
+    time, the device-seconds, the disk and, where there is gold, the accuracy is printed on stderr, noted with the run
+    and shown by engine info. If N rows are three shards or more, they are whole shards, which count like any others.
+    With --dry-run that is all, on stdout, and nothing is written: no store has to be there.
+
     \b
     Example:
       engine label reviews/*.parquet --store reviews.store --teacher ./teacher --shards 16
       engine label --store reviews.store --teacher ./teacher --devices cuda:0,cuda:1
       engine label march.parquet --store reviews.store --teacher ./teacher --append
+      engine label reviews/*.parquet --store reviews.store --teacher ./teacher --dry-run
+      engine label --store reviews.store --teacher ./teacher --pilot 100000 --max-hours 8
       engine label --store reviews.store --name gpt --from answers.parquet
       engine label --store reviews.store --name crowd --from crowd.csv --annotator worker
     """
@@ -88,7 +97,11 @@ def _with_teacher(ctx: click.Context, options: dict[str, Any]) -> int:
         worker=options["worker"],
         keep_tokens=options["keep_tokens"],
         on_bad_row=options["on_bad_row"],
+        pilot=options["pilot"],
+        max_hours=options["max_hours"],
     )
+    if options["dry_run"]:
+        return forecast(ctx, config, options["format"])
     summary = _label(ctx, config)
     print_summary(dataclasses.asdict(summary), options["format"])
     return _exit_code(summary.rejected, summary.failed, config.store)

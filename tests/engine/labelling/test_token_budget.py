@@ -6,7 +6,7 @@ import torch
 from click.testing import CliRunner
 
 import engine
-import engine.labelling.label
+import engine.labelling.planning.plan
 import engine.labelling.token_budget
 import store
 from cli.options.computing import Budget
@@ -129,7 +129,7 @@ def label(demo, place, **changes):
 
 
 def test_the_budget_that_was_measured_is_frozen_and_not_measured_again(demo, measured, monkeypatch, tmp_path):
-    monkeypatch.setattr(engine.labelling.label, "corpus_size", lambda made: CorpusSize(tokens=1e12))
+    monkeypatch.setattr(engine.labelling.planning.plan, "corpus_size", lambda made: CorpusSize(tokens=1e12))
     label(demo, tmp_path / "a.store", shards=3, worker=(0, 3))
     card = store.open(tmp_path / "a.store").label_set("teacher").card()
     assert card["tokens_per_batch"] == 1024

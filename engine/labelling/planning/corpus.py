@@ -1,0 +1,77 @@
+"""A label run's request and a place → the store there: opened, made, finished, or with rows appended."""
+
+import dataclasses
+
+from engine.errors import InputError
+from engine.ingest.append import append, finish_corpus, given_files
+from engine.ingest.ingest import IngestConfig, ingest
+from engine.ingest.known_inputs import GivenFiles, refuse_new
+from engine.inputs.columns import NO_COLUMN
+from engine.labelling.planning.config import LabelConfig
+from engine.models.classifier import Classifier
+from engine.progress import Tick
+from store import Store
+from store.errors import MismatchError
+from store.format.header import is_store
+from store.storage import Storage
+from store.store import open_store
+
+
+def given_to(config: LabelConfig, storage: Storage) -> GivenFiles | None:
+    """Which inputs the store has; None if there is no store. Before anything is loaded: it may refuse them."""
+    if not is_store(storage):
+        return None
+    store = open_store(storage)
+    given = given_files(store, config.inputs)
+    _check_same(store, config, given)
+    if given.new and not config.append:
+        refuse_new(store, given.new, is_finished=not store.memoised().corpus.missing())
+    return given
+
+
+def ingest_request(config: LabelConfig) -> IngestConfig:
+    """How the inputs of a run are read."""
+    return IngestConfig(
+        files=config.inputs,
+        columns=config.columns,
+        options=config.options,
+        classes=config.classes,
+        shards=config.shards,
+        on_bad_row=config.on_bad_row,
+    )
+
+
+def open_or_ingest(
+    storage: Storage, config: LabelConfig, model: Classifier, given: GivenFiles | None, tick: Tick
+) -> Store:
+    """The store with its corpus: made, finished, or with rows appended. ``given`` is None if there was no store."""
+    request = ingest_request(config)
+    if given is None and (given := given_to(config, storage)) is None:
+        if not config.inputs:
+            raise InputError(f"{storage.location} is no store yet; name the files of text to make it from")
+        return ingest(storage, request, known=model.classes, tick=tick)
+    if config.append and config.inputs:
+        return append(storage, request, given=given, tick=tick)
+    return finish_corpus(storage, config.inputs, given=given, tick=tick)
+
+
+def _check_same(store: Store, config: LabelConfig, given: GivenFiles) -> None:
+    """Refuse options that the store contradicts: the segments that have some of the inputs, or all if none is named."""
+    concerned = [one for one in store.header.segments if not config.inputs or one.segment in given.segments]
+    for what, asked in dataclasses.asdict(config.columns).items():
+        held = [{entry["columns"].get(what) or NO_COLUMN for entry in one.inputs if entry["rows"]} for one in concerned]
+        if asked is not None and any(held) and {asked} not in held:
+            names = ", ".join(sorted({name or "none" for one in held for name in one}))
+            raise MismatchError(f"{store.location} was made from the {what} column {names}, and --{what} is {asked}")
+    rejected = sum(one.rejects["rows"] for one in concerned)
+    if config.on_bad_row == "fail" and rejected:
+        words = f"{store.location} was made with {rejected:,} rows rejected, and --on-bad-row is fail"
+        raise MismatchError(f"{words}; label into a new store")
+    shards = {one.shards for one in concerned} | {store.layout.shards}
+    if config.shards is not None and not given.new and config.shards not in shards:
+        raise MismatchError(f"{store.location} has {store.layout.shards} shards, and --shards is {config.shards}")
+    if config.classes is not None and sorted(config.classes) != sorted(store.header.classes):
+        raise MismatchError(
+            f"{store.location} has the classes {', '.join(store.header.classes)}, and --classes is "
+            f"{', '.join(config.classes)}"
+        )
