@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from object_storage import ObjectStorage
+from range_storage import RangeStorage
 from store_factory import flip_bit, make_store
 from whole_run import CLASSES, begin, label, labeller_for, write_input
 
@@ -20,7 +20,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def made(files):
-    made = begin(ObjectStorage(), files)
+    made = begin(RangeStorage(), files)
     label(made, "fake")
     return made
 
@@ -60,7 +60,7 @@ def test_it_is_repaired(made, files):
 
 
 def test_of_a_shard_only_the_columns_that_are_wanted_are_fetched():
-    made = make_store(ObjectStorage(), rows=6_000, shards=1)
+    made = make_store(RangeStorage(), rows=6_000, shards=1)
     record = made.label_set("bert").record(0)
     name = f"labels/bert/{record.file}"
     schema = made.schema("labels/bert")
