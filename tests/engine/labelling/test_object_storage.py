@@ -3,14 +3,19 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from faults import snapshot
 from range_storage import RangeStorage
+from s3_server import BUCKET, S3Server, environment_of
 from store_factory import flip_bit, make_store
 from whole_run import CLASSES, begin, label, labeller_for, write_input
 
 import store
+from engine.labelling.execute import execute
 from engine.labelling.repair import repair
+from engine.labelling.runners.local_processes import LocalProcesses
+from engine.testing.fake_job import FakeJob
 from store.format.shard import open_shard, read_shard
-from store.storage import LocalStorage
+from store.storage import LocalStorage, open_storage
 
 
 @pytest.fixture
@@ -69,3 +74,16 @@ def test_of_a_shard_only_the_columns_that_are_wanted_are_fetched():
     column = pa.Table.from_batches([reader.get_batch(at) for at in range(reader.num_record_batches)])
     assert column.num_rows == 6_000
     assert 0 < made.storage.bucket.fetched[name] < record.bytes / 2
+
+
+def test_worker_processes_open_a_store_on_s3_by_its_url(files, tmp_path, monkeypatch):
+    monkeypatch.setenv("ENGINE_CACHE", str(tmp_path / "cache"))
+    with S3Server() as server, environment_of(server):
+        stores = [open_storage(place) for place in (f"s3://{BUCKET}/workers.store", str(tmp_path / "a.store"))]
+        for storage, devices in zip(stores, (("a", "b"), ("a",)), strict=True):
+            made = begin(storage, files)
+            job = FakeJob(store=storage.address)
+            job.freeze_card()
+            execute(made, job, LocalProcesses(devices=devices))
+        assert snapshot(stores[0]) == snapshot(stores[1])
+        assert store.open(stores[0].address).verify().findings == []
