@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from store.errors import StoreError
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 TEMPORARY = "tmp"
 _REMOVED = "removed-"
 _PIECE = 8 << 20  # bytes

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from store.errors import StoreError
 
@@ -125,7 +125,7 @@ def _from_program(name: str, command: str) -> "S3Credential":
         raise StoreError(f"the credential_process of the profile {name} gives no credentials: {error}") from None
 
 
-def _by_boto3(name: str) -> Any:
+def _by_boto3(name: str) -> Credentials:
     try:
         from boto3.session import Session
         from obstore.auth.boto3 import Boto3CredentialProvider
@@ -134,4 +134,5 @@ def _by_boto3(name: str) -> Any:
             f"the profile {name} signs in elsewhere, which needs boto3: pip install boto3. Or put its keys into the "
             f'environment: eval "$(aws configure export-credentials --profile {name} --format env)"'
         ) from None
-    return Boto3CredentialProvider(Session(profile_name=name))
+    provider: Credentials = Boto3CredentialProvider(Session(profile_name=name))
+    return provider

@@ -4,6 +4,7 @@ Requests that fail for a reason that passes are made again: by the client itself
 became of one that writes. Errors are those of a store, with what to do about them.
 """
 
+import logging
 import os
 import threading
 import time
@@ -17,7 +18,8 @@ import pyarrow as pa
 
 from store.errors import StoreError, StoreMissingError
 from store.storage.base import TEMPORARY, Result
-from store.storage.objects.failures import PassingError, RefusedError, explained
+from store.storage.objects.failures import PassingError, RefusedError, UnreachableError, explained
+from store.storage.objects.interruptible import interruptible
 from store.storage.objects.place import Place
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ _PATIENCE = 240.0  # seconds, on top of those that the client itself takes for o
 _PIECE = 8 << 20  # bytes
 _MOST_PARTS = 9_000  # of one upload; S3 allows 10,000
 _UPLOADS = 4  # parts at once
+_log = logging.getLogger("store.storage")
 _PROBED: set[tuple[str, ...]] = set()
 _PROBING = threading.Lock()
 
@@ -58,13 +61,25 @@ class Bucket:
             )
         with self._lock:
             if self._made is None:
-                try:
-                    with self._explained():
-                        obstore.list_with_delimiter(self._place.client(is_patient=False), self._place.prefix or None)
-                        self._made = self._place.client(is_patient=True)
-                except PassingError as error:
-                    raise StoreError(str(error)) from error.__cause__
+                with self._explained():
+                    greeting, patient = (self._place.client(is_patient=is_patient) for is_patient in (False, True))
+                    self._greet(greeting)
+                self._made = patient
             return self._made
+
+    def _greet(self, client: "ObjectStore") -> None:
+        """List the place. A server that is busy is not away.
+
+        Raises:
+            StoreError: it cannot be reached, or will not answer this user.
+        """
+        try:
+            with self._explained():
+                interruptible(lambda: obstore.list_with_delimiter(client, self._place.prefix or None))
+        except UnreachableError as error:
+            raise StoreError(str(error)) from error.__cause__
+        except PassingError:
+            _log.info("%s: its server is busy", self._place.url)
 
     def _explained(self, missing: str | None = None) -> AbstractContextManager[None]:
         return explained(self._place.url, self._place.scheme, missing=missing)
@@ -74,7 +89,7 @@ class Bucket:
         for wait in _waits():
             try:
                 with self._explained(missing):
-                    return request()
+                    return interruptible(request)
             except (PassingError, RefusedError):
                 if wait is None:
                     raise
@@ -91,7 +106,8 @@ class Bucket:
         key = self._place.key(name)
         found = self._repeated(lambda: obstore.get(self._client, key), missing=name)
         with self._explained(name):
-            for piece in found.stream(min_chunk_size=_PIECE):
+            pieces = iter(found.stream(min_chunk_size=_PIECE))
+            while (piece := interruptible(lambda: next(pieces, None))) is not None:
                 yield memoryview(piece)
 
     def list(self, folder: str) -> list[str]:
@@ -126,10 +142,12 @@ class Bucket:
         for wait in _waits():
             try:
                 with self._explained():
-                    obstore.put(self._client, key, data, mode="create", attributes={_WRITER: writer})
+                    interruptible(lambda: self._put_new(key, data, writer))
                     return True
             except RefusedError:
-                failure: StoreError = StoreError(f"{self._place.url}/{name}: each creation is refused, and nothing is there")
+                failure: StoreError = StoreError(
+                    f"{self._place.url}/{name}: each creation is refused, and nothing is there"
+                )
             except PassingError as error:
                 failure = error
             if (is_ours := self._is_ours(name, data, writer)) is not None:
@@ -138,6 +156,9 @@ class Bucket:
                 raise failure
             time.sleep(wait)
         raise AssertionError("the last wait is None")
+
+    def _put_new(self, key: str, data: bytes, writer: str) -> None:
+        obstore.put(self._client, key, data, mode="create", attributes={_WRITER: writer})
 
     def _is_ours(self, name: str, data: bytes, writer: str) -> bool | None:
         """Whether the object ``name`` was created by ``writer``; None if there is none.
@@ -169,7 +190,7 @@ class Bucket:
                 first, second = self._create(name, b"first"), self._create(name, b"second")
             finally:
                 with suppress(StoreError), self._explained():  # who may not delete leaves a few bytes
-                    obstore.delete(self._client, self._place.key(name))
+                    interruptible(lambda: obstore.delete(self._client, self._place.key(name)))
             if second or not first:
                 raise StoreError(
                     f"{self._place.url}: its server ignores that an object is to be created only if it does not exist "

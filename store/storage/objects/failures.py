@@ -28,6 +28,10 @@ class PassingError(StoreError):
     """A request failed for a reason that may pass. What became of one that writes is not known."""
 
 
+class UnreachableError(PassingError):
+    """The server has no address, or nobody listens there."""
+
+
 _REFUSED = (AlreadyExistsError, PreconditionError)  # Azure has the second
 _IN_VAIN = (PermissionDeniedError, NotSupportedError, InvalidPathError, ValueError)
 _CREDENTIALS = {
@@ -57,9 +61,11 @@ _LASTING = (
     (r"latest/api/token|computeMetadata|CredentialsNotFound|Account must be specified", _NONE),
     (r"AccessDenied|403 Forbidden|AuthorizationFailure|AuthorizationPermissionMismatch", _FORBIDDEN),
 )
-_PASSING = (
+_UNREACHABLE = (
     (r"dns error|failed to lookup", _NO_ADDRESS),
     (r"Connection refused|tcp connect error|Network is unreachable", _NO_SERVER),
+)
+_PASSING = (
     (r"SlowDown|ServiceUnavailable|InternalError|status code: 5\d\d", _BUSY),
     (r"[Tt]imed ?[Oo]ut|error sending request|Incomplete|connection closed|Connection reset|body error", _SILENT),
 )
@@ -94,6 +100,8 @@ def _explanation(error: Exception, place: str, scheme: str, missing: str | None)
         return StoreError(f"{place}: {_WRONG.format(credentials=_CREDENTIALS.get(scheme, ''))}")
     if isinstance(error, _IN_VAIN):
         return StoreError(f"{place}: {_first_line(error)}")
+    if (remedy := _remedy(_UNREACHABLE, said)) is not None:
+        return UnreachableError(f"{place}: {remedy}")
     remedy = _remedy(_PASSING, said) or f"the request failed: {_first_line(error)}"
     return PassingError(f"{place}: {remedy}. {_AGAIN}")
 
