@@ -28,8 +28,7 @@ def write_csv(path: Path, rows: int, *, seed: int) -> str:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with pytest.MonkeyPatch.context() as patch, S3Server() as server, environment_of(server):
-        patch.setenv("ENGINE_CACHE", str(tmp_path_factory.mktemp("cache")))
+    with S3Server() as server, environment_of(server, tmp_path_factory.mktemp("cache")):
         yield server
 
 

@@ -12,6 +12,7 @@ import urllib.request
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 with warnings.catch_warnings():
@@ -149,9 +150,9 @@ def seldom(chance: random.Random, share: float, troubles: Iterable[Trouble] = tu
 
 
 @contextlib.contextmanager
-def environment_of(server: S3Server) -> Iterator[dict[str, str]]:
-    """The environment in which clients ask ``server``."""
-    ours = {**ENVIRONMENT, "AWS_ENDPOINT_URL": server.url}
+def environment_of(server: S3Server, cache: Path) -> Iterator[dict[str, str]]:
+    """The environment in which clients ask ``server``, and keep what they read in the folder ``cache``."""
+    ours = {**ENVIRONMENT, "AWS_ENDPOINT_URL": server.url, "ENGINE_CACHE": str(cache)}
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
     try:

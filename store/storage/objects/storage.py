@@ -6,6 +6,7 @@ be told from who died. Data files, which are named by their hash, come from `sto
 opened; `read` and `pieces` ask the server each time.
 """
 
+import io
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -124,10 +125,13 @@ class _Spooled(Staged):
     def __init__(self, bucket: Bucket) -> None:
         super().__init__()
         self._bucket = bucket
-        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - until it is discarded
+        self._file: IO[bytes] = io.BytesIO()
 
     def _append(self, view: memoryview) -> None:
         try:
+            if isinstance(self._file, io.BytesIO) and self.size + len(view) > _IN_MEMORY:
+                held, self._file = self._file, tempfile.TemporaryFile()  # noqa: SIM115 - until it is discarded
+                self._file.write(held.getbuffer())
             self._file.write(view)
         except OSError as error:
             raise StoreFullError(

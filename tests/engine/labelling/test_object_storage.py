@@ -76,9 +76,8 @@ def test_of_a_shard_only_the_columns_that_are_wanted_are_fetched():
     assert 0 < made.storage.bucket.fetched[name] < record.bytes / 2
 
 
-def test_worker_processes_open_a_store_on_s3_by_its_url(files, tmp_path, monkeypatch):
-    monkeypatch.setenv("ENGINE_CACHE", str(tmp_path / "cache"))
-    with S3Server() as server, environment_of(server):
+def test_worker_processes_open_a_store_on_s3_by_its_url(files, tmp_path):
+    with S3Server() as server, environment_of(server, tmp_path / "cache"):
         stores = [open_storage(place) for place in (f"s3://{BUCKET}/workers.store", str(tmp_path / "a.store"))]
         for storage, devices in zip(stores, (("a", "b"), ("a",)), strict=True):
             made = begin(storage, files)

@@ -33,8 +33,8 @@ pytestmark = pytest.mark.durable
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    with S3Server() as server, environment_of(server):
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with S3Server() as server, environment_of(server, tmp_path_factory.mktemp("cache")):
         yield server
 
 

@@ -31,8 +31,8 @@ NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def one_server() -> Iterator[S3Server]:
-    with S3Server() as server, environment_of(server):
+def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with S3Server() as server, environment_of(server, tmp_path_factory.mktemp("cache")):
         yield server
 
 
