@@ -35,14 +35,15 @@ def label(place: str, arguments: argparse.Namespace, rows: Path) -> float:
     command += ["--teacher", arguments.model, "--shards", str(arguments.shards), "--devices", "cpu", "--dtype", "fp32"]
     command += ["--tokens-per-batch", "2048", "--format", "json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-    return float(json.loads(done.stdout)["seconds"])
+    (summary,) = json.loads(done.stdout)
+    return float(summary["seconds"])
 
 
 def epochs(place: str) -> list[float]:
     """Seconds of each epoch of a stream: logits and token ids, as a student reads them."""
     made = store.open(place)
-    (encoding,) = made.encodings()
-    stream, seconds = made.stream(encoding=encoding, batch_size=64), []
+    (encoding,), (labels,) = made.encodings(), made.label_sets()
+    stream, seconds = made.stream(labels=labels, encoding=encoding, batch_size=64), []
     for epoch in range(EPOCHS):
         started = time.perf_counter()
         rows = sum(len(batch["row"]) for batch in stream.at(epoch=epoch))

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -32,6 +33,10 @@ _FULL_SHARE = 0.9  # of the limit is left after files went
 _TOUCH_SECONDS = 60.0
 _PATIENCE = 600.0  # seconds for another process that fetches a file of the same folder
 _LEFT_BEHIND = 86_400.0  # seconds: who wrote for so long is dead
+_LOCK = ".lock"
+_HEX = "[0-9a-f]"
+_KEPT = re.compile(_HEX + "{16}")
+_UNFINISHED = re.compile(rf"\.{_HEX}{{16}}\.{_HEX}{{32}}")
 _log = logging.getLogger("store.storage")
 
 Fetch = Callable[[], Iterable[memoryview]]
@@ -153,18 +158,17 @@ class ReadCache:
                 total -= size
 
     def _files(self) -> Iterator[tuple[int, int, Path]]:
-        """When each file was read, in nanoseconds, its size and its path. What killed writers left goes."""
-        for folder in self._folder.iterdir():
-            for path in folder.iterdir() if folder.is_dir() else ():
-                with contextlib.suppress(FileNotFoundError):
-                    state = path.stat()
-                    if not path.name.startswith("."):
-                        yield state.st_atime_ns, state.st_size, path
-                    elif path.name != _LOCK and time.time() - state.st_mtime > _LEFT_BEHIND:
-                        path.unlink()
+        """When each file was read, in nanoseconds, its size and its path. What killed writers left goes.
 
-
-_LOCK = ".lock"
+        The folder may have other files of its user: they are none of ours.
+        """
+        for path in self._folder.glob(f"{_HEX * 2}/*"):
+            with contextlib.suppress(FileNotFoundError):
+                state = path.stat()
+                if _KEPT.fullmatch(path.name):
+                    yield state.st_atime_ns, state.st_size, path
+                elif _UNFINISHED.fullmatch(path.name) and time.time() - state.st_mtime > _LEFT_BEHIND:
+                    path.unlink()
 
 
 @contextlib.contextmanager

@@ -110,12 +110,26 @@ def test_what_killed_writers_left_goes(tmp_path: Path) -> None:
     cache = ReadCache(tmp_path, limit=10**6)
     cache.read(digits_of(DATA), Source(DATA))
     (path,) = tmp_path.glob("??/[!.]*")
-    old, new = path.with_name(".old.0"), path.with_name(".new.0")
+    old, new = (path.with_name(f".{path.name}.{digit * 32}") for digit in "01")
     for left in (old, new):
         left.write_bytes(b"half")
     os.utime(old, (0, 0))
     ReadCache(tmp_path, limit=10**6).read(digits_of(b"1" * 200), Source(b"1" * 200))
     assert (old.exists(), new.exists(), path.exists()) == (False, True, True)
+
+
+def test_other_files_of_the_folder_stay(tmp_path: Path) -> None:
+    names = ["letter.txt", "ab/letter.txt", "ab/.hidden", "letters/0123456789abcdef", "ab/0123456789abcdef.txt"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x" * 9_000)
+        os.utime(tmp_path / name, (0, 0))
+    cache = ReadCache(tmp_path, limit=10_000)
+    for number in range(3):
+        data = bytes([number]) * 8_000
+        cache.read(digits_of(data), Source(data))
+    assert all((tmp_path / name).stat().st_size == 9_000 for name in names)
+    assert len(list(tmp_path.glob("??/????????????????"))) == 1
 
 
 def test_a_limit_of_nothing_keeps_nothing(tmp_path: Path) -> None:
