@@ -237,7 +237,7 @@ def test_so_it_is_in_a_bucket_of_which_nothing_can_be_removed(files, undisturbed
         lambda: ObjectStorage("s3://bucket/store", client=MemoryStore(), cache=cache),
     )
     assert run is not one_label_run or sweep.end == undisturbed
-    for faults in one_fault_each(sweep.calls, every=every)[:: 1 if every else 11]:
+    for faults in one_fault_each(sweep.calls, every=every)[:: 1 if every else 31]:
         sweep.attempt(faults)
     assert sweep.ended["OSError"] > sweep.ended["no error"] > 0
 
