@@ -66,10 +66,12 @@ def plan_removal(snapshot: Snapshot, targets: Sequence[str]) -> list[Removal]:
         StoreMissingError: there is no such thing.
         InUseError: something else needs it, a run is writing it, or it is nothing to remove.
         DamageError: whether something needs it cannot be known.
+        StoreError: nothing can be removed from a storage of this kind.
     """
     snapshot = Snapshot(snapshot.storage, snapshot.header)  # what was read before is read again
     paths = sorted({_checked(target) for target in targets}, key=lambda path: (_ORDER.index(_kind(path)), path))
     for path in paths:
+        snapshot.storage.alone(path)  # not entered: a storage without locks refuses at once
         _check_unused(snapshot, path, besides=paths)
     return [_planned(snapshot, path, besides=paths) for path in paths]
 

@@ -29,6 +29,8 @@ from benchmarks.harness.conditions import write_result
 
 Command = Callable[[Path, int], list[str]]
 """The command of a run on a store, with so many workers."""
+Look = Callable[[Path], dict[str, bytes]]
+"""The files of the store that a run is told to make at a place."""
 SHARDS = 12
 
 
@@ -60,7 +62,9 @@ class Trial:
         return not self.different and (self.again or 0) <= self.workers * self.kills
 
 
-def run_trials(command: Command, folder: Path, *, workers: list[int], seed: int, shards: int = SHARDS) -> list[Trial]:
+def run_trials(
+    command: Command, folder: Path, *, workers: list[int], seed: int, shards: int = SHARDS, look: Look | None = None
+) -> list[Trial]:
     """One trial for each entry of ``workers``.
 
     Args:
@@ -69,15 +73,16 @@ def run_trials(command: Command, folder: Path, *, workers: list[int], seed: int,
         workers: how many processes label in each trial.
         seed: of the moments.
         shards: that a run labels in all.
+        look: shows what a run made; `files` if None.
     """
-    chance = random.Random(seed)
+    chance, look = random.Random(seed), look or files
     seconds = {count: _undisturbed(command, folder / f"whole-{count}", count) for count in sorted(set(workers))}
-    whole = files(folder / f"whole-{workers[0]}")
-    if any(files(folder / f"whole-{count}") != whole for count in seconds):
+    whole = look(folder / f"whole-{workers[0]}")
+    if any(look(folder / f"whole-{count}") != whole for count in seconds):
         raise SystemExit("undisturbed runs with different numbers of workers gave different stores")
     trials = []
     for number, count in enumerate(workers):
-        trials.append(_try(command, folder / f"store-{number}", count, whole, seconds[count], chance))
+        trials.append(_try(command, look, folder / f"store-{number}", count, whole, seconds[count], chance))
         if (again := trials[-1].again) is not None:
             trials[-1] = dataclasses.replace(trials[-1], again=again - shards)
         sys.stderr.write(f"{number + 1}: {trials[-1]}\n" if not trials[-1].is_good else f"{number + 1} good\n")
@@ -91,14 +96,20 @@ def _undisturbed(command: Command, place: Path, workers: int) -> float:
 
 
 def _try(
-    command: Command, place: Path, workers: int, whole: dict[str, bytes], seconds: float, chance: random.Random
+    command: Command,
+    look: Look,
+    place: Path,
+    workers: int,
+    whole: dict[str, bytes],
+    seconds: float,
+    chance: random.Random,
 ) -> Trial:
     killed_in = []
     for _ in range(chance.randint(1, 3)):
         hit = _killed_run(command(place, workers), seconds, chance)
-        killed_in.append(_phase(place) if hit else "nothing")
+        killed_in.append(_phase(look(place)) if hit else "nothing")
     subprocess.run(command(place, workers), check=True, capture_output=True)
-    found = files(place)
+    found = look(place)
     begun = place.with_name(f"{place.name}-begun")
     return Trial(
         workers=workers,
@@ -119,13 +130,13 @@ def _killed_run(command: list[str], seconds: float, chance: random.Random) -> bo
     return process.wait() == -signal.SIGKILL
 
 
-def _phase(place: Path) -> str:
-    """The stage of a run when it was killed."""
-    if not (place / "store.json").exists():
+def _phase(found: dict[str, bytes]) -> str:
+    """The stage of a run that was killed and left ``found``."""
+    if "store.json" not in found:
         return "inputs"
-    if (place / "segments").exists():
+    if any(name.startswith("segments/") for name in found):
         return "appended rows"
-    return "labels" if (place / "corpus" / "manifest.json").exists() else "corpus"
+    return "labels" if "corpus/manifest.json" in found else "corpus"
 
 
 def files(place: Path) -> dict[str, bytes]:

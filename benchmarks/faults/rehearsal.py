@@ -8,7 +8,6 @@ shards it labelled. `benchmarks.faults.kills` and the tests kill it at random mo
 
 import argparse
 import sys
-from pathlib import Path
 
 from engine.errors import EngineError
 from engine.ingest.append import append, finish_corpus
@@ -20,7 +19,7 @@ from engine.testing.fake_job import FakeJob
 from store import Store
 from store.errors import StoreError
 from store.format.header import is_store
-from store.storage import LocalStorage
+from store.storage import open_storage
 
 CLASSES = ("negative", "positive")
 
@@ -46,7 +45,7 @@ def main() -> int:
 
 def rehearse(arguments: argparse.Namespace) -> int:
     """The runs, one after the other; how many shards they labelled."""
-    storage = LocalStorage(arguments.store)
+    storage = open_storage(arguments.store)
     if is_store(storage):
         made = finish_corpus(storage, (arguments.input,))
     else:
@@ -62,9 +61,9 @@ def rehearse(arguments: argparse.Namespace) -> int:
 
 def _label(made: Store, arguments: argparse.Namespace) -> int:
     """Label the shards that are missing; how many there were."""
-    job = FakeJob(
-        store=str(Path(arguments.store).absolute()), seconds_per_shard=arguments.seconds, begun=arguments.begun
-    )
+    place = made.storage.address
+    assert place is not None
+    job = FakeJob(store=place, seconds_per_shard=arguments.seconds, begun=arguments.begun)
     job.freeze_card()
     devices = tuple(f"fake:{number}" for number in range(arguments.workers))
     runner = InProcess("fake:0") if arguments.workers == 1 else LocalProcesses(devices=devices)

@@ -8,7 +8,7 @@ one that is finished gets what its source has gained. Memory is bounded.
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,6 @@ from store.storage import TEMPORARY, LocalStorage, Storage
 Tick = Callable[[str, int, int | None], None]
 _MARK = "copy-begun.json"
 """In a copy that is not finished: which store it is of."""
-_PIECE = 8 << 20  # bytes
 _MEGABYTE = 10**6
 
 
@@ -182,7 +181,7 @@ def _copy_file(source: Storage, target: Storage, file: DataFile) -> bool:
         return False
     staged = target.stage()
     try:
-        for piece in _pieces(source, file.name):
+        for piece in source.pieces(file.name):
             staged.write(piece)
         if (staged.size, staged.sha256) != (file.bytes, file.sha256):
             raise DamageError(f"{source.location}/{file.name} is damaged: its bytes are not those of its record")
@@ -197,18 +196,12 @@ def _copy_file(source: Storage, target: Storage, file: DataFile) -> bool:
 def _is_whole(target: Storage, file: DataFile) -> bool:
     digest, size = hashlib.sha256(), 0
     try:
-        for piece in _pieces(target, file.name):
+        for piece in target.pieces(file.name):
             digest.update(piece)
             size += len(piece)
     except StoreMissingError:
         return False
     return (size, digest.hexdigest()) == (file.bytes, file.sha256)
-
-
-def _pieces(storage: Storage, name: str) -> Iterator[bytes]:
-    with storage.open(name) as file:
-        while piece := file.read(_PIECE):
-            yield piece
 
 
 # commits

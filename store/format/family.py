@@ -156,8 +156,9 @@ class Family:
             if (unsealed or ".g" in name) and (numbers := record_of(name)) is not None and self._has(numbers, unsealed):
                 generations.setdefault(numbers[0], []).append(numbers[1])
         lost = []
-        for shard, there_now in generations.items():
-            if (record := self.record_files.last(shard, there_now)) is not None:
+        last = self.storage.map(lambda one: self.record_files.last(*one), generations.items())
+        for (shard, there_now), record in zip(generations.items(), last, strict=True):
+            if record is not None:
                 found[shard] = record
             else:
                 lost += [record_name(shard, generation) for generation in there_now]

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from store.errors import StoreMissingError
+from store.errors import StoreError, StoreMissingError
 from store.storage.base import TEMPORARY, Staged, Storage
 from store.storage.file_lock import THIS_MACHINE
 from store.storage.local import LocalStorage
@@ -26,7 +26,19 @@ def _local(url: str) -> Storage:
     return LocalStorage(unquote(path))
 
 
-SCHEMES: dict[str, Callable[[str], Storage]] = {"file": _local}
+def _objects(url: str) -> Storage:
+    try:
+        from store.storage.objects.storage import ObjectStorage
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "obstore":
+            raise
+        raise StoreError(
+            f"{url}: stores on object stores need the package obstore: pip install 'softlabel-engine[cloud]'"
+        ) from None
+    return ObjectStorage(url)
+
+
+SCHEMES: dict[str, Callable[[str], Storage]] = {"file": _local, "s3": _objects, "gs": _objects, "az": _objects}
 """The scheme of a URL → what opens the storage there, given the whole URL. A new kind of storage is added here."""
 
 
@@ -35,6 +47,7 @@ def open_storage(place: str | os.PathLike[str] | Storage) -> Storage:
 
     Raises:
         StoreMissingError: ``place`` is a URL of a scheme that is not supported, or no whole one.
+        StoreError: what its scheme needs is not installed.
     """
     if isinstance(place, Storage):
         return place

@@ -8,16 +8,19 @@ visible (`Staged.publish`). This module knows nothing of Arrow schemas, shards o
 import hashlib
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from store.errors import StoreError
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 TEMPORARY = "tmp"
 _REMOVED = "removed-"
+_PIECE = 8 << 20  # bytes
 
 
 def removed_name(folder: str, unique: str) -> str:
@@ -114,6 +117,23 @@ class Storage(ABC):
         """
         with self.open(name) as file:
             return file.read_buffer()
+
+    def pieces(self, name: str) -> Iterator[memoryview]:
+        """The bytes of the file ``name`` as they lie there now, piece by piece, with few of them in memory.
+
+        Raises:
+            StoreMissingError: there is no such file.
+        """
+        with self.open(name) as file:
+            while piece := file.read_buffer(_PIECE):
+                yield memoryview(piece)
+
+    def map(self, read: Callable[[Item], Result], items: Iterable[Item]) -> Sequence[Result]:
+        """What ``read``, which reads small files of this storage, gives for each of ``items``, in their order.
+
+        A storage that is far away has several read at once.
+        """
+        return [read(item) for item in items]
 
     @abstractmethod
     def list(self, folder: str) -> list[str]:

@@ -191,17 +191,14 @@ def test_a_damaged_small_file_is_said(target) -> None:
 
 
 def test_bytes_that_change_on_the_way_are_seen(target, monkeypatch) -> None:
-    made, pieces = make_store(), module._pieces
+    made = make_store()
+    pieces = made.storage.pieces
 
-    def turned(storage, name):
-        for piece in pieces(storage, name):
-            yield (
-                bytes([piece[0] ^ 1]) + piece[1:]
-                if name.startswith("corpus/00001") and storage is made.storage
-                else piece
-            )
+    def turned(name):
+        for piece in pieces(name):
+            yield bytes([piece[0] ^ 1]) + piece[1:] if name.startswith("corpus/00001") else piece
 
-    monkeypatch.setattr(module, "_pieces", turned)
+    monkeypatch.setattr(made.storage, "pieces", turned)
     with pytest.raises(DamageError, match="1 of 7 files"):
         copy_store(made, target)
 

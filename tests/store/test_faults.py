@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pytest
 import racing
-from faults import Fault, FaultyStorage, Killed, clear, snapshot
+from faults import Fault, FaultyStorage, Killed, snapshot
+from obstore.store import MemoryStore
 from whole_run import (
     APPENDED_REJECTED,
     REJECTED,
@@ -38,6 +39,8 @@ from store.errors import MismatchError, StoreError
 from store.format.run_log import read_runs
 from store.format.shard import read_shard
 from store.storage import LocalStorage, MemoryStorage, Storage
+from store.storage.objects.cache import ReadCache
+from store.storage.objects.storage import ObjectStorage
 from store.verify.repair import remove_litter
 from store.verify.verify import verify
 
@@ -110,6 +113,7 @@ class Sweep:
         run: what goes wrong.
         files: its inputs.
         start: files of the store before it.
+        make: an empty storage.
 
     Attributes:
         calls: what an undisturbed run asks of its storage.
@@ -118,18 +122,20 @@ class Sweep:
         storage: of the store.
     """
 
-    def __init__(self, run: Run, files: tuple[str, ...], start: Files) -> None:
+    def __init__(
+        self, run: Run, files: tuple[str, ...], start: Files, make: Callable[[], Storage] = MemoryStorage
+    ) -> None:
         self.ended: Counter[str] = Counter()
         self._run = lambda storage: run(storage, files)
         self._start = start
-        self._storage = self.storage = MemoryStorage()
+        self._make = make
         self._resumed: set[frozenset[tuple[str, bytes]]] = set()
         self._begin_again()
-        undisturbed = FaultyStorage(self._storage)
+        undisturbed = FaultyStorage(self.storage)
         self._run(undisturbed)
         self.calls = undisturbed.calls
-        self.end = snapshot(self._storage)
-        check_whole(self._storage, self.end)
+        self.end = snapshot(self.storage)
+        check_whole(self.storage, self.end)
 
     def attempt(self, *runs: Mapping[int, Fault]) -> None:
         """A run with its faults after the other, and one without."""
@@ -139,12 +145,12 @@ class Sweep:
         self._resume()
 
     def _begin_again(self) -> None:
-        clear(self._storage)
+        self.storage = self._make()
         for name, data in self._start.items():
-            self._storage.put(name, data)
+            self.storage.put(name, data)
 
     def _go_wrong(self, faults: Mapping[int, Fault]) -> None:
-        storage = FaultyStorage(self._storage, faults)
+        storage = FaultyStorage(self.storage, faults)
         try:
             self._run(storage)
         except (OSError, StoreError, EngineError, Killed) as error:
@@ -156,16 +162,16 @@ class Sweep:
     def _check_end(self, storage: FaultyStorage) -> None:
         """A run that came to its end has finished the store, unless half an answer hid from it what is there."""
         if any(verb.startswith(("list", "read")) and fault is Fault.CUT for verb, fault in storage.struck):
-            assert snapshot(self._storage).items() <= self.end.items()
+            assert snapshot(self.storage).items() <= self.end.items()
         else:
-            assert snapshot(self._storage) == self.end
+            assert snapshot(self.storage) == self.end
 
     def _resume(self) -> None:
-        state = frozenset(snapshot(self._storage).items())
+        state = frozenset(snapshot(self.storage).items())
         if state not in self._resumed:
             self._resumed.add(state)
-            self._run(self._storage)
-            assert snapshot(self._storage) == self.end
+            self._run(self.storage)
+            assert snapshot(self.storage) == self.end
 
 
 def one_fault_each(calls: list[str], *, every: bool) -> list[dict[int, Fault]]:
@@ -214,6 +220,25 @@ def test_any_fault_while_rows_are_appended_leaves_a_store_that_the_next_run_comp
         sweep.attempt(faults)
         assert undisturbed.items() <= snapshot(sweep.storage).items()
     assert sweep.ended["Killed"] >= len(sweep.calls) // 5
+    assert sweep.ended["OSError"] > sweep.ended["no error"] > 0
+
+
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=SLOW)])
+@pytest.mark.parametrize("run", [begin, one_label_run, one_append_run], ids=["texts", "labels", "append"])
+def test_so_it_is_in_a_bucket_of_which_nothing_can_be_removed(files, undisturbed, tmp_path, run, every) -> None:
+    """Some of the faults, or all of them."""
+    cache = ReadCache(tmp_path, limit=0)
+    start = {name: data for name, data in undisturbed.items() if run is one_append_run or name.startswith(TEXTS)}
+    write_more(Path(files[0]).parent, rows=APPENDED)
+    sweep = Sweep(
+        run,
+        files,
+        {} if run is begin else start,
+        lambda: ObjectStorage("s3://bucket/store", client=MemoryStore(), cache=cache),
+    )
+    assert run is not one_label_run or sweep.end == undisturbed
+    for faults in one_fault_each(sweep.calls, every=every)[:: 1 if every else 31]:
+        sweep.attempt(faults)
     assert sweep.ended["OSError"] > sweep.ended["no error"] > 0
 
 

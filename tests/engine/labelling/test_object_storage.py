@@ -3,14 +3,19 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from object_storage import ObjectStorage
+from range_storage import RangeStorage
+from s3_server import BUCKET, S3Server, environment_of
 from store_factory import flip_bit, make_store
 from whole_run import CLASSES, begin, label, labeller_for, write_input
 
 import store
+from engine.labelling.execute import execute
 from engine.labelling.repair import repair
+from engine.labelling.runners.local_processes import LocalProcesses
+from engine.testing.fake_job import FakeJob
 from store.format.shard import open_shard, read_shard
-from store.storage import LocalStorage
+from store.storage import LocalStorage, open_storage
+from store.verify.verify import verify
 
 
 @pytest.fixture
@@ -20,7 +25,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def made(files):
-    made = begin(ObjectStorage(), files)
+    made = begin(RangeStorage(), files)
     label(made, "fake")
     return made
 
@@ -60,7 +65,7 @@ def test_it_is_repaired(made, files):
 
 
 def test_of_a_shard_only_the_columns_that_are_wanted_are_fetched():
-    made = make_store(ObjectStorage(), rows=6_000, shards=1)
+    made = make_store(RangeStorage(), rows=6_000, shards=1)
     record = made.label_set("bert").record(0)
     name = f"labels/bert/{record.file}"
     schema = made.schema("labels/bert")
@@ -69,3 +74,14 @@ def test_of_a_shard_only_the_columns_that_are_wanted_are_fetched():
     column = pa.Table.from_batches([reader.get_batch(at) for at in range(reader.num_record_batches)])
     assert column.num_rows == 6_000
     assert 0 < made.storage.bucket.fetched[name] < record.bytes / 2
+
+
+def test_worker_processes_open_a_store_on_s3_by_its_url(files, tmp_path):
+    with S3Server() as server, environment_of(server, tmp_path / "cache"):
+        storage = open_storage(f"s3://{BUCKET}/workers.store")
+        job = FakeJob(store=storage.address)
+        made = begin(storage, files)
+        job.freeze_card()
+        execute(made, job, LocalProcesses(devices=("a", "b")))
+        assert not list(verify(storage))
+        assert store.open(storage.address).label_set("fake").is_sealed()

@@ -19,22 +19,33 @@ from typing import Any
 
 import pyarrow.fs as pafs
 import pytest
-from object_storage import ObjectStorage
+from range_storage import RangeStorage
+from s3_server import BUCKET, S3Server, environment_of
 from store_factory import NoWaitStorage
 
 from store.errors import StoreError, StoreFullError, StoreMissingError
 from store.storage import SCHEMES, TEMPORARY, LocalStorage, MemoryStorage, Storage, open_storage
 from store.storage.arrow_files import arrow_files
+from store.storage.objects.cache import ReadCache
+from store.storage.objects.storage import ObjectStorage
 
 pytestmark = pytest.mark.durable
 
-pytestmark = pytest.mark.durable
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with S3Server() as server, environment_of(server, tmp_path_factory.mktemp("cache")):
+        yield server
 
 
-@pytest.fixture(params=["local", "memory", "objects"])
+@pytest.fixture(params=["local", "memory", "ranges", "s3"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+        cache = ReadCache(tmp_path / "cache", limit=10**6)
+        return ObjectStorage(f"s3://{BUCKET}/{request.node.name.replace('/', '-')}/a.store", cache=cache)
     kinds = {"local": lambda: LocalStorage(tmp_path / "deep" / "a.store"), "memory": MemoryStorage}
-    return {**kinds, "objects": ObjectStorage}[request.param]()
+    return {**kinds, "ranges": RangeStorage}[request.param]()
 
 
 @pytest.fixture
@@ -111,7 +122,7 @@ WHOLE = b'{"shard": 7}\n'
 
 
 @pytest.mark.parametrize("links", [True, False])
-@pytest.mark.parametrize("kind", [NoWaitStorage, MemoryStorage, ObjectStorage])
+@pytest.mark.parametrize("kind", [NoWaitStorage, MemoryStorage, RangeStorage])
 def test_what_a_killed_writer_began_is_completed_with_equal_data_and_kept_from_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool, kind: Any
 ) -> None:
@@ -199,6 +210,16 @@ def test_no_verb_leaves_a_temporary_file(storage: Storage, monkeypatch: pytest.M
     storage.put_if_absent("b", b"2")
     race(storage, "c")
     assert storage.list(TEMPORARY) == []
+
+
+def test_the_pieces_of_a_file_are_all_of_it(storage: Storage) -> None:
+    data = bytes(range(256)) * 40_000
+    storage.put("f/a", data)
+    storage.put("f/b", b"")
+    assert b"".join(storage.pieces("f/a")) == data
+    assert b"".join(storage.pieces("f/b")) == b""
+    with pytest.raises(StoreMissingError, match="f/c"):
+        list(storage.pieces("f/c"))
 
 
 def test_arrow_files_are_those_that_were_put(storage: Storage) -> None:
@@ -418,8 +439,12 @@ def test_what_is_no_file_is_not_removed(storage: Storage, name: str) -> None:
     assert storage.list("folder") == ["file"]
 
 
-def test_a_file_that_nobody_holds_is_removed(storage: Storage) -> None:
+def test_a_file_that_nobody_holds_is_removed_unless_nobody_can_tell(storage: Storage) -> None:
     storage.put("f/a", b"1")
+    if isinstance(storage, ObjectStorage):
+        assert storage.remove_dead("f/a") is False
+        assert storage.list("f") == ["a"]
+        return
     assert storage.remove_dead("f/a") is True
     assert storage.remove_dead("f/a") is False
     assert storage.list("f") == []
@@ -760,15 +785,16 @@ def test_storage_at_takes_paths_and_storages(tmp_path: Path) -> None:
 
 def test_a_url_is_refused_by_its_scheme() -> None:
     with pytest.raises(
-        StoreMissingError, match=r"s3://bucket/x: stores at s3:// are not supported; give a folder.*file://"
+        StoreMissingError, match=r"ftp://host/x: stores at ftp:// are not supported; give a folder.*file://, s3://"
     ):
-        open_storage("s3://bucket/x")
+        open_storage("ftp://host/x")
 
 
 def test_a_url_is_opened_by_what_its_scheme_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = open_storage(f"file://{tmp_path}/a%20store")
     assert made.address == str(tmp_path / "a store")
-    bucket = ObjectStorage()
+    assert open_storage("s3://bucket/a store/").address == "s3://bucket/a store"
+    bucket = RangeStorage()
     monkeypatch.setitem(SCHEMES, "objects", lambda url: bucket if url == "objects://bucket/x" else None)
     assert open_storage("objects://bucket/x") is bucket
 

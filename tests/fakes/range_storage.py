@@ -78,7 +78,7 @@ class RangeFile(io.RawIOBase):
         return part
 
 
-class ObjectStorage(Storage):
+class RangeStorage(Storage):
     """A store in a `Bucket`."""
 
     def __init__(self, bucket: Bucket | None = None) -> None:

@@ -1,0 +1,95 @@
+"""Every command on a store that lies on S3, as a user runs it; and its way to a disk and back."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from faults import snapshot
+from s3_server import BUCKET, S3Server, environment_of
+from store_factory import flip_bit
+from tiny_models import save, texts
+
+import store
+from cli.main import run
+from store.storage import LocalStorage, open_storage
+from store.verify.verify import verify
+
+ROWS, MORE = 60, 20
+
+
+def write_csv(path: Path, rows: int, *, seed: int) -> str:
+    lines = [
+        f"{path.stem}{row},{text},{('negative', 'positive')[row % 2] if row < 20 else ''}"
+        for row, text in enumerate(texts(rows, words=(3, 8), seed=seed))
+    ]
+    path.write_text("\n".join(["id,text,label", *lines, ""]))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with S3Server() as server, environment_of(server, tmp_path_factory.mktemp("cache")):
+        yield server
+
+
+def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict]:
+    """The rows that a command prints."""
+    capsys.readouterr()
+    assert run([*arguments, "--format", "json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("with_all", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_the_whole_path(server: S3Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], with_all: bool) -> None:
+    """In the long form also a selection and a report, and compared with a store on a disk."""
+    teacher = save(tmp_path / "teacher")
+    first, more = write_csv(tmp_path / "first.csv", ROWS, seed=1), write_csv(tmp_path / "more.csv", MORE, seed=2)
+    place, local = f"s3://{BUCKET}/{with_all}/reviews.store", str(tmp_path / "reviews.store")
+    for where in (place, local) if with_all else (place,):
+        label = ["label", "--store", where, "--teacher", teacher, "--name", "bert", "--devices", "cpu"]
+        assert run([*label, first, "--shards", "3"]) == 0
+        assert run([*label, more, "--append", "--shards", "1"]) == 0
+    if with_all:
+        assert snapshot(open_storage(place)) == snapshot(LocalStorage(local)), "byte for byte that of a disk"
+
+    counted = "SELECT count(*) AS rows, count(text) AS texts FROM reviews"
+    assert asked(capsys, "sql", place, counted) == [{"rows": ROWS + MORE, "texts": ROWS + MORE}]
+    info = asked(capsys, "info", place)
+    assert info[0]["rows"] == ROWS + MORE
+    student = ["train", place, "--student", teacher, "--epochs", "2", "--out", str(tmp_path / "student")]
+    if with_all:
+        (selected,) = asked(capsys, "select", place, "even", "--where", "row % 2 = 0")
+        assert selected["selected"] == (ROWS + MORE) // 2
+        assert run(["report", place, "--out", str(tmp_path / "report.html")]) == 0
+        assert "reviews.store" in (tmp_path / "report.html").read_text()
+    server.requests.clear()
+    assert run(student + ["--select", "even"] * with_all) == 0
+    fetched = [path for method, path in server.requests if method == "GET" and ".arrow" in path]
+    assert len(fetched) == len(set(fetched)), "no data file twice"
+
+    before = snapshot(open_storage(place))
+    made = store.open(place)
+    record = made.label_set("bert").record(1)
+    assert record is not None
+    flip_bit(made.storage, f"labels/bert/{record.file}", 1000)
+    assert run(["verify", place, "--repair"]) == 0
+    assert "made again labels/bert, shard 1" in capsys.readouterr().err
+    assert snapshot(open_storage(place)) == before
+
+    assert run(["remove", place, "labels/bert", "--yes"]) == 1
+    assert "an object store knows no locks" in capsys.readouterr().err
+    back = f"s3://{BUCKET}/{with_all}/again"
+    for source, to in ((place, str(tmp_path / "down")), (str(tmp_path / "down"), back)):
+        assert run(["copy", source, to]) == 0
+    assert snapshot(LocalStorage(tmp_path / "down")) == before
+    again = snapshot(open_storage(back))
+    again.pop("copy-begun.json")
+    assert again == before
+    assert not list(verify(open_storage(back)))
+
+
+def test_a_bucket_that_is_not_there_is_an_error_and_no_traceback(server: S3Server, tmp_path: Path, capsys) -> None:
+    for arguments in (["info", "s3://none/a"], ["sql", "s3://none/a", "SELECT 1"], ["verify", "s3://none/a"]):
+        assert run(arguments) == 1
+        assert "s3://none/a: there is no such bucket; make it, or correct its name" in capsys.readouterr().err
