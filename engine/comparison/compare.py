@@ -7,6 +7,7 @@ added to; several processes share the work. What is measured is kept, so that ev
 import hashlib
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -54,41 +55,40 @@ def compare(
     """
     started = time.monotonic()
     doing = _begin(config, tick)
-    sizes = Sizes(
-        labels=doing.rows.labels,
-        extra=doing.rows.extra,
-        pool=doing.rows.pool,
-        label_sizes=config.label_sizes,
-        pool_sizes=config.pool_sizes,
-    )
-    steps = plan(sizes, seeds=config.seeds)
+    steps = _steps(config, doing.rows)
 
     def do(step: Step) -> None:
-        done = sum(map(doing.is_done, steps))
-        say(f"{_in_words(step, doing.rows)} (step {done + 1} of {len(steps)})")
+        number = 1 + sum(map(doing.is_done, steps))
+        say(f"{_in_words(step, doing.rows)} (step {number} of {len(steps)})")
         doing.do(step)
 
     def after(step: Step) -> None:
-        of_seed = [one for one in steps if one.seed == step.seed]
-        if step.seed is not None and step.seed < config.seeds - 1 and all(map(doing.is_done, of_seed)):
+        left = {one.seed for one in steps if not doing.is_done(one)}
+        if left and step.seed is not None and step.seed not in left:
             after_seed(summarise(results_of(doing, steps), config.prices))
 
-    limit = None if config.max_hours is None else config.max_hours * _HOUR
-    is_whole = carry_out(
-        steps,
-        Work(is_done=doing.is_done, claimed=doing.folder.claimed, do=do),
-        may_begin=lambda: limit is None or time.monotonic() - started < limit,
-        after=after,
-    )
-    if not is_whole:
+    limit = math.inf if config.max_hours is None else config.max_hours * _HOUR
+    work = Work(is_done=doing.is_done, claimed=doing.folder.claimed, do=do)
+    if not carry_out(steps, work, may_begin=lambda: time.monotonic() - started < limit, after=after):
         left = counted(sum(not doing.is_done(step) for step in steps), "step")
-        _log.warning("--max-hours is over, and %s left; run the same command again to go on", f"{left} are")
+        _log.warning("--max-hours is over with %s to do; run the same command again to go on", left)
     results = results_of(doing, steps)
     comparison = summarise(results, config.prices)
     if config.plots is not None:
         for file in write_plots(results, comparison, Path(config.plots)).files:
             _log.info("wrote %s", file)
     return comparison
+
+
+def _steps(config: CompareConfig, rows: Rows) -> list[Step]:
+    sizes = Sizes(
+        labels=rows.labels,
+        extra=rows.extra,
+        pool=rows.pool,
+        label_sizes=config.label_sizes,
+        pool_sizes=config.pool_sizes,
+    )
+    return plan(sizes, seeds=config.seeds)
 
 
 def results_of(doing: Doing, steps: Sequence[Step]) -> Results:
@@ -140,6 +140,8 @@ def _say_removed(rows: Rows, config: CompareConfig) -> None:
             equal, near = how.get(EQUAL, 0), sum(how.values()) - how.get(EQUAL, 0)
             nearly = f", and {near:,} nearly (similarity from {rows.near:g})" if rows.near else ""
             _log.info("%s rows: %s equal to a test row%s; left out", name, f"{equal:,} are", nearly)
+    if not rows.removed_by_set():
+        _log.info("no row to learn from is also a test row%s", ", or nearly" if rows.near else "")
     if not rows.near and config.near is None:
         _log.warning(
             "rows that are nearly the same as a test row are not looked for, only equal ones: pip install "

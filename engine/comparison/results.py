@@ -59,7 +59,8 @@ class ArmRun:
     @property
     def predicted(self) -> npt.NDArray[np.int64]:
         """(rows,) the most probable classes."""
-        return self.logits.astype(np.float32).argmax(axis=1)
+        classes: npt.NDArray[np.int64] = self.logits.astype(np.float32).argmax(axis=1)
+        return classes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -127,6 +127,7 @@ def test_what_there_is_too_little_of_is_said_with_its_option(own, done, capsys):
     assert "--label-sizes has 41, and there are 40 labelled rows beside the test" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_signal_stops_it_and_the_same_command_goes_on(own, done, tmp_path):
     """In processes of their own: SIGTERM while it works, another one beside it, and then the same results."""
     start = [sys.executable, "-m", "cli", *command(own, tmp_path / "out")]

@@ -94,7 +94,7 @@ def plan(sizes: Sizes, *, seeds: int) -> list[Step]:
         steps += _of_seed(sizes, seed)
         if seed == 0:
             models = (f"{TEACHER}-0", f"{DISTILLED}-0")
-            steps.append(Step(name=SPEED_STEP, needs=models))
+            steps.append(Step(name=SPEED_STEP, seed=seed, needs=models))
     return steps
 
 

@@ -62,14 +62,14 @@ def settle(config: CompareConfig, begun: dict[str, Any]) -> Settled:
     device = best_device()
     is_cuda = device.type == "cuda"
     half = "bf16" if is_cuda or has_bf16() else "fp32"
-    open_ = {
+    open_: dict[str, Any] = {
         "max_length": min(MAX_LENGTH, longest),
         "near": THRESHOLD if is_available() else 0.0,
         "dtype": half,
         "label_dtype": "fp16" if is_cuda else half,
         "label_tokens": default_budget(device),
     }
-    said = {"max_length": config.max_length, "near": config.near, "dtype": config.dtype}
+    said: dict[str, Any] = {"max_length": config.max_length, "near": config.near, "dtype": config.dtype}
     decided = {
         name: said.get(name) if said.get(name) is not None else begun.get(name, value) for name, value in open_.items()
     }
