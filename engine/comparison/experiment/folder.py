@@ -10,7 +10,9 @@
 A kill anywhere loses what was not finished, and nothing else.
 """
 
+import itertools
 import json
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +27,7 @@ from store.storage.file_lock import Lock, locked_folder
 SETTINGS = "comparison.json"
 _LOCKS = "locks"
 _WAIT_SECONDS = 0.5
+_log = logging.getLogger(__name__)
 
 
 class ExperimentFolder:
@@ -96,9 +99,11 @@ class ExperimentFolder:
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
         """As `claimed`, and wait for others."""
-        while True:
+        for attempt in itertools.count():
             with self.claimed(name) as is_mine:
                 if is_mine:
                     yield
                     return
+            if attempt == 0:
+                _log.info("another process is at the beginning of %s; waiting for it", self.path)
             time.sleep(_WAIT_SECONDS)
