@@ -75,8 +75,8 @@ def compare(
     results = results_of(doing, steps)
     comparison = summarise(results, config.prices)
     if config.plots is not None:
-        for file in write_plots(results, comparison, Path(config.plots)).files:
-            _log.info("wrote %s", file)
+        written = write_plots(results, comparison, Path(config.plots)).files
+        _log.info("wrote %s into %s", counted(len(written), "plot"), config.plots)
     return comparison
 
 

@@ -70,7 +70,7 @@ def settle(config: CompareConfig, begun: dict[str, Any]) -> Settled:
         "label_tokens": default_budget(device),
     }
     said: dict[str, Any] = {"max_length": config.max_length, "near": config.near, "dtype": config.dtype}
-    decided = {
+    decided: dict[str, Any] = {
         name: said.get(name) if said.get(name) is not None else begun.get(name, value) for name, value in open_.items()
     }
     return Settled(**decided)
