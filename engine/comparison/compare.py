@@ -124,11 +124,12 @@ def _begin(config: CompareConfig, tick: Tick) -> Doing:
     with folder.alone("begin"):
         settled = settle(config, folder.settings())
         settings = settings_of(config, settled)
-        folder.begin(settings)
+        folder.check(settings)
         rows = read_rows(folder.data)
         if rows is None:
-            rows = prepare_rows(config, folder.data, near=settled.near, tick=tick)
+            rows = prepare_rows(config, folder.new_data, near=settled.near, tick=tick)
             _say_removed(rows, config)
+            folder.begin(settings)
     identity = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     return Doing(config=config, settled=settled, folder=folder, rows=rows, identity=identity, tick=tick)
 

@@ -19,6 +19,7 @@ from engine.comparison.experiment.plan import CORPUS_STEP, Labelling, Step, Trai
 from engine.comparison.experiment.settled import Settled
 from engine.comparison.experiment.speed import measure_speeds
 from engine.comparison.results import DISTILLED, TEACHER, ArmRun, Speed
+from engine.compute.device import best_device, limited_threads, worker_threads
 from engine.errors import TrainingError
 from engine.evaluation.answers import answers_of
 from engine.evaluation.evaluate import EvalConfig
@@ -118,7 +119,8 @@ class Doing:
         model = load_classifier(trained.out)
         test = read_gold_rows(self.folder.data / TEST, self.rows.classes)
         limits = EvalConfig(model=trained.out, inputs=(), max_length=self.settled.max_length)
-        answers = answers_of(model, test.texts, limits, self.tick)
+        with limited_threads(best_device(), worker_threads(("cpu",))):  # the same bits, however many processes fit
+            answers = answers_of(model, test.texts, limits, self.tick)
         assert model.classes == self.rows.classes, "a model is trained for the classes in their order"
         run = ArmRun(
             arm=step.arm,

@@ -1,7 +1,7 @@
 """The folder of an experiment on disk, and the settings with which it was begun.
 
-    comparison.json   the settings; it is there from the beginning
-    data/             the rows, as `engine.comparison.experiment.data.rows` has them
+    comparison.json   the settings; it is there before anything else but ``.rows``
+    data/             the rows, as `engine.comparison.experiment.data.rows` has them; ``.rows`` before they are complete
     pool.store        the unlabelled rows with the labels of every seed's teachers
     seed-N/           trained models, and the labelled rows that they learned from
     runs/             of every trained model the logits of the test rows (NAME.npy) and what it cost (NAME.json)
@@ -21,11 +21,11 @@ from typing import Any
 
 from engine.errors import TrainingError
 from engine.training.output.run_folder import different_settings
-from store.storage.atomic_file import is_unfinished, write_file
+from store.storage.atomic_file import is_unfinished, sync, write_file
 from store.storage.file_lock import Lock, locked_folder
 
 SETTINGS = "comparison.json"
-_LOCKS = "locks"
+_LOCKS, _NEW_ROWS = "locks", ".rows"
 _WAIT_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
@@ -45,21 +45,29 @@ class ExperimentFolder:
         if self.path.exists() and not self.path.is_dir():
             raise TrainingError(f"{out} is a file; name a folder with --out")
         inside = {entry.name for entry in self.path.iterdir()} if self.path.exists() else set()
-        if SETTINGS not in inside and not all(name == _LOCKS or is_unfinished(name) for name in inside):
+        if SETTINGS not in inside and not all(name in (_LOCKS, _NEW_ROWS) or is_unfinished(name) for name in inside):
             raise TrainingError(f"{out} is not empty, and no experiment was begun in it; name a new folder with --out")
         self.data, self.store, self.runs = self.path / "data", self.path / "pool.store", self.path / "runs"
 
+    @property
+    def new_data(self) -> Path:
+        """Where the rows are written, until `begin` gives them their place."""
+        return self.path / _NEW_ROWS
+
     def begin(self, settings: dict[str, Any]) -> None:
-        """Write the settings, or check that they are those with which the experiment was begun.
+        """Write the settings, and give the new rows their place: before that, nothing is settled."""
+        write_file(self.path / SETTINGS, json.dumps(settings, indent=1, ensure_ascii=False) + "\n")
+        self.new_data.rename(self.data)
+        sync(self.path)
+
+    def check(self, settings: dict[str, Any]) -> None:
+        """Refuse other settings than those with which the experiment was begun, if it was.
 
         Raises:
-            TrainingError: they are not; the message has their names and both values.
+            TrainingError: they differ; the message has their names and both values.
         """
-        file = self.path / SETTINGS
-        if not file.exists():
-            write_file(file, json.dumps(settings, indent=1, ensure_ascii=False) + "\n")
-            return
-        if different := different_settings(self.settings(), settings):
+        begun = self.settings()
+        if begun and (different := different_settings(begun, settings)):
             raise TrainingError(
                 f"{self.path} holds an experiment that was begun with others: {different}. Ask for the same, or name a "
                 "new folder with --out"

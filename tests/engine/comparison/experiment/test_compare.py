@@ -14,7 +14,7 @@ from row_files import write
 import store
 from engine.comparison.compare import compare
 from engine.comparison.experiment.choices import CompareConfig
-from engine.errors import ModelError, TrainingError
+from engine.errors import InputError, ModelError, TrainingError
 from engine.training.loop import LoopConfig
 from engine.training.loss import SoftLoss
 from store.selections.selection import read_selection
@@ -235,6 +235,32 @@ def test_a_damaged_run_is_named_with_the_way_out(whole, files, tmp_path):
     assert str(said.value).endswith("command again")
     compare(config(files, tmp_path / "out"))
     assert kept(tmp_path / "out") == kept(whole[0])
+
+
+def test_what_was_refused_at_the_beginning_may_be_mended_in_the_same_folder(files, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="--label-count is 99, and 40 labelled rows are left beside the test"):
+        compare(config(files, tmp_path / "out", labels=99))
+    with monkeypatch.context() as patched:
+        patched.setattr("engine.ingest.near_duplicates.find_spec", lambda name: None)
+        with pytest.raises(InputError, match="--near-duplicates 0 does without"):
+            compare(config(files, tmp_path / "out", near=0.8))
+    assert not (tmp_path / "out" / "comparison.json").exists()
+    with pytest.raises(EnoughError):
+        compare(config(files, tmp_path / "out", labels=9, near=0), say=until("teacher"))
+    assert json.loads((tmp_path / "out" / "data" / "rows.json").read_text())["labels"] == 9
+
+
+@pytest.mark.parametrize("moment", ["write_file", "Path.rename", "sync"])
+def test_killed_while_the_settings_are_written_it_begins_again(files, tmp_path, monkeypatch, moment):
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"engine.comparison.experiment.folder.{moment}", dies)
+        with pytest.raises(KeyboardInterrupt):
+            compare(config(files, tmp_path / "out"))
+    with pytest.raises(EnoughError):
+        compare(config(files, tmp_path / "out"), say=until("teacher"))
 
 
 def test_models_that_cannot_be_used_are_refused_before_anything_is_written(files, tmp_path):
