@@ -25,8 +25,8 @@ from store.errors import DamageError, StoreError
 _RESUME = "What was committed stays; run the same command again to go on, with fewer processes or smaller batches"
 OK, ERROR, USAGE, REJECTED, DAMAGED = 0, 1, 2, 3, 4
 COMMANDS = (
-    "demo", "finetune", "label", "sql", "audit", "select", "train", "eval", "predict", "info", "verify", "remove",
-    "copy", "export", "report", "doctor",
+    "demo", "finetune", "label", "sql", "audit", "select", "train", "eval", "compare", "predict", "info", "verify",
+    "remove", "copy", "export", "report", "doctor",
 )  # fmt: skip
 
 

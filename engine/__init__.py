@@ -9,6 +9,7 @@ The work that the command line does, as functions that take the same choices as 
     engine.train(engine.DistillConfig(…))       a store → a student
     engine.add_gold(engine.GoldRoundConfig(…))  labels by id → a round of gold in a store
     engine.evaluate(engine.EvalConfig(…))       a model + gold labels → how good it is
+    engine.compare(engine.CompareConfig(…))     few labels + plenty of text → is distilling worth it?
     engine.predict(engine.PredictConfig(…))     a model + texts → a file with the class of each
     engine.load("student").predict(texts)       the same in memory, for a service
     engine.calibrate(engine.CalibrateConfig(…))  a store + its gold → the temperature of a label set
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from engine.answers.columns import AnswerColumns
     from engine.answers.label_from import AnswersConfig, label_from
     from engine.answers.summary import AnswersSummary
+    from engine.comparison.compare import compare
+    from engine.comparison.experiment.choices import CompareConfig
+    from engine.comparison.prices import Prices
+    from engine.comparison.summary import Comparison
     from engine.evaluation.calibrate import CalibrateConfig, calibrate
     from engine.evaluation.evaluate import EvalConfig, Evaluation, evaluate
     from engine.export.config import ExportConfig, Exported
@@ -69,6 +74,8 @@ _HOME = {
     "Cascade": "engine.prediction.config",
     "Choices": "engine.labelling.card",
     "ColumnNames": "engine.inputs.columns",
+    "CompareConfig": "engine.comparison.experiment.choices",
+    "Comparison": "engine.comparison.summary",
     "DistillConfig": "engine.training.distill",
     "EvalConfig": "engine.evaluation.evaluate",
     "Evaluation": "engine.evaluation.evaluate",
@@ -89,6 +96,7 @@ _HOME = {
     "PredictConfig": "engine.prediction.config",
     "PredictSummary": "engine.prediction.summary",
     "Predictions": "engine.prediction.loaded",
+    "Prices": "engine.comparison.prices",
     "ReadOptions": "engine.inputs.options",
     "Repair": "engine.labelling.repair",
     "Report": "engine.report.report",
@@ -101,6 +109,7 @@ _HOME = {
     "ValidationConfig": "engine.training.validation",
     "add_gold": "engine.ingest.gold_rounds",
     "calibrate": "engine.evaluation.calibrate",
+    "compare": "engine.comparison.compare",
     "evaluate": "engine.evaluation.evaluate",
     "export_store": "engine.export.export",
     "export_onnx": "engine.export.onnx.export",
@@ -124,6 +133,8 @@ __all__ = [
     "Cascade",
     "Choices",
     "ColumnNames",
+    "CompareConfig",
+    "Comparison",
     "DistillConfig",
     "EvalConfig",
     "Evaluation",
@@ -144,6 +155,7 @@ __all__ = [
     "PredictConfig",
     "PredictSummary",
     "Predictions",
+    "Prices",
     "ReadOptions",
     "Repair",
     "Report",
@@ -156,6 +168,7 @@ __all__ = [
     "ValidationConfig",
     "add_gold",
     "calibrate",
+    "compare",
     "evaluate",
     "export_onnx",
     "export_store",

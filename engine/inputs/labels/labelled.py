@@ -81,6 +81,7 @@ class Gold:
         classes: class names.
         rejected: how many rows were refused.
         reasons: the first of them, each as ``file row N: reason``.
+        ids: of the texts, ``file:row`` if no column has them; empty where they were not read.
     """
 
     texts: list[str]
@@ -88,6 +89,7 @@ class Gold:
     classes: list[str]
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
 
 
 def read_gold(config: GoldConfig) -> Gold:
@@ -205,15 +207,16 @@ def _classes(rows: list[GoldRow], said: _Said, config: GoldConfig) -> list[str]:
 def _gold(
     rows: list[GoldRow], index: dict[str, int], classes: list[str], reasons: list[str], config: GoldConfig
 ) -> Gold:
-    usable = [(row.text, index[row.label]) for row in rows if row.problem is None and row.label is not None]
+    usable = [(row.text, index[row.label], row.id) for row in rows if row.problem is None and row.label is not None]
     if not usable:
         raise InputError(no_usable_row(list(config.files), len(reasons), reasons))
     gold = Gold(
-        texts=[text for text, _ in usable],
-        labels=np.array([label for _, label in usable], np.int64),
+        texts=[text for text, _, _ in usable],
+        labels=np.array([label for _, label, _ in usable], np.int64),
         classes=classes,
         rejected=len(reasons),
         reasons=reasons[:SHOWN],
+        ids=[id_ for _, _, id_ in usable],
     )
     return gold if config.limit is None else sampled(gold, config.limit, config.seed)
 
@@ -223,4 +226,5 @@ def sampled(gold: Gold, limit: int, seed: int) -> Gold:
     if limit >= len(gold.texts):
         return gold
     chosen = np.sort(np.random.default_rng(seed).permutation(len(gold.texts))[:limit])
-    return dataclasses.replace(gold, texts=[gold.texts[row] for row in chosen], labels=gold.labels[chosen])
+    texts, ids = ([rows[row] for row in chosen] if rows else [] for rows in (gold.texts, gold.ids))
+    return dataclasses.replace(gold, texts=texts, labels=gold.labels[chosen], ids=ids)

@@ -25,6 +25,13 @@ _LOCK = ".lock"
 _BEFORE_RUN = {_LOCK, WEIGHTS, f".{RUN}", "weights.unfinished.npy"}  # the last two are what earlier versions left
 
 
+def different_settings(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """The settings that are not as they were, with both values; empty if all are."""
+    new = json.loads(json.dumps(new))
+    different = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
+    return "; ".join(f"{name} was {old.get(name)!r} and is {new.get(name)!r}" for name in different)
+
+
 class RunFolder:
     """A folder that is new, empty, or that of an earlier run of the same training.
 
@@ -81,13 +88,10 @@ class RunFolder:
         """
         if not self.has_begun:
             return
-        old, new = self.settings, json.loads(json.dumps(settings))
-        different = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
-        if different:
-            words = "; ".join(f"{name} was {old.get(name)!r} and is {new.get(name)!r}" for name in different)
+        if different := different_settings(self.settings, settings):
             raise TrainingError(
-                f"{self.path} holds a run that was begun with other settings: {words}. Ask for the same, or name a new "
-                "folder with --out"
+                f"{self.path} holds a run that was begun with other settings: {different}. Ask for the same, or name a "
+                "new folder with --out"
             )
 
     def begin(self, settings: dict[str, Any]) -> None:

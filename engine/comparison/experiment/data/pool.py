@@ -1,0 +1,118 @@
+"""The user's unlabelled files → one file of texts for the teacher to label, none of them the same as a test row."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine.comparison.experiment.choices import CompareConfig
+from engine.comparison.experiment.data.leaks import Leak, TestTexts
+from engine.errors import InputError
+from engine.inputs.blocks import in_detail
+from engine.inputs.check_rows import Block, read_blocks
+from engine.inputs.columns import NO_COLUMN, ColumnNames
+from engine.inputs.formats import expand
+from engine.inputs.labels.several_files import read_together
+from engine.inputs.messages import REPEATED_ID, SHOWN, no_usable_row
+from engine.inputs.options import ReadOptions
+from engine.inputs.paths.file_kinds import TEXT, kind_of_file
+from engine.progress import Tick, silent
+from store.storage.atomic_file import replaced
+
+SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string())])
+UNLABELLED = "unlabelled"
+
+
+@dataclass(kw_only=True)
+class PoolCounts:
+    """What became of the unlabelled rows.
+
+    Attributes:
+        rows: that are left.
+        rejected: that were refused.
+        reasons: of the first of these.
+    """
+
+    rows: int = 0
+    rejected: int = 0
+    reasons: list[str] = field(default_factory=list)
+
+
+def write_pool(
+    config: CompareConfig,
+    out: Path,
+    test: TestTexts,
+    removed: Callable[[str, str, Leak], None],
+    *,
+    tick: Tick = silent,
+) -> PoolCounts:
+    """Write the unlabelled rows that are fit to be learned from into ``out``, in the order of the files.
+
+    Args:
+        config: which files, and how they are read.
+        out: a Parquet file with id and text.
+        test: what must not be among them.
+        removed: told the set, the id and the leak of each row that is taken away.
+        tick: told how many rows are done.
+
+    Raises:
+        InputError: a file cannot be read, no row is left, or a row is bad and ``on_bad_row`` is ``fail``.
+    """
+    counts, seen = PoolCounts(), set[str]()
+    files = expand(config.unlabelled)
+    with replaced(out) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer, read_together(files):
+        for file in files:
+            columns, options = _reading(config, file)
+            for block in read_blocks(file, columns, options):
+                kept = [
+                    (id_, text)
+                    for id_, text in _fit_rows(block, counts, seen, on_bad_row=config.on_bad_row)
+                    if not _is_removed(id_, text, test, removed)
+                ]
+                counts.rows += len(kept)
+                ids, texts = ([row[column] for row in kept] for column in (0, 1))
+                writer.write_batch(pa.record_batch([ids, texts], schema=SCHEMA))
+                tick("reading the unlabelled rows", counts.rows, None)
+    if not counts.rows:
+        if counts.rejected:
+            raise InputError(no_usable_row(files, counts.rejected, counts.reasons))
+        raise InputError(f"{', '.join(files[:3])}: no row is left that is not also a test row; give other texts")
+    return counts
+
+
+def _reading(config: CompareConfig, file: str) -> tuple[ColumnNames, ReadOptions]:
+    """How ``file`` is read: its labels are not, and what is said of columns is not said of a file of plain text."""
+    options = dataclasses.replace(config.options, label_map=None)
+    if kind_of_file(file) == TEXT:
+        plain = ReadOptions(encoding=options.encoding, whole_files=options.whole_files)
+        return ColumnNames(label=NO_COLUMN), plain
+    return dataclasses.replace(config.columns, label=NO_COLUMN), dataclasses.replace(options, whole_files=False)
+
+
+def _fit_rows(block: Block, counts: PoolCounts, seen: set[str], *, on_bad_row: str) -> list[tuple[str, str]]:
+    """Ids and texts of the rows that can be learned from; the others are counted."""
+    fit = []
+    columns = (block.id.to_pylist(), block.text.to_pylist(), block.problems)
+    for number, (id_, text, problem) in enumerate(zip(*columns, strict=True), start=block.first_row):
+        problem = problem or (REPEATED_ID if id_ in seen else None)
+        if problem is None:
+            seen.add(id_)
+            fit.append((id_, text))
+            continue
+        reason = f"{block.file} row {number:,}: {in_detail(problem)}"
+        if on_bad_row == "fail":
+            raise InputError(f"{reason}. Mend the row or pass --on-bad-row=reject")
+        counts.rejected += 1
+        if len(counts.reasons) < SHOWN:
+            counts.reasons.append(reason)
+    return fit
+
+
+def _is_removed(id_: str, text: str, test: TestTexts, removed: Callable[[str, str, Leak], None]) -> bool:
+    leak = test.leak(text)
+    if leak is not None:
+        removed(UNLABELLED, id_, leak)
+    return leak is not None

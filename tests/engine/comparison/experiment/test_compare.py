@@ -1,0 +1,273 @@
+"""The whole experiment on tiny models: goes on wherever it was stopped, adds, and refuses other settings."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import tiny_models
+from row_files import write
+
+import store
+from engine.comparison.compare import compare
+from engine.comparison.experiment.choices import CompareConfig
+from engine.errors import InputError, ModelError, TrainingError
+from engine.training.loop import LoopConfig
+from engine.training.loss import SoftLoss
+from store.selections.selection import read_selection
+
+QUICK = LoopConfig(epochs=1, batch_size=16, learning_rate=1e-3)
+TIMED = ("training_seconds", "labelling_seconds", "identity")
+
+
+def rows(count, *, seed, first, classes=("negative", "positive")):
+    texts = tiny_models.texts(count, words=(5, 8), seed=seed)
+    return [
+        {"id": f"r{first + place}", "text": f"{text} {first + place}", "label": classes[place % len(classes)]}
+        for place, text in enumerate(texts)
+    ]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    write(folder / "labelled.csv", rows(24, seed=0, first=0))
+    write(folder / "extra.csv", rows(16, seed=1, first=100))
+    write(folder / "test.csv", rows(30, seed=2, first=200))
+    pool = rows(70, seed=3, first=300)
+    (folder / "pool.txt").write_text("".join(f"{row['text']}\n" for row in pool))
+    tiny_models.save(folder / "teacher", tiny_models.bert(hidden_size=32))
+    tiny_models.save(folder / "student", tiny_models.bert(num_hidden_layers=1))
+    return folder
+
+
+def config(files: Path, out: Path, **given) -> CompareConfig:
+    chosen = {
+        "labelled": (str(files / "labelled.csv"),),
+        "extra": (str(files / "extra.csv"),),
+        "unlabelled": (str(files / "pool.txt"),),
+        "test": (str(files / "test.csv"),),
+        "teacher": str(files / "teacher"),
+        "student": str(files / "student"),
+        "out": str(out),
+        "seeds": 1,
+        "max_length": 32,
+        "dtype": "fp32",
+        "near": 0.0,
+        **{f"recipe_{role}": QUICK for role in ("teacher", "direct", "distilled")},
+    }
+    return CompareConfig(**{**chosen, **given})
+
+
+def kept(out: Path) -> dict:
+    """Of every run its logits' bytes and its figures, but for those of time."""
+    found = {}
+    for card in sorted((out / "runs").glob("*.json")):
+        if card.with_suffix(".npy").exists():
+            figures = {name: value for name, value in json.loads(card.read_text()).items() if name not in TIMED}
+            found[card.stem] = (card.with_suffix(".npy").read_bytes(), figures)
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole(files, tmp_path_factory):
+    """An experiment that nothing disturbed, with what it said."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    said = []
+    comparison = compare(config(files, out, label_sizes=(8,), pool_sizes=(20,)), say=said.append)
+    return out, comparison, said
+
+
+def test_every_arm_is_trained_and_judged(whole):
+    out, comparison, said = whole
+    assert {(row.arm, row.labels, row.text_rows) for row in comparison.rows} == {
+        ("teacher", 24, 0), ("distilled", 24, 70), ("distilled", 24, 20), ("self-distilled", 24, 70),
+        ("direct", 24, 0), ("direct", 8, 0), ("direct+extra", 40, 0),
+    }  # fmt: skip
+    assert len(kept(out)) == 7
+    assert said[0] == "making a store of 70 texts (step 1 of 11)"
+    assert said[2] == "seed 0: labelling 70 texts with teacher-0 (step 3 of 11)"
+    assert said[-1].endswith("(step 11 of 11)")
+
+
+def test_what_was_kept_is_what_the_models_say(whole):
+    out, _, _ = whole
+    test = pq.read_table(out / "data" / "test.parquet").column("text").to_pylist()
+    for name in ("teacher-0", "distilled-0", "direct+extra-0"):
+        logits = np.load(out / "runs" / f"{name}.npy")
+        assert logits.dtype == np.float16
+        alone = tiny_models.logits_alone(out / "seed-0" / name, test, max_length=32)
+        np.testing.assert_allclose(logits.astype(np.float32), alone, atol=2e-3)
+
+
+def test_arms_share_one_corpus_and_its_tokens(whole):
+    out, _, _ = whole
+    made = store.open(out / "pool.store")
+    assert sorted(made.label_sets()) == ["seed-0", "seed-0-self"]
+    assert made.layout.rows == 70
+    assert len(list((out / "pool.store" / "tokens").iterdir())) == 1
+    assert not list(out.glob("seed-*/*/checkpoints"))
+
+
+def test_run_again_it_does_nothing_and_says_the_same(whole, files):
+    out, comparison, _ = whole
+    before = {file: file.stat().st_mtime_ns for file in out.rglob("*") if file.is_file() and ".lock" not in file.name}
+    said = []
+    again = compare(config(files, out, label_sizes=(8,), pool_sizes=(20,)), say=said.append)
+    assert said == []
+    assert str(again) == str(comparison)
+    assert {file: file.stat().st_mtime_ns for file in before} == before
+
+
+def test_stopped_again_and_again_it_ends_with_the_same_table(whole, files, tmp_path):
+    """Stopped after more and more signs of progress, in whatever it is at, until it comes to its end."""
+    out, _, _ = whole
+    stops = 0
+
+    def tick(what, done, total):
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise KeyboardInterrupt
+
+    for patience in range(1, 400):
+        left = 3 + patience * 14
+        try:
+            compare(config(files, tmp_path / "out", label_sizes=(8,), pool_sizes=(20,)), tick=tick)
+        except KeyboardInterrupt:
+            stops += 1
+        else:
+            break
+    assert stops >= 3
+    assert kept(tmp_path / "out") == kept(out)
+
+
+def test_another_seed_and_size_only_add(whole, files, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "out")
+    before, seen = kept(tmp_path / "out"), []
+    comparison = compare(config(files, tmp_path / "out", seeds=2, label_sizes=(12,)), after_seed=seen.append)
+    after = kept(tmp_path / "out")
+    assert {name: after[name] for name in before} == before
+    assert sorted(set(after) - set(before)) == [
+        "direct+extra-1", "direct-1", "direct-12-0", "direct-12-1", "distilled-1", "self-distilled-1", "teacher-1",
+    ]  # fmt: skip
+    assert [row.seeds for row in comparison.rows if row.arm == "teacher"] == [2]
+    assert len(seen) == 1, "the table after the first seed"
+    assert after["direct-1"][0] != after["direct-0"][0]
+
+
+def test_other_data_or_settings_are_refused_with_both_values(whole, files, tmp_path):
+    out, _, _ = whole
+    with pytest.raises(TrainingError, match=r"max_length was 32 and is 16.*name a new folder with --out"):
+        compare(config(files, out, max_length=16))
+    with pytest.raises(TrainingError, match=r"direct\.epochs was 1 and is 2"):
+        compare(config(files, out, recipe_direct=dataclasses.replace(QUICK, epochs=2)))
+    other = write(tmp_path / "test.csv", rows(31, seed=2, first=200))
+    with pytest.raises(TrainingError, match=r"test_sha256 was '[0-9a-f]{64}' and is '[0-9a-f]{64}'"):
+        compare(config(files, out, test=(str(other),)))
+    moved = tmp_path / "moved"
+    shutil.copytree(files, moved)
+    compare(config(moved, out))
+
+
+def test_what_was_left_open_stays_as_it_was_decided(files, tmp_path, monkeypatch):
+    module = "engine.comparison.experiment.settled"
+    monkeypatch.setattr(f"{module}.is_available", lambda: False)
+    monkeypatch.setattr(f"{module}.has_bf16", lambda: False)
+    opened = {"near": None, "dtype": None, "max_length": None, "max_hours": 1e-9}
+    with pytest.raises(TrainingError, match="no model is trained yet"):
+        compare(config(files, tmp_path / "out", **opened))
+    settings = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert [settings[name] for name in ("near", "dtype", "label_dtype", "max_length")] == [0.0, "fp32", "fp32", 64]
+    monkeypatch.setattr(f"{module}.is_available", lambda: True)
+    monkeypatch.setattr(f"{module}.has_bf16", lambda: True)
+    with pytest.raises(TrainingError, match="no model is trained yet"):
+        compare(config(files, tmp_path / "out", **opened))
+    with pytest.raises(TrainingError, match=r"near was 0\.0 and is 0\.8"):
+        compare(config(files, tmp_path / "out", **{**opened, "near": 0.8}))
+
+
+class EnoughError(Exception):
+    """Ends an experiment of which the test has seen enough."""
+
+
+def until(words):
+    """Ends an experiment when a step with ``words`` begins."""
+
+    def say(text):
+        if words in text:
+            raise EnoughError
+
+    return say
+
+
+def test_with_a_gold_weight_students_learn_from_the_gold_of_their_seed_too(files, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(EnoughError):
+        compare(config(files, out, loss=SoftLoss(gold_weight=0.5)), say=until("direct"))
+    made = store.open(out / "pool.store")
+    assert made.layout.rows == 24 + 16 + 70
+    assert json.loads((out / "seed-0" / "distilled-0" / "training.json").read_text())["rows"] == 24 + 70
+    gold = made.sql("SELECT text, class FROM corpus WHERE label IS NOT NULL").to_pylist()
+    assert {(row["text"], row["class"]) for row in gold} == {
+        (row["text"], row["label"]) for row in [*rows(24, seed=0, first=0), *rows(16, seed=1, first=100)]
+    }
+    learned = pq.read_table(out / "seed-0" / "labelled-24.parquet").column("text").to_pylist()
+    selected = read_selection(made, "seed-0-70").rows.numbers()
+    texts = made.sql("SELECT text FROM corpus ORDER BY row").column("text").to_pylist()
+    assert {texts[row] for row in selected if row < 40} == set(learned)
+
+
+def test_a_damaged_run_is_named_with_the_way_out(whole, files, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "out")
+    logits = tmp_path / "out" / "runs" / "direct-0.npy"
+    data = bytearray(logits.read_bytes())
+    data[-1] ^= 1
+    logits.write_bytes(bytes(data))
+    with pytest.raises(
+        TrainingError, match=r"direct-0.json is damaged .*; remove .*direct-0.json, and run the same"
+    ) as said:
+        compare(config(files, tmp_path / "out"))
+    (tmp_path / "out" / "runs" / "direct-0.json").unlink()
+    assert str(said.value).endswith("command again")
+    compare(config(files, tmp_path / "out"))
+    assert kept(tmp_path / "out") == kept(whole[0])
+
+
+def test_what_was_refused_at_the_beginning_may_be_mended_in_the_same_folder(files, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="--label-count is 99, and 40 labelled rows are left beside the test"):
+        compare(config(files, tmp_path / "out", labels=99))
+    with monkeypatch.context() as patched:
+        patched.setattr("engine.ingest.near_duplicates.find_spec", lambda name: None)
+        with pytest.raises(InputError, match="--near-duplicates 0 does without"):
+            compare(config(files, tmp_path / "out", near=0.8))
+    assert not (tmp_path / "out" / "comparison.json").exists()
+    with pytest.raises(EnoughError):
+        compare(config(files, tmp_path / "out", labels=9, near=0), say=until("teacher"))
+    assert json.loads((tmp_path / "out" / "data" / "rows.json").read_text())["labels"] == 9
+
+
+@pytest.mark.parametrize("moment", ["write_file", "Path.rename", "sync"])
+def test_killed_while_the_settings_are_written_it_begins_again(files, tmp_path, monkeypatch, moment):
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"engine.comparison.experiment.folder.{moment}", dies)
+        with pytest.raises(KeyboardInterrupt):
+            compare(config(files, tmp_path / "out"))
+    with pytest.raises(EnoughError):
+        compare(config(files, tmp_path / "out"), say=until("teacher"))
+
+
+def test_models_that_cannot_be_used_are_refused_before_anything_is_written(files, tmp_path):
+    with pytest.raises(ModelError, match="takes 64 tokens at most, and --max-length is 128"):
+        compare(config(files, tmp_path / "out", max_length=128))
+    assert not (tmp_path / "out" / "comparison.json").exists()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    with pytest.raises(TrainingError, match="is not empty, and no experiment was begun in it"):
+        compare(config(files, tmp_path / "full"))
