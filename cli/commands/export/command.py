@@ -77,7 +77,7 @@ def _model_options(function: F) -> F:
 @format_option
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
-    """Write a store's texts, gold and soft labels, or a classifier, as files of other programs.
+    """Write a store or a classifier as files of other programs.
 
     \b
     parquet     of a store, for DuckDB, pandas, pyarrow: the logit of each class as FLOAT16, names of classes
