@@ -120,8 +120,8 @@ def pace_of(
     logs = np.log(paces)
     return Pace(
         compute=_ratio(sum(one.compute_seconds for one in timed), sum(one.cost for one in timed)),
-        prepare=_ratio(sum(one.prepare_seconds for one in timed), sum(one.characters for one in timed)),
-        write=_ratio(sum(one.write_seconds for one in timed), sum(one.rows for one in timed)),
+        prepare=_usual([one.prepare_seconds for one in timed], [one.characters for one in timed]),
+        write=_usual([one.write_seconds for one in timed], [one.rows for one in timed]),
         check=check,
         spread=float(logs.std(ddof=1)) if len(paces) > 1 else 0.0,
         parts=len(timed),
@@ -130,6 +130,11 @@ def pace_of(
         label_bytes=label_bytes,
         token_bytes=token_bytes,
     )
+
+
+def _usual(seconds: Sequence[float], counts: Sequence[float]) -> float:
+    """The median part's seconds for one: a worker's first part takes longer, since it tries tokenizers."""
+    return statistics.median([_ratio(*pair) for pair in zip(seconds, counts, strict=True)])
 
 
 def _ratio(amount: float, count: float) -> float:

@@ -49,7 +49,7 @@ def test_the_dtype_is_that_of_the_computation(demo, single, dtype):
 
 
 def test_processes_give_the_bits_of_one(demo, monkeypatch):
-    monkeypatch.setattr(engine.compute.encoder, "_FLOPS_EACH", 1.0)
+    monkeypatch.setattr(engine.compute.encoder, "FLOPS_EACH", 1.0)
     model = load_classifier(demo.path("teacher"))
     one, three = (Encoder(model, device=torch.device("cpu"), budget=100, processes=count) for count in (1, 3))
     tokens = model.encoding().encode(TEXTS * 4)
@@ -67,7 +67,7 @@ def test_processes_give_the_bits_of_one(demo, monkeypatch):
 
 
 def test_memory_that_runs_out_in_another_process_is_found_here(demo, monkeypatch):
-    monkeypatch.setattr(engine.compute.encoder, "_FLOPS_EACH", 1.0)
+    monkeypatch.setattr(engine.compute.encoder, "FLOPS_EACH", 1.0)
     model = load_classifier(demo.path("teacher"))
     made = Encoder(model, device=torch.device("cpu"), budget=100, processes=2)
     tokens, forward = model.encoding().encode(TEXTS * 4), made._forward.__call__
