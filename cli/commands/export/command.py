@@ -35,7 +35,9 @@ EXPORTERS = {"parquet": export_store, "webdataset": export_store, "hf": export_s
 @format_option
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
-    """Write a store's texts, gold and soft labels as files of other programs.
+    """Write a store as files of other programs.
+
+    Its texts, gold and soft labels, to the last bit:
 
     \b
     parquet     for DuckDB, pandas, pyarrow: a column of FLOAT16 for the logit of each class, names of classes
