@@ -123,10 +123,11 @@ def kills(result: dict[str, Any]) -> str:
 def objects_kills(result: dict[str, Any]) -> str:
     """One sentence."""
     return (
-        f"{result['kills']} SIGKILLs at random moments of {result['trials']} runs on a store on S3, and {result['races']} "
-        f"races of {result['writers']} runs that began one store at the same time (with a made-up teacher; the server is "
-        f"{result['server']} on the loopback): {result['good']} of {result['trials']} and {result['good_races']} of "
-        f"{result['races']} stores came out byte for byte as that of an undisturbed run on a disk."
+        f"{result['kills']} SIGKILLs at random moments of {result['trials']} runs on a store on S3, and "
+        f"{result['races']} races of {result['writers']} runs that began one store at the same time (with a made-up "
+        f"teacher; the server is {result['server']} on the loopback): {result['good']} of {result['trials']} and "
+        f"{result['good_races']} of {result['races']} stores came out byte for byte as that of an undisturbed run on a "
+        "disk."
     )
 
 
