@@ -137,6 +137,17 @@ def kills(result: dict[str, Any]) -> str:
     )
 
 
+def objects_kills(result: dict[str, Any]) -> str:
+    """One sentence."""
+    return (
+        f"{result['kills']} SIGKILLs at random moments of {result['trials']} runs on a store on S3, and "
+        f"{result['races']} races of {result['writers']} runs that began one store at the same time (with a made-up "
+        f"teacher; the server is {result['server']} on the loopback): {result['good']} of {result['trials']} and "
+        f"{result['good_races']} of {result['races']} stores came out byte for byte as that of an undisturbed run on a "
+        "disk."
+    )
+
+
 def append_kills(result: dict[str, Any]) -> str:
     """One sentence."""
     return (
@@ -245,6 +256,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "tokenising": (tokenising, ("tokenising",)),
     "parity": (parity, ("parity",)),
     "kills": (kills, ("kills",)),
+    "objects_kills": (objects_kills, ("objects_kills",)),
     "append_kills": (append_kills, ("kills_append_train",)),
     "training": (training, ("training_throughput",)),
     "training_kills": (training_kills, ("training_kills", "training_kills_2")),

@@ -112,7 +112,7 @@ def _from_program(name: str, command: str) -> "S3Credential":
         StoreError: it fails, or prints something else.
     """
     try:
-        done = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=_SECONDS, check=True)
+        done = subprocess.run(shlex.split(command), capture_output=True, timeout=_SECONDS, check=True)
         said = json.loads(done.stdout)
         expires = said.get("Expiration")
         return {
