@@ -77,6 +77,7 @@ def test_programs_get_a_record_a_row_and_json_has_everything(own, done, capsys):
         assert sign in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_plots_are_written_where_they_are_asked_for(own, done, tmp_path, capsys):
     assert run(command(own, done, "--plots", str(tmp_path / "plots"))) == 0
     assert {file.suffix for file in (tmp_path / "plots").iterdir()} == {".png", ".svg", ".pdf"}
