@@ -20,6 +20,7 @@ from engine.comparison.experiment.folder import ExperimentFolder
 from engine.comparison.experiment.plan import SPEED_STEP, Labelling, Sizes, Step, Training, plan
 from engine.comparison.experiment.schedule import Work, carry_out
 from engine.comparison.experiment.settled import settings_of, settle
+from engine.comparison.page import write_comparison_page
 from engine.comparison.plots.files import write_plots
 from engine.comparison.results import Results
 from engine.comparison.summary import Comparison, summarise
@@ -74,6 +75,8 @@ def compare(
         _log.warning("--max-hours is over with %s to do; run the same command again to go on", left)
     results = results_of(doing, steps)
     comparison = summarise(results, config.prices)
+    write_comparison_page(results, comparison, doing.folder.page)
+    _log.info("%s shows the comparison with its plots", doing.folder.page)
     if config.plots is not None:
         written = write_plots(results, comparison, Path(config.plots)).files
         _log.info("wrote %s into %s", counted(len(written), "plot"), config.plots)

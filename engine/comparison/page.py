@@ -1,6 +1,5 @@
 """A comparison → one HTML page: figures of the summary, the tables with their sentences, the plots."""
 
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,12 +14,14 @@ from store.storage.atomic_file import write_file
 
 
 def write_comparison_page(results: Results, comparison: Comparison, out: Path) -> None:
-    """Write the page into ``out``, whole or not at all.
+    """Write the page into ``out``, whole or not at all, unless it is there.
 
     Raises:
         OSError: it cannot be written.
     """
-    write_file(out, comparison_page(results, comparison))
+    page = comparison_page(results, comparison)
+    if not out.exists() or out.read_text("utf-8") != page:
+        write_file(out, page)
 
 
 def comparison_page(results: Results, comparison: Comparison) -> str:
@@ -30,7 +31,7 @@ def comparison_page(results: Results, comparison: Comparison) -> str:
     return write_page(
         Page(
             title="Is distilling worth it?",
-            subtitle=f"{len(results.runs)} trainings, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            subtitle=f"{len(results.runs)} trainings, judged on the same {len(results.gold):,} test rows",
             tiles=_tiles(results, comparison),
             sections=[figures.section] if figures.shown else [],
             runs=[],

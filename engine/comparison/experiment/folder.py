@@ -6,6 +6,7 @@
     seed-N/           trained models, and the labelled rows that they learned from
     runs/             of every trained model the logits of the test rows (NAME.npy) and what it cost (NAME.json)
     locks/            a folder for each step, whose lock is held by who does it
+    report.html       the comparison, with its plots; made anew by every run
 
 A kill anywhere loses what was not finished, and nothing else.
 """
@@ -48,6 +49,11 @@ class ExperimentFolder:
         if SETTINGS not in inside and not all(name in (_LOCKS, _NEW_ROWS) or is_unfinished(name) for name in inside):
             raise TrainingError(f"{out} is not empty, and no experiment was begun in it; name a new folder with --out")
         self.data, self.store, self.runs = self.path / "data", self.path / "pool.store", self.path / "runs"
+
+    @property
+    def page(self) -> Path:
+        """The page that shows the comparison."""
+        return self.path / "report.html"
 
     @property
     def new_data(self) -> Path:

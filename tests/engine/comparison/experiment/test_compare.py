@@ -93,6 +93,13 @@ def test_every_arm_is_trained_and_judged(whole):
     assert said[-1].endswith("(step 11 of 11)")
 
 
+def test_a_page_shows_the_comparison(whole):
+    out, comparison, _ = whole
+    page = (out / "report.html").read_text("utf-8")
+    assert comparison.as_html() in page
+    assert "7 trainings, judged on the same" in page
+
+
 def test_what_was_kept_is_what_the_models_say(whole):
     out, _, _ = whole
     test = pq.read_table(out / "data" / "test.parquet").column("text").to_pylist()
