@@ -4,10 +4,12 @@ import logging
 from typing import Any
 
 from engine.compute.backend import Backend, Workload
-from engine.compute.torch_backends import COMPILED, FUSED, INT8, PACKED, PADDED
+from engine.compute.torch_backends import BF16, COMPILED, FUSED, INT8, INT8_BF16, PACKED, PADDED
 from engine.errors import ModelError
 
-BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (INT8, COMPILED, FUSED, PACKED, PADDED)}
+BACKENDS: dict[str, Backend] = {
+    backend.name: backend for backend in (INT8_BF16, INT8, BF16, COMPILED, FUSED, PACKED, PADDED)
+}
 """The fastest first. `PADDED`, which supports every model, is the last one."""
 
 _log = logging.getLogger(__name__)

@@ -3,15 +3,14 @@
 from types import MappingProxyType
 from typing import Any
 
-import torch
-
 from engine.compute.attention import has_kernel
-from engine.compute.backend import Backend, Bound, Forward, Workload
+from engine.compute.backend import BOUNDS, Backend, Bound, Forward, Workload
 from engine.compute.cpu.int8 import int8_problem, quantised
 from engine.compute.cpu.processor import has_bf16
 from engine.compute.device import DTYPES
 from engine.compute.forward import PackedForward, PaddedForward
-from engine.compute.fused_layer import compiling_failed
+from engine.compute.fused_layer import Kept, compiling_failed
+from engine.compute.linear import packed
 from engine.compute.packed_model import packed_differs
 from engine.models.probe import settle_length
 
@@ -59,15 +58,17 @@ class FusedBackend(PackedBackend):
     first_only = True
     _fused = True
     _compiled = False
+    _kept: Kept = staticmethod(packed)
+    _bf16_attention = False
 
     def make(self, module: Any, *, budget: int, longest: int) -> Forward:
         """See `Backend.make`."""
-        is_bf16 = module.dtype == torch.bfloat16 and module.device.type == "cpu" and not module.training
         return PackedForward(
             module,
             fused=True,
             compiled=self._compiled,
-            bf16_attention=is_bf16 and has_bf16(),
+            kept=self._kept,
+            bf16_attention=self._bf16_attention,
             budget=budget,
             longest=longest,
         )
@@ -99,6 +100,7 @@ class Int8Backend(FusedBackend):
     name = "int8"
     can_train = False
     bounds = MappingProxyType({"int8": Bound(1.0, 0.25)})
+    _kept: Kept = staticmethod(quantised)
 
     def unsupported(self, module: Any, workload: Workload) -> str | None:
         """Why not: the device, its processor, or the layers."""
@@ -106,16 +108,44 @@ class Int8Backend(FusedBackend):
             return f"it computes on a CPU, and not on {workload.device}"
         return int8_problem() or super().unsupported(module, workload)
 
-    def make(self, module: Any, *, budget: int, longest: int) -> Forward:
-        """See `Backend.make`."""
-        return PackedForward(
-            module, fused=True, kept=quantised, bf16_attention=has_bf16(), budget=budget, longest=longest
-        )
+    def can_replace(self, other: Backend) -> bool:
+        """No other one rounds as it does."""
+        return other is self
+
+
+class Bf16Backend(FusedBackend):
+    """Fused layers in bf16, attention included (`engine.compute.cpu.bf16_attention`), on a CPU that has bf16."""
+
+    name = "bf16"
+    can_train = False
+    bounds = MappingProxyType({"bf16": BOUNDS["bf16"]})
+    _bf16_attention = True
+
+    def unsupported(self, module: Any, workload: Workload) -> str | None:
+        """Why not: the device, its processor, or the layers."""
+        return _no_bf16(workload) or super().unsupported(module, workload)
 
     def can_replace(self, other: Backend) -> bool:
         """No other one rounds as it does."""
         return other is self
 
 
+class Int8Bf16Backend(Int8Backend):
+    """Fused layers whose products are in 8 bits and whose attention is in bf16, on a CPU that has both."""
+
+    name = "int8-bf16"
+    _bf16_attention = True
+
+    def unsupported(self, module: Any, workload: Workload) -> str | None:
+        """Why not: the device, its processor, or the layers."""
+        return _no_bf16(workload) or super().unsupported(module, workload)
+
+
+def _no_bf16(workload: Workload) -> str | None:
+    if workload.device.type != "cpu":
+        return f"it computes on a CPU, and not on {workload.device}"
+    return None if has_bf16() else "this processor has no products in bf16"
+
+
 PADDED, PACKED, FUSED, COMPILED = PaddedBackend(), PackedBackend(), FusedBackend(), CompiledBackend()
-INT8 = Int8Backend()
+INT8, INT8_BF16, BF16 = Int8Backend(), Int8Bf16Backend(), Bf16Backend()

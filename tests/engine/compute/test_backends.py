@@ -9,7 +9,16 @@ from engine.compute.backend import Backend, Bound, Forward, Workload
 from engine.compute.backends import BACKENDS, backend_named, choose_backend, require_backend
 from engine.compute.encoder import Encoder
 from engine.compute.forward import padded_logits
-from engine.compute.torch_backends import COMPILED, FUSED, INT8, PACKED, PADDED, TOKENS_TO_COMPILE
+from engine.compute.torch_backends import (
+    BF16,
+    COMPILED,
+    FUSED,
+    INT8,
+    INT8_BF16,
+    PACKED,
+    PADDED,
+    TOKENS_TO_COMPILE,
+)
 from engine.errors import LabellingError, ModelError
 from engine.labelling.card import Choices
 from engine.labelling.job import labeller_of
@@ -79,10 +88,10 @@ def label(demo, place, **choices):
 
 
 def test_the_backends_have_the_names_that_cards_hold():
-    assert [*BACKENDS] == ["int8", "compiled", "fused", "packed", "padded"]
-    assert [backend_named(name) for name in BACKENDS] == [INT8, COMPILED, FUSED, PACKED, PADDED]
+    assert [*BACKENDS] == ["int8-bf16", "int8", "bf16", "compiled", "fused", "packed", "padded"]
+    assert [backend_named(name) for name in BACKENDS] == [INT8_BF16, INT8, BF16, COMPILED, FUSED, PACKED, PADDED]
     with pytest.raises(
-        ModelError, match="no backend 'onnx' in this version; it has int8, compiled, fused, packed, padded"
+        ModelError, match="no backend 'onnx' in this version; it has int8-bf16, int8, bf16, compiled, fused, packed, padded"
     ):
         backend_named("onnx")
 

@@ -8,12 +8,16 @@ import torch
 from families import LONGEST, alone, classifier, made_up, make
 from varlen import plain_attention
 
-import engine.compute.torch_backends
 from engine.compute.attention import on_device
+from engine.compute.backend import Workload
+from engine.compute.backends import require_backend
 from engine.compute.cpu import bf16_attention
 from engine.compute.cpu.bf16_attention import attend_in_bf16, rectangles
+from engine.compute.cpu.int8 import int8_problem
 from engine.compute.encoder import Encoder
 from engine.compute.packing import pack
+from engine.compute.torch_backends import BF16
+from engine.errors import ModelError
 
 CPU = torch.device("cpu")
 ROUNDING = 2**-8
@@ -118,15 +122,29 @@ def test_longer_rows_are_left_to_torch():
     assert on_device(packed(512), CPU, kernel=False).rectangles == ()
 
 
-@pytest.mark.parametrize("has_bf16", [True, False])
-def test_an_encoder_in_bf16_uses_it_where_the_processor_has_bf16(has_bf16, monkeypatch):
-    monkeypatch.setattr(engine.compute.torch_backends, "has_bf16", lambda: has_bf16)
+@pytest.mark.parametrize(
+    ("has_bf16", "path"), [(True, {"bf16": "bf16", "int8": "int8-bf16"}), (False, {"bf16": "fused", "int8": "int8"})]
+)
+@pytest.mark.parametrize("dtype", ["bf16", "int8"])
+def test_a_backend_of_its_own_uses_it_where_the_processor_has_bf16(has_bf16, path, dtype, monkeypatch):
+    if dtype == "int8" and int8_problem():
+        pytest.skip(int8_problem())
+    monkeypatch.setattr("engine.compute.torch_backends.has_bf16", lambda: has_bf16)
     used = []
     monkeypatch.setattr(
         "engine.compute.fused_layer.attend_in_bf16", lambda *given: used.append(1) or attend_in_bf16(*given)
     )
     module, tokens = make("Bert"), made_up([LONGEST, 30, 30, 7])
-    encoder = Encoder(classifier(module), device=CPU, dtype="bf16", budget=4096, longest=LONGEST)
+    encoder = Encoder(classifier(module), device=CPU, dtype=dtype, budget=4096, longest=LONGEST)
     found = encoder.logits(tokens, encoder.plan(tokens))
-    assert bool(used) == has_bf16
-    np.testing.assert_allclose(found, alone(make("Bert"), tokens), atol=0.05)
+    assert (encoder.path, bool(used)) == (path[dtype], has_bf16)
+    np.testing.assert_allclose(found, alone(make("Bert"), tokens), atol=0.25)
+
+
+def test_without_bf16_it_says_so(monkeypatch):
+    monkeypatch.setattr("engine.compute.torch_backends.has_bf16", lambda: False)
+    with pytest.raises(ModelError, match="'bf16' cannot compute Bert.*: this processor has no products in bf16"):
+        require_backend("bf16", make("Bert"), Workload(longest=LONGEST, device=CPU, dtype="bf16"))
+    assert "a CPU, and not on cuda" in BF16.unsupported(
+        make("Bert"), Workload(longest=LONGEST, device=torch.device("cuda"), dtype="bf16")
+    )
