@@ -14,11 +14,12 @@ def check_can_push(repository: str) -> None:
         EngineError: ``repository`` is no id of a data set, the Hub is switched off, or there is no token.
     """
     import huggingface_hub
-    from huggingface_hub import constants, utils
+    from huggingface_hub import constants
     from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined] # public, but not in __all__
 
     try:
-        vars(utils)["validate_repo_id"](repository)
+        validate_repo_id(repository)
     except HFValidationError as error:
         raise EngineError(f"--push {repository}: {error}") from error
     if constants.HF_HUB_OFFLINE:

@@ -91,7 +91,8 @@ def test_the_backends_have_the_names_that_cards_hold():
     assert [*BACKENDS] == ["int8-bf16", "int8", "bf16", "compiled", "fused", "packed", "padded"]
     assert [backend_named(name) for name in BACKENDS] == [INT8_BF16, INT8, BF16, COMPILED, FUSED, PACKED, PADDED]
     with pytest.raises(
-        ModelError, match="no backend 'onnx' in this version; it has int8-bf16, int8, bf16, compiled, fused, packed, padded"
+        ModelError,
+        match="no backend 'onnx' in this version; it has int8-bf16, int8, bf16, compiled, fused, packed, padded",
     ):
         backend_named("onnx")
 

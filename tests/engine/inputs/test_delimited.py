@@ -694,7 +694,7 @@ def test_an_empty_file_has_no_rows(tmp_path: Path, content: str, suffix: str) ->
 
 
 def test_flags_of_other_formats_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--whole-files is for text files"):
+    with pytest.raises(InputError, match="--whole-files is for text and tar files"):
         blocks_of(write(tmp_path / "in.csv", "text\nx\n"), ReadOptions(whole_files=True))
 
 

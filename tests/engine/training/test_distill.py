@@ -228,11 +228,9 @@ def test_rows_to_judge_by_may_have_other_columns_and_labels(demo, tmp_path):
     file = (str(tmp_path / "t.parquet"),)
     validation = engine.ValidationConfig(inputs=file)
     trained = engine.train(config(demo, tmp_path / "out", evaluation=file, validation=validation, **named))
-    usual = engine.train(
-        config(demo, tmp_path / "out", evaluation=(demo.path("test.parquet"),), validation=validation, **named)
-    )
-    assert trained.evaluation.rows == usual.evaluation.rows == len(queues)
-    assert trained.evaluation.accuracy == usual.evaluation.accuracy
+    usual = engine.evaluate(engine.EvalConfig(model=str(tmp_path / "out"), inputs=(demo.path("test.parquet"),)))
+    assert trained.evaluation.rows == usual.rows == len(queues)
+    assert trained.evaluation.accuracy == usual.accuracy
 
 
 def test_a_run_goes_on_only_with_the_settings_that_it_was_begun_with(demo, tmp_path):
