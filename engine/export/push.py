@@ -4,6 +4,7 @@ from pathlib import Path
 
 from engine.errors import EngineError
 
+_SHARDS = "data/*.parquet"
 _WAY = "The folder is whole; run the same command again to upload it"
 
 
@@ -36,6 +37,8 @@ def check_can_push(repository: str) -> None:
 def push(folder: Path, repository: str) -> str:
     """Upload ``folder`` to the data set ``repository``, which is made, private, if it does not exist; its address.
 
+    Shards of an earlier export go, as the card would take them in beside the new ones; the Hub keeps the history.
+
     Raises:
         EngineError: it cannot be uploaded.
     """
@@ -46,7 +49,11 @@ def push(folder: Path, repository: str) -> str:
     try:
         made = api.create_repo(repository, repo_type="dataset", private=True, exist_ok=True)
         api.upload_folder(
-            repo_id=made.repo_id, repo_type="dataset", folder_path=folder, commit_message="Export of a store"
+            repo_id=made.repo_id,
+            repo_type="dataset",
+            folder_path=folder,
+            delete_patterns=_SHARDS,
+            commit_message="Export of a store",
         )
     except errors.HfHubHTTPError as error:
         raise EngineError(f"{folder} could not be uploaded to {repository}: {error}. {_WAY}") from error

@@ -137,7 +137,7 @@ def _check_agrees(contents: Contents, target: Storage) -> None:
         if other or there.card() not in (None, one.card):
             raise MismatchError(
                 f"{there.location} is not a copy of {one.family.location}"
-                f"{f': shard {other[0]} has other bytes' if other else ''}; remove it there, or name another folder"
+                f"{f': shard {other[0]} has other bytes' if other else ''}; copy to another place"
             )
 
 
@@ -211,12 +211,12 @@ def _commit(contents: Contents, target: Storage) -> None:
     """Write the small files, the header last, and take the mark away."""
     for segment in contents.source.header.appended:
         if not append_segment(target, segment):
-            raise MismatchError(f"{target.location} has other rows appended than its source; name another folder")
+            raise MismatchError(f"{target.location} has other rows appended than its source; copy to another place")
     for one in contents.families:
         _commit_family(one, _family_at(contents, one, target))
     for card in contents.cards:
         if freeze(target, card_name(card.name), card.value) != card.value:
-            raise MismatchError(f"{target.location} has another selection {card.name!r}; remove it there")
+            raise MismatchError(f"{target.location} has another selection {card.name!r}; copy to another place")
     create_header(target, contents.source.header)
     target.remove_dead(_MARK)
 

@@ -10,6 +10,7 @@ from store.storage.base import TEMPORARY, Staged, Storage
 from store.storage.file_lock import THIS_MACHINE
 from store.storage.local import LocalStorage
 from store.storage.memory import MemoryStorage
+from store.storage.urls import without_credentials
 
 __all__ = ["SCHEMES", "TEMPORARY", "THIS_MACHINE", "LocalStorage", "MemoryStorage", "Staged", "Storage", "open_storage"]
 
@@ -59,6 +60,7 @@ def open_storage(place: str | os.PathLike[str] | Storage) -> Storage:
     if scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise StoreMissingError(
-            f"{place}: stores at {scheme}:// are not supported; give a folder on a local disk, or a URL of {known}"
+            f"{without_credentials(str(place))}: stores at {scheme}:// are not supported; give a folder on a local "
+            f"disk, or a URL of {known}"
         )
     return SCHEMES[scheme](str(place))

@@ -240,7 +240,7 @@ def test_a_store_of_the_same_texts_with_other_labels_is_no_copy(target) -> None:
     add_labels(other, "bert", seed=5)
     before = snapshot(target)
     with pytest.raises(
-        MismatchError, match="labels/bert is not a copy of .*: shard 0 has other bytes; remove it there"
+        MismatchError, match="labels/bert is not a copy of .*: shard 0 has other bytes; copy to another place"
     ):
         copy_store(other, target)
     assert snapshot(made.storage) == before

@@ -11,7 +11,7 @@ import json
 import logging
 import operator
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from engine.errors import InputError
 from engine.inputs.formats import expand
+from engine.inputs.messages import listed
 from engine.inputs.paths.file_kinds import EXPORT_CARD, TAR, kind_of_file
 from engine.inputs.tar_files.samples import JSON, TEXTS, samples_of
 from store import Store
@@ -113,7 +114,28 @@ def _exported(place: str) -> tuple[list[Path], dict[str, Any]]:
     for file in files:
         if sha256_of(file) != known.get(file.name):
             raise InputError(f"{file} is not as {card_path} says; fetch it again, or export again")
+    _check_complete(place, known.keys() - {file.name for file in files}, of=len(known))
     return files, card
+
+
+def _check_complete(place: str, absent: Collection[str], *, of: int) -> None:
+    """Refuse a folder that lacks tars, which would train on fewer rows; of a path or a pattern, say how many there are.
+
+    Args:
+        place: what was given.
+        absent: names of the tars of the card that ``place`` does not name.
+        of: how many the card has.
+
+    Raises:
+        InputError: it is a folder, and they are not there.
+    """
+    if absent and Path(place).is_dir():
+        raise InputError(
+            f"{place} lacks {len(absent):,} of the {of:,} tars that {EXPORT_CARD} names: {listed(sorted(absent))}; "
+            f"fetch them, or train on those that are there: {Path(place) / '*.tar'}"
+        )
+    if absent:
+        _log.info("%s: %d of the %d tars of the export", place, of - len(absent), of)
 
 
 def _rows_of(files: Sequence[Path], card: dict[str, Any]) -> Iterator[ExportedRow]:

@@ -75,14 +75,28 @@ def _profile(name: str | None, environment: Mapping[str, str]) -> tuple[dict[str
 
 
 def _read(path: str) -> configparser.RawConfigParser:
+    """The settings of the file at ``path``; none if there is no such file.
+
+    Raises:
+        StoreError: it cannot be read. What stands in it is not said: that may be a key.
+    """
     parser = configparser.RawConfigParser(default_section="", strict=False)
     file = Path(path).expanduser()
     try:
         if file.is_file():
             parser.read_string(file.read_text(encoding="utf-8"))
-    except (configparser.Error, UnicodeDecodeError, PermissionError) as error:
-        raise StoreError(f"{file} cannot be read as settings of AWS: {' '.join(str(error).split())}") from None
-    return parser
+    except configparser.MissingSectionHeaderError as error:
+        fault = f"line {error.lineno} comes before any [profile]"
+    except configparser.ParsingError as error:
+        fault = f"line {error.errors[0][0]} is no setting, which is written as: name = value"
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        fault = f"line {line} is not UTF-8"
+    except OSError as error:
+        fault = error.strerror or type(error).__name__
+    else:
+        return parser
+    raise StoreError(f"{file} cannot be read as settings of AWS: {fault}")
 
 
 def _credentials(name: str, profile: Mapping[str, str]) -> Credentials | None:
@@ -109,20 +123,41 @@ def _from_program(name: str, command: str) -> "S3Credential":
     """The keys that a program prints as JSON: the protocol of ``credential_process``.
 
     Raises:
-        StoreError: it fails, or prints something else.
+        StoreError: it fails, or prints something else. Its arguments and what it prints are not said: both may be keys.
     """
+    failed = f"the credential_process of the profile {name} gives no credentials"
     try:
-        done = subprocess.run(shlex.split(command), capture_output=True, timeout=_SECONDS, check=True)
-        said = json.loads(done.stdout)
-        expires = said.get("Expiration")
-        return {
-            "access_key_id": said["AccessKeyId"],
-            "secret_access_key": said["SecretAccessKey"],
-            "token": said.get("SessionToken"),
-            "expires_at": None if expires is None else datetime.fromisoformat(expires),
-        }
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError, AttributeError) as error:
-        raise StoreError(f"the credential_process of the profile {name} gives no credentials: {error}") from None
+        words = shlex.split(command)
+    except ValueError as error:
+        raise StoreError(f"{failed}: {error} in its command") from None
+    program = Path(words[0]).name
+    try:
+        done = subprocess.run(words, capture_output=True, timeout=_SECONDS, check=False)
+    except OSError as error:
+        raise StoreError(f"{failed}: {program} cannot be run: {error.strerror or type(error).__name__}") from None
+    except subprocess.TimeoutExpired:
+        raise StoreError(f"{failed}: {program} did not end within {_SECONDS:.0f} seconds") from None
+    if done.returncode:
+        raise StoreError(f"{failed}: {program} ended with exit code {done.returncode}; run it to see why")
+    try:
+        return _said(done.stdout)
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise StoreError(
+            f"{failed}: what {program} prints is no JSON object with AccessKeyId and SecretAccessKey, and, if they "
+            "expire, the time as Expiration"
+        ) from None
+
+
+def _said(printed: bytes) -> "S3Credential":
+    """The keys in what a program prints."""
+    said = json.loads(printed)
+    expires = said.get("Expiration")
+    return {
+        "access_key_id": said["AccessKeyId"],
+        "secret_access_key": said["SecretAccessKey"],
+        "token": said.get("SessionToken"),
+        "expires_at": None if expires is None else datetime.fromisoformat(expires),
+    }
 
 
 def _by_boto3(name: str) -> Credentials:

@@ -7,6 +7,7 @@ such as a full disk, costs speed alone: then files are held in memory.
 """
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -51,7 +52,7 @@ class ReadCache:
     """Fetched files in a folder.
 
     Args:
-        folder: made when it is needed; readable by its user alone.
+        folder: made when it is needed; readable by its user alone. One that others own or may write to is not used.
         limit: bytes that all files may have, about; 0 for none.
     """
 
@@ -59,6 +60,7 @@ class ReadCache:
         self._folder = folder
         self._limit = limit
         self._is_usable = limit > 0
+        self._is_owned = False
         self._known: dict[str, tuple[int, int, int]] = {}
         self._touched: dict[str, float] = {}
         self._added: int | None = None
@@ -74,6 +76,7 @@ class ReadCache:
         if self._is_usable:
             path = self._folder / digits[:2] / digits
             try:
+                self._own()
                 return self._held(path) or self._fetched(path, fetch)
             except OSError as error:
                 self._is_usable = False
@@ -86,6 +89,22 @@ class ReadCache:
         data = b"".join(fetch())
         _check(digits, hashlib.sha256(data).hexdigest())
         return pa.py_buffer(data)
+
+    def _own(self) -> None:
+        """Make the folder, and see, once, that nobody but its user could have put anything there, or read it.
+
+        Raises:
+            OSError: it cannot be made, or is another user's or open to others.
+        """
+        if self._is_owned:
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state = self._folder.stat()
+        if state.st_uid != os.getuid():
+            raise PermissionError(errno.EPERM, "it is another user's")
+        if state.st_mode & 0o022:
+            raise PermissionError(errno.EPERM, "others may write there; chmod 700 it")
+        self._is_owned = True
 
     def _held(self, path: Path) -> pa.Buffer | None:
         """The file at ``path``; None if it is not there, or damaged, and then it goes."""
@@ -116,7 +135,6 @@ class ReadCache:
 
     def _fetched(self, path: Path, fetch: Fetch) -> pa.Buffer:
         """Fetch the file, unless another one does so just now, and keep it."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.parent.mkdir(exist_ok=True)
         with _alone_in(path.parent):
             if (held := self._held(path)) is not None:
@@ -198,14 +216,15 @@ def cache_of_user() -> ReadCache:
     if not 0 <= limit < 10**6:
         raise StoreError(f"{GIGABYTES} is {said!r}; it is a number of gigabytes, and 0 keeps no files")
     named = os.environ.get(FOLDER)
-    folder = Path(named).expanduser() if named else _user_folder() / "softlabel-engine"
+    folder = Path(named).expanduser() if named else _user_folder()
     return ReadCache(folder, limit=int(limit * _GIGABYTE))
 
 
 def _user_folder() -> Path:
+    name = "softlabel-engine"
     if (named := os.environ.get("XDG_CACHE_HOME", "")).startswith("/"):
-        return Path(named)
+        return Path(named) / name
     try:
-        return Path.home() / ".cache"
+        return Path.home() / ".cache" / name
     except RuntimeError:  # a user of a container may have no home
-        return Path(tempfile.gettempdir())
+        return Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"

@@ -15,6 +15,7 @@ from obstore.exceptions import (
 )
 
 from store.errors import StoreError, StoreMissingError
+from store.storage.urls import without_credentials
 
 
 class RefusedError(StoreError):
@@ -70,6 +71,7 @@ _PASSING = (
     (r"[Tt]imed ?[Oo]ut|error sending request|Incomplete|connection closed|Connection reset|body error", _SILENT),
 )
 """What an error of the client says → what to do. The first pattern that is found counts."""
+_OWN_FAULT = re.compile(r"credential provider: StoreError: (.+)")  # of `aws_profile`, told by the client
 _SETTINGS = re.compile(r"(max_retries|retry_timeout): .*")  # of the client, in its errors
 
 
@@ -92,6 +94,8 @@ def explained(place: str, scheme: str, *, missing: str | None = None) -> Iterato
 
 def _explanation(error: Exception, place: str, scheme: str, missing: str | None) -> StoreError:
     said = _SETTINGS.sub("", str(error))
+    if (own := _OWN_FAULT.search(said)) is not None:
+        return StoreError(f"{place}: {own[1]}")
     if (remedy := _remedy(_LASTING, said)) is not None:
         return StoreError(f"{place}: {remedy.format(credentials=_CREDENTIALS.get(scheme, ''))}")
     if isinstance(error, FileNotFoundError) and missing is not None:
@@ -112,4 +116,4 @@ def _remedy(known: tuple[tuple[str, str], ...], said: str) -> str | None:
 
 def _first_line(error: BaseException) -> str:
     line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    return line[:300]
+    return without_credentials(line)[:300]

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from store.errors import StoreMissingError
+from store.errors import StoreError, StoreMissingError
 from store.storage.objects.aws_profile import s3_options
+from store.storage.urls import has_credentials, without_credentials
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
@@ -82,7 +83,21 @@ class Place:
 
 
 def _client_options(endpoint: str) -> "ClientConfig":
-    """Limits of each request. Without TLS only where the user names such an endpoint."""
+    """Limits of each request. Without TLS only where the user names such an endpoint.
+
+    Raises:
+        StoreError: it is no address, or has a password, which errors of the client would repeat.
+    """
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise StoreError(
+            "the endpoint of the object store is no address; write it with http:// or https:// before it, as in "
+            "https://objects.example.org"
+        )
+    if has_credentials(endpoint):
+        raise StoreError(
+            f"the endpoint {without_credentials(endpoint)} has a name or a password before its @; leave it out, and "
+            "give credentials by the environment or a profile"
+        )
     return {
         "allow_http": endpoint.startswith("http://"),
         "connect_timeout": timedelta(seconds=_CONNECT_SECONDS),
@@ -95,9 +110,15 @@ def place_of(url: str) -> Place:
     """The place that ``url`` names.
 
     Raises:
-        StoreMissingError: it names no bucket, or its path has parts that no key can have.
+        StoreMissingError: it names no bucket, its path has parts that no key can have, or it has credentials in it,
+            which logs and records of the store would repeat.
     """
     scheme, _, rest = url.partition("://")
+    if has_credentials(url):
+        raise StoreMissingError(
+            f"{without_credentials(url)}: a URL of a store has no name, password or signature; write "
+            f"{scheme}://bucket/path alone, and give credentials by the environment or a profile"
+        )
     bucket, _, path = rest.partition("/")
     prefix = path.strip("/")
     if not bucket:

@@ -6,6 +6,8 @@ from typing import Any
 import huggingface_hub
 import pytest
 import store_factory
+import yaml
+from huggingface_hub.utils import filter_repo_objects
 
 from engine.errors import EngineError, InputError
 from engine.export.config import ExportConfig
@@ -14,9 +16,15 @@ from store import Store
 
 
 class FakeHub:
-    """Takes what an `HfApi` is given, or raises."""
+    """Takes what an `HfApi` is given, or raises; a data set keeps what is not deleted.
+
+    Attributes:
+        calls: what was asked.
+        there: the files of the data set.
+    """
 
     calls: list[tuple[str, dict[str, Any]]]
+    there: set[str]
     error: Exception | None = None
 
     def create_repo(self, repo_id: str, **options: Any) -> huggingface_hub.RepoUrl:
@@ -30,11 +38,15 @@ class FakeHub:
             str(path.relative_to(options["folder_path"])) for path in Path(options["folder_path"]).rglob("*.*")
         )
         self.calls.append(("upload_folder", {**options, "files": files}))
+        deleted = filter_repo_objects(list(self.there), allow_patterns=options.get("delete_patterns") or [])
+        self.there.difference_update(deleted)
+        self.there.update(files)
 
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> type[FakeHub]:
     monkeypatch.setattr(FakeHub, "calls", [], raising=False)
+    monkeypatch.setattr(FakeHub, "there", {".gitattributes"}, raising=False)
     monkeypatch.setattr(FakeHub, "error", None)
     monkeypatch.setattr(huggingface_hub, "HfApi", FakeHub)
     monkeypatch.setattr(huggingface_hub, "get_token", lambda: "hf_x")
@@ -59,6 +71,18 @@ def test_the_folder_is_uploaded_to_a_private_data_set(made: Store, tmp_path: Pat
     assert asked == {"repo_id": "me/reviews", "repo_type": "dataset", "private": True, "exist_ok": True}
     assert (given["repo_id"], given["repo_type"]) == ("me/reviews", "dataset")
     assert given["files"] == ["README.md", "_export.json", "data/train-00000-of-00001.parquet"]
+
+
+def test_another_export_takes_the_place_of_the_one_before(made: Store, tmp_path: Path, hub: type[FakeHub]) -> None:
+    """Shards of both would match the pattern of the card, and rows be there twice."""
+    for most in (2, 1):
+        export_store(config(made, tmp_path / f"of-{most}", rows_per_file=most))
+    head = yaml.safe_load((tmp_path / "of-1" / "README.md").read_text().split("---")[1])
+    (split,) = head["configs"][0]["data_files"]
+    assert sorted(filter_repo_objects(hub.there, allow_patterns=split["path"])) == [
+        f"data/train-{number:05d}-of-00005.parquet" for number in range(5)
+    ]
+    assert {".gitattributes", "README.md"} < hub.there
 
 
 def test_an_upload_that_fails_leaves_the_folder_and_the_same_command_uploads_it(

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import io
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
+from engine.inputs.lines import LINE_BYTES
+from engine.inputs.tar_files import members
 from engine.inputs.tar_files.members import members_of
 
 SIZES = [0, 1, 511, 512, 513, 3000]
@@ -110,3 +113,85 @@ def test_many_members_take_no_memory(tmp_path: Path) -> None:
     assert sum(1 for _ in members_of(str(tmp_path / "a.tar"), lambda _: True)) == 3000
     assert tracemalloc.get_traced_memory()[1] < 2 << 20
     tracemalloc.stop()
+
+
+def header(kind: bytes, size: int, name: str = "x") -> bytes:
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+def test_a_header_of_any_size_takes_no_memory(tmp_path: Path, kind: bytes) -> None:
+    """tarfile reads it at once; packed, it takes little room."""
+    import tracemalloc
+
+    size = 100 << 20
+    with gzip.open(tmp_path / "a.tgz", "wb", compresslevel=1) as packed:
+        packed.write(header(tarfile.REGTYPE, 0, "a.txt") + header(kind, size))
+        for _ in range(size >> 20):
+            packed.write(bytes(1 << 20))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"behind the member 'a.txt', at byte 512: a header .* more than 16,777,216"):
+        names(tmp_path / "a.tgz")
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
+
+
+def test_headers_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a sparse file there may be any number, and one header may announce the next."""
+    monkeypatch.setattr(members, "_MOST", 1 << 20)
+    sparse = bytearray(header(tarfile.GNUTYPE_SPARSE, 0, "a.txt"))
+    sparse[482] = 1
+    sparse[148:156] = b"%06o\0 " % (sum(sparse[:148]) + 256 + sum(sparse[156:]))
+    more = b"0" * 504 + b"\1" + bytes(7)
+    (tmp_path / "a.tar").write_bytes(bytes(sparse) + more * 3_000)
+    with pytest.raises(InputError, match=r"is damaged .* a header there has more than 16,777,216 bytes"):
+        names(tmp_path / "a.tar")
+    (tmp_path / "b.tar").write_bytes((header(tarfile.GNUTYPE_LONGNAME, 2) + b"x".ljust(512, b"\0")) * 2_000)
+    with pytest.raises(InputError, match=r"b\.tar is damaged"):
+        names(tmp_path / "b.tar")
+
+
+def test_a_member_as_long_as_a_row_may_be_is_read_and_longer_ones_are_passed_over(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        for name, size in (("ä.txt", LINE_BYTES), ("b.txt", LINE_BYTES + 1), ("c.txt", 40 << 20), ("d.txt", 3)):
+            info = tarfile.TarInfo(name)
+            info.size = size
+            tar.addfile(info, io.BytesIO(bytes(size)))
+    found = [(one.name, one.data and len(one.data)) for one in members_of(str(tmp_path / "a.tar"), lambda _: True)]
+    assert found == [("ä.txt", LINE_BYTES), ("b.txt", None), ("c.txt", None), ("d.txt", 3)]
+
+
+@pytest.mark.parametrize("is_hard", [True, False])
+def test_a_link_that_would_be_a_row_is_refused_with_a_way_that_works(tmp_path: Path, is_hard: bool) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "a.txt").write_text("good")
+    link = tmp_path / "files" / "b.txt"
+    link.hardlink_to(tmp_path / "files" / "a.txt") if is_hard else link.symlink_to("a.txt")
+    pack = ["tar", "--sort=name", "-C", str(tmp_path / "files"), "-cf", str(tmp_path / "a.tar")]
+    subprocess.run([*pack, "a.txt", "b.txt"], check=True)
+    with pytest.raises(
+        InputError, match=f"member 'b.txt' is a {'hard' if is_hard else 'symbolic'} link to 'a.txt'"
+    ) as e:
+        names(tmp_path / "a.tar")
+    way = str(e.value).rpartition("unpack it: ")[2]
+    unpack, _, flags = way.partition(", and pack it anew with tar ")
+    subprocess.run(["bash", "-c", unpack], check=True, cwd=tmp_path)
+    folder = unpack.rpartition(" -C ")[2]
+    subprocess.run(["bash", "-c", f"tar {flags} --sort=name -C {folder} -cf b.tar ."], check=True, cwd=tmp_path)
+    found = [(one.name, one.data) for one in members_of(str(tmp_path / "b.tar"), lambda _: True)]
+    assert found == [("a.txt", b"good"), ("b.txt", b"good")]
+
+
+def test_what_is_no_file_is_refused_where_it_would_be_read_and_named_elsewhere(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for kind, name in ((tarfile.DIRTYPE, "d.txt"), (tarfile.FIFOTYPE, "0.txt"), (tarfile.SYMTYPE, "0.jpg")):
+            info = tarfile.TarInfo(name)
+            info.type = kind
+            tar.addfile(info)
+    assert [one[:2] for one in members_of(str(tmp_path / "a.tar"), lambda _: False)] == [("0.txt", 0), ("0.jpg", 0)]
+    with pytest.raises(
+        InputError, match=r"member '0\.txt' is a device, .*; unpack it: .*, remove it there, and pack it"
+    ):
+        names(tmp_path / "a.tar")

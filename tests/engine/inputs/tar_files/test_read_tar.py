@@ -197,10 +197,12 @@ def test_pickles_are_never_opened_and_other_members_are_left_out_with_a_word(
     assert not (tmp_path / "ran").exists()
 
 
-def test_links_folders_and_files_without_an_ending_are_passed_over(tmp_path: Path) -> None:
+def test_folders_and_files_without_an_ending_are_passed_over_and_links_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w") as tar:
-        for kind, name in ((tarfile.DIRTYPE, "d"), (tarfile.SYMTYPE, "d/0.txt"), (tarfile.LNKTYPE, "d/1.txt")):
+        for kind, name in ((tarfile.DIRTYPE, "d"), (tarfile.SYMTYPE, "d/link")):
             info = tarfile.TarInfo(name)
             info.type, info.linkname = kind, "/etc/passwd"
             tar.addfile(info)
@@ -208,7 +210,27 @@ def test_links_folders_and_files_without_an_ending_are_passed_over(tmp_path: Pat
             info = tarfile.TarInfo(name)
             info.size = 4
             tar.addfile(info, io.BytesIO(b"text"))
+        info = tarfile.TarInfo("d/5.jpg")
+        info.type, info.linkname = tarfile.LNKTYPE, "d/4.jpg"
+        tar.addfile(info)
     assert [row["id"] for row in rows_of(path)] == ["d/3", "d/4", "d/5"]
+    caplog.set_level(logging.INFO)
+    assert labelled(path).layout.rows == 3
+    assert "members that are neither text, JSON nor a label are left out: .jpg" in caplog.text
+
+
+def test_a_label_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as tar:
+        for name in ("0.txt", "0.cls", "1.txt", "2.txt"):
+            info = tarfile.TarInfo(name)
+            info.size = 1
+            tar.addfile(info, io.BytesIO(b"1"))
+        info = tarfile.TarInfo("2.cls")
+        info.type, info.linkname = tarfile.LNKTYPE, "0.cls"
+        tar.addfile(info)
+    with pytest.raises(InputError, match=r"member '2\.cls' is a hard link to '0\.cls'"):
+        rows_of(path)
 
 
 # --- rows that are refused

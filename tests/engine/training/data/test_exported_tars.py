@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -168,3 +169,20 @@ def test_a_tar_that_is_not_as_its_card_says_is_refused(folder: Path, tmp_path: P
     card.write_text(card.read_text()[:-50])
     with pytest.raises(InputError, match="with the _export.json beside them"):
         store_of_tars(str(tmp_path / "tars")).__enter__()
+
+
+def test_a_folder_that_lacks_a_tar_is_refused_and_a_pattern_says_how_many_it_names(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(folder / "tars", tmp_path / "tars")
+    with caplog.at_level(logging.INFO), store_of_tars(f"{tmp_path}/tars/*.tar"):
+        assert "tars of the export" not in caplog.text, "all are there"
+    (tmp_path / "tars" / "rows-00001.tar").unlink()
+    with pytest.raises(InputError, match=r"tars lacks 1 of the 3 tars .*: rows-00001\.tar; fetch them, or") as refused:
+        store_of_tars(str(tmp_path / "tars")).__enter__()
+    pattern = str(refused.value).rpartition(": ")[2]
+    with caplog.at_level(logging.INFO), store_of_tars(pattern) as some:
+        assert f"{pattern}: 2 of the 3 tars of the export" in caplog.text
+        assert (
+            0 < some.sql("SELECT count(*) FROM labels WHERE failure IS NULL").column(0)[0].as_py() < ROWS - len(FAILED)
+        )

@@ -1,6 +1,7 @@
 """Who signs, and whom a client of S3 asks: the environment first, then the files of the AWS command line."""
 
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from store.errors import StoreError
+from store.storage.objects import aws_profile
 from store.storage.objects.aws_profile import s3_options
 
 CONFIG = '''
@@ -118,9 +120,47 @@ def test_a_profile_that_signs_in_elsewhere_needs_boto3(files: dict[str, str], mo
         s3_options({**files, "AWS_PROFILE": "far"})
 
 
-def test_without_files_nothing_is_said_and_a_damaged_one_is_named(tmp_path: Path) -> None:
+def test_without_files_nothing_is_said(tmp_path: Path) -> None:
     absent = {"AWS_CONFIG_FILE": str(tmp_path / "no"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
     assert s3_options(absent) == ({}, None)
-    (tmp_path / "no").write_text("region = eu-west-1\n")
-    with pytest.raises(StoreError, match=r"no cannot be read as settings of AWS: File contains no section headers"):
-        s3_options(absent)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "fault"),
+    [
+        (b"aws_secret_access_key = wJalrSECRET\n", r"line 1 comes before any \[profile\]"),
+        (b"# my keys\naws_secret_access_key = wJalrSECRET\n[default]\n", r"line 2 comes before any \[profile\]"),
+        (b"[default]\naws_secret_access_key wJalrSECRET\n", "line 2 is no setting, which is written as: name = value"),
+        (b"[default]\naws_secret_access_key = wJalr\xffSECRET\n", "line 2 is not UTF-8"),
+    ],
+)
+def test_a_damaged_file_is_named_with_its_line_and_never_with_a_key(tmp_path: Path, damaged: bytes, fault: str) -> None:
+    files = {"AWS_CONFIG_FILE": str(tmp_path / "no"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "keys")}
+    (tmp_path / "keys").write_bytes(damaged)
+    with pytest.raises(StoreError, match=f"keys cannot be read as settings of AWS: {fault}$") as refused:
+        s3_options(files)
+    assert not re.search("SECRET|wJalr", str(refused.value))
+
+
+@pytest.mark.parametrize(
+    ("command", "fault"),
+    [
+        ("{python} -c 'raise SystemExit(3)' --key SECRET", "python[0-9.]* ended with exit code 3; run it to see why"),
+        ("{python} -c 'print(\"SECRET\")' SECRET", "what python[0-9.]* prints is no JSON object with AccessKeyId"),
+        ("{python} -c 'print({{}})' SECRET", "what python[0-9.]* prints is no JSON object with AccessKeyId"),
+        ("/nowhere/keys --key SECRET", "keys cannot be run: No such file or directory"),
+        ("keys 'SECRET", "No closing quotation in its command"),
+        ("{python} -c 'import time; time.sleep(9)' SECRET", "python[0-9.]* did not end within 1 seconds"),
+    ],
+)
+def test_a_program_that_fails_is_named_without_its_arguments_and_what_it_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, fault: str
+) -> None:
+    monkeypatch.setattr(aws_profile, "_SECONDS", 1.0)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {command.format(python=sys.executable)}\n")
+    absent = str(tmp_path / "none")
+    _, credentials = s3_options({"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": absent})
+    assert credentials is not None
+    with pytest.raises(StoreError, match=f"profile default gives no credentials: {fault}") as refused:
+        credentials()
+    assert "SECRET" not in str(refused.value)

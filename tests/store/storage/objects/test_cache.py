@@ -173,3 +173,40 @@ def test_the_environment_says_where_and_how_much(tmp_path: Path, monkeypatch: py
         monkeypatch.setenv(GIGABYTES, wrong)
         with pytest.raises(StoreError, match=f"{GIGABYTES} is '{wrong}'; it is a number of gigabytes"):
             cache_of_user()
+
+
+@pytest.mark.parametrize("whose", ["another user", "everybody"])
+def test_a_folder_that_others_can_write_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, whose: str
+) -> None:
+    """Else they could read the texts there, or remove what is kept."""
+    folder = tmp_path / "c"
+    folder.mkdir(mode=0o700)
+    if whose == "everybody":
+        folder.chmod(0o777)
+    else:
+        monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    source, cache = Source(DATA), ReadCache(folder, limit=10**6)
+    for _ in range(2):
+        assert cache.read(digits_of(DATA), source).to_pybytes() == DATA
+    assert source.asked == 2
+    assert list(folder.iterdir()) == []
+    (said,) = caplog.messages
+    reason = "others may write there; chmod 700 it" if whose == "everybody" else "it is another user's"
+    assert said.startswith(f"{folder} cannot be used ({reason})")
+    monkeypatch.undo()
+    folder.chmod(0o700)
+    ReadCache(folder, limit=10**6).read(digits_of(DATA), source)
+    assert kept(folder) == [digits_of(DATA)]
+
+
+def test_without_a_home_each_user_has_a_folder_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("no home")
+
+    for name in (FOLDER, GIGABYTES, "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    cache_of_user().read(digits_of(DATA), Source(DATA))
+    assert kept(tmp_path / f"softlabel-engine-{os.getuid()}") == [digits_of(DATA)]
