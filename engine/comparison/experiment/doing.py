@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +143,9 @@ class Doing:
         gold = self._place(f"labelled-{step.labels}.parquet", seed)
         if not gold.exists():
             every = read_gold_rows(self.folder.data / GOLD, self.rows.classes)
-            write_gold(gold, some(every, self._order(seed)[: step.labels]))
+            chosen = self._order(seed)[: step.labels]
+            ids = [str(row) for row in chosen]  # the user's may be the same in --labelled and --extra
+            write_gold(gold, replace(some(every, chosen), ids=ids))
         columns = ColumnNames(text="text", id="id", label="label")
         recipe = recipes.recipe_teacher if is_teacher else recipes.recipe_direct
         config = FinetuneConfig(
@@ -155,7 +157,10 @@ class Doing:
         )
         trained = finetune(config, tick=self.tick)
         if trained.rows != step.labels:
-            raise TrainingError(f"{gold} has {step.labels:,} rows, and {trained.rows:,} of them could be learned from")
+            raise TrainingError(
+                f"{gold} has {step.labels:,} rows, and {trained.rows:,} of them could be learned from; remove it and "
+                f"{config.out}, and run the same command again"
+            )
         return trained
 
     def _distil(self, step: Training, label_set: str) -> Trained:

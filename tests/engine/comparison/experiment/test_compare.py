@@ -229,6 +229,21 @@ def test_with_a_gold_weight_students_learn_from_the_gold_of_their_seed_too(files
     assert {texts[row] for row in selected if row < 40} == set(learned)
 
 
+def test_ids_that_files_share_are_no_reason_to_leave_rows_out(files, tmp_path):
+    """Numbered from 1 in every file; each seed draws its rows from both files of labelled ones."""
+    for name, seed, count in (("labelled", 0, 24), ("extra", 1, 16), ("test", 2, 30)):
+        write(tmp_path / f"{name}.csv", [{**row, "id": str(place)} for place, row in enumerate(
+            rows(count, seed=seed, first=100 * seed)
+        )])  # fmt: skip
+    given = {name: (str(tmp_path / f"{name}.csv"),) for name in ("labelled", "extra", "test")}
+    out = tmp_path / "out"
+    with pytest.raises(EnoughError):
+        compare(config(files, out, **given, on_bad_row="fail"), say=until("labelling"))
+    learned = pq.read_table(out / "seed-0" / "labelled-24.parquet")
+    assert json.loads((out / "seed-0" / "teacher-0" / "training.json").read_text())["rows"] == 24
+    assert len(set(learned.column("id").to_pylist())) == 24
+
+
 def test_a_damaged_run_is_named_with_the_way_out(whole, files, tmp_path):
     shutil.copytree(whole[0], tmp_path / "out")
     logits = tmp_path / "out" / "runs" / "direct-0.npy"
