@@ -67,8 +67,12 @@ class Doing:
         if isinstance(step, Training):
             return has_run(self.folder.runs, step.name)
         if isinstance(step, Labelling):
-            return (self.folder.runs / f"{_LABELLED}-{step.name}.json").exists()
+            return self._labelled_file(step.name).exists() and corpus.has_labels(self.folder.store, step.name)
         return corpus.has_corpus(self.folder.store) if step.name == CORPUS_STEP else self._speed_file.exists()
+
+    def has_model(self, step: Training) -> bool:
+        """Whether the model that the training ``step`` made is still there."""
+        return any(self._place(step.name, step.seed).glob("*.safetensors"))
 
     def do(self, step: Step) -> None:
         """Do a step, or go on with what an earlier run has begun of it.

@@ -244,6 +244,22 @@ def test_ids_that_files_share_are_no_reason_to_leave_rows_out(files, tmp_path):
     assert len(set(learned.column("id").to_pylist())) == 24
 
 
+def test_what_was_removed_is_made_again_if_a_step_needs_it_and_else_not(whole, files, tmp_path):
+    out, said = tmp_path / "out", []
+    shutil.copytree(whole[0], out)
+    shutil.rmtree(out / "pool.store")
+    shutil.rmtree(out / "seed-0")
+    compare(config(files, out), say=said.append)
+    assert said == []
+    (out / "runs" / "distilled-0.json").unlink()
+    compare(config(files, out), say=said.append)
+    assert [one.partition(" (")[0] for one in said] == [
+        "making a store of 70 texts", "seed 0: teacher on 24 labels", "seed 0: labelling 70 texts with teacher-0",
+        "seed 0: distilled on 24 labels and 70 texts",
+    ]  # fmt: skip
+    assert kept(out) == kept(whole[0])
+
+
 def test_a_damaged_run_is_named_with_the_way_out(whole, files, tmp_path):
     shutil.copytree(whole[0], tmp_path / "out")
     logits = tmp_path / "out" / "runs" / "direct-0.npy"
