@@ -21,9 +21,11 @@ from engine.comparison.experiment.folder import ExperimentFolder
 from engine.comparison.experiment.plan import SPEED_STEP, Labelling, Sizes, Step, Training, plan
 from engine.comparison.experiment.schedule import Work, carry_out
 from engine.comparison.experiment.settled import settings_of, settle
+from engine.comparison.experiment.spans import is_shared
 from engine.comparison.page import write_comparison_page
 from engine.comparison.plots.files import write_plots
 from engine.comparison.results import Results
+from engine.comparison.sentences import expected_sentence
 from engine.comparison.summary import Comparison, summarise
 from engine.compute.cpu.processor import processor_name
 from engine.compute.device import best_device, device_kind
@@ -59,6 +61,9 @@ def compare(
     doing = _begin(config, tick)
     steps = _steps(config, doing.rows)
     is_done = functools.partial(_is_done, doing, steps)
+
+    if not all(map(is_done, steps)):
+        _log.info("%s", expected_sentence(doing.rows.test))
 
     def do(step: Step) -> None:
         number = 1 + sum(map(is_done, steps))
@@ -132,6 +137,7 @@ def results_of(doing: Doing, steps: Sequence[Step]) -> Results:
         redrawn=not doing.config.keep_split,
         max_length=doing.settled.max_length,
         device=device_kind(device) if device.type == "cuda" else processor_name(),
+        shared=is_shared(doing.folder.spans),
         removed=doing.rows.removed_by_set(),
     )
 

@@ -17,6 +17,7 @@ from engine.comparison.experiment.folder import ExperimentFolder
 from engine.comparison.experiment.kept_runs import has_run, read_run, write_run
 from engine.comparison.experiment.plan import CORPUS_STEP, Labelling, Step, Training
 from engine.comparison.experiment.settled import Settled
+from engine.comparison.experiment.spans import noted
 from engine.comparison.experiment.speed import measure_speeds
 from engine.comparison.results import DISTILLED, TEACHER, ArmRun, Speed
 from engine.compute.device import best_device, limited_threads, worker_threads
@@ -82,6 +83,10 @@ class Doing:
             StoreError: the store is damaged.
         """
         self.folder.runs.mkdir(exist_ok=True)
+        with noted(self.folder.spans, step.name):
+            self._do(step)
+
+    def _do(self, step: Step) -> None:
         if isinstance(step, Training):
             self._train(step)
         elif isinstance(step, Labelling):

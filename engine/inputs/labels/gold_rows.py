@@ -35,7 +35,7 @@ def rows_of(block: Block, *, is_apart: bool = False) -> Iterator[GoldRow]:
 
 
 def refuse_repeats(rows: list[GoldRow]) -> None:
-    """Refuse rows with the id of an earlier one of their set. A row that is refused for something else does not count as one."""
+    """Refuse rows with the id of an earlier one of their set; one that is refused for something else does not count."""
     seen: set[tuple[bool, str]] = set()
     for row in rows:
         if row.problem is None and (row.is_apart, row.id) in seen:

@@ -97,6 +97,7 @@ def test_a_page_shows_the_comparison(whole):
     out, comparison, _ = whole
     page = (out / "report.html").read_text("utf-8")
     assert comparison.as_html() in page
+    assert "shared a machine" not in comparison.caption
     assert "7 trainings, judged on the same" in page
 
 
