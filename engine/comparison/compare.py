@@ -4,6 +4,7 @@ An experiment that was interrupted anywhere goes on, with the same figures in th
 added to; several processes share the work. What is measured is kept, so that every statistic can be made again.
 """
 
+import functools
 import hashlib
 import json
 import logging
@@ -20,9 +21,11 @@ from engine.comparison.experiment.folder import ExperimentFolder
 from engine.comparison.experiment.plan import SPEED_STEP, Labelling, Sizes, Step, Training, plan
 from engine.comparison.experiment.schedule import Work, carry_out
 from engine.comparison.experiment.settled import settings_of, settle
+from engine.comparison.experiment.spans import is_shared
 from engine.comparison.page import write_comparison_page
 from engine.comparison.plots.files import write_plots
 from engine.comparison.results import Results
+from engine.comparison.sentences import expected_sentence
 from engine.comparison.summary import Comparison, summarise
 from engine.compute.cpu.processor import processor_name
 from engine.compute.device import best_device, device_kind
@@ -57,21 +60,25 @@ def compare(
     started = time.monotonic()
     doing = _begin(config, tick)
     steps = _steps(config, doing.rows)
+    is_done = functools.partial(_is_done, doing, steps)
+
+    if not all(map(is_done, steps)):
+        _log.info("%s", expected_sentence(doing.rows.test))
 
     def do(step: Step) -> None:
-        number = 1 + sum(map(doing.is_done, steps))
+        number = 1 + sum(map(is_done, steps))
         say(f"{_in_words(step, doing.rows)} (step {number} of {len(steps)})")
         doing.do(step)
 
     def after(step: Step) -> None:
-        left = {one.seed for one in steps if not doing.is_done(one)}
+        left = {one.seed for one in steps if not is_done(one)}
         if left and step.seed is not None and step.seed not in left:
             after_seed(summarise(results_of(doing, steps), config.prices))
 
     limit = math.inf if config.max_hours is None else config.max_hours * _HOUR
-    work = Work(is_done=doing.is_done, claimed=doing.folder.claimed, do=do)
+    work = Work(is_done=is_done, claimed=doing.folder.claimed, do=do)
     if not carry_out(steps, work, may_begin=lambda: time.monotonic() - started < limit, after=after):
-        left = counted(sum(not doing.is_done(step) for step in steps), "step")
+        left = counted(sum(not is_done(step) for step in steps), "step")
         _log.warning("--max-hours is over with %s to do; run the same command again to go on", left)
     results = results_of(doing, steps)
     comparison = summarise(results, config.prices)
@@ -81,6 +88,19 @@ def compare(
         written = write_plots(results, comparison, Path(config.plots)).files
         _log.info("wrote %s into %s", counted(len(written), "plot"), config.plots)
     return comparison
+
+
+def _is_done(doing: Doing, steps: Sequence[Step], step: Step) -> bool:
+    """Whether there is nothing to do for ``step``.
+
+    What a user removed to free space, a store, labels or a model, is made again only if a step needs it that is not
+    done; the results of a training stay in any case.
+    """
+    needed_by = [other for other in steps if step.name in other.needs]
+    is_needed = not needed_by or not all(_is_done(doing, steps, other) for other in needed_by)
+    if isinstance(step, Training):
+        return doing.is_done(step) and (not needed_by or not is_needed or doing.has_model(step))
+    return doing.is_done(step) or not is_needed
 
 
 def _steps(config: CompareConfig, rows: Rows) -> list[Step]:
@@ -117,6 +137,7 @@ def results_of(doing: Doing, steps: Sequence[Step]) -> Results:
         redrawn=not doing.config.keep_split,
         max_length=doing.settled.max_length,
         device=device_kind(device) if device.type == "cuda" else processor_name(),
+        shared=is_shared(doing.folder.spans),
         removed=doing.rows.removed_by_set(),
     )
 

@@ -120,6 +120,7 @@ class Results:
         redrawn: whether each seed draws its own labelled rows; False if all share them.
         max_length: tokens a row; by the models if None.
         device: what trained, in words.
+        shared: whether several processes worked on one machine at once, so that seconds are more than one alone needs.
         removed: rows taken away beforehand as (nearly) the same as a test row, by what they were for (``labelled``, …).
 
     Raises:
@@ -137,6 +138,7 @@ class Results:
     redrawn: bool = True
     max_length: int | None = None
     device: str = ""
+    shared: bool = False
     removed: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from engine.comparison.prices import Prices
 from engine.comparison.results import DIRECT, DIRECT_EXTRA, DISTILLED, SELF_DISTILLED, TEACHER, Recipe, Results
-from engine.comparison.statistics.contrasts import DELTA, Contrast
+from engine.comparison.statistics.contrasts import DELTA, USUAL_DISAGREEMENT, Contrast, smallest_visible
 from engine.comparison.statistics.worth import Worth
 
 _SHORT = {TEACHER: "its teacher", DIRECT: "direct training", DIRECT_EXTRA: "direct training with more labels"}
@@ -40,6 +40,15 @@ def visible_sentence(contrasts: Sequence[Contrast]) -> str:
     )
 
 
+def expected_sentence(rows: int) -> str:
+    """What ``rows`` test rows can show at best, before anything is measured."""
+    least = points(smallest_visible(rows, USUAL_DISAGREEMENT), signed=False)
+    return (
+        f"The smallest difference that {rows:,} test rows show with a chance of 80 % is some {least} points, if two "
+        f"models disagree on {USUAL_DISAGREEMENT:.0%} of them; seeds add to it. More test rows show smaller ones"
+    )
+
+
 def name_of(recipe: Recipe) -> str:
     """Of what the distilled student is compared with, in words."""
     return _SHORT.get(recipe.arm, str(recipe))
@@ -68,7 +77,8 @@ def worth_sentences(worth: Worth, prices: Prices) -> list[str]:
     """N*, its interval, the interpolated value and the price, as far as the data say them."""
     if worth.equal is None:
         sizes = f"from {worth.sizes[0]:,} to {worth.sizes[-1]:,} labels"
-        return [f"What a label is worth cannot be said: the error of direct training does not fall {sizes}."]
+        falls = "does not fall" if worth.slope <= 0 else "hardly falls"
+        return [f"What a label is worth cannot be said: the error of direct training {falls} {sizes}."]
     said = [_equal_sentence(worth)]
     if worth.interpolated is not None:
         said.append(f"Between the measured sizes, without the line: {rounded(worth.interpolated)} labels.")
@@ -94,6 +104,9 @@ def caption_of(results: Results, prices: Prices) -> str:
     if results.speeds:
         parts.append("Rows/s and latency: median of rounds in turns, in brackets the slowest and the fastest.")
     parts.append(f"Seconds are those of one device{f' ({results.device})' if results.device else ''}.")
+    if results.shared:
+        inflated = "seconds and costs are" if prices.known else "seconds are"
+        parts.append(f"Several processes shared a machine: {inflated} more than those of one process alone.")
     if prices.known:
         parts.append(f"Cost: {_cost_words(prices)}.")
     return " ".join(parts)

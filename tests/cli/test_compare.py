@@ -14,6 +14,7 @@ import tiny_models
 from row_files import write
 
 from cli.main import run
+from engine.comparison.results import ARMS
 
 CLASSES = ("billing", "bugs", "praise", "sales", "spam")
 QUICK = [
@@ -53,10 +54,13 @@ def done(own, tmp_path_factory):
 def test_a_table_of_two_columns_and_a_text_file_get_the_table(own, done, capsys):
     assert run(command(own, done, "--format", "table")) == 0
     printed = capsys.readouterr()
-    for arm in ("teacher", "distilled", "direct", "direct+extra", "self-distilled"):
-        assert arm in printed.out
-    assert "20" in printed.out
-    assert "40" in printed.out
+    assert "with a chance of 80 % is some" not in printed.err, "nothing is left to be done"
+    lines = [line.split() for line in printed.out.splitlines()]
+    by_arm = {words[0]: words[1:3] for words in lines[:20] if words and words[0] in ARMS}
+    assert by_arm == {
+        "teacher": ["20", "–"], "distilled": ["20", "40"], "self-distilled": ["20", "40"], "direct": ["20", "–"],
+        "direct+extra": ["40", "–"],
+    }  # fmt: skip
     assert np.load(done / "runs" / "teacher-0.npy").shape == (20, 5)
 
 
@@ -88,6 +92,8 @@ def test_each_step_is_said_on_stderr_and_not_where_all_are_done(own, tmp_path, c
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "20 of the 60 labelled rows are held out for the test; --test names others" in printed.err
+    assert printed.err.count("The smallest difference that 20 test rows show with a chance of 80 % is some 15.34") == 1
+    assert "if two models disagree on 6% of them" in printed.err
     assert "no model is trained yet; run the same command again, with more --max-hours" in printed.err
 
 

@@ -72,6 +72,14 @@ def has_corpus(store: Path) -> bool:
     return is_store(storage) and not open_store(storage).corpus.missing()
 
 
+def has_labels(store: Path, label_set: str) -> bool:
+    """Whether the store has every shard of ``label_set``."""
+    if not has_corpus(store):
+        return False
+    made = open_store(str(store))
+    return label_set in made.label_sets() and not made.label_set(label_set).missing()
+
+
 def select_rows(store: Path, name: str, rows: Rows, order: RowNumbers | None, *, seed: int, pool: int) -> str | None:
     """The selection of the rows that a student learns from; None if it is the whole store.
 

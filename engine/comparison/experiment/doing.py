@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from engine.comparison.experiment.folder import ExperimentFolder
 from engine.comparison.experiment.kept_runs import has_run, read_run, write_run
 from engine.comparison.experiment.plan import CORPUS_STEP, Labelling, Step, Training
 from engine.comparison.experiment.settled import Settled
+from engine.comparison.experiment.spans import noted
 from engine.comparison.experiment.speed import measure_speeds
 from engine.comparison.results import DISTILLED, TEACHER, ArmRun, Speed
 from engine.compute.device import best_device, limited_threads, worker_threads
@@ -68,8 +69,12 @@ class Doing:
         if isinstance(step, Training):
             return has_run(self.folder.runs, step.name)
         if isinstance(step, Labelling):
-            return (self.folder.runs / f"{_LABELLED}-{step.name}.json").exists()
+            return self._labelled_file(step.name).exists() and corpus.has_labels(self.folder.store, step.name)
         return corpus.has_corpus(self.folder.store) if step.name == CORPUS_STEP else self._speed_file.exists()
+
+    def has_model(self, step: Training) -> bool:
+        """Whether the model that the training ``step`` made is still there."""
+        return any(self._place(step.name, step.seed).glob("*.safetensors"))
 
     def do(self, step: Step) -> None:
         """Do a step, or go on with what an earlier run has begun of it.
@@ -79,6 +84,10 @@ class Doing:
             StoreError: the store is damaged.
         """
         self.folder.runs.mkdir(exist_ok=True)
+        with noted(self.folder.spans, step.name):
+            self._do(step)
+
+    def _do(self, step: Step) -> None:
         if isinstance(step, Training):
             self._train(step)
         elif isinstance(step, Labelling):
@@ -144,7 +153,9 @@ class Doing:
         gold = self._place(f"labelled-{step.labels}.parquet", seed)
         if not gold.exists():
             every = read_gold_rows(self.folder.data / GOLD, self.rows.classes)
-            write_gold(gold, some(every, self._order(seed)[: step.labels]))
+            chosen = self._order(seed)[: step.labels]
+            ids = [str(row) for row in chosen]  # the user's may be the same in --labelled and --extra
+            write_gold(gold, replace(some(every, chosen), ids=ids))
         columns = ColumnNames(text="text", id="id", label="label")
         recipe = recipes.recipe_teacher if is_teacher else recipes.recipe_direct
         config = FinetuneConfig(
@@ -156,7 +167,10 @@ class Doing:
         )
         trained = finetune(config, tick=self.tick)
         if trained.rows != step.labels:
-            raise TrainingError(f"{gold} has {step.labels:,} rows, and {trained.rows:,} of them could be learned from")
+            raise TrainingError(
+                f"{gold} has {step.labels:,} rows, and {trained.rows:,} of them could be learned from; remove it and "
+                f"{config.out}, and run the same command again"
+            )
         return trained
 
     def _distil(self, step: Training, label_set: str) -> Trained:

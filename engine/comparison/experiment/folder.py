@@ -5,6 +5,7 @@
     pool.store        the unlabelled rows with the labels of every seed's teachers
     seed-N/           trained models, and the labelled rows that they learned from
     runs/             of every trained model the logits of the test rows (NAME.npy) and what it cost (NAME.json)
+    spans/            from when to when each step was worked on (NAME.json)
     locks/            a folder for each step, whose lock is held by who does it
     report.html       the comparison, with its plots; made anew by every run
 
@@ -49,6 +50,7 @@ class ExperimentFolder:
         if SETTINGS not in inside and not all(name in (_LOCKS, _NEW_ROWS) or is_unfinished(name) for name in inside):
             raise TrainingError(f"{out} is not empty, and no experiment was begun in it; name a new folder with --out")
         self.data, self.store, self.runs = self.path / "data", self.path / "pool.store", self.path / "runs"
+        self.spans = self.path / "spans"
 
     @property
     def page(self) -> Path:

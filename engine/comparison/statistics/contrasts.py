@@ -22,6 +22,8 @@ DELTA = 0.005
 PLANNED = (DIRECT, DIRECT_EXTRA, TEACHER)
 """Whom ``distilled`` is compared with."""
 POWER = 0.8
+USUAL_DISAGREEMENT = 0.06
+"""Share of rows that one of two good models has right and the other wrong, as long as nothing is measured."""
 _LEVEL = 0.05
 
 Verdict = Literal["higher", "lower", "not decided"]
@@ -117,7 +119,8 @@ def smallest_visible(rows: int, disagreement: float) -> float:
 
     Args:
         rows: of the test.
-        disagreement: share of rows that one model has right and the other wrong; some 6 % for two good models.
+        disagreement: share of rows that one model has right and the other wrong; `USUAL_DISAGREEMENT` if nothing is
+            known.
     """
     normal = NormalDist()
     return (normal.inv_cdf(SHARE) + normal.inv_cdf(POWER)) * math.sqrt(disagreement / rows)

@@ -29,7 +29,8 @@ class Worth:
         labels: n, that the distilled student's teacher saw.
         sizes: labels of direct training that the line goes through.
         slope: b of log error = a − b log labels.
-        equal: N*, labels with which direct training is as good; None if its error does not fall with labels.
+        equal: N*, labels with which direct training is as good; None if its error does not fall with labels, or too
+            slowly for a number to be computed.
         low: end of the 95 % interval of N*; None if there is none above one label.
         high: the other end; None if the data do not say one.
         interpolated: N* between neighbouring sizes, without the line; None outside of them.
@@ -66,7 +67,7 @@ def label_worth(results: Results, curve: ErrorCurve, prices: Prices) -> Worth:
     """N* of ``curve``, which was fitted to ``results``."""
     equal: float | None = curve.labels_at(curve.distilled)
     low, high = interval(curve, equal or 1.0)
-    if curve.slope <= 0:
+    if curve.slope <= 0 or equal == math.inf:
         equal, low, high = None, None, None
     worth = Worth(
         labels=curve.labels,

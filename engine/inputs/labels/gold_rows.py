@@ -10,32 +10,38 @@ from engine.inputs.messages import REPEATED_ID, counted
 
 @dataclass(kw_only=True)
 class GoldRow:
-    """A row, its label as it is spelled in all formats, and the reason why it is refused, if it is."""
+    """A row, its label as it is spelled in all formats, and the reason why it is refused, if it is.
+
+    ``is_apart`` says that its file is of another set, in which ids may be the same.
+    """
 
     place: str
     id: str
     text: str
     label: str | None
     problem: str | None
+    is_apart: bool = False
 
 
-def rows_of(block: Block) -> Iterator[GoldRow]:
+def rows_of(block: Block, *, is_apart: bool = False) -> Iterator[GoldRow]:
     """The rows of ``block``; without a label, one is refused."""
     columns = (block.text.to_pylist(), block.label.to_pylist(), block.id.to_pylist(), block.label_problems)
     for number, (text, label, id_, problem) in enumerate(zip(*columns, strict=True), start=block.first_row):
         problem = problem or ("label is null" if label is None else None)
         usable = label if problem is None else None
-        yield GoldRow(place=f"{block.file} row {number:,}", id=id_, text=text, label=usable, problem=problem)
+        yield GoldRow(
+            place=f"{block.file} row {number:,}", id=id_, text=text, label=usable, problem=problem, is_apart=is_apart
+        )
 
 
 def refuse_repeats(rows: list[GoldRow]) -> None:
-    """Refuse rows with the id of an earlier one. A row that is refused for something else does not count as one."""
-    seen: set[str] = set()
+    """Refuse rows with the id of an earlier one of their set; one that is refused for something else does not count."""
+    seen: set[tuple[bool, str]] = set()
     for row in rows:
-        if row.problem is None and row.id in seen:
+        if row.problem is None and (row.is_apart, row.id) in seen:
             row.problem, row.label = REPEATED_ID, None
         elif row.problem is None:
-            seen.add(row.id)
+            seen.add((row.is_apart, row.id))
 
 
 def first_refused(rows: list[GoldRow]) -> str:

@@ -49,6 +49,7 @@ class GoldConfig:
 
     Attributes:
         files: paths and globs.
+        apart: those of another set, which is read behind them and has the same classes; an id may be in both sets.
         columns: names that the user gave.
         options: how the files are read.
         classes: class names, in order; those of the files or of the labels if None.
@@ -58,6 +59,7 @@ class GoldConfig:
     """
 
     files: tuple[str, ...]
+    apart: tuple[str, ...] = ()
     columns: ColumnNames = field(default_factory=ColumnNames)
     options: ReadOptions = FOUND_OUT
     classes: tuple[str, ...] | None = None
@@ -99,8 +101,8 @@ def read_gold(config: GoldConfig) -> Gold:
         InputError: nothing usable is there, the labels are counted from 1 or are no classes at all, or a row is bad and
             ``on_bad_row`` is ``fail``.
     """
-    files = expand(config.files)
-    copies = copies_notes(files, config.files, config.columns, config.options)
+    files = expand((*config.files, *config.apart))
+    copies = copies_notes(files, (*config.files, *config.apart), config.columns, config.options)
     with read_together(files, classes=config.classes or ()):
         rows, said = _read_rows(config, files)
     if config.classes is None:
@@ -144,7 +146,8 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[GoldRow], _Sa
     """
     rows: list[GoldRow] = []
     said = _Said(files=files, beside=NamesBeside(config.classes or ()))
-    copies, splits = CopyFinder(config.files), SplitColumns()
+    copies, splits = CopyFinder((*config.files, *config.apart)), SplitColumns()
+    apart = set(expand(config.apart)) if config.apart else set[str]()
     for file in said.files:
         first = len(rows)
         for number, block in enumerate(read_blocks(file, config.columns, config.options, classes=config.classes or ())):
@@ -158,7 +161,7 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[GoldRow], _Sa
             said.not_labels |= block.not_labels
             said.beside.add(file, block.reading.columns, block.label, block.extras, block.reading.numbered)
             splits.add(file, block.reading.columns, block.extras)
-            rows += rows_of(block)
+            rows += rows_of(block, is_apart=file in apart)
             if number == 0 and not config.options.whole_files:
                 copies.check(file, [row.text for row in rows[first : first + FIRST_TEXTS]])
         if len(files) > 1 and not config.options.whole_files:

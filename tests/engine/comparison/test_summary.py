@@ -222,6 +222,14 @@ def test_the_caption_says_what_the_figures_are(results):
     assert "draws its labelled rows anew" in summarise(results).caption
 
 
+def test_the_caption_says_that_processes_shared_a_machine(results):
+    shared = dataclasses.replace(results, shared=True)
+    words = "Several processes shared a machine: seconds are more than those of one process alone."
+    assert words in summarise(shared).caption
+    assert words not in summarise(results).caption
+    assert "seconds and costs are more" in summarise(shared, Prices(device_hour=1.0)).caption
+
+
 def test_the_same_results_give_the_same_words(results):
     backwards = dataclasses.replace(results, runs=results.runs[::-1])
     assert str(summarise(backwards)) == str(summarise(results))

@@ -1,5 +1,6 @@
 """What a label is worth: the line, N*, its interval by test inversion, and what is said of them."""
 
+import json
 import math
 
 import numpy as np
@@ -182,6 +183,19 @@ def test_errors_that_do_not_fall_have_no_worth():
     worth = label_worth(results, curve_of(results), Prices(device_hour=1.0))
     assert (worth.equal, worth.low, worth.high) == (None, None, None)
     assert "does not fall from 500 to 2,000 labels" in worth_sentences(worth, UNKNOWN)[0]
+
+
+def test_errors_that_hardly_fall_have_no_worth_and_no_price():
+    """The line falls by its last digits alone: the labels at which it is at 1 % are beyond all numbers."""
+    results, prices = exact({1_000: 501, 2_000: 500}, 10), Prices(device_hour=1.0)
+    curve = curve_of(results)
+    assert curve.slope > 0
+    assert curve.labels_at(curve.distilled) == math.inf
+    worth = label_worth(results, curve, prices)
+    assert (worth.equal, worth.low, worth.high, worth.break_even) == (None, None, None, None)
+    (said,) = worth_sentences(worth, prices)
+    assert "cannot be said: the error of direct training hardly falls from 1,000 to 2,000 labels" in said
+    assert "Infinity" not in json.dumps(summarise(results, prices).as_dict())
 
 
 def test_the_price_at_which_both_ways_cost_the_same():

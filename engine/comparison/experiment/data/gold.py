@@ -46,7 +46,7 @@ def read_gold_sets(config: CompareConfig) -> GoldSets:
     """
     classes = config.classes
     if classes is None:
-        classes = tuple(read_gold(_request(config, (*config.labelled, *config.extra))).classes)
+        classes = tuple(read_gold(_request(config, config.labelled, apart=config.extra)).classes)
     config = dataclasses.replace(config, classes=classes)
     labelled = read_gold(_request(config, config.labelled))
     extra = read_gold(_request(config, config.extra)) if config.extra else some(labelled, np.arange(0))
@@ -55,10 +55,11 @@ def read_gold_sets(config: CompareConfig) -> GoldSets:
     return _held_out(labelled, extra)
 
 
-def _request(config: CompareConfig, files: tuple[str, ...]) -> GoldConfig:
-    is_text = any(kind_of_file(file) == TEXT for file in files)
+def _request(config: CompareConfig, files: tuple[str, ...], *, apart: tuple[str, ...] = ()) -> GoldConfig:
+    is_text = any(kind_of_file(file) == TEXT for file in (*files, *apart))
     return GoldConfig(
         files=files,
+        apart=apart,
         columns=config.columns,
         options=dataclasses.replace(config.options, whole_files=config.options.whole_files and is_text),
         classes=config.classes,

@@ -97,6 +97,7 @@ def test_a_page_shows_the_comparison(whole):
     out, comparison, _ = whole
     page = (out / "report.html").read_text("utf-8")
     assert comparison.as_html() in page
+    assert "shared a machine" not in comparison.caption
     assert "7 trainings, judged on the same" in page
 
 
@@ -227,6 +228,37 @@ def test_with_a_gold_weight_students_learn_from_the_gold_of_their_seed_too(files
     selected = read_selection(made, "seed-0-70").rows.numbers()
     texts = made.sql("SELECT text FROM corpus ORDER BY row").column("text").to_pylist()
     assert {texts[row] for row in selected if row < 40} == set(learned)
+
+
+def test_ids_that_files_share_are_no_reason_to_leave_rows_out(files, tmp_path):
+    """Numbered from 1 in every file; each seed draws its rows from both files of labelled ones."""
+    for name, seed, count in (("labelled", 0, 24), ("extra", 1, 16), ("test", 2, 30)):
+        write(tmp_path / f"{name}.csv", [{**row, "id": str(place)} for place, row in enumerate(
+            rows(count, seed=seed, first=100 * seed)
+        )])  # fmt: skip
+    given = {name: (str(tmp_path / f"{name}.csv"),) for name in ("labelled", "extra", "test")}
+    out = tmp_path / "out"
+    with pytest.raises(EnoughError):
+        compare(config(files, out, **given, on_bad_row="fail"), say=until("labelling"))
+    learned = pq.read_table(out / "seed-0" / "labelled-24.parquet")
+    assert json.loads((out / "seed-0" / "teacher-0" / "training.json").read_text())["rows"] == 24
+    assert len(set(learned.column("id").to_pylist())) == 24
+
+
+def test_what_was_removed_is_made_again_if_a_step_needs_it_and_else_not(whole, files, tmp_path):
+    out, said = tmp_path / "out", []
+    shutil.copytree(whole[0], out)
+    shutil.rmtree(out / "pool.store")
+    shutil.rmtree(out / "seed-0")
+    compare(config(files, out), say=said.append)
+    assert said == []
+    (out / "runs" / "distilled-0.json").unlink()
+    compare(config(files, out), say=said.append)
+    assert [one.partition(" (")[0] for one in said] == [
+        "making a store of 70 texts", "seed 0: teacher on 24 labels", "seed 0: labelling 70 texts with teacher-0",
+        "seed 0: distilled on 24 labels and 70 texts",
+    ]  # fmt: skip
+    assert kept(out) == kept(whole[0])
 
 
 def test_a_damaged_run_is_named_with_the_way_out(whole, files, tmp_path):

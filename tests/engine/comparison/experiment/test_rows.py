@@ -114,6 +114,32 @@ def test_bad_rows_are_counted_with_their_reasons_or_stop_it(tmp_path):
         prepare_rows(CompareConfig(**strict), tmp_path / "strict", near=0)
 
 
+def test_ids_may_be_the_same_in_files_for_different_uses(tmp_path):
+    """As tables that are numbered from 1 have them, and a class may be in the extra file alone."""
+    tables = {
+        "labelled": [("1", "one", "bad"), ("2", "two", "good"), ("3", "three", "bad")],
+        "extra": [("1", "four", "so so"), ("2", "five", "good")],
+        "test": [("1", "six", "bad"), ("2", "seven", "so so")],
+    }
+    names = ("id", "text", "label")
+    given = {
+        use: (str(write(tmp_path / f"{use}-same.csv", [dict(zip(names, row, strict=True)) for row in rows])),)
+        for use, rows in tables.items()
+    }
+    pool = write(tmp_path / "pool-same.csv", [{"id": "1", "text": "x"}, {"id": "2", "text": "y"}])
+    chosen = config(tmp_path, **given, unlabelled=(str(pool),), on_bad_row="fail")
+    rows = prepare_rows(chosen, tmp_path / "data", near=0)
+    assert rows.classes == ["bad", "good", "so so"]
+    assert (rows.labels, rows.extra, rows.test, rows.pool, rows.rejected) == (3, 2, 2, 2, 0)
+    assert ids(tmp_path / "data" / "gold.parquet") == ["1", "2", "3", "1", "2"]
+
+
+def test_an_id_that_is_twice_in_one_set_is_still_refused(tmp_path):
+    labelled = write(tmp_path / "twice.csv", [*gold("one", "two"), *gold("three", "four", first=1)])
+    rows = prepare_rows(config(tmp_path, labelled=(str(labelled),)), tmp_path / "data", near=0)
+    assert (rows.labels, rows.rejected) == (3, 1)
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
