@@ -1,4 +1,4 @@
-"""When each step was worked on → whether processes shared a machine, so that seconds are more than a step needs alone."""
+"""When each step was worked on → whether processes shared a machine, so that seconds are too many."""
 
 import itertools
 import json
