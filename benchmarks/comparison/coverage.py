@@ -23,6 +23,7 @@ from engine.comparison.statistics import student_t
 from engine.comparison.statistics.crossed import difference, mean_squares
 from engine.comparison.statistics.error_curve import ErrorCurve
 from engine.comparison.statistics.worth import interval
+from engine.intervals import SHARE, Z
 
 ACCURACIES = (0.94, 0.91)
 SETTINGS = [
@@ -36,7 +37,6 @@ WORTHS = [(1, 4_000, 0.0), (3, 4_000, 0.0015), (3, 4_000, 0.005), (5, 4_000, 0.0
 _RESAMPLES = 300
 _BOOTSTRAPS = 300  # experiments that are resampled, which takes far longer than all the rest
 _WORTH_SHARE = 2
-_Z = 1.959963984540054
 
 Interval = tuple[float, float]
 Random = np.random.Generator
@@ -57,14 +57,14 @@ def one_pair(values: Values, random: Random) -> Interval:
 def mean_of_seeds(values: Values, _random: Random) -> Interval:
     """The mean of all seeds, over its rows."""
     by_row = values.mean(axis=0)
-    half = _Z * by_row.std(ddof=1) / math.sqrt(len(by_row))
+    half = Z * by_row.std(ddof=1) / math.sqrt(len(by_row))
     return by_row.mean() - half, by_row.mean() + half
 
 
 def t_over_seeds(values: Values, _random: Random) -> Interval:
     """Student's t of the seeds' means."""
     by_seed = values.mean(axis=1)
-    half = student_t.quantile(0.975, len(by_seed) - 1) * by_seed.std(ddof=1) / math.sqrt(len(by_seed))
+    half = student_t.quantile(SHARE, len(by_seed) - 1) * by_seed.std(ddof=1) / math.sqrt(len(by_seed))
     return by_seed.mean() - half, by_seed.mean() + half
 
 

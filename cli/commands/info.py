@@ -6,6 +6,7 @@ import click
 
 from cli.options.shared import format_option
 from cli.output import print_rows, print_summary, print_title, shows_tables
+from engine.units import duration, size
 
 Row = dict[str, Any]
 
@@ -108,7 +109,7 @@ def _print_tables(summary: Row, format_: str | None) -> None:
     )
     _section("label runs", [_run(row) for row in summary["runs"]], format_)
     for row in summary["runs"]:
-        note = _RUN_NOTES[row["state"]].format(ago=_time(row["silent_seconds"]), stopped_by=row["stopped_by"])
+        note = _RUN_NOTES[row["state"]].format(ago=duration(row["silent_seconds"]), stopped_by=row["stopped_by"])
         who = f"process {row['process']} on {row['machine']}, begun {row['started']}"
         print_title(f"{row['label_set']}: {who}; {note}", format_)
     _section("forecasts", [_forecast(row) for row in summary["forecasts"]], format_)
@@ -127,7 +128,7 @@ def _family(row: Row) -> Row:
         "shards": f"{row['shards']:,}/{row['of']:,}",
         "rows": f"{row['rows']:,}",
         "failed": row["failed"],
-        "size": _size(row["bytes"]),
+        "size": size(row["bytes"]),
         "state": state,
     }
 
@@ -144,7 +145,7 @@ def _label_set(row: Row) -> Row:
 
 
 def _input(row: Row) -> Row:
-    return {"path": row["path"], "rows": f"{row['rows']:,}", "rejected": row["rejected"], "size": _size(row["size"])}
+    return {"path": row["path"], "rows": f"{row['rows']:,}", "rejected": row["rejected"], "size": size(row["size"])}
 
 
 def _run(row: Row) -> Row:
@@ -154,20 +155,20 @@ def _run(row: Row) -> Row:
         "state": row["state"],
         "rows": f"{row['rows_done']:,}/{row['rows']:,}{share}",
         "rows/s": row["rows_per_second"],
-        "left": None if row["seconds_left"] is None else _time(row["seconds_left"]),
+        "left": None if row["seconds_left"] is None else duration(row["seconds_left"]),
         "workers": _workers(row["devices"]),
     }
 
 
 def _forecast(row: Row) -> Row:
-    times = [_time(round(row[name])) for name in ("seconds", "seconds_low", "seconds_high")]
+    times = [duration(row[name]) for name in ("seconds", "seconds_low", "seconds_high")]
     accuracy = [row[name] for name in ("accuracy", "accuracy_low", "accuracy_high")]
     return {
         "label set": row["label_set"],
         "rows": f"{row['rows']:,}",
         "time": "{} ({} to {})".format(*times),
-        "took": None if row["took"] is None else _time(round(row["took"])),
-        "disk": _size(row["disk_bytes"]),
+        "took": None if row["took"] is None else duration(row["took"]),
+        "disk": size(row["disk_bytes"]),
         "accuracy": None if accuracy[0] is None else "{:.1%} ({:.1%} to {:.1%})".format(*accuracy),
     }
 
@@ -181,20 +182,3 @@ def _workers(devices: list[str]) -> str:
 def _listed(names: list[str]) -> str:
     """Names with commas between them; those that have one are quoted."""
     return ", ".join(f'"{name}"' if "," in name else name for name in names)
-
-
-def _size(count: int) -> str:
-    """Bytes in the unit that suits: 1,234,567 → ``1.2 MB``."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= factor:
-            return f"{count / factor:,.1f} {unit}"
-    return f"{count} B"
-
-
-def _time(seconds: int) -> str:
-    """``75`` → ``1 min 15 s``."""
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"

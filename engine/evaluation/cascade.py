@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InputError
+from engine.intervals import wilson
 
 Right = npt.NDArray[np.bool_]
 """(rows,) whether a model is right."""
-_Z = 1.959963984540054
 _STEPS = 20
 LEAST_ROWS = 50
 
@@ -91,7 +91,7 @@ def measure(judged: Judged, threshold: float) -> Measured:
     """What ``threshold`` gives on these rows."""
     deferred = judged.confidence < threshold
     right = np.where(deferred, judged.second, judged.first)
-    low, high = wilson(int(right.sum()), len(right))
+    low, high = wilson(float(right.mean()), len(right))
     return Measured(
         threshold=threshold,
         deferred=float(deferred.mean()),
@@ -122,12 +122,6 @@ def _curve(judged: Judged) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.floa
     thresholds = np.concatenate([confidence[begins], [above]])
     thresholds[0] = 0.0
     return thresholds, right[np.append(begins, len(confidence))] / len(confidence)
-
-
-def wilson(right: int, rows: int) -> tuple[float, float]:
-    """The interval of 95 % of a share (Wilson 1927)."""
-    middle, spread = right + _Z**2 / 2, _Z * math.sqrt(right * (rows - right) / rows + _Z**2 / 4)
-    return (middle - spread) / (rows + _Z**2), (middle + spread) / (rows + _Z**2)
 
 
 def as_rows(found: list[Measured]) -> list[dict[str, Any]]:

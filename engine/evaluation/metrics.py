@@ -41,10 +41,23 @@ def brier_score(gold: Labels, probabilities: npt.NDArray[np.float64]) -> float:
     return float(((probabilities**2).sum(axis=1) - 2 * chosen + 1).mean())
 
 
+def confidence_bins(
+    confidence: npt.NDArray[Any], correct: npt.NDArray[Any], *, bins: int = ECE_BINS
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Equal-width bins of confidence: of each its rows, the sum of their confidence, and how many are correct.
+
+    Args:
+        confidence: (rows,) the largest probability.
+        correct: (rows,) whether that class is the gold one.
+        bins: how many.
+    """
+    bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    sums = (np.bincount(bin_of, weights=values, minlength=bins) for values in (confidence, correct))
+    return np.bincount(bin_of, minlength=bins), next(sums), next(sums)
+
+
 def expected_calibration_error(gold: Labels, probabilities: npt.NDArray[Any], *, bins: int = ECE_BINS) -> float:
     """Mean gap between confidence and accuracy over equal-width bins of confidence (Guo et al. 2017)."""
-    confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == gold
-    bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    gaps = np.bincount(bin_of, weights=confidence - correct, minlength=bins)
-    return float(np.abs(gaps).sum() / len(gold))
+    _, confident, right = confidence_bins(probabilities.max(axis=1), correct, bins=bins)
+    return float(np.abs(confident - right).sum() / len(gold))

@@ -83,7 +83,7 @@ def test_a_forecast_of_a_part_in_words():
         whole_device_seconds=57_600,
     )  # fmt: skip
     words = in_words(made)
-    assert words["rows"] == "1,200 in 1 shard, 0 a second"
+    assert words["rows"] == "1,200 in 1 shard, 0.17 a second"
     assert words["time"] == "2 h (1.94 h to 2.08 h); of these, before labelling: 60 s"
     assert words["disk"] == "2.5 MB of 3.0 GB free"
     assert words["accuracy"] == "90.0% (80.0% to 95.0%), 5 gold rows"

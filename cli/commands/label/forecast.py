@@ -60,10 +60,10 @@ def forecast(ctx: click.Context, config: "LabelConfig", format_: str | None) -> 
 
 def in_words(made: "Forecast") -> dict[str, Any]:
     """The forecast as people read it."""
-    from engine.labelling.pilot.forecast import duration
+    from engine.units import duration, rate, size
 
     low, high = duration(made.seconds_low), duration(made.seconds_high)
-    pace = "" if made.rows_per_second is None else f", {made.rows_per_second:,.0f} a second"
+    pace = "" if made.rows_per_second is None else f", {rate(made.rows_per_second)} a second"
     words = {
         "label set": f"{made.name} in {made.store}",
         "rows": f"{made.rows:,} in {made.shards:,} shard{'s' * (made.shards != 1)}{pace}",
@@ -81,8 +81,3 @@ def in_words(made: "Forecast") -> dict[str, Any]:
         whole = f"{duration(made.whole_device_seconds)} of device time for {made.whole_rows:,} rows"
         words["part"] = f"{made.part}; all parts: {whole}"
     return words
-
-
-def size(count: int) -> str:
-    """Bytes in the unit that suits."""
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

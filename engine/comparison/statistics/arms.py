@@ -9,7 +9,7 @@ import numpy as np
 from engine.comparison.prices import Prices
 from engine.comparison.results import DIRECT, DISTILLED, SELF_DISTILLED, TEACHER, ArmRun, Recipe, Results
 from engine.comparison.statistics.crossed import mean_of
-from engine.evaluation.metrics import ECE_BINS, confusion, expected_calibration_error, f1_scores, log_loss
+from engine.evaluation.metrics import confidence_bins, confusion, expected_calibration_error, f1_scores, log_loss
 from store.families.labels import softmax
 
 _TAUGHT_BY = {DISTILLED: TEACHER, SELF_DISTILLED: DIRECT}
@@ -131,9 +131,7 @@ def reliability(results: Results, runs: Sequence[ArmRun]) -> list[dict[str, floa
     """Bins of confidence that have rows: ``mean_confidence``, ``accuracy`` and ``rows``, of all ``runs`` together."""
     confidence = np.concatenate([softmax(run.logits).max(axis=1) for run in runs])
     right = results.right(runs).ravel()
-    bin_of = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
-    rows = np.bincount(bin_of, minlength=ECE_BINS)
-    sums = [np.bincount(bin_of, weights=values, minlength=ECE_BINS) for values in (confidence, right)]
+    rows, *sums = confidence_bins(confidence, right)
     return [
         {
             "mean_confidence": float(sums[0][one] / rows[one]),

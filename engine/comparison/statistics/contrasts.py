@@ -14,8 +14,9 @@ import numpy as np
 
 from engine.comparison.results import DIRECT, DIRECT_EXTRA, DISTILLED, TEACHER, Recipe, Results
 from engine.comparison.statistics import student_t
-from engine.comparison.statistics.crossed import SHARE, difference
+from engine.comparison.statistics.crossed import difference
 from engine.evaluation.paired import compare_pairs
+from engine.intervals import SHARE
 
 DELTA = 0.005
 """The loss of accuracy against the teacher that counts as none."""

@@ -16,11 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.comparison.statistics import student_t
+from engine.intervals import SHARE, Z
 
 Values = npt.NDArray[np.float64]
 """(arms, seeds, rows)"""
-SHARE = 0.975
-_Z2 = 3.841458820694124  # the square of the normal quantile of `SHARE`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +89,7 @@ class MeanSquares:
             error = math.sqrt(variance)
             half, p_value = student_t.quantile(SHARE, df) * error, student_t.two_sided_p(mean / error, df)
         else:  # no row differs from another: as wide as Wilson's interval of a share of 0
-            half, p_value = _Z2 / (self.rows + _Z2), 1.0 if mean == 0 else 2.0 ** max(-1000, 1 - self.rows)
+            half, p_value = Z**2 / (self.rows + Z**2), 1.0 if mean == 0 else 2.0 ** max(-1000, 1 - self.rows)
         return Estimate(
             mean=mean,
             low=mean - half,

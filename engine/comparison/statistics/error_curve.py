@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from engine.comparison.results import DISTILLED, Results
 from engine.comparison.statistics import student_t
-from engine.comparison.statistics.crossed import SHARE, MeanSquares, mean_squares
+from engine.comparison.statistics.crossed import MeanSquares, mean_squares
+from engine.intervals import SHARE
 
 LEAST_SIZES = 2
 

@@ -1,14 +1,12 @@
 """Rows of a pilot that have gold → the accuracy of the teacher on all rows that have, with its interval. Pure numpy."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.intervals import wilson
 from engine.labelling.pilot.mix.mix import STRATA, Numbers
-
-_Z = 1.959963984540054
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +24,6 @@ class Accuracy:
     low: float
     high: float
     rows: int
-
-
-def wilson(share: float, rows: float) -> tuple[float, float]:
-    """The interval of 95 % of a share of so many rows (Wilson 1927); rows of unequal weight are fewer (Kish 1965)."""
-    middle, spread = share * rows + _Z**2 / 2, _Z * math.sqrt(rows * share * (1 - share) + _Z**2 / 4)
-    return (middle - spread) / (rows + _Z**2), (middle + spread) / (rows + _Z**2)
 
 
 def accuracy_of(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.intervals import Z
 from engine.labelling.pilot.mix.mix import LENGTHS, STRATA, Mix, Numbers
 
 Values = npt.NDArray[np.float64]
@@ -21,7 +22,6 @@ RowCost = Callable[[Numbers], Values]
 
 DRIFT = 0.05
 """How much the speed of a machine may change after the pilot, as a standard deviation, if the pilot shows no more."""
-_Z = 1.96
 _FEW = 4
 
 
@@ -126,7 +126,7 @@ def estimate(mix: Mix, pace: Pace, crew: Crew, *, strata: Numbers, tokens: Numbe
 
 def interval(seconds: float, relative: float) -> tuple[float, float]:
     """The interval of 95 % around ``seconds``, whose relative standard deviation is given; never below 0."""
-    factor = math.exp(_Z * relative)
+    factor = math.exp(Z * relative)
     return seconds / factor, seconds * factor
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from engine.labelling.pilot.accuracy import Accuracy
 from engine.labelling.pilot.estimate import Crew, Pace, Work, interval
+from engine.units import duration, size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +148,7 @@ def forecast_of(
         seconds_preparing=round(pace.start + run.preparing[0], 1),
         devices=run.devices,
         device_seconds=round(seconds * run.devices, 1),
-        rows_per_second=round(rows / work.seconds, 1) if work.seconds else None,
+        rows_per_second=float(f"{rows / work.seconds:.4g}") if work.seconds else None,
         tokens=round(work.tokens),
         padding=round(pace.padding, 4),
         disk_bytes=round(bytes_),
@@ -166,13 +167,6 @@ def _accuracy(found: Accuracy | None) -> dict[str, Any]:
     return {name: value and round(value, 4) for name, value in zip(names, values, strict=True)}
 
 
-def duration(seconds: float) -> str:
-    """Seconds in the unit that suits: ``43 s``, ``12 min``, ``7.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:.3g} min" if seconds < 5400 else f"{seconds / 3600:,.3g} h"
-
-
 def sentence(forecast: Forecast) -> str:
     """The forecast in one sentence, for a log."""
     shards = f"in {forecast.pilot_shards} shards that are kept"
@@ -181,7 +175,7 @@ def sentence(forecast: Forecast) -> str:
     devices = f", {duration(forecast.device_seconds)} of device time" if forecast.devices > 1 else ""
     words = (
         f"a pilot of {forecast.pilot_rows:,} rows, {kept}, forecasts {duration(forecast.seconds)} ({likely}){devices} "
-        f"for the {forecast.rows:,} rows that are left, and {forecast.disk_bytes / 1e6:,.1f} MB on disk"
+        f"for the {forecast.rows:,} rows that are left, and {size(forecast.disk_bytes)} on disk"
     )
     if forecast.accuracy is None:
         return words

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 
 from engine.errors import LabellingError
-from engine.labelling.pilot.forecast import Forecast, duration
+from engine.labelling.pilot.forecast import Forecast
+from engine.units import duration
 
 _EARLY = 3  # shards: before, the speed of the run says less than the forecast
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import engine
 from engine.errors import InputError, ModelError
-from engine.evaluation.cascade import Judged, choose_threshold, curve, halves, measure, wilson
+from engine.evaluation.cascade import Judged, choose_threshold, curve, halves, measure
 from engine.prediction.cascade_card import CascadeCard, with_paragraph
 
 
@@ -64,12 +64,6 @@ def test_halves_are_all_rows_once():
     assert sorted([*one, *other]) == list(range(101))
     with pytest.raises(InputError, match="needs 50"):
         halves(49)
-
-
-def test_wilson_is_where_the_score_test_says_so():
-    low, high = wilson(90, 100)
-    for bound in (low, high):
-        assert abs(0.9 - bound) / np.sqrt(bound * (1 - bound) / 100) == pytest.approx(1.959964, abs=1e-5)
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ from whole_run import OpenedJob, begin, freeze_card, labeller_for, write_input
 
 from engine.errors import LabellingError
 from engine.labelling.execute import execute
-from engine.labelling.pilot.forecast import Forecast, duration
+from engine.labelling.pilot.forecast import Forecast
 from engine.labelling.pilot.limit import TimeLimit
 from engine.labelling.pilot.watch import Watch
 from engine.labelling.runners.in_process import InProcess
+from engine.units import duration
 from store.format.run_log import read_runs
 from store.storage import MemoryStorage
 
