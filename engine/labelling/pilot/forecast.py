@@ -142,12 +142,12 @@ def forecast_of(
         shards=len(work.shards),
         pilot_rows=pilot[0],
         pilot_shards=pilot[1],
-        seconds=round(seconds, 1),
-        seconds_low=round(low, 1),
-        seconds_high=round(high, 1),
-        seconds_preparing=round(pace.start + run.preparing[0], 1),
+        seconds=round(seconds, 3),
+        seconds_low=round(low, 3),
+        seconds_high=round(high, 3),
+        seconds_preparing=round(pace.start + run.preparing[0], 3),
         devices=run.devices,
-        device_seconds=round(seconds * run.devices, 1),
+        device_seconds=round(seconds * run.devices, 3),
         rows_per_second=float(f"{rows / work.seconds:.4g}") if work.seconds else None,
         tokens=round(work.tokens),
         padding=round(pace.padding, 4),
@@ -157,7 +157,7 @@ def forecast_of(
         **_accuracy(accuracy),
         **{name: getattr(run, name) for name in ("device", "dtype", "max_length", "part")},
         whole_rows=rows if run.whole_rows is None else run.whole_rows,
-        whole_device_seconds=round(seconds * run.devices / run.share, 1),
+        whole_device_seconds=round(seconds * run.devices / run.share, 3),
     )
 
 

@@ -102,7 +102,7 @@ def test_two_runs_give_the_same_bytes(demo, whole, tmp_path):
 def test_a_killed_run_resumes_to_the_same_bytes(demo, whole, tmp_path, until, count):
     place = tmp_path / "store"
     command = ["label", demo.path("unlabelled.parquet"), "--store", str(place), "--teacher", demo.path("teacher")]
-    process = Forked([*command, "--shards", "5", "--tokens-per-batch", "2048"])
+    process = Forked([*command, "--shards", "5", "--tokens-per-batch", "1024"])
     while len(list(place.glob(until))) < count and process.poll() is None:
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
@@ -151,7 +151,7 @@ def test_a_second_teacher_reuses_the_tokens_and_rewrites_nothing(demo, whole, tm
     ("changes", "message"),
     [
         ({"choices": engine.Choices(dtype="bf16")}, "dtype fp32.*bf16"),
-        ({"choices": engine.Choices(tokens_per_batch=99)}, "tokens_per_batch 2048.*99"),
+        ({"choices": engine.Choices(tokens_per_batch=99)}, "tokens_per_batch 1024.*99"),
         ({"choices": engine.Choices(check_rows=3)}, "check_rows 8.*3.*--check-rows"),
         ({"shards": 7}, "has 5 shards, and --shards is 7"),
         ({"choices": engine.Choices(max_length=32)}, r"begun with max_length \d+ .*and this run has 32"),

@@ -76,7 +76,7 @@ def test_runs_that_begin_together_may_differ_in_compiling_alone(demo, labelled):
     assert freeze_card(labels, replace(card, path="compiled", tokens_per_batch=9), Choices()).path == "fused"
     with pytest.raises(MismatchError, match="begun with path fused .* has padded"):
         freeze_card(labels, replace(card, path="padded"), Choices())
-    with pytest.raises(MismatchError, match="begun with tokens_per_batch 2048 .* has 9"):
+    with pytest.raises(MismatchError, match="begun with tokens_per_batch 1024 .* has 9"):
         freeze_card(labels, replace(card, tokens_per_batch=9), Choices(tokens_per_batch=9))
     assert set(BACKENDS) == {"int8-bf16", "int8", "bf16", "compiled", "fused", "packed", "padded"}
 
