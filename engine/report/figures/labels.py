@@ -183,7 +183,7 @@ def failures(answers: Answers) -> Figure | None:
     every: list[Row] = [
         {"name": f"{row['label_set']}: {short(row['failure'])}", **row}
         for row in answers["failures"]
-        if row["failure"] is not None
+        if row["failure"] != "none"
     ]
     rows = every[:MOST_BARS]
     if not rows:

@@ -660,7 +660,7 @@ def test_it_is_a_label_set_like_any_other(made: Store, file: Path) -> None:
     assert rows.to_pylist() == [{"n": 50, "labelled": 25, "tokens": 0}]
     failures = made.audit("failures", labels=NAME).to_pylist()
     mine = {row["failure"]: row["rows"] for row in failures if row["label_set"] == NAME}
-    assert mine == {None: 25, "no answer": 25}
+    assert mine == {"none": 25, "no answer": 25}
     (agreement,) = made.audit("agreement").to_pylist()
     same = made.sql(
         "SELECT count(*) FROM labels a JOIN labels b USING (row) WHERE a.label_set = 'gpt' AND b.label_set = 'bert' "

@@ -150,11 +150,19 @@ def test_every_question_is_checked_here() -> None:
 def test_failures(answer: Rows, made_and_truths: tuple[Store, dict[str, Truth]]) -> None:
     expected = []
     for name, truth in made_and_truths[1].items():
-        for failure, mask in ((None, truth.known), ("non-finite logits", ~truth.known)):
+        for failure, mask in (("none", truth.known), ("non-finite logits", ~truth.known)):
             cut, n = (mask & truth.truncated).sum(), mask.sum()
             expected.append({"label_set": name, "failure": failure, "rows": n, "share": n / ROWS})
             expected[-1] |= {"truncated": cut, "truncated_share": cut / n}
     check(answer, expected)
+
+
+def test_where_nothing_failed_the_failure_is_none() -> None:
+    made = write_header(MemoryStorage(), rows=30)
+    add_corpus(made)
+    add_labels(made, "bert")
+    (row,) = made.audit("failures").to_pylist()
+    assert (row["failure"], row["rows"], row["share"]) == ("none", 30, 1.0)
 
 
 def test_classes(answer: Rows, truth: Truth) -> None:
