@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ from engine.inputs.labels.classes import (
 from engine.inputs.labels.gold_rows import GoldRow, first_refused, refuse_repeats, rows_of
 from engine.inputs.labels.likely_column import likely_labels, possible_labels
 from engine.inputs.labels.names.names_beside import NamesBeside
+from engine.inputs.labels.near_classes import near_classes, near_warnings
 from engine.inputs.labels.several_files import copies_notes, read_together
 from engine.inputs.labels.splits_in_column import SplitColumns
 from engine.inputs.messages import (
@@ -120,7 +122,14 @@ def read_gold(config: GoldConfig) -> Gold:
     reasons = [f"{row.place}: {in_detail(row.problem)}" for row in rows if row.problem is not None]
     if reasons and config.on_bad_row == "fail":
         raise InputError(f"{reasons[0]}. Mend the row or pass --on-bad-row=reject")
-    for note in merged([*copies, *said.notes, *found.notes], said.files):
+    doubts: list[str] = []
+    if config.classes is None:
+        counts = _counts(rows, found.index, classes)
+        near = {} if said.named else near_classes(counts)
+        doubts = doubtful_names([name for name in classes if name not in near])
+        for warning in near_warnings(counts, near, mapped=config.options.label_map or ()):
+            _log.warning("%s: %s", where, warning)
+    for note in merged([*copies, *said.notes, *doubts, *found.notes], said.files):
         _log.info("%s", note)
     return _gold(rows, found.index, classes, reasons, config)
 
@@ -203,8 +212,16 @@ def _classes(rows: list[GoldRow], said: _Said, config: GoldConfig) -> list[str]:
     except InputError as error:
         words = f". {not_labels_note(said.not_labels)}" if said.not_labels else ""
         raise InputError(f"{listed(config.files[:3])}: {error}{words}{first_refused(rows)}") from None
-    said.notes += doubtful_names(classes)
     return classes
+
+
+def _counts(rows: list[GoldRow], index: dict[str, int], classes: list[str]) -> dict[str, int]:
+    """The usable rows of each class that has some."""
+    counts = Counter(row.label for row in rows if row.problem is None and row.label is not None)
+    named = Counter[str]()
+    for label, count in counts.items():
+        named[classes[index[label]]] += count
+    return dict(named)
 
 
 def _gold(
