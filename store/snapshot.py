@@ -108,7 +108,7 @@ class Snapshot:
             raise StoreMissingError(f"{self.location} has no label set yet; `engine label` makes one")
         if len(names) > 1:
             raise StoreMissingError(
-                f"{self.location} has {len(names)} label sets: {_listed(names)}; choose one with --labels (labels=…)"
+                f"{self.location} has {len(names)} label sets: {_listed(names)}; choose one with --labels"
             )
         return names[0]
 

@@ -86,12 +86,12 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     )
     with progress(ctx) as tick:
         comparison = compare(config, tick=tick, say=say, after_seed=lambda so_far: say(f"\n{so_far}\n"))
-    _print(comparison, options["format"])
+    _print(comparison, options["format"], quiet=bool((ctx.obj or {}).get("quiet")))
     return _exit_code(config.out)
 
 
-def _print(comparison: "Comparison", format_: str | None) -> None:
-    """Print the table and what is said of it; of the formats for programs, all but json have the table alone."""
+def _print(comparison: "Comparison", format_: str | None, *, quiet: bool) -> None:
+    """Print the table and what is said of it: on stderr in the formats for programs that have the table alone."""
     texts = {"markdown": comparison.as_markdown, "latex": comparison.as_latex, "html": comparison.as_html}
     if format_ in texts:
         _echo(texts[format_]())
@@ -101,6 +101,8 @@ def _print(comparison: "Comparison", format_: str | None) -> None:
         _echo(json.dumps(json_value(comparison.as_dict()), ensure_ascii=False, indent=1))
     else:
         print_rows(comparison.records(), format_)
+        if not quiet:
+            click.echo("\n".join(comparison.sentences), err=True)
 
 
 def _echo(text: str) -> None:

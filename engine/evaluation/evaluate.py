@@ -160,12 +160,12 @@ def read_evaluation_rows(config: EvalConfig, classes: list[str]) -> Gold:
 def _compare(
     name: str, model: Classifier, predictions: ModelAnswers, gold: Gold, config: EvalConfig, tick: Tick
 ) -> dict[str, float]:
-    """Accuracy of the model ``name``, and its paired comparison with ``predictions`` of ``model``."""
+    """Accuracy and speed of the model ``name``, and its paired comparison with ``predictions`` of ``model``."""
     _, theirs = _others(name, model, gold, config, tick)
     pair = compare_pairs(gold.labels, predictions.classes, theirs.classes)
     share = accuracy(confusion(gold.labels, theirs.classes, classes=len(model.classes)))
     rounded = {key: float(f"{value:.6g}") for key, value in dataclasses.asdict(pair).items()}
-    return {"accuracy": round(share, 5), **rounded}
+    return {"accuracy": round(share, 5), **rounded, "rows_per_second": round(len(gold.texts) / theirs.seconds, 1)}
 
 
 def _others(
