@@ -52,8 +52,8 @@ def confidence_bins(
         bins: how many.
     """
     bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    sums = (np.bincount(bin_of, weights=values, minlength=bins) for values in (confidence, correct))
-    return np.bincount(bin_of, minlength=bins), next(sums), next(sums)
+    confident, right = (np.bincount(bin_of, weights=values, minlength=bins) for values in (confidence, correct))
+    return np.bincount(bin_of, minlength=bins), confident.astype(np.float64), right.astype(np.float64)
 
 
 def expected_calibration_error(gold: Labels, probabilities: npt.NDArray[Any], *, bins: int = ECE_BINS) -> float:
