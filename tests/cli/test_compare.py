@@ -8,12 +8,16 @@ import subprocess
 import sys
 import time
 
+import click
 import numpy as np
 import pytest
 import tiny_models
+from click.testing import CliRunner
 from row_files import write
 
 from cli.main import run
+from cli.options.comparing import read_recipes, recipe_options
+from engine.comparison.experiment.choices import CompareConfig
 from engine.comparison.results import ARMS
 
 CLASSES = ("billing", "bugs", "praise", "sales", "spam")
@@ -162,3 +166,17 @@ def test_a_signal_stops_it_and_the_same_command_goes_on(own, done, tmp_path):
     for name in ("teacher-0", "distilled-0", "direct+extra-0", "self-distilled-0"):
         ours, theirs = (np.load(folder / "runs" / f"{name}.npy") for folder in (tmp_path / "out", done))
         np.testing.assert_allclose(ours.astype(np.float32), theirs.astype(np.float32), atol=1e-2)
+
+
+def test_the_recipes_of_the_command_are_those_of_the_library():
+    @click.command()
+    @recipe_options
+    def asked(**options):
+        asked.recipes = read_recipes(options)
+
+    assert CliRunner().invoke(asked, [], catch_exceptions=False).exit_code == 0
+    chosen = CompareConfig(
+        labelled=("a",), unlabelled=("b",), teacher="t", student="s", out="o", **{**asked.recipes, "max_length": None}
+    )
+    usual = CompareConfig(labelled=("a",), unlabelled=("b",), teacher="t", student="s", out="o", max_length=None)
+    assert chosen == usual
