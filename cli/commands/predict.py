@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--input-format",
     type=click.Choice(["jsonl", "csv", "tsv", "txt", "parquet", "arrow"]),
-    help="Of stdin, as INPUT -. [default: by its first bytes]",
+    help="Of stdin, as INPUT -. [default: found]",
 )
 @text_options
 @computing_options

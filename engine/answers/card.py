@@ -1,6 +1,7 @@
 """The card of a label set that is made from answers, and whether a run has the answers that it was begun with."""
 
 import dataclasses
+import shlex
 from typing import Any
 
 from store.errors import MismatchError
@@ -8,6 +9,7 @@ from store.families.label_card import AnswersCard, AnswersFile, LabelCard, label
 from store.format.family import CARD, Family
 
 _OTHER_NAME = "Give the new labels another --name"
+_MOST_FILES = 6
 
 
 def check_is_of_answers(labels: Family) -> None:
@@ -36,13 +38,13 @@ def freeze_card(labels: Family, card: AnswersCard) -> None:
     held = parse_label_card(labels.freeze_card(LabelCard(answers=card).to_dict()), place=place)
     check_is_of_answers(labels)
     if held.answers is not None and (problem := _difference(held.answers, card)):
-        raise MismatchError(f"the label set {labels.name!r} {problem}. {_OTHER_NAME}")
+        way = _way_of_files(labels.name, held.answers, card) if _contents(held.answers) != _contents(card) else ""
+        raise MismatchError(f"the label set {labels.name!r} {problem}. {_OTHER_NAME}{way}")
 
 
 def _difference(held: AnswersCard, card: AnswersCard) -> str:
     """In which way other answers were read, in words; empty if they are the same, wherever their files are now."""
-    before, now = [_content(file) for file in held.files], [_content(file) for file in card.files]
-    if before != now:
+    if _contents(held) != _contents(card):
         return f"was made from {_files(held.files)}, and this run has {_files(card.files)}"
     if held.hard != card.hard:
         return f"was made with --hard {held.hard:g}, and this run has {card.hard:g}"
@@ -62,8 +64,22 @@ def _difference(held: AnswersCard, card: AnswersCard) -> str:
     return ""
 
 
+def _contents(card: AnswersCard) -> list[tuple[int, str]]:
+    return [_content(file) for file in card.files]
+
+
 def _content(file: AnswersFile) -> tuple[int, str]:
     return file["size"], file["sha256"]
+
+
+def _way_of_files(path: str, held: AnswersCard, card: AnswersCard) -> str:
+    """How one label set gets the answers of before, and those of this run."""
+    every = {_content(file): file["path"] for file in (*held.files, *card.files)}
+    if len(every) > _MOST_FILES:
+        return ", with every file of before whose answers are to count as well"
+    options = " ".join(f"--from {shlex.quote(file)}" for file in every.values())
+    name = shlex.quote(f"{path.rpartition('/')[2]}-2")
+    return f", with every file whose answers are to count, as {options} --name {name}"
 
 
 def _files(files: list[AnswersFile]) -> str:

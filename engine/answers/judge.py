@@ -130,7 +130,10 @@ class _Judge:
         self._named = np.array([found.index.get(word, -1) for word in words], np.int32)[codes]
         fit = self._named >= 0
         self._refuse_unknown(np.flatnonzero(~fit), codes, words, found)
-        return [*found.notes, *([not_labels_note(gathered.not_labels)] if gathered.not_labels else [])], fit
+        return [
+            *found.notes,
+            *([not_labels_note(gathered.not_labels, self._classes)] if gathered.not_labels else []),
+        ], fit
 
     def _refuse_unknown(self, unknown: Positions, codes: Codes, words: list[str], found: LabelIndex) -> None:
         def why(at: int) -> str:

@@ -4,6 +4,7 @@ Only the division by one number is fitted, so that predictions stay the same. It
 with a temperature that was fitted without it. The mathematics is in `engine.evaluation.temperature`.
 """
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ from engine.inputs.formats import expand
 from store import Store
 from store.families.text_hash import text_hash
 from store.gold.calibration import Calibration, add_calibration, sources_now
+from store.gold.held import way_to_gold
 from store.storage import Storage
 from store.store import open_store
 
@@ -68,8 +70,14 @@ def calibrate(config: CalibrateConfig) -> Calibration:
     label_set = store.one_label_set(config.labels)
     sources = sources_now(store, label_set)
     rows = _read_gold(store, config, label_set)
-    where, way = f"{store.location}, label set {label_set!r}", "add some with `engine audit STORE --gold`"
-    temperature, error = fitted_temperature(rows.logits, rows.gold, where=where, way=way)
+    where, place = f"{store.location}, label set {label_set!r}", shlex.quote(store.location)
+    temperature, error = fitted_temperature(
+        rows.logits,
+        rows.gold,
+        where=where,
+        way=way_to_gold(store.location),
+        look=f"`engine audit {place} confusion --labels {label_set}`",
+    )
     fitted_without = fold_temperatures(rows.logits, rows.gold)[:, None]
     return add_calibration(
         store,
@@ -127,7 +135,7 @@ def _texts(files: tuple[str, ...], column: str | None) -> Iterator[str]:
             yield from (text for text in block.text.to_pylist() if text is not None)
 
 
-def fitted_temperature(logits: Logits, gold: Labels, *, where: str, way: str) -> tuple[float, float]:
+def fitted_temperature(logits: Logits, gold: Labels, *, where: str, way: str, look: str) -> tuple[float, float]:
     """The temperature and its standard error.
 
     Args:
@@ -135,13 +143,14 @@ def fitted_temperature(logits: Logits, gold: Labels, *, where: str, way: str) ->
         gold: (rows,) classes.
         where: names the model in messages.
         way: to add gold rows.
+        look: shows which classes are predicted for which.
 
     Raises:
         InputError: the rows are fewer than `LEAST_ROWS`, or no temperature fits them.
     """
     if len(gold) < LEAST_ROWS:
         raise InputError(f"{where}: {len(gold)} gold rows count, and a temperature needs {LEAST_ROWS}; {way}")
-    check_fits(logits, gold, where=where)
+    check_fits(logits, gold, where=where, way=way, look=look)
     temperature = fit_temperature(logits, gold)
     error = standard_error(logits, temperature)
     if error >= temperature:

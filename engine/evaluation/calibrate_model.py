@@ -27,7 +27,8 @@ def calibrate_model(model: Classifier, logits: Logits, gold: Labels) -> tuple[Mo
         ModelError: the folder cannot be written.
     """
     way = "give more labelled rows, which the model was not trained on"
-    temperature, error = fitted_temperature(logits, gold, where=model.source, way=way)
+    look = "the confusion that `engine eval` prints without --calibrate"
+    temperature, error = fitted_temperature(logits, gold, where=model.source, way=way, look=look)
     fitted = ModelTemperature(
         temperature=temperature, standard_error=error, rows=len(gold), weights_sha256=model.weights_sha256()
     )

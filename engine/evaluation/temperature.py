@@ -38,21 +38,30 @@ def slope(logits: Logits, gold: Labels, inverse: float) -> float:
     return float((expected - logits[np.arange(len(gold)), gold]).mean())
 
 
-def check_fits(logits: Logits, gold: Labels, *, where: str) -> None:
+def check_fits(logits: Logits, gold: Labels, *, where: str, way: str, look: str) -> None:
     """Refuse rows whose best temperature is outside of `COLDEST` to `HOTTEST`.
 
+    Args:
+        logits: (rows, classes).
+        gold: (rows,) classes.
+        where: names the model; errors begin with it.
+        way: to add gold rows.
+        look: shows which classes are predicted for which.
+
     Raises:
-        InputError: nearly all predictions are right, or the logits are worse than none; it begins with ``where``.
+        InputError: nearly all predictions are right, or the logits are worse than none.
     """
     if slope(logits, gold, 1 / COLDEST) < 0:
         raise InputError(
-            f"{where}: of {len(gold):,} gold rows hardly one is predicted wrong, so that the colder the better and no "
-            "temperature is best; add gold rows"
+            f"{where}: {int((logits.argmax(axis=1) == gold).sum()):,} of {len(gold):,} gold rows are predicted right, "
+            "so that the colder the better, no temperature is best, and none is kept. Rows that it was trained on do "
+            f"not count; a temperature needs others, some of them predicted wrong: {way}. Until then go on without "
+            "--calibrated"
         )
     if slope(logits, gold, 1 / HOTTEST) > 0:
         raise InputError(
             f"{where}: the logits of {len(gold):,} gold rows say less than nothing about their labels, so that no "
-            "temperature is best; look at `engine audit STORE confusion`"
+            f"temperature is best; look at {look}: are classes of the gold taken for others?"
         )
 
 

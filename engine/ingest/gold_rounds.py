@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import InputError
-from engine.ingest.near_ids import NOT_THERE, asked_for, check_other_ids, exact, meant_by, why_not
+from engine.ingest.near_ids import NOT_THERE, asked_for, check_other_ids, exact, meant_by, why_not, words_of_lost
 from engine.inputs.blocks import in_detail
 from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
@@ -101,10 +101,14 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
     labelled, reasons = _judge(store, given, config.source, beside)
     if reasons and config.on_bad_row == "fail":
         raise InputError(f"{reasons[0]}. Mend or drop the row, or pass --on-bad-row=reject")
+    words = _lost(store, given, reasons)
     if not len(labelled.rows):
-        words = no_usable_row(files, len(reasons), reasons)
-        example = f". An id of the store is {first_id(store)[:_MOST_OF_A_SOURCE]!r}" if NOT_THERE in words else ""
-        raise InputError(f"{words}{example}")
+        refused = no_usable_row(files, len(reasons), reasons)
+        if NOT_THERE in refused and not words:
+            words = [f"An id of the store is {first_id(store)[:_MOST_OF_A_SOURCE]!r}"]
+        raise InputError(". ".join([refused, *words]))
+    for note in words:
+        _log.info("%s", note)
     number, is_new = add_round(store, labelled)
     before = gold_before(store, labelled.rows, number)
     agreeing, first = int((before == labelled.labels).sum()), int((before < 0).sum())
@@ -118,6 +122,21 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
         rejected=len(reasons),
         reasons=reasons[:SHOWN],
     )
+
+
+def _lost(store: Store, given: list[Annotation], reasons: list[str]) -> list[str]:
+    """What is to be said of ids that are not in the store, of which ``reasons`` say no more; nothing if there are none.
+
+    Args:
+        store: the store.
+        given: all annotations.
+        reasons: of those that were refused.
+    """
+    said = {reason for reason in reasons if reason.endswith(NOT_THERE)}
+    labelled = [(one.place, one.id) for one in given if one.problem is None and one.label is not None and one.id]
+    ids = {id_ for _, id_ in labelled}
+    lost = dict.fromkeys(id_ for place, id_ in labelled if f"{place}: {_absent(id_)}" in said)
+    return [words_of_lost(ids, list(lost), store=store.location, example=first_id(store))] if lost else []
 
 
 def _judge(
@@ -138,7 +157,7 @@ def _judge(
         if problem is None:
             labels.setdefault(row, {}).setdefault(label, one)
     notes = merged((note for one in given for note in one.notes), {one.file for one in given})
-    notes += [*found.notes, *([not_labels_note(words)] if words else [])]
+    notes += [*found.notes, *([not_labels_note(words, store.header.classes)] if words else [])]
     usable = (one.id or "" for one, (_, _, problem) in zip(given, judged, strict=True) if problem is None)
     if padded := sum(known.keys().isdisjoint(exact(id_)) for id_ in usable):
         notes.append(f"{where}: {counted(padded, 'id')} found without the white space around, or the .0 behind")
@@ -164,11 +183,15 @@ def _judge_one(
         return -1, -1, one.problem or "id or label is null"
     ids = meant_by(one.id, known)
     if len(ids) != 1:
-        return -1, -1, f"id {one.id[:_MOST_OF_A_SOURCE]!r} {why_not(one.id, ids, known)}"
+        return -1, -1, _absent(one.id, why_not(one.id, ids, known))
     label = found.index.get(_plain(one.label))
     if label is None:
         return -1, -1, unknown_label(one.label, found, classes)
     return known[ids[0]], label, None
+
+
+def _absent(id_: str, why: str = NOT_THERE) -> str:
+    return f"id {id_[:_MOST_OF_A_SOURCE]!r} {why}"
 
 
 def _plain(label: str) -> str:

@@ -199,7 +199,7 @@ def _say(validated: ValidatedInputs, classes: list[str], *, is_new: bool) -> Non
     """Say once what a user has to know of how the files were read."""
     notes = [*validated.notes]
     if validated.not_labels:
-        notes.append(not_labels_note(validated.not_labels))
+        notes.append(not_labels_note(validated.not_labels, None if is_new else classes))
     if is_new:
         notes += doubtful_names(classes)
     notes += _notes_of_extras(validated)

@@ -1,16 +1,19 @@
 """An id of a file of labels → what it may have been in the store, and why no row is meant by it. Reads nothing."""
 
 import re
+import shlex
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from itertools import islice
 
 from engine.errors import InputError
+from engine.inputs.messages import counted
 from store.selections.csv_safe import plain_cell
 
 NOT_THERE = "is not in the store"
 _WIDEST = 20  # digits
 _EXPLAINED = 50
+_SHOWN = 200  # characters of an id
 _THOUSANDS = re.compile(r"\d{1,3}(?:[,.' \u00a0\u2009\u202f’]\d{3})+", re.ASCII)
 _ROUNDED = re.compile(r"[+-]?\d(?:\.\d+)?[eE]\+?\d+")
 
@@ -89,6 +92,26 @@ def why_not(id_: str, found: list[str], known: dict[str, int]) -> str:
             "or as text, from where they are whole"
         )
     return NOT_THERE
+
+
+def words_of_lost(ids: Collection[str], lost: Sequence[str], *, store: str, example: str) -> str:
+    """What to do about ids of labels that a store lacks, and that are not near ids of it.
+
+    Args:
+        ids: all that have a label.
+        lost: those of them.
+        store: its location.
+        example: an id of it.
+    """
+    share = "none" if len(lost) == len(ids) else f"{len(ids) - len(lost):,}"
+    verb = "are" if share not in ("none", "1") else "is"
+    return (
+        f"Of {counted(len(ids), 'labelled id')} of the files {share} {verb} in the store: {lost[0][:_SHOWN]!r} is not "
+        f"there, and an id of the store is {example[:_SHOWN]!r}. If another column has the store's ids, choose it with "
+        "--id; if the rows "
+        f"are of another store, give that one; a file to be labelled, with the ids of this one, is written by "
+        f"`engine select {shlex.quote(store)} NAME --where SQL --out FILE.csv`"
+    )
 
 
 def _other_case(id_: str) -> list[str]:

@@ -20,7 +20,7 @@ from engine.inputs.blocks import RawBlock
 from engine.inputs.columns import ColumnNames
 from engine.inputs.delimited_files.backslashes import refuse_backslashes
 from engine.inputs.delimited_files.commands import unescaped
-from engine.inputs.delimited_files.dialect import Dialect, shown
+from engine.inputs.delimited_files.dialect import SEP_LINE, Dialect, shown
 from engine.inputs.delimited_files.find_dialect import find_dialect, rows_in
 from engine.inputs.delimited_files.first_rows import before_cut, has_index, without_names
 from engine.inputs.delimited_files.footers import refuse_footer
@@ -37,7 +37,6 @@ from engine.inputs.options import Reading, ReadOptions
 from engine.inputs.paths.shell_commands import command
 
 _TABS = re.compile(r"\.(tsv|txt)(\.\w+)?$", re.IGNORECASE)
-_SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _OF_LABELS = frozenset(("label", "labels", "class", "classes"))
 _WHOLE_SAMPLE = 1 << 16
 _ALL, _FEW = 0.9, 0.25
@@ -117,7 +116,7 @@ def _sample(source: io.BufferedReader) -> tuple[list[str], bool]:
 
 
 def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions, file: str) -> _Layout:
-    sep, given = _SEP.fullmatch(lines[0]), lines
+    sep, given = SEP_LINE.fullmatch(lines[0]), lines
     lines = lines[1:] if sep else lines
     said = options if options.delimiter or not sep else dataclasses.replace(options, delimiter=sep[1])
     dialect = find_dialect(lines, said, likely="\t" if _TABS.search(file) else ",")

@@ -83,6 +83,17 @@ def no_label_column(columns: Columns, likely: Sequence[str] = ()) -> str:
     return f"no column looks like the label (columns: {listed(names)}); name it with --label{example}"
 
 
-def not_labels_note(words: Collection[str]) -> str:
-    """A note: ``words`` were read as no label."""
-    return f"read as no label: {listed(map(repr, sorted(words)))}; if one of them is a class, name all with --classes"
+def not_labels_note(words: Collection[str], classes: Sequence[str] | None) -> str:
+    """A note: ``words`` were read as no label.
+
+    Args:
+        words: as they are written.
+        classes: those that hold already, so that a word can be no more than another name of one; None if they are taken
+            from the labels.
+    """
+    said = f"read as no label: {listed(map(repr, sorted(words)))}; if one of them is a class"
+    if classes is None:
+        return f"{said}, name all with --classes"
+    name = min(words, key=lambda word: (word == "-1", word))
+    pair = shlex.quote(f"{name}={classes[0]}")
+    return f"{said}, say which one with --label-map, as --label-map {pair} (classes: {listed_labels(classes)})"

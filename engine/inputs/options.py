@@ -44,6 +44,11 @@ class ReadOptions:
         """Whether the label map says of numbers which classes they are."""
         return any(label.isdigit() for label, _ in self.label_map or ())
 
+    @property
+    def speaks_of_fields(self) -> bool:
+        """Whether it is said how the lines of a file are parted into fields, so that it is a delimited one."""
+        return bool(self.names or self.quote or self.delimiter not in (None, UNSPLIT, FASTTEXT))
+
     def to_json(self) -> dict[str, Any]:
         """The fields that are said, as they are kept in a header."""
         values = {name: value for name, value in vars(self).items() if value not in (None, False)}

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from engine.errors import InputError, MissingColumnError
 from engine.inputs.blocks import BLOCK_ROWS, RawBlock, Row, blocks_of_rows, label_count_problem
-from engine.inputs.columns import ColumnNames, LabelColumns, find_columns
+from engine.inputs.columns import NO_COLUMN, ColumnNames, LabelColumns, find_columns
 from engine.inputs.delimited import read_csv
 from engine.inputs.lines import LINE_BYTES, encoding_notes, find_encoding, open_lines
 from engine.inputs.options import FASTTEXT, UNSPLIT, Reading, ReadOptions
@@ -24,12 +24,14 @@ from engine.inputs.text_files.notes import notes_on
 from engine.inputs.text_files.other_formats import check_formats, check_words
 from engine.inputs.text_files.quoted_lines import Said, one_column
 from engine.inputs.text_files.sample import Sample
-from engine.inputs.text_files.tables_in_text import check_comments, check_tables
+from engine.inputs.text_files.tables_in_text import check_comments, check_tables, mark_of_table
 from engine.inputs.text_files.text_tables import table_of
 
 _MARK = FASTTEXT.encode()
 _LABEL = re.compile(rb"(?:^|(?<=\s))" + _MARK + rb"(\S+)")
 _LABEL_SHARE = 0.5
+_NAME = "text"
+"""Of the column that lines without a header have."""
 _FEW_LINES = range(2, 21)
 _WHOLE_SAMPLE = 1 << 16
 _TOO_LONG = f"the line is longer than {LINE_BYTES:,} bytes"
@@ -67,6 +69,22 @@ def read_text(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[
         yield from blocks_of_rows(rows, reading)
     else:
         yield from _plain_blocks(_lines(sample, options), reading)
+
+
+def ending_of_lines(file: str, wanted: ColumnNames, options: ReadOptions) -> str:
+    """The ending of which a text file without a name should be: ``csv``, ``tsv``, or ``txt`` where a line is a text.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if options.whole_files or options.delimiter in (UNSPLIT, FASTTEXT):
+        return "txt"
+    sample = _sample(file, wanted, options)
+    mark = options.delimiter or mark_of_table(sample, wanted)
+    named = {wanted.text, wanted.id} - {None, NO_COLUMN, _NAME}
+    if mark is None and not (options.speaks_of_fields or named):
+        return "txt"
+    return "tsv" if mark == "\t" else "csv"
 
 
 def _said(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, labelled: bool) -> Said | None:
@@ -117,7 +135,7 @@ def _reading(sample: Sample, wanted: ColumnNames, options: ReadOptions, *, label
     if not (labelled or options.whole_files):
         notes += [f"{file}: {note}" for note in notes_on(sample)]
     return Reading(
-        columns=find_columns(["id" if of_labels else "text", "label"][: 1 + labelled], wanted, file=file),
+        columns=find_columns(["id" if of_labels else _NAME, "label"][: 1 + labelled], wanted, file=file),
         options=ReadOptions(
             delimiter=FASTTEXT if labelled else UNSPLIT,
             quote="",

@@ -36,7 +36,7 @@ class PredictConfig:
         inputs: files, folders and globs; or ``-`` alone, the standard input.
         out: the file that is made; None for lines on a stream.
         format: ``parquet``, ``csv`` or ``jsonl``; by the name of ``out`` if None, and ``jsonl`` on a stream.
-        input_format: of the standard input, as `engine.prediction.stdin.FORMATS` has it; by its first bytes if None.
+        input_format: of the standard input, as `engine.prediction.stdin.FORMATS` has it; found out if None.
         revision: of the hub id.
         columns: names of the columns of the inputs, as far as the user gave them; labels are not read.
         options: how the inputs are read.

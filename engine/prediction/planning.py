@@ -109,8 +109,8 @@ def planned(
         spooled = spool(source, config.columns, config.options, folder, on_bad_row=config.on_bad_row, tick=tick)
     for version in versions:
         version.check()
-    for note in spooled.notes:
-        _log.info("%s", note)
+    for note in (*source.notes, *spooled.notes):
+        _log.info("%s", source.with_names(note))
     plan = Plan(
         request=request,
         chunks=spooled.chunks,

@@ -52,7 +52,8 @@ def predict(
     Raises:
         EngineError: a model, a file or a choice cannot be used; there is no output then.
     """
-    with source_of(config.inputs, config.input_format) as source, restored_threads():
+    inputs = source_of(config.inputs, config.input_format, config.columns, config.options)
+    with inputs as source, restored_threads():
         if config.out is None:
             with tempfile.TemporaryDirectory(prefix="engine-predict-") as place:
                 write = partial(write_lines, format_=_format_of_lines(config), file=stream or sys.stdout)

@@ -5,6 +5,7 @@ corpus was made with. The SQL side and the stream side both read gold here, and 
 """
 
 import hashlib
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -99,6 +100,12 @@ def chosen_rounds(
             f"{snapshot.location} has no gold round {unknown[0]}; it has: {listed} (0 is the corpus's own)"
         )
     return tuple(sorted(asked))
+
+
+def way_to_gold(location: str) -> str:
+    """How the finished store at ``location`` gets gold: its corpus takes none any more."""
+    command = f"engine audit {shlex.quote(location)} --gold FILE"
+    return f"`{command}` adds some by id, from a table with the columns id and label"
 
 
 def has_gold(snapshot: Snapshot, rounds: Iterable[int] | None = None) -> bool:

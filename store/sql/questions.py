@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from store.errors import MismatchError, QueryError, StoreMissingError
 from store.gold.calibration import usable_calibration
-from store.gold.held import chosen_rounds, has_gold
+from store.gold.held import chosen_rounds, has_gold, way_to_gold
 from store.snapshot import Snapshot
 from store.sql.conditions import check_expression
 
@@ -172,7 +172,4 @@ def _lacking_gold(snapshot: Snapshot, rounds: Sequence[int] | None) -> str | Non
     if has_gold(snapshot, rounds):
         return None
     where = f" in round {', '.join(map(str, rounds))}" if rounds is not None else ""
-    return (
-        f"no row of {snapshot.location} has a gold label{where}; `engine label … --label COLUMN` takes them from the "
-        "inputs, and `engine audit … --gold INPUT` adds a round of them"
-    )
+    return f"no row of {snapshot.location} has a gold label{where}; {way_to_gold(snapshot.location)}"

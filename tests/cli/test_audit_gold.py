@@ -110,6 +110,7 @@ def test_bad_rows_are_named_and_the_good_ones_are_added(place: Path, audit: Any,
     assert code == 3
     assert (summary["added"], summary["rejected"]) == (1, 6)
     assert "6 rows were rejected:" in err
+    assert "Of 4 labelled ids of the files 3 are in the store: 'nobody' is not there, and an id of the store is" in err
     assert summary["reasons"] == [
         f"{file} row 2: id 'nobody' is not in the store",
         f"{file} row 3: unknown label 'great' (classes: negative, neutral, positive)",

@@ -32,6 +32,11 @@ def test_stdin_to_stdout_whatever_is_in_it(model):
     table = "text\tid\n" + "".join(f"{text}\t{number}\n" for number, text in enumerate(TEXTS))
     third = piped(model, table.encode(), "--input-format", "tsv")
     assert [json.loads(line)["class"] for line in third.stdout.splitlines()] == [row["class"] for row in rows]
+    quoted = 'id,text\n7,"good food,\nthe room was bad"\n'
+    fourth = piped(model, quoted.encode())
+    assert [json.loads(line)["id"] for line in fourth.stdout.splitlines()] == ["7"]
+    assert b"stdin: read as csv; --input-format txt" in fourth.stderr
+    assert b"engine-stdin" not in first.stderr + fourth.stderr
 
 
 def test_what_cannot_be_read_from_stdin_is_called_stdin(model):

@@ -13,6 +13,8 @@ from typing import Any, cast
 
 from engine.errors import InputError
 
+SEP_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+"""A first line that names the delimiter, as spreadsheets write it."""
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "}
 _WORDS = {"\t": "a tab", " ": "a space"}
 

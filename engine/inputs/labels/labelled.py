@@ -177,7 +177,7 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[GoldRow], _Sa
             said.notes += copies.notes(file, [(row.text, row.label) for row in rows[first:]])
     splits.check()
     if said.not_labels:
-        said.notes.append(not_labels_note(said.not_labels))
+        said.notes.append(not_labels_note(said.not_labels, config.classes))
     return rows, said
 
 
@@ -210,7 +210,7 @@ def _classes(rows: list[GoldRow], said: _Said, config: GoldConfig) -> list[str]:
     try:
         check_class_names(classes)
     except InputError as error:
-        words = f". {not_labels_note(said.not_labels)}" if said.not_labels else ""
+        words = f". {not_labels_note(said.not_labels, None)}" if said.not_labels else ""
         raise InputError(f"{listed(config.files[:3])}: {error}{words}{first_refused(rows)}") from None
     return classes
 

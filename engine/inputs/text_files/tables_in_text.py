@@ -6,12 +6,17 @@ from collections import Counter
 from itertools import takewhile
 
 from engine.inputs.columns import ColumnNames
-from engine.inputs.delimited_files.first_rows import has_names, names_for
+from engine.inputs.delimited_files.dialect import SEP_LINE
+from engine.inputs.delimited_files.find_dialect import find_dialect, rows_in
+from engine.inputs.delimited_files.first_rows import before_cut, has_names, names_for
+from engine.inputs.options import FOUND_OUT
 from engine.inputs.text_files.sample import Sample
 from engine.inputs.text_files.text_tables import is_header
 
 _MARKS = (";", "|", "@", ",", ":")
 _MOST_ROWS, _FEWEST = 0.8, 3
+_FIT = 0.9
+_SEEN_LINES = 1000
 _HIVE = "\x01"
 _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.|\"\")*\"([ ;,|])(?=\")")
 _RULE = re.compile(r"-{2,}(?:\+-+)*")
@@ -33,6 +38,7 @@ def check_tables(sample: Sample, wanted: ColumnNames) -> None:
     _check_drawn(sample, wanted)
     _check_fields(sample)
     _check_header(sample, wanted)
+    _check_other(sample, wanted)
 
 
 def check_comments(sample: Sample) -> None:
@@ -103,3 +109,34 @@ def _check_header(sample: Sample, wanted: ColumnNames) -> None:
                 f"its first line looks like the header of a table ({sample.texts[0][:200]}); pass --delimiter "
                 f"'{mark}' to read it as one"
             )
+
+
+def _check_other(sample: Sample, wanted: ColumnNames) -> None:
+    """Refuse a table whose header names no text, or some of whose fields have line ends in quotation marks."""
+    if mark := mark_of_table(sample, wanted):
+        shown = "tab" if mark == "\t" else f"'{mark}'"
+        raise sample.refused(
+            f"its first line looks like the header of a table ({sample.texts[0][:200]}), and what is below fits it; "
+            f"pass --delimiter {shown} to read it as one"
+        )
+
+
+def mark_of_table(sample: Sample, wanted: ColumnNames) -> str | None:
+    """What stands between the fields of a table below a header; None if the lines are no such table.
+
+    Its fields may have line ends in quotation marks, so that a line need not be a row.
+    """
+    lines = [line.decode("utf-8", "replace") + "\n" for line in sample.lines[:_SEEN_LINES]]
+    if len(lines) < 2:
+        return None
+    if said := SEP_LINE.fullmatch(lines[0]):
+        return said[1]
+    dialect = find_dialect(lines, FOUND_OUT, likely=",")
+    header, *below = rows_in(lines, dialect)
+    below = list(before_cut(below, len(header)))
+    fit = [row for row in below if len(row) == len(header)]
+    if len(header) < 2 or not fit or len(fit) < _FIT * len(below):
+        return None
+    rows = [header, *fit]
+    is_table = is_header(rows, wanted, sample.file) or (len(fit) >= _FEWEST and has_names(rows))
+    return dialect.delimiter if is_table else None

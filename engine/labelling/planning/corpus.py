@@ -1,6 +1,7 @@
 """A label run's request and a place → the store there: opened, made, finished, or with rows appended."""
 
 import dataclasses
+import shlex
 
 from engine.errors import InputError
 from engine.ingest.append import append, finish_corpus, given_files
@@ -62,7 +63,8 @@ def _check_same(store: Store, config: LabelConfig, given: GivenFiles) -> None:
         held = [{entry["columns"].get(what) or NO_COLUMN for entry in one.inputs if entry["rows"]} for one in concerned]
         if asked is not None and any(held) and {asked} not in held:
             names = ", ".join(sorted({name or "none" for one in held for name in one}))
-            raise MismatchError(f"{store.location} was made from the {what} column {names}, and --{what} is {asked}")
+            words = f"{store.location} was made from the {what} column {names}, and --{what} is {asked or 'none'}"
+            raise MismatchError(f"{words}; {_way(store, what, asked)}")
     rejected = sum(one.rejects["rows"] for one in concerned)
     if config.on_bad_row == "fail" and rejected:
         words = f"{store.location} was made with {rejected:,} rows rejected, and --on-bad-row is fail"
@@ -75,3 +77,11 @@ def _check_same(store: Store, config: LabelConfig, given: GivenFiles) -> None:
             f"{store.location} has the classes {', '.join(store.header.classes)}, and --classes is "
             f"{', '.join(config.classes)}"
         )
+
+
+def _way(store: Store, what: str, column: str) -> str:
+    """What to do about a column of the inputs that is not the one from which a store was made."""
+    if what == "label" and column:
+        command = f"engine audit {shlex.quote(store.location)} --gold FILE --label {shlex.quote(column)}"
+        return f"`{command}` adds the labels of a file by its ids, or label into a new store"
+    return f"leave --{what} out, or label into a new store"

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from engine.errors import InputError
 from engine.inputs.labels.labelled import Gold, sampled
 from store.format.names import CORPUS
-from store.gold.held import chosen_rounds
+from store.gold.held import way_to_gold
 from store.gold.reader import GoldReader
 from store.rows.family_reader import FamilyReader
 from store.storage import Storage
@@ -49,11 +49,7 @@ class StoredGold:
             found.append(column["gold"].drop_null().to_numpy().astype(np.int64))
             read += [text for piece in texts.read(members[has_gold]) for text in piece["text"].to_pylist()]
         if not read:
-            chosen = chosen_rounds(store, self.rounds)
-            listed = ", ".join(map(str, chosen))
-            raise InputError(
-                f"{store.location} has no gold in the rounds {listed}; add some with "
-                f"`engine audit {store.location} --gold INPUT`"
-            )
+            where = "" if self.rounds is None else f" in the rounds {', '.join(map(str, self.rounds))}"
+            raise InputError(f"{store.location} has no gold{where}; {way_to_gold(store.location)}")
         gold = Gold(texts=read, labels=np.concatenate(found), classes=list(store.header.classes))
         return gold if self.limit is None else sampled(gold, self.limit, self.seed)

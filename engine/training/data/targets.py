@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import TrainingError
+from engine.training.data.exported_tars import is_export
 from engine.training.data.row_weights import frozen_weights, weights_sha256
 from engine.training.data.store_steps import SoftLabels
 from engine.training.distributed import Ranks
@@ -17,7 +18,7 @@ from store import Store
 from store.format.names import LABELS
 from store.gold.calibration import Calibration, rows_calibrated, usable_calibration
 from store.gold.fingerprint import appended_since, fingerprint, rows_then
-from store.gold.held import OWN, chosen_rounds, has_gold, rounds_sha256
+from store.gold.held import OWN, chosen_rounds, has_gold, rounds_sha256, way_to_gold
 from store.selections.selection import read_selection
 
 log = logging.getLogger(__name__)
@@ -142,10 +143,10 @@ def _rounds(store: Store, choice: TargetsChoice, folder: RunFolder) -> tuple[int
     begun = folder.settings.get("gold.rounds", [OWN]) if folder.has_begun else None
     rounds = chosen_rounds(store, begun if choice.rounds is None else choice.rounds)
     if not has_gold(store, rounds):
-        raise TrainingError(
-            f"--gold-weight is {choice.gold_weight:g}, and no row of {store.location} has a gold label; "
-            "`engine label … --label COLUMN` takes them from the inputs, and `engine audit … --gold INPUT` adds them"
-        )
+        words = f"--gold-weight is {choice.gold_weight:g}, and no row of {store.location} has a gold label"
+        of_tars = is_export(store.location)
+        way = "add some to the store, and export it again" if of_tars else way_to_gold(store.location)
+        raise TrainingError(f"{words}; {way}")
     return rounds
 
 

@@ -467,6 +467,21 @@ def test_other_answers_under_the_name_are_refused_with_the_way(made: Store, tmp_
     assert take(made, other, name="other").shards_done == 3
 
 
+def test_more_answers_make_a_label_set_as_the_refusal_says(made: Store, tmp_path: Path) -> None:
+    first = write(tmp_path / "a.csv", labelled({"id-0": "neutral"}))
+    take(made, first)
+    for name, rows in {"more": {"id-1": "positive"}, "longer": {"id-0": "neutral", "id-1": "positive"}}.items():
+        other = write(tmp_path / f"{name}.csv", labelled(rows))
+        with pytest.raises(MismatchError) as raised:
+            take(made, other)
+        assert str(raised.value).endswith(
+            f"another --name, with every file whose answers are to count, as --from "
+            f"{first} --from {other} --name {NAME}-2"
+        )
+        summary = take(made, first, other, name=f"{NAME}-{name}")
+        assert (summary.answered, summary.rejected) == (2, 0)
+
+
 def test_another_column_of_the_same_file_is_another_label_set(made: Store, tmp_path: Path) -> None:
     rows = [{"id": "id-0", "a": "neutral", "b": "neutral"}]
     file = write(tmp_path / "a.csv", rows)

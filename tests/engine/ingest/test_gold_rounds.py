@@ -168,7 +168,7 @@ def test_gold_of_rounds_alone_is_gold() -> None:
     add_corpus(made, label=lambda row, classes: None)
     add_labels(made, "bert")
     assert not has_gold(made)
-    with pytest.raises(StoreMissingError, match=r"`engine audit … --gold INPUT` adds a round of them"):
+    with pytest.raises(StoreMissingError, match=r"`engine audit .* --gold FILE` adds some by id"):
         made.audit("accuracy")
     add_round(made, ONE)
     assert has_gold(made)

@@ -1,13 +1,16 @@
 """Words that all doors share."""
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
 
 from engine.ingest.ingest import IngestConfig, ingest
 from engine.inputs.labels.labelled import GoldConfig, read_gold
+from engine.inputs.labels.spelling import parse_label_map
 from engine.inputs.messages import counted, merged
+from engine.inputs.options import ReadOptions
 from store.storage import MemoryStorage
 
 
@@ -36,3 +39,35 @@ def test_the_doors_say_what_is_so_of_many_files_once(tmp_path: Path, caplog: pyt
     caplog.clear()
     read_gold(GoldConfig(files=files))
     assert [record.getMessage() for record in caplog.records] == [f"{said}read with ';' between fields"]
+
+
+@pytest.mark.parametrize("word", ["n/a", "-1", "#N/A"])
+def test_a_word_that_was_no_label_becomes_one_as_the_note_says(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, word: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    file = tmp_path / "rows.csv"
+    file.write_text(f"text,label\na,good\nb,{word}\nc,bad\n")
+    assert read_gold(GoldConfig(files=(str(file),), classes=("bad", "good"))).labels.tolist() == [1, 0]
+    assert "--classes" not in caplog.text
+    found = re.search(r"as --label-map '?([^ ']+)'? \(classes: bad, good\)", caplog.text)
+    assert found is not None
+    options = ReadOptions(label_map=parse_label_map(found[1]))
+    assert read_gold(GoldConfig(files=(str(file),), classes=("bad", "good"), options=options)).labels.tolist() == [
+        1,
+        0,
+        0,
+    ]
+
+
+def test_classes_that_nobody_has_said_are_named_with_an_option_of_theirs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    file = tmp_path / "rows.csv"
+    file.write_text("text,label\na,good\nb,none\nc,bad\n")
+    assert read_gold(GoldConfig(files=(str(file),))).classes == ["bad", "good"]
+    ingest(MemoryStorage(), IngestConfig(files=(str(file),), shards=1))
+    assert caplog.text.count("if one of them is a class, name all with --classes") == 2
+    named = ("bad", "good", "none")
+    assert len(read_gold(GoldConfig(files=(str(file),), classes=named)).texts) == 3

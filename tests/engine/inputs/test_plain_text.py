@@ -291,6 +291,14 @@ def test_other_labels_in_lines_are_refused_with_the_way(tmp_path: Path, lines: l
         (['{"text": "a"}', '{"text": "b"}'], "every line looks like a JSON object; let its name end in .jsonl"),
         (["id,text,label", "0,fine,a", "1,bad, very,b"], "the header of a table (id,text,label); pass --delimiter ','"),
         (["text;label", "fine;a"], "the header of a table (text;label); pass --delimiter ';'"),
+        (
+            ["id,text", '1,"fine,', 'and good"', "2,bad"],
+            "the header of a table (id,text), and what is below fits it; pass --delimiter ','",
+        ),
+        (
+            ["id|message", "1|It was fine", "2|No idea", "3|Bad and loud"],
+            "the header of a table (id|message), and what is below fits it; pass --delimiter '|'",
+        ),
     ],
 )
 def test_lines_of_other_formats_are_refused_with_the_way(tmp_path: Path, lines: list[str], words: str) -> None:

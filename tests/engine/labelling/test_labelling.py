@@ -155,7 +155,14 @@ def test_a_second_teacher_reuses_the_tokens_and_rewrites_nothing(demo, whole, tm
         ({"choices": engine.Choices(check_rows=3)}, "check_rows 8.*3.*--check-rows"),
         ({"shards": 7}, "has 5 shards, and --shards is 7"),
         ({"choices": engine.Choices(max_length=32)}, r"begun with max_length \d+ .*and this run has 32"),
-        ({"columns": engine.ColumnNames(text="title")}, "was made from the text column text, and --text is title"),
+        (
+            {"columns": engine.ColumnNames(text="title")},
+            "was made from the text column text, and --text is title; leave",
+        ),
+        (
+            {"columns": engine.ColumnNames(label="said")},
+            "--label is said; `engine audit .* --gold FILE --label said` adds",
+        ),
         ({"classes": ("a", "b")}, "has the classes negative, positive, and --classes is a, b"),
     ],
 )

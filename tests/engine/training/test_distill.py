@@ -148,7 +148,7 @@ def test_rounds_of_gold_are_learnt_from_and_stay_the_same_in_a_run(demo, tmp_pat
     place = shutil.copytree(demo.path("reviews.store"), tmp_path / "rounds.store")
     made = store.open(place)
     gold = {"store": str(place), "loss": engine.SoftLoss(gold_weight=0.5)}
-    with pytest.raises(TrainingError, match="`engine audit … --gold INPUT` adds them"):
+    with pytest.raises(TrainingError, match="`engine audit .*rounds.store --gold FILE` adds some"):
         engine.train(config(demo, tmp_path / "none", **gold))
     with pytest.raises(TrainingError, match="--gold-weight is 0; give it too"):
         engine.train(config(demo, tmp_path / "none", store=str(place), rounds=(0,)))

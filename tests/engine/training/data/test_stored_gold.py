@@ -62,7 +62,7 @@ def test_a_store_without_gold_says_how_to_add_some(tmp_path):
     model = tiny_models.save(tmp_path / "model")
     pq.write_table(pa.table({"text": tiny_models.texts(6)}), tmp_path / "rows.parquet")
     engine.label(engine.LabelConfig(store=str(tmp_path / "s"), teacher=model, inputs=(str(tmp_path / "rows.parquet"),)))
-    with pytest.raises(InputError, match=r"has no gold in the rounds 0; add some with `engine audit .* --gold"):
+    with pytest.raises(InputError, match=r"has no gold; `engine audit .* --gold FILE` adds some by id"):
         StoredGold(store=str(tmp_path / "s")).read()
 
 
