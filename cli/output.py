@@ -4,7 +4,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -187,7 +187,20 @@ def note_appended(store: "Store", rows: int | None, what: str) -> None:
     """Say on stderr that ``what`` knows only the ``rows`` rows that ``store`` had then, if it has more."""
     from store.gold.fingerprint import appended_since
 
+    if rows is not None and (since := appended_since(store, rows)):
+        note(f"{what} was made before {since}, and knows nothing of them")
+
+
+def note(text: str) -> None:
+    """Say ``text`` on stderr, but not with ``--quiet``."""
     context = click.get_current_context(silent=True)
-    is_quiet = context is not None and (context.obj or {}).get("quiet")
-    if not is_quiet and rows is not None and (since := appended_since(store, rows)):
-        click.echo(f"{what} was made before {since}, and knows nothing of them", err=True)
+    if context is None or not (context.obj or {}).get("quiet"):
+        click.echo(text, err=True)
+
+
+def note_hard_gold(store: "Store", rounds: Sequence[int] | None) -> None:
+    """Say on stderr that gold of ``rounds``, of which all count if None, was chosen for being hard, if some was."""
+    from store.selections.hard_gold import hard_gold_note
+
+    if said := hard_gold_note(store, rounds):
+        note(said)

@@ -7,7 +7,7 @@ import click
 
 from cli.options.rounds import gold_rounds_option
 from cli.options.shared import format_option
-from cli.output import print_summary, progress, shows_tables
+from cli.output import note, print_summary, progress, shows_tables
 
 
 @click.command("report")
@@ -61,6 +61,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     )
     with progress(ctx) as tick:
         report = make_report(config, tick=tick)
+    if report.note is not None:
+        note(report.note)
     summary = {
         name: getattr(report, name) for name in ("out", "bytes", "labels", "figures", "tables", "runs", "seconds")
     }
