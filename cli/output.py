@@ -1,4 +1,4 @@
-"""Rows → stdout, in the format that the user or the terminal asks for; progress → stderr."""
+"""Rows → stdout, in the format that the user or the terminal asks for; notes → stderr."""
 
 import csv
 import json
@@ -14,7 +14,6 @@ import click
 from store.sql.json_values import json_value
 
 if TYPE_CHECKING:
-    from engine.progress import Tick
     from store import Store
 
 Row = dict[str, Any]
@@ -137,40 +136,6 @@ def _cell(value: Any, null: str) -> str:
 def shown(text: str) -> str:
     """Without characters that could move the cursor or change the terminal."""
     return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)
-
-
-@contextmanager
-def progress(ctx: click.Context) -> "Iterator[Tick]":
-    """A function that shows how far work is, on stderr; it shows nothing without a terminal or with ``--quiet``."""
-    from engine.progress import silent
-
-    if (ctx.obj or {}).get("quiet") or not sys.stderr.isatty():
-        yield silent
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        tasks: dict[str, TaskID] = {}
-
-        def tick(what: str, done: int, total: int | None) -> None:
-            stage = what.split(",")[0]
-            if stage not in tasks:
-                for task in tasks.values():
-                    shown.update(task, visible=False)
-                tasks[stage] = shown.add_task(what, total=total, rate="")
-            speed = shown.tasks[tasks[stage]].speed
-            rate = f"{speed:,.0f}/s" if speed else ""
-            shown.update(tasks[stage], visible=True, description=what, completed=done, total=total, rate=rate)
-
-        yield tick
 
 
 def report_rejects(rejected: int, reasons: list[str]) -> None:

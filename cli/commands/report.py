@@ -7,7 +7,8 @@ import click
 
 from cli.options.rounds import gold_rounds_option
 from cli.options.shared import format_option
-from cli.output import note, print_summary, progress, shows_tables
+from cli.output import note, print_summary, shows_tables
+from cli.progress import progress
 
 
 @click.command("report")
