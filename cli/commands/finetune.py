@@ -101,6 +101,7 @@ def print_trained(trained: Any, format_: str | None) -> int:
         "classes": trained.classes,
         "rows": trained.rows,
         "rejected": trained.rejected,
+        "truncated": trained.truncated,
         "dtype": trained.dtype,
         "loss": round(trained.epochs[-1].loss, 5) if trained.epochs else None,
         "steps": trained.steps,
