@@ -1,10 +1,10 @@
-"""Rows → stdout, in the format that the user or the terminal asks for; progress → stderr."""
+"""Rows → stdout, in the format that the user or the terminal asks for; notes → stderr."""
 
 import csv
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -14,7 +14,6 @@ import click
 from store.sql.json_values import json_value
 
 if TYPE_CHECKING:
-    from engine.progress import Tick
     from store import Store
 
 Row = dict[str, Any]
@@ -139,40 +138,6 @@ def shown(text: str) -> str:
     return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)
 
 
-@contextmanager
-def progress(ctx: click.Context) -> "Iterator[Tick]":
-    """A function that shows how far work is, on stderr; it shows nothing without a terminal or with ``--quiet``."""
-    from engine.progress import silent
-
-    if (ctx.obj or {}).get("quiet") or not sys.stderr.isatty():
-        yield silent
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        tasks: dict[str, TaskID] = {}
-
-        def tick(what: str, done: int, total: int | None) -> None:
-            stage = what.split(",")[0]
-            if stage not in tasks:
-                for task in tasks.values():
-                    shown.update(task, visible=False)
-                tasks[stage] = shown.add_task(what, total=total, rate="")
-            speed = shown.tasks[tasks[stage]].speed
-            rate = f"{speed:,.0f}/s" if speed else ""
-            shown.update(tasks[stage], visible=True, description=what, completed=done, total=total, rate=rate)
-
-        yield tick
-
-
 def report_rejects(rejected: int, reasons: list[str]) -> None:
     """Say on stderr which rows were refused, the first of them in full."""
     if rejected:
@@ -187,7 +152,20 @@ def note_appended(store: "Store", rows: int | None, what: str) -> None:
     """Say on stderr that ``what`` knows only the ``rows`` rows that ``store`` had then, if it has more."""
     from store.gold.fingerprint import appended_since
 
+    if rows is not None and (since := appended_since(store, rows)):
+        note(f"{what} was made before {since}, and knows nothing of them")
+
+
+def note(text: str) -> None:
+    """Say ``text`` on stderr, but not with ``--quiet``."""
     context = click.get_current_context(silent=True)
-    is_quiet = context is not None and (context.obj or {}).get("quiet")
-    if not is_quiet and rows is not None and (since := appended_since(store, rows)):
-        click.echo(f"{what} was made before {since}, and knows nothing of them", err=True)
+    if context is None or not (context.obj or {}).get("quiet"):
+        click.echo(text, err=True)
+
+
+def note_hard_gold(store: "Store", rounds: Sequence[int] | None) -> None:
+    """Say on stderr that gold of ``rounds``, of which all count if None, was chosen for being hard, if some was."""
+    from store.selections.hard_gold import hard_gold_note
+
+    if said := hard_gold_note(store, rounds):
+        note(said)

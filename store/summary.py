@@ -5,10 +5,11 @@ from typing import Any
 
 from store.families.registry import kind_of
 from store.format.family import Family
-from store.format.names import GOLD
+from store.format.names import CORPUS, GOLD, LABELS
 from store.format.record import Record
 from store.format.run_log import RunNotes, RunState, read_runs, started_at, state_of
 from store.format.segments import SegmentRecord
+from store.gold.held import OWN, OWN_SOURCE
 from store.snapshot import Snapshot
 
 _CARD = ("model", "encoding", "max_length", "dtype", "tokens_per_batch", "device")
@@ -35,26 +36,37 @@ def summarise(snapshot: Snapshot) -> dict[str, Any]:
         ],
         "appended": [_summarise_segment(segment) for segment in header.appended],
         "families": [_summarise_family(family) for family in families],
-        "gold": [_summarise_round(record) for record in snapshot.family(GOLD).records().values()],
+        "gold": [
+            *_own_gold(snapshot),
+            *(_summarise_round(record) for record in snapshot.family(GOLD).records().values()),
+        ],
         "runs": [summarise_run(snapshot, run) for run in _open_runs(snapshot, runs)],
         "forecasts": _forecasts(snapshot, runs),
     }
 
 
 def _open_runs(snapshot: Snapshot, runs: list[RunNotes]) -> list[RunNotes]:
-    """Label runs that go on, and of each label set that is not finished and that none labels, the last one."""
+    """Runs that go on, and of each label set, and the corpus, that is unfinished and that none writes, the last one."""
     open_runs: list[RunNotes] = []
     last: dict[str, RunNotes] = {}
     for run in runs:
-        label_set = run.get("label_set")
-        if label_set is None or "updated" not in run:  # an earlier version's, which does not say where it is
+        if (path := _writes(run)) is None or "updated" not in run:  # an earlier version's: it says not where it is
             continue
-        last[label_set] = run
+        last[path] = run
         if state_of(snapshot.storage, run).is_alive:
             open_runs.append(run)
-    labelled = {run.get("label_set") for run in open_runs}
-    others = [name for name in snapshot.label_sets() if name in last and name not in labelled]
-    return open_runs + [last[name] for name in others if snapshot.label_set(name).missing()]
+    written = {_writes(run) for run in open_runs}
+    others = [CORPUS, *(f"{LABELS}/{name}" for name in snapshot.label_sets())]
+    return open_runs + [
+        last[path] for path in others if path in set(last) - written and snapshot.family(path).missing()
+    ]
+
+
+def _writes(run: RunNotes) -> str | None:
+    """The path of the family that a run writes; None if its notes do not say."""
+    if "stage" in run:
+        return CORPUS
+    return f"{LABELS}/{run['label_set']}" if "label_set" in run else None
 
 
 def _forecasts(snapshot: Snapshot, runs: list[RunNotes]) -> list[dict[str, Any]]:
@@ -73,18 +85,23 @@ def _forecasts(snapshot: Snapshot, runs: list[RunNotes]) -> list[dict[str, Any]]
 
 
 def summarise_run(snapshot: Snapshot, run: RunNotes) -> dict[str, Any]:
-    """How far a label run is, in rows of its part of the store; its speed is that of the last half minute."""
-    state, rows, done, rate = (
-        state_of(snapshot.storage, run), run.get("rows", 0), run.get("rows_done", 0), run.get("rows_per_second")
-    )  # fmt: skip
+    """How far a label run is, in rows of its part of the store; its speed is that of the last half minute.
+
+    Of a run that has ended, the rows that it committed: others that it had computed are lost.
+    """
+    state, rate = state_of(snapshot.storage, run), run.get("rows_per_second")
+    rows, done = run.get("rows") or 0, run.get("rows_done", 0) if state.is_alive else _committed(snapshot, run)
+    worker = run.get("worker")
     started = started_at(run)
     return {
         "label_set": run.get("label_set"),
+        "stage": run.get("stage", "labelling"),
+        "worker": None if worker is None else "/".join(map(str, worker)),
         "state": str(state),
         "rows_done": done,
         "rows": rows,
         "rows_per_second": rate if state.is_alive else None,
-        "seconds_left": round((rows - done) / rate) if rate and state.is_alive else None,
+        "seconds_left": round((rows - done) / rate) if rate and rows and state.is_alive else None,
         "shards_done": len(run.get("shards", ())),
         "devices": run.get("devices", []),
         "machine": run.get("machine"),
@@ -95,10 +112,23 @@ def summarise_run(snapshot: Snapshot, run: RunNotes) -> dict[str, Any]:
     }
 
 
+def _committed(snapshot: Snapshot, run: RunNotes) -> int:
+    """Rows that ``run``, which has ended, committed; of one that wrote the corpus, those that are there."""
+    if _writes(run) == CORPUS:
+        return sum(record.rows for record in snapshot.corpus.records().values())
+    return sum(snapshot.layout.rows_of(note["shard"]) for note in run.get("shards", ()))
+
+
 def _summarise_segment(segment: SegmentRecord) -> dict[str, Any]:
     names = ("segment", "first_row", "rows", "first_shard", "shards")
     files = [entry["path"] for entry in segment.inputs]
     return {**{name: getattr(segment, name) for name in names}, "rejected": segment.rejects["rows"], "files": files}
+
+
+def _own_gold(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Round 0: the labels that the corpus was made with; nothing if it has none."""
+    rows = sum(record.statistics.get("gold", 0) for record in snapshot.corpus.records().values())
+    return [{"round": OWN, "rows": rows, "sources": [OWN_SOURCE], "sha256": None}] if rows else []
 
 
 def _summarise_round(record: Record) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from cli.options.comparing import (
 )
 from cli.options.reading import column_options, read_columns, read_options
 from cli.options.shared import FORMATS
-from cli.output import print_rows, progress, reader_may_go, report_rejects, shows_tables
+from cli.output import print_rows, reader_may_go, report_rejects, shows_tables
+from cli.progress import progress
 from store.sql.json_values import json_value
 
 if TYPE_CHECKING:

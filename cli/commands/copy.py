@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from cli.options.shared import format_option
-from cli.output import print_summary, progress
+from cli.output import print_summary
+from cli.progress import progress
 
 
 @click.command("copy")

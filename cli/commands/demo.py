@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.options.shared import format_option
-from cli.output import print_rows, progress
+from cli.output import print_rows
+from cli.progress import progress
 
 if TYPE_CHECKING:
     from engine.demo.path import DemoResult

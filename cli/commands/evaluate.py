@@ -7,7 +7,8 @@ import click
 
 from cli.options.reading import column_options, read_columns, read_options
 from cli.options.shared import format_option
-from cli.output import print_rows, print_summary, progress, report_rejects, shows_tables
+from cli.output import print_rows, print_summary, report_rejects, shows_tables
+from cli.progress import progress
 
 if TYPE_CHECKING:
     from engine.evaluation.evaluate import Evaluation

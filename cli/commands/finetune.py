@@ -8,7 +8,8 @@ from cli.options.reading import column_options, read_columns, read_options
 from cli.options.rounds import gold_rounds_option
 from cli.options.shared import CommaSeparated, format_option
 from cli.options.training import training_options, training_settings
-from cli.output import print_summary, progress, report_rejects
+from cli.output import print_summary, report_rejects
+from cli.progress import progress
 
 
 @click.command("finetune", context_settings={"show_default": True})
@@ -100,6 +101,7 @@ def print_trained(trained: Any, format_: str | None) -> int:
         "classes": trained.classes,
         "rows": trained.rows,
         "rejected": trained.rejected,
+        "truncated": trained.truncated,
         "dtype": trained.dtype,
         "loss": round(trained.epochs[-1].loss, 5) if trained.epochs else None,
         "steps": trained.steps,

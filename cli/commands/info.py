@@ -19,12 +19,14 @@ _SECTIONS = {
     "forecasts": "forecast",
 }
 _MOST_INPUTS = 20
+_NO_LABEL_SET = "corpus"
 _RUN_NOTES = {
     "running": "it said so {ago} ago",
     "silent": "its process lives, and has written nothing for {ago}: it may hang",
     "dead": "it was killed; its last note is {ago} old. Run the same command again to go on",
     "stopped": "it was stopped ({stopped_by}). Run the same command again to go on",
-    "finished": "it did its part. Run the same command again for the shards that are missing",
+    "finished": "it labelled all rows that there were; some were appended since. Run the same command again for them",
+    "part": "it did its part ({worker}). For the shards that are missing, run the other parts, or all without --worker",
 }
 
 
@@ -96,22 +98,20 @@ def _print_tables(summary: Row, format_: str | None) -> None:
         "format": summary["format_version"],
     }
     print_summary(header, format_)
-    print_rows([_family(row) for row in summary["families"]], format_)
+    print_rows([_family(row, summary["rows"]) for row in summary["families"]], format_)
     _section("label sets", [_label_set(row) for row in summary["families"] if row["model"] is not None], format_)
     inputs = summary["inputs"]
     shown = f"inputs, the first {_MOST_INPUTS} of {len(inputs):,}" if len(inputs) > _MOST_INPUTS else "inputs"
     _section(shown, [_input(row) for row in inputs[:_MOST_INPUTS]], format_)
     _section("appended", summary["appended"], format_)
-    _section(
-        "gold",
-        [{**row, "sources": _listed(row["sources"]), "sha256": row["sha256"][:16]} for row in summary["gold"]],
-        format_,
-    )
+    _section("gold", [_round(row) for row in summary["gold"]], format_)
     _section("label runs", [_run(row) for row in summary["runs"]], format_)
     for row in summary["runs"]:
-        note = _RUN_NOTES[row["state"]].format(ago=duration(row["silent_seconds"]), stopped_by=row["stopped_by"])
+        said = "part" if row["state"] == "finished" and row["worker"] is not None else row["state"]
+        note = _RUN_NOTES[said].format(**{**row, "ago": duration(row["silent_seconds"])})
         who = f"process {row['process']} on {row['machine']}, begun {row['started']}"
-        print_title(f"{row['label_set']}: {who}; {note}", format_)
+        what = row["label_set"] or f"{_NO_LABEL_SET}, {row['stage']}"
+        print_title(f"{what}: {who}; {note}", format_)
     _section("forecasts", [_forecast(row) for row in summary["forecasts"]], format_)
 
 
@@ -121,12 +121,12 @@ def _section(title: str, rows: list[Row], format_: str | None) -> None:
         print_rows(rows, format_)
 
 
-def _family(row: Row) -> Row:
+def _family(row: Row, rows: int) -> Row:
     state = "finished" if row["sealed"] else "unfinished" if row["shards"] < row["of"] else "not sealed"
     return {
         "family": row["family"],
         "shards": f"{row['shards']:,}/{row['of']:,}",
-        "rows": f"{row['rows']:,}",
+        "rows": f"{row['rows']:,}" if row["rows"] == rows else f"{row['rows']:,}/{rows:,}",
         "failed": row["failed"],
         "size": size(row["bytes"]),
         "state": state,
@@ -148,12 +148,17 @@ def _input(row: Row) -> Row:
     return {"path": row["path"], "rows": f"{row['rows']:,}", "rejected": row["rejected"], "size": size(row["size"])}
 
 
+def _round(row: Row) -> Row:
+    sha256 = None if row["sha256"] is None else row["sha256"][:16]
+    return {**row, "sources": _listed(row["sources"]), "sha256": sha256}
+
+
 def _run(row: Row) -> Row:
-    share = f" ({row['rows_done'] / row['rows']:.0%})" if row["rows"] else ""
+    of = f"/{row['rows']:,} ({row['rows_done'] / row['rows']:.0%})" if row["rows"] else ""
     return {
-        "label set": row["label_set"],
+        "label set": row["label_set"] or _NO_LABEL_SET,
         "state": row["state"],
-        "rows": f"{row['rows_done']:,}/{row['rows']:,}{share}",
+        "its rows": f"{row['rows_done']:,}{of}",
         "rows/s": row["rows_per_second"],
         "left": None if row["seconds_left"] is None else duration(row["seconds_left"]),
         "workers": _workers(row["devices"]),

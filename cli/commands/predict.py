@@ -8,7 +8,8 @@ import click
 
 from cli.options.computing import computing_options, read_choices
 from cli.options.reading import read_columns, read_options, text_options
-from cli.output import print_summary, progress, reader_may_go, report_rejects
+from cli.output import print_summary, reader_may_go, report_rejects
+from cli.progress import progress
 
 if TYPE_CHECKING:
     from engine import PredictSummary

@@ -7,7 +7,8 @@ import click
 
 from cli.options.rounds import gold_rounds_option
 from cli.options.shared import format_option
-from cli.output import print_summary, progress, shows_tables
+from cli.output import note, print_summary, shows_tables
+from cli.progress import progress
 
 
 @click.command("report")
@@ -61,6 +62,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     )
     with progress(ctx) as tick:
         report = make_report(config, tick=tick)
+    if report.note is not None:
+        note(report.note)
     summary = {
         name: getattr(report, name) for name in ("out", "bytes", "labels", "figures", "tables", "runs", "seconds")
     }

@@ -9,7 +9,7 @@ from cli.options.reading import READING, evaluation_options, read_options
 from cli.options.rounds import rounds_option
 from cli.options.shared import CommaSeparated, format_option
 from cli.options.training import training_options, training_settings
-from cli.output import progress
+from cli.progress import progress
 
 
 @click.command("train", context_settings={"show_default": True})

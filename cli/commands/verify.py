@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.options.shared import format_option
-from cli.output import print_rows, progress
+from cli.output import print_rows
+from cli.progress import progress
 
 if TYPE_CHECKING:
     from store.format.findings import Finding

@@ -53,6 +53,8 @@ def write_corpus(
     corpus, layout = store.corpus.for_repair() if repair else store.memoised().corpus, store.layout
     record, shards = store.header.segments[segment], layout.shard_ranges[segment]
     wanted = set(repair) or set(corpus.missing()) & set(shards)
+    if wanted:
+        tick("writing the corpus", layout.range_of(min(wanted))[0], layout.rows)
     batches = _Rows(ahead(_accepted(store, record, files)))
     for shard in range(shards.start, max(wanted, default=-1) + 1):
         first, stop = layout.range_of(shard)

@@ -1,5 +1,7 @@
 """One label run: make the store if it does not exist, load the teacher, label every shard that is missing."""
 
+import logging
+
 from engine.compute.device import find_devices, restored_threads
 from engine.labelling.execute import execute
 from engine.labelling.pilot.limit import TimeLimit
@@ -11,7 +13,11 @@ from engine.labelling.runners.base import Runner
 from engine.labelling.runners.choose import choose_runner
 from engine.labelling.summary import LabelSummary
 from engine.progress import Tick, silent
+from engine.tokens.cut_texts import cut_note
+from store import Store
 from store.storage import Storage, open_storage
+
+_log = logging.getLogger(__name__)
 
 
 def label(
@@ -40,7 +46,19 @@ def label(
         watch = None
         if config.pilot is not None or limit is not None:
             watch = begin_watch(store, plan, config, runner, limit=limit, tell=tell, tick=tick)
-        return execute(store, plan.begin(store, runner), runner, worker=config.worker, watch=watch, tick=tick)
+        job = plan.begin(store, runner)
+        summary = execute(store, job, runner, worker=config.worker, watch=watch, tick=tick)
+    if summary.rows_done and plan.job.model is not None:
+        _say_cut(store, summary, length=job.card.max_length, longest=plan.job.model.longest)
+    return summary
+
+
+def _say_cut(store: Store, summary: LabelSummary, *, length: int | None, longest: int) -> None:
+    """Say so if the teacher saw only a part of many texts."""
+    rows = sum(record.rows for record in store.label_set(summary.name).records().values())
+    way = "label again with another --name and a larger --max-length"
+    if length is not None and (said := cut_note(summary.truncated, rows, length=length, longest=longest, way=way)):
+        _log.info("%s", said)
 
 
 def runner_for(config: LabelConfig, storage: Storage) -> Runner:

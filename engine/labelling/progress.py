@@ -52,7 +52,7 @@ class Progress:
         """Set the total: the run is to label ``shards``."""
         self._total = sum(map(self._store.layout.rows_of, shards))
         self._begun = time.perf_counter()
-        with _never_fatal():
+        with never_fatal():
             self._run_log.begin(self._total)
         if self.watch is not None:
             self.watch.note = self._note_forecast
@@ -78,7 +78,7 @@ class Progress:
         if report is not None:
             self.reports.append(report)
             if report.committed:
-                with _never_fatal():
+                with never_fatal():
                     self._run_log.shard_done(self._labels.path, shard, report.seconds)
         if self.watch is not None:
             self.watch.done(self._labels, shard, report)
@@ -95,16 +95,16 @@ class Progress:
         (then, before), rate = self._recent[0], None
         if rows > before and now > then:
             rate = (rows - before) / (now - then)
-        with _never_fatal():
+        with never_fatal():
             self._run_log.rows_done(rows, rate)
 
     def _note_forecast(self, forecast: Forecast) -> None:
-        with _never_fatal():
+        with never_fatal():
             self._run_log.forecast(as_note(forecast))
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Write ``summary`` to the run log."""
-        with _never_fatal():
+        with never_fatal():
             self._run_log.finish(summary)
 
     def seconds(self) -> float:
@@ -124,7 +124,7 @@ def follow_run(store: Store, labels: Family, about: dict[str, Any], tick: Tick) 
 
 
 @contextmanager
-def _never_fatal() -> Iterator[None]:
+def never_fatal() -> Iterator[None]:
     """The run log is only notes: a failure to write it does not stop a run."""
     try:
         yield

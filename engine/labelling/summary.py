@@ -52,6 +52,7 @@ class LabelSummary:
         rows: of the store.
         rejected: input rows that were refused when the store was made, and when rows were appended.
         failed: rows of the label set whose logits are null.
+        truncated: rows of the label set of whose texts the teacher saw a part.
         shards_done: shards labelled by this run.
         shards: of the store.
         shards_missing: shards of the label set that are not committed; other runs may be labelling them.
@@ -80,6 +81,7 @@ class LabelSummary:
     rows: int
     rejected: int
     failed: int
+    truncated: int
     shards_done: int
     shards: int
     shards_missing: int
@@ -127,6 +129,7 @@ def summarise_run(
         rows=store.layout.rows,
         rejected=store.header.rejected,
         failed=sum(record.statistics["failed"] for record in records.values()),
+        truncated=sum(record.statistics["truncated"] for record in records.values()),
         shards_done=len(reports),
         shards=store.layout.shards,
         shards_missing=store.layout.shards - len(records),

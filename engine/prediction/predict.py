@@ -5,6 +5,7 @@ a run that was killed goes on from what it had done, and the output appears whol
 """
 
 import dataclasses
+import logging
 import sys
 import tempfile
 import time
@@ -30,8 +31,10 @@ from engine.prediction.stdin import Source, source_of
 from engine.prediction.summary import PredictSummary, Stage, Tally, summarise
 from engine.prediction.work_folder import MODEL, Plan, WorkFolder, work_folder
 from engine.progress import Tick, silent
+from engine.tokens.cut_texts import cut_note
 from store.storage.atomic_file import replaced
 
+_log = logging.getLogger(__name__)
 Write = Callable[[Iterator[pa.Table], pa.Schema], None]
 """Writes the output."""
 
@@ -103,6 +106,9 @@ def _predict_in(
     )
     tally = Tally(answers.classes)
     write(tally.counted(answered_rows(folder, len(plan.chunks), answers)), answers.schema())
+    length, longest = stages[0].settings.max_length, first.model.longest
+    if said := cut_note(tally.truncated, tally.rows, length=length, longest=longest):
+        _log.info("%s", said)
     return summarise(plan, tally, stages, model=config.model, temperature=first.temperature)
 
 

@@ -46,6 +46,7 @@ class Page:
         classes: what is shown of class names.
         choices: indices of the classes that can be chosen.
         footer: who made it, and when.
+        note: said before all figures; None if there is nothing to say.
         lead: HTML before the plots, with every text in it escaped already.
     """
 
@@ -59,6 +60,7 @@ class Page:
     classes: list[str]
     choices: list[int]
     footer: str
+    note: str | None = None
     lead: str = ""
 
 
@@ -76,6 +78,7 @@ def write_page(page: Page) -> str:
         title=escape(page.title),
         subtitle=escape(page.subtitle),
         links="".join(f'<a href="#{name}">{escape(title)}</a>' for name, title in links),
+        note="" if page.note is None else f'<p class="note">{_words(page.note)}</p>',
         tiles="".join(map(_tile, page.tiles)),
         lead=page.lead,
         hints=_hints(page),

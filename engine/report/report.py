@@ -21,6 +21,7 @@ from engine.report.page import Page, write_page
 from engine.report.runs import TrainingRun, read_runs
 from engine.report.tables import make_tables
 from engine.report.tiles import make_tiles
+from store.selections.hard_gold import hard_gold_note
 from store.sql.process import Limits
 from store.storage.atomic_file import write_file
 from store.store import Store, open_store
@@ -62,6 +63,7 @@ class Report:
         runs: trainings that are compared.
         seconds: that it took.
         lacking: questions that the store cannot answer, and why.
+        note: why estimates from gold are not those of all rows; None if nothing is known to be wrong with them.
     """
 
     out: str
@@ -72,6 +74,7 @@ class Report:
     runs: int
     seconds: float
     lacking: dict[str, str]
+    note: str | None
 
     def _repr_html_(self) -> str:
         return html_pairs(f"Report {self.out}", {**vars(self), "out": None})
@@ -89,9 +92,10 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
     snapshot = open_store(config.store).memoised()
     tick("asking the store", 0, None)
     answers = ask(snapshot, labels=config.labels, rounds=config.rounds, limits=config.limits)
+    note = hard_gold_note(snapshot, config.rounds) if answers.labels is not None else None
     tick("drawing the page", 0, None)
     with unchecked():
-        page = _page(snapshot, answers, runs, rounds=config.rounds)
+        page = _page(snapshot, answers, runs, rounds=config.rounds, note=note)
     written = _write(Path(config.out), write_page(page))
     return Report(
         out=config.out,
@@ -102,10 +106,13 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
         runs=len(runs),
         seconds=round(time.perf_counter() - started, 1),
         lacking=page.lacking,
+        note=note,
     )
 
 
-def _page(snapshot: Store, answers: Answers, runs: list[TrainingRun], *, rounds: tuple[int, ...] | None) -> Page:
+def _page(
+    snapshot: Store, answers: Answers, runs: list[TrainingRun], *, rounds: tuple[int, ...] | None, note: str | None
+) -> Page:
     name = Path(snapshot.location).name
     most = sorted(answers["classes"], key=lambda row: -row["rows"])[:_MOST_CHOICES]
     choices = sorted(row["prediction"] for row in most) or list(range(len(answers.classes)))[:_MOST_CHOICES]
@@ -122,6 +129,7 @@ def _page(snapshot: Store, answers: Answers, runs: list[TrainingRun], *, rounds:
         lacking=answers.lacking,
         classes=answers.names,
         choices=choices,
+        note=note,
         footer=f"Made by engine {version('softlabel-engine')} from {visible(snapshot.location)}. Figures are those of "
         "`engine audit`; this file is complete and asks no server.",
     )

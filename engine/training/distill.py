@@ -85,17 +85,18 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> Trained:
         validation_rows = _labelled_rows(config, config.validation.inputs, store.header.classes)
         with locked_folder(config.out, ranks) as folder:
             targets = resolve_targets(store, _choice(config, labels), folder, ranks)
+            steps = SoftSteps(
+                store,
+                targets.soft,
+                student.encoding(max_length),
+                batch_size=config.loop.batch_size,
+                seed=config.loop.seed,
+                ranks=ranks,
+            )
             task = TrainingTask(
                 model=student,
                 start=config.student,
-                steps=SoftSteps(
-                    store,
-                    targets.soft,
-                    student.encoding(max_length),
-                    batch_size=config.loop.batch_size,
-                    seed=config.loop.seed,
-                    ranks=ranks,
-                ),
+                steps=steps,
                 loss=config.loss,
                 procedure=_procedure(config, labels),
                 settings={**targets.identity(store), "loss": asdict(config.loss)},
@@ -104,6 +105,7 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> Trained:
                 evaluation_rows=evaluation_rows,
                 validation_rows=validation_rows,
                 teachers=[_teacher(store, name) for name in labels],
+                truncated=steps.truncated,
             )
             is_new = not folder.is_done
             trained = run_training(task, config, folder, ranks, tick=tick)

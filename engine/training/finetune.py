@@ -74,10 +74,11 @@ def _task(config: FinetuneConfig, gold: Gold, ranks: Ranks) -> TrainingTask:
         )
         for inputs in (config.evaluation, config.validation.inputs)
     )
+    steps = GoldSteps(gold, encoding, batch_size=config.loop.batch_size, seed=config.loop.seed, ranks=ranks)
     return TrainingTask(
         model=model,
         start=config.model,
-        steps=GoldSteps(gold, encoding, batch_size=config.loop.batch_size, seed=config.loop.seed, ranks=ranks),
+        steps=steps,
         loss=cross_entropy,
         procedure="fine-tuned on gold labels",
         settings={"gold_sha256": gold_sha256(gold)},
@@ -87,4 +88,5 @@ def _task(config: FinetuneConfig, gold: Gold, ranks: Ranks) -> TrainingTask:
         validation_rows=read_evaluation_rows(validation, gold.classes) if validation.inputs else None,
         rejected=gold.rejected,
         reasons=gold.reasons,
+        truncated=steps.truncated,
     )

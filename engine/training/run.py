@@ -17,6 +17,7 @@ from engine.evaluation.evaluate import EvalConfig, evaluate_trained
 from engine.inputs.labels.labelled import Gold
 from engine.models.classifier import Classifier, load_classifier
 from engine.progress import Tick, silent
+from engine.tokens.cut_texts import cut_note
 from engine.training.data.steps import Steps
 from engine.training.distributed import LOST_SECONDS, Ranks
 from engine.training.loop import LoopConfig, Objective, fit
@@ -71,6 +72,7 @@ class TrainingTask:
         teachers: for each label set that is learned from, what made it, in words.
         rejected: number of labelled rows that were refused.
         reasons: of the first of these.
+        truncated: rows of whose texts the model sees a part; None if that is not known.
     """
 
     model: Classifier
@@ -86,6 +88,7 @@ class TrainingTask:
     teachers: list[str] = field(default_factory=list)
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
+    truncated: int | None = None
 
 
 @contextmanager
@@ -115,6 +118,7 @@ def run_training(task: TrainingTask, config: RunConfig, folder: RunFolder, ranks
         return _evaluated_again(task, read_trained(folder.path, rank=ranks.rank), ranks, tick)
     if ranks.is_first:
         folder.begin(settings)
+        _say_cut(task)
     trained = _trained(task, config, _fit(task, config, folder, ranks, tick), ranks, tick)
     if ranks.is_first:
         save_trained(task.model, trained, sources=task.sources)
@@ -194,7 +198,15 @@ def _trained(task: TrainingTask, config: RunConfig, state: TrainState, ranks: Ra
         evaluated=gold_sha256(gold) if gold is not None else None,
         evaluation_files=[] if gold is None else [*task.evaluation.inputs],
         teachers=task.teachers,
+        truncated=task.truncated,
     )
+
+
+def _say_cut(task: TrainingTask) -> None:
+    """Say so if the model sees only a part of many texts."""
+    cut, rows, length = task.truncated or 0, task.steps.rows, task.steps.longest
+    if said := cut_note(cut, rows, length=length, longest=task.model.longest):
+        log.info("%s", said)
 
 
 def flat_names(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

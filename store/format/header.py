@@ -9,6 +9,7 @@ from store.format.decode import NOT_STORED, decode
 from store.format.json_file import copy_name, freeze, from_json, frozen, is_there
 from store.format.layout import Layout
 from store.format.names import APPENDED_VERSION, FORMAT_VERSION
+from store.format.run_log import run_at_work
 from store.format.segments import (
     InputEntry,
     RejectsEntry,
@@ -117,8 +118,11 @@ def _read_first(storage: Storage) -> Header:
     try:
         return parse_header(storage, frozen(storage, HEADER) or from_json(storage, HEADER))
     except StoreMissingError:
+        if at_work := run_at_work(storage):
+            raise StoreMissingError(f"{storage.location} is not a store yet{at_work}") from None
         raise StoreMissingError(
-            f"{storage.location} is not a store: it has no {HEADER}. `engine label INPUT… --store …` makes one"
+            f"{storage.location} is not a store: it has no {HEADER}. `engine label INPUT… --store …` makes one, when "
+            "it has loaded its teacher"
         ) from None
 
 

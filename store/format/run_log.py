@@ -40,11 +40,16 @@ class RunLog:
         self._flushed = time.monotonic()
         self._life: Staged | None = None
 
-    def begin(self, rows: int) -> None:
-        """Note that the run is to do ``rows`` rows, and begin to show that it lives."""
+    def begin(self, rows: int | None) -> None:
+        """Note that the run is to do ``rows`` rows, None if that is not known, and begin to show that it lives."""
         self._life = self._storage.stage()
         process = {"machine": THIS_MACHINE, "process": os.getpid(), "alive": self._life.name}
         self._content |= {**process, "rows": rows, "rows_done": 0, "rows_per_second": None}
+        self._flush()
+
+    def stage(self, what: str, done: int, rows: int | None) -> None:
+        """Note what the run does now, which is not labelling: rows done, of how many; None if that is not known."""
+        self._content |= {"stage": what, "rows": rows, "rows_done": done, "rows_per_second": None}
         self._flush()
 
     def rows_done(self, rows: int, rows_per_second: float | None) -> None:
@@ -71,6 +76,11 @@ class RunLog:
         finally:
             if self._life is not None:
                 self._life.discard()
+
+    def drop(self) -> None:
+        """Finish, and take the notes away, where the storage can: what the run did is to be seen without them."""
+        self.finish({})
+        self._storage.remove_dead(self._name)
 
     def _flush_now_and_then(self) -> None:
         if time.monotonic() - self._flushed > _FLUSH_SECONDS:
@@ -110,12 +120,14 @@ class RunNotes(TypedDict):
     started: str
     command: NotRequired[str]
     label_set: NotRequired[str]
+    stage: NotRequired[str]
+    worker: NotRequired[list[int] | None]
     devices: NotRequired[list[str]]
     machine: NotRequired[str]
     process: NotRequired[int]
     alive: NotRequired[str | None]
     updated: NotRequired[float]
-    rows: NotRequired[int]
+    rows: NotRequired[int | None]
     rows_done: NotRequired[int]
     rows_per_second: NotRequired[float | None]
     shards: NotRequired[list[ShardNote]]
@@ -174,6 +186,22 @@ def read_runs(storage: Storage) -> list[RunNotes]:
             place = f"{RUNS}/{name}"
             runs.append(decode(RunNotes, from_json(storage, place), place=f"{storage.location}/{place}"))
     return runs
+
+
+def run_at_work(storage: Storage) -> str:
+    """The run that makes the store at ``storage``, or was killed while it did, as ``: …``; empty if none left notes."""
+    at_work = [run for run in read_runs(storage) if "stage" in run]
+    alive = [run for run in at_work if state_of(storage, run).is_alive]
+    if not at_work:
+        return ""
+    run = (alive or at_work)[-1]
+    who = f"process {run.get('process')} on {run.get('machine')}, begun at {run['started']}"
+    if not alive:
+        return f": {who}, was killed while it made it. Run the same `engine label` again"
+    done, pace = run.get("rows_done", 0), run.get("rows_per_second")
+    far = f", {done:,} rows so far" if done else ""
+    speed = f", {pace:,.0f} a second" if pace else ""
+    return f": {who}, makes it ({run.get('stage')}{far}{speed}). Run this again when it has read its inputs"
 
 
 def first_start(storage: Storage) -> float | None:

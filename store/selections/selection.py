@@ -116,7 +116,7 @@ def read_selection(snapshot: Snapshot, name: str) -> Selection:
         raise DamageError(f"{snapshot.location}/{SELECTIONS}/{card.file} {problem.text}; {BITS_REMEDY}")
     if (change := changed_source(snapshot.as_of(card.rows), card.sources)) is not None:
         raise MismatchError(f"the selection {name!r} of {snapshot.location} {change}; select again under another name")
-    return Selection(rows=_rows(snapshot, card), **card.origin)
+    return Selection(rows=rows_of_card(snapshot, card), **card.origin)
 
 
 def read_card(snapshot: Snapshot, name: str) -> Card:
@@ -138,13 +138,14 @@ def check_bits(snapshot: Snapshot, card: Card) -> Problem | None:
     problem = check_bytes(snapshot.storage, f"{SELECTIONS}/{card.file}", size=card.bytes, sha256=card.sha256)
     if problem is not None:
         return problem
-    rows = _rows(snapshot, card)
+    rows = rows_of_card(snapshot, card)
     if len(rows) == card.selected and (rows & RowSet.every(card.rows)) == rows:
         return None
     return Problem(Kind.DAMAGED, f"holds {len(rows):,} of {card.rows:,} rows, and its card says {card.selected:,}")
 
 
-def _rows(snapshot: Snapshot, card: Card) -> RowSet:
+def rows_of_card(snapshot: Snapshot, card: Card) -> RowSet:
+    """The rows in the file of bits of ``card``, unchecked."""
     words = np.frombuffer(snapshot.storage.read(f"{SELECTIONS}/{card.file}"), "<u8").astype(np.uint64)
     return RowSet(size=card.rows, words=words)
 

@@ -28,6 +28,7 @@ OVERVIEW = ("failures", "classes", "length", "agreement", "accuracy", "calibrati
 BY = re.compile(r"^( +).+ AS slice,(?=  -- by)", re.MULTILINE)
 """The line of a file that groups by an expression over ``reviews``: another one may take its place."""
 
+_READS_GOLD = re.compile(r"^ *[^- ].*\bgold\b", re.MULTILINE)
 _FEW = ["labels", "two label sets", "gold", "calibration", "texts"]
 
 
@@ -47,6 +48,11 @@ class Question:
     help: str
     needs: tuple[str, ...]
     sql: str
+
+    @property
+    def judges(self) -> bool:
+        """Whether it says from the rows that have gold how good the labels of all rows are; some show single rows."""
+        return "texts" not in self.needs and _READS_GOLD.search(self.sql) is not None
 
 
 @cache

@@ -169,6 +169,25 @@ def test_a_store_without_rows_has_an_overview_without_rows(tmp_path: Path, capsy
     assert all((f"{name} is left out" in shown.err) == bool(questions()[name].needs) for name in OVERVIEW)
 
 
+def test_gold_that_was_chosen_for_being_hard_is_named_with_a_remedy_that_works(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = str(tmp_path / "a.store")
+    make_store(LocalStorage(place))
+    out = tmp_path / "next.csv"
+    assert run(["select", place, "next", "--propose", "--limit", "6", "--out", str(out)]) == 0
+    assert run(["audit", place, "--gold", str(out), "--label", "class"]) == 0
+    assert capsys.readouterr().err.count("chosen for being hard") == 0
+    for questions_ in ([], ["accuracy"], ["accuracy", "estimates", "calibration"], ["slices"]):
+        assert run(["audit", place, *questions_]) == 0
+        said = capsys.readouterr().err
+        assert said.count("6 of the 44 gold rows that count were chosen for being hard, by the selection 'next'") == 1
+        assert "--round 0 counts the corpus's own gold alone" in said
+    for quiet in (["accuracy", "--round", "0"], ["failures"], ["accuracy", "--quiet"]):
+        assert run(["audit", place, *quiet]) == 0
+        assert "chosen for being hard" not in capsys.readouterr().err
+
+
 def test_the_command_loads_no_torch(place: str) -> None:
     script = f"import sys\nfrom cli.main import run\nassert run(['audit', {place!r}, 'accuracy']) == 0\n"
     script += "sys.stderr.write(' '.join(sys.modules))"

@@ -65,3 +65,11 @@ def test_a_reader_that_wants_no_more_ends_it_in_peace(model, tmp_path):
     command = f'"{sys.executable}" -m cli predict "{model}" rows.txt | head -2'
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, timeout=120)
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr
+
+
+def test_texts_that_were_cut_are_told_with_the_way_to_have_more_of_them_seen(model, tmp_path, run_engine):
+    (tmp_path / "rows.csv").write_text("id,text\n" + "".join(f"{row},{'good ' * 30}\n" for row in range(9)))
+    done = run_engine("predict", model, "rows.csv", "--out", "out.csv", "--max-length", "8", cwd=tmp_path)
+    assert json.loads(done.stdout)["truncated"] == 9
+    assert "9 of 9 texts (100%) have more than 8 tokens: the model saw a part of them." in done.stderr
+    assert "give a larger --max-length, up to" in done.stderr

@@ -54,7 +54,7 @@ def test_a_training():
 
 def test_a_label_run_and_a_report():
     summary = LabelSummary(
-        store="r.store", name="bert", rows=100, rejected=0, failed=0, shards_done=2, shards=2, shards_missing=0,
+        store="r.store", name="bert", rows=100, rejected=0, failed=0, truncated=0, shards_done=2, shards=2, shards_missing=0,
         rows_done=100, seconds=1.5, rows_per_second=66.7, tokens_per_second=None, padding=None, model_tflops=None,
         utilisation=None, waiting=None, checked=0, largest_difference=None, flips=0, agreement=None,
         stages={"tokenise": 0.25, "compute": 0.75}, device="cpu", devices=["cpu"], dtype="fp32", processor="x",
@@ -63,5 +63,7 @@ def test_a_label_run_and_a_report():
     assert "<caption>bert of r.store</caption>" in html
     assert "<td>tokenise: 0.25, compute: 0.75</td>" in html
     assert "padding" not in html
-    page = Report(out="r.html", bytes=10, labels=None, figures=["a"], tables=[], runs=0, seconds=1.0, lacking={})
+    page = Report(
+        out="r.html", bytes=10, labels=None, figures=["a"], tables=[], runs=0, seconds=1.0, lacking={}, note=None
+    )
     assert "<caption>Report r.html</caption>" in page._repr_html_()

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from cli.options.reading import read_options
-from cli.output import print_summary, progress, report_rejects, shows_tables
+from cli.output import print_summary, report_rejects, shows_tables
+from cli.progress import progress
 
 
 def add_gold(ctx: click.Context, options: dict[str, Any]) -> int:

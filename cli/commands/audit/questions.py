@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.output import note_appended, print_rows, print_title, read_rows, shows_tables
+from cli.output import note, note_appended, note_hard_gold, print_rows, print_title, read_rows, shows_tables
 
 if TYPE_CHECKING:
     from store import Store
@@ -31,7 +31,7 @@ def list_questions(ctx: click.Context, options: dict[str, Any]) -> None:  # noqa
     print_rows(rows, options["format"])
 
 
-def ask(ctx: click.Context, options: dict[str, Any]) -> None:
+def ask(ctx: click.Context, options: dict[str, Any]) -> None:  # noqa: ARG001 - as the other actions
     """Ask the questions that are named, or those of the overview that the store can answer, and print the answers."""
     from store.sql.process import Child, Limits
 
@@ -39,7 +39,7 @@ def ask(ctx: click.Context, options: dict[str, Any]) -> None:
     seen = {"labels": options["labels"], "rounds": list(options["rounds"]) or None}
     limits = Limits(timeout=options["timeout"], memory=options["memory"])
     with Child(options["store"], **seen, limits=limits) as child:
-        questions = _questions(options, seen, limits, quiet=(ctx.obj or {}).get("quiet", False))
+        questions = _questions(options, seen, limits)
         _print(_answers(child, questions), options["format"], several=len(options["queries"]) != 1)
 
 
@@ -51,7 +51,7 @@ def _check(options: dict[str, Any]) -> None:
         raise click.UsageError("--by says how one question makes slices, such as: engine audit STORE slices --by SQL")
 
 
-def _questions(options: dict[str, Any], seen: dict[str, Any], limits: "Limits", *, quiet: bool) -> "list[Question]":
+def _questions(options: dict[str, Any], seen: dict[str, Any], limits: "Limits") -> "list[Question]":
     """The questions to ask, in order.
 
     Raises:
@@ -63,11 +63,11 @@ def _questions(options: dict[str, Any], seen: dict[str, Any], limits: "Limits", 
     store = open_store(options["store"]).memoised()
     if options["format"] == "csv" and len(options["queries"]) != 1:
         raise click.UsageError("csv holds one table: name one question")
-    if not named:
-        return _overview(store, seen, quiet=quiet)
-    checked = _ready(store, named, seen)
+    checked = _ready(store, named, seen) if named else _overview(store, seen)
     if any("calibration" in one.needs for one in checked):
         _note_calibration(store, seen["labels"])
+    if any(one.judges for one in checked):
+        note_hard_gold(store, seen["rounds"])
     return checked if options["by"] is None else [_sliced(one, options, limits) for one in checked]
 
 
@@ -103,7 +103,7 @@ def _sliced(question: "Question", options: dict[str, Any], limits: "Limits") -> 
     return sliced(question, options["by"], ask=lambda sql: ask_child(sql, options["labels"]))
 
 
-def _overview(store: "Store", seen: dict[str, Any], *, quiet: bool) -> "list[Question]":
+def _overview(store: "Store", seen: dict[str, Any]) -> "list[Question]":
     """The questions that this store can answer; a note says which it cannot, and why."""
     from store.sql.questions import OVERVIEW, lacking, question
 
@@ -112,8 +112,8 @@ def _overview(store: "Store", seen: dict[str, Any], *, quiet: bool) -> "list[Que
         lack = lacking(store, question(name), **seen)
         if lack is None:
             asked.append(question(name))
-        elif not quiet:
-            click.echo(f"{name} is left out: {lack}", err=True)
+        else:
+            note(f"{name} is left out: {lack}")
     return asked
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.options.reading import read_columns, read_options
-from cli.output import print_rows, print_summary, progress, report_rejects, shows_tables
+from cli.output import print_rows, print_summary, report_rejects, shows_tables
+from cli.progress import progress
 
 if TYPE_CHECKING:
     from engine import OnnxExport

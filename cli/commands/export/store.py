@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from cli.output import print_summary, progress
+from cli.output import print_summary
+from cli.progress import progress
 
 
 class Splits(click.ParamType[dict[str, float | str]]):

@@ -9,7 +9,8 @@ import click
 
 from cli.options.reading import read_options
 from cli.options.shared import is_given
-from cli.output import print_summary, progress, report_rejects, shows_tables
+from cli.output import print_summary, report_rejects, shows_tables
+from cli.progress import progress
 
 F = TypeVar("F", bound=Callable[..., Any])
 _OF_ANSWERS = ("hard", "confidence", "annotator", "scores")

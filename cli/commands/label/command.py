@@ -11,7 +11,8 @@ from cli.commands.label.forecast import forecast, pilot_options
 from cli.options.computing import Part, computing_options, read_choices
 from cli.options.reading import column_options, read_columns, read_options
 from cli.options.shared import CommaSeparated, format_option
-from cli.output import print_summary, progress, shown
+from cli.output import print_summary, shown
+from cli.progress import progress
 
 if TYPE_CHECKING:
     from engine import LabelConfig, LabelSummary

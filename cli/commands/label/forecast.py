@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cli.output import print_summary, progress, shows_tables
+from cli.output import print_summary, shows_tables
+from cli.progress import progress
 
 if TYPE_CHECKING:
     from engine import Forecast, LabelConfig

@@ -15,6 +15,7 @@ from engine.labelling.job import LabelJob
 from engine.labelling.pilot.estimate import RowCost
 from engine.labelling.planning.config import LabelConfig
 from engine.labelling.planning.corpus import given_to, open_or_ingest
+from engine.labelling.planning.corpus_notes import noted
 from engine.labelling.probe import Probe
 from engine.labelling.runners.base import Runner
 from engine.labelling.token_budget import CorpusSize, corpus_size
@@ -110,7 +111,8 @@ def plan_run(config: LabelConfig, storage: Storage, runner: Runner, *, tick: Tic
     """
     given = given_to(config, storage)
     teacher = load(config, storage)
-    store = open_or_ingest(storage, config, teacher.model, given, tick)
+    with noted(storage, tick) as both:
+        store = open_or_ingest(storage, config, teacher.model, given, both)
     return store, plan_on(store, config, teacher, runner, tick=tick)
 
 

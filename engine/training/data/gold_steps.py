@@ -19,12 +19,16 @@ class GoldSteps:
         batch_size: rows a step, of all ranks.
         seed: of the order.
         ranks: this process takes its part of each step.
+
+    Attributes:
+        truncated: rows of whose texts the model sees a part.
     """
 
     def __init__(self, gold: Gold, encoding: Encoding, *, batch_size: int, seed: int, ranks: Ranks) -> None:
         self.rows, self.longest = len(gold.texts), encoding.max_length
         self.per_epoch = -(-self.rows // batch_size)
         self._tokens, self._labels = encoding.encode(gold.texts), gold.labels
+        self.truncated = int(self._tokens.truncated.sum())
         self._batch_size, self._seed, self._ranks = batch_size, seed, ranks
 
     def epoch(self, epoch: int, first: int) -> Iterator[Step]:

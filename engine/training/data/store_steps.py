@@ -52,6 +52,10 @@ class SoftSteps:
         batch_size: rows a step, of all ranks.
         seed: of the order.
         ranks: this process takes its part of each step.
+
+    Attributes:
+        truncated: rows of whose texts the student sees a part; None where they are tokenised on the fly, or not all of
+            the store's rows are learned from.
     """
 
     def __init__(
@@ -73,6 +77,10 @@ class SoftSteps:
             ranks=ranks.count,
         )
         self.rows, self.per_epoch, self.longest = self._stream.rows, self._stream.steps, encoding.max_length
+        self.truncated: int | None = None
+        if self._is_stored and self.rows == store.layout.rows:
+            records = store.tokens(encoding.name).records().values()
+            self.truncated = sum(record.statistics["truncated"] for record in records)
 
     def epoch(self, epoch: int, first: int) -> Iterator[Step]:
         """The steps of one epoch, from step ``first`` on."""

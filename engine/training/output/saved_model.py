@@ -42,6 +42,7 @@ class Trained:
         rank: of this process.
         rejected: number of labelled rows that were refused.
         reasons: of the first of these.
+        truncated: rows of whose texts the model saw a part; None if that is not known.
     """
 
     out: str
@@ -63,6 +64,7 @@ class Trained:
     rank: int = 0
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
+    truncated: int | None = None
 
     @property
     def seconds(self) -> float:

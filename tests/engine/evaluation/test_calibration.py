@@ -31,6 +31,7 @@ from engine.evaluation.temperature import fit_temperature, fold_temperatures, pr
 from store import Store
 from store.errors import DamageError, MismatchError, StoreMissingError
 from store.format.findings import Kind
+from store.gold.add_round import Labelled, add_round
 from store.gold.calibration import add_calibration, calibrations, parse_calibration, usable_calibration
 from store.storage import MemoryStorage, Storage
 from store.verify.repair import restore_small_files
@@ -316,3 +317,15 @@ def test_calibrated_without_a_temperature_names_the_command(tmp_path: Path, caps
     made = make_store(NoWaitStorage(tmp_path / "a.store"))
     assert run(["audit", made.location, "calibrated"]) == ERROR
     assert "`engine audit" in capsys.readouterr().err
+
+
+def test_gold_that_was_chosen_for_being_hard_is_said_not_to_be_of_all_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make(NoWaitStorage(tmp_path / "a.store"), gold_every=2)
+    hard = made.select("next", propose="margin", limit=60).rows.numbers()
+    add_round(made, Labelled(rows=hard, labels=drawn()[1][hard].astype(np.int16), sources=["me"] * 60))
+    assert run(["audit", made.location, "--calibrate"]) == OK
+    assert "60 of the 510 gold rows that count were chosen for being hard" in capsys.readouterr().err
+    assert run(["audit", made.location, "--calibrate", "--round", "0"]) == OK
+    assert capsys.readouterr().err == ""

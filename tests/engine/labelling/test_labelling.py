@@ -382,3 +382,15 @@ def test_damage_inside_a_shard_is_named(demo, whole, tmp_path):
     tokens.write_bytes(tokens.read_bytes()[:-100])
     with pytest.raises(DamageError, match=tokens.name):
         label(demo, place, inputs=(), shards=None)
+
+
+def test_texts_that_were_cut_are_counted_and_told_with_the_way_to_have_more_of_them_seen(demo, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    summary = label(demo, tmp_path / "store", choices=engine.Choices(max_length=8))
+    counted = store.open(tmp_path / "store").sql("SELECT count(*) AS n FROM labels WHERE truncated")
+    assert summary.truncated == counted["n"][0].as_py() > demo.rows // 2
+    assert f"{summary.truncated:,} of {demo.rows:,} texts" in caplog.text
+    assert "label again with another --name and a larger --max-length, up to" in caplog.text
+    caplog.clear()
+    assert label(demo, tmp_path / "store", inputs=()).truncated == summary.truncated
+    assert "have more than" not in caplog.text  # nothing was labelled

@@ -56,6 +56,17 @@ def test_a_plot_shows_the_answer_of_the_audit(place, html, name):
     assert sorted(keys, key=json.dumps) == sorted(answer, key=json.dumps)
 
 
+def test_gold_that_was_chosen_for_being_hard_is_named_on_the_page_and_on_stderr(tmp_path, capsys):
+    made = build(tmp_path / "a.store", labels=TWO, rows=240, shards=4, corpus={"label": lambda _row, _classes: None})
+    hard = made.select("next", propose="margin", limit=20, labels="bert").rows.numbers()
+    add_round(made, Labelled(rows=hard, labels=np.zeros(20, np.int16), sources=["me"] * 20))
+    out = tmp_path / "report.html"
+    assert run(["report", made.location, "--labels", "bert", "--out", str(out)]) == 0
+    said = "20 of the 20 gold rows that count were chosen for being hard, by the selection 'next'"
+    assert said in capsys.readouterr().err
+    assert said.replace("'", "&#x27;") in out.read_text("utf-8")
+
+
 @pytest.mark.parametrize("name", ["confidence", "margin", "entropy", "length", "reliability"])
 def test_rows_of_the_classes_are_those_of_all_together(html, name):
     rows = data_of(html)["figures"][name]["rows"]

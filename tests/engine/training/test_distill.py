@@ -360,3 +360,20 @@ def test_a_run_goes_on_with_the_temperature_that_it_was_begun_with(demo, calibra
 def test_calibrated_without_a_temperature_names_the_command(demo, tmp_path):
     with pytest.raises(StoreMissingError, match="has no calibration; `engine audit"):
         engine.train(config(demo, tmp_path / "out", calibrated=True))
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_texts_that_are_cut_are_counted_and_told_where_the_store_knows_it(demo, tmp_path, caplog, is_stored):
+    caplog.set_level(logging.INFO)
+    place = str(tmp_path / "a.store")
+    choices = engine.Choices(max_length=8)
+    inputs = (demo.path("unlabelled.parquet"),)
+    labels = engine.label(
+        engine.LabelConfig(
+            store=place, teacher=demo.path("teacher"), inputs=inputs, choices=choices, keep_tokens=is_stored
+        )
+    )
+    caplog.clear()
+    trained = engine.train(config(demo, tmp_path / "out", store=place))
+    assert trained.truncated == (labels.truncated if is_stored else None)
+    assert ("give a larger --max-length" in caplog.text) == is_stored

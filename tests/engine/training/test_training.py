@@ -1,4 +1,5 @@
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -241,3 +242,17 @@ def test_a_gpus_budget_is_what_half_of_its_memory_holds():
     for memory in range(10**9, 10**11, 10**9):
         tokens = fitting_budget(memory, layers=24, hidden=1024)
         assert tokens == least or tokens * 24 * 1024 * 48 <= memory
+
+
+def test_finetune_counts_the_texts_that_are_cut_and_tells_of_many(demo, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    gold = engine.GoldConfig(files=(demo.path("gold.parquet"),), limit=50)
+    for length, is_told in ((8, True), (None, False)):
+        out = tmp_path / str(length)
+        config = engine.FinetuneConfig(
+            gold=gold, model=demo.path("start-student"), out=str(out), max_length=length, loop=LoopConfig(epochs=1)
+        )
+        caplog.clear()
+        cut = engine.finetune(config).truncated
+        assert (cut > 25) == is_told
+        assert (f"{cut} of 50 texts" in caplog.text) == is_told

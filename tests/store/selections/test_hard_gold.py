@@ -1,0 +1,96 @@
+"""Gold rows that were chosen for being hard: which ones are found, and what is said of an estimate from them."""
+
+import numpy as np
+from store_factory import add_corpus, add_labels, append_rows, make_store, write_header
+
+from store import Store
+from store.gold.add_round import Labelled, add_round
+from store.gold.held import held_gold
+from store.selections.hard_gold import hard_gold, hard_gold_note
+
+METHODS = ("margin", "diverse", "disagreement")
+
+
+def without_own_gold(rows: int = 400) -> Store:
+    made = write_header(rows=rows)
+    add_corpus(made, label=lambda _row, _classes: None)
+    for seed, name in enumerate(("bert", "roberta")):
+        add_labels(made, name, seed=seed)
+    return made
+
+
+def label(made: Store, rows: np.ndarray, source: str = "people") -> int:
+    labels = np.zeros(len(rows), np.int16)
+    return add_round(made, Labelled(rows=np.sort(rows), labels=labels, sources=[source] * len(rows)))[0]
+
+
+def proposed(made: Store, name: str, method: str, limit: int = 20) -> np.ndarray:
+    return made.select(
+        name, propose=method, limit=limit, labels=None if method == "disagreement" else "bert"
+    ).rows.numbers()
+
+
+def found(made: Store, rounds: list[int] | None = None) -> dict[str, tuple[str, list[int], list[int]]]:
+    return {one.name: (one.method, one.rows.tolist(), one.rounds) for one in hard_gold(made, held_gold(made, rounds))}
+
+
+def test_every_way_of_choosing_hard_rows_is_found_and_a_random_sample_is_none() -> None:
+    made = without_own_gold()
+    chosen = {method: proposed(made, method, method) for method in METHODS}
+    sample = proposed(made, "sample", "random")
+    assert found(made) == {}  # no gold came yet
+    number = label(made, sample)
+    assert found(made) == {}
+    assert hard_gold_note(made) is None
+    for method, rows in chosen.items():
+        number = label(made, rows, method)
+        name, hard, rounds = found(made, [number])[method]
+        assert (name, hard, rounds) == (method, rows.tolist(), [number])
+
+
+def test_hard_rows_in_a_sample_that_hit_them_by_chance_do_not_count() -> None:
+    made = without_own_gold()
+    hard = proposed(made, "hard", "margin", limit=100)
+    others = np.setdiff1d(np.arange(400), hard)
+    as_chance_has_it = np.concatenate([hard[:25], others[:75]])
+    label(made, as_chance_has_it)
+    assert found(made) == {}
+    label(made, np.concatenate([hard[:60], others[:60]]), "both in one file")
+    assert found(made) == {"hard": ("margin", np.sort(hard[:60]).tolist(), [2])}
+
+
+def test_the_note_counts_each_row_once_and_names_rounds_that_are_usable() -> None:
+    made = make_store()
+    own = made.sql("SELECT row FROM corpus WHERE label IS NOT NULL")["row"].to_pylist()
+    hard = proposed(made, "hard", "margin", limit=6)
+    assert not set(own) & set(hard.tolist())  # what has gold is not proposed
+    label(made, hard)
+    note = hard_gold_note(made)
+    assert note is not None
+    assert note.startswith(
+        f"6 of the {len(own) + 6} gold rows that count were chosen for being hard, by the selection 'hard' (--propose "
+        "margin, 6 rows). Labels are wrong on such rows more often than on all, so accuracy comes out too low"
+    )
+    assert note.endswith("--round 0 counts the corpus's own gold alone")
+    assert hard_gold_note(made, [0]) is None
+    assert "6 of the 6 gold rows" in str(hard_gold_note(made, [1]))
+
+
+def test_without_other_gold_a_random_sample_is_asked_for_that_counts_then() -> None:
+    made = without_own_gold()
+    label(made, proposed(made, "hard", "margin"))
+    assert "--propose random --limit 500 --out check.csv" in str(hard_gold_note(made))
+    label(made, proposed(made, "check", "random"))
+    assert str(hard_gold_note(made)).endswith("--round 2 counts the other gold alone")
+    assert hard_gold_note(made, [2]) is None
+
+
+def test_rows_that_were_appended_and_selections_that_are_damaged_change_nothing() -> None:
+    made = without_own_gold()
+    hard = proposed(made, "hard", "margin")
+    grown = append_rows(made, rows=100, extras={})
+    label(grown, np.concatenate([hard, np.arange(400, 500)]))
+    assert found(grown) == {"hard": ("margin", hard.tolist(), [1])}
+    card = grown.selection("hard").card
+    grown.storage.put(f"selections/{card.file}", b"\0" * card.bytes)
+    assert found(grown) == {}
