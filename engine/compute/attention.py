@@ -13,7 +13,8 @@ from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
-from engine.compute.cpu.bf16_attention import LONGEST, Rectangle, rectangles
+from engine.compute.cpu.bf16_attention import LONGEST, Rectangle, joined, rectangles
+from engine.compute.dropout import dropped
 from engine.compute.packing import EqualRows, PackedRows
 
 ATTENTION = "engine_packed"
@@ -103,18 +104,16 @@ def attend(
         packed = varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scale, window_size=reach)
         assert isinstance(packed, Tensor)
         return packed
-    parts = [
-        scaled_dot_product_attention(
-            _rectangle(query, block),
-            _rectangle(key, block),
-            _rectangle(value, block),
-            attn_mask=_band(block.length, window, query.device),
-            dropout_p=dropout,
-            scale=scale,
-        )
-        for block in rows.blocks
-    ]
-    return _joined([part.transpose(1, 2).flatten(0, 1) for part in parts], len(query))
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    parts = []
+    for block in rows.blocks:
+        rectangle = [_rectangle(tensor, block) for tensor in (query, key, value)]
+        mask = _band(block.length, window, query.device)
+        if dropout and query.device.type == "cpu":
+            parts.append(_weighted(*rectangle, mask, scale, dropout))
+        else:
+            parts.append(scaled_dot_product_attention(*rectangle, attn_mask=mask, dropout_p=dropout, scale=scale))
+    return joined([part.transpose(1, 2).flatten(0, 1) for part in parts], len(query))
 
 
 def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: DeviceRows, *, dropout: float = 0.0) -> Tensor:
@@ -144,7 +143,7 @@ def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: DeviceRows, *,
         )
         for first, block in _numbered(rows.blocks)
     ]
-    return _joined([part[:, :, 0] for part in parts], len(query))
+    return joined([part[:, :, 0] for part in parts], len(query))
 
 
 def _numbered(blocks: tuple[EqualRows, ...]) -> Iterator[tuple[int, EqualRows]]:
@@ -167,12 +166,21 @@ def _band(length: int, window: int | None, device: torch.device) -> Tensor | Non
     return torch.ones(length, length, dtype=torch.bool, device=device).triu(1 - window).tril(window - 1)
 
 
-def _joined(parts: list[Tensor], size: int) -> Tensor:
-    """All parts, one after the other, filled up to ``size``."""
-    missing = size - sum(map(len, parts))
-    if missing:
-        parts.append(parts[0].new_zeros(missing, *parts[0].shape[1:]))
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+def _weighted(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, dropout: float) -> Tensor:
+    """Attention in three steps, (rows, heads, length, width): torch's own draws a number for each weight it drops.
+
+    Args:
+        query: (rows, heads, length, width).
+        key: like ``query``.
+        value: like ``query``.
+        mask: (length, length) true if two tokens attend to each other; None if all do.
+        scale: of the products.
+        dropout: of the weights.
+    """
+    scores = (query * scale) @ key.transpose(2, 3)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    return dropped(scores.softmax(3), dropout) @ value
 
 
 def _packed_attention(

@@ -105,15 +105,19 @@ class PackedForward(Forward):
         After memory ran out batches are filled up less, and a single row is not filled up at all: its last chance.
         """
         is_last_chance = len(rows) == 1 and self.fits < self.budget
-        return max(tokens, self.fits) if self._is_filled and not is_last_chance else tokens
+        if is_last_chance:
+            return tokens
+        if self._bf16_attention:
+            return max(tokens, min(self.fits, _one_of_few(tokens)))
+        return max(tokens, self.fits) if self._is_filled else tokens
 
     def __call__(self, tokens: Tokens, rows: npt.NDArray[np.int64]) -> Tensor:
         """(rows, classes) logits on the device, of chosen rows."""
         if (tokens.offsets[rows + 1] == tokens.offsets[rows]).any():
             return padded_logits(self._padded, tokens, rows)
         batch = pack(tokens.ids, tokens.offsets, rows)
-        if self._is_filled:  # one shape for all batches
-            batch = fill(batch, tokens=self._size(rows, len(batch.ids)), rows=batch.rows)
+        if (size := self._size(rows, len(batch.ids))) > len(batch.ids):  # few shapes for all batches
+            batch = fill(batch, tokens=size, rows=batch.rows)
         longest = self._longest if self._kernel else None
         where = on_device(
             batch, self._padded.device, kernel=self._kernel, longest=longest, in_bf16=self._bf16_attention
@@ -124,6 +128,15 @@ class PackedForward(Forward):
     def on_layer(self, call: Callable[[], None]) -> None:
         """Let ``call`` be called before each layer, because a batch may take long."""
         _before_layers(self.module, call)
+
+
+def _one_of_few(tokens: int) -> int:
+    """``tokens``, rounded up by at most a sixteenth: oneDNN prepares a product for each number of tokens anew.
+
+    Products in bf16 take no longer than that on a CPU with AMX.
+    """
+    step = 1 << max(0, (tokens // 16).bit_length() - 1)
+    return -(-tokens // step) * step
 
 
 def _before_layers(module: Any, call: Callable[[], None]) -> None:

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, layer_norm
+from torch.nn.functional import layer_norm
 from transformers.activations import GELUActivation
 
 from engine.compute.attention import DeviceRows, attend, attend_first
 from engine.compute.cpu.bf16_attention import attend_in_bf16
 from engine.compute.cpu.int8 import Int8Weight
+from engine.compute.dropout import dropped
 from engine.compute.linear import packed, product, product_gelu
 
 _log = logging.getLogger(__name__)
@@ -188,7 +189,7 @@ def _feed_forward(attended: Tensor, hidden: Tensor, weights: LayerWeights, form:
 def _added(part: Tensor, hidden: Tensor, form: Form) -> Tensor:
     """``part`` + ``hidden``; in the memory of ``part`` if no gradient needs it."""
     if torch.is_grad_enabled():
-        return (dropout(part, form.dropout) if form.dropout else part) + hidden
+        return (dropped(part, form.dropout) if form.dropout else part) + hidden
     return part.add_(hidden)
 
 

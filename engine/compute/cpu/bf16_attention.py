@@ -20,6 +20,7 @@ LONGEST = 512
 """Tokens of the longest row: the scores of a row grow with its square."""
 _TOKENS = 4096  # of a rectangle
 _SHORTEST = 0.85  # of the longest row of a rectangle
+_STEP = 8  # tokens; oneDNN prepares its products for each length anew
 _HIDDEN = -30_000.0
 _LEAST, _MOST = 1e-20, 1e37  # sums of exponentials that bf16 holds as well as others
 
@@ -31,7 +32,7 @@ class Rectangle(NamedTuple):
         begin: its first token.
         stop: the token behind its last one.
         rows: how many.
-        length: tokens of the longest.
+        length: tokens of the longest, rounded up.
         taken: (rows * length,) int64, which token of the batch, from ``begin`` on, is at a place; None if no row is
             padded.
         hidden: (rows, 1, length, 1) bf16, 0 for a token and far below for padding; None if no row is padded.
@@ -71,7 +72,7 @@ def _groups(lengths: Iterable[int]) -> Iterator[npt.NDArray[np.int64]]:
 
 
 def _rectangle(lengths: npt.NDArray[np.int64], begin: int, stop: int) -> Rectangle:
-    rows, length = len(lengths), int(lengths.max())
+    rows, length = len(lengths), -(-int(lengths.max()) // _STEP) * _STEP
     if lengths.min() == length:
         return Rectangle(begin, stop, rows, length)
     firsts = np.cumsum(lengths) - lengths
@@ -91,9 +92,16 @@ def attend_in_bf16(mixed: Tensor, rows: tuple[Rectangle, ...]) -> Tensor:
         rows: all of them.
 
     Returns:
-        (tokens, heads, width), in the dtype of ``mixed``.
+        (tokens, heads, width), in the dtype of ``mixed``. Tokens of no row hold 0.
     """
-    parts = [_attend(mixed[row.begin : row.stop], row) for row in rows]
+    return joined([_attend(mixed[row.begin : row.stop], row) for row in rows], len(mixed))
+
+
+def joined(parts: list[Tensor], size: int) -> Tensor:
+    """All parts, one after the other, filled up to ``size`` with zeros."""
+    missing = size - sum(map(len, parts))
+    if missing:
+        parts.append(parts[0].new_zeros(missing, *parts[0].shape[1:]))
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 

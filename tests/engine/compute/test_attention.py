@@ -89,6 +89,25 @@ def test_a_row_does_not_depend_on_its_neighbours(kernel, changed):
     assert not torch.allclose(before[6:11], after[6:11])
 
 
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+@pytest.mark.parametrize("window", [None, 2, 40])
+def test_attention_with_dropout_is_the_same_but_for_what_is_dropped(monkeypatch, lengths, window):
+    monkeypatch.setattr("engine.compute.attention.dropped", lambda weights, share: weights)
+    packing = batch(lengths)
+    query, key, value = tensors(len(packing.ids))
+    ours = attend(query, key, value, on_device(packing, CPU, kernel=False), window=window, dropout=0.5)
+    expected = torch.cat(row_by_row(query, key, value, packing, window=window))
+    torch.testing.assert_close(ours, expected, atol=2e-6, rtol=1e-5)
+
+
+def test_weights_that_are_dropped_leave_the_mean_of_the_outputs():
+    packing = batch([6, 6])
+    query, key, value = tensors(12)
+    rows = on_device(packing, CPU, kernel=False)
+    many = torch.stack([attend(query, key, value, rows, dropout=0.3) for _ in range(4000)])
+    torch.testing.assert_close(many.mean(0), attend(query, key, value, rows), atol=0.15, rtol=0)
+
+
 def test_dropout_drops_weights_where_there_is_no_kernel():
     torch.manual_seed(0)
     packing = batch([30])

@@ -1,3 +1,4 @@
+import copy
 import re
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import engine.compute.encoder
 from engine.compute.device import DTYPES, default_budget, default_dtype, limited_threads
 from engine.compute.encoder import Encoder, is_out_of_memory
+from engine.compute.forward import PackedForward
 from engine.compute.torch_backends import FUSED, PACKED, PADDED
 from engine.errors import ModelError
 from engine.models.classifier import load_classifier
@@ -269,6 +271,36 @@ def test_computed_tokens_are_real_ones_where_rows_are_packed(modules, family, co
     tokens = made_up([20, 15, 15, 1])
     batches = made.plan(tokens)
     assert made.computed_tokens(tokens, batches) == computed
+
+
+@pytest.mark.parametrize(
+    ("rows", "computed"),
+    [
+        ([15], 15),
+        ([31, 2], 34),  # up to a sixteenth more
+        ([100], 100),
+        ([90, 11], 104),
+        ([485, 485], 992),
+        ([500, 499], 1000),  # no more than the budget
+        ([1001], 1001),  # but for a row that is longer
+    ],
+)
+def test_batches_in_bf16_have_few_sizes_on_a_cpu(modules, rows, computed):
+    module = copy.deepcopy(modules["Bert"]).bfloat16()
+    forward = PackedForward(module, fused=True, bf16_attention=True, budget=1000, longest=64)
+    lengths = np.array(rows)
+    assert forward.computed_tokens([np.arange(len(rows))], lengths) == computed
+    assert forward.plan(lengths)[0].tolist() == list(range(len(rows)))
+
+
+def test_what_fills_a_batch_in_bf16_up_changes_no_row(modules):
+    module = copy.deepcopy(modules["Bert"])
+    forward = PackedForward(module, fused=True, bf16_attention=True, budget=1000, longest=64)
+    tokens = made_up([40, 37, 33, 20, 3])
+    rows = np.arange(5)
+    assert forward.computed_tokens([rows], tokens.lengths) == 136 > tokens.lengths.sum()
+    with torch.inference_mode():
+        np.testing.assert_allclose(forward(tokens, rows), alone(modules["Bert"], tokens), atol=0.02)
 
 
 def test_busy_seconds_grow_with_every_call(modules):

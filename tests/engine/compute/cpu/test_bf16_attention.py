@@ -97,10 +97,10 @@ def test_padding_has_no_weight_however_small_the_scores():
     ("lengths", "groups"),
     [
         ([], []),
-        ([5], [(0, 5, 1, 5)]),
-        ([20, 19, 17, 16], [(0, 56, 3, 20), (56, 72, 1, 16)]),  # 17 of 20 is enough, 16 is not
-        ([16, 17, 20], [(0, 33, 2, 17), (33, 53, 1, 20)]),
-        ([20, 10, 20], [(0, 20, 1, 20), (20, 30, 1, 10), (30, 50, 1, 20)]),
+        ([5], [(0, 5, 1, 8)]),  # lengths are rounded up to eights
+        ([20, 19, 17, 16], [(0, 56, 3, 24), (56, 72, 1, 16)]),  # 17 of 20 is enough, 16 is not
+        ([16, 17, 20], [(0, 33, 2, 24), (33, 53, 1, 24)]),
+        ([20, 10, 20], [(0, 20, 1, 24), (20, 30, 1, 16), (30, 50, 1, 24)]),
         ([512] * 9, [(0, 4096, 8, 512), (4096, 4608, 1, 512)]),  # no more than 4,096 tokens share one
     ],
 )
@@ -109,7 +109,15 @@ def test_rows_of_nearly_one_length_share_a_rectangle(lengths, groups):
 
 
 def test_rows_of_one_length_are_not_padded():
-    assert rectangles([9, 9]) == ((0, 18, 2, 9, None, None, None),)
+    assert rectangles([16, 16]) == ((0, 32, 2, 16, None, None, None),)
+
+
+def test_tokens_that_fill_a_batch_up_hold_nothing_and_change_nothing():
+    tensor = mixed(24)
+    rows = rectangles([10, 9])
+    filled = attend_in_bf16(tensor, rows)
+    torch.testing.assert_close(filled[:19], attend_in_bf16(tensor[:19], rows), atol=0, rtol=0)
+    assert not filled[19:].any()
 
 
 def test_longer_rows_are_left_to_torch():
