@@ -107,12 +107,13 @@ def attend(
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     parts = []
     for block in rows.blocks:
-        rectangle = [_rectangle(tensor, block) for tensor in (query, key, value)]
+        queries, keys, values = (_rectangle(tensor, block) for tensor in (query, key, value))
         mask = _band(block.length, window, query.device)
         if dropout and query.device.type == "cpu":
-            parts.append(_weighted(*rectangle, mask, scale, dropout))
+            part = _weighted(queries, keys, values, mask, scale, dropout)
         else:
-            parts.append(scaled_dot_product_attention(*rectangle, attn_mask=mask, dropout_p=dropout, scale=scale))
+            part = scaled_dot_product_attention(queries, keys, values, mask, dropout, scale=scale)
+        parts.append(part)
     return joined([part.transpose(1, 2).flatten(0, 1) for part in parts], len(query))
 
 
