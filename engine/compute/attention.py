@@ -106,8 +106,8 @@ def attend(
         return packed
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     parts = []
-    for block in rows.blocks:
-        queries, keys, values = (_rectangle(tensor, block) for tensor in (query, key, value))
+    rectangles_of = (_rectangles(tensor, rows.blocks) for tensor in (query, key, value))
+    for block, queries, keys, values in zip(rows.blocks, *rectangles_of, strict=True):
         mask = _band(block.length, window, query.device)
         if dropout and query.device.type == "cpu":
             part = _weighted(queries, keys, values, mask, scale, dropout)
@@ -138,11 +138,13 @@ def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: DeviceRows, *,
     parts = [
         scaled_dot_product_attention(
             query[first : first + block.rows, :, None],
-            _rectangle(key, block),
-            _rectangle(value, block),
+            keys,
+            values,
             dropout_p=dropout,
         )
-        for first, block in _numbered(rows.blocks)
+        for (first, block), keys, values in zip(
+            _numbered(rows.blocks), _rectangles(key, rows.blocks), _rectangles(value, rows.blocks), strict=True
+        )
     ]
     return joined([part[:, :, 0] for part in parts], len(query))
 
@@ -155,9 +157,17 @@ def _numbered(blocks: tuple[EqualRows, ...]) -> Iterator[tuple[int, EqualRows]]:
         first += block.rows
 
 
-def _rectangle(packed: Tensor, block: EqualRows) -> Tensor:
-    """(rows, heads, length, width) of a block."""
-    return packed[block.begin : block.stop].view(block.rows, block.length, *packed.shape[1:]).transpose(1, 2)
+def _rectangles(packed: Tensor, blocks: tuple[EqualRows, ...]) -> list[Tensor]:
+    """(rows, heads, length, width) of each block; they follow one another from the first token on.
+
+    The gradient of a split is one tensor, and that of slices one for each.
+    """
+    sizes = [block.rows * block.length for block in blocks]
+    parts = packed.split([*sizes, len(packed) - sum(sizes)])
+    return [
+        part.view(block.rows, block.length, *packed.shape[1:]).transpose(1, 2)
+        for part, block in zip(parts, blocks, strict=False)  # what fills the batch up is the last part
+    ]
 
 
 def _band(length: int, window: int | None, device: torch.device) -> Tensor | None:
