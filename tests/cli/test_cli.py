@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from forked import Forked
 
-from cli.main import COMMANDS, no_space, run
+from cli.main import COMMANDS, cli, no_space, run
 
 QUERY = "SELECT class, count(*) AS n FROM labels GROUP BY 1 ORDER BY 1"
 
@@ -82,6 +82,19 @@ def test_version_and_no_command(capsys):
     assert run([]) == 2
     assert run(["nonsense"]) == 2
     assert "No such command" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [("engine la", "label"), ("engine label --dry", "--dry-run"), ("engine audit --qu", "--quiet")],
+)
+def test_a_shell_completes_commands_and_options(monkeypatch, capsys, typed, completed):
+    monkeypatch.setenv("_ENGINE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(len(typed.split()) - 1))
+    with pytest.raises(SystemExit):
+        cli.main(prog_name="engine")
+    assert f"plain,{completed}" in capsys.readouterr().out.split()
 
 
 def test_python_dash_m_cli_is_the_same_command(run_engine):
