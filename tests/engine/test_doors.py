@@ -210,7 +210,7 @@ def test_a_column_that_the_user_names_has_to_be_gold(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("labels", "warning"),
     [
-        (["good", "Good", "bad", "bad"], "'Good' and 'good' differ"),
+        (["good", "Good", "bad", "bad"], "'good' (1 row) as 'Good' (1 row); if so: --label-map good=Good"),
         (["good", "bad", "unknown", "bad"], "'unknown' may be no class"),
     ],
 )
