@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("predict")
 @click.argument("model", metavar="MODEL")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("--out", metavar="FILE", help="The file that is made. [default: lines on stdout]")
+@click.option("--out", metavar="FILE", help="The file that is made; - is stdout. [default: lines on stdout]")
 @click.option(
     "--format",
     type=click.Choice(["parquet", "csv", "jsonl"]),
@@ -63,7 +63,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     config = PredictConfig(
         model=options["model"],
         inputs=options["inputs"],
-        out=options["out"],
+        out=None if options["out"] == "-" else options["out"],
         format=options["format"],
         input_format=options["input_format"],
         revision=options["revision"],

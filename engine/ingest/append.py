@@ -16,7 +16,7 @@ import pyarrow as pa
 from engine.errors import InputError
 from engine.ingest.ingest import ROWS_PER_SHARD, FirstPass, IngestConfig, first_pass, merge_extras
 from engine.ingest.known_inputs import GivenFiles, inputs_of, recognise, refuse_new
-from engine.ingest.repeated_ids import add_taken
+from engine.ingest.repeated_ids import add_taken, check_named_ids
 from engine.ingest.write_corpus import write_corpus
 from engine.inputs.formats import expand
 from engine.inputs.kinds import Kind
@@ -162,6 +162,8 @@ def _append_once(store: Store, files: list[str], config: IngestConfig, tick: Tic
     with first_pass(store.storage, files, as_stores, known=store.header.classes, tick=tick, taken=taken) as read:
         if not read.rows:
             raise InputError(_no_row(store, files, read))
+        if config.columns.id is None:
+            check_named_ids(store, read.validated)
         segment = _next_segment(store, config, read)
         is_first = append_segment(store.storage, segment)
     if not is_first:

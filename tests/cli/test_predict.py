@@ -48,6 +48,13 @@ def test_what_cannot_be_read_from_stdin_is_called_stdin(model):
     assert done.stdout == b""
 
 
+def test_a_minus_is_stdout_in_any_format(model, tmp_path, run_engine):
+    (tmp_path / "rows.csv").write_text("id,text\n1,good\n")
+    done = run_engine("predict", model, "rows.csv", "--out", "-", "--format", "csv", cwd=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "id,class,confidence,reason"), done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
 def test_exit_codes_and_the_summary(model, tmp_path, run_engine):
     (tmp_path / "rows.csv").write_text("id,text\n1,good\n2,\n")
     done = run_engine("predict", model, "rows.csv", "--out", "out.csv", cwd=tmp_path)

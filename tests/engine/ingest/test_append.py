@@ -17,7 +17,7 @@ import store
 from engine.errors import InputError, NewFilesError
 from engine.ingest.append import append, finish_corpus
 from engine.ingest.ingest import IngestConfig, ingest
-from engine.inputs.columns import ColumnNames
+from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.messages import TAKEN_ID
 from store import Store
 from store.errors import DamageError
@@ -170,6 +170,26 @@ def test_rows_without_ids_of_a_file_of_the_same_name_are_refused_with_the_way_ou
     file.write_text("uno\ndue\n")
     with pytest.raises(InputError, match=r"nothing is left to append: the ids of 2 rows are in .* --id, or give"):
         append(storage, IngestConfig(files=(str(file),)))
+
+
+def test_a_file_without_ids_that_has_the_stores_column_of_ids_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    first = jsonl(tmp_path / "a.jsonl", {"ticket": "7", "text": "one"}, {"ticket": "8", "text": "two"})
+    storage = MemoryStorage()
+    ingest(storage, IngestConfig(files=(first,), columns=ColumnNames(id="ticket"), classes=("a", "b")))
+    before = snapshot(storage)
+    week = jsonl(tmp_path / "b.jsonl", {"ticket": "8", "text": "two"}, {"ticket": "9", "text": "three"})
+    with pytest.raises(InputError, match=r"the column 'ticket', from which .* pass --id ticket, or --id none"):
+        append(storage, IngestConfig(files=(week,)))
+    assert snapshot(storage) == before
+    append(storage, IngestConfig(files=(week,), columns=ColumnNames(id="ticket")))
+    assert texts(store.open(storage)) == ["one", "two", "three"]
+    append(
+        storage,
+        IngestConfig(
+            files=(jsonl(tmp_path / "c.jsonl", {"ticket": "8", "text": "two"}),), columns=ColumnNames(id=NO_COLUMN)
+        ),
+    )
+    assert texts(store.open(storage)) == ["one", "two", "three", "two"]
 
 
 def test_a_bad_row_stops_it_where_it_is_asked_and_nothing_is_appended(made: Store, tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_rounds_are_numbered_and_the_same_labels_are_one(made: Store) -> None:
     assert problems(made) == []
     rounds = summarise(made)["gold"]
     assert [(one["round"], one["rows"], one["sources"]) for one in rounds] == [
-        (1, 3, ["a.csv"]), (2, 2, ["b.csv"]), (3, 3, ["c.csv"]),
+        (0, 38, ["corpus"]), (1, 3, ["a.csv"]), (2, 2, ["b.csv"]), (3, 3, ["c.csv"]),
     ]  # fmt: skip
     shards = made.sql("SELECT shard, rows FROM shards WHERE family = 'gold' ORDER BY shard").to_pylist()
     assert [(row["shard"], row["rows"]) for row in shards] == [(1, 3), (2, 2), (3, 3)]
