@@ -163,7 +163,7 @@ def _rectangles(packed: Tensor, blocks: tuple[EqualRows, ...]) -> list[Tensor]:
     The gradient of a split is one tensor, and that of slices one for each.
     """
     sizes = [block.rows * block.length for block in blocks]
-    parts = packed.split([*sizes, len(packed) - sum(sizes)])
+    parts = torch.split_with_sizes(packed, [*sizes, len(packed) - sum(sizes)])
     return [
         part.view(block.rows, block.length, *packed.shape[1:]).transpose(1, 2)
         for part, block in zip(parts, blocks, strict=False)  # what fills the batch up is the last part
