@@ -78,7 +78,7 @@ def main() -> None:
             result = measure_beside(model, rows, work, rounds=arguments.rounds, busy=arguments.busy)
             name, ours = f"label_busy_{slug}", OURS
         else:
-            result = measure_peers(model, rows, work, rounds=arguments.rounds)
+            result = measure_peers(model, rows, work, rounds=arguments.rounds, only=arguments.only)
             name, ours = f"label_throughput_{slug}", OURS
     path = write_result(name, result)
     print("\n".join(lines(result["figures"], ours=ours)))
@@ -96,6 +96,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--input", required=True, help="Parquet file with the columns id and text")
     parser.add_argument("--rows", type=int, default=800, help="as many, spread over the file")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", metavar="WORDS", help="peers with this in their names, of the part peers")
     parser.add_argument("--part", choices=["peers", "workers", "busy"], default="peers")
     parser.add_argument("--busy", type=int, default=usable_cores(), help="processes beside, of the part busy")
     parser.add_argument("--shards", type=int, default=16, help="of the part workers")
@@ -115,12 +116,13 @@ def _choose(table: pa.Table, rows: int) -> pa.Table:
     return table.take(pa.array(range(0, min(step * rows, table.num_rows), step)))
 
 
-def measure_peers(model: Path, file: Path, work: Path, *, rounds: int) -> dict[str, Any]:
+def measure_peers(model: Path, file: Path, work: Path, *, rounds: int, only: str = "") -> dict[str, Any]:
     """The part ``peers``."""
     texts = pq.read_table(file).column("text").to_pylist()
     classifier = load_classifier(str(model))
     encoding = classifier.encoding()
     peers, absent = _peers(model, work, encoding, texts, pad_id=classifier.module.config.pad_token_id)
+    peers = {name: peer for name, peer in peers.items() if only in name}
     checks = check_peers(peers, one_by_one(model, max_length=encoding.max_length), texts[:WARM_UP_ROWS])
 
     label = partial(_label, model, file, work)
