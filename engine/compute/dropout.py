@@ -19,11 +19,11 @@ def dropped(x: Tensor, share: float) -> Tensor:
 
     Args:
         x: any shape.
-        share: from 0 to below 1.
+        share: from 0 to 1.
     """
-    if x.device.type != "cpu":
-        return functional.dropout(x, share)
     dropped_of = round(share * _RANGE)
+    if x.device.type != "cpu" or dropped_of == _RANGE:
+        return functional.dropout(x, share)
     if dropped_of == 0 or x.numel() == 0:
         return x
     kept = torch.ge(_random_bits(x), _LEAST + dropped_of, out=torch.empty_like(x, requires_grad=False))

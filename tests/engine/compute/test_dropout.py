@@ -46,3 +46,7 @@ def test_nothing_is_dropped_without_a_share(share):
     x = torch.ones(3, 4)
     torch.testing.assert_close(dropped(x, share), x)
     assert dropped(torch.ones(0, 4), 0.5).shape == (0, 4)
+
+
+def test_all_is_dropped_where_the_share_is_one():
+    assert not dropped(torch.ones(3, 4), 1.0).any()
