@@ -42,6 +42,7 @@ class FakeJob:
         faults: of its workers.
         marks: a folder in which processes count the faults that happen a number of times.
         begun: a file to which every process appends a line for each shard that it begins.
+        waits_for: a file that must exist before any shard is computed.
     """
 
     store: str | Storage
@@ -52,6 +53,7 @@ class FakeJob:
     faults: tuple[WorkerFault, ...] = ()
     marks: str | None = None
     begun: str | None = None
+    waits_for: str | None = None
 
     def freeze_card(self) -> None:
         """Write the label set's card, as the run that begins it does."""
@@ -109,6 +111,8 @@ class FaultyLabeller(Labeller):
             with Path(self.job.begun).open("a", encoding="utf-8") as file:
                 file.write(f"{prepared.shard}\n")
         _pass_time(self.job.seconds_per_shard, tick)
+        while self.job.waits_for is not None and not Path(self.job.waits_for).exists():
+            _pass_time(_TICK_SECONDS, tick)
         encoder = FakeEncoder(
             len(self.permutation),
             self.encoding.vocab_size,

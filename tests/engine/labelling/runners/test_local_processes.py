@@ -1,6 +1,7 @@
 """Many processes label one store: whatever happens to them, the store is that of one process, and none is left."""
 
 import dataclasses
+import logging
 import os
 import shutil
 import signal
@@ -33,6 +34,7 @@ from store.storage import open_storage
 
 SHARDS = 6
 DEVICES = ("fake:0", "fake:1")
+GIVEN_UP = "fake:1 failed 3 times in a row and is given up"
 
 
 def processes(parent):
@@ -150,11 +152,14 @@ def test_a_fault_that_passes_leaves_a_complete_store(make_job, whole, caplog, fa
     assert said in caplog.text
 
 
-def test_a_device_that_always_fails_is_given_up_and_the_others_go_on(make_job, whole, caplog):
-    job = make_job(WorkerFault(kind="kill", shard=LOADING, device="fake:1"), seconds_per_shard=0.5)
+def test_a_device_that_always_fails_is_given_up_and_the_others_go_on(make_job, whole, tmp_path, monkeypatch):
+    said = tmp_path / "given-up"
+    handler = logging.Handler()
+    handler.emit = lambda record: said.touch() if GIVEN_UP in record.getMessage() else None
+    monkeypatch.setattr(logging.getLogger("engine"), "handlers", [handler])
+    job = make_job(WorkerFault(kind="kill", shard=LOADING, device="fake:1"), waits_for=str(said))
     run(job)
     assert files(job.store) == whole
-    assert "fake:1 failed 3 times in a row and is given up" in caplog.text
 
 
 @pytest.fixture
