@@ -13,6 +13,8 @@ from engine.errors import EngineError
 from engine.ingest.append import append, finish_corpus
 from engine.ingest.ingest import IngestConfig, ingest
 from engine.labelling.execute import execute
+from engine.labelling.runners.base import Runner
+from engine.labelling.runners.cluster.ray_actors import ray_actors
 from engine.labelling.runners.in_process import InProcess
 from engine.labelling.runners.local_processes import LocalProcesses
 from engine.testing.fake_job import FakeJob
@@ -33,6 +35,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=0.05, help="a shard takes at least")
     parser.add_argument("--append", action="append", default=[], help="a file to append, in a third of the shards")
+    parser.add_argument("--on", help="a Ray cluster, as of engine label")
     parser.add_argument("--begun", help="a file to which each shard is written when it is begun")
     arguments = parser.parse_args()
     try:
@@ -65,9 +68,15 @@ def _label(made: Store, arguments: argparse.Namespace) -> int:
     assert place is not None
     job = FakeJob(store=place, seconds_per_shard=arguments.seconds, begun=arguments.begun)
     job.freeze_card()
-    devices = tuple(f"fake:{number}" for number in range(arguments.workers))
-    runner = InProcess("fake:0") if arguments.workers == 1 else LocalProcesses(devices=devices)
-    return execute(made, job, runner).shards_done
+    return execute(made, job, _runner(arguments)).shards_done
+
+
+def _runner(arguments: argparse.Namespace) -> Runner:
+    if arguments.on is not None:
+        return ray_actors(arguments.on, ("cpu",), arguments.workers)
+    if arguments.workers == 1:
+        return InProcess("fake:0")
+    return LocalProcesses(devices=tuple(f"fake:{number}" for number in range(arguments.workers)))
 
 
 if __name__ == "__main__":

@@ -27,19 +27,6 @@ class Devices(CommaSeparated):
         return devices
 
 
-class Part(click.ParamType[tuple[int, int]]):
-    """One of several parts, counted from 0."""
-
-    name = "I/N"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """``"0/4"`` → ``(0, 4)``."""
-        part, slash, parts = str(value).partition("/")
-        if not (slash and part.isdecimal() and parts.isdecimal() and int(part) < int(parts)):
-            self.fail(f"{value!r} is no part; for 4 runs side by side give 0/4, 1/4, 2/4 and 3/4", param, ctx)
-        return int(part), int(parts)
-
-
 class Budget(click.ParamType[int | None]):
     """A number of tokens, or None for the one that is fastest."""
 

@@ -8,7 +8,7 @@ import random
 
 from engine.labelling.pilot.watch import Watch
 from engine.labelling.progress import follow_run
-from engine.labelling.runners.base import Job, Runner
+from engine.labelling.runners.base import Runner, StoreJob
 from engine.labelling.summary import LabelSummary, summarise_run
 from engine.progress import Tick, silent
 from store import Store
@@ -18,7 +18,7 @@ from store.format.family import Family
 
 def execute(
     store: Store,
-    job: Job,
+    job: StoreJob,
     runner: Runner,
     *,
     worker: tuple[int, int] | None = None,
@@ -57,6 +57,8 @@ def execute(
         if watch is not None:
             shards = watch.order(shards)
         progress.begin(shards)
+        if progress.run_log is not None:
+            job = job.of_run(progress.run_log)
         runner.run(job, shards, done=progress.done, tick=progress.tick)
         labels.seal()
         if job.keep_tokens:

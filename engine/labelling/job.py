@@ -1,6 +1,6 @@
 """A label job, which any process can open: the store, the teacher and the card."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -18,8 +18,9 @@ from engine.models.teacher import TeacherSource, load_teacher
 from store import Store
 from store.errors import MismatchError, StoreMissingError
 from store.families.label_card import LabelCard, label_card
+from store.format.run_log import check_run_is_here
 from store.snapshot import check_classes
-from store.storage import Storage
+from store.storage import Storage, open_storage
 from store.store import open_store
 
 
@@ -35,6 +36,7 @@ class LabelJob:
         card: of the label set, as it is frozen.
         keep_tokens: whether token ids are stored too.
         workers: that share the cores of a machine.
+        run_log: of the run, which the store must have; None if that does not matter.
         model: the teacher, if this process has loaded it and checked it against the card. It is not pickled.
     """
 
@@ -45,18 +47,25 @@ class LabelJob:
     card: LabelCard
     keep_tokens: bool
     workers: int = 1
+    run_log: str | None = None
     model: Classifier | None = field(default=None, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "model": None}
+
+    def of_run(self, run_log: str) -> "LabelJob":
+        """The job of one run."""
+        return replace(self, run_log=run_log)
 
     def open(self, device: str) -> Labeller:
         """Put the teacher on ``device``; load it first unless `model` is it.
 
         Raises:
             MismatchError: the teacher or the device is not the one that the label set was begun with, or its card is
-                of an earlier version.
+                of an earlier version; or the store is not the one of the run.
         """
+        if self.run_log is not None:
+            check_run_is_here(open_storage(self.store), self.run_log)
         opened, snapshot = self.open_model(device), open_store(self.store)
         return Labeller(
             snapshot=snapshot,

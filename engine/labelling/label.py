@@ -3,6 +3,7 @@
 import logging
 
 from engine.compute.device import find_devices, restored_threads
+from engine.errors import LabellingError
 from engine.labelling.execute import execute
 from engine.labelling.pilot.limit import TimeLimit
 from engine.labelling.pilot.run import begin_watch
@@ -11,6 +12,7 @@ from engine.labelling.planning.config import LabelConfig
 from engine.labelling.planning.plan import plan_run
 from engine.labelling.runners.base import Runner
 from engine.labelling.runners.choose import choose_runner
+from engine.labelling.runners.cluster.ray_actors import ray_actors
 from engine.labelling.summary import LabelSummary
 from engine.progress import Tick, silent
 from engine.tokens.cut_texts import cut_note
@@ -62,5 +64,9 @@ def _say_cut(store: Store, summary: LabelSummary, *, length: int | None, longest
 
 
 def runner_for(config: LabelConfig, storage: Storage) -> Runner:
-    """The runner that the devices of ``config`` ask for."""
+    """The runner that ``config`` asks for: a cluster, or devices of this machine."""
+    if config.on is not None:
+        if storage.address is None:
+            raise LabellingError("a store in memory cannot be labelled on a cluster: other machines cannot open it")
+        return ray_actors(config.on, config.devices, config.workers)
     return choose_runner(find_devices(config.devices), shared_store=storage.address is not None)

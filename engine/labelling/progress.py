@@ -33,11 +33,13 @@ class Progress:
     Attributes:
         reports: of the shards that this run labelled.
         watch: makes a forecast, or ends the run if it takes too long; None for neither.
+        run_log: name of the run's notes in the store; None if they could not be written.
     """
 
     def __init__(self, store: Store, labels: Family, about: dict[str, Any], tick: Tick) -> None:
         self.reports: list[ShardReport] = []
         self.watch: Watch | None = None
+        self.run_log: str | None = None
         self._store = store
         self._labels = labels
         self._run_log = RunLog(store.storage, about)
@@ -54,6 +56,7 @@ class Progress:
         self._begun = time.perf_counter()
         with never_fatal():
             self._run_log.begin(self._total)
+            self.run_log = self._run_log.name
         if self.watch is not None:
             self.watch.note = self._note_forecast
             if self.watch.forecast is not None:

@@ -23,7 +23,8 @@ from engine.tokens.batches import Plan, pad, plan, restore, waste
 from engine.tokens.encoding import Encoding
 from engine.tokens.tokens import Tokens
 from store import Store
-from store.storage import Storage
+from store.format.run_log import check_run_is_here
+from store.storage import Storage, open_storage
 
 _BUDGET = 256
 _TICK_SECONDS = 0.02
@@ -43,6 +44,7 @@ class FakeJob:
         marks: a folder in which processes count the faults that happen a number of times.
         begun: a file to which every process appends a line for each shard that it begins.
         waits_for: a file that must exist before any shard is computed.
+        run_log: of the run, which the store must have; None if that does not matter.
     """
 
     store: str | Storage
@@ -54,6 +56,7 @@ class FakeJob:
     marks: str | None = None
     begun: str | None = None
     waits_for: str | None = None
+    run_log: str | None = None
 
     def freeze_card(self) -> None:
         """Write the label set's card, as the run that begins it does."""
@@ -75,6 +78,10 @@ class FakeJob:
             }
         )
 
+    def of_run(self, run_log: str) -> "FakeJob":
+        """The job of one run."""
+        return dataclasses.replace(self, run_log=run_log)
+
     def open_model(self, device: str) -> OpenModel:  # noqa: ARG002 - any has it
         """The made-up teacher, without a store."""
         classes, encoding = store.open(self.store).header.classes, fake_encoding(self.max_length)
@@ -85,6 +92,8 @@ class FakeJob:
         """The labeller of the store; ``device`` may have any name."""
         injectors = [FaultInjector(fault, f"{self.marks}/{number}") for number, fault in enumerate(self.faults)]
         inject(injectors, LOADING, device)
+        if self.run_log is not None:
+            check_run_is_here(open_storage(self.store), self.run_log)
         labeller = fake_labeller(store.open(self.store), self.label_set, max_length=self.max_length)
         return FaultyLabeller(
             **{**vars(labeller), "keep_tokens": self.keep_tokens}, job=self, injectors=injectors, device=device

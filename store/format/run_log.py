@@ -12,7 +12,7 @@ import time
 import uuid
 from typing import Any, NotRequired, TypedDict
 
-from store.errors import DamageError
+from store.errors import DamageError, MismatchError, StoreMissingError
 from store.format.decode import decode
 from store.format.json_file import from_json, to_json
 from store.storage import THIS_MACHINE, Staged, Storage
@@ -30,12 +30,15 @@ class RunLog:
     Args:
         storage: of the store.
         about: what the run is: command, label set, device and the like.
+
+    Attributes:
+        name: of its file.
     """
 
     def __init__(self, storage: Storage, about: dict[str, Any]) -> None:
         started = time.strftime(_STARTED, time.gmtime())
         self._storage = storage
-        self._name = f"{RUNS}/{started}-{uuid.uuid4().hex[:8]}.json"
+        self.name = f"{RUNS}/{started}-{uuid.uuid4().hex[:8]}.json"
         self._content: dict[str, Any] = {**about, "started": started, "shards": [], "summary": None}
         self._flushed = time.monotonic()
         self._life: Staged | None = None
@@ -80,7 +83,7 @@ class RunLog:
     def drop(self) -> None:
         """Finish, and take the notes away, where the storage can: what the run did is to be seen without them."""
         self.finish({})
-        self._storage.remove_dead(self._name)
+        self._storage.remove_dead(self.name)
 
     def _flush_now_and_then(self) -> None:
         if time.monotonic() - self._flushed > _FLUSH_SECONDS:
@@ -89,7 +92,22 @@ class RunLog:
     def _flush(self) -> None:
         self._flushed = time.monotonic()  # also where it fails: not to try again with every row
         self._content["updated"] = round(time.time(), 1)
-        self._storage.put(self._name, to_json(self._content))
+        self._storage.put(self.name, to_json(self._content))
+
+
+def check_run_is_here(storage: Storage, name: str) -> None:
+    """Refuse a store that is not the one of the run whose notes are the file ``name``, but only lies where it does.
+
+    Raises:
+        MismatchError: it has no such file, or there is no store.
+    """
+    try:
+        storage.read(name)
+    except StoreMissingError:
+        raise MismatchError(
+            f"{storage.location} is not the store that this run was started on: it has no {name}. Every machine must "
+            "see the same folder there, as on a network disk, or label a store on an object store"
+        ) from None
 
 
 class ShardNote(TypedDict):

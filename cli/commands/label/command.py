@@ -8,7 +8,8 @@ import click
 
 from cli.commands.label.answers import from_options, label_from, refuse_flags
 from cli.commands.label.forecast import forecast, pilot_options
-from cli.options.computing import Part, computing_options, read_choices
+from cli.options.computing import computing_options, read_choices
+from cli.options.part import part_options
 from cli.options.reading import column_options, read_columns, read_options
 from cli.options.shared import CommaSeparated, format_option
 from cli.output import print_summary, shown
@@ -34,11 +35,7 @@ if TYPE_CHECKING:
     "--classes", type=CommaSeparated(), help="Class names in order, where gold labels or the teacher do not say them."
 )
 @computing_options
-@click.option(
-    "--worker",
-    type=Part(),
-    help="Label only the shards whose number leaves I when divided by N, beside other runs. [default: all]",
-)
+@part_options
 @click.option("--keep-tokens/--no-keep-tokens", default=True, show_default=True, help="Store token ids for students.")
 @pilot_options
 @format_option
@@ -71,6 +68,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
       engine label march.parquet --store reviews.store --teacher ./teacher --append
       engine label reviews/*.parquet --store reviews.store --teacher ./teacher --dry-run
       engine label --store reviews.store --teacher ./teacher --pilot 100000 --max-hours 8
+      engine label --store reviews.store --teacher ./teacher --on ray
       engine label --store reviews.store --name gpt --from answers.parquet
       engine label --store reviews.store --name crowd --from crowd.csv --annotator worker
     """
@@ -95,6 +93,8 @@ def _with_teacher(ctx: click.Context, options: dict[str, Any]) -> int:
         name=options["name"],
         choices=read_choices(options),
         devices=options["devices"],
+        on=options["on"],
+        workers=options["workers"],
         worker=options["worker"],
         keep_tokens=options["keep_tokens"],
         on_bad_row=options["on_bad_row"],

@@ -26,6 +26,8 @@ class LabelConfig:
         name: of the label set; if None, from the model.
         choices: maximum length, dtype, token budget, rows to check and backend.
         devices: one for each worker, as in `engine.compute.device.find_devices`; unused if `label` gets a runner.
+        on: a cluster that carries out the work: ``ray``, or ``ray://HOST:PORT``; None for this machine.
+        workers: of the cluster; None for as many as it has devices.
         worker: (i, n): label only the shards whose number leaves i when divided by n, for n runs side by side.
         keep_tokens: whether token ids are stored too.
         on_bad_row: ``reject`` or ``fail``.
@@ -46,6 +48,8 @@ class LabelConfig:
     name: str | None = None
     choices: Choices = field(default_factory=Choices)
     devices: tuple[str, ...] = ("auto",)
+    on: str | None = None
+    workers: int | None = None
     worker: tuple[int, int] | None = None
     keep_tokens: bool = True
     on_bad_row: str = "reject"
@@ -55,6 +59,8 @@ class LabelConfig:
     def __post_init__(self) -> None:
         if self.append and not self.inputs:
             raise InputError("--append adds the rows of input files to a store; name the files")
+        if self.workers is not None and (self.on is None or self.workers < 1):
+            raise LabellingError("--workers says how many workers a cluster has, at least 1, and needs --on")
         if self.worker is not None and not 0 <= self.worker[0] < self.worker[1]:
             raise LabellingError(f"--worker is {self.worker[0]}/{self.worker[1]}; it must be from 0/n to n-1/n")
         if self.pilot is not None and self.pilot < 1:

@@ -46,6 +46,13 @@ class Job(Protocol):
         """Load everything that labelling on ``device`` needs."""
 
 
+class StoreJob(Job, Protocol):
+    """A label job whose shards are those of a store."""
+
+    def of_run(self, run_log: str) -> "StoreJob":
+        """The same job for one run: `open` refuses a store without its ``run_log``, which is another one."""
+
+
 class Runner(Protocol):
     """Carries out label jobs on its workers."""
 

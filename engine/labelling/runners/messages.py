@@ -21,6 +21,19 @@ _LONGEST_TEXT = 6_000
 
 
 @dataclass(frozen=True)
+class Begun:
+    """The worker runs. Only one that may have had to wait for a machine says so.
+
+    Attributes:
+        where: the machine and the device, for messages.
+        node: id of the machine in its cluster.
+    """
+
+    where: str
+    node: str
+
+
+@dataclass(frozen=True)
 class Ready:
     """The worker has opened the job."""
 
@@ -74,7 +87,7 @@ class Failed:
         return OSError(self.number, text) if issubclass(self.final, OSError) else self.final(text)
 
 
-Message = Ready | Ticked | Done | Failed
+Message = Begun | Ready | Ticked | Done | Failed
 
 
 def failed(error: Exception) -> Failed:

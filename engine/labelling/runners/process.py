@@ -1,4 +1,4 @@
-"""A worker process, seen from its parent: starting it, its shards, ending it.
+"""A worker process, seen from its parent: starting it, its messages, ending it.
 
 Not `multiprocessing.Process`, which runs the user's script again in the child and needs a main guard there.
 """
@@ -9,10 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
-from multiprocessing.connection import Connection, Pipe
+from collections.abc import Sequence
+from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
 
+from engine.labelling.runners.handle import WorkerHandle
 from engine.labelling.runners.messages import Message
 
 _log = logging.getLogger("engine.labelling")
@@ -21,25 +22,16 @@ _REAP_SECONDS = 5.0
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
-class WorkerProcess:
-    """A running worker.
+class WorkerProcess(WorkerHandle):
+    """A running worker in a process of this machine.
 
     Args:
         job: the pickled `engine.labelling.runners.base.Job`.
         device: of the worker.
-
-    Attributes:
-        ready: whether it has opened the job.
-        shards: its current shard and the next one, as far as it has them.
-        rows: rows of the current shard that it has reported.
-        heard: when it last sent a message or got a shard; seconds of the monotonic clock.
     """
 
     def __init__(self, job: bytes, device: str) -> None:
-        self.ready = False
-        self.shards: list[int] = []
-        self.rows = 0
-        self.heard = time.monotonic()
+        super().__init__()
         self.connection: Connection[Any, Any]
         self.connection, theirs = Pipe()
         # Blocked here and, by inheritance, in the child until the child has set which signals it ignores.
@@ -64,26 +56,12 @@ class WorkerProcess:
         """Process id."""
         return self._process.pid
 
-    @property
-    def shard(self) -> int | None:
-        """Its current shard; None if it waits."""
-        return self.shards[0] if self.shards else None
-
-    def give(self, shard: int) -> None:
-        """Let it label ``shard``, after its current one."""
-        if not self.shards:
-            self.rows, self.heard = 0, time.monotonic()
-        self.shards.append(shard)
+    def _send(self, shard: int) -> None:
         with contextlib.suppress(OSError):  # as above
             self.connection.send(shard)
 
-    def finish(self, shard: int) -> None:
-        """Note that it is done with ``shard``."""
-        assert self.shards[:1] == [shard], "a worker is done with a shard that is not its current one"
-        self.shards, self.rows = self.shards[1:], 0
-
     def receive(self) -> Message | None:
-        """Read its next message; None if it has died."""
+        """Read from its connection."""
         self.heard = time.monotonic()
         try:
             message: Message = self.connection.recv()
@@ -92,12 +70,12 @@ class WorkerProcess:
         return message
 
     def kill(self) -> None:
-        """Kill it without time to clean up: it may hang, and its current shard is not committed."""
+        """Kill it, and wait until it is gone."""
         self._process.kill()
         self._reap()
 
     def died(self) -> str:
-        """How it ended, for messages, after `receive` gave None."""
+        """Its exit status or signal."""
         if not self._wait(_REAP_SECONDS):  # its connection is closed, but it still runs
             self._process.kill()
         self._reap()
@@ -127,18 +105,26 @@ class WorkerProcess:
             self.connection.send(None)
 
 
-def end_workers(workers: Iterable[WorkerProcess], *, finished: bool) -> None:
-    """End all of them.
+class Processes:
+    """A `engine.labelling.runners.handle.Crew` of worker processes."""
 
-    Args:
-        workers: those that still run.
-        finished: whether all work is done; otherwise they are stopped in the middle of it.
-    """
-    ending = list(workers)
-    for worker in ending:
-        worker._ask_to_end(finished=finished)
-    deadline = time.monotonic() + _GRACE_SECONDS
-    for worker in ending:
-        worker._wait(deadline - time.monotonic())
-    for worker in ending:
-        worker.kill()
+    retires = False
+
+    def start(self, job: bytes, device: str) -> WorkerProcess:
+        """Start a process."""
+        return WorkerProcess(job, device)
+
+    def wait(self, workers: Sequence[WorkerProcess], seconds: float) -> Sequence[WorkerProcess]:
+        """Wait for their connections."""
+        readable = wait([worker.connection for worker in workers], timeout=seconds)
+        return [worker for worker in workers if worker.connection in readable]
+
+    def end(self, workers: Sequence[WorkerProcess], *, finished: bool) -> None:
+        """Ask all to end, and kill those that do not."""
+        for worker in workers:
+            worker._ask_to_end(finished=finished)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        for worker in workers:
+            worker._wait(deadline - time.monotonic())
+        for worker in workers:
+            worker.kill()

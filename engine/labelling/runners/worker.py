@@ -1,7 +1,7 @@
-"""The worker process, which labels on one device; `process` starts it with the descriptor of a connection.
+"""The worker, which labels on one device, and its process; `process` starts that with a connection's descriptor.
 
-It takes a job and then shards from the connection, and ends at the first error: a CUDA error can make every later
-call in its process fail. It also ends as soon as its parent is gone.
+It takes a job and then shards from its parent, and ends at the first error: a CUDA error can make every later call in
+its process fail. The process also ends as soon as its parent is gone.
 """
 
 import os
@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any
@@ -22,41 +23,33 @@ ORPHANED = 3
 _TICK_SECONDS = 0.1
 
 
-class _Parent:
-    """The other end of the connection."""
+class Parent(ABC):
+    """The process that hands shards to this worker, seen from here.
 
-    def __init__(self, connection: "Connection[Any, Any]") -> None:
-        self._connection = connection
-        self._inbox: SimpleQueue[bytes] = SimpleQueue()
+    Attributes:
+        inbox: its messages, pickled, as they come in.
+    """
+
+    def __init__(self) -> None:
+        self.inbox: SimpleQueue[bytes] = SimpleQueue()
         self._ticked = 0.0
-        threading.Thread(target=self._listen, daemon=True).start()
 
-    def _listen(self) -> None:
-        """Run in a thread, so that the parent's death is noticed while the model is loaded or computes."""
-        while True:
-            try:
-                self._inbox.put(self._connection.recv_bytes())
-            except (EOFError, OSError):
-                os._exit(ORPHANED)
+    @abstractmethod
+    def send(self, message: Message) -> None:
+        """Send it ``message``."""
 
     def receive(self) -> Any:
         """Wait for its next message."""
-        return pickle.loads(self._inbox.get())
+        return pickle.loads(self.inbox.get())
 
     def take(self, *, wait: bool) -> int | None:
         """The next shard; None if there are no more, or, without ``wait``, if it has sent none yet."""
-        if not wait and self._inbox.empty():
+        if not wait and self.inbox.empty():
             return None
         shard: int | None = self.receive()
         if shard is None:
-            self._inbox.put(pickle.dumps(None))  # the next call gets None, too
+            self.inbox.put(pickle.dumps(None))  # the next call gets None, too
         return shard
-
-    def send(self, message: Message) -> None:
-        try:
-            self._connection.send(message)
-        except OSError:
-            os._exit(ORPHANED)
 
     def done(self, shard: int, report: Any) -> None:
         """Report a committed shard."""
@@ -70,8 +63,31 @@ class _Parent:
             self.send(Ticked(rows))
 
 
-def serve(parent: _Parent) -> int:
-    """Open the job and label shards until there are no more; the exit status."""
+class _PipeParent(Parent):
+    """The other end of the connection."""
+
+    def __init__(self, connection: "Connection[Any, Any]") -> None:
+        super().__init__()
+        self._connection = connection
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        """Run in a thread, so that the parent's death is noticed while the model is loaded or computes."""
+        while True:
+            try:
+                self.inbox.put(self._connection.recv_bytes())
+            except (EOFError, OSError):
+                os._exit(ORPHANED)
+
+    def send(self, message: Message) -> None:
+        try:
+            self._connection.send(message)
+        except OSError:
+            os._exit(ORPHANED)
+
+
+def serve(parent: Parent) -> int:
+    """Open the job and label shards until there are no more; the exit status. Job and device come first."""
     try:
         _label_all(parent, job=parent.receive(), device=parent.receive())
     except Exception as error:  # noqa: BLE001 - the parent decides what follows from any error
@@ -80,7 +96,7 @@ def serve(parent: _Parent) -> int:
     return 0
 
 
-def _label_all(parent: _Parent, *, job: Job, device: str) -> None:
+def _label_all(parent: Parent, *, job: Job, device: str) -> None:
     steps = job.open(device)
     parent.send(Ready())
     # A GPU computes by itself, so the last shard can be written meanwhile. On a CPU that gains nothing, and a kill
@@ -97,7 +113,7 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGUSR1, signal.SIGTERM))
-    return serve(_Parent(Connection(int(sys.argv[1]))))
+    return serve(_PipeParent(Connection(int(sys.argv[1]))))
 
 
 if __name__ == "__main__":

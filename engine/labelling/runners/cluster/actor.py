@@ -1,0 +1,114 @@
+"""The worker on a node of a Ray cluster: the loop of `engine.labelling.runners.worker` behind a mailbox. No torch.
+
+Ray calls its methods from outside, in threads: `work` runs as long as the worker does, `put` brings it messages and
+`news` takes those that it sends. No row of text and no logits pass through: those go between the node and the store.
+"""
+
+import os
+import pickle
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from engine.labelling.runners.messages import Begun, Message, failed
+from engine.labelling.runners.worker import Parent, serve
+from store.errors import MismatchError
+
+GROUPS = {"post": 1, "news": 1}
+"""Ray's concurrency groups: one thread each, so that messages keep their order."""
+_PACKAGES = ("softlabel-engine", "torch", "transformers", "tokenizers", "numpy", "pyarrow")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """Where the run was started, which its workers must match.
+
+    Attributes:
+        folder: that relative paths begin at.
+        versions: of packages, by name.
+    """
+
+    folder: str
+    versions: dict[str, str]
+
+    @classmethod
+    def here(cls) -> "Home":
+        """That of this process."""
+        return cls(folder=str(Path.cwd()), versions={name: version(name) for name in _PACKAGES})
+
+    def enter(self, where: str) -> None:
+        """Make this process, at ``where``, like the one where the run was started.
+
+        Raises:
+            MismatchError: it has other versions, which may give other bits.
+        """
+        here = Home.here().versions
+        wrong = [f"{name} {here[name]} and not {mine}" for name, mine in self.versions.items() if here[name] != mine]
+        if wrong:
+            raise MismatchError(
+                f"{where} has {', '.join(wrong)}, which this run was started with. Install the same versions on every "
+                "node"
+            )
+        if Path(self.folder).is_dir():
+            os.chdir(self.folder)
+
+
+class Mailbox(Parent):
+    """The actor: a worker, and the way to its driver.
+
+    Args:
+        home: of the driver.
+    """
+
+    def __init__(self, home: Home) -> None:
+        super().__init__()
+        self._home = home
+        self._outbox: SimpleQueue[Message] = SimpleQueue()
+
+    def work(self, job: bytes, device: str) -> None:
+        """Label shards until there are no more.
+
+        Args:
+            job: pickled.
+            device: ``cpu`` or ``cuda``: the one that Ray shows this process.
+        """
+        node, address = place()
+        where = f"{device} of node {address} ({node[:8]})"
+        self.send(Begun(where, node))
+        try:
+            self._home.enter(where)
+        except MismatchError as error:
+            self.send(failed(error))
+            return
+        self.inbox.put(job)
+        self.inbox.put(pickle.dumps(device))
+        serve(self)
+
+    def put(self, message: bytes) -> None:
+        """Bring the worker a pickled message."""
+        self.inbox.put(message)
+
+    def news(self, seconds: float) -> list[Message]:
+        """What the worker has sent since the last call; waits for a message, but not longer than ``seconds``."""
+        messages: list[Message] = []
+        deadline = time.monotonic() + seconds
+        try:
+            while True:
+                wait = 0.0 if messages else max(0.0, deadline - time.monotonic())
+                messages.append(self._outbox.get(block=wait > 0, timeout=wait or None))
+        except Empty:
+            return messages
+
+    def send(self, message: Message) -> None:
+        """Keep ``message`` until the driver asks."""
+        self._outbox.put(message)
+
+
+def place() -> tuple[str, str]:
+    """Id and address of the node on which this process of Ray runs."""
+    import ray
+
+    found: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+    return ray.get_runtime_context().get_node_id(), found
