@@ -54,6 +54,10 @@ class Together:
         """Whether token ids are stored too."""
         return self.job.keep_tokens
 
+    def of_run(self, run_log: str) -> "Together":
+        """The job of one run."""
+        return dataclasses.replace(self, job=self.job.of_run(run_log))
+
     def open(self, device: str) -> "ShardSteps":
         """Load the teacher, and wait for the others.
 

@@ -4,10 +4,13 @@ Each node is a set of processes of its own with its own cores, and can be killed
 process, so that Ray's threads are not in the caller's, and ends with it. As a program: the child.
 """
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -48,6 +51,10 @@ class RayCluster:
         """Cores that no worker holds."""
         return float(self._ask("free"))
 
+    def worker(self) -> int:
+        """Process id of a worker; the lowest one."""
+        return int(self._ask("worker"))
+
     def kill_node(self) -> None:
         """Kill the processes of the node that was added last, as a machine that is switched off."""
         self._ask("kill")
@@ -75,8 +82,8 @@ def main() -> None:
     from ray.cluster_utils import Cluster
 
     nodes, cpus = int(sys.argv[1]), int(sys.argv[2])
-    size = {"num_cpus": cpus, "object_store_memory": 80 << 20}
-    cluster = Cluster(initialize_head=True, head_node_args={**size, "include_dashboard": False})  # type: ignore[no-untyped-call]
+    size: dict[str, Any] = {"num_cpus": cpus, "object_store_memory": 80 << 20}
+    cluster = Cluster(initialize_head=True, head_node_args={**size, "include_dashboard": False})
     added = [cluster.add_node(**size) for _ in range(nodes - 1)]
     ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
 
@@ -87,7 +94,9 @@ def main() -> None:
     answer(cluster.address)
     for line in sys.stdin:
         if line == "free\n":
-            answer(ray.available_resources().get("CPU", 0))
+            answer(ray.available_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
+        elif line == "worker\n":
+            answer(min(_children("ray::Mailbox")))
         elif line == "kill\n":
             cluster.remove_node(added.pop(), allow_graceful=False)
             answer(None)
@@ -96,6 +105,22 @@ def main() -> None:
             answer(None)
     ray.shutdown()
     cluster.shutdown()  # type: ignore[no-untyped-call]
+
+
+def _children(beginning: str) -> list[int]:
+    """Ids of the processes whose title begins so, and that descend from this one."""
+    parents, found = {}, []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            if (folder / "cmdline").read_text().startswith(beginning):
+                found.append(int(folder.name))
+    return [process for process in found if os.getpid() in _ancestors(process, parents)]
+
+
+def _ancestors(process: int, parents: dict[int, int]) -> Iterator[int]:
+    while process := parents.get(process, 0):
+        yield process
 
 
 if __name__ == "__main__":

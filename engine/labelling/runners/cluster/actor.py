@@ -6,11 +6,12 @@ Ray calls its methods from outside, in threads: `work` runs as long as the worke
 
 import os
 import pickle
+import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
 from engine.labelling.runners.messages import Begun, Message, failed
 from engine.labelling.runners.worker import Parent, serve
@@ -65,7 +66,9 @@ class Mailbox(Parent):
     def __init__(self, home: Home) -> None:
         super().__init__()
         self._home = home
-        self._outbox: SimpleQueue[Message] = SimpleQueue()
+        self._sent = deque[Message]()
+        self._first = 0  # number of the first of them
+        self._sent_one = threading.Condition()
 
     def work(self, job: bytes, device: str) -> None:
         """Label shards until there are no more.
@@ -90,20 +93,27 @@ class Mailbox(Parent):
         """Bring the worker a pickled message."""
         self.inbox.put(message)
 
-    def news(self, seconds: float) -> list[Message]:
-        """What the worker has sent since the last call; waits for a message, but not longer than ``seconds``."""
-        messages: list[Message] = []
+    def news(self, seen: int, seconds: float) -> list[Message]:
+        """What the worker has sent after its first ``seen`` messages, so that an answer that is lost is given again.
+
+        Args:
+            seen: messages that the driver has.
+            seconds: to wait for another one, at most.
+        """
         deadline = time.monotonic() + seconds
-        try:
-            while True:
-                wait = 0.0 if messages else max(0.0, deadline - time.monotonic())
-                messages.append(self._outbox.get(block=wait > 0, timeout=wait or None))
-        except Empty:
-            return messages
+        with self._sent_one:
+            while self._first < seen:
+                self._sent.popleft()
+                self._first += 1
+            while not self._sent and (left := deadline - time.monotonic()) > 0:
+                self._sent_one.wait(left)
+            return list(self._sent)
 
     def send(self, message: Message) -> None:
-        """Keep ``message`` until the driver asks."""
-        self._outbox.put(message)
+        """Keep ``message`` until the driver has it."""
+        with self._sent_one:
+            self._sent.append(message)
+            self._sent_one.notify()
 
 
 def place() -> tuple[str, str]:

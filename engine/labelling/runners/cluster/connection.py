@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.errors import LabellingError
 
+_log = logging.getLogger("engine.labelling")
 SCHEME = "ray"
 _START = "start one with `ray start --head`, or say which with RAY_ADDRESS or --on ray://HOST:10001"
 
@@ -94,7 +95,12 @@ def _kept_signals() -> Iterator[None]:
 
 def _silence() -> None:
     """Keep Ray from printing its notes on dead workers to standard output, where data goes; the runner tells them."""
-    with contextlib.suppress(ImportError, AttributeError):
-        from ray._private.ray_logging import global_worker_stdstream_dispatcher
+    with contextlib.suppress(ImportError):
+        from ray._private import worker
 
-        global_worker_stdstream_dispatcher.remove_handler("ray_print_logs")
+        if hasattr(worker, "print_to_stdstream"):
+            worker.print_to_stdstream = _note
+
+
+def _note(data: Any, ignore_prefix: bool) -> None:  # noqa: ARG001 - as Ray calls it
+    _log.debug("ray: %s", "\n".join(data.get("lines", [])))

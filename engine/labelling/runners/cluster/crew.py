@@ -22,7 +22,8 @@ from engine.labelling.runners.messages import Begun, Failed, Message
 _log = logging.getLogger("engine.labelling")
 _POLL_SECONDS = 1.0
 _NOTICE_SECONDS = 20.0
-_NODE_SECONDS = 3.0
+_UNREACHED_SECONDS = 40.0
+_PAUSE_SECONDS = 0.2
 _LONGEST_REASON = 400
 
 
@@ -44,22 +45,36 @@ class RayWorker(WorkerHandle):
         self.begun = False
         self._ray = ray
         self._actor = actor
-        self._inbox: deque[Message] = deque()
+        self._inbox = deque[Message]()
+        self._seen = 0
         self._error: Exception | None = None
+        self._unreached: float | None = None
         self._node = ""
         self._work = actor.work.remote(job, device)
         self.news = self._ask()
 
     def _ask(self) -> Any:
-        return self._actor.news.options(concurrency_group="news").remote(_POLL_SECONDS)
+        return self._actor.news.options(concurrency_group="news").remote(self._seen, _POLL_SECONDS)
 
     def fetch(self) -> None:
         """Take what `news` has brought, and ask again."""
         try:
-            self._inbox.extend(self._ray.get(self.news))
-            self.news = self._ask()
+            messages = self._ray.get(self.news)
+        except self._ray.exceptions.ActorUnavailableError as error:
+            # Ray does not know yet whether it has died; the next call may reach it.
+            self._unreached = self._unreached or time.monotonic()
+            if time.monotonic() - self._unreached > _UNREACHED_SECONDS:
+                self._error, self.lost = error, True
+                return
+            time.sleep(_PAUSE_SECONDS)
         except self._ray.exceptions.RayError as error:
             self._error = error
+            return
+        else:
+            self._unreached = None
+            self._seen += len(messages)
+            self._inbox.extend(messages)
+        self.news = self._ask()
 
     @property
     def has_news(self) -> bool:
@@ -89,31 +104,23 @@ class RayWorker(WorkerHandle):
         self._actor.put.options(concurrency_group="post").remote(pickle.dumps(shard))
 
     def kill(self) -> None:
-        """End its process."""
-        self._look_for_node()
+        """End its process, and see whether its node is there."""
+        self.preempted = bool(getattr(self._error, "preempted", False))
+        nodes = {node["NodeID"]: node["Alive"] for node in self._ray.nodes()}
+        self.lost = self.lost or self.preempted or (self.begun and not nodes.get(self._node, False))
         with contextlib.suppress(self._ray.exceptions.RayError, ValueError):
             self._ray.kill(self._actor, no_restart=True)
 
     def died(self) -> str:
         """Ray's reason."""
-        self.preempted = bool(getattr(self._error, "preempted", False))
-        text = [line.strip() for line in str(self._error).splitlines() if line.strip()]
-        # Of an actor that only does not answer Ray cannot know whether it still runs.
         self.kill()
+        if self.preempted:
+            return "its node was taken away"
         if self.lost:
-            return "its node was taken away" if self.preempted else "its node is gone"
+            return "its node is gone, or cannot be reached"
+        text = [line.strip() for line in str(self._error).splitlines() if line.strip()]
         reason = next((line for line in text if line.startswith("The actor is dead")), text[0] if text else "")
         return f"its actor died: {reason.partition('. Some common')[0][:_LONGEST_REASON]}"
-
-    def _look_for_node(self) -> None:
-        """Find out whether the node is there: the cluster takes a moment to see that one is not."""
-        deadline = time.monotonic() + (_NODE_SECONDS if self._error is not None else 0.0)
-        while self._node and not self.lost:
-            nodes = {node["NodeID"]: node["Alive"] for node in self._ray.nodes()}
-            self.lost = self.preempted or not nodes.get(self._node, False)
-            if time.monotonic() > deadline:
-                return
-            time.sleep(0.1)
 
 
 class RayCrew:
