@@ -41,7 +41,7 @@ class Part(click.ParamType[tuple[int, int]]):
     ) -> tuple[str, str]:
         found = scheduled_part(os.environ)
         if found is None:
-            names = ", ".join(["SLURM_ARRAY_TASK_ID, SLURM_PROCID", *(index for index, _ in _SCHEDULERS)])
+            names = ", ".join(["SLURM_ARRAY_TASK_ID, SLURM_STEP_NUM_TASKS", *(index for index, _ in _SCHEDULERS)])
             self.fail(f"auto finds no scheduler: none of {names} is set. Give the part, as 0/4", param, ctx)
         index, count = found
         if count is None and parts is None:
@@ -67,13 +67,14 @@ def scheduled_part(environment: Mapping[str, str]) -> tuple[int, int | None] | N
         said = environment.get(name, "")
         return int(said) if said.isdecimal() else None
 
-    job, task = number("SLURM_ARRAY_TASK_ID"), number("SLURM_PROCID")
-    if job is not None or task is not None:
+    # Without srun a job is one process, however many tasks it could have; only srun says how many a step has.
+    job, tasks = number("SLURM_ARRAY_TASK_ID"), number("SLURM_STEP_NUM_TASKS")
+    if job is not None or tasks is not None:
         first, step = number("SLURM_ARRAY_TASK_MIN") or 0, number("SLURM_ARRAY_TASK_STEP") or 1
-        tasks = (number("SLURM_STEP_NUM_TASKS") or number("SLURM_NTASKS") or 1) if task is not None else 1
         jobs = 1 if job is None else number("SLURM_ARRAY_TASK_COUNT")
         index = 0 if job is None else (job - first) // step
-        return index * tasks + (task or 0), None if jobs is None else jobs * tasks
+        task = 0 if tasks is None else number("SLURM_PROCID") or 0
+        return index * (tasks or 1) + task, None if jobs is None else jobs * (tasks or 1)
     for one, all_ in _SCHEDULERS:
         if (index_of := number(one)) is not None:
             return index_of, number(all_)

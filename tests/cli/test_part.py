@@ -15,9 +15,11 @@ SLURM_ARRAY = {"SLURM_ARRAY_TASK_ID": "14", "SLURM_ARRAY_TASK_MIN": "10", "SLURM
         ({"SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_COUNT": "8", "SLURM_ARRAY_TASK_MIN": "0"}, (3, 8)),
         ({"SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_COUNT": "8", "SLURM_ARRAY_TASK_MIN": "1"}, (0, 8)),
         ({**SLURM_ARRAY, "SLURM_ARRAY_TASK_COUNT": "5"}, (2, 5)),
-        ({**SLURM_ARRAY, "SLURM_ARRAY_TASK_COUNT": "5", "SLURM_PROCID": "3", "SLURM_NTASKS": "4"}, (11, 20)),
-        ({"SLURM_PROCID": "3", "SLURM_NTASKS": "4"}, (3, 4)),
+        ({**SLURM_ARRAY, "SLURM_ARRAY_TASK_COUNT": "5", "SLURM_PROCID": "3", "SLURM_STEP_NUM_TASKS": "4"}, (11, 20)),
+        ({"SLURM_PROCID": "3", "SLURM_STEP_NUM_TASKS": "4"}, (3, 4)),
         ({"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_NTASKS": "4"}, (1, 2)),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "4"}, None),
+        ({**SLURM_ARRAY, "SLURM_ARRAY_TASK_COUNT": "5", "SLURM_PROCID": "0", "SLURM_NTASKS": "4"}, (2, 5)),
         ({"JOB_COMPLETION_INDEX": "5"}, (5, None)),
         ({"JOB_COMPLETION_INDEX": "5", "JOB_COMPLETIONS": "9"}, (5, 9)),
         ({"SKYPILOT_JOB_RANK": "0", "SKYPILOT_NUM_JOBS": "3"}, (0, 3)),
@@ -40,7 +42,7 @@ def test_every_task_of_every_job_of_an_array_has_another_part():
                 "SLURM_ARRAY_TASK_STEP": "3",
                 "SLURM_ARRAY_TASK_COUNT": "4",
                 "SLURM_PROCID": str(task),
-                "SLURM_NTASKS": "2",
+                "SLURM_STEP_NUM_TASKS": "2",
             }
         )
         for job in (1, 4, 7, 10)
@@ -51,7 +53,7 @@ def test_every_task_of_every_job_of_an_array_has_another_part():
 
 @pytest.fixture
 def convert(monkeypatch):
-    for name in ("SLURM_ARRAY_TASK_ID", "SLURM_PROCID", "JOB_COMPLETION_INDEX", "JOB_COMPLETIONS"):
+    for name in ("SLURM_ARRAY_TASK_ID", "SLURM_STEP_NUM_TASKS", "JOB_COMPLETION_INDEX", "JOB_COMPLETIONS"):
         monkeypatch.delenv(name, raising=False)
 
     def converted(value, **environment):
@@ -77,7 +79,7 @@ def test_a_part(convert):
         ("auto/x", {}, "'auto/x' is no part"),
         ("auto", {}, "auto finds no scheduler: none of SLURM_ARRAY_TASK_ID, .* is set"),
         ("auto", {"JOB_COMPLETION_INDEX": "2"}, r"which part this is \(2\), but not of how many: auto/N does"),
-        ("auto/4", {"SLURM_PROCID": "1", "SLURM_NTASKS": "5"}, "auto/4 says 4 parts, and the scheduler has 5"),
+        ("auto/4", {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "5"}, "auto/4 says 4 parts, and the scheduler has 5"),
         ("auto/4", {"JOB_COMPLETION_INDEX": "4"}, "4/4 is no part"),
     ],
 )
