@@ -30,6 +30,7 @@ from engine.inputs.labels.names.class_files import class_files_notes
 from engine.inputs.labels.several_files import copies_notes, read_together
 from engine.inputs.messages import listed, merged, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
+from engine.inputs.remote.mirror import name_of
 from engine.progress import Tick, silent
 from store import Store
 from store.families.rejects import rejects_schema
@@ -179,7 +180,8 @@ def _read_once(
         InputError: as `ingest`.
         NotGoldError: the labels are no gold for ``known``.
     """
-    inputs = [InputFile(path=file, columns=config.columns, options=config.options, name=file) for file in files]
+    columns, options = config.columns, config.options
+    inputs = [InputFile(path=file, columns=columns, options=options, name=name_of(file)) for file in files]
     classes = config.classes or known or ()
     with ShardWriter(storage, rejects_schema(), compressed=True) as writer:
         rejects = RejectsWriter(writer, on_bad_row=config.on_bad_row)

@@ -10,6 +10,8 @@ from pathlib import Path
 from engine.errors import InputError, NewFilesError
 from engine.ingest.input_file import FileVersion, describe_input, file_version, last_touched
 from engine.inputs.messages import listed
+from engine.inputs.remote.mirror import fetch
+from engine.inputs.remote.sources import is_url
 from store import Store
 from store.format.segments import InputEntry, SegmentRecord
 
@@ -104,6 +106,8 @@ def check_inputs(store: Store, files: Sequence[str], *, segment: int = 0) -> lis
 
 
 def _check_input(store: Store, file: str, entry: InputEntry) -> FileVersion:
+    if is_url(file):
+        (file,) = fetch(file)
     if not Path(file).exists():
         raise InputError(f"{store.location} needs its input {file}, and it is not there")
     version = file_version(file)

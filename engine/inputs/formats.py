@@ -36,6 +36,8 @@ from engine.inputs.paths.folders import files_of, refuse_packed_twice
 from engine.inputs.paths.label_lines import refuse_label_lines
 from engine.inputs.paths.other_kinds import unknown_kind
 from engine.inputs.plain_text import read_text
+from engine.inputs.remote.mirror import fetch
+from engine.inputs.remote.sources import is_url
 from engine.inputs.tar_files.patterns import braces_of, refuse_commands
 from engine.inputs.tar_files.read_tar import read_tar
 
@@ -51,7 +53,9 @@ _READERS: dict[str, _Reader] = {
 
 
 def expand(patterns: Iterable[str]) -> list[str]:
-    """Paths, globs and folders → files, in the order given and, within a glob or a folder, by name.
+    """Paths, globs, folders and URLs of such → files here, in the order given and, within a glob or a folder, by name.
+
+    Files of URLs are fetched, unless they were before.
 
     Raises:
         InputError: one matches nothing, occurs twice or is of a format that is not read; a folder is no data set.
@@ -74,8 +78,11 @@ def expand(patterns: Iterable[str]) -> list[str]:
 def _matches(pattern: str) -> list[str]:
     shown = pattern.encode("utf-8", "backslashreplace").decode()
     refuse_commands(pattern)
-    if "://" in pattern:
-        raise InputError(f"{shown}: inputs are read from local disks only; download it first")
+    if is_url(pattern):
+        fetched = fetch(pattern)
+        if not os.path.isdir(fetched[0]):  # noqa: PTH112
+            return fetched
+        (pattern,) = fetched
     found = [pattern] if os.path.exists(pattern) else _globbed(pattern)  # noqa: PTH110
     if not found:
         raise InputError(f"{shown}: there is no such file")

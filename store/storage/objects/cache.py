@@ -13,7 +13,6 @@ import logging
 import os
 import re
 import shutil
-import tempfile
 import threading
 import time
 import uuid
@@ -24,9 +23,10 @@ import pyarrow as pa
 
 from store.errors import StoreError
 from store.storage.file_lock import lock
+from store.storage.user_folder import FOLDER, user_folder
 
-FOLDER, GIGABYTES = "ENGINE_CACHE", "ENGINE_CACHE_GB"
-"""Variables of the environment: where the files lie, and how many gigabytes they may have; 0 keeps none."""
+GIGABYTES = "ENGINE_CACHE_GB"
+"""Variable of the environment: how many gigabytes the files may have; 0 keeps none."""
 DEFAULT_GIGABYTES = 10.0
 _GIGABYTE = 10**9
 _LOOK_EVERY = 20  # times its limit is a cache filled by this process before it looks how full it is
@@ -215,16 +215,4 @@ def cache_of_user() -> ReadCache:
         limit = -1.0
     if not 0 <= limit < 10**6:
         raise StoreError(f"{GIGABYTES} is {said!r}; it is a number of gigabytes, and 0 keeps no files")
-    named = os.environ.get(FOLDER)
-    folder = Path(named).expanduser() if named else _user_folder()
-    return ReadCache(folder, limit=int(limit * _GIGABYTE))
-
-
-def _user_folder() -> Path:
-    name = "softlabel-engine"
-    if (named := os.environ.get("XDG_CACHE_HOME", "")).startswith("/"):
-        return Path(named) / name
-    try:
-        return Path.home() / ".cache" / name
-    except RuntimeError:  # a user of a container may have no home
-        return Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
+    return ReadCache(user_folder(), limit=int(limit * _GIGABYTE))

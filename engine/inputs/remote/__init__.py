@@ -1,0 +1,1 @@
+"""Input files that are elsewhere: `mirror.fetch` brings the files of a URL onto this machine."""
