@@ -78,6 +78,7 @@ def expand(patterns: Iterable[str]) -> list[str]:
 def _matches(pattern: str) -> list[str]:
     shown = pattern.encode("utf-8", "backslashreplace").decode()
     refuse_commands(pattern)
+    pattern = pattern.removeprefix("file://")
     if is_url(pattern):
         fetched = fetch(pattern)
         if not os.path.isdir(fetched[0]):  # noqa: PTH112

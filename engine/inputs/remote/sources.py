@@ -22,6 +22,7 @@ _TIMEOUT = 60  # seconds without a byte
 _MAGIC = re.compile(r"[*?[]")
 _BUCKETS = ("s3", "gs", "az")
 _WEB = ("http", "https")
+_OTHER_NAMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
 _VERSIONS = ("etag", "ETag", "blob_id", "sha256", "md5", "mtime", "LastModified", "last_modified", "created")
 
 
@@ -73,7 +74,9 @@ def list_files(url: str) -> Listing:
     Raises:
         InputError: it names none, cannot be reached, or a package is missing.
     """
-    scheme = url.partition("://")[0].lower()
+    scheme, _, rest = url.partition("://")
+    scheme = _OTHER_NAMES.get(scheme.lower(), scheme.lower())
+    url = f"{scheme}://{rest}"
     with _explained(url):
         if scheme in _WEB:
             return Listing(files=[_of_web(url)], folder=None)

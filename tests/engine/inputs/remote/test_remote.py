@@ -220,6 +220,15 @@ def test_any_scheme_that_fsspec_knows():
         system.rm("/sets", recursive=True)
 
 
+def test_a_file_of_this_machine_is_read_where_it_is(tmp_path):
+    (tmp_path / "reviews.csv").write_text(CSV)
+    assert expand([f"file://{tmp_path}/reviews.csv"]) == [str(tmp_path / "reviews.csv")]
+
+
+def test_other_names_of_s3(bucket):
+    assert [name_of(file) for file in expand([f"s3a://{BUCKET}/other/*"])] == [f"s3://{BUCKET}/other/reviews.csv"]
+
+
 def test_a_scheme_that_nobody_knows_or_whose_package_is_missing():
     with pytest.raises(InputError, match="Protocol not known: nowhere"):
         expand(["nowhere://a/b.csv"])
