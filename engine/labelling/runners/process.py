@@ -8,16 +8,18 @@ import logging
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from multiprocessing.connection import Connection, Pipe
-from typing import Any
+from typing import IO, Any
 
 from engine.labelling.runners.messages import Message
 
 _log = logging.getLogger("engine.labelling")
 _GRACE_SECONDS = 3.0
 _REAP_SECONDS = 5.0
+_LAST_WORDS_SECONDS = 1.0
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
@@ -51,10 +53,14 @@ class WorkerProcess:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
             )
         finally:
             theirs.close()
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        assert self._process.stderr is not None
+        self._listener = threading.Thread(target=_log_lines, args=(self._process.stderr,), daemon=True)
+        self._listener.start()
         with contextlib.suppress(OSError):  # it has died already, which reading from it will show
             self.connection.send_bytes(job)
             self.connection.send(device)
@@ -110,6 +116,7 @@ class WorkerProcess:
     def _reap(self) -> None:
         if not self._wait(_REAP_SECONDS):
             _log.warning("worker process %d does not end even by SIGKILL; its driver hangs", self._process.pid)
+        self._listener.join(_LAST_WORDS_SECONDS)
         self.connection.close()
 
     def _wait(self, seconds: float) -> bool:
@@ -125,6 +132,14 @@ class WorkerProcess:
             return
         with contextlib.suppress(OSError):
             self.connection.send(None)
+
+
+def _log_lines(stderr: IO[bytes]) -> None:
+    """Log what a worker, or a library in it, writes: it has no say in how this process shows notes."""
+    with stderr:
+        for line in stderr:
+            if text := line.decode(errors="backslashreplace").rstrip():
+                _log.warning("%s", text)
 
 
 def end_workers(workers: Iterable[WorkerProcess], *, finished: bool) -> None:
