@@ -11,13 +11,15 @@ import logging
 import os
 import signal
 import sys
+import traceback
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, NoReturn
 
 import click
 
-from cli.options.global_options import Command, global_options, settle_notes
+from cli.notes import DOOR, say_error
+from cli.options.global_options import Command, global_options, settle_format, settle_notes
 from engine.compute.cpu.limits import settle_threads
 from engine.errors import EngineError, is_memory_error
 from store.errors import DamageError, StoreError
@@ -85,31 +87,42 @@ def cli(ctx: click.Context, /, **_: Any) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command; its exit code. Messages go to stderr."""
+    settle_format(sys.argv[1:] if arguments is None else arguments, COMMANDS)
+    code = _run(arguments)
+    DOOR.end(code)
+    return code
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         result = cli.main(args=arguments, prog_name="engine", standalone_mode=False)
         code = result if isinstance(result, int) else OK
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        code = USAGE
     except click.ClickException as error:
-        error.show()
         code = USAGE if isinstance(error, click.UsageError) else ERROR
+        say_error(_as_click_shows(error), error, code)
     except DamageError as error:
         code = _say_error(error, f"damage: {error}", DAMAGED)
     except (EngineError, StoreError) as error:
         code = _say_error(error, f"error: {error}", ERROR)
-    except (click.Abort, KeyboardInterrupt):
-        code = _say_stopped(signal.SIGINT)
+    except (click.Abort, KeyboardInterrupt) as error:
+        code = _say_stopped(signal.SIGINT, error)
     except Stopped as stopped:
-        code = _say_stopped(stopped.signal)
+        code = _say_stopped(stopped.signal, stopped)
     except (OSError, MemoryError, RuntimeError, ImportError) as error:
         code = _say_error(error, f"error: {_of_the_place(error)}", ERROR)
     return code
 
 
+def _as_click_shows(error: click.ClickException) -> str:
+    """The usage and the message of what click refuses; the help of a command that nothing was given to."""
+    shown = io.StringIO()
+    error.show(shown)
+    return shown.getvalue().rstrip("\n")
+
+
 def _say_error(error: Exception, text: str, code: int) -> int:
     """Print the message; with ``--log-level debug`` also where the error came from. Returns ``code``."""
-    click.echo(text, err=True)
+    say_error(text, error, code)
     _log.debug("it came from here:", exc_info=error)
     return code
 
@@ -125,9 +138,10 @@ def _of_the_place(error: Exception) -> str:
     return no_space(error) or str(error)
 
 
-def _say_stopped(number: signal.Signals) -> int:
-    click.echo(f"stopped by {number.name}; what was committed stays. Run the same command again to go on", err=True)
-    return 128 + number
+def _say_stopped(number: signal.Signals, error: BaseException) -> int:
+    code = 128 + number
+    say_error(f"stopped by {number.name}; what was committed stays. Run the same command again to go on", error, code)
+    return code
 
 
 def no_space(error: OSError) -> str | None:
@@ -143,12 +157,14 @@ def no_space(error: OSError) -> str | None:
 
 def _say_mistake(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print what only a mistake in the program can raise, and what a report of it needs."""
-    sys.__excepthook__(kind, error, trace)
-    click.echo(
-        "This is a mistake in engine itself; what was committed stays. Please report it, with the lines above and what "
-        "`engine doctor` prints",
-        err=True,
+    lines = "".join(traceback.format_exception(kind, error, trace))
+    say_error(
+        f"{lines}This is a mistake in engine itself; what was committed stays. Please report it, with the lines above "
+        "and what `engine doctor` prints",
+        error,
+        ERROR,
     )
+    DOOR.end(ERROR)
 
 
 def _stop(number: int, _frame: Any) -> NoReturn:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from cli.notes import say
 from store.sql.json_values import json_value
 
 if TYPE_CHECKING:
@@ -141,11 +143,11 @@ def shown(text: str) -> str:
 def report_rejects(rejected: int, reasons: list[str]) -> None:
     """Say on stderr which rows were refused, the first of them in full."""
     if rejected:
-        click.echo(f"{rejected:,} {'row was' if rejected == 1 else 'rows were'} rejected:", err=True)
-        for reason in reasons[:5]:
-            click.echo(f"  {shown(reason)}", err=True)
+        lines = [f"{rejected:,} {'row was' if rejected == 1 else 'rows were'} rejected:"]
+        lines += [f"  {shown(reason)}" for reason in reasons[:5]]
         if rejected > min(5, len(reasons)):
-            click.echo(f"  … and {rejected - min(5, len(reasons)):,} more", err=True)
+            lines.append(f"  … and {rejected - min(5, len(reasons)):,} more")
+        say("\n".join(lines), level=logging.WARNING)
 
 
 def note_appended(store: "Store", rows: int | None, what: str) -> None:
@@ -160,7 +162,7 @@ def note(text: str) -> None:
     """Say ``text`` on stderr, but not with ``--quiet``."""
     context = click.get_current_context(silent=True)
     if context is None or not (context.obj or {}).get("quiet"):
-        click.echo(text, err=True)
+        say(text)
 
 
 def note_hard_gold(store: "Store", rounds: Sequence[int] | None) -> None:

@@ -49,12 +49,25 @@ class Lines:
             return
         self._said = now
         pace = (done - before) / (now - then) if now > then else 0.0
-        _log.info("%s", line(what, done, total, pace))
+        _log.info("%s", line(what, done, total, pace), extra={"fields": figures(what, done, total, pace)})
 
 
 def stage_of(what: str) -> str:
     """The part of ``what`` that stays the same from one tick to the next: ``training, loss 0.3`` → ``training``."""
     return what.partition(",")[0]
+
+
+def figures(what: str, done: int, total: int | None, pace: float) -> dict[str, str | int | float | None]:
+    """What `line` says, as values; None is what is not known."""
+    is_known = pace > 0
+    left = (total - done) / pace if is_known and total and total > done else None
+    return {
+        "what": what,
+        "done": done,
+        "total": total,
+        "rate": round(pace, 3) if is_known else None,
+        "seconds_left": None if left is None else round(left, 1),
+    }
 
 
 def line(what: str, done: int, total: int | None, pace: float) -> str:

@@ -15,7 +15,7 @@ from cli.options.comparing import (
 )
 from cli.options.reading import column_options, read_columns, read_options
 from cli.options.shared import FORMATS
-from cli.output import print_rows, reader_may_go, report_rejects, shows_tables
+from cli.output import note, print_rows, reader_may_go, report_rejects, shows_tables
 from cli.progress import progress
 from store.sql.json_values import json_value
 
@@ -65,12 +65,6 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     """
     from engine import CompareConfig, compare
 
-    is_quiet = (ctx.obj or {}).get("quiet")
-
-    def say(text: str) -> None:
-        if not is_quiet:
-            click.echo(text, err=True)
-
     names = ("labelled", "extra", "unlabelled", "test", "teacher", "student", "out", "seeds", "label_sizes")
     chosen = {
         name: options[name] for name in (*names, "pool_sizes", "keep_split", "classes", "on_bad_row", "max_hours")
@@ -86,12 +80,12 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         plots=options["plots"],
     )
     with progress(ctx) as tick:
-        comparison = compare(config, tick=tick, say=say, after_seed=lambda so_far: say(f"\n{so_far}\n"))
-    _print(comparison, options["format"], quiet=bool((ctx.obj or {}).get("quiet")))
+        comparison = compare(config, tick=tick, say=note, after_seed=lambda so_far: note(f"\n{so_far}\n"))
+    _print(comparison, options["format"])
     return _exit_code(config.out)
 
 
-def _print(comparison: "Comparison", format_: str | None, *, quiet: bool) -> None:
+def _print(comparison: "Comparison", format_: str | None) -> None:
     """Print the table and what is said of it: on stderr in the formats for programs that have the table alone."""
     texts = {"markdown": comparison.as_markdown, "latex": comparison.as_latex, "html": comparison.as_html}
     if format_ in texts:
@@ -102,8 +96,7 @@ def _print(comparison: "Comparison", format_: str | None, *, quiet: bool) -> Non
         _echo(json.dumps(json_value(comparison.as_dict()), ensure_ascii=False, indent=1))
     else:
         print_rows(comparison.records(), format_)
-        if not quiet:
-            click.echo("\n".join(comparison.sentences), err=True)
+        note("\n".join(comparison.sentences))
 
 
 def _echo(text: str) -> None:

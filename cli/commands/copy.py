@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from cli.options.shared import format_option
-from cli.output import print_summary
+from cli.output import note, print_summary
 from cli.progress import progress
 
 
@@ -42,9 +42,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     with progress(ctx) as tick:
         copied = copy_store(store, target, labels=options["labels"], tick=tick)
     summary = dataclasses.asdict(copied)
-    if not (ctx.obj or {}).get("quiet"):
-        for note in copied.notes:
-            click.echo(note, err=True)
-    del summary["notes"]
+    for text in summary.pop("notes"):
+        note(text)
     print_summary(summary, options["format"])
     return OK

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.notes import say
 from cli.options.shared import format_option
-from cli.output import print_rows
+from cli.output import note, print_rows
 from cli.progress import progress
 
 if TYPE_CHECKING:
@@ -34,28 +35,22 @@ def command(ctx: click.Context, /, *, out: Path | None, rows: int, format: str |
     if out is None:
         with tempfile.TemporaryDirectory(prefix="engine-demo-") as folder:
             _show(ctx, Path(folder), rows, format_)
-        click.echo("Nothing was kept; pass --out DIR to look at the report, the store and the models.", err=True)
+        say("Nothing was kept; pass --out DIR to look at the report, the store and the models.")
         return
     if out.exists() and any(out.iterdir()):
         raise click.BadParameter(f"{out} is not empty; name a new folder", param_hint="--out")
     out.mkdir(parents=True, exist_ok=True)
     _show(ctx, out, rows, format_)
-    click.echo(f'Kept in {out}. Ask it: engine sql {out / "reviews.store"} "SELECT * FROM reviews LIMIT 5"', err=True)
-    click.echo(f"Look at it: {out / 'report.html'}", err=True)
+    say(f'Kept in {out}. Ask it: engine sql {out / "reviews.store"} "SELECT * FROM reviews LIMIT 5"')
+    say(f"Look at it: {out / 'report.html'}")
 
 
 def _show(ctx: click.Context, folder: Path, rows: int, format_: str) -> None:
     from engine.demo.path import run_demo
 
-    quiet = (ctx.obj or {}).get("quiet")
-
-    def say(text: str) -> None:
-        if not quiet:
-            click.echo(text, err=True)
-
     with progress(ctx) as tick:
-        result: DemoResult = run_demo(folder, rows=rows, say=say, tick=tick)
-    say(f"labelled {result.label_rows_per_second:,.0f} rows/s; the store says:\n  {result.query}")
+        result: DemoResult = run_demo(folder, rows=rows, say=note, tick=tick)
+    note(f"labelled {result.label_rows_per_second:,.0f} rows/s; the store says:\n  {result.query}")
     for row in result.answer.to_pylist():
-        say(f"  {row['class']}: {row['rows']:,} rows, mean confidence {row['confidence']}")
+        note(f"  {row['class']}: {row['rows']:,} rows, mean confidence {row['confidence']}")
     print_rows([dataclasses.asdict(arm) for arm in result.arms], format_)

@@ -8,7 +8,7 @@ import click
 
 from cli.options.computing import computing_options, read_choices
 from cli.options.reading import read_columns, read_options, text_options
-from cli.output import print_summary, reader_may_go, report_rejects
+from cli.output import note, print_summary, reader_may_go, report_rejects
 from cli.progress import progress
 
 if TYPE_CHECKING:
@@ -81,18 +81,16 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         summary = predict(config, stream=sys.stdout, tick=tick)
     if summary is None:  # who read the answers wanted no more of them
         return OK
-    _print(summary, config.out, quiet=(ctx.obj or {}).get("quiet", False))
+    _print(summary, config.out)
     report_rejects(summary.rejected, summary.reasons)
     return REJECTED if summary.rejected or summary.failed else OK
 
 
-def _print(summary: "PredictSummary", out: str | None, *, quiet: bool) -> None:
+def _print(summary: "PredictSummary", out: str | None) -> None:
     """The summary on stdout, or in a line on stderr if stdout has the answers."""
     values = dataclasses.asdict(summary)
     values.pop("reasons")
     if out is not None:
         print_summary({"out": out, **values}, None)
-    elif not quiet:
-        click.echo(
-            f"{summary.rows:,} rows, {summary.computed:,} computed at {summary.rows_per_second:g} rows/s", err=True
-        )
+    else:
+        note(f"{summary.rows:,} rows, {summary.computed:,} computed at {summary.rows_per_second:g} rows/s")

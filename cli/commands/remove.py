@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.notes import say
 from cli.options.shared import format_option
 from cli.output import print_rows
 
@@ -36,9 +37,9 @@ def command(**options: Any) -> int:
     from store.store import open_store
 
     store = open_store(options["store"])
-    _say(plan_removal(store, options["targets"]))
+    _say_plan(plan_removal(store, options["targets"]))
     if not options["yes"] and not _confirmed():
-        click.echo("nothing was removed", err=True)
+        say("nothing was removed")
         return ERROR
     removed = remove(store, options["targets"])
     print_rows(
@@ -48,13 +49,13 @@ def command(**options: Any) -> int:
     return OK
 
 
-def _say(plan: "list[Removal]") -> None:
+def _say_plan(plan: "list[Removal]") -> None:
     for one in plan:
         size = "" if one.bytes is None else f", {one.bytes:,} bytes of data"
         rows = "" if one.rows is None else f", {one.rows:,} rows"
-        click.echo(f"{one.path}: {one.files:,} files{size}{rows}", err=True)
+        say(f"{one.path}: {one.files:,} files{size}{rows}")
         for note in one.notes:
-            click.echo(f"  {note}", err=True)
+            say(f"  {note}")
 
 
 def _confirmed() -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.notes import say
 from cli.options.shared import CommaSeparated, format_option
 from cli.output import note_appended, print_rows, print_summary, shows_tables
 from store.selections.export import ENDINGS
@@ -122,10 +123,9 @@ def _select(store: "Store", options: dict[str, Any]) -> "Selection":
     summary = {"name": card.name, "selected": card.selected, "of": card.rows, "sha256": card.sha256[:16]}
     print_summary(summary, options["format"])
     if request.propose is not None and request.limit is not None and card.selected < request.limit:
-        click.echo(
+        say(
             f"no more than these {card.selected:,} rows could be proposed: the others have gold, are copies, or "
-            "have no label",
-            err=True,
+            "have no label"
         )
     return selection
 
@@ -140,9 +140,9 @@ def _write(store: "Store", selection: "Selection", options: dict[str, Any]) -> N
 
     rows = SelectedRows(store, selection, labels=next(iter(options["labels"] or ()), None))
     write_annotator_file(rows, out)
-    click.echo(f"wrote {out}: {len(rows):,} rows", err=True)
+    say(f"wrote {out}: {len(rows):,} rows")
     if out.suffix == ".json":
-        click.echo(f"Label Studio's configuration: {labelling_configuration(store.header.classes)}", err=True)
+        say(f"Label Studio's configuration: {labelling_configuration(store.header.classes)}")
 
 
 def _list(store: "Store", format_: str | None) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from cli.notes import say
 from cli.options.shared import format_option
 from cli.output import print_rows, read_rows, write_rows
 
@@ -76,7 +77,7 @@ def _write(result: Path, out: Path) -> None:
             columns, rows = read_rows(result)
             with temporary.open("w", encoding="utf-8", newline="") as file:
                 write_rows(rows, out.suffix[1:], file, columns=columns)
-    click.echo(f"wrote {out}", err=True)
+    say(f"wrote {out}")
 
 
 def _write_arrow(result: Path, temporary: Path, *, parquet: bool) -> None:

@@ -1,9 +1,11 @@
 """``engine verify``."""
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.notes import say
 from cli.options.shared import format_option
 from cli.output import print_rows
 from cli.progress import progress
@@ -57,9 +59,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         with progress(ctx) as tick:
             found = _repair(storage, found, options, tick)
     damage = len(found.damage)
-    click.echo(
-        f"{options['store']}: {found.files:,} data files read, {_counted(damage, 'finding')} of damage", err=True
-    )
+    say(f"{options['store']}: {found.files:,} data files read, {_counted(damage, 'finding')} of damage")
     return DAMAGED if damage else OK
 
 
@@ -75,15 +75,15 @@ def _repair(storage: "Storage", found: "Verification", options: dict[str, Any], 
         tick=tick,
     )
     for name in done.restored:
-        click.echo(f"restored {name}", err=True)
+        say(f"restored {name}")
     for path, shard in done.redone:
-        click.echo(f"made again {path}, shard {shard}", err=True)
+        say(f"made again {path}, shard {shard}")
     for name in done.removed:
-        click.echo(f"removed {name}", err=True)
+        say(f"removed {name}")
     for obstacle in done.obstacles:
-        click.echo(f"could not be made again: {obstacle}", err=True)
+        say(f"could not be made again: {obstacle}", level=logging.WARNING)
     for finding in done.after.damage:
-        click.echo(f"still {finding.kind}: {finding.file} {finding.problem}", err=True)
+        say(f"still {finding.kind}: {finding.file} {finding.problem}", level=logging.WARNING)
     return done.after
 
 

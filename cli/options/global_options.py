@@ -1,18 +1,22 @@
-"""The options of every command: ``--quiet``, ``--log-level`` and ``--config``, before and behind its name.
+"""The options of every command: ``--quiet``, ``--log-level``, ``--log-format`` and ``--config``, before and behind it.
 
 A flag counts more than a variable (``ENGINE_LABEL_QUIET``, ``ENGINE_QUIET``), and that more than a file; of two of the
 same kind, the one behind the command holds. So it does where ``--quiet`` and ``--log-level`` contradict each other.
 """
 
 import inspect
+import itertools
 import logging
-import sys
+import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 from click.core import ParameterSource
+
+from cli.notes import DOOR, FORMATS, TEXT
 
 ROOMS = ("cli", "engine", "store")
 _CONFIG = "config"
@@ -39,7 +43,7 @@ class _Said(NamedTuple):
 
 
 def global_options() -> list[click.Option]:
-    """The three options."""
+    """The four options."""
     return [
         click.Option(["--quiet"], is_flag=True, help="No progress and no notes on stderr; errors only."),
         click.Option(
@@ -48,6 +52,13 @@ def global_options() -> list[click.Option]:
             default="info",
             show_default=True,
             help="Which notes go to stderr; debug also tells where an error came from.",
+        ),
+        click.Option(
+            ["--log-format"],
+            type=click.Choice(FORMATS),
+            default=TEXT,
+            show_default=True,
+            help="How notes, progress and errors are written to stderr; json is one object a line.",
         ),
         click.Option(
             ["--config"],
@@ -86,7 +97,7 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, whose options say which notes are shown."""
         settle_notes(ctx)
-        for name in ("quiet", "log_level"):
+        for name in ("quiet", "log_level", "log_format"):
             ctx.params.pop(name, None)
         return super().invoke(ctx)
 
@@ -96,9 +107,41 @@ def settle_notes(ctx: click.Context) -> None:
     quiet, level = _said(ctx, "quiet"), _said(ctx, "log_level")
     is_quiet = bool(quiet.value) and quiet.weight >= level.weight
     ctx.find_root().obj = ctx.obj = {"quiet": is_quiet}
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
+    if ctx.parent is not None:  # before the command is parsed, `settle_format` knows more
+        DOOR.settle(_said(ctx, "log_format").value)
     for room in ROOMS:
         logging.getLogger(room).setLevel(logging.ERROR if is_quiet else getattr(logging, level.value.upper()))
+
+
+def settle_format(arguments: Sequence[str], commands: Sequence[str]) -> None:
+    """Write notes as ``arguments``, variables and files ask, before anything is parsed: what cannot be is said, too."""
+    given = list(itertools.takewhile(lambda one: one != "--", arguments))
+    command = next((one for one in given if one in commands), "")
+    names = ("ENGINE_LOG_FORMAT", f"ENGINE_{command.upper()}_LOG_FORMAT")
+    files = [os.environ.get("ENGINE_CONFIG", ""), *_values(given, "--config")]
+    said = [_format_of_file(path, command) for path in files]
+    said += [os.environ.get(name, "") for name in names] + _values(given, "--log-format")
+    DOOR.settle(next((one for one in reversed(said) if one), TEXT))
+
+
+def _values(arguments: Sequence[str], option: str) -> list[str]:
+    """What is given to ``option``, in the order of the command line."""
+    words = [*arguments, ""]
+    return [
+        after if word == option else word.removeprefix(f"{option}=")
+        for word, after in itertools.pairwise(words)
+        if word == option or word.startswith(f"{option}=")
+    ]
+
+
+def _format_of_file(path: str, command: str) -> str:
+    """What a file of defaults says of the format; a file that cannot be read is refused later."""
+    try:
+        table = tomllib.loads(Path(path).read_text("utf-8")).get(command, {}) if path else {}
+    except (OSError, ValueError):
+        return ""
+    said = {key.replace("-", "_"): value for key, value in table.items()} if isinstance(table, dict) else {}
+    return str(said.get("log_format", ""))
 
 
 def _said(ctx: click.Context, name: str) -> _Said:

@@ -33,7 +33,7 @@ def test_every_command_shows_them_once_under_their_heading(command, capsys):
     assert run([command, "--help"]) == OK
     own, heading, everywhere = capsys.readouterr().out.partition("\nOptions of every command:\n")
     assert heading
-    for option in ("--quiet", "--log-level", "--config"):
+    for option in ("--quiet", "--log-level", "--log-format", "--config"):
         assert (own.count(f"  {option} "), everywhere.count(f"  {option} ")) == (0, 1)
 
 
@@ -41,8 +41,9 @@ def test_every_command_shows_them_once_under_their_heading(command, capsys):
 def test_every_command_takes_them_behind_its_name(command):
     root = click.Context(cli)
     parser = cli.get_command(root, command).make_parser(root)
-    values, _, _ = parser.parse_args(["--quiet", "--log-level", "debug", "--config", "x.toml"])
+    values, _, _ = parser.parse_args(["--quiet", "--log-level", "debug", "--log-format", "json", "--config", "x.toml"])
     assert (values["quiet"], values["log_level"], values["config"]) == (True, "debug", "x.toml")
+    assert values["log_format"] == "json"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from cli.notes import say
 from cli.options.reading import read_options
 from cli.output import print_summary, report_rejects, shows_tables
 from cli.progress import progress
@@ -31,10 +32,9 @@ def add_gold(ctx: click.Context, options: dict[str, Any]) -> int:
     reasons = summary.pop("reasons")
     print_summary(summary if shows_tables(options["format"]) else {**summary, "reasons": reasons}, options["format"])
     if not added.added:
-        click.echo(
+        say(
             f"nothing was added: the same labels from the same sources are round {added.round} already. To count them "
-            "again, as the latest ones, give another --source",
-            err=True,
+            "again, as the latest ones, give another --source"
         )
     report_rejects(added.rejected, reasons)
     return REJECTED if added.rejected else OK

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cli.output import print_summary
+from cli.output import note, print_summary
 from cli.progress import progress
 
 
@@ -49,7 +49,7 @@ def export_store(ctx: click.Context, options: dict[str, Any]) -> int:
     )
     with progress(ctx) as tick:
         exported = engine.export_store(config, tick=tick)
-    if not exported.written and not (ctx.obj or {}).get("quiet"):
-        click.echo(f"{config.out} is there already, of the same store and choice; nothing was written", err=True)
+    if not exported.written:
+        note(f"{config.out} is there already, of the same store and choice; nothing was written")
     print_summary(dataclasses.asdict(exported), options["format"])
     return OK

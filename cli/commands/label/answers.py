@@ -1,12 +1,14 @@
 """``engine label --from``: make a label set from anybody's answers."""
 
 import dataclasses
+import logging
 import shlex
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from cli.notes import say
 from cli.options.reading import read_options
 from cli.options.shared import is_given
 from cli.output import print_summary, report_rejects, shows_tables
@@ -114,16 +116,16 @@ def label_from(ctx: click.Context, options: dict[str, Any]) -> int:
 def _say(made: Any, store: str) -> None:
     """What a user has to know of a label set that is there now."""
     if not made.shards_done and not made.shards_mended:
-        click.echo(f"nothing was changed: the label set {made.name!r} was made from the same answers already", err=True)
+        say(f"nothing was changed: the label set {made.name!r} was made from the same answers already")
     if made.shards_mended:
         shards = f"{made.shards_mended:,} damaged shard{'' if made.shards_mended == 1 else 's'}"
-        click.echo(f"made again {shards} of the label set {made.name!r}", err=True)
+        say(f"made again {shards} of the label set {made.name!r}")
     if made.answered < made.rows:
         failed = (
             f"SELECT failure, count(*) FROM labels WHERE label_set = '{made.name}' AND failure IS NOT NULL GROUP BY 1"
         )
-        click.echo(
+        say(
             f"{made.rows - made.answered:,} of {made.rows:,} rows have no answer and are left out of trainings; see "
             f'why: engine sql {shlex.quote(store)} "{failed}"',
-            err=True,
+            level=logging.WARNING,
         )

@@ -1,6 +1,7 @@
 """``engine label``."""
 
 import dataclasses
+import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import click
 
 from cli.commands.label.answers import from_options, label_from, refuse_flags
 from cli.commands.label.forecast import forecast, pilot_options
+from cli.notes import say
 from cli.options.computing import computing_options, read_choices
 from cli.options.part import part_options
 from cli.options.reading import column_options, read_columns, read_options
@@ -130,15 +132,15 @@ def _exit_code(rejected: int, failed: int, store: Any) -> int:
     from cli.main import OK, REJECTED
 
     if rejected:
-        click.echo(
+        say(
             f"{rejected:,} input {'row was' if rejected == 1 else 'rows were'} rejected; see why: engine sql {store} "
             '"SELECT reason, count(*) FROM rejects GROUP BY 1"',
-            err=True,
+            level=logging.WARNING,
         )
     if failed:
-        click.echo(
+        say(
             f"{failed:,} rows could not be labelled; see why: engine sql {store} "
             '"SELECT failure, count(*) FROM labels WHERE failure IS NOT NULL GROUP BY 1"',
-            err=True,
+            level=logging.WARNING,
         )
     return REJECTED if rejected or failed else OK

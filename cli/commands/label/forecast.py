@@ -1,11 +1,13 @@
 """``engine label --dry-run``, and the options of pilots."""
 
 import dataclasses
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from cli.notes import say
 from cli.output import print_summary, shows_tables
 from cli.progress import progress
 
@@ -52,9 +54,9 @@ def forecast(ctx: click.Context, config: "LabelConfig", format_: str | None) -> 
         made = engine.forecast(config, tick=tick)
     print_summary(in_words(made) if shows_tables(format_) else dataclasses.asdict(made), format_)
     if made.disk_free is not None and made.disk_bytes > made.disk_free:
-        click.echo(
+        say(
             f"{made.disk_bytes:,} bytes will be written, and {made.disk_free:,} are free on the disk of {made.store}",
-            err=True,
+            level=logging.WARNING,
         )
     return OK
 

@@ -8,10 +8,11 @@ import logging
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, Pipe, wait
-from typing import Any
+from typing import IO, Any
 
 from engine.labelling.runners.handle import WorkerHandle
 from engine.labelling.runners.messages import Message
@@ -19,6 +20,7 @@ from engine.labelling.runners.messages import Message
 _log = logging.getLogger("engine.labelling")
 _GRACE_SECONDS = 3.0
 _REAP_SECONDS = 5.0
+_LAST_WORDS_SECONDS = 1.0
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
@@ -43,10 +45,14 @@ class WorkerProcess(WorkerHandle):
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
             )
         finally:
             theirs.close()
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        assert self._process.stderr is not None
+        self._listener = threading.Thread(target=_log_lines, args=(self._process.stderr,), daemon=True)
+        self._listener.start()
         with contextlib.suppress(OSError):  # it has died already, which reading from it will show
             self.connection.send_bytes(job)
             self.connection.send(device)
@@ -88,6 +94,7 @@ class WorkerProcess(WorkerHandle):
     def _reap(self) -> None:
         if not self._wait(_REAP_SECONDS):
             _log.warning("worker process %d does not end even by SIGKILL; its driver hangs", self._process.pid)
+        self._listener.join(_LAST_WORDS_SECONDS)
         self.connection.close()
 
     def _wait(self, seconds: float) -> bool:
@@ -103,6 +110,14 @@ class WorkerProcess(WorkerHandle):
             return
         with contextlib.suppress(OSError):
             self.connection.send(None)
+
+
+def _log_lines(stderr: IO[bytes]) -> None:
+    """Log what a worker, or a library in it, writes: it has no say in how this process shows notes."""
+    with stderr:
+        for line in stderr:
+            if text := line.decode(errors="backslashreplace").rstrip():
+                _log.warning("%s", text)
 
 
 class Processes:

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -466,3 +467,17 @@ def test_a_worker_that_is_alone_tries_its_own_failure_again():
     assert queue.take(0, alone=False) is None
     assert (queue.count(0, alone=False), len(queue)) == (0, 1)
     assert queue.take(0, alone=True) == 0
+
+
+class Shouts:
+    """A job that writes to stderr as it is read, as a library does."""
+
+    def __reduce__(self):
+        return exec, ("import os; os.write(2, b'a word\\nof a library \\xff')",)
+
+
+def test_what_a_worker_writes_to_stderr_is_logged_here(caplog):
+    process = WorkerProcess(pickle.dumps(Shouts()), "cpu")
+    assert process.receive() is not None
+    process.kill()
+    assert [record.getMessage() for record in caplog.records] == ["a word", "of a library \\xff"]
