@@ -10,7 +10,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
-    *("README.md", "benchmarks/LOG.md", "cli/REFERENCE.md", "engine/API.md", "engine/CHANGES.md", "engine/DEPLOY.md"),
+    *(
+        "README.md",
+        "benchmarks/LOG.md",
+        "cli/REFERENCE.md",
+        "engine/API.md",
+        "engine/CHANGES.md",
+        "engine/CLUSTERS.md",
+        "engine/DEPLOY.md",
+    ),
     *("engine/MODELS.md", "store/FORMAT.md"),
 ]
 MODULES = sorted(

@@ -14,6 +14,8 @@ from cli.main import COMMANDS, cli, run
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+CLUSTERS = (ROOT / "engine" / "CLUSTERS.md").read_text()
+ON_CLUSTERS = re.findall(r"(?<!`)engine label [^|`\n]*", CLUSTERS)
 SHELL = [line for language, block in BLOCKS if not language for line in block.splitlines()]
 
 
@@ -30,9 +32,12 @@ def test_every_command_is_in_the_readme_and_no_other():
     assert re.findall(r"^\| `engine (\w+)`", README, re.MULTILINE) == list(COMMANDS)
 
 
-@pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("engine ")])
-def test_the_readmes_command_lines_have_options_that_exist(line):
+@pytest.mark.parametrize("line", [*(line for line in SHELL if line.startswith("engine ")), *ON_CLUSTERS])
+def test_the_readmes_command_lines_have_options_that_exist(line, monkeypatch):
     import click
+
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
+    monkeypatch.setenv("JOB_COMPLETIONS", "8")
 
     _, name, *arguments = shlex.split(line)
     command = cli.get_command(click.Context(cli), name)
