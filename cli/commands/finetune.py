@@ -61,6 +61,7 @@ def command(
         columns=read_columns(options),
         options=read_options(options),
         classes=classes,
+        expects_all=classes is not None,
         on_bad_row=on_bad_row,
         limit=limit,
         seed=options["seed"],
