@@ -176,7 +176,7 @@ def check_free(storage: Storage) -> None:
     if others and not is_store(storage):
         some = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
         raise StoreExistsError(
-            f"{storage.location} is no store, and not empty: it has {some}. Name a folder that is new or empty"
+            f"{storage.location} is no store, and not empty: it has {some}; name a folder that is new or empty"
         )
 
 
