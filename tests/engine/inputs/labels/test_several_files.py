@@ -1,5 +1,6 @@
 """Several files of which one does not have all columns are refused with what is to be done."""
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -15,7 +16,10 @@ from engine.ingest.gold_rounds import GoldRoundConfig, add_gold
 from engine.ingest.ingest import IngestConfig, ingest
 from engine.inputs.columns import ColumnNames, LabelColumns
 from engine.inputs.labels.labelled import GoldConfig, read_gold
-from store.storage import MemoryStorage
+from engine.labelling.planning.config import LabelConfig
+from engine.labelling.planning.corpus import given_to
+from store.errors import MismatchError
+from store.storage import LocalStorage, MemoryStorage
 
 CLASSES = ("negative", "positive")
 TEXTS = {"id": ["007", "a,b", "009"], "text": ['fine, "really"', "cold soup", "no label"]}
@@ -272,3 +276,16 @@ def test_a_named_label_that_no_file_has_or_that_is_to_be_learned_from_is_refused
         ingest(MemoryStorage(), IngestConfig(files=texts, columns=named), known=CLASSES)
     with pytest.raises(InputError, match=rf"b.csv: there is no column 'queue' for --label .*{ONE_NAME}"):
         read_gold(GoldConfig(files=(labelled, *texts), columns=named))
+
+
+def test_a_store_of_which_one_file_lacks_the_label_is_opened_again_with_the_same_options(tmp_path: Path) -> None:
+    labelled = write(tmp_path / "a.csv", {"text": ["fine", "cold"], "queue": ["positive", "negative"]})
+    files, named = (labelled, write(tmp_path / "b.csv", {"text": ["one", "two"]})), ColumnNames(label="queue")
+    storage = LocalStorage(tmp_path / "s")
+    ingest(storage, IngestConfig(files=files, columns=named), known=CLASSES)
+    again = LabelConfig(store=storage, teacher="none", inputs=files, columns=named)
+    given = given_to(again, storage)
+    assert given is not None
+    assert given.new == []
+    with pytest.raises(MismatchError, match="made from the label column none, queue, and --label is kind"):
+        given_to(dataclasses.replace(again, columns=ColumnNames(label="kind")), storage)
