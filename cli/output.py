@@ -165,6 +165,12 @@ def note(text: str) -> None:
         say(text)
 
 
+def note_replaced(out: Path) -> None:
+    """Say on stderr that a file of this name is there, which the one that is made replaces."""
+    if out.exists():
+        note(f"{out} is there already, and is replaced")
+
+
 def note_hard_gold(store: "Store", rounds: Sequence[int] | None) -> None:
     """Say on stderr that gold of ``rounds``, of which all count if None, was chosen for being hard, if some was."""
     from store.selections.hard_gold import hard_gold_note

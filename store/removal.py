@@ -5,7 +5,7 @@ the middle has removed some of several targets, each wholly, and leaves at most 
 nothing in a store could make them again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -69,7 +69,9 @@ def plan_removal(snapshot: Snapshot, targets: Sequence[str]) -> list[Removal]:
         StoreError: nothing can be removed from a storage of this kind.
     """
     snapshot = Snapshot(snapshot.storage, snapshot.header)  # what was read before is read again
-    paths = sorted({_checked(target) for target in targets}, key=lambda path: (_ORDER.index(_kind(path)), path))
+    paths = sorted(
+        {_checked(snapshot, target) for target in targets}, key=lambda path: (_ORDER.index(_kind(path)), path)
+    )
     for path in paths:
         snapshot.storage.alone(path)  # not entered: a storage without locks refuses at once
         _check_unused(snapshot, path, besides=paths)
@@ -97,16 +99,16 @@ def remove(snapshot: Snapshot, targets: Sequence[str]) -> list[Removal]:
     return plan
 
 
-def _checked(target: str) -> str:
+def _checked(snapshot: Snapshot, target: str) -> str:
     """The path of a target, without slashes that a shell's completion adds."""
     path = target.strip("/")
     kind, _, name = path.partition("/")
     if kind in _WHY_NOT:
         raise InUseError(f"{target} cannot be removed: {_WHY_NOT[kind]}")
     if kind not in _ORDER or not name:
-        raise StoreMissingError(
-            f"{target!r} names nothing to remove; name {', '.join(f'{one}/NAME' for one in _ORDER)}"
-        )
+        meant = [f"{one}/{path}" for one, names in _removable(snapshot).items() if path in names]
+        way = f"name {' or '.join(meant) or ', '.join(f'{one}/NAME' for one in _ORDER)}"
+        raise StoreMissingError(f"{target!r} names nothing to remove; {way}")
     return f"{kind}/{check_name(name, what={LABELS: 'label set', TOKENS: 'encoding'}.get(kind, 'selection'))}"
 
 
@@ -147,9 +149,13 @@ def _rest(snapshot: Snapshot, path: str) -> Removal:
     return Removal(path=path, files=files, bytes=None, rows=None, notes=[_REST_NOTE], is_rest=True)
 
 
+def _removable(snapshot: Snapshot) -> dict[str, Collection[str]]:
+    """The names that there are, by kind."""
+    return {LABELS: snapshot.label_sets(), TOKENS: snapshot.encodings(), SELECTIONS: selections(snapshot)}
+
+
 def _refuse_unknown(snapshot: Snapshot, path: str) -> NoReturn:
-    there = {LABELS: snapshot.label_sets(), TOKENS: snapshot.encodings(), SELECTIONS: selections(snapshot)}
-    names = ", ".join(f"{_kind(path)}/{name}" for name in there[_kind(path)]) or "none"
+    names = ", ".join(f"{_kind(path)}/{name}" for name in _removable(snapshot)[_kind(path)]) or "none"
     raise StoreMissingError(f"{snapshot.location} has no {path}; it has: {names}")
 
 

@@ -14,7 +14,7 @@ from cli.options.comparing import (
     size_options,
 )
 from cli.options.reading import column_options, read_columns, read_options
-from cli.options.shared import FORMATS
+from cli.options.shared import FORMATS, named_place
 from cli.output import note, print_rows, reader_may_go, report_rejects, shows_tables
 from cli.progress import progress
 from store.sql.json_values import json_value
@@ -33,7 +33,11 @@ if TYPE_CHECKING:
     help="The student's initial weights; MODEL#layers=1,3,5 keeps some layers.",
 )
 @click.option(
-    "--out", metavar="DIR", required=True, help="Folder of the experiment; new, or that of one to go on with."
+    "--out",
+    callback=named_place,
+    metavar="DIR",
+    required=True,
+    help="Folder of the experiment; new, or that of one to go on with.",
 )
 @size_options
 @recipe_options

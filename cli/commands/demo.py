@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.notes import say
-from cli.options.shared import format_option
+from cli.options.shared import format_option, named_place
 from cli.output import note, print_rows
 from cli.progress import progress
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 @click.command("demo")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Keep everything here.")
+@click.option(
+    "--out", callback=named_place, type=click.Path(file_okay=False, path_type=Path), help="Keep everything here."
+)
 @click.option("--rows", type=click.IntRange(min=100), default=12_000, show_default=True, help="Unlabelled reviews.")
 @format_option
 @click.pass_context

@@ -6,7 +6,7 @@ import click
 
 from cli.options.reading import column_options, read_columns, read_options
 from cli.options.rounds import gold_rounds_option
-from cli.options.shared import CommaSeparated, format_option
+from cli.options.shared import CommaSeparated, format_option, named_place
 from cli.options.training import training_options, training_settings
 from cli.output import print_summary, report_rejects
 from cli.progress import progress
@@ -23,7 +23,13 @@ from cli.progress import progress
 @click.option("--from-store", metavar="STORE", help="Learn from the gold of this store, and not from INPUT.")
 @gold_rounds_option
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
-@click.option("--out", metavar="DIR", required=True, help="Folder for the classifier; new, or that of a run to resume.")
+@click.option(
+    "--out",
+    callback=named_place,
+    metavar="DIR",
+    required=True,
+    help="Folder for the classifier; new, or that of a run to resume.",
+)
 @column_options
 @click.option("--classes", type=CommaSeparated(), help="Class names in order. [default: the labels, sorted]")
 @click.option("--limit", type=click.IntRange(min=1), help="Use this many rows, chosen at random by --seed.")
@@ -61,6 +67,7 @@ def command(
         columns=read_columns(options),
         options=read_options(options),
         classes=classes,
+        expects_all=classes is not None,
         on_bad_row=on_bad_row,
         limit=limit,
         seed=options["seed"],

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from cli.options.rounds import gold_rounds_option
-from cli.options.shared import format_option
+from cli.options.shared import format_option, named_place
 from cli.output import note, print_summary, shows_tables
 from cli.progress import progress
 
@@ -15,6 +15,7 @@ from cli.progress import progress
 @click.argument("store", metavar="STORE")
 @click.option(
     "--out",
+    callback=named_place,
     type=click.Path(dir_okay=False, path_type=Path),
     default="report.html",
     show_default=True,

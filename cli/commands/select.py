@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.notes import say
-from cli.options.shared import CommaSeparated, format_option
-from cli.output import note_appended, print_rows, print_summary, shows_tables
+from cli.options.shared import CommaSeparated, format_option, named_place
+from cli.output import note_appended, note_replaced, print_rows, print_summary, shows_tables
 from store.selections.export import ENDINGS
 from store.selections.methods import DEFAULT_METHOD, METHODS
 
@@ -49,6 +49,7 @@ _WAYS = "; ".join(f"{name}: {words}" for name, words in METHODS.items())
 @click.option("--show", metavar="NAME", help="Say what is in a selection: its card, and rows a class.")
 @click.option(
     "--out",
+    callback=named_place,
     type=click.Path(dir_okay=False, path_type=Path),
     help=f"Write the rows for annotators: {' '.join(ENDINGS)}; json is what Label Studio imports.",
 )
@@ -139,6 +140,7 @@ def _write(store: "Store", selection: "Selection", options: dict[str, Any]) -> N
     from store.selections.export_rows import SelectedRows
 
     rows = SelectedRows(store, selection, labels=next(iter(options["labels"] or ()), None))
+    note_replaced(out)
     write_annotator_file(rows, out)
     say(f"wrote {out}: {len(rows):,} rows")
     if out.suffix == ".json":

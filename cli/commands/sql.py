@@ -8,7 +8,7 @@ import click
 
 from cli.notes import say
 from cli.options.shared import format_option
-from cli.output import print_rows, read_rows, write_rows
+from cli.output import note_replaced, print_rows, read_rows, write_rows
 
 _WRITERS = (".parquet", ".csv", ".json", ".jsonl", ".arrow")
 
@@ -41,6 +41,10 @@ def command(**options: Any) -> None:
 
     query = _query(options["query"], options["file"])
     out: Path | None = options["out"]
+    if str(out) == "-":
+        raise click.BadParameter(
+            "without --out the rows go to stdout, in any --format; leave it out", param_hint="--out"
+        )
     if out is not None and out.suffix not in _WRITERS:
         raise click.BadParameter(f"{out}: known endings are {' '.join(_WRITERS)}", param_hint="--out")
     with tempfile.TemporaryDirectory(prefix="engine-sql-") as folder:
@@ -70,6 +74,7 @@ def _write(result: Path, out: Path) -> None:
     """Copy the result into a file of the format that its name says; whole or not at all."""
     from store.storage.atomic_file import replaced
 
+    note_replaced(out)
     with replaced(out) as temporary:
         if out.suffix in (".parquet", ".arrow"):
             _write_arrow(result, temporary, parquet=out.suffix == ".parquet")

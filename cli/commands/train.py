@@ -7,7 +7,7 @@ import click
 from cli.commands.finetune import print_trained
 from cli.options.reading import READING, evaluation_options, read_options
 from cli.options.rounds import rounds_option
-from cli.options.shared import CommaSeparated, format_option
+from cli.options.shared import CommaSeparated, format_option, named_place
 from cli.options.training import training_options, training_settings
 from cli.progress import progress
 
@@ -21,7 +21,13 @@ from cli.progress import progress
     help="Initial weights; MODEL#layers=1,3,5 keeps some layers, a config.json begins from scratch.",
 )
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
-@click.option("--out", metavar="DIR", required=True, help="Folder for the student; new, or that of a run to resume.")
+@click.option(
+    "--out",
+    callback=named_place,
+    metavar="DIR",
+    required=True,
+    help="Folder for the student; new, or that of a run to resume.",
+)
 @click.option(
     "--labels",
     metavar="NAME[,NAME...]",

@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 FORMATS = ("table", "json", "jsonl", "csv", "markdown")
 
 
@@ -39,6 +40,17 @@ def format_option(function: F) -> F:
         default=None,
         help="How data is printed. [default: table on a terminal, jsonl in a pipe]",
     )(function)
+
+
+def named_place(_ctx: click.Context, _param: click.Parameter, value: T) -> T:
+    """A callback of an option: a file or folder that is made is no stdout, and no file is to be called as that is.
+
+    Raises:
+        click.BadParameter: it is ``-``.
+    """
+    if str(value) == "-":
+        raise click.BadParameter("- would be stdout, and this goes into a place with a name; give one")
+    return value
 
 
 def is_given(ctx: click.Context, name: str) -> bool:

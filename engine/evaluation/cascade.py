@@ -101,6 +101,30 @@ def measure(judged: Judged, threshold: float) -> Measured:
     )
 
 
+def why_pointless(judged: Judged, threshold: float, *, target: float, first: str, second: str) -> str | None:
+    """A sentence if ``threshold`` leaves all of the rows to one of the models; None if both answer.
+
+    Args:
+        judged: what both say of the rows.
+        threshold: that was chosen.
+        target: the accuracy that it was chosen for.
+        first: name of the first model.
+        second: name of the second.
+    """
+    deferred = measure(judged, threshold).deferred
+    if deferred == 0:
+        return (
+            f"the second model is pointless: {first} reaches {target:g} without it, and no row would go to {second}; "
+            f"predict without --defer-to, or give a higher --target"
+        )
+    if deferred == 1:
+        return (
+            f"the first model is pointless: every row would go to {second}; predict with {second} alone, or give a "
+            "lower --target"
+        )
+    return None
+
+
 def curve(judged: Judged) -> list[Measured]:
     """What thresholds give with which 0, 5, …, 100 % of the rows go to the second model, or about so many."""
     thresholds, _ = _curve(judged)

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from engine.evaluation.cascade import Judged, as_rows, choose_threshold, curve, halves, measure
+from engine.evaluation.cascade import Judged, as_rows, choose_threshold, curve, halves, measure, why_pointless
 from engine.models.classifier import Classifier
 from engine.prediction.cascade_card import CascadeCard, save_cascade
 
@@ -49,5 +49,8 @@ def judge_cascade(
         weights_sha256=first.weights_sha256(),
         second_sha256=second.weights_sha256(),
     )
+    named = {"first": first.source, "second": second.source}
+    if said := why_pointless(judged, result.threshold, target=target, **named):
+        _log.warning("%s", said)
     _log.info("wrote %s", save_cascade(first, card))
     return {**found, "chosen": {name: value for name, value in vars(card).items() if "sha256" not in name}}

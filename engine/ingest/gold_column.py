@@ -17,6 +17,7 @@ from engine.inputs.labels.classes import (
     index_labels,
     say_which,
 )
+from engine.inputs.labels.near_classes import mended_map
 from engine.inputs.labels.spelling import spell
 from engine.inputs.messages import counted, listed, listed_labels
 from store.format.segments import InputEntry
@@ -120,7 +121,7 @@ def _check_gold(validated: ValidatedInputs, found: LabelIndex, classes: list[str
         rows = counted(sum(validated.labels[label] for label in unknown), "row")
         validated.notes.append(
             f"{where}: labels of {rows} are none of the classes {listed(classes)}: {listed_labels(unknown)}. Such "
-            "rows are labelled without gold; --label-map says which class such a label is"
+            f"rows are labelled without gold; --label-map says which class such a label is{_as_near(found)}"
         )
         return
     problem = f"{where}: {foreign(unknown, classes)}"
@@ -132,6 +133,12 @@ def _check_gold(validated: ValidatedInputs, found: LabelIndex, classes: list[str
         f"{problem}: they are kept in a column of their own and are no gold. If they are: "
         f"{say_which(unknown, classes, validated.beside)}; --no-label leaves out this note"
     )
+
+
+def _as_near(found: LabelIndex) -> str:
+    """The end of a note: the map of labels that may be classes misspelt; empty if there are none."""
+    near = {**found.near, **found.plain}
+    return f", as --label-map {mended_map(near, ())}" if near else ""
 
 
 def _named(validated: ValidatedInputs) -> Sequence[str]:

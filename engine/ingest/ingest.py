@@ -27,7 +27,7 @@ from engine.inputs.formats import expand
 from engine.inputs.kinds import Kind
 from engine.inputs.labels.classes import doubtful_names
 from engine.inputs.labels.names.class_files import class_files_notes
-from engine.inputs.labels.several_files import copies_notes, read_together
+from engine.inputs.labels.several_files import columns_by_file, copies_notes, read_together, without_gold_notes
 from engine.inputs.messages import listed, merged, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.inputs.remote.mirror import name_of
@@ -180,14 +180,15 @@ def _read_once(
         InputError: as `ingest`.
         NotGoldError: the labels are no gold for ``known``.
     """
-    columns, options = config.columns, config.options
-    inputs = [InputFile(path=file, columns=columns, options=options, name=name_of(file)) for file in files]
+    columns = columns_by_file(files, config.columns, config.options)
+    inputs = [InputFile(path=file, columns=columns[file], options=config.options, name=name_of(file)) for file in files]
     classes = config.classes or known or ()
     with ShardWriter(storage, rejects_schema(), compressed=True) as writer:
         rejects = RejectsWriter(writer, on_bad_row=config.on_bad_row)
         is_named = bool(config.columns.label or config.options.label_map)
         with read_together(files):
             validated = validate(inputs, classes=classes, rejects=rejects)
+        validated.notes += without_gold_notes(columns, config.columns)
         if config.columns.label is None and not validated.label_columns:
             validated.notes += class_files_notes(files, classes)
         decided: list[str] = []
@@ -202,9 +203,7 @@ def _say(validated: ValidatedInputs, classes: list[str], *, is_new: bool) -> Non
     notes = [*validated.notes]
     if validated.not_labels:
         notes.append(not_labels_note(validated.not_labels, None if is_new else classes))
-    if is_new:
-        notes += doubtful_names(classes)
-    notes += _notes_of_extras(validated)
+    notes += [*(doubtful_names(classes) if is_new else []), *_notes_of_extras(validated)]
     for note in merged(notes, (entry["path"] for entry in validated.inputs)):
         _log.info("%s", note)
 

@@ -29,6 +29,7 @@ from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.messages import listed
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.inputs.paths.copies import FIRST_TEXTS, CopyFinder
+from engine.inputs.shapes.likely_id import id_note
 from engine.progress import Tick
 from store.format.segments import InputEntry
 
@@ -203,8 +204,8 @@ def _begin_file(
         validated.notes.append(f"{block.file}: columns whose names a store needs itself are kept by others: {pairs}")
     if reading.columns.label is not None:
         validated.label_columns.add(reading.columns.label)
-    if reading.classes is not None:
-        validated.named.append(reading.classes)
+    validated.named += [] if reading.classes is None else [reading.classes]
+    validated.notes += id_note(reading.columns, block.extras, file.columns, block.file)
     _tell_likely_label(block, validated, classes)
 
 

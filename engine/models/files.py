@@ -14,7 +14,7 @@ from pathlib import Path
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import EngineError, ModelError, is_memory_error
-from engine.models.loading.places import no_folder, refuse_cut_off, without_config
+from engine.models.loading.places import looks_like_path, near_models, no_folder, refuse_cut_off, without_config
 from engine.models.loading.remedies import without_safetensors
 from store.storage.file_hash import sha256_of
 
@@ -77,13 +77,18 @@ def _download(source: str, revision: str | None, files: list[str]) -> Path:
     except HFValidationError:
         if Path(source).exists():
             raise ModelError(f"{source}: {no_folder(source)}") from None
-        raise ModelError(f"{source}: there is no such folder, and it is no hub id either") from None
+        near = near_models(source)
+        or_hub = "" if near or looks_like_path(source) else ", and it is no hub id either"
+        raise ModelError(f"{source}: there is no such folder{or_hub}{near}") from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         cause = error.__cause__ or error.__context__
-        if isinstance(error, LocalEntryNotFoundError) and not isinstance(cause, HfHubHTTPError):
-            message = _without_network(source, revision, files, is_offline=isinstance(cause, OfflineModeIsEnabled))
+        near, is_cut_off = near_models(source), not isinstance(cause, HfHubHTTPError)
+        if not (is_cut_off and isinstance(error, LocalEntryNotFoundError)):
+            message = f"{source}: there is no such folder, and the hub did not give it: {first_line(error)}{near}"
+        elif near or looks_like_path(source):
+            message = f"{source}: there is no such folder, and no network to the hub{near}"
         else:
-            message = f"{source}: there is no such folder, and the hub did not give it: {first_line(error)}"
+            message = _without_network(source, revision, files, is_offline=isinstance(cause, OfflineModeIsEnabled))
         raise ModelError(message) from None
 
 

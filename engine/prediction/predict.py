@@ -124,6 +124,8 @@ def _check_place(out: Path, files: list[str]) -> None:
         raise InputError(f"{out}: there is no folder {out.parent}; make it first")
     if any(out.exists() and out.samefile(file) for file in files):
         raise InputError(f"{out} is one of the inputs; name another file with --out")
+    if out.exists():
+        _log.info("%s is there already, and is replaced when all rows are answered", out)
 
 
 def _run(

@@ -17,6 +17,7 @@ from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import read_raw
 from engine.inputs.messages import merged
 from engine.inputs.options import ReadOptions
+from engine.inputs.shapes.likely_id import id_note
 from engine.prediction.stdin import Source
 from engine.prediction.work_folder import TEXTS_SCHEMA, WorkFolder
 from engine.progress import Tick
@@ -81,12 +82,13 @@ def _blocks(file: str, name: str, columns: ColumnNames, options: ReadOptions) ->
     """The rows of ``file``, of which only id and text are looked at."""
     wanted = dataclasses.replace(columns, label=NO_COLUMN)
     for raw in read_raw(file, wanted, options):
-        yield check_block(_without_extras(raw), file=name)
+        hints = id_note(raw.columns, raw.data, wanted, name) if raw.first_row == 1 else []
+        yield check_block(_without_extras(raw, (*raw.reading.notes, *hints)), file=name)
 
 
-def _without_extras(raw: RawBlock) -> RawBlock:
+def _without_extras(raw: RawBlock, notes: tuple[str, ...]) -> RawBlock:
     columns = dataclasses.replace(raw.columns, extras=(), label=None)
-    return dataclasses.replace(raw, reading=dataclasses.replace(raw.reading, columns=columns))
+    return dataclasses.replace(raw, reading=dataclasses.replace(raw.reading, columns=columns, notes=notes))
 
 
 def _note(block: Block, spooled: Spooled) -> None:

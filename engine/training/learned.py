@@ -27,7 +27,7 @@ def warn_if_nothing_learned(trained: Trained, constant_loss: float | None) -> No
     _log.warning(
         "%s seems to have learned nothing: its mean loss in the last epoch is %.4f, and the same answer for every row, "
         "the mean of the labels, has %.4f. Begin with other weights (a pretrained model, or more of its layers), or "
-        "give more --epochs or another --learning-rate",
+        "give more --epochs or another --learning-rate; and another --out, for this one holds what was trained",
         trained.out,
         trained.epochs[-1].loss,
         constant_loss,

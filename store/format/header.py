@@ -8,8 +8,8 @@ from store.errors import DamageError, FormatError, StoreExistsError, StoreMissin
 from store.format.decode import NOT_STORED, decode
 from store.format.json_file import copy_name, freeze, from_json, frozen, is_there
 from store.format.layout import Layout
-from store.format.names import APPENDED_VERSION, FORMAT_VERSION
-from store.format.run_log import run_at_work
+from store.format.names import APPENDED_VERSION, FORMAT_VERSION, REJECTS
+from store.format.run_log import RUNS, run_at_work
 from store.format.segments import (
     InputEntry,
     RejectsEntry,
@@ -19,8 +19,11 @@ from store.format.segments import (
     read_segments,
 )
 from store.storage import Storage
+from store.storage.base import TEMPORARY
 
 HEADER = "store.json"
+_BEFORE_HEADER = (TEMPORARY, RUNS, REJECTS, "lost+found")
+_SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +162,22 @@ def parse_header(storage: Storage, raw: dict[str, Any]) -> Header:
 def is_store(storage: Storage) -> bool:
     """Whether the header of a store is at ``storage``."""
     return any(is_there(storage, name) for name in (HEADER, copy_name(HEADER)))
+
+
+def check_free(storage: Storage) -> None:
+    """Refuse a place for a new store that has other files in it than those of a run that was stopped before its header.
+
+    Hidden files, as of a file manager, do not count.
+
+    Raises:
+        StoreExistsError: it has.
+    """
+    others = [name for name in storage.list("") if name not in _BEFORE_HEADER and not name.startswith(".")]
+    if others and not is_store(storage):
+        some = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
+        raise StoreExistsError(
+            f"{storage.location} is no store, and not empty: it has {some}; name a folder that is new or empty"
+        )
 
 
 def create_header(storage: Storage, header: Header) -> Header:

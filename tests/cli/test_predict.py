@@ -80,3 +80,19 @@ def test_texts_that_were_cut_are_told_with_the_way_to_have_more_of_them_seen(mod
     assert json.loads(done.stdout)["truncated"] == 9
     assert "9 of 9 texts (100%) have more than 8 tokens: the model saw a part of them." in done.stderr
     assert "give a larger --max-length, up to" in done.stderr
+
+
+def test_that_an_earlier_file_is_replaced_is_said(model, tmp_path, run_engine):
+    (tmp_path / "rows.csv").write_text("id,text\n1,good\n")
+    first, second = (run_engine("predict", model, "rows.csv", "--out", "out.csv", cwd=tmp_path) for _ in range(2))
+    said = "out.csv is there already, and is replaced when all rows are answered"
+    assert (first.returncode, second.returncode) == (0, 0), second.stderr
+    assert (said in first.stderr, said in second.stderr) == (False, True)
+
+
+def test_a_column_that_may_be_the_id_is_named(model, tmp_path, run_engine):
+    (tmp_path / "rows.csv").write_text("ticket_id,text\n17,good\n18,bad\n")
+    assert "--id ticket_id reads the ids from there" in run_engine("predict", model, "rows.csv", cwd=tmp_path).stderr
+    done = run_engine("predict", model, "rows.csv", "--id", "ticket_id", cwd=tmp_path)
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["17", "18"]
+    assert "--id" not in done.stderr

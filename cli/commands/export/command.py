@@ -8,7 +8,7 @@ import click
 from cli.commands.export.model import export_model
 from cli.commands.export.store import Splits, export_store
 from cli.options.reading import column_options
-from cli.options.shared import CommaSeparated, format_option, is_given
+from cli.options.shared import CommaSeparated, format_option, is_given, named_place
 
 F = TypeVar("F", bound=Callable[..., Any])
 EXPORTERS = {"parquet": export_store, "webdataset": export_store, "hf": export_store, "onnx": export_model}
@@ -71,7 +71,9 @@ def _model_options(function: F) -> F:
 @click.command("export")
 @click.argument("source", metavar="STORE|MODEL")
 @click.option("--to", type=click.Choice(list(EXPORTERS)), required=True, help="The format.")
-@click.option("--out", metavar="DIR", required=True, help="The folder that is made: a new or an empty one.")
+@click.option(
+    "--out", callback=named_place, metavar="DIR", required=True, help="The folder that is made: a new or an empty one."
+)
 @_store_options
 @_model_options
 @format_option

@@ -12,6 +12,7 @@ from engine.errors import InputError
 from engine.inputs.labels.names.codes_in_name import check_codes, class_at_begin
 from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.labels.names.numbered import check_numbered
+from engine.inputs.labels.near_classes import near_name
 from engine.inputs.labels.not_indices import (
     check_counted_from_minus_one,
     check_counted_from_one,
@@ -45,6 +46,7 @@ class LabelIndex:
         index: label → index of its class.
         unknown: the labels that are no class, sorted.
         plain: those of them that plainly name one, as ``Positive.`` does, and the class.
+        near: those of them that may be a class misspelt, and the class.
         numbers: those of them that would be indices if there were no names beside them, and the class.
         notes: what a user has to know of the choice, a sentence each.
     """
@@ -52,6 +54,7 @@ class LabelIndex:
     index: dict[str, int]
     unknown: list[str]
     plain: dict[str, str] = field(default_factory=dict)
+    near: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -115,8 +118,10 @@ def index_labels(
     notes = _notes(index, classes, where) + ([] if beside is None else beside.check(index))
     notes += neutral_note(distinct, classes, not_labels=not_labels)
     meant = {label: class_ for label in unknown[:MAX_CLASSES] if (class_ := _meant(label, classes)) is not None}
+    others = (label for label in unknown[:MAX_CLASSES] if label not in meant)
+    near = {label: class_ for label in others if (class_ := near_name(label, classes)) is not None}
     numbers = _numbers_beside_names(unknown, classes)
-    return LabelIndex(index=index, unknown=unknown, plain=meant, numbers=numbers, notes=notes)
+    return LabelIndex(index=index, unknown=unknown, plain=meant, near=near, numbers=numbers, notes=notes)
 
 
 def _numbers_beside_names(unknown: Collection[str], classes: Sequence[str]) -> dict[str, str]:
@@ -164,6 +169,8 @@ def unknown_label(label: str, found: LabelIndex, classes: Sequence[str]) -> str:
     way = ""
     if label in found.plain:
         way = f"; --label-map {label_map_text(list(found.plain.items())[:_MAPPED])}"
+    elif label in found.near:
+        way = f"; if it is {found.near[label]!r}: --label-map {label_map_text(list(found.near.items())[:_MAPPED])}"
     elif label in found.numbers:
         way = f"; if it is an index counted from 0: --label-map {label_map_text(list(found.numbers.items())[:_MAPPED])}"
     return f"unknown label {label[:_LONGEST]!r} (classes: {listed(classes)}){way}"
@@ -173,7 +180,7 @@ def say_which(labels: Sequence[str], classes: Sequence[str] = (), beside: NamesB
     """The way out of `foreign`: a map of which the user fills in the classes that are not plain."""
     if beside is not None and (way := way_of_values(labels, classes, beside.label_columns, beside.said)):
         return way
-    named = {label: _meant(label, classes) for label in labels}
+    named = {label: _meant(label, classes) or near_name(label, classes) for label in labels}
     text = label_map_text([(label, named[label] or "CLASS") for label in labels[:_MAPPED]])
     none = ", and LABEL= for one that is none" if len(labels) > len(classes) > 0 and not all(named.values()) else ""
     return f"Say which class each is{none}: --label-map {text}{',…' * (len(labels) > _MAPPED)}"

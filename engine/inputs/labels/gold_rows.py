@@ -1,5 +1,6 @@
 """Rows of a block → labelled rows, each with the reason why it is refused, if it is."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -42,6 +43,11 @@ def refuse_repeats(rows: list[GoldRow]) -> None:
             row.problem, row.label = REPEATED_ID, None
         elif row.problem is None:
             seen.add((row.is_apart, row.id))
+
+
+def label_counts(rows: list[GoldRow]) -> Counter[str]:
+    """How many of the rows that are not refused have each label."""
+    return Counter(row.label for row in rows if row.problem is None and row.label is not None)
 
 
 def first_refused(rows: list[GoldRow]) -> str:

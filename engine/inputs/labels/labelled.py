@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from engine.inputs.blocks import in_detail
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
+from engine.inputs.labels.class_rows import class_counts, class_warnings
 from engine.inputs.labels.classes import (
     check_class_names,
     check_not_foreign,
@@ -23,7 +23,7 @@ from engine.inputs.labels.classes import (
     index_labels,
     unknown_label,
 )
-from engine.inputs.labels.gold_rows import GoldRow, first_refused, refuse_repeats, rows_of
+from engine.inputs.labels.gold_rows import GoldRow, first_refused, label_counts, refuse_repeats, rows_of
 from engine.inputs.labels.likely_column import likely_labels, possible_labels
 from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.labels.near_classes import near_classes, near_warnings
@@ -55,6 +55,7 @@ class GoldConfig:
         columns: names that the user gave.
         options: how the files are read.
         classes: class names, in order; those of the files or of the labels if None.
+        expects_all: the user named the classes for these files: each is to have a row, or no other label may be there.
         on_bad_row: ``reject`` or ``fail``.
         limit: use this many rows, chosen at random by ``seed``; all if None.
         seed: of the choice.
@@ -65,6 +66,7 @@ class GoldConfig:
     columns: ColumnNames = field(default_factory=ColumnNames)
     options: ReadOptions = FOUND_OUT
     classes: tuple[str, ...] | None = None
+    expects_all: bool = False
     on_bad_row: str = "reject"
     limit: int | None = None
     seed: int = 0
@@ -100,8 +102,8 @@ def read_gold(config: GoldConfig) -> Gold:
     """Read labelled rows.
 
     Raises:
-        InputError: nothing usable is there, the labels are counted from 1 or are no classes at all, or a row is bad and
-            ``on_bad_row`` is ``fail``.
+        InputError: nothing usable is there, the labels are counted from 1 or are no classes at all, a class without a
+            row seems to be misspelt, or a row is bad and ``on_bad_row`` is ``fail``.
     """
     files = expand((*config.files, *config.apart))
     copies = copies_notes(files, (*config.files, *config.apart), config.columns, config.options)
@@ -114,6 +116,10 @@ def read_gold(config: GoldConfig) -> Gold:
     found = index_labels(
         labels, classes, where=where, not_labels=said.not_labels, columns=said.columns, beside=said.beside
     )
+    counts = label_counts(rows)
+    warnings = class_warnings(
+        counts, found, classes, where=where, expects_all=config.expects_all, mapped=config.options.label_map or ()
+    )
     check_not_foreign(found, classes, where=where, beside=said.beside, more=first_refused(rows))
     for row in rows:
         if row.problem is None and row.label in found.unknown:
@@ -124,11 +130,12 @@ def read_gold(config: GoldConfig) -> Gold:
         raise InputError(f"{reasons[0]}. Mend the row or pass --on-bad-row=reject")
     doubts: list[str] = []
     if config.classes is None:
-        counts = _counts(rows, found.index, classes)
-        near = {} if said.named else near_classes(counts)
+        rows_of_class = class_counts(counts, found, classes)
+        near = {} if said.named else near_classes(rows_of_class)
         doubts = doubtful_names([name for name in classes if name not in near])
-        for warning in near_warnings(counts, near, mapped=config.options.label_map or ()):
-            _log.warning("%s: %s", where, warning)
+        warnings += near_warnings(rows_of_class, near, mapped=config.options.label_map or ())
+    for warning in warnings:
+        _log.warning("%s: %s", where, warning)
     for note in merged([*copies, *said.notes, *doubts, *found.notes], said.files):
         _log.info("%s", note)
     return _gold(rows, found.index, classes, reasons, config)
@@ -213,15 +220,6 @@ def _classes(rows: list[GoldRow], said: _Said, config: GoldConfig) -> list[str]:
         words = f". {not_labels_note(said.not_labels, None)}" if said.not_labels else ""
         raise InputError(f"{listed(config.files[:3])}: {error}{words}{first_refused(rows)}") from None
     return classes
-
-
-def _counts(rows: list[GoldRow], index: dict[str, int], classes: list[str]) -> dict[str, int]:
-    """The usable rows of each class that has some."""
-    counts = Counter(row.label for row in rows if row.problem is None and row.label is not None)
-    named = Counter[str]()
-    for label, count in counts.items():
-        named[classes[index[label]]] += count
-    return dict(named)
 
 
 def _gold(

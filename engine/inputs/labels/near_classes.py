@@ -31,6 +31,20 @@ def near_classes(counts: Mapping[str, int]) -> dict[str, str]:
     return near
 
 
+def near_name(label: str, classes: Sequence[str]) -> str | None:
+    """The one of ``classes`` that ``label``, which is none of them, may be misspelt, by `near_classes`' edits."""
+    plain = _plain(label)
+    found = [(edits, name) for name in classes if (edits := _few_edits(plain, _plain(name))) is not None]
+    alike = [name for name in classes if _plain(name) == plain]
+    return alike[0] if alike else min(found, key=lambda one: one[0])[1] if found else None
+
+
+def mended_map(near: Mapping[str, str], mapped: Sequence[tuple[str, str]]) -> str:
+    """A label map, as a shell takes it: that of the user, ``mapped``, with each of ``near`` as what it may be."""
+    followed = {label: near.get(name, name) for label, name in mapped}
+    return label_map_text(list({**near, **followed}.items()))
+
+
 def _meant(name: str, larger: Sequence[str], counts: Mapping[str, int]) -> str | None:
     """That of ``larger``, most rows first, which ``name`` may be."""
     plain = _plain(name)
@@ -98,8 +112,7 @@ def _near_warning(counts: Mapping[str, int], near: Mapping[str, str], mapped: Se
         for name in near
     ]
     which = "one class of" if len(near) == 1 else f"{len(near):,} classes of"
-    followed = {label: near.get(name, name) for label, name in mapped}
-    text = label_map_text(list({**near, **followed}.items()))
+    text = mended_map(near, mapped)
     return f"{which} {len(counts):,} may be another one misspelt: {listed(pairs)}; if so: --label-map {text}"
 
 

@@ -1,13 +1,14 @@
 """Several files that are read together, of which one has not all columns → what is to be done about it."""
 
+import dataclasses
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from engine.errors import InputError, MissingColumnError
-from engine.inputs.columns import ColumnNames, LabelColumns
+from engine.inputs.columns import NO_COLUMN, ColumnNames, LabelColumns
 from engine.inputs.formats import read_raw
 from engine.inputs.labels.names.class_files import way_of_class_files
 from engine.inputs.options import Reading, ReadOptions
@@ -80,6 +81,36 @@ def copies_notes(files: Sequence[str], named: Sequence[str], wanted: ColumnNames
             )
         notes.append(f"{file}: it is called as a copy or a part of {other}, and the rows of both are read")
     return notes
+
+
+def columns_by_file(files: Sequence[str], wanted: ColumnNames, options: ReadOptions) -> dict[str, ColumnNames]:
+    """What is ``wanted`` of each of ``files``: no label of those that lack the column that the user named for it.
+
+    Where all lack it, or something else is wrong, it is wanted of all, so that reading them says so.
+    """
+    same = dict.fromkeys(files, wanted)
+    if len(files) < 2 or not wanted.label:
+        return same
+    without = dataclasses.replace(wanted, label=NO_COLUMN)
+    lacking = [
+        file for file in files if not _has_columns(file, wanted, options) and _has_columns(file, without, options)
+    ]
+    return same | dict.fromkeys(lacking, without) if len(lacking) < len(files) else same
+
+
+def without_gold_notes(columns: Mapping[str, ColumnNames], wanted: ColumnNames) -> list[str]:
+    """Notes on files of which no label is read, since they lack the column; of `columns_by_file`."""
+    lacking = [file for file, one in columns.items() if one != wanted]
+    return [f"{file}: there is no column {wanted.label!r}, and so its rows have no gold" for file in lacking]
+
+
+def _has_columns(file: str, wanted: ColumnNames, options: ReadOptions) -> bool:
+    """Whether ``file`` has all columns that are ``wanted``, as far as that is what is wrong with it."""
+    try:
+        next(read_raw(file, wanted, options), None)
+    except InputError as error:
+        return not _is_of_column(error)
+    return True
 
 
 def _first_texts(file: str, wanted: ColumnNames, options: ReadOptions) -> set[bytes]:

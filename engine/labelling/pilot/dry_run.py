@@ -29,7 +29,7 @@ from engine.models.classifier import Classifier, respelled
 from engine.progress import Tick, silent
 from store import Store
 from store.errors import MismatchError
-from store.format.header import is_store
+from store.format.header import check_free, is_store
 from store.storage import Storage, open_storage
 from store.store import open_store
 
@@ -71,6 +71,7 @@ def _finished_store(config: LabelConfig, storage: Storage) -> Store | None:
         InputError: they are not all there, and no inputs are given; or inputs are to be appended.
     """
     if not is_store(storage):
+        check_free(storage)
         if not config.inputs:
             raise InputError(f"{storage.location} is no store yet; name the files of text to make it from")
         return None

@@ -13,7 +13,7 @@ from engine.models.classifier import Classifier
 from engine.progress import Tick
 from store import Store
 from store.errors import MismatchError
-from store.format.header import is_store
+from store.format.header import check_free, is_store
 from store.storage import Storage
 from store.store import open_store
 
@@ -21,6 +21,7 @@ from store.store import open_store
 def given_to(config: LabelConfig, storage: Storage) -> GivenFiles | None:
     """Which inputs the store has; None if there is no store. Before anything is loaded: it may refuse them."""
     if not is_store(storage):
+        check_free(storage)
         return None
     store = open_store(storage)
     given = given_files(store, config.inputs)
@@ -61,7 +62,8 @@ def _check_same(store: Store, config: LabelConfig, given: GivenFiles) -> None:
     concerned = [one for one in store.header.segments if not config.inputs or one.segment in given.segments]
     for what, asked in dataclasses.asdict(config.columns).items():
         held = [{entry["columns"].get(what) or NO_COLUMN for entry in one.inputs if entry["rows"]} for one in concerned]
-        if asked is not None and any(held) and {asked} not in held:
+        fitting = ({asked}, {asked, NO_COLUMN}) if what == "label" else ({asked},)  # a file may lack the label
+        if asked is not None and any(held) and not any(one in fitting for one in held):
             names = ", ".join(sorted({name or "none" for one in held for name in one}))
             words = f"{store.location} was made from the {what} column {names}, and --{what} is {asked or 'none'}"
             raise MismatchError(f"{words}; {_way(store, what, asked)}")

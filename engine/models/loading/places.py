@@ -1,11 +1,13 @@
 """A path that is no whole model → what it is, and where the model may be, as the end of a message. Loads nothing."""
 
+import difflib
 import json
 import shlex
 from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models.loading.remedies import OTHER_KINDS, saved_by_name
+from store.format.header import HEADER
 
 _CONFIG = "config.json"
 _ADAPTER = "adapter_config.json"
@@ -44,8 +46,41 @@ def no_folder(source: str) -> str:
     return f"it is {kind or 'a file'} and no folder; {_OURS}"
 
 
+def looks_like_path(source: str) -> bool:
+    """Whether ``source``, which does not exist, is rather a path than a hub id."""
+    parent = Path(source).parent
+    return source.startswith(("/", ".", "~")) or source.count("/") > 1 or (parent != Path() and parent.is_dir())
+
+
+def near_models(source: str) -> str:
+    """Folders of models beside ``source``, which does not exist, of nearly its name, as the end of a message.
+
+    Of a path, those of other names if there are none; empty if there are no models at all.
+    """
+    path = Path(source)
+    models = {one.name: one for one in _folders(path.parent) if _is_model(one)}
+    found = [models[name] for name in difflib.get_close_matches(path.name, models, n=_SHOWN)]
+    if not path.parent.is_dir():
+        above = {one.name: one / path.name for one in _folders(path.parent.parent) if _is_model(one / path.name)}
+        found = [above[name] for name in difflib.get_close_matches(path.parent.name, above, n=_SHOWN)]
+    if not found and looks_like_path(source):
+        found = sorted(models.values(), key=lambda one: (-one.stat().st_mtime, one))
+    some = ", ".join(map(str, found[:_SHOWN])) + (", …" if len(found) > _SHOWN else "")
+    return f"; near it there {'are the models' if len(found) > 1 else 'is the model'} {some}" if found else ""
+
+
+def _folders(folder: Path) -> list[Path]:
+    """The folders in ``folder``, as far as they can be listed."""
+    try:
+        return sorted(one for one in folder.iterdir() if one.is_dir())
+    except OSError:
+        return []
+
+
 def without_config(folder: Path) -> str:
     """What is in a folder that has no config.json; empty if nothing tells."""
+    if (folder / HEADER).exists():
+        return "; it is a store and no model: name a folder that `engine finetune` or `engine train` wrote (--out)"
     if models := _models_below(folder):
         some = ", ".join(map(str, models[:_SHOWN])) + (", …" if len(models) > _SHOWN else "")
         return f"; below it there {'are models' if len(models) > 1 else 'is a model'}: name {some}"

@@ -15,6 +15,7 @@ from engine.tokens.tokens import Tokens
 from engine.training.data.steps import Step
 from engine.training.distributed import Ranks
 from store import Store
+from store.selections.selection import chosen_rows
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,8 @@ class SoftSteps:
             ranks=ranks.count,
         )
         self.rows, self.per_epoch, self.longest = self._stream.rows, self._stream.steps, encoding.max_length
+        if ranks.is_first:
+            _say_left_out(store, soft, self.rows)
         self.truncated: int | None = None
         if self._is_stored and self.rows == store.layout.rows:
             records = store.tokens(encoding.name).records().values()
@@ -106,6 +109,20 @@ class SoftSteps:
         if self._soft.weights is not None:
             targets["weight"] = np.asarray(self._soft.weights[batch["row"]])
         return targets
+
+
+def _say_left_out(store: Store, soft: SoftLabels, rows: int) -> None:
+    """Say how many rows are not learned from, since a label set has no logits for them."""
+    chosen = None if soft.select is None else chosen_rows(store, select=soft.select)
+    asked = store.layout.rows if chosen is None else len(chosen)
+    if rows < asked:
+        names = ", ".join(soft.labels)
+        log.info(
+            "%s of %s rows are left out: they lack an answer in one of these label sets: %s",
+            f"{asked - rows:,}",
+            f"{asked:,}",
+            names,
+        )
 
 
 def _has_tokens(store: Store, encoding: Encoding) -> bool:

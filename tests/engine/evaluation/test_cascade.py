@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import engine
 from engine.errors import InputError, ModelError
-from engine.evaluation.cascade import Judged, choose_threshold, curve, halves, measure
+from engine.evaluation.cascade import Judged, choose_threshold, curve, halves, measure, why_pointless
 from engine.prediction.cascade_card import CascadeCard, with_paragraph
 
 
@@ -57,6 +57,19 @@ def test_the_curve_begins_with_the_first_model_and_ends_with_the_second():
     assert (points[0].deferred, points[0].accuracy) == (0, rows.first.mean())
     assert (points[-1].deferred, points[-1].accuracy) == (1, rows.second.mean())
     assert [point.deferred for point in points] == pytest.approx(np.linspace(0, 1, 21), abs=0.01)
+
+
+def test_a_threshold_that_leaves_all_rows_to_one_model_is_called_pointless():
+    rows = judged([0.5, 0.75], first=[1, 1], second=[1, 0])
+    said = [why_pointless(rows, at, target=0.9, first="a", second="b") for at in (0.0, 0.6, 0.8)]
+    second_in_vain = (
+        "the second model is pointless: a reaches 0.9 without it, and no row would go to b; predict without --defer-to, "
+        "or give a higher --target"
+    )
+    first_in_vain = (
+        "the first model is pointless: every row would go to b; predict with b alone, or give a lower --target"
+    )
+    assert said == [second_in_vain, None, first_in_vain]
 
 
 def test_halves_are_all_rows_once():

@@ -102,6 +102,8 @@ def test_a_place_without_a_model_is_named(tmp_path):
         "--local-dir nothing"
     )
     with pytest.raises(ModelError, match="no such folder, and it is no hub id either"):
+        load_classifier("not a model")
+    with pytest.raises(ModelError, match="./not/a/model: there is no such folder$"):
         load_classifier("./not/a/model")
 
 

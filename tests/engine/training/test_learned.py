@@ -76,3 +76,6 @@ def test_the_warning_has_both_figures(caplog, loss, constant, rank, warned):
         said = caplog.records[0].getMessage()
         assert f"its mean loss in the last epoch is {loss:.4f}" in said
         assert f"has {constant:.4f}" in said
+        assert said.endswith(
+            "more --epochs or another --learning-rate; and another --out, for this one holds what was trained"
+        )

@@ -47,8 +47,9 @@ def read_gold_sets(config: CompareConfig) -> GoldSets:
     classes = config.classes
     if classes is None:
         classes = tuple(read_gold(_request(config, config.labelled, apart=config.extra)).classes)
+    labelled_request = dataclasses.replace(_request(config, config.labelled), classes=classes)
+    labelled = read_gold(dataclasses.replace(labelled_request, expects_all=config.classes is not None))
     config = dataclasses.replace(config, classes=classes)
-    labelled = read_gold(_request(config, config.labelled))
     extra = read_gold(_request(config, config.extra)) if config.extra else some(labelled, np.arange(0))
     if config.test:
         return GoldSets(labelled=labelled, extra=extra, test=read_gold(_request(config, config.test)))

@@ -9,7 +9,9 @@ import pytest
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames
 from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
+from engine.inputs.labels.spelling import parse_label_map
 from engine.inputs.messages import REPEATED_ID
+from engine.inputs.options import ReadOptions
 
 
 def write(path: Path, *rows: dict) -> str:
@@ -156,3 +158,64 @@ def test_an_empty_column_of_labels_is_refused_with_the_name_of_the_other_one(tmp
     with pytest.raises(InputError, match=r"label is null\. .* not from 'labels'; --label names another column"):
         read(file)
     assert pairs(read(file, columns=ColumnNames(label="labels"))) == [("a", "x"), ("b", "y")]
+
+
+def queues(path: Path, **rows: int) -> str:
+    labels = [label for label, count in rows.items() for _ in range(count)]
+    return write(path / "tickets.jsonl", *({"text": f"{label} {n}", "label": label} for n, label in enumerate(labels)))
+
+
+def test_a_named_class_that_is_misspelt_stops_with_both_ways_and_both_work(tmp_path: Path) -> None:
+    file = queues(tmp_path, account=3, billing=2)
+    with pytest.raises(InputError) as error:
+        read(file, classes=("acount", "billing"), expects_all=True)
+    assert str(error.value) == (
+        f"{file}: no row is of the class 'acount', and 3 rows of 'account', which is no class. If the class is "
+        "misspelt: --classes account,billing; if the label is: --label-map account=acount"
+    )
+    assert read(file, classes=("account", "billing"), expects_all=True).rejected == 0
+    mapped = ReadOptions(label_map=parse_label_map("account=acount"))
+    assert (
+        read(file, classes=("acount", "billing"), expects_all=True, options=mapped).labels.tolist() == [0] * 3 + [1] * 2
+    )
+    with pytest.raises(InputError, match="--classes account,billing;"):
+        read(file, classes=("acount", "biling"), expects_all=True)  # no label at all is a class
+
+
+def test_classes_of_a_model_stop_at_a_misspelt_label_alone(tmp_path: Path) -> None:
+    file = queues(tmp_path, acount=3, billing=2)
+    way = re.escape(
+        "3 rows of 'acount', which is no class. If it is a mistake in the label: --label-map acount=account"
+    )
+    with pytest.raises(InputError, match=way):
+        read(file, classes=("account", "billing", "technical"))
+    assert read(queues(tmp_path, refund=3, billing=2), classes=("account", "billing")).rejected == 3
+
+
+def test_a_named_class_without_rows_stops_beside_labels_that_are_no_class(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        read(queues(tmp_path, refund=3, billing=2), classes=("account", "billing"), expects_all=True)
+    assert "no row is of the class 'account', and there are labels that are none of the classes: 'refund' (3 rows)" in (
+        str(error.value)
+    )
+    assert str(error.value).endswith("Correct --classes, or: Say which class each is: --label-map refund=CLASS")
+
+
+def test_a_named_class_without_rows_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = queues(tmp_path, account=3, billing=2)
+    assert read(file, classes=("account", "billing", "technical"), expects_all=True).rejected == 0
+    (warning,) = (one.getMessage() for one in caplog.records if one.levelname == "WARNING")
+    assert warning == (
+        f"{file}: no row is of the class 'technical': no model learns it from them. Leave it out of --classes, or add "
+        "rows of it"
+    )
+    caplog.clear()
+    read(file, classes=("account", "billing", "technical"))  # those of a model
+    assert not caplog.records
+
+
+def test_a_refused_row_names_the_class_that_its_label_may_be(tmp_path: Path) -> None:
+    gold = read(queues(tmp_path, acount=1, account=2, billing=2), classes=("account", "billing"))
+    assert gold.reasons[0].endswith(
+        "unknown label 'acount' (classes: account, billing); if it is 'account': --label-map acount=account"
+    )

@@ -1,5 +1,6 @@
 """Several files of which one does not have all columns are refused with what is to be done."""
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -15,7 +16,10 @@ from engine.ingest.gold_rounds import GoldRoundConfig, add_gold
 from engine.ingest.ingest import IngestConfig, ingest
 from engine.inputs.columns import ColumnNames, LabelColumns
 from engine.inputs.labels.labelled import GoldConfig, read_gold
-from store.storage import MemoryStorage
+from engine.labelling.planning.config import LabelConfig
+from engine.labelling.planning.corpus import given_to
+from store.errors import MismatchError
+from store.storage import LocalStorage, MemoryStorage
 
 CLASSES = ("negative", "positive")
 TEXTS = {"id": ["007", "a,b", "009"], "text": ['fine, "really"', "cold soup", "no label"]}
@@ -243,3 +247,45 @@ def test_other_folders_are_not_called_as_classes(
     caplog.set_level("INFO")
     DOORS["label"]((str(tmp_path),))
     assert "called as classes" not in caplog.text
+
+
+def test_rows_of_a_file_without_the_named_label_have_no_gold(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    labelled = write(tmp_path / "a.csv", {"text": ["fine", "cold"], "queue": ["positive", "negative"]})
+    others = [write(tmp_path / name, {"text": [f"{name} one", f"{name} two"]}) for name in ("b.csv", "c.jsonl")]
+    config = IngestConfig(files=(labelled, *others), columns=ColumnNames(label="queue"))
+    made = ingest(MemoryStorage(), config, known=CLASSES)
+    assert made.sql("SELECT label FROM corpus ORDER BY row").column("label").to_pylist() == [
+        1,
+        0,
+        None,
+        None,
+        None,
+        None,
+    ]
+    said = [one.getMessage() for one in caplog.records if "have no gold" in one.getMessage()]
+    assert said == [f"{others[0]} and 1 more file: there is no column 'queue', and so its rows have no gold"]
+    assert [entry["columns"]["label"] for entry in made.header.inputs] == ["queue", "", ""]
+
+
+def test_a_named_label_that_no_file_has_or_that_is_to_be_learned_from_is_refused(tmp_path: Path) -> None:
+    texts = tuple(write(tmp_path / name, {"text": [name, "two"]}) for name in ("b.csv", "c.csv"))
+    labelled = write(tmp_path / "a.csv", {"text": ["fine", "cold"], "queue": ["positive", "negative"]})
+    named = ColumnNames(label="queue")
+    with pytest.raises(InputError, match=rf"b.csv: there is no column 'queue' for --label .*{ONE_NAME}"):
+        ingest(MemoryStorage(), IngestConfig(files=texts, columns=named), known=CLASSES)
+    with pytest.raises(InputError, match=rf"b.csv: there is no column 'queue' for --label .*{ONE_NAME}"):
+        read_gold(GoldConfig(files=(labelled, *texts), columns=named))
+
+
+def test_a_store_of_which_one_file_lacks_the_label_is_opened_again_with_the_same_options(tmp_path: Path) -> None:
+    labelled = write(tmp_path / "a.csv", {"text": ["fine", "cold"], "queue": ["positive", "negative"]})
+    files, named = (labelled, write(tmp_path / "b.csv", {"text": ["one", "two"]})), ColumnNames(label="queue")
+    storage = LocalStorage(tmp_path / "s")
+    ingest(storage, IngestConfig(files=files, columns=named), known=CLASSES)
+    again = LabelConfig(store=storage, teacher="none", inputs=files, columns=named)
+    given = given_to(again, storage)
+    assert given is not None
+    assert given.new == []
+    with pytest.raises(MismatchError, match="made from the label column none, queue, and --label is kind"):
+        given_to(dataclasses.replace(again, columns=ColumnNames(label="kind")), storage)

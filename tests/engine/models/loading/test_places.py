@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from store_factory import make_store
 from tiny_models import change_config, logits_alone, save, texts
 
 from engine.errors import ModelError
 from engine.models.classifier import load_classifier
 from engine.models.initialize import load_start
+from store.storage import LocalStorage
 
 TEXTS = texts(4)
 
@@ -199,3 +201,28 @@ def test_a_peft_model_saved_whole_is_named_with_the_way(tmp_path):
     weights["base_model.model.bert.encoder.layer.0.attention.self.query.lora_A.default.weight"] = torch.zeros(2, 2)
     save_file(weights, file, metadata={"format": "pt"})
     assert "call model.merge_and_unload().save_pretrained(FOLDER), and name that folder" in refusal_of(place)
+
+
+def test_of_a_path_that_is_misspelt_the_models_near_it_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("teacher", "runs/teacher", "runs/student"):
+        save(tmp_path / name)
+    (tmp_path / "teacher2").mkdir()  # no model
+    near = "; near it there is the model"
+    assert refusal_of("techer") == f"techer: there is no such folder, and no network to the hub{near} teacher"
+    assert refusal_of("./techer") == f"./techer: there is no such folder{near} teacher"
+    assert refusal_of(tmp_path / "runs/studnt").endswith(f"no such folder{near} {tmp_path / 'runs/student'}")
+    assert refusal_of("rnus/teacher").endswith(f"no network to the hub{near} runs/teacher")
+    other = refusal_of("runs/mine")
+    assert "hf download" not in other
+    assert sorted(other.partition("are the models ")[2].split(", ")) == ["runs/student", "runs/teacher"]
+    assert refusal_of("a/b/c") == "a/b/c: there is no such folder"
+    assert "hf download nobody/nothing" in refusal_of("nobody/nothing")  # nothing local is like it
+
+
+def test_a_store_in_the_place_of_a_model_is_named(tmp_path):
+    make_store(LocalStorage(tmp_path / "s"))
+    assert refusal_of(tmp_path / "s").endswith(
+        "there is no config.json; it is a store and no model: name a folder that `engine finetune` or `engine train` "
+        "wrote (--out)"
+    )

@@ -121,3 +121,23 @@ def test_an_epoch_that_is_given_up_does_not_disturb_the_next(store_):
     for step, logits in zip(steps.epoch(0, 0), whole, strict=True):
         np.testing.assert_array_equal(step.targets["logits"], logits)
     begun.close()
+
+
+def test_rows_without_an_answer_of_all_label_sets_are_counted(store_, caplog):
+    caplog.set_level("INFO")
+    store_factory.add_labels(store_, "other", failed=[0, 6])
+
+    def said(labels, select, rank=0):
+        caplog.clear()
+        ranks = Ranks(rank=rank, count=2, device=torch.device("cpu"))
+        SoftSteps(store_, SoftLabels(labels=labels, select=select), Words(), batch_size=BATCH, seed=3, ranks=ranks)
+        return [one.getMessage() for one in caplog.records if "left out" in one.getMessage()]
+
+    both = ("bert", "other")
+    assert said(both, None) == [
+        "4 of 60 rows are left out: they lack an answer in one of these label sets: bert, other"
+    ]
+    assert said(both, "middle") == [
+        "2 of 45 rows are left out: they lack an answer in one of these label sets: bert, other"
+    ]
+    assert said(both, None, rank=1) == []
