@@ -46,6 +46,8 @@ class RayCluster:
         assert self._child.stdin is not None
         self._child.stdin.close()
         self._child.wait(timeout=60)
+        assert self._child.stdout is not None
+        self._child.stdout.close()
 
     def free_cpus(self) -> float:
         """Cores that no worker holds."""

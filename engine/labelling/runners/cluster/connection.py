@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from types import ModuleType
@@ -12,6 +14,7 @@ from engine.errors import LabellingError
 
 _log = logging.getLogger("engine.labelling")
 SCHEME = "ray"
+_KNOCK_SECONDS = 10.0
 _START = "start one with `ray start --head`, or say which with RAY_ADDRESS or --on ray://HOST:10001"
 
 
@@ -40,19 +43,33 @@ def connect(on: str) -> ModuleType:
         raise LabellingError("--on ray needs the package ray: pip install 'softlabel-engine[ray]'") from None
     if ray.is_initialized():
         return ray
+    address = os.environ.get("RAY_ADDRESS") or "auto" if on == SCHEME else on
     with _kept_signals():
         try:
+            _knock(address)
             ray.init(
-                address="auto" if on == SCHEME else on,
+                address=address,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 configure_logging=False,
             )
-        except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise LabellingError(f"no Ray cluster answers at {on}: {reason} ({_START})") from None
+            where = "here" if address == "auto" else f"at {address}"
+            raise LabellingError(f"no Ray cluster answers {where}: {reason}; {_START}") from None
     _silence()
     return ray
+
+
+def _knock(address: str) -> None:
+    """Find out at once whether somebody listens at ``address``: Ray itself tries for minutes.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_KNOCK_SECONDS).close()
 
 
 def resources(ray: ModuleType) -> dict[str, float]:
