@@ -177,3 +177,11 @@ def note_hard_gold(store: "Store", rounds: Sequence[int] | None) -> None:
 
     if said := hard_gold_note(store, rounds):
         note(said)
+
+
+def note_learned_gold(store: "Store", labels: str | None, rounds: Sequence[int] | None) -> None:
+    """Say on stderr that the teacher of one of ``labels``, with commas between, learned gold that counts, if it did."""
+    from engine.evaluation.learned_gold import learned_gold_note
+
+    if said := learned_gold_note(store, labels, rounds):
+        note(said)

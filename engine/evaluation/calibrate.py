@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.errors import InputError
+from engine.evaluation.learned_gold import learned_texts
 from engine.evaluation.metrics import Labels
 from engine.evaluation.temperature import (
     Logits,
@@ -71,6 +72,8 @@ def calibrate(config: CalibrateConfig) -> Calibration:
     sources = sources_now(store, label_set)
     rows = _read_gold(store, config, label_set)
     where, place = f"{store.location}, label set {label_set!r}", shlex.quote(store.location)
+    if rows.left_out:
+        where += f", without {rows.left_out:,} rows that its teacher was trained on"
     temperature, error = fitted_temperature(
         rows.logits,
         rows.gold,
@@ -116,8 +119,11 @@ class _GoldRows:
 def _read_gold(store: Store, config: CalibrateConfig, label_set: str) -> _GoldRows:
     """All rows with gold and logits whose texts the teacher was not trained on."""
     table = store.sql(_QUERY, labels=label_set, rounds=config.rounds)
-    trained_on = {text_hash(text) for text in _texts(config.trained_on, config.text)}
-    unseen = np.array([hash_ not in trained_on for hash_ in table.column("text_hash").to_pylist()], np.bool_)
+    named = [text_hash(text) for text in _texts(config.trained_on, config.text)]
+    trained_on = np.array(named, np.uint64)
+    if (learned := learned_texts(store, label_set)) is not None:
+        trained_on = np.concatenate([trained_on, learned])
+    unseen = ~np.isin(table.column("text_hash").to_numpy(), trained_on)
     flat = table.column("logits").combine_chunks().flatten().to_numpy(zero_copy_only=False)
     logits = flat.astype(np.float64).reshape(len(unseen), len(store.header.classes))
     return _GoldRows(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from engine.evaluation.learned_gold import learned_gold_note
 from engine.notebook import html_pairs
 from engine.progress import Tick, silent
 from engine.report.answers import Answers, ask
@@ -92,7 +93,7 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
     snapshot = open_store(config.store).memoised()
     tick("asking the store", 0, None)
     answers = ask(snapshot, labels=config.labels, rounds=config.rounds, limits=config.limits)
-    note = hard_gold_note(snapshot, config.rounds) if answers.labels is not None else None
+    note = None if answers.labels is None else _note(snapshot, answers.labels, config.rounds)
     tick("drawing the page", 0, None)
     with unchecked():
         page = _page(snapshot, answers, runs, rounds=config.rounds, note=note)
@@ -108,6 +109,12 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
         lacking=page.lacking,
         note=note,
     )
+
+
+def _note(snapshot: Store, labels: str, rounds: tuple[int, ...] | None) -> str | None:
+    """What makes the page's estimates from gold wrong; None if nothing is known to."""
+    notes = (hard_gold_note(snapshot, rounds), learned_gold_note(snapshot, labels, rounds))
+    return " ".join(said for said in notes if said) or None
 
 
 def _page(

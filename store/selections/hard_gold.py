@@ -78,7 +78,10 @@ def hard_gold_note(snapshot: Snapshot, rounds: Sequence[int] | None = None) -> s
     hard = len(np.unique(np.concatenate([one.rows for one in found])))
     names = ", ".join(f"{one.name!r} (--propose {one.method}, {len(one.rows):,} rows)" for one in found)
     whose = f"the selection{'s' * (len(found) > 1)} {names}"
-    others = sorted(set(chosen_rounds(snapshot, rounds)) - {number for one in found for number in one.rounds})
+    hard_rounds = {number for one in found for number in one.rounds}
+    others = [number for number in chosen_rounds(snapshot, rounds) if number not in hard_rounds]
+    # A round whose labels were given again later does not show in what holds, and may be a hard one itself.
+    others = [number for number in others if not hard_gold(snapshot, held_gold(snapshot, [number]))]
     return (
         f"{hard:,} of the {_gold_rows(snapshot, held):,} gold rows that count were chosen for being hard, by {whose}. "
         "Labels are wrong on such rows more often than on all, so accuracy comes out too low, and other figures from "

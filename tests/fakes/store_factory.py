@@ -154,10 +154,12 @@ def add_labels(
     failed: Iterable[int] = (),
     shards: Iterable[int] | None = None,
     logits: np.ndarray[Any, np.dtype[np.float16]] | None = None,
+    card: dict[str, Any] | None = None,
 ) -> np.ndarray[Any, np.dtype[np.float16]]:
     """Write a label set; the logits of all rows, random ones where none are given, not a number where one fails."""
     family = made.label_set(name)
-    family.freeze_card({"model": f"test/{name}", "encoding": "words-8-right", "max_length": 8, "device": "cpu"})
+    usual = {"model": f"test/{name}", "encoding": "words-8-right", "max_length": 8, "device": "cpu"}
+    family.freeze_card(usual | (card or {}))
     if logits is None:
         logits = random_logits(made.layout.rows, len(made.header.classes), seed=seed, failed=failed)
     for shard in range(made.layout.shards) if shards is None else shards:

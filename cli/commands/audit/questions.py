@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.output import note, note_appended, note_hard_gold, print_rows, print_title, read_rows, shows_tables
+from cli.output import (
+    note,
+    note_appended,
+    note_hard_gold,
+    note_learned_gold,
+    print_rows,
+    print_title,
+    read_rows,
+    shows_tables,
+)
 
 if TYPE_CHECKING:
     from store import Store
@@ -68,6 +77,7 @@ def _questions(options: dict[str, Any], seen: dict[str, Any], limits: "Limits") 
         _note_calibration(store, seen["labels"])
     if any(one.judges for one in checked):
         note_hard_gold(store, seen["rounds"])
+        note_learned_gold(store, seen["labels"], seen["rounds"])
     return checked if options["by"] is None else [_sliced(one, options, limits) for one in checked]
 
 

@@ -6,6 +6,7 @@ from store_factory import add_corpus, add_labels, append_rows, make_store, write
 from store import Store
 from store.gold.add_round import Labelled, add_round
 from store.gold.held import held_gold
+from store.removal import plan_removal
 from store.selections.hard_gold import hard_gold, hard_gold_note
 
 METHODS = ("margin", "diverse", "disagreement")
@@ -83,6 +84,24 @@ def test_without_other_gold_a_random_sample_is_asked_for_that_counts_then() -> N
     label(made, proposed(made, "check", "random"))
     assert str(hard_gold_note(made)).endswith("--round 2 counts the other gold alone")
     assert hard_gold_note(made, [2]) is None
+
+
+def test_a_round_that_was_labelled_again_is_no_way_out() -> None:
+    made = without_own_gold()
+    hard = proposed(made, "hard", "margin")
+    assert [label(made, hard), label(made, hard, "again")] == [1, 2]
+    assert "--propose random --limit 500 --out check.csv" in str(hard_gold_note(made))
+    label(made, proposed(made, "check", "random"))
+    assert str(hard_gold_note(made)).endswith("--round 3 counts the other gold alone")
+
+
+def test_who_removes_the_selection_is_told_what_it_knows() -> None:
+    made = without_own_gold()
+    label(made, proposed(made, "hard", "margin"))
+    proposed(made, "unused", "margin")
+    ((_, told), (plain,)) = (plan_removal(made, [f"selections/{name}"])[0].notes for name in ("hard", "unused"))
+    assert told == "it chose 20 gold rows for being hard, which nothing tells then"
+    assert plain == "a training that was begun with it cannot be resumed"
 
 
 def test_rows_that_were_appended_and_selections_that_are_damaged_change_nothing() -> None:

@@ -1,0 +1,29 @@
+"""Which texts a classifier was fine-tuned on, as hashes in its folder: estimates from them are not those of others."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from store.families.text_hash import text_hashes
+from store.storage.atomic_file import write_file
+
+GOLD_TEXTS = "gold_texts.json"
+
+
+def write_gold_texts(folder: Path, texts: Iterable[str]) -> None:
+    """Note in the ``folder`` of a model that it learns the gold of ``texts``."""
+    hashes = np.unique(text_hashes(pa.array(texts, pa.string())))
+    write_file(folder / GOLD_TEXTS, json.dumps({"text_hashes": hashes.tolist()}).encode())
+
+
+def read_gold_texts(folder: Path) -> npt.NDArray[np.uint64] | None:
+    """(texts,) ascending `store.families.text_hash.text_hash` of each; None if the folder does not say."""
+    try:
+        hashes = json.loads((folder / GOLD_TEXTS).read_text("utf-8"))["text_hashes"]
+        return np.unique(np.array(hashes, np.uint64))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return None

@@ -1,0 +1,131 @@
+"""Gold that a teacher was fine-tuned on is not what its labels can be judged by."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from store_factory import add_corpus, add_labels, text_of, write_header
+
+import engine
+from engine.errors import InputError
+from engine.evaluation.learned_gold import learned_gold, learned_gold_note, learned_texts
+from engine.models.gold_texts import GOLD_TEXTS, read_gold_texts, write_gold_texts
+from store.families.text_hash import text_hash
+from store.gold.add_round import Labelled, add_round
+from store.storage.file_hash import sha256_of
+
+ROWS = 60
+
+
+@pytest.fixture
+def teacher(tmp_path):
+    """A folder with weights, which learned the texts of rows 10 to 19, in other letter case."""
+    folder = tmp_path / "teacher"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    write_gold_texts(folder, [text_of(row).upper() for row in range(10, 20)])
+    return folder
+
+
+@pytest.fixture
+def made(teacher):
+    snapshot = write_header(rows=ROWS)
+    add_corpus(snapshot, label=lambda _row, _classes: None)
+    add_labels(
+        snapshot, "bert", card={"model": str(teacher), "weights_sha256": sha256_of(teacher / "model.safetensors")}
+    )
+    add_labels(snapshot, "other", seed=1)
+    return snapshot
+
+
+def label(made, rows):
+    rows = np.array(rows)
+    return add_round(made, Labelled(rows=rows, labels=np.zeros(len(rows), np.int16), sources=["people"] * len(rows)))[0]
+
+
+def test_texts_are_known_by_what_a_reader_would_call_the_same(teacher):
+    assert sorted(read_gold_texts(teacher).tolist()) == sorted(text_hash(text_of(row)) for row in range(10, 20))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"text_hashes": 3.5}', '{"text_hashes": [-1]}'])
+def test_a_note_that_cannot_be_read_is_none(teacher, content):
+    (teacher / GOLD_TEXTS).write_text(content)
+    found = read_gold_texts(teacher)
+    assert found is None or not len(found) or content == '{"text_hashes": 3.5}'
+
+
+def test_gold_that_the_teacher_learned_is_counted_with_the_rounds_that_it_did_not(made, teacher):
+    assert learned_gold_note(made, "bert", None) is None
+    first = label(made, range(5, 15))
+    assert learned_gold(made, "bert", None).learned == 5
+    said = learned_gold_note(made, "bert", None)
+    assert "5 of the 10 gold rows that count have texts that the teacher of 'bert' was fine-tuned on" in said
+    assert f"`engine eval {teacher} FILE` judges it on others" in said
+    assert "--round" not in said
+    second = label(made, range(30, 40))
+    assert said.replace("10 gold", "20 gold") in learned_gold_note(made, "bert", None)
+    assert f", or --round {second} counts gold that it did not learn" in learned_gold_note(made, "bert", None)
+    assert learned_gold_note(made, "bert", [second]) is None
+    assert learned_gold_note(made, "bert", [first]) == said
+
+
+def test_other_label_sets_are_not_accused(made):
+    label(made, range(10, 20))
+    assert learned_gold_note(made, "other", None) is None
+    assert "'bert'" in learned_gold_note(made, None, None)
+    assert "'bert'" in learned_gold_note(made, "other,bert", None)
+
+
+def test_other_weights_in_the_folder_are_another_model(made, teacher):
+    assert learned_texts(made, "bert") is not None
+    (teacher / "model.safetensors").write_bytes(b"others")
+    label(made, range(10, 20))
+    assert learned_texts(made, "bert") is None
+    assert learned_gold_note(made, "bert", None) is None
+
+
+def test_the_corpus_s_own_gold_counts_too(teacher):
+    snapshot = write_header(rows=ROWS)
+    add_corpus(snapshot, label=lambda row, _classes: 0 if row < 15 else None)
+    add_labels(
+        snapshot, "bert", card={"model": str(teacher), "weights_sha256": sha256_of(teacher / "model.safetensors")}
+    )
+    assert "5 of the 15 gold rows" in learned_gold_note(snapshot, "bert", None)
+    later = label(snapshot, range(40, 50))
+    assert f"--round {later} counts gold" in learned_gold_note(snapshot, "bert", None)
+
+
+def test_calibration_leaves_out_what_the_teacher_learned(made):
+    rows = np.arange(ROWS)
+    predicted = made.sql("SELECT logits FROM labels WHERE label_set = 'bert' ORDER BY row")["logits"].to_pylist()
+    predicted = np.array(predicted).argmax(axis=1)
+    labels = np.where(rows % 4 == 0, (predicted + 1) % len(made.header.classes), predicted).astype(np.int16)
+    add_round(made, Labelled(rows=rows, labels=labels, sources=["people"] * ROWS))
+    config = engine.CalibrateConfig(store=made.storage, labels="bert")
+    found = engine.calibrate(config)
+    assert (found.rows, found.left_out) == (ROWS - 10, 10)
+    with pytest.raises(InputError, match="without 10 rows that its teacher was trained on: 0 gold rows count"):
+        engine.calibrate(dataclasses.replace(config, rounds=(label(made, range(10, 20)),)))
+
+
+def test_fine_tuning_notes_its_texts_and_audit_tells(demo, run_engine, tmp_path):
+    """The whole way: a teacher that learned rows of the store itself."""
+    pool = demo.path("unlabelled.parquet")
+    gold = tmp_path / "gold.csv"
+    rows = json.loads(
+        run_engine("sql", demo.path("reviews.store"), "SELECT id, text FROM corpus LIMIT 40", "--format", "json").stdout
+    )
+    lines = [f'{row["id"]},"{row["text"]}",{("negative", "positive")[number % 2]}' for number, row in enumerate(rows)]
+    gold.write_text("\n".join(["id,text,label", *lines]) + "\n")
+    teacher, place = str(tmp_path / "learned"), str(tmp_path / "store")
+    made = run_engine(
+        "finetune", str(gold), "--model", demo.path("teacher"), "--out", teacher, "--epochs", "1", "--max-length", "32"
+    )
+    assert made.returncode == 0, made.stderr
+    assert len(read_gold_texts(tmp_path / "learned")) == len({row["text"] for row in rows})
+    done = run_engine("label", pool, "--store", place, "--teacher", teacher, "--name", "learned", "--shards", "2")
+    assert done.returncode == 0, done.stderr
+    assert run_engine("audit", place, "--gold", str(gold)).returncode == 0
+    told = run_engine("audit", place, "accuracy", "--labels", "learned")
+    assert "40 of the 40 gold rows that count have texts that the teacher of 'learned' was fine-tuned on" in told.stderr
