@@ -63,10 +63,11 @@ def _check_same(store: Store, config: LabelConfig, given: GivenFiles) -> None:
     """Refuse options that the store contradicts: the segments that have some of the inputs, or all if none is named."""
     concerned = [one for one in store.header.segments if not config.inputs or one.segment in given.segments]
     for what, asked in dataclasses.asdict(config.columns).items():
-        held = [_read_with(one, what) for one in concerned]
-        if asked is not None and any(held) and {asked} not in map(set, held):
-            words = f"in {store.location}, {_said(what, held)}, and --{what} is {asked or 'none'}"
-            raise MismatchError(f"{words}; {_way(store, what, asked, _merged(_read_with(one, 'id') for one in concerned))}")
+        held = [set(_read_with([one], what)) for one in concerned]
+        if asked is not None and any(held) and {asked} not in held:
+            said = _said(what, _read_with(concerned, what))
+            words = f"in {store.location}, {said}, and --{what} is {asked or 'none'}"
+            raise MismatchError(f"{words}; {_way(store, what, asked, ids=set(_read_with(concerned, 'id')))}")
     rejected = sum(one.rejects["rows"] for one in concerned)
     if config.on_bad_row == "fail" and rejected:
         words = f"{store.location} was made with {rejected:,} rows rejected, and --on-bad-row is fail"
@@ -81,34 +82,25 @@ def _check_same(store: Store, config: LabelConfig, given: GivenFiles) -> None:
         )
 
 
-def _read_with(segment: SegmentRecord, what: str) -> dict[str, list[str]]:
-    """The columns from which a segment has its texts, ids or labels, ``what`` it is; of each, the paths of its files."""
+def _read_with(segments: Iterable[SegmentRecord], what: str) -> dict[str, list[str]]:
+    """The columns from which segments have their texts, ids or labels, ``what`` it is; of each, its files' paths."""
     files: dict[str, list[str]] = {}
-    for entry in segment.inputs:
-        if entry["rows"]:
-            files.setdefault(entry["columns"].get(what) or NO_COLUMN, []).append(entry["path"])
+    for entry in (entry for one in segments for entry in one.inputs if entry["rows"]):
+        files.setdefault(entry["columns"].get(what) or NO_COLUMN, []).append(entry["path"])
     return files
 
 
-def _merged(held: Iterable[dict[str, list[str]]]) -> dict[str, list[str]]:
-    merged: dict[str, list[str]] = {}
-    for files in held:
-        for name, paths in files.items():
-            merged.setdefault(name, []).extend(paths)
-    return merged
-
-
-def _said(what: str, held: Iterable[dict[str, list[str]]]) -> str:
+def _said(what: str, read_with: dict[str, list[str]]) -> str:
     """Which files were read with which column."""
     parts = []
-    for name, paths in sorted(_merged(held).items()):
+    for name, paths in sorted(read_with.items()):
         more = f" and {counted(len(paths) - 1, 'more file')}" if len(paths) > 1 else ""
         which = f"with the {what} column {name}" if name else f"without a column of {what}s"
         parts.append(f"{paths[0]}{more} {'were' if more else 'was'} read {which}")
     return ", ".join(parts)
 
 
-def _way(store: Store, what: str, column: str, ids: Collection[str]) -> str:
+def _way(store: Store, what: str, column: str, *, ids: Collection[str]) -> str:
     """What to do about a column of the inputs that is not the one from which a store was made.
 
     Args:
