@@ -16,9 +16,8 @@ from store.format.family import Family
 from store.format.names import CORPUS, GOLD, LABELS, REJECTS, TOKENS, check_name
 from store.format.run_log import RunNotes, read_runs, state_of
 from store.gold.calibration import numbers_begun
-from store.gold.held import held_gold
 from store.selections.card import SELECTIONS
-from store.selections.hard_gold import hard_gold
+from store.selections.hard_gold import lost_with_selection
 from store.selections.remove import remove_selection, selection_files
 from store.selections.selection import read_card, selections
 from store.snapshot import Snapshot
@@ -243,7 +242,7 @@ def _planned_selection(snapshot: Snapshot, path: str) -> Removal:
         card = read_card(snapshot, _name(path))
         size, rows = card.bytes, card.selected
     notes = ["a training that was begun with it cannot be resumed"]
-    hard = {one.name: len(one.rows) for one in hard_gold(snapshot, held_gold(snapshot))}
-    if chosen := hard.get(_name(path)):
-        notes.append(f"it chose {chosen:,} gold rows for being hard, which nothing tells then")
+    with suppress(DamageError):
+        if lost := lost_with_selection(snapshot, _name(path)):
+            notes.append(lost)
     return Removal(path=path, files=len(files), bytes=size, rows=rows, notes=notes)

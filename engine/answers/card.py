@@ -2,8 +2,10 @@
 
 import dataclasses
 import shlex
+from collections import Counter
 from typing import Any
 
+from engine.ingest.near_ids import NOT_THERE, REJECTED
 from store.errors import MismatchError
 from store.families.label_card import AnswersCard, AnswersFile, LabelCard, label_card, parse_label_card
 from store.format.family import CARD, Family
@@ -100,4 +102,7 @@ def _rows(card: AnswersCard) -> int:
 
 
 def _counts(card: AnswersCard) -> dict[str, Any]:
-    return {**dataclasses.asdict(card), "files": None}
+    """What must be the same; earlier versions did not count ids of refused rows apart."""
+    refused = Counter(card.refused)
+    refused[f"id {NOT_THERE}"] += refused.pop(f"id {REJECTED}", 0)
+    return {**dataclasses.asdict(card), "files": None, "refused": refused}

@@ -14,6 +14,7 @@ from engine.answers.id_index import IdIndex
 from engine.answers.judge import Answers, judge
 from engine.answers.read import AnswerReader
 from engine.answers.scores.table import ScoreTable
+from engine.answers.store_ids import StoreIds
 from engine.answers.summary import AnswersSummary, answered_rows, make_card, summarise
 from engine.answers.write import write_shards
 from engine.errors import InputError
@@ -127,7 +128,7 @@ def _read(config: AnswersConfig, store: Store, scores: ScoreTable, hard: float, 
     files = expand(config.inputs)
     columns = dataclasses.replace(config.columns, classes=tuple(store.header.classes))
     index = IdIndex.of_store(store, tick=tick)
-    reader = AnswerReader(index, columns, config.options, scores, tick)
+    reader = AnswerReader(StoreIds(store, index), columns, config.options, scores, tick)
     with read_together(files, with_texts=False):
         for file in files:
             reader.read(file)

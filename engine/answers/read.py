@@ -9,18 +9,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from engine.answers.columns import AnswerColumns, Roles, roles_of
 from engine.answers.gathered import SHOWN_IDS, Codes, Gathered
-from engine.answers.id_index import ABSENT, IdIndex
+from engine.answers.id_index import ABSENT
 from engine.answers.refusals import by_reason
 from engine.answers.scores.numbers import numbers_of
 from engine.answers.scores.table import ScoreTable
+from engine.answers.store_ids import StoreIds
 from engine.errors import InputError
 from engine.ingest.ahead import ahead
 from engine.ingest.input_file import described, file_version
-from engine.ingest.near_ids import NOT_THERE, asked_for, check_other_ids, exact, loose, meant_by, why_not
+from engine.ingest.near_ids import NOT_THERE, REJECTED, words_of_rejected
 from engine.inputs.blocks import Problems, RawBlock, in_detail
 from engine.inputs.formats import read_raw
 from engine.inputs.labels.annotations import LabelRows, label_rows, lack
@@ -31,9 +31,6 @@ from engine.progress import Tick
 from store.families.label_card import AnswersFile
 from store.rows.row_set import RowNumbers
 
-_LONGEST_ID = 200  # characters that are shown
-_MARK = "'"
-
 Numbers = npt.NDArray[np.int64]
 
 
@@ -41,7 +38,7 @@ class AnswerReader:
     """Reads files, one after the other.
 
     Args:
-        index: the ids of the store.
+        ids: of the store.
         wanted: column names that the user gave, and the classes of the store.
         options: how the files are read.
         scores: takes the scores.
@@ -52,9 +49,9 @@ class AnswerReader:
     """
 
     def __init__(
-        self, index: IdIndex, wanted: AnswerColumns, options: ReadOptions, scores: ScoreTable, tick: Tick
+        self, ids: StoreIds, wanted: AnswerColumns, options: ReadOptions, scores: ScoreTable, tick: Tick
     ) -> None:
-        self._index = index
+        self._ids = ids
         self._wanted = wanted
         self._options = options
         self._tick = tick
@@ -109,8 +106,9 @@ class AnswerReader:
         gathered.notes |= dict.fromkeys([*rows.notes, *roles.notes])
         gathered.not_labels |= rows.not_labels
         if not entry["rows"] and rows.other_ids:
-            self._check_other_ids(rows)
-        store_rows = self._find(rows.id)
+            self._ids.check_others(rows)
+        store_rows, padded = self._ids.rows(rows.id)
+        gathered.padded += padded
         scores = confidence = None
         if roles.scores is None:
             _refuse_no_label(rows, problems)
@@ -160,49 +158,21 @@ class AnswerReader:
         for reason, at in by_reason(problems).items():
             refuse(reason, at, lambda row: in_detail(problems[row] or ""))
         fit = np.array([problem is None for problem in problems], np.bool_)
+        rejected = self._ids.rejected(rows.id, np.flatnonzero(fit & (store_rows == ABSENT)))
+        refuse(f"id {REJECTED}", np.array([*rejected], np.int64), rejected.__getitem__)
+        fit[[*rejected]] = False
         lost = np.flatnonzero(fit & (store_rows == ABSENT))
         gathered.lost_ids += rows.id.take(pa.array(lost[: SHOWN_IDS - len(gathered.lost_ids)])).to_pylist()
-        refuse(f"id {NOT_THERE}", lost, lambda row: self._why_not(rows.id[row].as_py()))
+        refuse(f"id {NOT_THERE}", lost, lambda row: self._ids.why_not(rows.id[row].as_py()))
         return np.flatnonzero(fit & (store_rows != ABSENT))
-
-    def _find(self, ids: pa.Array) -> RowNumbers:
-        """(n,) the row of each of ``ids``, which may be padded; `ABSENT` where it has none, or is null."""
-        valid = np.flatnonzero(ids.is_valid().to_numpy(zero_copy_only=False))
-        there = ids.drop_null()
-        found = np.full(len(ids), ABSENT, np.int64)
-        found[valid] = self._index.rows(there)
-        is_marked = pc.starts_with(there, _MARK).to_numpy(zero_copy_only=False)
-        doubtful = valid[is_marked | (found[valid] == ABSENT)]
-        names: list[str] = ids.take(pa.array(doubtful)).to_pylist()
-        known = self._index.known({other for name in names for other in (*exact(name), *loose(name))})
-        for at, name in zip(doubtful.tolist(), names, strict=True):
-            meant = meant_by(name, known)
-            found[at] = known[meant[0]] if len(meant) == 1 else ABSENT
-            self.gathered.padded += len(meant) == 1 and known.keys().isdisjoint(exact(name))
-        return found
-
-    def _why_not(self, id_: str) -> str:
-        known = self._index.known(asked_for([id_]))
-        return f"id {id_[:_LONGEST_ID]!r} {why_not(id_, meant_by(id_, known), known)}"
-
-    def _check_other_ids(self, rows: LabelRows) -> None:
-        """Refuse ids if another column has those of the store.
-
-        Raises:
-            InputError: one has.
-        """
-        columns = list(rows.other_ids.items())
-        others: list[tuple[tuple[str, str], ...]] = [
-            tuple((name, value) for name, values in columns if (value := values[at])) for at in range(len(rows.id))
-        ]
-        known = self._index.known({value for pairs in others for _, value in pairs})
-        check_other_ids(list(zip(rows.id.to_pylist(), others, strict=True)), known)
 
     def notes(self) -> list[str]:
         """What a user has to know of how the files were read."""
         padded = self.gathered.padded
         words = f"{counted(padded, 'id')} found without the white space around, or the .0 behind"
-        return [*self.gathered.notes, *([words] if padded else [])]
+        rejected = self.gathered.refusals.counts[f"id {REJECTED}"]
+        others = [words_of_rejected(rejected, store=self._ids.store.location)] if rejected else []
+        return [*self.gathered.notes, *([words] if padded else []), *others]
 
 
 def _refuse_no_label(rows: LabelRows, problems: Problems) -> None:

@@ -7,7 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import InputError
-from engine.ingest.near_ids import NOT_THERE, asked_for, check_other_ids, exact, meant_by, why_not, words_of_lost
+from engine.ingest.near_ids import (
+    NOT_THERE,
+    REJECTED,
+    asked_for,
+    check_other_ids,
+    exact,
+    loose,
+    meant_by,
+    why_not,
+    why_rejected,
+    words_of_lost,
+    words_of_rejected,
+)
 from engine.inputs.blocks import in_detail
 from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
@@ -20,6 +32,7 @@ from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
 from store import Store
 from store.gold.add_round import Labelled, add_round, first_id, gold_before, rows_of_ids
+from store.rows.rejected_ids import RejectedIds
 from store.selections.csv_safe import plain_cell
 from store.storage import Storage
 from store.store import open_store
@@ -125,7 +138,7 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
 
 
 def _lost(store: Store, given: list[Annotation], reasons: list[str]) -> list[str]:
-    """What is to be said of ids that are not in the store, of which ``reasons`` say no more; nothing if there are none.
+    """What is to be said of ids that are not in the store, of which ``reasons`` say no more, and of refused rows' ids.
 
     Args:
         store: the store.
@@ -136,7 +149,13 @@ def _lost(store: Store, given: list[Annotation], reasons: list[str]) -> list[str
     labelled = [(one.place, one.id) for one in given if one.problem is None and one.label is not None and one.id]
     ids = {id_ for _, id_ in labelled}
     lost = dict.fromkeys(id_ for place, id_ in labelled if f"{place}: {_absent(id_)}" in said)
-    return [words_of_lost(ids, list(lost), store=store.location, example=first_id(store))] if lost else []
+    of_rejected = {reason.partition(f" {REJECTED}: ")[0] for reason in reasons}
+    rejected = len({id_ for place, id_ in labelled if f"{place}: {_absent(id_, '').rstrip()}" in of_rejected})
+    words = [words_of_rejected(rejected, store=store.location)] if rejected else []
+    if lost:
+        example = first_id(store)
+        words.append(words_of_lost(ids, list(lost), rejected=rejected, store=store.location, example=example))
+    return words
 
 
 def _judge(
@@ -151,7 +170,8 @@ def _judge(
     labels_given = {_plain(one.label) for one in given if one.label is not None}
     found = index_labels(labels_given, store.header.classes, where=where, not_labels=words, beside=beside)
     check_not_foreign(found, store.header.classes, where=where, beside=beside)
-    judged = [_judge_one(one, known, found, store.header.classes) for one in given]
+    refused = _refused(store, ids, known)
+    judged = [_judge_one(one, known, refused, found, store.header.classes) for one in given]
     labels: dict[int, dict[int, Annotation]] = {}
     for one, (row, label, problem) in zip(given, judged, strict=True):
         if problem is None:
@@ -175,15 +195,22 @@ def _judge(
     return _labelled(labels, source), reasons
 
 
+def _refused(store: Store, ids: set[str], known: dict[str, int]) -> dict[str, str]:
+    """Why rows of ids that the store does not have were refused, of those of ``ids`` of which this is known."""
+    lost = [id_ for id_ in ids if not meant_by(id_, known)]
+    return RejectedIds(store).reasons(other for id_ in lost for other in (*exact(id_), *loose(id_))) if lost else {}
+
+
 def _judge_one(
-    one: Annotation, known: dict[str, int], found: LabelIndex, classes: list[str]
+    one: Annotation, known: dict[str, int], refused: dict[str, str], found: LabelIndex, classes: list[str]
 ) -> tuple[int, int, str | None]:
     """Row number and class index, or what is wrong."""
     if one.problem is not None or one.id is None or one.label is None:
         return -1, -1, one.problem or "id or label is null"
     ids = meant_by(one.id, known)
     if len(ids) != 1:
-        return -1, -1, _absent(one.id, why_not(one.id, ids, known))
+        is_rejected = None if ids else why_rejected(one.id, refused)
+        return -1, -1, _absent(one.id, is_rejected or why_not(one.id, ids, known))
     label = found.index.get(_plain(one.label))
     if label is None:
         return -1, -1, unknown_label(one.label, found, classes)

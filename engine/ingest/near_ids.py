@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from itertools import islice
 
 from engine.errors import InputError
@@ -11,6 +11,7 @@ from engine.inputs.messages import counted
 from store.selections.csv_safe import plain_cell
 
 NOT_THERE = "is not in the store"
+REJECTED = "is that of a rejected row"
 _WIDEST = 20  # digits
 _EXPLAINED = 50
 _SHOWN = 200  # characters of an id
@@ -94,16 +95,35 @@ def why_not(id_: str, found: list[str], known: dict[str, int]) -> str:
     return NOT_THERE
 
 
-def words_of_lost(ids: Collection[str], lost: Sequence[str], *, store: str, example: str) -> str:
+def why_rejected(id_: str, reasons: Mapping[str, str]) -> str | None:
+    """Why the row of an id was refused when its text was read; None if none had it.
+
+    Args:
+        id_: as it is written.
+        reasons: of refused rows, by their ids, of those that ``id_`` may have been at least.
+    """
+    why = next((reasons[other] for other in (*exact(id_), *loose(id_)) if other in reasons), None)
+    return None if why is None else f"{REJECTED}: {why}"
+
+
+def words_of_rejected(rejected: int, *, store: str) -> str:
+    """What is to be said of so many ids of refused rows."""
+    are = "1 id is that of a rejected row" if rejected == 1 else f"{rejected:,} ids are those of rejected rows"
+    return f'{are}, whose texts the store does not have: `engine sql {shlex.quote(store)} "FROM rejects"` has them'
+
+
+def words_of_lost(ids: Collection[str], lost: Sequence[str], *, rejected: int = 0, store: str, example: str) -> str:
     """What to do about ids of labels that a store lacks, and that are not near ids of it.
 
     Args:
         ids: all that have a label.
         lost: those of them.
+        rejected: how many others are those of refused rows.
         store: its location.
         example: an id of it.
     """
-    share = "none" if len(lost) == len(ids) else f"{len(ids) - len(lost):,}"
+    there = len(ids) - len(lost) - rejected
+    share = f"{there:,}" if there else "none"
     verb = "are" if share not in ("none", "1") else "is"
     return (
         f"Of {counted(len(ids), 'labelled id')} of the files {share} {verb} in the store: {lost[0][:_SHOWN]!r} is not "

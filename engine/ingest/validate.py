@@ -24,7 +24,7 @@ from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames
 from engine.inputs.kinds import Kind
 from engine.inputs.labels.classes import MAX_CLASSES
-from engine.inputs.labels.likely_column import likely_labels, possible_labels
+from engine.inputs.labels.likely_column import likely_labels, possible_gold
 from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.messages import listed
 from engine.inputs.options import FOUND_OUT, ReadOptions
@@ -219,7 +219,7 @@ def _tell_likely_label(block: Block, validated: ValidatedInputs, classes: Sequen
         names, seem = " and ".join(map(repr, likely)), "seem" if len(likely) > 1 else "seems"
         flag = f"--label {shlex.quote(likely[0])}" if len(likely) == 1 else "--label NAME"
         validated.notes.append(f"{block.file}: {names} {seem} to hold labels and no gold is read; {flag} {way}")
-    elif possible := columns.given(possible_labels(block.extras)):
+    elif possible := columns.given(possible_gold(block.extras, classes)):
         names = listed(map(repr, possible))
         validated.notes.append(f"{block.file}: no gold is read; if a column holds it ({names}), --label NAME {way}")
 

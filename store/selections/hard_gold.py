@@ -78,14 +78,34 @@ def hard_gold_note(snapshot: Snapshot, rounds: Sequence[int] | None = None) -> s
     hard = len(np.unique(np.concatenate([one.rows for one in found])))
     names = ", ".join(f"{one.name!r} (--propose {one.method}, {len(one.rows):,} rows)" for one in found)
     whose = f"the selection{'s' * (len(found) > 1)} {names}"
-    hard_rounds = {number for one in found for number in one.rounds}
-    others = [number for number in chosen_rounds(snapshot, rounds) if number not in hard_rounds]
-    # A round whose labels were given again later does not show in what holds, and may be a hard one itself.
-    others = [number for number in others if not hard_gold(snapshot, held_gold(snapshot, [number]))]
+    others = set(chosen_rounds(snapshot, rounds)) - {number for one in found for number in one.rounds}
     return (
         f"{hard:,} of the {_gold_rows(snapshot, held):,} gold rows that count were chosen for being hard, by {whose}. "
         "Labels are wrong on such rows more often than on all, so accuracy comes out too low, and other figures from "
-        f"gold are off, too. {_remedy(snapshot, others)}"
+        f"gold are off, too. {_remedy(snapshot, sorted(others))}"
+    )
+
+
+def lost_with_selection(snapshot: Snapshot, name: str) -> str | None:
+    """What is not known any more when the selection ``name`` is removed; None if no gold is of rows that it chose.
+
+    Raises:
+        DamageError: the file of a round is damaged.
+    """
+    found = [
+        one
+        for number in chosen_rounds(snapshot)
+        for one in hard_gold(snapshot, held_gold(snapshot, [number]))
+        if one.name == name
+    ]
+    if not found:
+        return None
+    rounds = sorted({number for one in found for number in one.rounds})
+    rows = len(np.unique(np.concatenate([one.rows for one in found])))
+    return (
+        f"{rows:,} gold rows, of --round {' and '.join(map(str, rounds))}, were chosen by it for being hard, and "
+        "nothing will say so then: accuracy from them comes out too low without a word. Leave them out yourself, with "
+        "--round of the others"
     )
 
 
@@ -119,7 +139,7 @@ def _gold_rows(snapshot: Snapshot, held: HeldGold) -> int:
 
 def _remedy(snapshot: Snapshot, others: list[int]) -> str:
     """How to get an estimate of all rows: from rounds that are no such ones, or from a new random sample."""
-    usable = [number for number in others if has_gold(snapshot, [number])]
+    usable = [number for number in others if has_gold(snapshot, [number]) and not _is_hard(snapshot, number)]
     if usable:
         flags = " ".join(f"--round {number}" for number in usable)
         whose = "the corpus's own gold" if usable == [OWN] else "the other gold"
@@ -128,3 +148,8 @@ def _remedy(snapshot: Snapshot, others: list[int]) -> str:
         f"Label a random sample (`engine select {snapshot.location} check --propose random --limit 500 --out "
         f"check.csv`), add it with `engine audit {snapshot.location} --gold check.csv`, and count its --round alone"
     )
+
+
+def _is_hard(snapshot: Snapshot, number: int) -> bool:
+    """Whether a selection chose rows of a round for being hard, also if later rounds say what holds of them."""
+    return len(hard_gold(snapshot, held_gold(snapshot, [number]))) > 0

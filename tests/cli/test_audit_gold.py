@@ -122,6 +122,22 @@ def test_bad_rows_are_named_and_the_good_ones_are_added(place: Path, audit: Any,
     assert store.open(place).sql("SELECT row FROM gold").column("row").to_pylist() == [3]
 
 
+def test_ids_of_refused_rows_are_told_apart_from_unknown_ones(place: Path, audit: Any, tmp_path: Path) -> None:
+    """The store refused a row of the id "a"."""
+    file = write(tmp_path / "a.csv", rows_of({"id-3": "positive", "a": "positive", " a ": "negative", "b": "neutral"}))
+    code, (summary,), err = audit("--gold", file)
+    assert (code, summary["added"]) == (3, 1)
+    assert summary["reasons"] == [
+        f"{file} row 2: id 'a' is that of a rejected row: text is null",
+        f"{file} row 3: id ' a ' is that of a rejected row: text is null",
+        f"{file} row 4: id 'b' is not in the store",
+    ]
+    assert f'2 ids are those of rejected rows, whose texts the store does not have: `engine sql {place} "FROM' in err
+    assert "Of 4 labelled ids of the files 1 is in the store: 'b' is not there" in err
+    code, _, err = audit("--gold", write(tmp_path / "b.csv", rows_of({"a": "positive"})))
+    assert (code, "1 id is that of a rejected row" in err, "not in the store" in err) == (1, True, False)
+
+
 def test_nothing_usable_is_an_error_and_no_round(place: Path, audit: Any, tmp_path: Path) -> None:
     code, _, err = audit("--gold", write(tmp_path / "a.csv", rows_of({"x": "neutral"})))
     assert (code, "no usable row among 1; the first was refused" in err) == (1, True)

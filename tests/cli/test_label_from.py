@@ -73,6 +73,22 @@ def test_refused_rows_end_with_3_and_their_first_reasons(label: Any, tmp_path: P
     assert (code, "row 11: id 'x-0' is not in the store. Mend or drop the row" in err) == (1, True)
 
 
+def test_ids_of_refused_rows_are_told_apart_from_unknown_ones(
+    place: Path, label: Any, tmp_path: Path, capsys: Any
+) -> None:
+    """The store refused a row of the id "a"."""
+    file = write(tmp_path / "a.csv", [*ANSWERS, {**ANSWERS[0], "id": "a"}, {**ANSWERS[0], "id": "b"}])
+    code, summary, err = label("--name", "gpt", "--from", file)
+    assert (code, summary["rejected_for"]) == (3, {"id is that of a rejected row": 1, "id is not in the store": 1})
+    assert f"{file} row 11: id 'a' is that of a rejected row: text is null\n" in err
+    assert f"{file} row 12: id 'b' is not in the store\n" in err
+    query = err.partition(f'1 id is that of a rejected row, whose texts the store does not have: `engine sql {place} "')
+    assert run(["sql", str(place), query[2].partition('"')[0]]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["id"] == "a"
+    code, summary, err = label("--name", "gpt", "--from", file)
+    assert (code, summary["shards_done"]) == (3, 0)
+
+
 def test_several_files_and_globs_and_annotators(label: Any, tmp_path: Path) -> None:
     write(tmp_path / "part-1.csv", ANSWERS[:5])
     write(tmp_path / "part-2.jsonl", ANSWERS[5:])

@@ -23,7 +23,7 @@ from store.storage import LocalStorage, MemoryStorage, Storage
 CLASSES = ["negative", "neutral", "positive"]
 EXTRAS = {"stars": pa.int64(), "Café": pa.string()}
 REJECTED = [
-    ("in.csv", 3, None, "text is null", None, 1),
+    ("in.csv", 3, "a", "text is null", None, 1),
     ("in.csv", 7, "id-1", "id is that of an earlier row", None, 1),
 ]
 VOCABULARY = 1_000

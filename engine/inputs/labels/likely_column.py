@@ -1,6 +1,7 @@
 """Columns of a file none of which is called a label → those that seem to hold labels, for a message to name."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from engine.inputs.delimited_files.first_rows import is_label
 from engine.inputs.json_files.nested_values import label_key
 from engine.inputs.labels.names.codes_in_name import class_of_column
 from engine.inputs.labels.spelling import NO_LABEL, spell
+from engine.inputs.shapes.likely_text import has_word_for_others, has_word_for_texts
 
 _NAMES = re.compile(
     r"label|sentiment|target|polarity|class|gold|categor|annotation|verdict|intent|emotion|topic|choice|accept|rating|"
@@ -20,6 +22,7 @@ _NAMES = re.compile(
 )
 _OF_A_MODEL = re.compile(r"pred|guess|model|output(?!:)|baseline|suggest", re.IGNORECASE)  # Toloka: OUTPUT:result
 _LOOKED_AT, _MOST_CLASSES, _LETTERS = 2000, 200, 3
+_FEW = 10  # values of a column that may be merged to two classes, as stars are
 _WHOLE = re.compile(r"-?[0-9]+")
 _TRUTHS = ("true", "false", "yes", "no", "y", "n", "t", "f", "0", "1")
 _NESTED = ("{", "[")
@@ -59,6 +62,26 @@ def possible_labels(columns: Mapping[str, pa.Array]) -> list[str]:
         for name, values in _found(columns).items()
         if is_label(values, most=_MOST_CLASSES) or all(value.startswith(_NESTED) for value in values)
     ]
+
+
+def possible_gold(columns: Mapping[str, pa.Array], classes: Sequence[str]) -> list[str]:
+    """Names of the columns of `possible_labels` that have about as few values as there are classes, and no free text.
+
+    Where the classes are not known, a column has as few if each value has as many rows as there are values.
+
+    Args:
+        columns: as of `likely_labels`.
+        classes: that are known.
+    """
+    names = possible_labels(columns)
+    found = _found({name: columns[name] for name in names if not has_word_for_texts(name) or has_word_for_others(name)})
+    return [name for name, values in found.items() if len({*values}) <= _most_values(len(values), len(classes))]
+
+
+def _most_values(rows: int, classes: int) -> int:
+    """How many different values of gold ``rows`` may have if there are ``classes``; 0 if these are not known."""
+    most = max(classes, math.isqrt(rows))
+    return min(most, max(_FEW, 2 * classes)) if classes else most
 
 
 def _found(columns: Mapping[str, pa.Array]) -> dict[str, list[str]]:

@@ -2,18 +2,21 @@
 
 import dataclasses
 import shlex
+from collections.abc import Collection, Iterable
 
 from engine.errors import InputError
 from engine.ingest.append import append, finish_corpus, given_files
 from engine.ingest.ingest import IngestConfig, ingest
 from engine.ingest.known_inputs import GivenFiles, refuse_new
 from engine.inputs.columns import NO_COLUMN
+from engine.inputs.messages import counted
 from engine.labelling.planning.config import LabelConfig
 from engine.models.classifier import Classifier
 from engine.progress import Tick
 from store import Store
 from store.errors import MismatchError
 from store.format.header import check_free, is_store
+from store.format.segments import SegmentRecord
 from store.storage import Storage
 from store.store import open_store
 
@@ -61,12 +64,12 @@ def _check_same(store: Store, config: LabelConfig, given: GivenFiles) -> None:
     """Refuse options that the store contradicts: the segments that have some of the inputs, or all if none is named."""
     concerned = [one for one in store.header.segments if not config.inputs or one.segment in given.segments]
     for what, asked in dataclasses.asdict(config.columns).items():
-        held = [{entry["columns"].get(what) or NO_COLUMN for entry in one.inputs if entry["rows"]} for one in concerned]
+        held = [set(_read_with([one], what)) for one in concerned]
         fitting = ({asked}, {asked, NO_COLUMN}) if what == "label" else ({asked},)  # a file may lack the label
         if asked is not None and any(held) and not any(one in fitting for one in held):
-            names = ", ".join(sorted({name or "none" for one in held for name in one}))
-            words = f"{store.location} was made from the {what} column {names}, and --{what} is {asked or 'none'}"
-            raise MismatchError(f"{words}; {_way(store, what, asked)}")
+            said = _said(what, _read_with(concerned, what))
+            words = f"in {store.location}, {said}, and --{what} is {asked or 'none'}"
+            raise MismatchError(f"{words}; {_way(store, what, asked, ids=set(_read_with(concerned, 'id')))}")
     rejected = sum(one.rejects["rows"] for one in concerned)
     if config.on_bad_row == "fail" and rejected:
         words = f"{store.location} was made with {rejected:,} rows rejected, and --on-bad-row is fail"
@@ -81,9 +84,35 @@ def _check_same(store: Store, config: LabelConfig, given: GivenFiles) -> None:
         )
 
 
-def _way(store: Store, what: str, column: str) -> str:
-    """What to do about a column of the inputs that is not the one from which a store was made."""
-    if what == "label" and column:
-        command = f"engine audit {shlex.quote(store.location)} --gold FILE --label {shlex.quote(column)}"
-        return f"`{command}` adds the labels of a file by its ids, or label into a new store"
-    return f"leave --{what} out, or label into a new store"
+def _read_with(segments: Iterable[SegmentRecord], what: str) -> dict[str, list[str]]:
+    """The columns from which segments have their texts, ids or labels, ``what`` it is; of each, its files' paths."""
+    files: dict[str, list[str]] = {}
+    for entry in (entry for one in segments for entry in one.inputs if entry["rows"]):
+        files.setdefault(entry["columns"].get(what) or NO_COLUMN, []).append(entry["path"])
+    return files
+
+
+def _said(what: str, read_with: dict[str, list[str]]) -> str:
+    """Which files were read with which column."""
+    parts = []
+    for name, paths in sorted(read_with.items()):
+        more = f" and {counted(len(paths) - 1, 'more file')}" if len(paths) > 1 else ""
+        which = f"with the {what} column {name}" if name else f"without a column of {what}s"
+        parts.append(f"{paths[0]}{more} {'were' if more else 'was'} read {which}")
+    return ", ".join(parts)
+
+
+def _way(store: Store, what: str, column: str, *, ids: Collection[str]) -> str:
+    """What to do about a column of the inputs that is not the one from which a store was made.
+
+    Args:
+        store: the store.
+        what: ``text``, ``id`` or ``label``.
+        column: that is asked for.
+        ids: columns of ids of the inputs, `NO_COLUMN` of those that have none.
+    """
+    if what != "label" or not column or not any(ids):
+        return f"leave --{what} out, or label into a new store"
+    name = shlex.quote(next(filter(None, sorted(ids)))) if len(ids) == 1 else "NAME"
+    command = f"engine audit {shlex.quote(store.location)} --gold FILE --id {name} --label {shlex.quote(column)}"
+    return f"`{command}` adds the labels of a file by its ids, or label into a new store"

@@ -157,11 +157,11 @@ def test_a_second_teacher_reuses_the_tokens_and_rewrites_nothing(demo, whole, tm
         ({"choices": engine.Choices(max_length=32)}, r"begun with max_length \d+ .*and this run has 32"),
         (
             {"columns": engine.ColumnNames(text="title")},
-            "was made from the text column text, and --text is title; leave",
+            "unlabelled.parquet was read with the text column text, and --text is title; leave",
         ),
         (
             {"columns": engine.ColumnNames(label="said")},
-            "--label is said; `engine audit .* --gold FILE --label said` adds",
+            "--label is said; `engine audit .* --gold FILE --id id --label said` adds",
         ),
         ({"classes": ("a", "b")}, "has the classes negative, positive, and --classes is a, b"),
     ],
@@ -171,6 +171,32 @@ def test_other_choices_are_refused_with_both_values(demo, whole, changes, messag
     with pytest.raises(MismatchError, match=message):
         label(demo, whole, **{"inputs": (), "shards": None, **changes})
     assert files(whole) == before
+
+
+def test_a_column_is_said_of_the_files_that_were_read_with_it(demo, tmp_path):
+    first, second, place = tmp_path / "a.csv", tmp_path / "b.csv", str(tmp_path / "s")
+    first.write_text("key,text,gold\n" + "".join(f"k{n},text {n},negative\n" for n in range(20)))
+    second.write_text("key,text,gold\n" + "".join(f"x{n},other {n},positive\n" for n in range(20)))
+
+    def run(file, **changes):
+        return label(demo, place, inputs=(str(file),) if file else (), shards=None, **changes)
+
+    ids, none = engine.ColumnNames(id="key"), engine.ColumnNames(label="gold", id="")
+    run(first, columns=ids)
+    run(second, append=True, columns=engine.ColumnNames(id=""))
+    with pytest.raises(
+        MismatchError, match=r"s, \S+b.csv was read without a column of ids, and --id is key; leave --id"
+    ):
+        run(second, columns=ids)
+    both = r"b.csv was read without a column of ids, \S+a.csv was read with the id column key, and --id is other; leave"
+    with pytest.raises(MismatchError, match=both):
+        run(None, columns=engine.ColumnNames(id="other"))
+    with pytest.raises(MismatchError, match=r"--label is gold; leave --label out, or label into a new store"):
+        run(second, columns=none)
+    with pytest.raises(MismatchError, match=r"--gold FILE --id key --label gold` adds"):
+        run(first, columns=engine.ColumnNames(label="gold"))
+    gold = engine.LabelColumns(id="key", label="gold")
+    assert engine.add_gold(engine.GoldRoundConfig(store=place, inputs=(str(first),), columns=gold)).added == 20
 
 
 def test_another_way_to_compute_is_refused_with_both(demo, whole, monkeypatch):

@@ -10,7 +10,7 @@ from engine.ingest.rejects_writer import RejectsWriter
 from engine.ingest.validate import InputFile, validate_files
 from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.labels.labelled import GoldConfig, read_gold
-from engine.inputs.labels.likely_column import likely_labels, possible_labels
+from engine.inputs.labels.likely_column import likely_labels, possible_gold, possible_labels
 
 CLASSES = ("negative", "positive")
 SIX = ["a", "b", "a", "b", "a", "b"]
@@ -59,6 +59,32 @@ def test_columns_that_could_hold_labels_are_few_short_values_or_nested() -> None
     assert possible_labels({"stars": pa.array([1, 2, 1, 2]), "price": pa.array([1.5, 2.5])}) == ["stars"]
 
 
+TOPICS = [f"Topic {n}" for n in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "classes", "gold"),
+    [
+        ({"lang": SIX}, CLASSES, ["lang"]),
+        ({"subject": TOPICS[:8] * 3}, CLASSES, []),
+        ({"subject": TOPICS * 60}, CLASSES, []),
+        ({"subject": TOPICS * 60}, (), ["subject"]),
+        ({"subject": TOPICS * 29}, (), []),
+        ({"subject": TOPICS * 2}, TOPICS, ["subject"]),
+        ({"team": list("abcdefghij") * 10}, CLASSES, ["team"]),
+        ({"team": list("abcdefghijk") * 11}, CLASSES, []),
+        ({"team": list("abcde") * 4}, list("vwxyz"), ["team"]),
+        ({"team": list("abcde") * 4}, CLASSES, []),
+        ({"title": SIX, "title_class": SIX}, CLASSES, ["title_class"]),
+        ({"meta": [f'{{"seen": {n}}}' for n in range(40)], "tags": ['["a"]', '["b", "c"]'] * 3}, CLASSES, ["tags"]),
+    ],
+)
+def test_only_a_column_of_about_as_few_values_as_classes_could_be_gold(
+    columns: dict[str, list[object]], classes: list[str], gold: list[str]
+) -> None:
+    assert possible_gold({name: pa.array(values) for name, values in columns.items()}, classes) == gold
+
+
 def table(folder: Path, name: str) -> str:
     path = folder / "rows.csv"
     path.write_text(f"text,{name}\n" + "".join(f"text {n},{CLASSES[n % 2]}\n" for n in range(6)))
@@ -105,6 +131,8 @@ def test_other_columns_that_could_be_gold_are_told(tmp_path: Path) -> None:
     (note,) = notes_on(str(path), None)
     assert "no gold is read; if a column holds it ('lang'), --label NAME reads it as gold, and --no-label" in note
     path.write_text("text,when\n" + "".join(f"text {n},2024-01-0{n + 1}\n" for n in range(6)))
+    assert notes_on(str(path), None) == []
+    path.write_text("text,subject\n" + "".join(f"text {n},{TOPICS[n % 30]}\n" for n in range(1800)))
     assert notes_on(str(path), None) == []
 
 
