@@ -107,6 +107,9 @@ class OpenedJob:
     labeller: Labeller
     keep_tokens: bool = True
 
+    def of_run(self, run_log: str) -> "OpenedJob":
+        return self
+
     def open(self, device: str) -> Labeller:
         return self.labeller
 
