@@ -14,9 +14,11 @@ from store.storage.atomic_file import write_file
 GOLD_TEXTS = "gold_texts.json"
 
 
-def write_gold_texts(folder: Path, texts: Iterable[str]) -> None:
-    """Note in the ``folder`` of a model that it learns the gold of ``texts``."""
+def write_gold_texts(folder: Path, texts: Iterable[str], *, start: Path | None = None) -> None:
+    """Note in the ``folder`` of a model that it learns the gold of ``texts``, beside what its ``start`` had learned."""
     hashes = np.unique(text_hashes(pa.array(texts, pa.string())))
+    if start is not None and (before := read_gold_texts(start)) is not None:
+        hashes = np.union1d(hashes, before)
     write_file(folder / GOLD_TEXTS, json.dumps({"text_hashes": hashes.tolist()}).encode())
 
 

@@ -56,7 +56,7 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> Trained:
         with locked_folder(config.out, ranks) as folder:
             is_new = not folder.is_done
             if is_new and ranks.rank == 0:
-                write_gold_texts(folder.path, gold.texts)
+                write_gold_texts(folder.path, gold.texts, start=task.model.folder)
             trained = run_training(task, config, folder, ranks, tick=tick)
         if is_new:
             warn_if_nothing_learned(trained, constant_gold_loss(gold))

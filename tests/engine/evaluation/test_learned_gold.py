@@ -48,6 +48,14 @@ def test_texts_are_known_by_what_a_reader_would_call_the_same(teacher):
     assert sorted(read_gold_texts(teacher).tolist()) == sorted(text_hash(text_of(row)) for row in range(10, 20))
 
 
+def test_a_model_that_learns_more_still_knows_what_its_start_learned(teacher, tmp_path):
+    (tmp_path / "more").mkdir()
+    write_gold_texts(tmp_path / "more", [text_of(3)], start=teacher)
+    assert set(read_gold_texts(tmp_path / "more")) == {*read_gold_texts(teacher).tolist(), text_hash(text_of(3))}
+    write_gold_texts(tmp_path / "more", [text_of(3)], start=tmp_path)
+    assert read_gold_texts(tmp_path / "more").tolist() == [text_hash(text_of(3))]
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"text_hashes": 3.5}', '{"text_hashes": [-1]}'])
 def test_a_note_that_cannot_be_read_is_none(teacher, content):
     (teacher / GOLD_TEXTS).write_text(content)
