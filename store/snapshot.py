@@ -102,7 +102,8 @@ class Snapshot:
         names = self.label_sets()
         if name is not None:
             if name not in names:
-                raise StoreMissingError(f"{self.location} has no label set {name!r}; it has: {_listed(names)}")
+                one = "; name one here" if "," in name and set(name.split(",")) <= set(names) else ""
+                raise StoreMissingError(f"{self.location} has no label set {name!r}; it has: {_listed(names)}{one}")
             return name
         if not names:
             raise StoreMissingError(f"{self.location} has no label set yet; `engine label` makes one")

@@ -1,6 +1,7 @@
 """``engine select``."""
 
 import dataclasses
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +9,13 @@ import click
 
 from cli.notes import say
 from cli.options.shared import CommaSeparated, format_option, named_place
-from cli.output import note_appended, note_replaced, print_rows, print_summary, shows_tables
+from cli.output import note_appended, print_rows, print_summary, shows_tables
 from store.selections.export import ENDINGS
 from store.selections.methods import DEFAULT_METHOD, METHODS
 
 if TYPE_CHECKING:
     from store import Store
+    from store.selections.export_rows import SelectedRows
     from store.selections.selection import Selection
 
 _LISTED = ["name", "selected", "of", "sql", "proposed", "sources_ok"]
@@ -108,6 +110,7 @@ def _check_out(out: Path, *, lists: bool) -> None:
 
 def _select(store: "Store", options: dict[str, Any]) -> "Selection":
     from store.errors import QueryError
+    from store.gold.held import has_gold
     from store.selections.request import SelectionRequest
     from store.selections.select import select
     from store.sql.process import Limits, child_asker
@@ -128,6 +131,11 @@ def _select(store: "Store", options: dict[str, Any]) -> "Selection":
             f"no more than these {card.selected:,} rows could be proposed: the others have gold, are copies, or "
             "have no label"
         )
+    if request.propose == "random" and has_gold(store):
+        say(
+            "rows that have gold are left out: for an estimate of all rows, as of `engine audit STORE estimates`, draw "
+            "from all, with --order-by 'hash(row)' in place of --propose"
+        )
     return selection
 
 
@@ -140,11 +148,26 @@ def _write(store: "Store", selection: "Selection", options: dict[str, Any]) -> N
     from store.selections.export_rows import SelectedRows
 
     rows = SelectedRows(store, selection, labels=next(iter(options["labels"] or ()), None))
-    note_replaced(out)
+    if out.exists():
+        _keep_work(rows, out, selection.card.name)
     write_annotator_file(rows, out)
     say(f"wrote {out}: {len(rows):,} rows")
     if out.suffix == ".json":
         say(f"Label Studio's configuration: {labelling_configuration(store.header.classes)}")
+
+
+def _keep_work(rows: "SelectedRows", out: Path, name: str) -> None:
+    """Refuse to replace a file that is not the one that would be written: annotators may have worked in it."""
+    from store.selections.export import write_annotator_file
+
+    with tempfile.TemporaryDirectory(prefix="engine-select-") as folder:
+        again = Path(folder) / out.name
+        write_annotator_file(rows, again)
+        if again.read_bytes() != out.read_bytes():
+            raise click.ClickException(
+                f"{out} is there already, and has something else in it, perhaps somebody's labels: it is left as it is. "
+                f"The selection is kept: `engine select STORE --show {name} --out OTHER` writes it"
+            )
 
 
 def _list(store: "Store", format_: str | None) -> None:

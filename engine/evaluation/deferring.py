@@ -51,6 +51,7 @@ def judge_cascade(
     )
     named = {"first": first.source, "second": second.source}
     if said := why_pointless(judged, result.threshold, target=target, **named):
-        _log.warning("%s", said)
-    _log.info("wrote %s", save_cascade(first, card))
+        _log.warning("%s. No threshold is kept", said)
+    else:
+        _log.info("wrote %s", save_cascade(first, card))
     return {**found, "chosen": {name: value for name, value in vars(card).items() if "sha256" not in name}}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from engine.compute.device import best_device
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
 from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
-from engine.models.gold_texts import write_gold_texts
+from engine.models.gold_texts import read_gold_texts, write_gold_texts
 from engine.models.initialize import load_start
 from engine.progress import Tick, silent
 from engine.training.data.gold_steps import GoldSteps
@@ -55,9 +55,9 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> Trained:
         task = _task(config, gold, ranks)
         with locked_folder(config.out, ranks) as folder:
             is_new = not folder.is_done
-            if is_new and ranks.rank == 0:
-                write_gold_texts(folder.path, gold.texts, start=task.model.folder)
             trained = run_training(task, config, folder, ranks, tick=tick)
+            if ranks.rank == 0 and read_gold_texts(folder.path) is None:
+                write_gold_texts(folder.path, gold.texts, start=task.model.folder)
         if is_new:
             warn_if_nothing_learned(trained, constant_gold_loss(gold))
         return trained

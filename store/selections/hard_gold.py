@@ -5,6 +5,7 @@ that selection than chance would put there; so a random sample that happens to h
 """
 
 import math
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -144,9 +145,10 @@ def _remedy(snapshot: Snapshot, others: list[int]) -> str:
         flags = " ".join(f"--round {number}" for number in usable)
         whose = "the corpus's own gold" if usable == [OWN] else "the other gold"
         return f"{flags} counts {whose} alone"
+    place = shlex.quote(snapshot.location)
     return (
-        f"Label a random sample (`engine select {snapshot.location} check --propose random --limit 500 --out "
-        f"check.csv`), add it with `engine audit {snapshot.location} --gold check.csv`, and count its --round alone"
+        f"Label a random sample of all rows (`engine select {place} check --order-by 'hash(row)' --limit 500 --out "
+        f"check.csv`), add it with `engine audit {place} --gold check.csv`, and count its --round alone"
     )
 
 

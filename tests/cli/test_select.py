@@ -145,6 +145,7 @@ def test_label_sets_that_disagree_propose_rows(place: str, select: Any, tmp_path
     assert select("next", "--propose", "disagreement", "--limit", "5", "--out", str(out))[0] == 0
     assert set(pq.read_table(out).column("label_set").to_pylist()) == {"bert"}
     named = ("--labels", "roberta,gpt")
+    out = tmp_path / "two.parquet"
     assert select("two", "--propose", "disagreement", "--limit", "5", *named, "--out", str(out))[0] == 0
     assert set(pq.read_table(out).column("label_set").to_pylist()) == {"roberta"}
     assert made.selection("two").proposed.label_sets == ["roberta", "gpt"]
@@ -240,6 +241,32 @@ def test_predictions_that_cannot_be_written_freeze_nothing(place: str, select: A
         assert (code, rows, message in err) == (1, [], True)
     assert select("--list") == (0, [], "")
     assert select("a", "--limit", "3", "--out", str(tmp_path / "a.csv"), "--labels", "roberta")[0] == 0
+
+
+def test_a_file_in_which_somebody_has_worked_is_not_replaced(select: Any, tmp_path: Path) -> None:
+    out = tmp_path / "next.csv"
+    wanted = ("next", "--propose", "margin", "--limit", "5", "--out", str(out))
+    assert select(*wanted)[0] == 0
+    written = out.read_bytes()
+    assert select(*wanted)[0] == 0  # the same file once more
+    assert out.read_bytes() == written
+    out.write_bytes(labelled := written.replace(b"\n", b",positive\n"))
+    code, _, err = select(*wanted)
+    assert (code, "next.csv is there already, and has something else in it, perhaps somebody's labels" in err) == (
+        1,
+        True,
+    )
+    assert out.read_bytes() == labelled
+    other = str(tmp_path / "other.csv")
+    assert "--show next --out OTHER" in err
+    assert select("--show", "next", "--out", other)[0] == 0
+    assert Path(other).read_bytes() == written
+
+
+def test_who_draws_at_random_is_told_that_rows_with_gold_are_left_out(select: Any) -> None:
+    code, _, err = select("some", "--propose", "random", "--limit", "3")
+    assert (code, "rows that have gold are left out: for an estimate of all rows" in err) == (0, True)
+    assert "left out" not in select("all", "--order-by", "hash(row)", "--limit", "3")[2]
 
 
 def test_other_rows_under_a_name_that_is_taken_are_refused(select: Any) -> None:

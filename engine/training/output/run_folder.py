@@ -22,6 +22,7 @@ RUN, DONE, CHECKPOINTS = "run.json", "training.json", "checkpoints"
 WEIGHTS = "weights.npy"
 MODEL_BEFORE = ".model-"  # of a folder in which the model is written before it is put in its place
 _LOCK = ".lock"
+_WORDS = {"gold_sha256": "the labelled rows", "start_sha256": "the start's weights"}
 _BEFORE_RUN = {_LOCK, WEIGHTS, f".{RUN}", "weights.unfinished.npy"}  # the last two are what earlier versions left
 
 
@@ -29,7 +30,10 @@ def different_settings(old: dict[str, Any], new: dict[str, Any]) -> str:
     """The settings that are not as they were, with both values; empty if all are."""
     new = json.loads(json.dumps(new))
     different = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
-    return "; ".join(f"{name} was {old.get(name)!r} and is {new.get(name)!r}" for name in different)
+    return "; ".join(
+        f"{_WORDS[name]} are others" if name in _WORDS else f"{name} was {old.get(name)!r} and is {new.get(name)!r}"
+        for name in different
+    )
 
 
 class RunFolder:

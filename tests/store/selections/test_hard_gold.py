@@ -80,7 +80,7 @@ def test_the_note_counts_each_row_once_and_names_rounds_that_are_usable() -> Non
 def test_without_other_gold_a_random_sample_is_asked_for_that_counts_then() -> None:
     made = without_own_gold()
     label(made, proposed(made, "hard", "margin"))
-    assert "--propose random --limit 500 --out check.csv" in str(hard_gold_note(made))
+    assert "check --order-by 'hash(row)' --limit 500 --out check.csv" in str(hard_gold_note(made))
     label(made, proposed(made, "check", "random"))
     assert str(hard_gold_note(made)).endswith("--round 2 counts the other gold alone")
     assert hard_gold_note(made, [2]) is None
@@ -93,7 +93,7 @@ def test_a_hard_round_that_later_ones_repeat_is_no_remedy() -> None:
     label(made, hard, "again")
     assert found(made) == {"hard": ("margin", hard.tolist(), [2])}  # the first round holds nowhere
     note = str(hard_gold_note(made))
-    assert ("counts" in note, "--propose random --limit 500" in note) == (False, True)
+    assert ("counts" in note, "'hash(row)' --limit 500" in note) == (False, True)
     label(made, proposed(made, "check", "random"))
     assert str(hard_gold_note(made)).endswith(" on all, so accuracy comes out too low, and other figures from gold are "
         "off, too. --round 3 counts the other gold alone")  # fmt: skip

@@ -3,6 +3,7 @@
 The files are read once, as the first pass of ingest reads them; nothing is written but temporary files of ids.
 """
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from store.format.shard import ShardWriter, rebatch
 from store.storage import MemoryStorage
 
 _SEED = 0x9170
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +143,9 @@ def read_inputs(config: IngestConfig, *, known: Sequence[str], rows: int, tick: 
     with first_pass(MemoryStorage(), files, config, known=known, tick=tick, read=seen.read) as read:
         if not read.rows:
             raise InputError(no_usable_row(files, read.validated.rejected, read.validated.first_reasons))
+        if rejected := read.validated.rejected:
+            first = "; ".join(read.validated.first_reasons[:2])
+            _log.info("%s of these rows would be rejected, the first: %s", f"{rejected:,}", first)
         classes, total, has_labels = read.classes, read.rows, bool(read.validated.label_columns)
     once = time.perf_counter() - started
     candidates, texts = seen.drawn(classes)

@@ -54,9 +54,10 @@ def connect(on: str) -> ModuleType:
                 configure_logging=False,
             )
         except (OSError, RuntimeError, ValueError) as error:
+            if address == "auto":
+                raise LabellingError(f"there is no Ray cluster here: {_START}") from None
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            where = "here" if address == "auto" else f"at {address}"
-            raise LabellingError(f"no Ray cluster answers {where}: {reason}; {_START}") from None
+            raise LabellingError(f"no Ray cluster answers at {address}: {reason}; {_START}") from None
     _silence()
     return ray
 

@@ -133,6 +133,7 @@ def test_the_same_may_be_asked_again_also_in_another_order(tmp_path):
         ({"select": "sure"}, "select was None and is 'sure'"),
         ({"classes": ["positive", "negative"]}, r"classes was \['negative', 'positive'\] and is \['positive', 'negative'\]"),
         ({"new": 3}, "new was None and is 3"),
+        ({"gold_sha256": "1", "start_sha256": "2"}, "the labelled rows are others; the start's weights are others"),
         ({"loop.seed": 1, "classes": None}, r"classes was \[.*\] and is None; loop.seed was 0 and is 1"),
     ],
 )  # fmt: skip
