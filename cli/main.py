@@ -77,7 +77,7 @@ def cli(ctx: click.Context, /, **_: Any) -> None:
     Example:
       engine finetune gold.parquet --model bert-base-uncased --out teacher
       engine label reviews/*.parquet --store reviews.store --teacher teacher --shards 16
-      engine sql reviews.store "SELECT class, count(*), avg(confidence) FROM labels GROUP BY 1"
+      engine sql reviews.store "SELECT label_set, class, count(*), avg(confidence) FROM labels GROUP BY ALL"
       engine audit reviews.store
       engine train reviews.store --student bert-base-uncased#layers=2,5,8,11 --out student
       engine predict student new.csv --out answers.csv

@@ -165,8 +165,8 @@ def _keep_work(rows: "SelectedRows", out: Path, name: str) -> None:
         write_annotator_file(rows, again)
         if again.read_bytes() != out.read_bytes():
             raise click.ClickException(
-                f"{out} is there already, and has something else in it, perhaps somebody's labels: it is left as it is. "
-                f"The selection is kept: `engine select STORE --show {name} --out OTHER` writes it"
+                f"{out} is there already, and has something else in it, perhaps somebody's labels: it is left as it "
+                f"is. The selection is kept: `engine select STORE --show {name} --out OTHER` writes it"
             )
 
 

@@ -35,7 +35,7 @@ def command(**options: Any) -> None:
 
     \b
     Example:
-      engine sql reviews.store "SELECT class, count(*), avg(confidence) FROM labels GROUP BY 1"
+      engine sql reviews.store "SELECT label_set, class, count(*), avg(confidence) FROM labels GROUP BY ALL"
     """
     from store.sql.process import Limits, run_in_child
 

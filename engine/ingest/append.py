@@ -205,7 +205,8 @@ def _no_row(store: Store, files: list[str], read: FirstPass) -> str:
         return no_usable_row(files, validated.rejected, validated.first_reasons)
     has_ids = all(entry.get("columns", {}).get("id") for entry in validated.inputs)
     rows, way = counted(validated.taken, "row"), "" if has_ids else f". {WITHOUT_IDS}"
-    return f"{listed(files)}: nothing is left to append: the ids of {rows} are in {store.location} already{way}"
+    said = f"{listed(files)}: nothing is left to append: the ids of {rows} are in {store.location} already{way}"
+    return f"{said}; others cannot be read: {validated.first_reasons[0]}" if validated.first_reasons else said
 
 
 def _extras(store: Store, read: FirstPass) -> dict[str, str]:

@@ -199,6 +199,11 @@ def test_a_bad_row_stops_it_where_it_is_asked_and_nothing_is_appended(made: Stor
     file = jsonl(tmp_path / "b.jsonl", {"id": "a", "text": "there"})
     with pytest.raises(InputError, match=f"row 1: {TAKEN_ID}"):
         add(made, file, on_bad_row="fail")
+    both = jsonl(tmp_path / "both.jsonl", {"id": "a", "text": "there"}, {"id": "new", "text": ""})
+    with pytest.raises(
+        InputError, match=r"of 1 row are in memory://\w+ already; others cannot be read: .*both\.jsonl row 2: "
+    ):
+        add(made, both)
     with pytest.raises(InputError, match=r"nothing is left to append: the ids of 1 row are in memory://\w+ already$"):
         add(made, file)
     with pytest.raises(InputError, match="no usable row among 1"):
