@@ -10,7 +10,7 @@ from engine.labelling.runners.base import Job, OnDone, Result
 from engine.labelling.runners.cluster.actor import Home
 from engine.labelling.runners.cluster.connection import check_address, connect, in_words, needs_of, resources
 from engine.labelling.runners.cluster.crew import RayCrew
-from engine.labelling.runners.failures import is_final
+from engine.labelling.runners.failures import describe, is_final
 from engine.labelling.runners.pool import Limits, Pool, pickled
 from engine.progress import Tick, silent
 
@@ -44,15 +44,30 @@ class RayActors:
         return tuple(names)
 
     def call(self, task: Callable[[str], Result]) -> Result:
-        """Run ``task`` on a node, in a process that has what a worker has."""
+        """Run ``task`` on a node, in a process that has what a worker has.
+
+        Raises:
+            LabellingError: no node takes it, or it fails there for a reason that is none of ours.
+        """
         ray = connect(self.on)
         remote = ray.remote(_run).options(**needs_of(self.device, ray.nodes()), max_retries=3)
+        called = remote.remote(Home.here(), pickle.dumps(task), self.device)
+        limit = self.pending_seconds + self.load_seconds
         try:
-            answer = ray.get(remote.remote(Home.here(), pickle.dumps(task), self.device))
-        except ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, Exception) and is_final(error.cause):
-                raise error.cause from None
-            raise
+            if not ray.wait([called], timeout=limit)[0]:
+                ray.cancel(called, force=True)
+                raise LabellingError(
+                    f"no node has looked at the model within {limit:.0f} s: each worker needs a "
+                    f"{'GPU' if self.device == 'cuda' else 'core'}, and the cluster has {in_words(resources(ray))} in "
+                    "all, in use or not. Add nodes, or end what uses them, and run the same command again"
+                )
+            answer = ray.get(called)
+        except ray.exceptions.RayError as error:
+            cause = getattr(error, "cause", None)
+            if isinstance(cause, Exception) and is_final(cause):
+                raise cause from None
+            reason = describe(cause if isinstance(cause, Exception) else error)
+            raise LabellingError(f"a node could not look at the model: {reason}") from None
         result: Result = pickle.loads(answer)
         return result
 
