@@ -32,7 +32,8 @@ for `engine label --shards`, else from the command's table in the file that `--c
 
 def page() -> str:
     """REFERENCE.md."""
-    root = click.Context(cli, info_name="engine")
+    names = cli.context_settings["help_option_names"]
+    root = click.Context(cli, info_name="engine", help_option_names=names)
     commands = {name: cli.get_command(root, name) for name in COMMANDS}
     lines = [_HEAD, "| command | does |", "|---|---|"]
     for name, command in commands.items():
@@ -45,7 +46,8 @@ def page() -> str:
         "They stand before the command or behind it; `--version` stands alone.",
         "",
     ]
-    lines += [_item(option, root) for option in cli.get_params(root)]
+    lines += [_item(option, root) for option in cli.params]
+    lines.append(f"- `{', '.join(names)}`: Show this message and exit.")
     for name, command in commands.items():
         assert command is not None
         lines += ["", *_section(name, command, root)]
@@ -55,8 +57,8 @@ def page() -> str:
 def _section(name: str, command: click.Command, root: click.Context) -> list[str]:
     """Heading, usage, help and options of one command."""
     ctx = click.Context(command, info_name=name, parent=root, show_default=command.context_settings.get("show_default"))
-    everywhere = {option.name for option in (*global_options(), cli.get_help_option(root)) if option is not None}
-    own = [param for param in command.get_params(ctx) if param.name not in everywhere]
+    everywhere = {option.name for option in global_options()}
+    own = [param for param in command.params if param.name not in everywhere]
     usage = " ".join(["engine", name, *command.collect_usage_pieces(ctx)])
     lines = [f"## engine {name}", "", "```", usage, "```", "", *_paragraphs(command.help or "")]
     return [*lines, *(_item(param, ctx) for param in own if isinstance(param, click.Option))]

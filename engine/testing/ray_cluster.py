@@ -31,7 +31,7 @@ class RayCluster:
             [sys.executable, "-P", "-m", "engine.testing.ray_cluster", str(nodes), str(cpus)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             env={**os.environ, "RAY_memory_monitor_refresh_ms": "0", "RAY_DISABLE_IMPORT_WARNING": "1"},
             start_new_session=True,
         )
@@ -78,7 +78,7 @@ class RayCluster:
 
 def main() -> None:
     """Be the child: start the cluster, obey, and end it when nobody is there any more."""
-    answers = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # Ray prints
     import ray
     from ray.cluster_utils import Cluster
@@ -114,8 +114,8 @@ def _children(beginning: str) -> list[int]:
     parents, found = {}, []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            if (folder / "cmdline").read_text().startswith(beginning):
+            parents[int(folder.name)] = int((folder / "stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[1])
+            if (folder / "cmdline").read_text(encoding="utf-8").startswith(beginning):
                 found.append(int(folder.name))
     return [process for process in found if os.getpid() in _ancestors(process, parents)]
 

@@ -55,6 +55,7 @@ class S3Server:
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._lists: dict[str, Any] = {}
+        self._one_writer = threading.Lock()
         self.forget()
 
     def forget(self) -> None:
@@ -107,7 +108,9 @@ class S3Server:
             return _REFUSALS[trouble](environ, start_response)
         if trouble is Trouble.SLOW:
             time.sleep(0.05)
-        answer = Response.from_app(self._backend, environ, buffered=True)
+        # moto looks whether a key exists, and then writes it: of two creations at once both could win, unlike S3's.
+        with self._one_writer if request.method == "PUT" else contextlib.nullcontext():
+            answer = Response.from_app(self._backend, environ, buffered=True)
         if trouble is Trouble.LOST:
             with contextlib.suppress(OSError):
                 environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)

@@ -777,12 +777,6 @@ def test_what_is_no_input_is_refused(tmp_path: Path, name: str, message: str) ->
         expand([f"{tmp_path}/{name}"])
 
 
-@pytest.mark.parametrize("url", ["https://example.org/reviews.csv", "s3://bucket/reviews.parquet"])
-def test_urls_are_refused_with_the_remedy(url: str) -> None:
-    with pytest.raises(InputError, match="download it first"):
-        expand([url])
-
-
 def test_a_name_that_is_not_utf8_is_refused_in_words_that_can_be_printed(tmp_path: Path) -> None:
     name = os.fsencode(tmp_path) + b"/caf\xe9.txt"
     Path(os.fsdecode(name)).write_bytes(b"x\n")
