@@ -17,8 +17,8 @@ from engine.labelling.runners.messages import Begun, Message, failed
 from engine.labelling.runners.worker import Parent, serve
 from store.errors import MismatchError
 
-GROUPS = {"post": 1, "news": 1}
-"""Ray's concurrency groups: one thread each, so that messages keep their order."""
+THREADS = 4
+"""Of an actor: one works, one waits for what it sends, and the others take what comes in."""
 _PACKAGES = ("softlabel-engine", "torch", "transformers", "tokenizers", "numpy", "pyarrow")
 
 
@@ -66,6 +66,9 @@ class Mailbox(Parent):
     def __init__(self, home: Home) -> None:
         super().__init__()
         self._home = home
+        self._came: dict[int, bytes] = {}
+        self._next = 0
+        self._coming = threading.Lock()
         self._sent = deque[Message]()
         self._first = 0  # number of the first of them
         self._sent_one = threading.Condition()
@@ -89,9 +92,18 @@ class Mailbox(Parent):
         self.inbox.put(pickle.dumps(device))
         serve(self)
 
-    def put(self, message: bytes) -> None:
-        """Bring the worker a pickled message."""
-        self.inbox.put(message)
+    def put(self, number: int, message: bytes) -> None:
+        """Bring the worker a pickled message. Ray may call in another order than the driver did.
+
+        Args:
+            number: of the message, from 0.
+            message: pickled.
+        """
+        with self._coming:
+            self._came[number] = message
+            while self._next in self._came:
+                self.inbox.put(self._came.pop(self._next))
+                self._next += 1
 
     def news(self, seen: int, seconds: float) -> list[Message]:
         """What the worker has sent after its first ``seen`` messages, so that an answer that is lost is given again.

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from engine.errors import LabellingError
-from engine.labelling.runners.cluster.actor import GROUPS, Home, Mailbox
+from engine.labelling.runners.cluster.actor import THREADS, Home, Mailbox
 from engine.labelling.runners.cluster.connection import in_words, resources
 from engine.labelling.runners.handle import WorkerHandle
 from engine.labelling.runners.messages import Begun, Failed, Message
@@ -46,7 +46,7 @@ class RayWorker(WorkerHandle):
         self._ray = ray
         self._actor = actor
         self._inbox = deque[Message]()
-        self._seen = 0
+        self._seen = self._told = 0
         self._error: Exception | None = None
         self._unreached: float | None = None
         self._node = ""
@@ -54,7 +54,7 @@ class RayWorker(WorkerHandle):
         self.news = self._ask()
 
     def _ask(self) -> Any:
-        return self._actor.news.options(concurrency_group="news").remote(self._seen, _POLL_SECONDS)
+        return self._actor.news.remote(self._seen, _POLL_SECONDS)
 
     def fetch(self) -> None:
         """Take what `news` has brought, and ask again."""
@@ -101,7 +101,8 @@ class RayWorker(WorkerHandle):
         return Failed(shard=None, text=reason, trace=text, final=LabellingError)
 
     def _send(self, shard: int) -> None:
-        self._actor.put.options(concurrency_group="post").remote(pickle.dumps(shard))
+        self._actor.put.remote(self._told, pickle.dumps(shard))
+        self._told += 1
 
     def kill(self) -> None:
         """End its process, and see whether its node is there."""
@@ -145,7 +146,7 @@ class RayCrew:
     def start(self, job: bytes, device: str) -> RayWorker:
         """Ask for an actor; Ray, or its autoscaler, finds a node."""
         actor = self._ray.remote(
-            **self._needs, max_restarts=0, max_task_retries=0, concurrency_groups=GROUPS, scheduling_strategy="SPREAD"
+            **self._needs, max_restarts=0, max_task_retries=0, max_concurrency=THREADS, scheduling_strategy="SPREAD"
         )(Mailbox)
         return RayWorker(self._ray, actor.remote(self._home), job, device)
 

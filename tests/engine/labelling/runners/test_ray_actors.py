@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -244,6 +245,15 @@ def test_news_that_was_lost_on_the_way_is_told_again():
     started = time.monotonic()
     assert box.news(3, 0.2) == []
     assert time.monotonic() - started >= 0.2
+
+
+def test_messages_to_a_worker_keep_their_order():
+    box = Mailbox(Home.here())
+    for number in (1, 0, 3, 2):
+        box.put(number, pickle.dumps(10 + number))
+    assert [box.take(wait=True) for _ in range(4)] == [10, 11, 12, 13]
+    box.put(5, pickle.dumps(15))
+    assert box.take(wait=False) is None
 
 
 def test_a_failure_that_another_try_cannot_help_says_where(monkeypatch):
