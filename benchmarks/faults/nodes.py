@@ -100,7 +100,7 @@ def try_once(place: Path, cluster: RayCluster, nodes: int, kind: str, moment: fl
         process.wait(moment)
         kind = "nothing"
     except subprocess.TimeoutExpired:
-        kill(cluster, process, kind)
+        kind = kill(cluster, process, kind)
     if process.wait(300):
         subprocess.run(command, check=True, capture_output=True, env=environment, timeout=300)
     seconds = time.monotonic() - started
@@ -117,14 +117,17 @@ def try_once(place: Path, cluster: RayCluster, nodes: int, kind: str, moment: fl
     )
 
 
-def kill(cluster: RayCluster, process: "subprocess.Popen[bytes]", kind: str) -> None:
-    """Kill a node, a worker or the driver."""
+def kill(cluster: RayCluster, process: "subprocess.Popen[bytes]", kind: str) -> str:
+    """Kill a node, a worker or the driver; which it was, or ``nothing`` if no worker was left."""
     if kind == "node":
         cluster.kill_node()
     elif kind == "driver":
         process.send_signal(signal.SIGKILL)
+    elif worker := cluster.worker():
+        os.kill(worker, signal.SIGKILL)
     else:
-        os.kill(cluster.worker(), signal.SIGKILL)
+        return "nothing"
+    return kind
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:

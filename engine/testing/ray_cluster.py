@@ -54,7 +54,7 @@ class RayCluster:
         return float(self._ask("free"))
 
     def worker(self) -> int:
-        """Process id of a worker; the lowest one."""
+        """Process id of a worker, the lowest one; 0 if there is none."""
         return int(self._ask("worker"))
 
     def kill_node(self) -> None:
@@ -98,7 +98,7 @@ def main() -> None:
         if line == "free\n":
             answer(ray.available_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
         elif line == "worker\n":
-            answer(min(_children("ray::Mailbox")))
+            answer(min(_children("ray::Mailbox"), default=0))
         elif line == "kill\n":
             cluster.remove_node(added.pop(), allow_graceful=False)
             answer(None)
