@@ -131,7 +131,7 @@ def test_fine_tuning_notes_its_texts_and_audit_tells(demo, run_engine, tmp_path)
         "finetune", str(gold), "--model", demo.path("teacher"), "--out", teacher, "--epochs", "1", "--max-length", "32"
     )
     assert made.returncode == 0, made.stderr
-    assert len(read_gold_texts(tmp_path / "learned")) == len({row["text"] for row in rows})
+    assert set(read_gold_texts(tmp_path / "learned")) >= {text_hash(row["text"]) for row in rows}
     done = run_engine("label", pool, "--store", place, "--teacher", teacher, "--name", "learned", "--shards", "2")
     assert done.returncode == 0, done.stderr
     assert run_engine("audit", place, "--gold", str(gold)).returncode == 0
