@@ -69,9 +69,8 @@ def learned_gold(store: Store, name: str, rounds: Sequence[int] | None) -> Learn
     if card is None or card.model is None or texts is None:
         return None
     held = held_gold(store, rounds)
-    reader = FamilyReader(store, CORPUS, ["label", "text_hash"])
-    pieces = list(reader.read(np.arange(store.layout.rows) if held.own else held.rows))
     rows = np.arange(store.layout.rows) if held.own else held.rows
+    pieces = FamilyReader(store, CORPUS, ["label", "text_hash"]).read(rows)
     own = pa.concat_arrays([piece["label"] for piece in pieces])
     hashes = pa.concat_arrays([piece["text_hash"] for piece in pieces]).to_numpy()
     of_round = held.column("gold_round", rows, own)

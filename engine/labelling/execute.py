@@ -44,13 +44,8 @@ def execute(
     assert card is not None, "a label set is begun by freezing its card"
     assert card.encoding is not None, "every version writes the encoding"
     store.storage.sweep()
-    about = {
-        "command": "label",
-        "label_set": labels.name,
-        "worker": None if worker is None else list(worker),
-        "devices": list(runner.devices),
-        "card": card.to_dict(),
-    }
+    about = {"command": "label", "label_set": labels.name, "card": card.to_dict(), "devices": list(runner.devices)}
+    about["worker"] = None if worker is None else list(worker)
     with labels.kept(), follow_run(store, labels, about, tick) as progress:
         progress.watch = watch
         shards = shards_to_label(labels, worker)

@@ -226,10 +226,7 @@ class Pool(Generic[Worker]):
         slot.worker, slot.error = None, error
         slot.failures += not worker.preempted
         shard, again = worker.shard, True
-        if worker.lost and worker.shards:
-            self._queue.return_fresh(worker.shards)
-        else:
-            self._queue.return_fresh(worker.shards[1:])
+        self._queue.return_fresh(worker.shards if worker.lost else worker.shards[1:])
         if shard is not None and not worker.lost:
             again = self._queue.give_back(shard, Attempt(worker=slot.number, device=slot.name, error=error))
         _log.warning(
