@@ -5,6 +5,7 @@ Several runs may do this on the same store at the same time, on one machine or o
 
 import dataclasses
 import random
+from typing import Any
 
 from engine.labelling.pilot.watch import Watch
 from engine.labelling.progress import follow_run
@@ -44,8 +45,8 @@ def execute(
     assert card is not None, "a label set is begun by freezing its card"
     assert card.encoding is not None, "every version writes the encoding"
     store.storage.sweep()
-    about = {"command": "label", "label_set": labels.name, "card": card.to_dict(), "devices": list(runner.devices)}
-    about["worker"] = None if worker is None else list(worker)
+    about: dict[str, Any] = {"command": "label", "label_set": labels.name, "card": card.to_dict()}
+    about |= {"devices": list(runner.devices), "worker": None if worker is None else list(worker)}
     with labels.kept(), follow_run(store, labels, about, tick) as progress:
         progress.watch = watch
         shards = shards_to_label(labels, worker)
