@@ -56,7 +56,9 @@ def main() -> None:
             command = [sys.executable, "-m", "cli", "label", "--store", str(place), "--teacher", arguments.model]
             command += ["--max-length", str(arguments.max_length), "--dtype", arguments.dtype, "--name", made[-1]]
             started = time.perf_counter()
-            subprocess.run([*command, *_SIDES[side]], check=True, capture_output=True, env=environment)
+            done = subprocess.run([*command, *_SIDES[side]], capture_output=True, text=True, env=environment)
+            if done.returncode:
+                raise SystemExit(f"{side}: {done.stderr}")
             return time.perf_counter() - started
 
         seconds = run_rounds({side: partial(run, side) for side in _SIDES}, arguments.rounds)

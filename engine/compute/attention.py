@@ -13,7 +13,7 @@ from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
-from engine.compute.cpu.bf16_attention import LONGEST, Rectangle, joined, rectangles
+from engine.compute.cpu.bf16_attention import LONGEST, Bf16Attention, Rectangle, joined, rectangles
 from engine.compute.dropout import dropped
 from engine.compute.packing import EqualRows, PackedRows
 
@@ -32,6 +32,7 @@ class DeviceRows:
         longest: tokens of the longest row.
         kernel: whether the kernel for rows of different lengths is used.
         rectangles: the rows for `engine.compute.cpu.bf16_attention`; none if it is not used.
+        bf16_attention: how it computes them.
     """
 
     bounds: Tensor
@@ -40,6 +41,7 @@ class DeviceRows:
     longest: int
     kernel: bool
     rectangles: tuple[Rectangle, ...] = ()
+    bf16_attention: Bf16Attention | None = None
 
 
 def has_kernel(device: torch.device, dtype: torch.dtype) -> bool:
@@ -50,7 +52,12 @@ def has_kernel(device: torch.device, dtype: torch.dtype) -> bool:
 
 
 def on_device(
-    packed: PackedRows, device: torch.device, *, kernel: bool, longest: int | None = None, in_bf16: bool = False
+    packed: PackedRows,
+    device: torch.device,
+    *,
+    kernel: bool,
+    longest: int | None = None,
+    bf16_attention: Bf16Attention | None = None,
 ) -> DeviceRows:
     """Copy the bounds of a packed batch to the device.
 
@@ -59,9 +66,9 @@ def on_device(
         device: that computes it.
         kernel: as in `DeviceRows`.
         longest: a bound that stays the same from batch to batch, so that a compiled model does too.
-        in_bf16: whether attention may be computed in bf16, on a CPU; rows of more tokens than it is for are not.
+        bf16_attention: how attention is computed in bf16, on a CPU; rows of more tokens than that is for are not.
     """
-    halves = in_bf16 and packed.longest <= LONGEST
+    halves = bf16_attention == "flash" or (bf16_attention == "products" and packed.longest <= LONGEST)
     lengths = (block.length for block in packed.blocks for _ in range(block.rows))
     return DeviceRows(
         bounds=torch.from_numpy(packed.bounds).to(device, non_blocking=True),
@@ -70,6 +77,7 @@ def on_device(
         longest=packed.longest if longest is None else longest,
         kernel=kernel,
         rectangles=rectangles(lengths) if halves else (),
+        bf16_attention=bf16_attention,
     )
 
 

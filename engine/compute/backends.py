@@ -4,11 +4,22 @@ import logging
 from typing import Any
 
 from engine.compute.backend import Backend, Workload
-from engine.compute.torch_backends import BF16, COMPILED, FUSED, INT8, INT8_BF16, PACKED, PADDED
+from engine.compute.torch_backends import (
+    BF16,
+    BF16_FLASH,
+    COMPILED,
+    FUSED,
+    INT8,
+    INT8_BF16,
+    INT8_FLASH,
+    PACKED,
+    PADDED,
+)
 from engine.errors import ModelError
 
 BACKENDS: dict[str, Backend] = {
-    backend.name: backend for backend in (INT8_BF16, INT8, BF16, COMPILED, FUSED, PACKED, PADDED)
+    backend.name: backend
+    for backend in (INT8_FLASH, INT8_BF16, INT8, BF16_FLASH, BF16, COMPILED, FUSED, PACKED, PADDED)
 }
 """The fastest first. `PADDED`, which supports every model, is the last one."""
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from engine.compute.attention import has_kernel, on_device
 from engine.compute.backend import Forward
+from engine.compute.cpu.bf16_attention import Bf16Attention
 from engine.compute.fused_layer import Kept
 from engine.compute.linear import packed, use_products
 from engine.compute.packed_model import PackedModel
@@ -61,7 +62,7 @@ class PackedForward(Forward):
         fused: whether its layers are replaced by `FusedLayer`.
         compiled: whether these are compiled.
         kept: how they hold the weights of their products.
-        bf16_attention: whether their attention is computed in bf16, on a CPU.
+        bf16_attention: how their attention is computed in bf16, on a CPU; None if it is not.
         budget: tokens a batch.
         longest: tokens of the longest row.
 
@@ -76,7 +77,7 @@ class PackedForward(Forward):
         fused: bool,
         compiled: bool = False,
         kept: Kept = packed,
-        bf16_attention: bool = False,
+        bf16_attention: Bf16Attention | None = None,
         budget: int,
         longest: int,
     ) -> None:
@@ -120,7 +121,7 @@ class PackedForward(Forward):
             batch = fill(batch, tokens=size, rows=batch.rows)
         longest = self._longest if self._kernel else None
         where = on_device(
-            batch, self._padded.device, kernel=self._kernel, longest=longest, in_bf16=self._bf16_attention
+            batch, self._padded.device, kernel=self._kernel, longest=longest, bf16_attention=self._bf16_attention
         )
         with own_errors(self._padded):
             return self._packed(batch, where)

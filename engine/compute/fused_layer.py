@@ -152,8 +152,8 @@ def _form(layer: Any) -> Form:
 def all_tokens(hidden: Tensor, weights: LayerWeights, rows: DeviceRows, form: Form) -> Tensor:
     """(tokens, hidden) → (tokens, hidden)."""
     mixed = _split(product(hidden, weights.mixed, weights.mixed_bias), 3, form)
-    if rows.rectangles:
-        attended = attend_in_bf16(mixed, rows.rectangles)
+    if rows.bf16_attention and rows.rectangles:
+        attended = attend_in_bf16(mixed, rows.rectangles, rows.bf16_attention)
     else:
         query, key, value = mixed.unbind(1)
         attended = attend(query, key, value, rows, dropout=form.attention_dropout)

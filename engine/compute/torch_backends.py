@@ -5,8 +5,9 @@ from typing import Any
 
 from engine.compute.attention import has_kernel
 from engine.compute.backend import BOUNDS, Backend, Bound, Forward, Workload
+from engine.compute.cpu.bf16_attention import Bf16Attention
 from engine.compute.cpu.int8 import int8_problem, quantised
-from engine.compute.cpu.processor import has_bf16
+from engine.compute.cpu.processor import has_amx, has_bf16
 from engine.compute.device import DTYPES
 from engine.compute.forward import PackedForward, PaddedForward
 from engine.compute.fused_layer import Kept, compiling_failed
@@ -59,7 +60,7 @@ class FusedBackend(PackedBackend):
     _fused = True
     _compiled = False
     _kept: Kept = staticmethod(packed)
-    _bf16_attention = False
+    _bf16_attention: Bf16Attention | None = None
 
     def make(self, module: Any, *, budget: int, longest: int) -> Forward:
         """See `Backend.make`."""
@@ -119,7 +120,7 @@ class Bf16Backend(FusedBackend):
     name = "bf16"
     can_train = False
     bounds = MappingProxyType({"bf16": BOUNDS["bf16"]})
-    _bf16_attention = True
+    _bf16_attention: Bf16Attention | None = "products"
 
     def unsupported(self, module: Any, workload: Workload) -> str | None:
         """Why not: the device, its processor, or the layers."""
@@ -130,15 +131,37 @@ class Bf16Backend(FusedBackend):
         return other is self
 
 
+class Bf16FlashBackend(Bf16Backend):
+    """As `Bf16Backend`, with torch's own attention: the faster way on a CPU with AMX."""
+
+    name = "bf16-flash"
+    _bf16_attention = "flash"
+
+    def is_worthwhile(self, workload: Workload) -> bool:  # noqa: ARG002 - by the processor alone
+        """Where the processor has AMX."""
+        return has_amx()
+
+
 class Int8Bf16Backend(Int8Backend):
     """Fused layers whose products are in 8 bits and whose attention is in bf16, on a CPU that has both."""
 
     name = "int8-bf16"
-    _bf16_attention = True
+    _bf16_attention: Bf16Attention | None = "products"
 
     def unsupported(self, module: Any, workload: Workload) -> str | None:
         """Why not: the device, its processor, or the layers."""
         return _no_bf16(workload) or super().unsupported(module, workload)
+
+
+class Int8FlashBackend(Int8Bf16Backend):
+    """As `Int8Bf16Backend`, with torch's own attention: the faster way on a CPU with AMX."""
+
+    name = "int8-bf16-flash"
+    _bf16_attention = "flash"
+
+    def is_worthwhile(self, workload: Workload) -> bool:  # noqa: ARG002 - by the processor alone
+        """Where the processor has AMX."""
+        return has_amx()
 
 
 def _no_bf16(workload: Workload) -> str | None:
@@ -148,4 +171,5 @@ def _no_bf16(workload: Workload) -> str | None:
 
 
 PADDED, PACKED, FUSED, COMPILED = PaddedBackend(), PackedBackend(), FusedBackend(), CompiledBackend()
-INT8, INT8_BF16, BF16 = Int8Backend(), Int8Bf16Backend(), Bf16Backend()
+INT8, INT8_BF16, INT8_FLASH = Int8Backend(), Int8Bf16Backend(), Int8FlashBackend()
+BF16, BF16_FLASH = Bf16Backend(), Bf16FlashBackend()

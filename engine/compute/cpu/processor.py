@@ -19,6 +19,12 @@ def processor_name() -> str:
 
 
 @cache
+def has_amx() -> bool:
+    """Whether this processor multiplies tiles of a matrix in one instruction."""
+    return bool(getattr(torch.cpu, _ARITHMETIC["AMX"], bool)())
+
+
+@cache
 def has_bf16() -> bool:
     """Whether products in bf16 are instructions of this processor."""
     return any(getattr(torch.cpu, _ARITHMETIC[name], bool)() for name in ("AMX", "bf16"))

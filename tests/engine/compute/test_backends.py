@@ -11,10 +11,12 @@ from engine.compute.encoder import Encoder
 from engine.compute.forward import padded_logits
 from engine.compute.torch_backends import (
     BF16,
+    BF16_FLASH,
     COMPILED,
     FUSED,
     INT8,
     INT8_BF16,
+    INT8_FLASH,
     PACKED,
     PADDED,
     TOKENS_TO_COMPILE,
@@ -88,11 +90,31 @@ def label(demo, place, **choices):
 
 
 def test_the_backends_have_the_names_that_cards_hold():
-    assert [*BACKENDS] == ["int8-bf16", "int8", "bf16", "compiled", "fused", "packed", "padded"]
-    assert [backend_named(name) for name in BACKENDS] == [INT8_BF16, INT8, BF16, COMPILED, FUSED, PACKED, PADDED]
+    assert [*BACKENDS] == [
+        "int8-bf16-flash",
+        "int8-bf16",
+        "int8",
+        "bf16-flash",
+        "bf16",
+        "compiled",
+        "fused",
+        "packed",
+        "padded",
+    ]
+    assert [backend_named(name) for name in BACKENDS] == [
+        INT8_FLASH,
+        INT8_BF16,
+        INT8,
+        BF16_FLASH,
+        BF16,
+        COMPILED,
+        FUSED,
+        PACKED,
+        PADDED,
+    ]
     with pytest.raises(
         ModelError,
-        match="no backend 'onnx' in this version; it has int8-bf16, int8, bf16, compiled, fused, packed, padded",
+        match="no backend 'onnx' in this version; it has int8-bf16-flash, int8-bf16, int8, bf16-flash, bf16, compiled, fused, packed, padded",
     ):
         backend_named("onnx")
 

@@ -78,7 +78,17 @@ def test_runs_that_begin_together_may_differ_in_compiling_alone(demo, labelled):
         freeze_card(labels, replace(card, path="padded"), Choices())
     with pytest.raises(MismatchError, match="begun with tokens_per_batch 1024 .* has 9"):
         freeze_card(labels, replace(card, tokens_per_batch=9), Choices(tokens_per_batch=9))
-    assert set(BACKENDS) == {"int8-bf16", "int8", "bf16", "compiled", "fused", "packed", "padded"}
+    assert set(BACKENDS) == {
+        "int8-bf16-flash",
+        "int8-bf16",
+        "int8",
+        "bf16-flash",
+        "bf16",
+        "compiled",
+        "fused",
+        "packed",
+        "padded",
+    }
 
 
 def test_runs_that_begin_together_take_the_dtype_of_the_first(demo, labelled):

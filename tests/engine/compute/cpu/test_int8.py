@@ -11,7 +11,7 @@ from engine.compute.backend import Workload
 from engine.compute.backends import choose_backend, require_backend
 from engine.compute.cpu.int8 import Int8Weight, int8_problem, quantised, quantised_product
 from engine.compute.encoder import Encoder
-from engine.compute.torch_backends import FUSED, INT8, INT8_BF16
+from engine.compute.torch_backends import FUSED, INT8, INT8_BF16, INT8_FLASH
 from engine.errors import ModelError
 
 CPU = torch.device("cpu")
@@ -109,11 +109,15 @@ def test_the_ceiling_is_that_of_products_in_8_bits(monkeypatch):
 
 
 @needs_int8
-@pytest.mark.parametrize("has_bf16", [True, False])
-def test_it_is_chosen_for_int8_alone(has_bf16, monkeypatch):
+@pytest.mark.parametrize(
+    ("has_bf16", "has_amx", "backend"),
+    [(True, True, INT8_FLASH), (True, False, INT8_BF16), (False, False, INT8)],
+)
+def test_it_is_chosen_for_int8_alone(has_bf16, has_amx, backend, monkeypatch):
     monkeypatch.setattr("engine.compute.torch_backends.has_bf16", lambda: has_bf16)
+    monkeypatch.setattr("engine.compute.torch_backends.has_amx", lambda: has_amx)
     module = make("Bert")
-    assert choose_backend(module, INT8_WORK) == (INT8_BF16 if has_bf16 else INT8)
+    assert choose_backend(module, INT8_WORK) == backend
     assert choose_backend(module, INT8_WORK, preferred="int8") == INT8  # as a label set was begun
     assert choose_backend(module, Workload(longest=LONGEST, device=CPU)) == FUSED
     with pytest.raises(ModelError, match="'int8' cannot compute Bert.*: it does not compute in fp32"):
@@ -125,7 +129,8 @@ def test_it_is_chosen_for_int8_alone(has_bf16, monkeypatch):
 def test_models_and_devices_without_it_are_told(monkeypatch):
     monkeypatch.setattr("engine.compute.torch_backends.int8_problem", lambda: None)
     with pytest.raises(
-        ModelError, match=r"no backend computes Albert.* in int8 on cpu \(int8-bf16: .*; int8: .*\)\. Name another"
+        ModelError,
+        match=r"no backend computes Albert.* in int8 on cpu \(int8-bf16-flash: .*; int8-bf16: .*; int8: .*\)\. Name another",
     ):
         choose_backend(make("Albert"), INT8_WORK)
     on_gpu = Workload(longest=64, device=torch.device("cuda"), dtype="int8")

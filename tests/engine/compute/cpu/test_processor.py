@@ -8,17 +8,17 @@ import engine.compute.cpu.memory
 import engine.compute.cpu.processor
 import engine.compute.linear
 from engine.compute.cpu.memory import keep_few_products, keep_memory
-from engine.compute.cpu.processor import has_bf16, processor_name
+from engine.compute.cpu.processor import has_amx, has_bf16, processor_name
 
 CPUINFO = "processor\t: 0\nmodel name\t: Some Processor 9\nflags\t: fpu\n\nprocessor\t: 1\nmodel name\t: Other\n"
 
 
 @pytest.fixture(autouse=True)
 def anew():
-    for cached in (processor_name, has_bf16, keep_memory):
+    for cached in (processor_name, has_amx, has_bf16, keep_memory):
         cached.cache_clear()
     yield
-    for cached in (processor_name, has_bf16, keep_memory):
+    for cached in (processor_name, has_amx, has_bf16, keep_memory):
         cached.cache_clear()
 
 
@@ -47,6 +47,7 @@ def test_bf16_is_an_instruction_of_some(monkeypatch, has, expected):
     for check in engine.compute.cpu.processor._ARITHMETIC.values():
         monkeypatch.setattr(torch.cpu, check, lambda check=check: check == has)
     assert has_bf16() is expected
+    assert has_amx() is (has == "_is_amx_tile_supported")
 
 
 def test_a_torch_that_does_not_say_has_no_more_arithmetic(monkeypatch, tmp_path):
