@@ -118,7 +118,7 @@ def _attend(mixed: Tensor, rows: Rectangle, how: Bf16Attention) -> Tensor:
     if rows.taken is not None:
         halves = halves.index_select(0, rows.taken)
     halves = halves.view(rows.rows, rows.length, 3, heads, width)
-    attended = _by_torch(halves, rows.hidden) if how == "flash" else _weighted(*halves.unbind(2), rows.hidden)
+    attended = _by_torch(halves, rows.hidden) if how == "flash" else _weighted(halves, rows.hidden)
     if attended is None:
         whole = mixed.reshape(tokens, -1) if rows.taken is None else mixed.reshape(tokens, -1)[rows.taken]
         attended = _by_torch(whole.view(rows.rows, rows.length, 3, heads, width), rows.hidden)
@@ -128,8 +128,12 @@ def _attend(mixed: Tensor, rows: Rectangle, how: Bf16Attention) -> Tensor:
     return placed.view(tokens, heads, width).to(mixed.dtype)
 
 
-def _weighted(query: Tensor, key: Tensor, value: Tensor, hidden: Tensor | None) -> Tensor | None:
-    """(rows, length, heads, width) bf16, of three like it; None if the sum of some exponentials is out of range."""
+def _weighted(mixed: Tensor, hidden: Tensor | None) -> Tensor | None:
+    """(rows, length, heads, width) bf16 of (rows, length, 3, heads, width) bf16.
+
+    None if the sum of some exponentials is out of range.
+    """
+    query, key, value = mixed.unbind(2)
     count, length, heads, width = query.shape
     extra = 0 if hidden is None else 2  # bf16 is multiplied in pairs
     queries, keys = (query.new_empty(count, heads, length, width + extra) for _ in range(2))
