@@ -56,7 +56,7 @@ def predict(
     Raises:
         EngineError: a model, a file or a choice cannot be used; there is no output then.
     """
-    out = None if config.out is None else output_file(config.out)
+    out = None if config.out is None else _checked(config.out)
     format_ = _format_of_lines(config) if out is None else format_of(out, config.format)
     inputs = source_of(config.inputs, config.input_format, config.columns, config.options)
     with inputs as source, restored_threads():
@@ -64,7 +64,7 @@ def predict(
             with tempfile.TemporaryDirectory(prefix="engine-predict-") as place:
                 write = partial(write_lines, format_=format_, file=stream or sys.stdout)
                 return _predict_in(WorkFolder(Path(place)), config, source, write, runner=runner, tick=tick)
-        _check_place(out, source.files)
+        _refuse_inputs(out, source.files)
         with work_folder(out.place) as folder:
             write = partial(_write_whole, format_=format_, out=out, within=folder.path)
             _say_where(out, folder)
@@ -121,13 +121,19 @@ def _say_where(out: OutputFile, folder: WorkFolder) -> None:
         _log.info("the rows are kept in %s, and put to %s when all are answered", folder.path, out)
 
 
-def _check_place(out: OutputFile, files: list[str]) -> None:
-    """Refuse a place where the output cannot appear, before anything is computed.
+def _checked(name: str) -> OutputFile:
+    """The output, which can appear where it is to be."""
+    out = output_file(name)
+    out.check()
+    return out
+
+
+def _refuse_inputs(out: OutputFile, files: list[str]) -> None:
+    """Refuse an output that is one of the inputs, before anything is computed.
 
     Raises:
-        InputError: it is one of the inputs, or `engine.outputs.file.OutputFile.check` refuses it.
+        InputError: it is.
     """
-    out.check()
     if any(out.is_input(file) for file in files):
         raise InputError(f"{out} is one of the inputs; name another file with --out")
     if out.exists():
