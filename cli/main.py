@@ -21,7 +21,7 @@ import click
 from cli.notes import DOOR, say_error
 from cli.options.global_options import Command, global_options, settle_format, settle_notes
 from engine.compute.cpu.limits import settle_threads
-from engine.errors import EngineError, is_memory_error
+from engine.errors import EngineError, OutputPlaceError, is_memory_error
 from store.errors import DamageError, StoreError
 
 _RESUME = "What was committed stays; run the same command again to go on, with fewer processes or smaller batches"
@@ -102,6 +102,8 @@ def _run(arguments: list[str] | None) -> int:
         say_error(_as_click_shows(error), error, code)
     except DamageError as error:
         code = _say_error(error, f"damage: {error}", DAMAGED)
+    except OutputPlaceError as error:
+        code = _say_error(error, f"error: {error}", USAGE)
     except (EngineError, StoreError) as error:
         code = _say_error(error, f"error: {error}", ERROR)
     except (click.Abort, KeyboardInterrupt) as error:

@@ -16,6 +16,7 @@ from cli.notes import say
 from store.sql.json_values import json_value
 
 if TYPE_CHECKING:
+    from engine.outputs.file import OutputFile
     from store import Store
 
 Row = dict[str, Any]
@@ -165,7 +166,7 @@ def note(text: str) -> None:
         say(text)
 
 
-def note_replaced(out: Path) -> None:
+def note_replaced(out: "OutputFile") -> None:
     """Say on stderr that a file of this name is there, which the one that is made replaces."""
     if out.exists():
         note(f"{out} is there already, and is replaced")

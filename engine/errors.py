@@ -3,6 +3,7 @@
     EngineError               something the user can mend
     ├── InputError            an input file, column or row (names the file and, where it can, the row)
     │   ├── MissingColumnError    a file does not have a column that is needed
+    │   ├── OutputPlaceError      a place where nothing can be written, as it is named (exit code 2)
     │   └── NewFilesError         files that a store does not have yet, and nothing says that they are to be appended
     ├── ModelError            a model that cannot be loaded, or does not fit its tokenizer or the store
     ├── LabellingError        shards that could not be labelled, or devices that cannot label them
@@ -22,6 +23,10 @@ class InputError(EngineError):
 
 class MissingColumnError(InputError):
     """A file does not have a column that is needed."""
+
+
+class OutputPlaceError(InputError):
+    """A place where nothing can be written, as it is named: a web page, a folder for a file, a scheme nobody knows."""
 
 
 class NewFilesError(InputError):

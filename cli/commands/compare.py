@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @recipe_options
 @column_options
 @price_options
-@click.option("--plots", metavar="DIR", help="Write the plots into this folder, for a paper.")
+@click.option("--plots", metavar="DIR", help="Write the plots into this folder, a path or a URL, for a paper.")
 @click.option(
     "--format",
     type=click.Choice([*FORMATS, "latex", "html"]),

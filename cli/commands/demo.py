@@ -17,13 +17,11 @@ if TYPE_CHECKING:
 
 
 @click.command("demo")
-@click.option(
-    "--out", callback=named_place, type=click.Path(file_okay=False, path_type=Path), help="Keep everything here."
-)
+@click.option("--out", callback=named_place, metavar="DIR", help="Keep everything here.")
 @click.option("--rows", type=click.IntRange(min=100), default=12_000, show_default=True, help="Unlabelled reviews.")
 @format_option
 @click.pass_context
-def command(ctx: click.Context, /, *, out: Path | None, rows: int, format: str | None) -> None:  # noqa: A002
+def command(ctx: click.Context, /, *, out: str | None, rows: int, format: str | None) -> None:  # noqa: A002
     """Run the whole path on generated reviews, in a minute or two.
 
     Makes gold, unlabelled and test text, fine-tunes a teacher, labels, queries, distils a student, and prints the
@@ -39,12 +37,27 @@ def command(ctx: click.Context, /, *, out: Path | None, rows: int, format: str |
             _show(ctx, Path(folder), rows, format_)
         say("Nothing was kept; pass --out DIR to look at the report, the store and the models.")
         return
-    if out.exists() and any(out.iterdir()):
-        raise click.BadParameter(f"{out} is not empty; name a new folder", param_hint="--out")
-    out.mkdir(parents=True, exist_ok=True)
-    _show(ctx, out, rows, format_)
-    say(f'Kept in {out}. Ask it: engine sql {out / "reviews.store"} "SELECT * FROM reviews LIMIT 5"')
-    say(f"Look at it: {out / 'report.html'}")
+    place = _new_folder(out)
+    _show(ctx, place, rows, format_)
+    say(f'Kept in {place}. Ask it: engine sql {place / "reviews.store"} "SELECT * FROM reviews LIMIT 5"')
+    say(f"Look at it: {place / 'report.html'}")
+
+
+def _new_folder(out: str) -> Path:
+    """The folder ``out``, which is made.
+
+    Raises:
+        click.BadParameter: it is a file, or has something in it.
+    """
+    from engine.outputs.places import folder_on_this_machine
+
+    place = folder_on_this_machine(out)
+    if place.exists() and not place.is_dir():
+        raise click.BadParameter(f"{place} is a file; name a new folder", param_hint="--out")
+    if place.exists() and any(place.iterdir()):
+        raise click.BadParameter(f"{place} is not empty; name a new folder", param_hint="--out")
+    place.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 def _show(ctx: click.Context, folder: Path, rows: int, format_: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("predict")
 @click.argument("model", metavar="MODEL")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("--out", metavar="FILE", help="The file that is made; - is stdout. [default: lines on stdout]")
+@click.option("--out", metavar="FILE", help="The file, a path or a URL; - is stdout. [default: lines on stdout]")
 @click.option(
     "--format",
     type=click.Choice(["parquet", "csv", "jsonl"]),
@@ -54,6 +54,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     """
     from cli.main import OK, REJECTED
     from engine import Cascade, PredictConfig, predict
+    from engine.inputs.remote.sources import shown
 
     if options["threshold"] is not None and options["defer_to"] is None:
         raise click.UsageError("--threshold says which rows go to a second model; name it with --defer-to")
@@ -81,7 +82,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         summary = predict(config, stream=sys.stdout, tick=tick)
     if summary is None:  # who read the answers wanted no more of them
         return OK
-    _print(summary, config.out)
+    _print(summary, None if config.out is None else shown(config.out))
     report_rejects(summary.rejected, summary.reasons)
     return REJECTED if summary.rejected or summary.failed else OK
 

@@ -1,6 +1,5 @@
 """``engine report``."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,10 +15,10 @@ from cli.progress import progress
 @click.option(
     "--out",
     callback=named_place,
-    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
     default="report.html",
     show_default=True,
-    help="The page; an earlier one is replaced, when the new one is complete.",
+    help="The page, a path or a URL; an earlier one is replaced, when the new one is complete.",
 )
 @click.option("--labels", metavar="NAME", help="The label set that is shown, if there are several.")
 @gold_rounds_option
@@ -50,12 +49,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     from engine.report.report import ReportConfig, make_report
     from store.sql.process import Limits
 
-    out: Path = options["out"]
-    if not out.parent.is_dir():
-        raise click.BadParameter(f"{out.parent} is no folder; make it, or name another file", param_hint="--out")
     config = ReportConfig(
         store=options["store"],
-        out=str(out),
+        out=options["out"],
         labels=options["labels"],
         rounds=options["rounds"] or None,
         runs=options["runs"],

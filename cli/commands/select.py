@@ -14,6 +14,7 @@ from store.selections.export import ENDINGS
 from store.selections.methods import DEFAULT_METHOD, METHODS
 
 if TYPE_CHECKING:
+    from engine.outputs.file import OutputFile
     from store import Store
     from store.selections.export_rows import SelectedRows
     from store.selections.selection import Selection
@@ -52,8 +53,8 @@ _WAYS = "; ".join(f"{name}: {words}" for name, words in METHODS.items())
 @click.option(
     "--out",
     callback=named_place,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help=f"Write the rows for annotators: {' '.join(ENDINGS)}; json is what Label Studio imports.",
+    metavar="FILE",
+    help=f"Write the rows for annotators: {' '.join(ENDINGS)}; json is what Label Studio imports. A path or a URL.",
 )
 @click.option(
     "--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds, of each query."
@@ -86,26 +87,28 @@ def command(**options: Any) -> None:
     modes = [options["name"] is not None, options["list_"], options["show"] is not None]
     if sum(modes) != 1:
         raise click.UsageError("give the NAME of a new selection, or --list, or --show NAME")
-    if options["out"] is not None:
-        _check_out(options["out"], lists=options["list_"])
+    out = None if options["out"] is None else _checked_out(options["out"], lists=options["list_"])
     if options["name"] is None and len(options["labels"] or ()) > 1:
         raise click.UsageError("--labels names several label sets, and --out writes the predictions of one: name it")
     store = open_store(options["store"])
     if options["list_"]:
         _list(store, options["format"])
     elif options["show"] is not None:
-        _write(store, _show(store, options["show"], options["format"]), options)
+        _write(store, _show(store, options["show"], options["format"]), out, options)
     else:
-        _write(store, _select(store, options), options)
+        _write(store, _select(store, options), out, options)
 
 
-def _check_out(out: Path, *, lists: bool) -> None:
+def _checked_out(name: str, *, lists: bool) -> "OutputFile":
+    from engine.outputs.file import output_file
+
     if lists:
         raise click.UsageError("--out writes one selection: give its NAME, or --show NAME")
+    out = output_file(name)
     if out.suffix not in ENDINGS:
         raise click.BadParameter(f"{out}: known endings are {' '.join(ENDINGS)}", param_hint="--out")
-    if not out.parent.is_dir():
-        raise click.BadParameter(f"{out.parent} is no folder; make it, or name another file", param_hint="--out")
+    out.check()
+    return out
 
 
 def _select(store: "Store", options: dict[str, Any]) -> "Selection":
@@ -139,9 +142,8 @@ def _select(store: "Store", options: dict[str, Any]) -> "Selection":
     return selection
 
 
-def _write(store: "Store", selection: "Selection", options: dict[str, Any]) -> None:
+def _write(store: "Store", selection: "Selection", out: "OutputFile | None", options: dict[str, Any]) -> None:
     """Write the file for annotators, where one is asked."""
-    out: Path | None = options["out"]
     if out is None:
         return
     from store.selections.export import labelling_configuration, write_annotator_file
@@ -150,20 +152,21 @@ def _write(store: "Store", selection: "Selection", options: dict[str, Any]) -> N
     rows = SelectedRows(store, selection, labels=next(iter(options["labels"] or ()), None))
     if out.exists():
         _keep_work(rows, out, selection.card.name)
-    write_annotator_file(rows, out)
+    with out.made() as path:
+        write_annotator_file(rows, path, ending=out.suffix)
     say(f"wrote {out}: {len(rows):,} rows")
     if out.suffix == ".json":
         say(f"Label Studio's configuration: {labelling_configuration(store.header.classes)}")
 
 
-def _keep_work(rows: "SelectedRows", out: Path, name: str) -> None:
+def _keep_work(rows: "SelectedRows", out: "OutputFile", name: str) -> None:
     """Refuse to replace a file that is not the one that would be written: annotators may have worked in it."""
     from store.selections.export import write_annotator_file
 
     with tempfile.TemporaryDirectory(prefix="engine-select-") as folder:
-        again = Path(folder) / out.name
+        again = Path(folder) / f"again{out.suffix}"
         write_annotator_file(rows, again)
-        if again.read_bytes() != out.read_bytes():
+        if not out.holds(again):
             raise click.ClickException(
                 f"{out} is there already, and has something else in it, perhaps somebody's labels: it is left as it "
                 f"is. The selection is kept: `engine select STORE --show {name} --out OTHER` writes it"

@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,21 +10,20 @@ from cli.notes import say
 from cli.options.shared import format_option
 from cli.output import note_replaced, print_rows, read_rows, write_rows
 
+if TYPE_CHECKING:
+    from engine.outputs.file import OutputFile
+
 _WRITERS = (".parquet", ".csv", ".json", ".jsonl", ".arrow")
 
 
 @click.command("sql")
 @click.argument("store", metavar="STORE")
 @click.argument("query", required=False)
-@click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Read the query here.")
+@click.option("--file", metavar="FILE", help="Read the query here, a path or a URL.")
 @click.option("--labels", metavar="NAME", help="Label set of the view reviews, if there are several.")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds.")
 @click.option("--memory", default="4GB", show_default=True, help="Limit of the query's memory.")
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help=f"Write the result here instead ({' '.join(_WRITERS)}).",
-)
+@click.option("--out", metavar="FILE", help=f"Write the result here instead, a path or a URL ({' '.join(_WRITERS)}).")
 @format_option
 def command(**options: Any) -> None:
     """Ask a store one SELECT.
@@ -40,13 +39,7 @@ def command(**options: Any) -> None:
     from store.sql.process import Limits, run_in_child
 
     query = _query(options["query"], options["file"])
-    out: Path | None = options["out"]
-    if str(out) == "-":
-        raise click.BadParameter(
-            "without --out the rows go to stdout, in any --format; leave it out", param_hint="--out"
-        )
-    if out is not None and out.suffix not in _WRITERS:
-        raise click.BadParameter(f"{out}: known endings are {' '.join(_WRITERS)}", param_hint="--out")
+    out = None if options["out"] is None else _checked_out(options["out"])
     with tempfile.TemporaryDirectory(prefix="engine-sql-") as folder:
         result = Path(folder) / "result.arrows"
         limits = Limits(timeout=options["timeout"], memory=options["memory"])
@@ -58,24 +51,39 @@ def command(**options: Any) -> None:
             print_rows(rows, options["format"], columns=columns)
 
 
-def _query(query: str | None, file: Path | None) -> str:
+def _checked_out(name: str) -> "OutputFile":
+    from engine.outputs.file import output_file
+
+    if name == "-":
+        raise click.BadParameter(
+            "without --out the rows go to stdout, in any --format; leave it out", param_hint="--out"
+        )
+    out = output_file(name)
+    if out.suffix not in _WRITERS:
+        raise click.BadParameter(f"{out}: known endings are {' '.join(_WRITERS)}", param_hint="--out")
+    out.check()
+    return out
+
+
+def _query(query: str | None, file: str | None) -> str:
     if (query is None) == (file is None):
         raise click.UsageError("give the query, or a file of it with --file, and not both")
     if query is not None:
         return query
     assert file is not None
+    from engine.inputs.remote.mirror import file_here
+    from engine.inputs.remote.sources import shown
+
     try:
-        return file.read_text(encoding="utf-8")
+        return file_here(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"{file}: {error}", param_hint="--file") from None
+        raise click.BadParameter(f"{shown(file)}: {error}", param_hint="--file") from None
 
 
-def _write(result: Path, out: Path) -> None:
+def _write(result: Path, out: "OutputFile") -> None:
     """Copy the result into a file of the format that its name says; whole or not at all."""
-    from store.storage.atomic_file import replaced
-
     note_replaced(out)
-    with replaced(out) as temporary:
+    with out.made() as temporary:
         if out.suffix in (".parquet", ".arrow"):
             _write_arrow(result, temporary, parquet=out.suffix == ".parquet")
         else:

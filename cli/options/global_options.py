@@ -17,6 +17,7 @@ import click
 from click.core import ParameterSource
 
 from cli.notes import DOOR, FORMATS, TEXT
+from engine.errors import EngineError
 
 ROOMS = ("cli", "engine", "store")
 _CONFIG = "config"
@@ -63,11 +64,11 @@ def global_options() -> list[click.Option]:
         click.Option(
             ["--config"],
             metavar="FILE",
-            type=click.Path(dir_okay=False, path_type=Path),
             callback=_read_config,
             is_eager=True,
             expose_value=False,
-            help="TOML file of defaults: a table a command, a key an option. Flags and ENGINE_* variables come first.",
+            help="TOML file of defaults, a path or a URL: a table a command, a key an option. Flags and ENGINE_* "
+            "variables come first.",
         ),
     ]
 
@@ -137,8 +138,8 @@ def _values(arguments: Sequence[str], option: str) -> list[str]:
 def _format_of_file(path: str, command: str) -> str:
     """What a file of defaults says of the format; a file that cannot be read is refused later."""
     try:
-        table = tomllib.loads(Path(path).read_text("utf-8")).get(command, {}) if path else {}
-    except (OSError, ValueError):
+        table = tomllib.loads(_text_of(path)).get(command, {}) if path else {}
+    except (OSError, ValueError, EngineError):
         return ""
     said = {key.replace("-", "_"): value for key, value in table.items()} if isinstance(table, dict) else {}
     return str(said.get("log_format", ""))
@@ -154,7 +155,25 @@ def _said(ctx: click.Context, name: str) -> _Said:
     return max(places, key=lambda place: place.weight)
 
 
-def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+def _text_of(path: str) -> str:
+    """What the file ``path``, which may be a URL, says."""
+    if "://" not in path:
+        return Path(path).read_text("utf-8")
+    from engine.inputs.remote.mirror import file_here
+
+    return file_here(path).read_text("utf-8")
+
+
+def _named(path: str) -> str:
+    """``path`` for messages: of a URL without credentials."""
+    if "://" not in path:
+        return path
+    from engine.inputs.remote.sources import shown
+
+    return shown(path)
+
+
+def _read_config(ctx: click.Context, _: click.Parameter, path: str | None) -> None:
     """Defaults of options from a TOML file: a table a command, a key an option."""
     if path is None:
         return
@@ -165,25 +184,27 @@ def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> N
         ctx.default_map = {**(ctx.default_map or {}), **tables.get(str(ctx.info_name), {})}
 
 
-def _tables(root: click.Context, path: Path) -> dict[str, dict[str, Any]]:
+def _tables(root: click.Context, path: str) -> dict[str, dict[str, Any]]:
     """The tables of a file, by command.
 
     Raises:
         click.BadParameter: it cannot be read, or names a command or an option that there is not.
     """
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        tables = tomllib.loads(_text_of(path))
+    except EngineError as error:
+        raise click.BadParameter(str(error)) from None
     except (OSError, ValueError) as error:
-        raise click.BadParameter(f"{path}: {error}") from None
+        raise click.BadParameter(f"{_named(path)}: {error}") from None
     assert isinstance(root.command, click.Group)
     defaults = {}
     for name, table in tables.items():
         command = root.command.get_command(root, name)
         if command is None or not isinstance(table, dict):
             known = ", ".join(root.command.list_commands(root))
-            raise click.BadParameter(f"{path}: [{name}] is no command; commands are {known}")
+            raise click.BadParameter(f"{_named(path)}: [{name}] is no command; commands are {known}")
         options = {str(parameter.name) for parameter in command.params} - {_CONFIG}
         defaults[name] = {key.replace("-", "_"): value for key, value in table.items()}
         if unknown := sorted(set(defaults[name]) - options):
-            raise click.BadParameter(f"{path}: `engine {name}` has no option {unknown[0].replace('_', '-')!r}")
+            raise click.BadParameter(f"{_named(path)}: `engine {name}` has no option {unknown[0].replace('_', '-')!r}")
     return defaults

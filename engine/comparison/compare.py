@@ -11,7 +11,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from engine.comparison.experiment.choices import CompareConfig
 from engine.comparison.experiment.data.leaks import EQUAL
@@ -31,6 +30,8 @@ from engine.compute.cpu.processor import processor_name
 from engine.compute.device import best_device, device_kind
 from engine.errors import TrainingError
 from engine.inputs.messages import counted
+from engine.outputs.folder import filled_folder, output_folder
+from engine.outputs.remote import Remote
 from engine.progress import Tick, silent
 
 _HOUR = 3600.0
@@ -58,6 +59,9 @@ def compare(
         StoreError: the store of the experiment is damaged.
     """
     started = time.monotonic()
+    plots = None if config.plots is None else output_folder(config.plots)
+    if isinstance(plots, Remote):
+        plots.is_folder()  # what is wrong with it is told at once
     doing = _begin(config, tick)
     steps = _steps(config, doing.rows)
     is_done = functools.partial(_is_done, doing, steps)
@@ -84,9 +88,10 @@ def compare(
     comparison = summarise(results, config.prices)
     write_comparison_page(results, comparison, doing.folder.page)
     _log.info("%s shows the comparison with its plots", doing.folder.page)
-    if config.plots is not None:
-        written = write_plots(results, comparison, Path(config.plots)).files
-        _log.info("wrote %s into %s", counted(len(written), "plot"), config.plots)
+    if plots is not None:
+        with filled_folder(plots) as path:
+            written = write_plots(results, comparison, path).files
+        _log.info("wrote %s into %s", counted(len(written), "plot"), plots)
     return comparison
 
 

@@ -19,7 +19,7 @@ class ExportConfig:
     Attributes:
         store: its location, or a `Storage`.
         format: ``parquet``, ``webdataset`` or ``hf``.
-        out: the folder that is made.
+        out: the folder that is made, or its URL.
         labels: names of complete label sets; the only one if empty.
         select: a selection, whose rows alone come; all rows if None.
         splits: by name, its share of the rows, or the selection that it is; all shares or all selections. One split of

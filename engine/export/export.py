@@ -5,7 +5,6 @@ name when all is there; what is there already is never written over.
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,19 +14,21 @@ from engine.errors import InputError
 from engine.export.card import export_card, identity_of
 from engine.export.config import HUGGING_FACE, WEBDATASET, ExportConfig, Exported
 from engine.export.features import ClassLabels
-from engine.export.files import ExportedFile, planned_files
-from engine.export.folder import ExportFolder, card_of, export_folder
+from engine.export.files import ExportedFile, FileFacts, Written, planned_files
+from engine.export.folder import ExportFolder, card_of, work_of_export
 from engine.export.hugging_face import README, readme
 from engine.export.parquet import NamedClasses, write_parquet
 from engine.export.push import check_can_push, push
+from engine.export.remote_folder import RemoteExportFolder, remote_card
 from engine.export.rows import ExportedRows, check_families, numbers_between
 from engine.export.splits import Split, rows_of_splits
 from engine.export.tars import write_tar
 from engine.inputs.paths.file_kinds import EXPORT_CARD
+from engine.outputs.folder import output_folder, place_in_words
+from engine.outputs.remote import Remote
 from engine.progress import Tick, silent
 from store import Store
 from store.selections.selection import chosen_rows
-from store.storage.file_hash import sha256_of
 from store.store import open_store
 
 
@@ -45,28 +46,28 @@ def export_store(config: ExportConfig, *, tick: Tick = silent) -> Exported:
         EngineError: it could not be uploaded; the folder is whole.
     """
     started = time.perf_counter()
+    out = output_folder(config.out)
     if config.push is not None:
-        check_can_push(config.push)
+        check_can_push(config.push, out)
     store = open_store(config.store).memoised()
     labels = tuple(store.one_label_set(name) for name in config.labels or (None,))
     for name in labels:
         store.label_set(name).check_complete()
     asked, splits = rows_of_splits(store, config.select, config.splits)
-    identity = identity_of(store, labels, config)
-    out = Path(os.path.abspath(config.out))  # noqa: PTH100 - a link stays one
-    written, card = 0, _card_there(out, identity)
+    identity, files = identity_of(store, labels, config), planned_files(config, splits)
+    written, card = 0, _card_there(out, identity, files)
     if card is None:
         check_families(store, labels)
-        with export_folder(out) as folder:
-            writer = _Writer(store, labels, config, splits)
-            written, card = writer.write(folder, identity, tick)
+        with work_of_export(out) as work:
+            folder = ExportFolder(work, out) if isinstance(out, Path) else RemoteExportFolder(work, out)
+            written, card = _Writer(store, labels, config, files).write(folder, identity, splits, tick)
             folder.finish()
-    pushed = None if config.push is None else push(out, config.push)
+    pushed = push(out, config.push) if config.push is not None and isinstance(out, Path) else None
     rows = sum(len(split.rows) for split in splits)
     labelled = chosen_rows(store, labels=labels)
     failed = 0 if labelled is None else sum(len(split.rows & ~labelled) for split in splits)
     return Exported(
-        out=config.out,
+        out=place_in_words(out, config.out),
         rows=rows,
         failed=failed,
         left_out=len(asked) - rows,
@@ -79,13 +80,13 @@ def export_store(config: ExportConfig, *, tick: Tick = silent) -> Exported:
     )
 
 
-def _card_there(out: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
+def _card_there(out: Path | Remote, identity: dict[str, Any], files: list[ExportedFile]) -> dict[str, Any] | None:
     """The card of the export at ``out``; None if there is none.
 
     Raises:
         InputError: it is another one, or something else is there.
     """
-    card = card_of(out)
+    card = card_of(out) if isinstance(out, Path) else remote_card(out, [README, *(file.name for file in files)])
     if card is None:
         return None
     other = [name for name, value in identity.items() if card.get(name) != value]
@@ -103,27 +104,29 @@ class _Writer:
         store: the store.
         labels: names of the label sets.
         config: what is exported.
-        splits: the rows.
+        files: that hold its rows.
     """
 
-    def __init__(self, store: Store, labels: Sequence[str], config: ExportConfig, splits: list[Split]) -> None:
-        self._store, self._labels, self._config, self._splits = store, labels, config, splits
+    def __init__(self, store: Store, labels: Sequence[str], config: ExportConfig, files: list[ExportedFile]) -> None:
+        self._store, self._labels, self._config, self._files = store, labels, config, files
         self._rows = ExportedRows(store, labels)
-        self._files = planned_files(config, splits)
 
-    def write(self, folder: ExportFolder, identity: dict[str, Any], tick: Tick) -> tuple[int, dict[str, Any]]:
+    def write(
+        self, folder: ExportFolder, identity: dict[str, Any], splits: list[Split], tick: Tick
+    ) -> tuple[int, dict[str, Any]]:
         """Write the files that are missing; how many these were, and the card of all."""
         folder.begin(identity)
-        written, done, total = 0, 0, sum(len(split.rows) for split in self._splits)
+        written, done, total = 0, 0, sum(file.count for file in self._files)
         for file in self._files:
             tick("exporting rows", done, total)
             written += folder.write(file.name, self._write_of(file))
-            done += file.stop - file.start
+            done += file.count
         tick("exporting rows", done, total)
-        entries = [_entry(file, folder.place(file.name)) for file in self._files]
-        card = export_card(self._store, self._labels, self._rows, identity, entries, self._splits)
+        facts = {file.name: folder.facts(file.name) for file in self._files}
+        entries = [_entry(file, facts[file.name]) for file in self._files]
+        card = export_card(self._store, self._labels, self._rows, identity, entries, splits)
         if self._config.format == HUGGING_FACE:
-            folder.write(README, lambda path: _put(path, self._readme(folder)))
+            folder.write(README, lambda path: _put(path, self._readme(facts)))
         folder.write(EXPORT_CARD, lambda path: _put(path, json.dumps(card, indent=1, ensure_ascii=False) + "\n"))
         return written, card
 
@@ -137,17 +140,16 @@ class _Writer:
         shown = kind(self._rows, classes)
         return lambda path: write_parquet(shown.of(batches), shown.schema, path)
 
-    def _readme(self, folder: ExportFolder) -> str:
-        files: dict[str, list[Path]] = {}
+    def _readme(self, facts: dict[str, FileFacts]) -> str:
+        files: dict[str, list[Written]] = {}
         for file in self._files:
-            files.setdefault(file.split, []).append(folder.place(file.name))
+            files.setdefault(file.split, []).append((file, facts[file.name]))
         return readme(self._store, self._labels, self._config.select, self._rows, files)
 
 
-def _entry(file: ExportedFile, path: Path) -> dict[str, Any]:
+def _entry(file: ExportedFile, facts: FileFacts) -> dict[str, Any]:
     """What the card says of a file that is there."""
-    rows, size = file.stop - file.start, path.stat().st_size
-    return {"file": file.name, "rows": rows, "bytes": size, "sha256": sha256_of(path)}
+    return {"file": file.name, "rows": file.count, "bytes": facts.bytes, "sha256": facts.sha256}
 
 
 def _put(path: Path, text: str) -> None:

@@ -1,9 +1,9 @@
 """The folder of an export: it appears whole or not at all, and a run that was stopped goes on from what is there.
 
-OUT.exporting/        while it is made, beside its place
+OUT.exporting/        while it is made, beside its place; of one behind a URL see `engine.outputs.work`
   lock                held by the run that works here
   plan.json           what is exported; another run goes on only if it is asked for the same
-  files/              becomes OUT, by one rename, once all is there
+  files/              becomes OUT, by one rename, once all is there; of `engine.export.remote_folder` see there
 """
 
 import contextlib
@@ -15,28 +15,30 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
+from engine.export.files import FileFacts, facts_of
 from engine.inputs.paths.file_kinds import EXPORT_CARD
+from engine.outputs.remote import Remote
+from engine.outputs.work import locked_work
 from store.storage.atomic_file import remove_unfinished, replaced, sync, write_file
-from store.storage.file_lock import is_at, lock
 
-_PLAN, _LOCK, _FILES = "plan.json", "lock", "files"
+PLAN, _FILES, _ENDING = "plan.json", "files", "exporting"
 
 
 class ExportFolder:
-    """The folder while it is made.
+    """A folder on this machine while it is made.
 
     Args:
         work: where it is made.
         out: what it becomes.
     """
 
-    def __init__(self, work: Path, out: Path) -> None:
-        self._work, self._out = work, out
-        self._files = work / _FILES
+    def __init__(self, work: Path, out: Path | Remote) -> None:
+        self._out = out
+        self._work, self._files = work, work / _FILES
 
     def begin(self, identity: dict[str, Any]) -> None:
         """Keep what an earlier run of the same export has written, and nothing else."""
-        plan = self._work / _PLAN
+        plan = self._work / PLAN
         if _read(plan) != identity:
             plan.unlink(missing_ok=True)
             shutil.rmtree(self._files, ignore_errors=True)
@@ -49,13 +51,13 @@ class ExportFolder:
         for folder in (self._files, *(path for path in self._files.iterdir() if path.is_dir())):
             remove_unfinished(folder)
 
-    def place(self, name: str) -> Path:
-        """Where the file ``name`` is, or will be."""
-        return self._files / name
+    def facts(self, name: str) -> FileFacts:
+        """What the card says of the file ``name``, which is written."""
+        return facts_of(self._files / name)
 
     def write(self, name: str, write: Callable[[Path], None]) -> bool:
         """Let ``write`` make a file, whole or not at all; False if it is there."""
-        place = self.place(name)
+        place = self._files / name
         if place.exists():
             return False
         place.parent.mkdir(exist_ok=True)
@@ -69,6 +71,7 @@ class ExportFolder:
         Raises:
             InputError: something else came there meanwhile.
         """
+        assert isinstance(self._out, Path), "files are put behind a URL one by one"
         for folder in self._files.iterdir():
             if folder.is_dir():
                 sync(folder)
@@ -83,42 +86,20 @@ class ExportFolder:
 
 
 @contextlib.contextmanager
-def export_folder(out: Path) -> Iterator[ExportFolder]:
+def work_of_export(out: Path | Remote) -> Iterator[Path]:
     """The folder in which ``out`` is made, locked. It goes with the block, unless an error leaves work to go on from.
 
     Raises:
         InputError: another run makes the same folder, or it cannot be made.
     """
-    with locked_work(out) as work:
+    with locked_work(out, _ENDING) as work:
         try:
-            yield ExportFolder(work, out)
+            yield work
         except BaseException:
-            if not (work / _PLAN).exists():  # nothing is done that another run could go on from
+            if not (work / PLAN).exists():  # nothing is done that another run could go on from
                 shutil.rmtree(work, ignore_errors=True)
             raise
         shutil.rmtree(work)
-
-
-@contextlib.contextmanager
-def locked_work(out: Path) -> Iterator[Path]:
-    """``OUT.exporting``, beside ``out``, made if it does not exist and held by this run alone.
-
-    Raises:
-        InputError: another run has it, or it cannot be made.
-    """
-    work = out.with_name(f"{out.name}.exporting")
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        file = (work / _LOCK).open("ab")
-    except OSError as error:
-        raise InputError(f"{out} cannot be written: {error.filename}: {error.strerror}") from error
-    with file:
-        if not lock(file) or not is_at(file.fileno(), work / _LOCK):
-            raise InputError(
-                f"another run is making {out}: wait for it, or name another folder with --out. (If there is none, its "
-                f"disk knows no locks; {work} is where it works)"
-            )
-        yield work
 
 
 def card_of(out: Path) -> dict[str, Any] | None:
@@ -133,11 +114,16 @@ def card_of(out: Path) -> dict[str, Any] | None:
         return None
     card = _read(out / EXPORT_CARD)
     if card is None:
-        raise InputError(f"{out} is there already, and no export; {_way(out)}")
+        raise no_export(out)
     return card
 
 
-def _way(out: Path) -> str:
+def no_export(out: Path | Remote) -> InputError:
+    """What is said where there is something else than an export."""
+    return InputError(f"{out} is there already, and no export; {_way(out)}")
+
+
+def _way(out: Path | Remote) -> str:
     return f"name another folder with --out, or remove {out}"
 
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from engine.export.card import card_of_label_set
 from engine.export.features import ClassLabels
+from engine.export.files import Written
 from engine.export.rows import FAILURE, LOGITS, PREDICTION, ExportedRows
 from store import Store
 from store.families.label_card import LabelCard
@@ -27,7 +26,7 @@ def readme(
     labels: Sequence[str],
     select: str | None,
     rows: ExportedRows,
-    files: Mapping[str, Sequence[Path]],
+    files: Mapping[str, Sequence[Written]],
 ) -> str:
     """The card of a data set.
 
@@ -41,7 +40,7 @@ def readme(
     import yaml  # huggingface_hub needs it
 
     head = yaml.safe_dump(_head(store, rows, files), sort_keys=False, allow_unicode=True)
-    counts = {split: sum(map(_rows_of, some)) for split, some in files.items()}
+    counts = {split: sum(file.count for file, _ in some) for split, some in files.items()}
     lines = [
         "# Texts with soft labels",
         "",
@@ -74,9 +73,13 @@ def _first_words(rows: int, classes: Sequence[str]) -> str:
     return f"{rows:,} texts with the logits that a teacher gave them for the classes {named}, in this order."
 
 
-def _head(store: Store, rows: ExportedRows, files: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
+def _head(store: Store, rows: ExportedRows, files: Mapping[str, Sequence[Written]]) -> dict[str, Any]:
     splits: list[dict[str, Any]] = [
-        {"name": split, "num_bytes": sum(map(_unpacked_bytes, some)), "num_examples": sum(map(_rows_of, some))}
+        {
+            "name": split,
+            "num_bytes": sum(facts.unpacked for _, facts in some),
+            "num_examples": sum(file.count for file, _ in some),
+        }
         for split, some in files.items()
     ]
     count = sum(split["num_examples"] for split in splits)
@@ -92,19 +95,10 @@ def _head(store: Store, rows: ExportedRows, files: Mapping[str, Sequence[Path]])
         "dataset_info": {
             "features": ClassLabels(rows, store.header.classes).in_yaml(),
             "splits": splits,
-            "download_size": sum(path.stat().st_size for some in files.values() for path in some),
+            "download_size": sum(facts.bytes for some in files.values() for _, facts in some),
             "dataset_size": sum(split["num_bytes"] for split in splits),
         },
     }
-
-
-def _rows_of(path: Path) -> int:
-    return int(pq.read_metadata(path).num_rows)
-
-
-def _unpacked_bytes(path: Path) -> int:
-    metadata = pq.read_metadata(path)
-    return sum(int(metadata.row_group(number).total_byte_size) for number in range(metadata.num_row_groups))
 
 
 def _of_label_set(name: str, card: LabelCard) -> list[str]:

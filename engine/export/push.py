@@ -2,18 +2,22 @@
 
 from pathlib import Path
 
-from engine.errors import EngineError
+from engine.errors import EngineError, OutputPlaceError
+from engine.outputs.remote import Remote
 
 _SHARDS = "data/*.parquet"
 _WAY = "The folder is whole; run the same command again to upload it"
 
 
-def check_can_push(repository: str) -> None:
+def check_can_push(repository: str, out: Path | Remote) -> None:
     """Refuse to begin what could not be uploaded.
 
     Raises:
+        OutputPlaceError: ``out`` is behind a URL.
         EngineError: ``repository`` is no id of a data set, the Hub is switched off, or there is no token.
     """
+    if not isinstance(out, Path):
+        raise OutputPlaceError(f"--push uploads a folder of this machine, and --out is {out}; name a folder here")
     import huggingface_hub
     from huggingface_hub import constants
     from huggingface_hub.errors import HFValidationError

@@ -34,7 +34,7 @@ class PredictConfig:
     Attributes:
         model: hub id or path of a fine-tuned classifier.
         inputs: files, folders and globs; or ``-`` alone, the standard input.
-        out: the file that is made; None for lines on a stream.
+        out: the file that is made, or its URL; None for lines on a stream.
         format: ``parquet``, ``csv`` or ``jsonl``; by the name of ``out`` if None, and ``jsonl`` on a stream.
         input_format: of the standard input, as `engine.prediction.stdin.FORMATS` has it; found out if None.
         revision: of the hub id.

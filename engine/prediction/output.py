@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from engine.errors import InputError
+from engine.outputs.file import OutputFile
 from engine.prediction.work_folder import DEFERRED, MODEL, Part, WorkFolder
 from store.families.labels import NON_FINITE, softmax
 
@@ -21,7 +22,7 @@ FORMATS = {"parquet": (".parquet",), "csv": (".csv",), "jsonl": (".jsonl", ".ndj
 """By name of the format, the endings of its files."""
 
 
-def format_of(out: Path, given: str | None) -> str:
+def format_of(out: OutputFile, given: str | None) -> str:
     """The format of ``out``: as it is ``given``, else by its name.
 
     Raises:

@@ -1,7 +1,8 @@
 """A classifier and input files → a file with the class and the confidence of every row, in the order of the input.
 
-The rows are read into a folder beside the output, computed by the runners that label, and written when all are there:
-a run that was killed goes on from what it had done, and the output appears whole or not at all.
+The rows are read into a folder beside the output, or in the cache folder if that is behind a URL, computed by the
+runners that label, and written when all are there: a run that was killed goes on from what it had done, and the output
+appears whole or not at all.
 """
 
 import dataclasses
@@ -23,6 +24,7 @@ from engine.labelling.probe import probe_model
 from engine.labelling.runners.base import Runner
 from engine.labelling.runners.choose import choose_runner
 from engine.labelling.token_budget import CHARACTERS_PER_TOKEN, CorpusSize
+from engine.outputs.file import OutputFile, output_file
 from engine.prediction.config import PredictConfig
 from engine.prediction.job import ChunkReport, PredictJob, Unsure
 from engine.prediction.output import Answers, answered_rows, format_of, write_answers, write_lines
@@ -32,7 +34,6 @@ from engine.prediction.summary import PredictSummary, Stage, Tally, summarise
 from engine.prediction.work_folder import MODEL, Plan, WorkFolder, work_folder
 from engine.progress import Tick, silent
 from engine.tokens.cut_texts import cut_note
-from store.storage.atomic_file import replaced
 
 _log = logging.getLogger(__name__)
 Write = Callable[[Iterator[pa.Table], pa.Schema], None]
@@ -55,16 +56,18 @@ def predict(
     Raises:
         EngineError: a model, a file or a choice cannot be used; there is no output then.
     """
+    out = None if config.out is None else _checked(config.out)
+    format_ = _format_of_lines(config) if out is None else format_of(out, config.format)
     inputs = source_of(config.inputs, config.input_format, config.columns, config.options)
     with inputs as source, restored_threads():
-        if config.out is None:
+        if out is None:
             with tempfile.TemporaryDirectory(prefix="engine-predict-") as place:
-                write = partial(write_lines, format_=_format_of_lines(config), file=stream or sys.stdout)
+                write = partial(write_lines, format_=format_, file=stream or sys.stdout)
                 return _predict_in(WorkFolder(Path(place)), config, source, write, runner=runner, tick=tick)
-        out = Path(config.out)
-        _check_place(out, source.files)
-        write = partial(_write_whole, format_=format_of(out, config.format), out=out)
-        with work_folder(out) as folder:
+        _refuse_inputs(out, source.files)
+        with work_folder(out.place) as folder:
+            write = partial(_write_whole, format_=format_, out=out, within=folder.path)
+            _say_where(out, folder)
             return _predict_in(folder, config, source, write, runner=runner, tick=tick)
 
 
@@ -74,8 +77,8 @@ def _format_of_lines(config: PredictConfig) -> str:
     return config.format or "jsonl"
 
 
-def _write_whole(tables: Iterator[pa.Table], schema: pa.Schema, *, format_: str, out: Path) -> None:
-    with replaced(out) as temporary:
+def _write_whole(tables: Iterator[pa.Table], schema: pa.Schema, *, format_: str, out: OutputFile, within: Path) -> None:
+    with out.made(within=within) as temporary:
         write_answers(tables, schema, format_, temporary)
 
 
@@ -112,17 +115,26 @@ def _predict_in(
     return summarise(plan, tally, stages, model=config.model, temperature=first.temperature)
 
 
-def _check_place(out: Path, files: list[str]) -> None:
-    """Refuse a place where the output cannot appear, before anything is computed.
+def _say_where(out: OutputFile, folder: WorkFolder) -> None:
+    """Say where the work of an output is kept that has no place beside it."""
+    if not isinstance(out.place, Path):
+        _log.info("the rows are kept in %s, and put to %s when all are answered", folder.path, out)
+
+
+def _checked(name: str) -> OutputFile:
+    """The output, which can appear where it is to be."""
+    out = output_file(name)
+    out.check()
+    return out
+
+
+def _refuse_inputs(out: OutputFile, files: list[str]) -> None:
+    """Refuse an output that is one of the inputs, before anything is computed.
 
     Raises:
-        InputError: it is a folder or one of the inputs, or its folder is not there.
+        InputError: it is.
     """
-    if out.is_dir():
-        raise InputError(f"{out} is a folder; name a file in it with --out")
-    if not out.parent.is_dir():
-        raise InputError(f"{out}: there is no folder {out.parent}; make it first")
-    if any(out.exists() and out.samefile(file) for file in files):
+    if any(out.is_input(file) for file in files):
         raise InputError(f"{out} is one of the inputs; name another file with --out")
     if out.exists():
         _log.info("%s is there already, and is replaced when all rows are answered", out)

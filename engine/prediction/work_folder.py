@@ -1,4 +1,6 @@
-"""The folder beside an output in which a prediction is made: a run that was killed goes on from what is there.
+"""The folder in which a prediction is made: a run that was killed goes on from what is there.
+
+It lies beside the output or, if that is behind a URL, in the cache folder of the user (`engine.outputs.work`).
 
     lock                held by the run that works here
     plan.json           what is predicted with what; written when all texts are there
@@ -11,7 +13,6 @@ A file appears whole or not at all. When the output is written the folder goes.
 
 import contextlib
 import dataclasses
-import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -23,12 +24,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from engine.errors import InputError
+from engine.outputs.remote import Remote
+from engine.outputs.work import LOCK, locked_work
 from store.storage.atomic_file import replaced, write_file
-from store.storage.file_lock import lock
 
 TEXTS, MODEL, DEFERRED = "texts", "model", "deferred"
-_PLAN, _LOCK, _VERSION = "plan.json", "lock", 1
+_PLAN, _ENDING, _VERSION = "plan.json", "predicting", 1
 TEXTS_SCHEMA = pa.schema([("id", pa.large_string()), ("text", pa.large_string()), ("reason", pa.string())])
 
 
@@ -103,7 +104,7 @@ class WorkFolder:
         for path in self.path.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
-            elif path.name != _LOCK:
+            elif path.name != LOCK:
                 path.unlink()
 
     def write_texts(self, chunk: int, texts: pa.Table) -> None:
@@ -151,20 +152,13 @@ class WorkFolder:
 
 
 @contextlib.contextmanager
-def work_folder(out: Path) -> Iterator[WorkFolder]:
+def work_folder(out: Path | Remote) -> Iterator[WorkFolder]:
     """The folder in which ``out`` is made, locked. It goes with the block, unless an error leaves work to go on from.
 
     Raises:
         InputError: another run makes the same output, or the folder cannot be made.
     """
-    path = out.with_name(f"{out.name}.predicting")
-    try:
-        path.mkdir(exist_ok=True)
-        file = (path / _LOCK).open("ab")
-    except OSError as error:
-        raise InputError(f"{out} cannot be written: {path}: {error.strerror}") from error
-    with file:
-        _take(file, out, path)
+    with locked_work(out, _ENDING) as path:
         folder = WorkFolder(path)
         try:
             yield folder
@@ -173,11 +167,3 @@ def work_folder(out: Path) -> Iterator[WorkFolder]:
                 shutil.rmtree(path)
             raise
         shutil.rmtree(path)
-
-
-def _take(file: io.BufferedWriter, out: Path, path: Path) -> None:
-    if not lock(file):
-        raise InputError(
-            f"another run is making {out}: wait for it, or name another file with --out. (If there is none, its disk "
-            f"knows no locks; {path} is where it works)"
-        )

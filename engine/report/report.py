@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.evaluation.learned_gold import learned_gold_note
 from engine.notebook import html_pairs
+from engine.outputs.file import OutputFile, output_file
 from engine.progress import Tick, silent
 from engine.report.answers import Answers, ask
 from engine.report.figures.charts import unchecked
@@ -24,7 +25,6 @@ from engine.report.tables import make_tables
 from engine.report.tiles import make_tiles
 from store.selections.hard_gold import hard_gold_note
 from store.sql.process import Limits
-from store.storage.atomic_file import write_file
 from store.store import Store, open_store
 
 _MOST_CHOICES = 100  # as many classes have rows of their own in the answers
@@ -36,7 +36,7 @@ class ReportConfig:
 
     Attributes:
         store: its path.
-        out: the file; an earlier one is replaced.
+        out: the file, or its URL; an earlier one is replaced.
         labels: the label set, if there are several.
         rounds: of gold that count, 0 being the corpus's own; all where None.
         runs: folders of trainings.
@@ -85,10 +85,12 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
     """Ask the store, read the trainings, write the page.
 
     Raises:
+        engine.errors.InputError: nothing can be written at the place.
         engine.errors.TrainingError: a folder is none of a training, or is damaged.
         store.errors.StoreError: the store has no such label set, is damaged, or a question failed.
     """
-    started = time.perf_counter()
+    started, out = time.perf_counter(), output_file(config.out)
+    out.check()
     runs = read_runs(config.runs)
     snapshot = open_store(config.store).memoised()
     tick("asking the store", 0, None)
@@ -97,9 +99,9 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
     tick("drawing the page", 0, None)
     with unchecked():
         page = _page(snapshot, answers, runs, rounds=config.rounds, note=note)
-    written = _write(Path(config.out), write_page(page))
+    written = _write(out, write_page(page))
     return Report(
-        out=config.out,
+        out=str(out),
         bytes=written,
         labels=answers.labels,
         figures=[figure.name for section in page.sections for figure in section.figures],
@@ -154,8 +156,7 @@ def _sections(answers: Answers, runs: list[TrainingRun]) -> list[Section]:
     return [section for section in sections if section.figures or (runs and section.name == "training")]
 
 
-def _write(out: Path, html: str) -> int:
+def _write(out: OutputFile, html: str) -> int:
     """Write ``html`` into ``out``, whole or not at all; its bytes."""
-    data = html.encode()
-    write_file(out, data)
-    return len(data)
+    with out.made() as path:
+        return path.write_bytes(html.encode())

@@ -31,12 +31,13 @@ _PREDICTED = ("label_set", "class", "confidence", "margin")
 Row = dict[str, Any]
 
 
-def write_annotator_file(rows: "SelectedRows", out: Path) -> None:
-    """Write ``rows`` into ``out``, in the format that its name says; whole or not at all. A file there is replaced.
+def write_annotator_file(rows: "SelectedRows", out: Path, *, ending: str | None = None) -> None:
+    """Write ``rows`` into ``out``; whole or not at all. A file there is replaced.
 
     Args:
         rows: what to write.
-        out: its ending is one of `ENDINGS`.
+        out: the file.
+        ending: one of `ENDINGS`, which says the format; that of ``out`` if None.
     """
     writers: dict[str, Callable[[SelectedRows, Path], None]] = {
         ".json": _write_tasks,
@@ -47,7 +48,7 @@ def write_annotator_file(rows: "SelectedRows", out: Path) -> None:
     from store.storage.atomic_file import replaced  # here, because ENDINGS are in the help, which loads no pyarrow
 
     with replaced(out) as temporary:
-        writers[out.suffix](rows, temporary)
+        writers[ending or out.suffix](rows, temporary)
 
 
 def labelling_configuration(classes: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from cli.main import run
 from cli.options.comparing import read_recipes, recipe_options
 from engine.comparison.experiment.choices import CompareConfig
 from engine.comparison.results import ARMS
+from engine.outputs.remote import remote_of
 
 CLASSES = ("billing", "bugs", "praise", "sales", "spam")
 QUICK = [
@@ -89,6 +90,9 @@ def test_programs_get_a_record_a_row_and_json_has_everything(own, done, capsys):
 def test_plots_are_written_where_they_are_asked_for(own, done, tmp_path, capsys):
     assert run(command(own, done, "--plots", str(tmp_path / "plots"))) == 0
     assert {file.suffix for file in (tmp_path / "plots").iterdir()} == {".png", ".svg", ".pdf"}
+    assert run(command(own, done, "--plots", "memory://plots")) == 0
+    assert remote_of("memory://plots").sizes().keys() == {file.name for file in (tmp_path / "plots").iterdir()}
+    assert run(command(own, done, "--plots", "https://example.org/plots")) == 2
 
 
 def test_each_step_is_said_on_stderr_and_not_where_all_are_done(own, tmp_path, capsys):

@@ -72,7 +72,11 @@ def _model_options(function: F) -> F:
 @click.argument("source", metavar="STORE|MODEL")
 @click.option("--to", type=click.Choice(list(EXPORTERS)), required=True, help="The format.")
 @click.option(
-    "--out", callback=named_place, metavar="DIR", required=True, help="The folder that is made: a new or an empty one."
+    "--out",
+    callback=named_place,
+    metavar="DIR",
+    required=True,
+    help="The folder that is made, by its path or a URL: new or empty.",
 )
 @_store_options
 @_model_options

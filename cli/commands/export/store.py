@@ -50,6 +50,6 @@ def export_store(ctx: click.Context, options: dict[str, Any]) -> int:
     with progress(ctx) as tick:
         exported = engine.export_store(config, tick=tick)
     if not exported.written:
-        note(f"{config.out} is there already, of the same store and choice; nothing was written")
+        note(f"{exported.out} is there already, of the same store and choice; nothing was written")
     print_summary(dataclasses.asdict(exported), options["format"])
     return OK

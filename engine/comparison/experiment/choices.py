@@ -53,7 +53,7 @@ class CompareConfig:
         on_bad_row: ``reject`` or ``fail``.
         prices: of devices and labels.
         max_hours: no step is begun after so long; never if None.
-        plots: folder for the plots; none are made if None.
+        plots: folder for the plots, or its URL; none are made if None.
     """
 
     labelled: tuple[str, ...]

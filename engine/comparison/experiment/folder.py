@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import TrainingError
+from engine.outputs.places import folder_on_this_machine
 from engine.training.output.run_folder import different_settings
 from store.storage.atomic_file import is_unfinished, sync, write_file
 from store.storage.file_lock import Lock, locked_folder
@@ -40,10 +41,11 @@ class ExperimentFolder:
 
     Raises:
         TrainingError: it has other files in it, or is a file.
+        OutputPlaceError: it is a URL.
     """
 
     def __init__(self, out: str) -> None:
-        self.path = Path(out)
+        self.path = folder_on_this_machine(out)
         if self.path.exists() and not self.path.is_dir():
             raise TrainingError(f"{out} is a file; name a folder with --out")
         inside = {entry.name for entry in self.path.iterdir()} if self.path.exists() else set()

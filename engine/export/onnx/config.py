@@ -13,7 +13,7 @@ class OnnxConfig:
 
     Attributes:
         model: hub id or path of a fine-tuned classifier, or of an adapter, which is merged.
-        out: the folder; it must not exist, or be empty.
+        out: the folder, or its URL; it must not exist, or be empty.
         revision: of the hub id.
         max_length: tokens a row; as of labelling if None.
         rows: the user's own rows, on which the files are compared with the model: without them none is written in int8.

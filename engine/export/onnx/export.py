@@ -36,9 +36,10 @@ from engine.export.onnx.packages import onnx_packages
 from engine.export.onnx.quantize import LEAST_ROWS, RECIPES, quantize, refusal
 from engine.export.onnx.rows import CheckRows, read_check_rows
 from engine.export.onnx.session import OnnxSession
-from engine.export.out_folder import refuse_used, whole_folder
 from engine.models.card_head import CARD
 from engine.models.classifier import Classifier, load_classifier, save_classifier
+from engine.models.files import CONFIG
+from engine.outputs.folder import output_folder, place_in_words, refuse_used, whole_folder
 from engine.progress import Tick, silent
 from engine.tokens.tokens import Tokens
 
@@ -80,13 +81,13 @@ def export_onnx(config: OnnxConfig, *, tick: Tick = silent) -> OnnxExport:
     max_length = model.encoding(config.max_length).max_length
     inputs = graph_inputs(model)
     rows = read_check_rows(config.rows, model.classes)
-    with whole_folder(config.out) as folder:
+    with whole_folder(config.out, last=CONFIG) as folder:
         made = _Made(model=model, inputs=inputs, folder=folder, max_length=max_length, threads=usable_cores())
         _write_model(made, weights=config.weights)
         graph = _write_fp32(made, tick)
         compared, largest, why = _compared(made, rows, tick) if rows is not None else ({}, 0.0, _NO_ROWS)
         export = OnnxExport(
-            out=config.out,
+            out=place_in_words(output_folder(config.out), config.out),
             classes=model.classes,
             inputs=list(inputs.names),
             max_length=max_length,
@@ -114,11 +115,11 @@ def _write_model(made: _Made, *, weights: bool) -> None:
         for path in folder.glob("model*.safetensors*"):
             path.unlink()
     # Servers read these under their own names, and not by the names that an architecture gives them.
-    values = json.loads((folder / "config.json").read_text("utf-8"))
+    values = json.loads((folder / CONFIG).read_text("utf-8"))
     for name in ("hidden_size", "num_hidden_layers"):
         if isinstance(size := getattr(model.module.config, name, None), int):
             values.setdefault(name, size)
-    _write_json(folder / "config.json", values)
+    _write_json(folder / CONFIG, values)
     _write_json(folder / "special_tokens_map.json", _special_tokens(model.tokenizer))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from engine.errors import InputError
 from engine.inputs.paths.file_kinds import kind_of_file
-from engine.inputs.remote.sources import Listing, RemoteFile, list_files, shown
+from engine.inputs.remote.sources import Listing, RemoteFile, is_url, list_files, shown
 from engine.units import size as in_words
 from store.storage.user_folder import FOLDER, user_folder
 
@@ -49,6 +49,21 @@ def fetch(url: str) -> list[str]:
         raise InputError(
             f"{url} cannot be fetched into {folder}: {error.strerror}; {FOLDER} names another folder"
         ) from None
+
+
+def file_here(place: str) -> Path:
+    """The one file that ``place`` names: a path as it is, what a URL names fetched.
+
+    Raises:
+        InputError: it cannot be fetched, or is a folder or several files.
+    """
+    place = place.removeprefix("file://")
+    if not is_url(place):
+        return Path(place)
+    found = [Path(path) for path in fetch(place)]
+    if len(found) > 1 or found[0].is_dir():
+        raise InputError(f"{shown(place)} is no single file; name one")
+    return found[0]
 
 
 def _is_read(name: str) -> bool:

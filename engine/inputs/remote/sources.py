@@ -20,8 +20,8 @@ from store.storage.urls import has_credentials, without_credentials
 _PIECE = 8 << 20  # bytes
 _TIMEOUT = 60  # seconds without a byte
 _MAGIC = re.compile(r"[*?[]")
-_BUCKETS = ("s3", "gs", "az")
-_WEB = ("http", "https")
+BUCKETS = ("s3", "gs", "az")
+WEB = ("http", "https")
 _OTHER_NAMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
 _VERSIONS = ("etag", "ETag", "blob_id", "sha256", "md5", "mtime", "LastModified", "last_modified", "created")
 
@@ -68,26 +68,36 @@ def shown(url: str) -> str:
     return without_credentials(url) if has_credentials(url) else url
 
 
+def with_scheme(url: str) -> tuple[str, str]:
+    """The scheme of ``url`` by its usual name, and ``url`` with it."""
+    scheme, _, rest = url.partition("://")
+    scheme = _OTHER_NAMES.get(scheme.lower(), scheme.lower())
+    return scheme, f"{scheme}://{rest}"
+
+
 def list_files(url: str) -> Listing:
     """The files that a URL names: one, those of a folder and its folders, or those that a glob matches.
 
     Raises:
         InputError: it names none, cannot be reached, or a package is missing.
     """
-    scheme, _, rest = url.partition("://")
-    scheme = _OTHER_NAMES.get(scheme.lower(), scheme.lower())
-    url = f"{scheme}://{rest}"
-    with _explained(url):
-        if scheme in _WEB:
+    scheme, url = with_scheme(url)
+    with explained_as(url, "fetched"):
+        if scheme in WEB:
             return Listing(files=[_of_web(url)], folder=None)
-        listing = _of_bucket(url) if scheme in _BUCKETS else _of_fsspec(url, scheme)
+        listing = _of_bucket(url) if scheme in BUCKETS else _of_fsspec(url, scheme)
     if not listing.files:
         raise InputError(f"{shown(url)}: there is no such file")
     return listing
 
 
 @contextlib.contextmanager
-def _explained(url: str) -> Iterator[None]:
+def explained_as(url: str, what: str) -> Iterator[None]:
+    """Let errors say that ``url`` cannot be ``what``, and why, without its credentials.
+
+    Raises:
+        InputError: something cannot be done.
+    """
     try:
         yield
     except HTTPError as error:
@@ -95,7 +105,24 @@ def _explained(url: str) -> Iterator[None]:
         raise InputError(f"{shown(url)}: its server answers {error.code} {error.reason}") from None
     except (URLError, StoreError, OSError, ValueError) as error:
         reason = without_credentials(str(getattr(error, "reason", error)))
-        raise InputError(f"{shown(url)} cannot be fetched: {reason}") from None
+        raise InputError(f"{shown(url)} cannot be {what}: {reason}") from None
+
+
+@contextlib.contextmanager
+def needs_obstore(url: str) -> Iterator[None]:
+    """Say how the package is installed without which there are no files on object stores.
+
+    Raises:
+        InputError: it is not there.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "obstore":
+            raise
+        raise InputError(
+            f"{shown(url)}: files on object stores need the package obstore: pip install 'softlabel-engine[cloud]'"
+        ) from None
 
 
 def _of_web(url: str) -> RemoteFile:
@@ -106,7 +133,7 @@ def _of_web(url: str) -> RemoteFile:
     size = headers.get("Content-Length")
 
     def pieces() -> Iterator[bytes]:
-        with _explained(url), urlopen(request, timeout=_TIMEOUT) as answer:
+        with explained_as(url, "fetched"), urlopen(request, timeout=_TIMEOUT) as answer:
             while piece := answer.read(_PIECE):
                 yield piece
 
@@ -120,17 +147,11 @@ def _of_web(url: str) -> RemoteFile:
 
 
 def _of_bucket(url: str) -> Listing:
-    try:
+    with needs_obstore(url):
         import obstore
 
         from store.storage.objects.failures import explained
         from store.storage.objects.place import place_of
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "obstore":
-            raise
-        raise InputError(
-            f"{url}: files on object stores need the package obstore: pip install 'softlabel-engine[cloud]'"
-        ) from None
     place = place_of(url)
     before = _literal_folder(place.prefix)
     with explained(place.url, place.scheme):
@@ -142,14 +163,15 @@ def _of_bucket(url: str) -> Listing:
 
     def file(meta: Any) -> RemoteFile:
         key = meta["path"]
+        file_url = f"{place.scheme}://{place.bucket}/{key}"
 
         def pieces() -> Iterator[bytes]:
-            with _explained(f"{place.scheme}://{place.bucket}/{key}"), explained(place.url, place.scheme, missing=key):
+            with explained_as(file_url, "fetched"), explained(place.url, place.scheme, missing=key):
                 for piece in obstore.get(client, key).stream(min_chunk_size=_PIECE):
                     yield bytes(piece)
 
         return RemoteFile(
-            url=f"{place.scheme}://{place.bucket}/{key}",
+            url=file_url,
             name=f"{place.bucket}/{key}",
             size=meta["size"],
             version=f"{meta['e_tag']} {meta['last_modified']}",
@@ -171,7 +193,7 @@ def _of_fsspec(url: str, scheme: str) -> Listing:
 
     def file(name: str, info: dict[str, Any]) -> RemoteFile:
         def pieces() -> Iterator[bytes]:
-            with _explained(url), system.open(name, "rb") as source:
+            with explained_as(url, "fetched"), system.open(name, "rb") as source:
                 while piece := source.read(_PIECE):
                     yield bytes(piece)
 

@@ -12,10 +12,10 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from engine.errors import TrainingError
+from engine.outputs.places import folder_on_this_machine
 from store.storage.atomic_file import is_unfinished, remove_unfinished, write_file
 
 RUN, DONE, CHECKPOINTS = "run.json", "training.json", "checkpoints"
@@ -44,10 +44,11 @@ class RunFolder:
 
     Raises:
         TrainingError: it has other files in it, or is a file.
+        OutputPlaceError: it is a URL.
     """
 
     def __init__(self, out: str) -> None:
-        self.path = Path(out)
+        self.path = folder_on_this_machine(out)
         if self.path.exists() and not self.path.is_dir():
             raise TrainingError(f"{out} is a file; name a folder with --out")
         inside = {entry.name for entry in self.path.iterdir()} if self.path.exists() else set()

@@ -118,11 +118,46 @@ class Bucket:
         before = f"{key}/" if key else ""
         return sorted({path.removeprefix(before).strip("/") for path in paths if path.startswith(before)} - {""})
 
+    def size(self, name: str) -> int | None:
+        """Bytes of the object; None if there is none."""
+        key = self._place.key(name)
+        try:
+            return self._repeated(lambda: int(obstore.head(self._client, key)["size"]), missing=name)
+        except StoreMissingError:
+            return None
+
+    def sizes(self) -> dict[str, int]:
+        """Names of all objects below the place, in any folder, and their bytes."""
+        before = f"{self._place.prefix}/" if self._place.prefix else ""
+
+        def listed() -> dict[str, int]:
+            pages = obstore.list(self._client, self._place.prefix or None)
+            return {meta["path"]: meta["size"] for page in pages for meta in page}
+
+        found = self._repeated(listed)
+        return {path.removeprefix(before): size for path, size in found.items() if path.startswith(before)}
+
     def put(self, name: str, data: Callable[[], Any], *, size: int) -> None:
         """Put what ``data`` gives; again if nobody knows what became of it, as equal bytes take each other's place."""
         self.check_creates_once()
+        self.replace(name, data, size=size)
+
+    def replace(self, name: str, data: Callable[[], Any], *, size: int, kind: str | None = None) -> None:
+        """As `put`, where no creations matter: for files that are none of a store.
+
+        Args:
+            name: of the object.
+            data: gives a path, a file or bytes; asked at each try.
+            size: of these, in bytes.
+            kind: MIME type that the server says to who asks for the object.
+        """
         key, part = self._place.key(name), max(_PIECE, -(-size // _MOST_PARTS))
-        self._repeated(lambda: obstore.put(self._client, key, data(), chunk_size=part, max_concurrency=_UPLOADS))
+        about = {} if kind is None else {"Content-Type": kind}
+        self._repeated(
+            lambda: obstore.put(
+                self._client, key, data(), chunk_size=part, max_concurrency=_UPLOADS, attributes=about or None
+            )
+        )
 
     def create(self, name: str, data: bytes) -> bool:
         """Create ``name`` with ``data``; False if it is there already, and not from this call."""

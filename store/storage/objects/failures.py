@@ -41,7 +41,7 @@ _CREDENTIALS = {
     "az": "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or what else your account uses",
 }
 _FORBIDDEN = (
-    "access is forbidden; a store is read with the rights to get and list objects, and written with that to put them"
+    "access is forbidden; who reads needs the rights to get and list objects, and who writes also that to put them"
 )
 _AGAIN = "What was committed stays; run the same command again"
 _NO_BUCKET = "there is no such bucket; make it, or correct its name"

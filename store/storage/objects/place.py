@@ -116,7 +116,7 @@ def place_of(url: str) -> Place:
     scheme, _, rest = url.partition("://")
     if has_credentials(url):
         raise StoreMissingError(
-            f"{without_credentials(url)}: a URL of a store has no name, password or signature; write "
+            f"{without_credentials(url)}: a URL of a bucket has no name, password or signature; write "
             f"{scheme}://bucket/path alone, and give credentials by the environment or a profile"
         )
     bucket, _, path = rest.partition("/")

@@ -14,7 +14,7 @@ from engine.errors import InputError
 from engine.export import export as module
 from engine.export.config import FORMATS, ExportConfig, Exported
 from engine.export.export import export_store
-from engine.export.folder import export_folder
+from engine.export.folder import work_of_export
 from engine.inputs.paths.file_kinds import EXPORT_CARD
 from store import Store
 from store.storage.atomic_file import is_unfinished
@@ -132,7 +132,7 @@ def test_what_came_to_the_place_meanwhile_stays(made: Store, tmp_path: Path) -> 
 
 
 def test_two_at_once(made: Store, tmp_path: Path) -> None:
-    with export_folder(tmp_path / "out"), pytest.raises(InputError, match="another run is making .*out: wait for it"):
+    with work_of_export(tmp_path / "out"), pytest.raises(InputError, match="another run is making .*out: wait for it"):
         export(made, tmp_path / "out")
     assert export(made, tmp_path / "out").written == 3
 

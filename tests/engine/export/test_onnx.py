@@ -20,6 +20,7 @@ from engine.export.onnx.graph import graph_inputs, write_graph
 from engine.export.onnx.quantize import refusal
 from engine.export.onnx.session import OnnxSession
 from engine.models.classifier import load_classifier
+from engine.outputs.remote import remote_of
 from engine.testing.architecture_list import ENCODERS
 
 ROWS = 240
@@ -259,6 +260,20 @@ def test_a_place_that_is_taken_is_refused(model, tmp_path):
     (folder / "mine").write_text("kept")
     refuse(model, folder, "not empty")
     assert (folder / "mine").read_text() == "kept"
+
+
+def test_behind_a_url_it_is_what_it_is_on_a_disk(model, tmp_path, monkeypatch):
+    monkeypatch.setenv("ENGINE_CACHE", str(tmp_path / "cache"))
+    exported = [
+        engine.export_onnx(engine.OnnxConfig(model=model, out=out))
+        for out in (str(tmp_path / "out"), "memory://onnx/out")
+    ]
+    assert exported[1].out == "memory://onnx/out"
+    place = remote_of("memory://onnx/out")
+    local = {str(path.relative_to(tmp_path / "out")): path for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert place.sizes().keys() == local.keys()
+    assert all(place.holds(path, name) for name, path in local.items())
+    refuse(model, "memory://onnx/out", "memory://onnx/out is not empty")
 
 
 def test_what_a_killed_run_left_is_taken_away(model, tmp_path):

@@ -124,7 +124,7 @@ def test_no_row_and_no_format_and_no_folder(tmp_path, model):
     rows = written(tmp_path, [["1", "good"]])
     with pytest.raises(InputError, match=r"end it in \.parquet"):
         predict(model, rows, out=tmp_path / "out.txt")
-    with pytest.raises(InputError, match="make it first"):
+    with pytest.raises(InputError, match="is no folder; make it, or name another file"):
         predict(model, rows, out=tmp_path / "no" / "out.csv")
     with pytest.raises(InputError, match="is one of the inputs"):
         predict(model, rows, out=rows)

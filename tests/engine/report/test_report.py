@@ -448,7 +448,7 @@ def test_what_is_refused_leaves_an_earlier_page(place, tmp_path, capsys):
         (["--labels", "bert", "--timeout", "0.1"], 1, "see --timeout"),
         (["--labels", "bert", "--memory", "3"], 1, "it must be a size"),
         (["--labels", "bert", "--out", str(tmp_path / "no" / "page.html")], 2, "is no folder; make it"),
-        (["--labels", "bert", "--out", str(tmp_path)], 2, "is a directory"),
+        (["--labels", "bert", "--out", str(tmp_path)], 2, "is a folder; name a file in it"),
     ):
         assert run([*arguments, *more]) == code
         assert message in capsys.readouterr().err

@@ -203,7 +203,7 @@ def test_a_server_that_cannot_be_reached_is_told_soon(server, monkeypatch) -> No
 @pytest.mark.parametrize(
     ("code", "status", "words"),
     [
-        ("AccessDenied", 403, "access is forbidden; a store is read with the rights to get and list"),
+        ("AccessDenied", 403, "access is forbidden; who reads needs the rights to get and list"),
         ("InvalidAccessKeyId", 403, "the credentials are wrong; set AWS_ACCESS_KEY_ID and"),
         ("SignatureDoesNotMatch", 403, "the credentials are wrong"),
         ("ExpiredToken", 400, "the credentials have expired; get new ones"),
