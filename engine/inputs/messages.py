@@ -72,8 +72,8 @@ def no_label_column(columns: Columns, likely: Sequence[str] = ()) -> str:
         columns: of the file.
         likely: those of them that seem to hold labels nevertheless.
     """
-    names = [name for name in (columns.text, columns.id, *columns.extras) if name]
-    if names == [columns.text]:
+    names = [name for name in (*columns.texts, columns.id, *columns.extras) if name]
+    if names == [*columns.texts]:
         return (
             "it has texts and no labels: write a table with a column of them, or put the texts of each class into a "
             "folder that names it, as label=positive/"
