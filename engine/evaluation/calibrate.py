@@ -25,7 +25,7 @@ from engine.evaluation.temperature import (
 )
 from engine.ingest.columns_before import columns_before
 from engine.inputs.check_rows import read_blocks
-from engine.inputs.columns import ColumnNames
+from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import expand
 from store import Store
 from store.families.text_hash import text_hash
@@ -122,7 +122,7 @@ class _GoldRows:
 def _read_gold(store: Store, config: CalibrateConfig, label_set: str) -> _GoldRows:
     """All rows with gold and logits whose texts the teacher was not trained on."""
     table = store.sql(_QUERY, labels=label_set, rounds=config.rounds)
-    columns = ColumnNames(text=config.text, before=columns_before(store))
+    columns = ColumnNames(text=config.text, id=NO_COLUMN, label=NO_COLUMN, before=columns_before(store))
     named = [text_hash(text) for text in _texts(config.trained_on, columns)]
     trained_on = np.array(named, np.uint64)
     if (learned := learned_texts(store, label_set)) is not None:

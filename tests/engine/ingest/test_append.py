@@ -207,7 +207,7 @@ def test_columns_of_the_store_that_a_file_has_not_or_has_several_of(tmp_path: Pa
     words = "the text is 'message', the label is 'queue'; --text, --label name other columns"
     assert f"{both}: as in {storage.location}, {words}" in caplog.text
     made = store.open(storage)
-    assert (texts(made), column(made, "class")) == (["one", "two", "three"], ["a", "b", "b"])
+    assert (texts(made), column(made, "label")) == (["one", "two", "three"], [0, 1, 1])
     assert [one.inputs[0]["columns"]["label"] for one in made.header.segments] == ["queue", "label", "queue"]
 
 
