@@ -135,8 +135,8 @@ def test_rows_for_the_evaluation_of_a_training(made: Path, place: Path, engine: 
 
 def test_texts_that_the_teacher_was_trained_on(place: Path, engine: Any, tmp_path: Path) -> None:
     file = tickets(tmp_path / "learned.csv", range(100, 120))
-    code, err = engine("audit", place, "--calibrate", "--trained-on", file)
-    assert (code in (0, 1), f"{file}: as in {place}, {BOTH}; --text names another column" in err) == (True, True)
+    _, err = engine("audit", place, "--calibrate", "--trained-on", file)
+    assert f"{file}: as in {place}, {BOTH}; --text names another column" in err
 
 
 @pytest.mark.parametrize(("flag", "name"), [("--label", "queu"), ("--id", "Ticketid"), ("--confidence", "boddy")])
