@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cli.commands.finetune import print_trained
-from cli.options.reading import READING, evaluation_options, read_options
+from cli.options.reading import READING, evaluation_options, read_columns, read_options
 from cli.options.rounds import rounds_option
 from cli.options.shared import CommaSeparated, format_option, named_place
 from cli.options.training import training_options, training_settings
@@ -71,8 +71,6 @@ def command(
     gold_weight: float,
     rounds: tuple[int, ...],
     calibrated: bool,
-    text: str | None,
-    label: str | None,
     format: str | None,  # noqa: A002
     **options: Any,
 ) -> int:
@@ -88,9 +86,9 @@ def command(
       engine train reviews.store --student bert-base-uncased#layers=2,5,8,11 --select sure --out sure
       torchrun --nproc-per-node 8 -m cli train reviews.store --student bert-base-uncased --out student
     """
-    from engine import ColumnNames, DistillConfig, SoftLoss, train
+    from engine import DistillConfig, SoftLoss, train
 
-    reading = {name: options.pop(name) for name in READING}
+    reading = {name: options.pop(name) for name in (*READING, "text", "id", "label")}
 
     config = DistillConfig(
         store=store,
@@ -102,7 +100,7 @@ def command(
         loss=SoftLoss(kind=loss, temperature=temperature, gold_weight=gold_weight),
         rounds=rounds or None,
         calibrated=calibrated,
-        columns=ColumnNames(text=text, label=label),
+        columns=read_columns({**reading, "no_label": False}),
         options=read_options(reading),
         **training_settings(**options),
     )

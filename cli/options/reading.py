@@ -23,7 +23,7 @@ def text_options(function: F) -> F:
         ),
         *_file_options(),
         click.option("--id", metavar="COLUMN", help="Column of ids; none for file:row. [default: found]"),
-        click.option("--text", metavar="COLUMN", help="Column of texts. [default: found]"),
+        _text_option(),
     )
 
 
@@ -48,7 +48,8 @@ def evaluation_options(function: F) -> F:
     function = _decorated(
         function,
         click.option("--label", metavar="COLUMN", help="Of --eval and --validation: labels. [default: found]"),
-        click.option("--text", metavar="COLUMN", help="Of --eval and --validation: texts. [default: found]"),
+        click.option("--id", metavar="COLUMN", help="The same: ids; none for file:row. [default: found]"),
+        _text_option("The same: texts"),
     )
     return reading_options(function)
 
@@ -57,6 +58,14 @@ def _decorated(function: F, *options: Callable[[F], F]) -> F:
     for decorate in options:
         function = decorate(function)
     return function
+
+
+def _text_option(what: str = "Column of texts") -> Callable[[F], F]:
+    return click.option(
+        "--text",
+        metavar="COLUMN[,COLUMN...]",
+        help=f"{what}; of several, one below the other is the text. [default: found]",
+    )
 
 
 def _label_map_option() -> Callable[[F], F]:
@@ -108,10 +117,9 @@ def read_columns(options: dict[str, Any]) -> Any:
 
     if options["no_label"] and options["label"] not in (None, "none"):
         raise click.UsageError("--label names the column of labels, and --no-label says that there is none")
-    given = {name: options[name] for name in ("text", "id", "label")}
-    if options["no_label"]:
-        given["label"] = NO_COLUMN
-    return ColumnNames(**{name: NO_COLUMN if value == "none" else value for name, value in given.items()})
+    names = {name: NO_COLUMN if options[name] == "none" else options[name] for name in ("text", "id", "label")}
+    label = NO_COLUMN if options["no_label"] else names["label"]
+    return ColumnNames(text=names["text"], id=names["id"], label=label)
 
 
 def read_options(options: dict[str, Any]) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from engine.errors import InputError, MissingColumnError
+from engine.inputs.by_name.near_columns import did_you_mean
 from engine.inputs.columns import Columns, LabelColumns
 from engine.inputs.messages import listed
 
@@ -68,12 +69,16 @@ class AnswerColumns(LabelColumns):
         """
         for flag, name in (("--confidence", self.confidence), ("--annotator", self.annotator)):
             if name is not None and name not in names:
-                raise MissingColumnError(f"{file}: there is no column {name!r} for {flag} (columns: {listed(names)})")
+                near = did_you_mean(name, names)
+                raise MissingColumnError(
+                    f"{file}: there is no column {name!r} for {flag}{near} (columns: {listed(names)})"
+                )
         if self.label is not None or self.confidence is not None:
             return True
         if self.score_columns(names, file=file) is not None:
             return False
-        if not any(name.lower() in _LABELS for name in names):
+        before = () if self.before is None else self.before.label
+        if not any(name.lower() in _LABELS or name in before for name in names):
             self._refuse_some(names, file)
         return True
 

@@ -18,6 +18,7 @@ from engine.answers.store_ids import StoreIds
 from engine.answers.summary import AnswersSummary, answered_rows, make_card, summarise
 from engine.answers.write import write_shards
 from engine.errors import InputError
+from engine.ingest.columns_before import columns_before
 from engine.inputs.formats import expand
 from engine.inputs.labels.several_files import read_together
 from engine.inputs.messages import counted, merged, no_usable_row
@@ -126,7 +127,7 @@ def _read(config: AnswersConfig, store: Store, scores: ScoreTable, hard: float, 
         InputError: as `label_from`.
     """
     files = expand(config.inputs)
-    columns = dataclasses.replace(config.columns, classes=tuple(store.header.classes))
+    columns = dataclasses.replace(config.columns, classes=tuple(store.header.classes), before=columns_before(store))
     index = IdIndex.of_store(store, tick=tick)
     reader = AnswerReader(StoreIds(store, index), columns, config.options, scores, tick)
     with read_together(files, with_texts=False):

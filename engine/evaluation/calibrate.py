@@ -4,6 +4,7 @@ Only the division by one number is fitted, so that predictions stay the same. It
 with a temperature that was fitted without it. The mathematics is in `engine.evaluation.temperature`.
 """
 
+import logging
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ from engine.evaluation.temperature import (
     probabilities,
     standard_error,
 )
+from engine.ingest.columns_before import columns_before
 from engine.inputs.check_rows import read_blocks
-from engine.inputs.columns import ColumnNames
+from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import expand
 from store import Store
 from store.families.text_hash import text_hash
@@ -33,6 +35,7 @@ from store.storage import Storage
 from store.store import open_store
 
 LEAST_ROWS = 50
+_log = logging.getLogger(__name__)
 _QUERY = """
 SELECT gold::BIGINT AS gold, gold_round, logits, text_hash
 FROM reviews
@@ -119,7 +122,8 @@ class _GoldRows:
 def _read_gold(store: Store, config: CalibrateConfig, label_set: str) -> _GoldRows:
     """All rows with gold and logits whose texts the teacher was not trained on."""
     table = store.sql(_QUERY, labels=label_set, rounds=config.rounds)
-    named = [text_hash(text) for text in _texts(config.trained_on, config.text)]
+    columns = ColumnNames(text=config.text, id=NO_COLUMN, label=NO_COLUMN, before=columns_before(store))
+    named = [text_hash(text) for text in _texts(config.trained_on, columns)]
     trained_on = np.array(named, np.uint64)
     if (learned := learned_texts(store, label_set)) is not None:
         trained_on = np.concatenate([trained_on, learned])
@@ -134,10 +138,12 @@ def _read_gold(store: Store, config: CalibrateConfig, label_set: str) -> _GoldRo
     )
 
 
-def _texts(files: tuple[str, ...], column: str | None) -> Iterator[str]:
+def _texts(files: tuple[str, ...], columns: ColumnNames) -> Iterator[str]:
     """All texts of some files, those of rows with a bad label or id too."""
     for file in expand(files) if files else ():
-        for block in read_blocks(file, ColumnNames(text=column)):
+        for block in read_blocks(file, columns):
+            for note in block.reading.notes if block.first_row == 1 else ():
+                _log.info("%s", note)
             yield from (text for text in block.text.to_pylist() if text is not None)
 
 

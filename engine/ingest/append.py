@@ -14,9 +14,10 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from engine.errors import InputError
+from engine.ingest.columns_before import columns_before
 from engine.ingest.ingest import ROWS_PER_SHARD, FirstPass, IngestConfig, first_pass, merge_extras
 from engine.ingest.known_inputs import GivenFiles, inputs_of, recognise, refuse_new
-from engine.ingest.repeated_ids import add_taken, check_named_ids
+from engine.ingest.repeated_ids import add_taken
 from engine.ingest.write_corpus import write_corpus
 from engine.inputs.formats import expand
 from engine.inputs.kinds import Kind
@@ -157,13 +158,12 @@ def _append_once(store: Store, files: list[str], config: IngestConfig, tick: Tic
     Raises:
         InputError: as `append`.
     """
-    as_stores = dataclasses.replace(config, classes=None)
+    columns = dataclasses.replace(config.columns, before=columns_before(store))
+    as_stores = dataclasses.replace(config, columns=columns, classes=None)
     taken = functools.partial(add_taken, store)
     with first_pass(store.storage, files, as_stores, known=store.header.classes, tick=tick, taken=taken) as read:
         if not read.rows:
             raise InputError(_no_row(store, files, read))
-        if config.columns.id is None:
-            check_named_ids(store, read.validated)
         segment = _next_segment(store, config, read)
         is_first = append_segment(store.storage, segment)
     if not is_first:

@@ -1,12 +1,13 @@
 """Files of labels by id → one more round of gold in a store. Knows nothing of models."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from engine.errors import InputError
+from engine.ingest.columns_before import columns_before
 from engine.ingest.near_ids import (
     NOT_THERE,
     REJECTED,
@@ -107,9 +108,10 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
     files = expand(config.inputs)
     given: list[Annotation] = []
     beside, classes = NamesBeside(store.header.classes), store.header.classes
+    columns = replace(config.columns, before=columns_before(store))
     with read_together(files, with_texts=False):
         for file in files:
-            given += read_annotations(file, config.columns, config.options, classes=classes, beside=beside)
+            given += read_annotations(file, columns, config.options, classes=classes, beside=beside)
             tick("reading labels", len(given), None)
     labelled, reasons = _judge(store, given, config.source, beside)
     if reasons and config.on_bad_row == "fail":

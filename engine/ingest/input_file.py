@@ -101,7 +101,8 @@ def _describe(file: str, is_left: threading.Event) -> tuple[int, str]:
 
 def columns_of(entry: InputEntry) -> ColumnNames:
     """The columns that were read of the input file ``entry``."""
-    return ColumnNames(**entry.get("columns", {}))
+    columns = entry.get("columns", {})
+    return ColumnNames(text=columns.get("text"), id=columns.get("id"), label=columns.get("label"))
 
 
 def options_of(entry: InputEntry) -> ReadOptions:

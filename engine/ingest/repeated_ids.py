@@ -1,12 +1,10 @@
 """Ids that were there before, in the same inputs or in the store → refused rows, and what is said of them."""
 
-import shlex
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import InputError
 from engine.ingest.duplicates import DuplicateFinder
 from engine.ingest.rejects_writer import RejectsWriter
 from engine.inputs.messages import REPEATED_ID, TAKEN_ID, WITHOUT_IDS, counted
@@ -77,19 +75,3 @@ def _notes_of_repeats(
         columns = [validated.inputs[file].get("columns", {}).get("id") for file in np.unique(files[is_taken])]
         notes.append(note if all(columns) else f"{note}. {WITHOUT_IDS}")
     return notes
-
-
-def check_named_ids(store: Snapshot, validated: "ValidatedInputs") -> None:
-    """Refuse files without ids that have the column from which the store has its own.
-
-    Raises:
-        InputError: there is one. Its rows would be known by their places, and those that the store has by two ids.
-    """
-    held = {entry["columns"]["id"] for one in store.header.segments for entry in one.inputs if "columns" in entry}
-    read = [entry for entry in validated.inputs if "columns" in entry]
-    for entry, extras in zip(read, validated.extras, strict=True):
-        if not entry["columns"]["id"] and (same := sorted(name for name in held if name and name in extras)):
-            raise InputError(
-                f"{entry['path']}: it has the column {same[0]!r}, from which {store.location} has its ids, and no --id "
-                f"is given: pass --id {shlex.quote(same[0])}, or --id none to know its rows by their number in the file"
-            )

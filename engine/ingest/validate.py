@@ -189,7 +189,7 @@ def _begin_file(
     if not file.options.whole_files:
         copies.check(file.name, block.text[:FIRST_TEXTS].to_pylist())
     entry, reading = validated.inputs[-1], block.reading
-    entry["columns"] = dataclasses.asdict(block.columns)
+    entry["columns"] = block.columns.to_json()
     label_map = reading.options.label_map or file.options.label_map
     if options := dataclasses.replace(reading.options, label_map=label_map).to_json():
         entry["options"] = options

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engine.inputs.arrow_files.values import label_bytes, scalar_bytes, text_bytes
+from engine.inputs.arrow_files.values import decoded, label_bytes, scalar_bytes, text_bytes
 from engine.inputs.blocks import LabelFault, Problems, RawBlock
+from engine.inputs.by_name.joined_text import BETWEEN, joined
 from engine.inputs.columns import NO_COLUMN, ColumnNames, Columns
 from engine.inputs.formats import read_raw
 from engine.inputs.kinds import Kind, kind_of
@@ -156,7 +157,7 @@ def without_judged_away(label: pa.Array, extras: dict[str, pa.Array]) -> pa.Arra
 
 def _refuse_headers(texts: pa.Array, row_ids: pa.Array, columns: Columns, problems: Problems) -> None:
     """Refuse a header among the rows, as of files that were put one behind the other."""
-    is_header = pc.equal(texts, columns.text)
+    is_header = pc.equal(texts, BETWEEN.join(columns.texts))
     if columns.id is not None:
         is_header = pc.and_(is_header, pc.equal(row_ids, columns.id))
     if columns.text and (columns.id or columns.label):
@@ -172,16 +173,18 @@ def _notes_of_texts(texts: pa.Array, raw: RawBlock, file: str) -> list[str]:
     if raw.first_row != 1 or not raw.columns.text:
         return []
     first = texts[:LOOKED_AT].to_pylist()
-    check_literals(first, raw.columns, file)
+    for name in raw.columns.texts:
+        check_literals(decoded(raw.data[name][:LOOKED_AT], name=name, file=file), name, raw.columns, file)
     notes = (mojibake_note(first, file), escapes_note(first, raw.reading, file))
     return [note for note in notes if note is not None]
 
 
 def _texts(raw: RawBlock, file: str, problems: Problems) -> pa.Array:
-    name = raw.columns.text
-    array = text_bytes(raw.data[name], name=name, file=file) if name else pa.nulls(raw.rows, pa.large_binary())
+    parts = [text_bytes(raw.data[name], name=name, file=file) for name in raw.columns.texts]
+    array = joined(parts) if len(parts) > 1 else parts[0] if parts else pa.nulls(raw.rows, pa.large_binary())
     texts = required_strings(array, problems, "text", limit=MAX_TEXT_BYTES)
-    refuse_errors(texts, problems)
+    for part in parts:
+        refuse_errors(part, problems)
     return texts
 
 

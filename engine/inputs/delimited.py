@@ -130,17 +130,18 @@ def _find_layout(lines: Sequence[str], wanted: ColumnNames, options: ReadOptions
     else:
         header = header_in(rows, given, wanted, file=file, dialect=dialect)
     columns = header.columns
-    needed = 1 + max((columns.places[name] for name in (columns.text, columns.id) if name in columns.places), default=0)
+    texts = columns.places_of_texts
+    needed = 1 + max(*texts, columns.places.get(columns.id or "", 0), 0)
     known = before_cut(rows[header.rows :], header.width)
     shape = Shape.of(known, header.width, needed=needed, may_be_short=True)
     all_marked = dialect.quote and sum(line.startswith(dialect.quote) for line in lines) >= _ALL * len(rows)
     shape = dataclasses.replace(
         shape,
         start=dialect.quote if all_marked else "",
-        open_start=columns.places.get(columns.text) == 0 < header.width - 1,
-        open_end=columns.places.get(columns.text) == header.width - 1 > 0,
+        open_start=0 in texts and header.width > 1,
+        open_end=header.width - 1 in texts and header.width > 1,
     )
-    writing = Writing.of(rows[header.rows :], lines, columns.places.get(columns.text), dialect)
+    writing = Writing.of(rows[header.rows :], lines, texts, dialect)
     filled = without_names(header.fields, rows[header.rows :])
     return _Layout(
         dialect=dialect,
@@ -208,14 +209,14 @@ def _blocks(rows: RowReader, layout: _Layout, reading: Reading, file: str) -> It
             continue
         if layout.rare:
             some.refuse(lambda fields: any(fields[place] for place in layout.rare), _RUN_OVER)
-        refuse_footer(some, header.columns.places.get(header.columns.text))
+        refuse_footer(some, header.columns.places_of_texts)
         values = _columns(some, header.width)
         if header.may_be_in(values):
             header.check_order(some.fields, first_row, file)
             some.refuse(header.is_again, "the row repeats the header")
             values = _columns(some, header.width)
         data = _data(values, layout)
-        if shape.may_have_breaks and some.refuse_second_lines(_spaced(data[header.columns.text]), shape):
+        if shape.may_have_breaks and some.refuse_second_lines(_spaced(data[header.last_text]), shape):
             data = _data(_columns(some, header.width), layout)
         problems = [some.problems.get(place) for place in range(count)] if some.problems else [None] * count
         yield RawBlock(reading=reading, first_row=first_row, data=data, problems=list(problems))
@@ -230,7 +231,7 @@ def _columns(rows: Rows, width: int) -> list[Values]:
 
 def _data(values: list[Values], layout: _Layout) -> dict[str, pa.Array]:
     columns, values = layout.header.columns, layout.writing.meant(values)
-    return {name: _array(values[columns.places[name]], empty=name == columns.text) for name in columns.names()}
+    return {name: _array(values[columns.places[name]], empty=name in columns.texts) for name in columns.names()}
 
 
 def _spaced(texts: pa.Array) -> list[int]:

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Collection, Iterable, Sequence
 
 from engine.inputs.columns import Columns
+from engine.inputs.paths.no_rows import no_rows
 
 SHOWN = 20
 OR_TEXT = "or pass --delimiter none if a line is a text"
@@ -52,16 +53,16 @@ def _first_of(files: Sequence[str]) -> str:
 
 
 def no_usable_row(files: Sequence[str], refused: int, reasons: Sequence[str]) -> str:
-    """An error: all rows of ``files`` were refused.
+    """An error: all rows of ``files`` were refused, or there are none.
 
     Args:
         files: their paths.
         refused: number of rows.
         reasons: of the first of them, with their places.
     """
-    names = ", ".join(files[:3]) + (f" and {len(files) - 3:,} more files" if len(files) > 3 else "")
     if not reasons:
-        return f"{names}: there is no row in it"
+        return no_rows(files)
+    names = ", ".join(files[:3]) + (f" and {len(files) - 3:,} more files" if len(files) > 3 else "")
     return f"{names}: no usable row among {refused:,}; the first was refused: {reasons[0]}"
 
 
@@ -72,8 +73,8 @@ def no_label_column(columns: Columns, likely: Sequence[str] = ()) -> str:
         columns: of the file.
         likely: those of them that seem to hold labels nevertheless.
     """
-    names = [name for name in (columns.text, columns.id, *columns.extras) if name]
-    if names == [columns.text]:
+    names = [name for name in (*columns.texts, columns.id, *columns.extras) if name]
+    if names == [*columns.texts]:
         return (
             "it has texts and no labels: write a table with a column of them, or put the texts of each class into a "
             "folder that names it, as label=positive/"

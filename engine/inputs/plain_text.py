@@ -64,7 +64,7 @@ def read_text(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[
         return
     reading = _reading(sample, wanted, options, labelled=labelled)
     if labelled:
-        name = reading.columns.text or str(reading.columns.id)
+        name = _NAME if reading.columns.texts else str(reading.columns.id)
         rows = (_labelled(line, name) for lines in _lines(sample, options) for line in lines)
         yield from blocks_of_rows(rows, reading)
     else:

@@ -31,14 +31,20 @@ def _usable(array: pa.Array, problems: Problems, what: str, *, limit: int) -> pa
 
 
 def refuse_errors(texts: pa.Array, problems: Problems) -> None:
-    """Refuse texts that are what a spreadsheet shows in the place of a value that it could not work out."""
+    """Refuse texts, or parts of them, that a spreadsheet shows in the place of a value that it could not work out.
+
+    Args:
+        texts: large_binary.
+        problems: of their rows.
+    """
     is_short = pc.fill_null(pc.less_equal(pc.binary_length(texts), _LONGEST_ERROR), False)
     if not pc.any(is_short).as_py():
         return
     rows = pc.indices_nonzero(is_short)
     short = texts.take(rows)
-    found = pc.is_in(short, SPREADSHEET_ERRORS)
-    for row, text in zip(rows.filter(found).to_pylist(), short.filter(found).to_pylist(), strict=True):
+    found = pc.is_in(short, SPREADSHEET_ERRORS.cast(pa.large_binary()))
+    errors = short.filter(found).cast(pa.string())
+    for row, text in zip(rows.filter(found).to_pylist(), errors.to_pylist(), strict=True):
         problems[row] = problems[row] or f"text is {text}, an error of the spreadsheet that it comes from"
 
 

@@ -126,7 +126,7 @@ def _request(source: Source, config: PredictConfig, models: list[StageModel], ru
     """What decides the texts and the logits, as JSON gives it back. How logits are written may change."""
     return {
         "inputs": [dataclasses.asdict(file_version(file)) for file in source.files],
-        "columns": dataclasses.asdict(config.columns),
+        "columns": config.columns.to_json(),
         "options": config.options.to_json(),
         "on_bad_row": config.on_bad_row,
         "weights": [one.weights for one in models],

@@ -17,6 +17,7 @@ from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import read_raw
 from engine.inputs.messages import merged
 from engine.inputs.options import ReadOptions
+from engine.inputs.paths.no_rows import no_rows
 from engine.inputs.shapes.likely_id import id_note
 from engine.prediction.stdin import Source
 from engine.prediction.work_folder import TEXTS_SCHEMA, WorkFolder
@@ -72,7 +73,7 @@ def spool(
             tick("reading rows", held.rows, None)
     held.flush()
     if not held.rows:
-        raise InputError(f"{', '.join(source.files[:3])}: there is no row in it")
+        raise InputError(no_rows(source.files))
     spooled.chunks, spooled.characters = held.chunks, held.characters
     spooled.notes = merged(spooled.notes, source.files)
     return spooled

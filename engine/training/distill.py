@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from engine.compute.device import best_device
 from engine.errors import InputError
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
+from engine.ingest.columns_before import columns_before
 from engine.inputs.columns import ColumnNames
 from engine.inputs.labels.labelled import Gold
 from engine.inputs.options import FOUND_OUT, ReadOptions
@@ -81,8 +82,8 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> Trained:
         student = _student(store, config, labels)
         max_length = _max_length(store, student, labels, config.max_length)
         evaluation = EvalConfig(model=config.out, inputs=config.evaluation, max_length=max_length)
-        evaluation_rows = _labelled_rows(config, config.evaluation, store.header.classes)
-        validation_rows = _labelled_rows(config, config.validation.inputs, store.header.classes)
+        evaluation_rows = _labelled_rows(config, config.evaluation, store)
+        validation_rows = _labelled_rows(config, config.validation.inputs, store)
         with locked_folder(config.out, ranks) as folder:
             targets = resolve_targets(store, _choice(config, labels), folder, ranks)
             steps = SoftSteps(
@@ -156,11 +157,12 @@ def _max_length(store: Store, student: Classifier, labels: tuple[str, ...], requ
     return min(student.longest, *(card.max_length or student.longest for card in cards))
 
 
-def _labelled_rows(config: DistillConfig, inputs: tuple[str, ...], classes: list[str]) -> Gold | None:
+def _labelled_rows(config: DistillConfig, inputs: tuple[str, ...], store: Store) -> Gold | None:
     if not inputs:
         return None
-    files = EvalConfig(model=config.out, inputs=inputs, columns=config.columns, options=config.options)
-    return read_evaluation_rows(files, classes)
+    columns = replace(config.columns, before=columns_before(store))
+    files = EvalConfig(model=config.out, inputs=inputs, columns=columns, options=config.options)
+    return read_evaluation_rows(files, store.header.classes)
 
 
 def _choice(config: DistillConfig, labels: tuple[str, ...]) -> TargetsChoice:

@@ -1,9 +1,10 @@
 """Gold labels → a fine-tuned classifier: the teacher, and the paper's directly trained students."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.compute.device import best_device
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
+from engine.ingest.columns_before import columns_before
 from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
 from engine.models.gold_texts import read_gold_texts, write_gold_texts
 from engine.models.initialize import load_start
@@ -67,11 +68,14 @@ def _task(config: FinetuneConfig, gold: Gold, ranks: Ranks) -> TrainingTask:
     """Read the model."""
     model = load_start(config.model, classes=gold.classes, revision=config.revision, seed=config.loop.seed)
     encoding = model.encoding(config.max_length)
+    columns = config.gold.columns
+    if config.stored is not None:
+        columns = replace(columns, before=columns_before(open_store(config.stored.store)))
     evaluation, validation = (
         EvalConfig(
             model=config.out,
             inputs=inputs,
-            columns=config.gold.columns,
+            columns=columns,
             options=config.gold.options,
             max_length=encoding.max_length,
         )

@@ -44,7 +44,11 @@ Action = Callable[[click.Context, dict[str, Any]], int | None]
     multiple=True,
     help="With --calibrate: gold that the teacher was trained on; rows with its texts do not count.",
 )
-@click.option("--text", metavar="COLUMN", help="With --trained-on: column of texts. [default: found]")
+@click.option(
+    "--text",
+    metavar="COLUMN[,COLUMN...]",
+    help="With --trained-on: column of texts, as of the other commands. [default: found]",
+)
 @click.option("--list", "list_", is_flag=True, help="List the questions, with their SQL in json and jsonl.")
 @click.option(
     "--timeout",

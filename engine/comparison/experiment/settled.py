@@ -96,7 +96,7 @@ def settings_of(config: CompareConfig, settled: Settled) -> dict[str, Any]:
     settings = {
         "format": _FORMAT,
         **{f"{name}_sha256": _files_sha256(files) for name, files in sets.items()},
-        "columns": asdict(config.columns),
+        "columns": config.columns.to_json(),
         "reading": config.options.to_json(),
         "classes": config.classes,
         "on_bad_row": config.on_bad_row,

@@ -46,6 +46,12 @@ def text_bytes(array: pa.Array, *, name: str, file: str) -> pa.Array:
         return array.cast(pa.large_binary())
 
 
+def decoded(array: pa.Array, *, name: str, file: str) -> list[str | None]:
+    """The same as strings; bytes that are no UTF-8 are replaced."""
+    values = text_bytes(array, name=name, file=file).to_pylist()
+    return [None if value is None else value.decode("utf-8", "replace") for value in values]
+
+
 def _way_to_text(array: pa.Array, name: str, file: str) -> str:
     expression = single_text(array.type)
     if expression is None:

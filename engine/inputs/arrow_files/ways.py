@@ -64,12 +64,15 @@ def text_in_struct(schema: pa.Schema, wanted: ColumnNames, file: str) -> str | N
             continue
         try:
             names = [inner.name for inner in type_]
-            text = find_columns(names, ColumnNames(text=wanted.text, id=NO_COLUMN, label=NO_COLUMN), file="").text
+            found = find_columns(
+                names, ColumnNames(text=wanted.text, id=NO_COLUMN, label=NO_COLUMN, before=wanted.before), file=""
+            )
         except InputError:
             continue
         if is_list(field.type):
             return _exploded(file, field.name)
-        return rewritten(file, field.name, f"v[{json.dumps(text)}]", new=text)
+        if not found.joined:
+            return rewritten(file, field.name, f"v[{json.dumps(found.text)}]", new=found.text)
     return None
 
 

@@ -33,13 +33,18 @@ class Header:
     rows: int
     fields: list[str] = field(default_factory=list)
 
+    @property
+    def last_text(self) -> str:
+        """The column of the text that stands last."""
+        return max(self.columns.texts, key=lambda name: self.columns.places.get(name, -1))
+
     @cached_property
     def _names(self) -> frozenset[str]:
         return frozenset(self.fields)
 
     def may_be_in(self, columns: Sequence[Sequence[str | None]]) -> bool:
         """Whether rows of these ``columns`` may repeat the header, as files do that were put together."""
-        place = -1 if self.columns.places.get(self.columns.text) != self.width - 1 else 0  # a text is long to compare
+        place = 0 if self.width - 1 in self.columns.places_of_texts else -1  # a text is long to compare
         return self.width > 1 and bool(self.fields) and not self._names.isdisjoint(columns[place])
 
     def is_again(self, fields: list[str]) -> bool:
@@ -91,8 +96,9 @@ def find_header(rows: Sequence[list[str]], wanted: ColumnNames, *, file: str, de
         header = _below_groups(rows, wanted, file) or header
     if wanted.text is None and _text_is_again(header, rows[header.rows :]):
         raise no_header(rows, file)
-    if header.rows == 1 and header.columns.text and (way := other_rows(rows, file, header.columns.text)):
-        raise InputError(f"{file}: {way}")
+    for text in header.columns.texts if header.rows == 1 else ():
+        if way := other_rows(rows, file, text):
+            raise InputError(f"{file}: {way}")
     if len(rows) > header.rows and _is_line(rows[header.rows]):
         header = dataclasses.replace(header, rows=header.rows + 1)
     data = rows[header.rows :]
@@ -138,13 +144,12 @@ def _said_of(names: tuple[str, ...], header: list[str], wanted: ColumnNames, fil
         columns = find_columns(list(names), wanted, file=file)
     except InputError:
         return ""
-    chosen = {"text": columns.text, "id": columns.id, "label": columns.label}
-    places = {what: columns.places[name] for what, name in chosen.items() if name and name in columns.places}
-    pairs = [
-        f"--{what} {shlex.quote(header[place].strip())}"
-        for what, place in places.items()
-        if place < len(header) and header[place].strip() != chosen[what]
-    ]
+    chosen = {"text": columns.texts, "id": (columns.id,), "label": (columns.label,)}
+    said = {
+        what: tuple(header[columns.places[name]].strip() for name in some if name in columns.places)
+        for what, some in chosen.items()
+    }
+    pairs = [f"--{what} {shlex.quote(','.join(some))}" for what, some in said.items() if some and some != chosen[what]]
     return f" and pass {' '.join(pairs)}" if pairs else ""
 
 

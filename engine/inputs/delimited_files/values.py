@@ -23,42 +23,45 @@ class Writing:
     """How values are written.
 
     Attributes:
-        text: the place of the column of texts; None if there is none.
+        texts: the places of the columns of texts.
         formulas: places of the columns whose values stand in ``="…"``, which keeps a spreadsheet from changing them.
         nulls: what stands for no text.
         escapes: backslashes may stand for line ends, tabs and apostrophes, which are read as they are.
     """
 
-    text: int | None
+    texts: tuple[int, ...]
     formulas: tuple[int, ...]
     nulls: tuple[str, ...]
     escapes: bool
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[str]], lines: Sequence[str], text: int | None, dialect: Dialect) -> "Writing":
+    def of(
+        cls, rows: Sequence[Sequence[str]], lines: Sequence[str], places: tuple[int, ...], dialect: Dialect
+    ) -> "Writing":
         """That of a file.
 
         Args:
             rows: its first ones, without the header.
             lines: the same, as they are.
-            text: the column of texts.
+            places: of the columns of texts.
             dialect: of the file.
         """
         rows = [row for row in rows if row]
         first = [row for row in rows[:_CHECKED] if len(row) == len(rows[0])]
         formulas = (place for place, values in enumerate(zip(*first, strict=True)) if _are_formulas(values))
-        texts = [row[text] for row in rows if len(row) > text] if text is not None else []
+        texts = [row[place] for place in places for row in rows if len(row) > place]
         r_null = _R_NULL in texts and _is_bare(texts, "".join(lines), dialect)
         escapes = dialect.delimiter == "\t" and not dialect.quote and _has_escape("\n".join(texts))
         nulls = (NULL, _R_NULL) if r_null else (NULL,)
-        return cls(text=text, formulas=tuple(formulas), nulls=nulls, escapes=escapes)
+        return cls(texts=places, formulas=tuple(formulas), nulls=nulls, escapes=escapes)
 
     def meant(self, columns: list[Values]) -> list[Values]:
         """All ``columns`` of some rows: what stands inside of ``="…"``, and None for no text."""
         for place in self.formulas:
             columns[place] = [value and _inside(value) for value in columns[place]]
-        if self.text is not None and any(null in columns[self.text] for null in self.nulls):
-            columns[self.text] = [None if value in self.nulls else value for value in columns[self.text]]
+        for place in self.texts:
+            if any(null in columns[place] for null in self.nulls):
+                columns[place] = [None if value in self.nulls else value for value in columns[place]]
         return columns
 
 

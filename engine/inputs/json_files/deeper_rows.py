@@ -32,7 +32,7 @@ def is_rows(value: Any) -> bool:
 
 def has_text(names: Iterable[str], wanted: ColumnNames) -> bool:
     """Whether a column of text is to be found among ``names``."""
-    return _has_columns(names, ColumnNames(text=wanted.text, id=NO_COLUMN, label=NO_COLUMN))
+    return _has_columns(names, ColumnNames(text=wanted.text, id=NO_COLUMN, label=NO_COLUMN, before=wanted.before))
 
 
 def may_be_row(values: Iterable[str], wanted: ColumnNames) -> bool:

@@ -60,7 +60,7 @@ class JsonBlocks:
 
     def of_lines(self, source: io.BufferedReader) -> Iterator[RawBlock]:
         """The same rows of a file of lines. Runs of plain lines are parsed by Arrow, into larger blocks."""
-        texts = [self._keys[name] for name in self._keys if name == self._reading.columns.text]
+        texts = [self._keys[name] for name in self._reading.columns.texts if name in self._keys]
         plain = PlainLines(self._known.union(self._keys.values()), texts)
         lines, first_row = RunsOfLines(source, lines=rows_at_once(self._reading.columns)), 1
         rows = objects_of_lines(all_lines(lines), self._file)
@@ -83,7 +83,7 @@ class JsonBlocks:
         kinds: dict[str, Kind] = {}
         for name, key in self._keys.items():
             array = pa.concat_arrays(table.column(key).chunks)
-            is_written = name in (columns.text, columns.id, columns.label)
+            is_written = name in (*columns.texts, columns.id, columns.label)
             if array.null_count == len(array):
                 array = pa.nulls(len(array), pa.string())
                 kinds |= {} if is_written else {name: Kind(type=pa.null())}
@@ -98,7 +98,7 @@ class JsonBlocks:
         data: dict[str, pa.Array] = {}
         kinds: dict[str, Kind] = {}
         roles: dict[str | None, tuple[str, _Role]] = {
-            columns.text: ("text", texts),
+            **dict.fromkeys(columns.texts, ("text", texts)),
             columns.id: ("id", ids),
             columns.label: ("label", labels),
         }

@@ -56,11 +56,13 @@ def own_columns(task: dict[str, Any], wanted: ColumnNames) -> frozenset[str]:
     """The columns of the text and the id in a task's data."""
     try:
         found = find_columns(
-            list(task["data"]), ColumnNames(text=wanted.text, id=wanted.id, label=NO_COLUMN), file="the task's data"
+            list(task["data"]),
+            ColumnNames(text=wanted.text, id=wanted.id, label=NO_COLUMN, before=wanted.before),
+            file="the task's data",
         )
     except InputError:
         return frozenset()
-    return frozenset(name for name in (found.text, found.id) if name)
+    return frozenset(name for name in (*found.texts, found.id) if name)
 
 
 def label_name(control: str, own: frozenset[str]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.errors import InputError
 from engine.inputs.blocks import BLOCK_ROWS, RawBlock
+from engine.inputs.by_name.joined_text import parts_of
 from engine.inputs.columns import MAX_COLUMNS, ColumnNames, Columns, LabelColumns, find_columns
 from engine.inputs.json_files.deeper_rows import own_strings, way_to_text_of_some
 from engine.inputs.json_files.jq_commands import within
@@ -109,14 +110,15 @@ def read_json(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[
 def _key_names(source: JsonFile, wanted: ColumnNames) -> list[str]:
     """Keys of the first rows. Reads on only for a key that the user named, and for a label."""
     needed = {name for name in vars(wanted).values() if name and isinstance(name, str)}
+    parts = {*parts_of(wanted.text)} if wanted.text else set[str]()
     names: dict[str, None] = {}
     rows = 0
     may_be_labelled: bool | None = None
     for values, problem, _ in source.rows():
         rows += problem is None
-        late = (key for key in values if key in needed or (may_be_labelled and key.lower() in _LABELS))
+        late = (key for key in values if key in needed | parts or (may_be_labelled and key.lower() in _LABELS))
         names.update(dict.fromkeys(values if rows <= BLOCK_ROWS else late))
-        if rows >= BLOCK_ROWS and needed <= names.keys():
+        if rows >= BLOCK_ROWS and (needed <= names.keys() or needed - {wanted.text} | parts <= names.keys()):
             if may_be_labelled is None:
                 may_be_labelled = wanted.label is None and not _has_label(names) and _mentions_label(source)
             if not may_be_labelled or _has_label(names):

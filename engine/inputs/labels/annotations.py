@@ -151,10 +151,9 @@ def _of_block(
 ) -> Iterator[Annotation]:
     rows = label_rows(raw, file, options, beside, classes)
     columns = rows.id.to_pylist(), rows.label.to_pylist(), rows.written.to_pylist()
-    others = rows.other_ids
     for row, (id_, label, written, problem) in enumerate(zip(*columns, rows.problems, strict=True), raw.first_row):
         at = row - raw.first_row
-        other_ids = tuple((name, other) for name, values in others.items() if (other := values[at])) if others else ()
+        other_ids = tuple((name, other) for name, values in rows.other_ids.items() if (other := values[at]))
         yield Annotation(
             file=file,
             row=row,
@@ -169,9 +168,7 @@ def _of_block(
 
 def lack(label: str | None, given: str | None = None) -> str | None:
     """Why there is no label, if there is none: of one that was ``given``, because it was judged away."""
-    if label is not None:
-        return None
-    return "label is null" if given is None else JUDGED_AWAY
+    return None if label is not None else "label is null" if given is None else JUDGED_AWAY
 
 
 def _of_tasks(source: JsonFile, wanted: LabelColumns, options: ReadOptions) -> Iterator[Annotation]:
@@ -180,41 +177,42 @@ def _of_tasks(source: JsonFile, wanted: LabelColumns, options: ReadOptions) -> I
     Raises:
         InputError: no task has such a key.
     """
-    _check_ids(source, wanted)
+    notes = _notes_on_ids(source, wanted)
     for row, (task, problem, _) in enumerate(source.objects(), start=1):
-        key, why = _id_key(task, wanted)
+        key, why, _ = _id_key(task, wanted)
         if key is None:
             yield Annotation(file=source.path, row=row, id=None, label=None, problem=problem or why)
         else:
             for one in _of_task(task, key, row, source.path, wanted):
-                yield one if one.label is None else _renamed(one, dict(options.label_map or ()))
+                yield _renamed(one, dict(options.label_map or ()), notes)
 
 
-def _renamed(one: Annotation, names: dict[str, str]) -> Annotation:
-    """An annotation with the name that the user gave to its label, which is empty if that is no label."""
-    label = names.get(spell(str(one.label)), one.label) or None
-    return dataclasses.replace(one, label=label, problem=one.problem or lack(label))
+def _renamed(one: Annotation, names: dict[str, str], notes: tuple[str, ...]) -> Annotation:
+    """An annotation with ``notes`` and the name that the user gave to its label, empty if that is no label."""
+    label = None if one.label is None else names.get(spell(one.label), one.label) or None
+    return dataclasses.replace(one, label=label, problem=one.problem or lack(label), notes=notes)
 
 
-def _check_ids(source: JsonFile, wanted: LabelColumns) -> None:
-    """Refuse tasks none of which has an id."""
+def _notes_on_ids(source: JsonFile, wanted: LabelColumns) -> tuple[str, ...]:
+    """Notes on where the first task with an id has it. Tasks none of which has one are refused."""
     first: str | None = None
     for task, problem, _ in source.objects():
-        key, why = _id_key(task, wanted)
+        key, why, notes = _id_key(task, wanted)
         if key is not None:
-            return
+            return notes
         first = first or problem or why
     raise InputError(f"{source.path}: no task has an id. Row 1: {first}")
 
 
-def _id_key(task: dict[str, Any], wanted: LabelColumns) -> tuple[str | None, str | None]:
-    """The key in a task's data that holds its id, or None and the reason."""
+def _id_key(task: dict[str, Any], wanted: LabelColumns) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """The key in a task's data that holds its id, or None and the reason; and notes on the choice."""
     if annotations_of(task) is None:
-        return None, NOT_A_TASK
+        return None, NOT_A_TASK, ()
     try:
-        return find_id(list(task["data"]), wanted, file="the task's data"), None
+        key, notes = find_id(list(task["data"]), wanted, file="the task's data")
+        return key, None, notes
     except InputError as error:
-        return None, str(error)
+        return None, str(error), ()
 
 
 def _of_task(task: dict[str, Any], key: str, row: int, file: str, wanted: LabelColumns) -> Iterator[Annotation]:

@@ -207,7 +207,7 @@ def _classes(rows: list[GoldRow], said: _Said, config: GoldConfig) -> list[str]:
     labels = {row.label for row in rows if row.label is not None}
     if not labels:
         reasons = [f"{row.place}: {in_detail(row.problem)}" for row in rows if row.problem is not None]
-        raise InputError(". ".join([no_usable_row(list(config.files), len(reasons), reasons), *said.doubts]))
+        raise InputError(". ".join([no_usable_row(said.files, len(reasons), reasons), *said.doubts]))
     if config.classes is not None:
         check_class_names(config.classes)
         return list(config.classes)

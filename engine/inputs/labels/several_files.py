@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from engine.errors import InputError, MissingColumnError
 from engine.inputs.columns import NO_COLUMN, ColumnNames, LabelColumns
@@ -121,9 +122,13 @@ def _first_texts(file: str, wanted: ColumnNames, options: ReadOptions) -> set[by
         return set()
     if block is None or block.columns.id is not None or not block.columns.text:
         return set()
-    texts = (value for value in block.data[block.columns.text].to_pylist() if isinstance(value, bytes | str))
-    plain = (text.encode() if isinstance(text, str) else text for text in texts)
-    return {_SIGNS.sub(b"", text.lower()) for text in plain} - {b""}
+    rows = zip(*(block.data[name].to_pylist() for name in block.columns.texts), strict=True)
+    return {_SIGNS.sub(b"", b"".join(map(_bytes, row)).lower()) for row in rows} - {b""}
+
+
+def _bytes(value: Any) -> bytes:
+    """A text; empty if ``value`` is none."""
+    return value.encode() if isinstance(value, str) else value if isinstance(value, bytes) else b""
 
 
 def _is_of_column(error: BaseException | None) -> bool:

@@ -24,7 +24,10 @@ def no_files(folder: str) -> str:
     pages = sorted(path for path in Path(folder).rglob("*") if path.is_file() and path.suffix.lower() in _PAGES)
     pages = [path for path in pages if not _README.match(path.name)]
     if not pages:
-        return f"{folder} is an empty folder, or has only files that are passed over as files beside data"
+        return (
+            f"{folder} is an empty folder, or has only files that are passed over as files beside data; "
+            "name the folder or the files that have the rows"
+        )
     words = f"{folder} has no file of a known kind, but {len(pages):,} of Markdown ({pages[0].relative_to(folder)})"
     with pages[0].open("rb") as source:
         is_headed = source.read(4) in (b"---\n", b"---\r")

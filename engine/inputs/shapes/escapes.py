@@ -32,7 +32,7 @@ def escapes_note(texts: Sequence[str | None], reading: Reading, file: str) -> st
     for escape, meant in _MEANT.items():
         cell += f".replace({json.dumps(escape)}, {json.dumps(meant)})"
     row = f"{{**row, key: {cell} if row[key] else row[key]}}"
-    key = f"for key in [{json.dumps(reading.columns.text)}]"
+    key = f"for key in {json.dumps(reading.columns.texts)}"
     way = rows_of_any(f"[print(json.dumps({row}, default=str)) for row in {{rows}} {key}]", file, reading.columns.said)
     words = f"{file}: a backslash and n (or t) stand in texts, and are read as they are"
     return f"{words}; if line ends (or tabs) are meant: {way}" if way else words

@@ -28,11 +28,12 @@ _MENDED = (  # in Python: what was UTF-8 before it was read as Latin-1 or Window
 )
 
 
-def check_literals(texts: Sequence[str | None], columns: Columns, file: str) -> None:
+def check_literals(texts: Sequence[str | None], column: str, columns: Columns, file: str) -> None:
     """Refuse texts that nearly all are what a program printed of a value.
 
     Args:
         texts: the first ones of ``file``.
+        column: that they stand in.
         columns: of the file.
         file: its path.
 
@@ -44,10 +45,10 @@ def check_literals(texts: Sequence[str | None], columns: Columns, file: str) -> 
     if len(printed) < max(_FEWEST, _NEARLY * len(some)):
         return
     for find, words in ((_of_values, "as Python prints them"), (_of_structs, "as Athena or Hive prints a struct")):
-        if (found := find(printed, columns.text)) and len(printed) - found[1] < 1 + (1 - _NEARLY) * len(printed):
+        if (found := find(printed, column)) and len(printed) - found[1] < 1 + (1 - _NEARLY) * len(printed):
             way = rows_of_any(found[0], file, columns.said)
             raise InputError(
-                f"{file}: the column {columns.text!r} holds values {words}, and not texts ({printed[0][:60]})"
+                f"{file}: the column {column!r} holds values {words}, and not texts ({printed[0][:60]})"
                 + (f"; make texts of them: {way}" if way else "; write the texts that are in them")
             )
 

@@ -90,7 +90,7 @@ def read_tar(file: str, wanted: ColumnNames, options: ReadOptions) -> Iterator[R
     keys = {name: names[columns.places[name]] for name in columns.names()}
     reading = Reading(columns=columns, options=options, notes=tuple(_notes(looked, file)))
     blocks = JsonBlocks(reading, keys, frozenset(names), file=file, rows_in_jq=None)
-    needs_text = looked.has_texts and columns.text == "text" and not isinstance(wanted, LabelColumns)
+    needs_text = looked.has_texts and "text" in columns.texts and not isinstance(wanted, LabelColumns)
     yield from blocks.of_rows(_rows(file, needs_text=needs_text))
 
 

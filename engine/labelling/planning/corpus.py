@@ -1,6 +1,5 @@
 """A label run's request and a place → the store there: opened, made, finished, or with rows appended."""
 
-import dataclasses
 import shlex
 from collections.abc import Collection, Iterable
 
@@ -63,7 +62,7 @@ def open_or_ingest(
 def _check_same(store: Store, config: LabelConfig, given: GivenFiles) -> None:
     """Refuse options that the store contradicts: the segments that have some of the inputs, or all if none is named."""
     concerned = [one for one in store.header.segments if not config.inputs or one.segment in given.segments]
-    for what, asked in dataclasses.asdict(config.columns).items():
+    for what, asked in config.columns.to_json().items():
         held = [set(_read_with([one], what)) for one in concerned]
         fitting = ({asked}, {asked, NO_COLUMN}) if what == "label" else ({asked},)  # a file may lack the label
         if asked is not None and any(held) and not any(one in fitting for one in held):

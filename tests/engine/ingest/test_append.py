@@ -172,16 +172,15 @@ def test_rows_without_ids_of_a_file_of_the_same_name_are_refused_with_the_way_ou
         append(storage, IngestConfig(files=(str(file),)))
 
 
-def test_a_file_without_ids_that_has_the_stores_column_of_ids_is_refused_with_the_way_out(tmp_path: Path) -> None:
+def test_a_file_is_read_with_the_stores_column_of_ids_unless_another_is_named(tmp_path: Path, caplog: Any) -> None:
+    caplog.set_level(logging.INFO)
     first = jsonl(tmp_path / "a.jsonl", {"ticket": "7", "text": "one"}, {"ticket": "8", "text": "two"})
     storage = MemoryStorage()
     ingest(storage, IngestConfig(files=(first,), columns=ColumnNames(id="ticket"), classes=("a", "b")))
-    before = snapshot(storage)
-    week = jsonl(tmp_path / "b.jsonl", {"ticket": "8", "text": "two"}, {"ticket": "9", "text": "three"})
-    with pytest.raises(InputError, match=r"the column 'ticket', from which .* pass --id ticket, or --id none"):
-        append(storage, IngestConfig(files=(week,)))
-    assert snapshot(storage) == before
-    append(storage, IngestConfig(files=(week,), columns=ColumnNames(id="ticket")))
+    week = jsonl(tmp_path / "b.jsonl", {"id": "a", "ticket": "8", "text": "two"}, {"ticket": "9", "text": "three"})
+    append(storage, IngestConfig(files=(week,)))
+    said = f"{week}: as in {storage.location}, the id is 'ticket' and not 'id'; --id names another column"
+    assert said in caplog.text
     assert texts(store.open(storage)) == ["one", "two", "three"]
     append(
         storage,
@@ -190,6 +189,26 @@ def test_a_file_without_ids_that_has_the_stores_column_of_ids_is_refused_with_th
         ),
     )
     assert texts(store.open(storage)) == ["one", "two", "three", "two"]
+
+
+def test_columns_of_the_store_that_a_file_has_not_or_has_several_of(tmp_path: Path, caplog: Any) -> None:
+    caplog.set_level(logging.INFO)
+    storage = MemoryStorage()
+    first = jsonl(tmp_path / "a.jsonl", {"ticket": "1", "message": "one", "queue": "a"})
+    columns = ColumnNames(text="message", id="ticket", label="queue")
+    ingest(storage, IngestConfig(files=(first,), columns=columns, classes=("a", "b")))
+    plain = jsonl(tmp_path / "b.jsonl", {"id": "2", "text": "two", "label": "b"})
+    append(storage, IngestConfig(files=(plain,)))
+    assert "as in" not in caplog.text
+    both = jsonl(tmp_path / "c.jsonl", {"id": "x", "ticket": "3", "message": "three", "queue": "b"})
+    with pytest.raises(InputError, match="'id' and 'ticket' could each be the id, for .* choose with --id"):
+        append(storage, IngestConfig(files=(both,)))
+    append(storage, IngestConfig(files=(both,), columns=ColumnNames(id="ticket")))
+    words = "the text is 'message', the label is 'queue'; --text, --label name other columns"
+    assert f"{both}: as in {storage.location}, {words}" in caplog.text
+    made = store.open(storage)
+    assert (texts(made), column(made, "label")) == (["one", "two", "three"], [0, 1, 1])
+    assert [one.inputs[0]["columns"]["label"] for one in made.header.segments] == ["queue", "label", "queue"]
 
 
 def test_a_bad_row_stops_it_where_it_is_asked_and_nothing_is_appended(made: Store, tmp_path: Path) -> None:

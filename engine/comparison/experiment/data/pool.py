@@ -31,11 +31,13 @@ class PoolCounts:
     """What became of the unlabelled rows.
 
     Attributes:
+        read: how many there are in the files.
         rows: that are left.
         rejected: that were refused.
         reasons: of the first of these.
     """
 
+    read: int = 0
     rows: int = 0
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
@@ -72,12 +74,13 @@ def write_pool(
                     for id_, text in _fit_rows(block, counts, seen, on_bad_row=config.on_bad_row)
                     if not _is_removed(id_, text, test, removed)
                 ]
+                counts.read += block.rows
                 counts.rows += len(kept)
                 ids, texts = ([row[column] for row in kept] for column in (0, 1))
                 writer.write_batch(pa.record_batch([ids, texts], schema=SCHEMA))
                 tick("reading the unlabelled rows", counts.rows, None)
     if not counts.rows:
-        if counts.rejected:
+        if counts.rejected or not counts.read:
             raise InputError(no_usable_row(files, counts.rejected, counts.reasons))
         raise InputError(f"{', '.join(files[:3])}: no row is left that is not also a test row; give other texts")
     return counts

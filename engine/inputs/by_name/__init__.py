@@ -1,0 +1,1 @@
+"""Names of the columns of a file → which column is what."""
