@@ -19,7 +19,7 @@ _ROWS, _CHARACTERS = 2_048, 4 << 20
 class Marker:
     """Marks rows. It has to see all of them, from the first one of the store on.
 
-    In memory it takes about 130 bytes a row, and on the disk of temporary files four bytes a word.
+    In memory it takes about 155 bytes a row, and on the disk of temporary files about 440 (four a word).
 
     Args:
         threshold: the least similarity of what is nearly the same.
