@@ -90,7 +90,7 @@ def test_rows_that_are_like_a_test_row_come_with_it(
     assert {(row["test_file"], row["test_row"], row["test_id"], row["test_label"]) for row in rows} == {
         (test_file, "2", "t2", "good")
     }
-    assert [float(row["similarity"]) for row in rows] == [20 / 21, 20 / 22, 19 / 21]
+    assert [float(row["similarity"]) for row in rows] == [21 / 22, 21 / 23, 20 / 22]
     assert f"not compared: 1 row of the test, such as {test_file} row 3: text is empty" in printed.err
     assert "3 of the 6 rows" in printed.err
     assert "are nearly the same as one of 1 of the 2 test rows; 1 have other gold" in printed.err
