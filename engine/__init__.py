@@ -13,6 +13,7 @@ The work that the command line does, as functions that take the same choices as 
     engine.predict(engine.PredictConfig(…))     a model + texts → a file with the class of each
     engine.load("student").predict(texts)       the same in memory, for a service
     engine.calibrate(engine.CalibrateConfig(…))  a store + its gold → the temperature of a label set
+    engine.near_duplicates(engine.NearDuplicatesConfig(…))  a store → its rows that are nearly the same as others
     engine.export_store(engine.ExportConfig(…))  a store → Parquet, WebDataset tars, a Hugging Face data set
     engine.export_onnx(engine.OnnxConfig(…))    a classifier → a folder for servers of ONNX files
     engine.repair(storage, found, …)            a damaged store → the same store, whole
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from engine.comparison.summary import Comparison
     from engine.evaluation.calibrate import CalibrateConfig, calibrate
     from engine.evaluation.evaluate import EvalConfig, Evaluation, evaluate
+    from engine.evaluation.near_duplicates import NearDuplicateRows, NearDuplicatesConfig, near_duplicates
     from engine.export.config import ExportConfig, Exported
     from engine.export.export import export_store
     from engine.export.onnx.config import OnnxConfig, OnnxExport
@@ -91,6 +93,8 @@ _HOME = {
     "LabelSummary": "engine.labelling.summary",
     "LoadedModel": "engine.prediction.loaded",
     "LoopConfig": "engine.training.loop",
+    "NearDuplicateRows": "engine.evaluation.near_duplicates",
+    "NearDuplicatesConfig": "engine.evaluation.near_duplicates",
     "OnnxConfig": "engine.export.onnx.config",
     "OnnxExport": "engine.export.onnx.config",
     "PredictConfig": "engine.prediction.config",
@@ -119,6 +123,7 @@ _HOME = {
     "label_from": "engine.answers.label_from",
     "load": "engine.prediction.loaded",
     "make_report": "engine.report.report",
+    "near_duplicates": "engine.evaluation.near_duplicates",
     "predict": "engine.prediction.predict",
     "repair": "engine.labelling.repair",
     "train": "engine.training.distill",
@@ -150,6 +155,8 @@ __all__ = [
     "LabelSummary",
     "LoadedModel",
     "LoopConfig",
+    "NearDuplicateRows",
+    "NearDuplicatesConfig",
     "OnnxConfig",
     "OnnxExport",
     "PredictConfig",
@@ -178,6 +185,7 @@ __all__ = [
     "label_from",
     "load",
     "make_report",
+    "near_duplicates",
     "predict",
     "repair",
     "train",

@@ -63,8 +63,7 @@ def rows_options(function: F) -> F:
                 "--near-duplicates",
                 type=click.FloatRange(0, 1),
                 metavar="SIMILARITY",
-                help="Rows that are so similar to a test row are left out; 0 for equal ones alone. "
-                "[default: 0.8 with the extra near-duplicates]",
+                help="Rows that are so similar to a test row are left out; 0 for equal ones alone. [default: 0.8]",
             ),
             click.option(
                 "--classes", type=CommaSeparated(), help="Class names in order. [default: the labels, sorted]"

@@ -157,13 +157,13 @@ def _begin(config: CompareConfig, tick: Tick) -> Doing:
         rows = read_rows(folder.data)
         if rows is None:
             rows = prepare_rows(config, folder.new_data, near=settled.near, tick=tick)
-            _say_removed(rows, config)
+            _say_removed(rows)
             folder.begin(settings)
     identity = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     return Doing(config=config, settled=settled, folder=folder, rows=rows, identity=identity, tick=tick)
 
 
-def _say_removed(rows: Rows, config: CompareConfig) -> None:
+def _say_removed(rows: Rows) -> None:
     """Say what was taken away because the test has it, and how it was looked for."""
     for name, how in rows.removed.items():
         if how:
@@ -172,11 +172,6 @@ def _say_removed(rows: Rows, config: CompareConfig) -> None:
             _log.info("%s rows: %s equal to a test row%s; left out", name, f"{equal:,} are", nearly)
     if not rows.removed_by_set():
         _log.info("no row to learn from is also a test row%s", ", or nearly" if rows.near else "")
-    if not rows.near and config.near is None:
-        _log.warning(
-            "rows that are nearly the same as a test row are not looked for, only equal ones: pip install "
-            "'softlabel-engine[near-duplicates]'"
-        )
 
 
 def _in_words(step: Step, rows: Rows) -> str:

@@ -17,6 +17,7 @@ from engine.errors import InputError
 from engine.ingest.columns_before import columns_before
 from engine.ingest.ingest import ROWS_PER_SHARD, FirstPass, IngestConfig, first_pass, merge_extras
 from engine.ingest.known_inputs import GivenFiles, inputs_of, recognise, refuse_new
+from engine.ingest.near_duplicates.marking import marking_of, with_marks
 from engine.ingest.repeated_ids import add_taken
 from engine.ingest.write_corpus import write_corpus
 from engine.inputs.formats import expand
@@ -185,7 +186,7 @@ def _next_segment(store: Store, config: IngestConfig, read: FirstPass) -> Segmen
         rows=read.rows,
         first_shard=layout.shards,
         shards=config.shards or -(-read.rows // ROWS_PER_SHARD),
-        extras=_extras(store, read),
+        extras=with_marks(_extras(store, read), read.validated.inputs, marking_of(store, config.near_duplicates)),
         inputs=read.validated.inputs,
         rejects=read.publish(SEGMENTS, number),
     )
@@ -229,7 +230,8 @@ def _extras(store: Store, read: FirstPass) -> dict[str, str]:
                 f"{where}: the column {name!r} has values of type {kind.stored}, and {store.location} keeps it as "
                 f"{held[name]}: mend them, or rename the column or leave it out"
             )
-    if absent := [name for name in held if name not in found]:
+    made = store.header.segments[-1].made
+    if absent := [name for name in held if name not in found and name not in made]:
         _log.info("%s: columns of the store that are not there are null: %s", where, listed(absent))
     if added := [name for name in found if name not in held]:
         _log.info("%s: columns that are new are null in the rows before: %s", where, listed(added))

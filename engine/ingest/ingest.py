@@ -17,6 +17,7 @@ from engine.errors import InputError
 from engine.ingest.duplicates import DuplicateFinder
 from engine.ingest.gold_column import NotGoldError, decide_classes
 from engine.ingest.input_file import FileVersion, columns_of, options_of
+from engine.ingest.near_duplicates.marking import with_marks
 from engine.ingest.rejects_writer import RejectsWriter
 from engine.ingest.repeated_ids import add_taken
 from engine.ingest.validate import InputFile, ValidatedInputs, validate_files
@@ -55,6 +56,7 @@ class IngestConfig:
         classes: class names, in order; if None, those of the model or of the labels.
         shards: how many; one for each `ROWS_PER_SHARD` rows if None.
         on_bad_row: ``reject`` or ``fail``.
+        near_duplicates: the similarity from which a row is marked as like an earlier one; None to mark none.
     """
 
     files: tuple[str, ...]
@@ -63,6 +65,7 @@ class IngestConfig:
     classes: tuple[str, ...] | None = None
     shards: int | None = None
     on_bad_row: str = "reject"
+    near_duplicates: float | None = None
 
     def __post_init__(self) -> None:
         if self.shards is not None and self.shards < 1:
@@ -89,12 +92,12 @@ def ingest(storage: Storage, config: IngestConfig, *, known: Sequence[str] | Non
     with first_pass(storage, files, config, known=known, tick=tick) as read:
         if not read.rows:
             raise InputError(no_usable_row(files, read.validated.rejected, read.validated.first_reasons))
-        extras = merge_extras(read.validated.extras)
+        extras = {name: str(kind.stored) for name, kind in merge_extras(read.validated.extras).items()}
         header = Header(
             classes=read.classes,
             rows=read.rows,
             shards=config.shards or -(-read.rows // ROWS_PER_SHARD),
-            extras={name: str(kind.stored) for name, kind in extras.items()},
+            extras=with_marks(extras, read.validated.inputs, config.near_duplicates),
             inputs=read.validated.inputs,
             rejects=read.publish(REJECTS, 0),
         )

@@ -14,6 +14,7 @@ import pyarrow as pa
 from engine.errors import InputError
 from engine.ingest.ahead import ahead
 from engine.ingest.input_file import FileVersion, columns_of, options_of
+from engine.ingest.near_duplicates.marks import Marker
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.kinds import as_stored
 from engine.inputs.labels.classes import indexer
@@ -55,7 +56,7 @@ def write_corpus(
     wanted = set(repair) or set(corpus.missing()) & set(shards)
     if wanted:
         tick("writing the corpus", layout.range_of(min(wanted))[0], layout.rows)
-    batches = _Rows(ahead(_accepted(store, record, files)))
+    batches = _Rows(ahead(_marked(store, record, ahead(_accepted(store, record, files)), tick)))
     for shard in range(shards.start, max(wanted, default=-1) + 1):
         first, stop = layout.range_of(shard)
         if shard not in wanted or (not repair and corpus.record(shard) is not None):
@@ -78,11 +79,27 @@ def _freeze_again(store: Store, segment: SegmentRecord) -> None:
         append_segment(store.storage, segment)
 
 
+def _marked(
+    store: Store, segment: SegmentRecord, blocks: Iterator[dict[str, pa.Array]], tick: Tick
+) -> Iterator[dict[str, pa.Array]]:
+    """``blocks``, with columns of marks if the rows of ``segment`` are marked; they are compared with all before."""
+    if segment.near_duplicates is None:
+        yield from blocks
+        return
+    marker = Marker(segment.near_duplicates)
+    for shard in range(segment.first_shard):
+        marker.mark(pa.array(read_texts(store, shard), pa.string()))
+        tick("comparing with the rows before", store.layout.range_of(shard)[1], segment.first_row)
+    for block in blocks:
+        yield block | marker.mark(block["text"])
+
+
 def _accepted(store: Store, segment: SegmentRecord, files: Sequence[FileVersion]) -> Iterator[dict[str, pa.Array]]:
     """The columns of the rows of ``segment`` that were not refused, block by block, in input order."""
     index_of = indexer(store.header.classes)
     refused = _refused_by_file(store, segment)
-    extras = {name: pa.type_for_alias(alias) for name, alias in segment.extras.items()}
+    read = {name: alias for name, alias in segment.extras.items() if name not in segment.made}
+    extras = {name: pa.type_for_alias(alias) for name, alias in read.items()}
     for file, entry in zip(files, segment.inputs, strict=True):
         file.check()
         if not entry["rows"]:

@@ -53,9 +53,9 @@ class RayCluster:
         """Cores that no worker holds."""
         return float(self._ask("free"))
 
-    def worker(self) -> int:
-        """Process id of a worker, the lowest one; 0 if there is none."""
-        return int(self._ask("worker"))
+    def worker(self, title: str = "Mailbox") -> int:
+        """Process id of a worker whose actor's class is called so, the lowest one; 0 if there is none."""
+        return int(self._ask(f"worker {title}"))
 
     def kill_node(self) -> None:
         """Kill the processes of the node that was added last, as a machine that is switched off."""
@@ -97,8 +97,8 @@ def main() -> None:
     for line in sys.stdin:
         if line == "free\n":
             answer(ray.available_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
-        elif line == "worker\n":
-            answer(min(_children("ray::Mailbox"), default=0))
+        elif line.startswith("worker "):
+            answer(min(_children(f"ray::{line.split()[1]}"), default=0))
         elif line == "kill\n":
             cluster.remove_node(added.pop(), allow_graceful=False)
             answer(None)

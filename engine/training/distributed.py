@@ -1,6 +1,7 @@
 """The processes that train one model together: the rank of this one, and sums over all of them.
 
-``torchrun`` sets the environment variables that are read here; without them a process is alone. Every wait for another
+``torchrun`` sets the environment variables that are read here; without them a process is alone. Where the caller has
+torch's process group already, as in a worker of Ray Train, the ranks are those of that group. Every wait for another
 rank has a limit, so that a lost rank becomes an error of the others.
 """
 
@@ -21,6 +22,7 @@ from engine.errors import TrainingError
 
 LOST_SECONDS = 45.0
 START_SECONDS = 600.0
+_RAISES = ("TORCH_NCCL_BLOCKING_WAIT", "1")  # passing a limit raises an error instead of aborting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,16 +100,21 @@ def _first_words(error: RuntimeError) -> str:
 def joined_ranks(
     device: torch.device, *, lost_seconds: float = LOST_SECONDS, start_seconds: float = START_SECONDS
 ) -> Iterator[Ranks]:
-    """Join the other ranks that ``torchrun`` started, and leave them at the end.
+    """Join the other ranks, those that ``torchrun`` started or of the process group that is there, until the end.
 
     Args:
-        device: of a process that is alone; if it is a GPU, each of several processes takes one of its own.
+        device: of a process that is alone; if it is a GPU, each of several processes takes one of its own: by its local
+            rank, or the current one where there is a process group.
         lost_seconds: after so long without an answer a rank is lost.
-        start_seconds: the same at the start, while models are loaded.
+        start_seconds: the same at the start, while models are loaded; a process group that is there has its own limit.
 
     Raises:
         TrainingError: the ranks do not find each other, or this machine has fewer GPUs than ranks.
     """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        with _in_given_group(device, lost_seconds) as ranks:
+            yield ranks
+        return
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         yield Ranks(rank=0, count=1, device=device)
@@ -115,8 +122,7 @@ def joined_ranks(
     if "RANK" not in os.environ:
         raise TrainingError(f"WORLD_SIZE is {count} and RANK is not set; start several processes with torchrun")
     rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
-    if rank:  # only the first rank logs progress
-        logging.getLogger("engine").setLevel(logging.WARNING)
+    _quieten(rank)
     device = _own_gpu(rank, local) if device.type == "cuda" else device
     _join(device, rank, count, start_seconds)
     try:
@@ -124,6 +130,30 @@ def joined_ranks(
         yield Ranks(rank=rank, count=count, device=device, group=group)
     finally:
         torch.distributed.destroy_process_group()
+
+
+@contextmanager
+def _in_given_group(device: torch.device, lost_seconds: float) -> Iterator[Ranks]:
+    """The ranks of the process group that the caller has, and goes on to have."""
+    rank, count = torch.distributed.get_rank(), torch.distributed.get_world_size()
+    if device.type == "cuda":
+        device = torch.device("cuda", torch.cuda.current_device())
+    if count == 1:
+        yield Ranks(rank=0, count=1, device=device)
+        return
+    _quieten(rank)
+    os.environ.setdefault(*_RAISES)
+    group = torch.distributed.new_group(timeout=timedelta(seconds=lost_seconds))
+    try:
+        yield Ranks(rank=rank, count=count, device=device, group=group)
+    finally:
+        torch.distributed.destroy_process_group(group)
+
+
+def _quieten(rank: int) -> None:
+    """Only the first rank logs progress."""
+    if rank:
+        logging.getLogger("engine").setLevel(logging.WARNING)
 
 
 def _own_gpu(rank: int, local: int) -> torch.device:
@@ -139,7 +169,7 @@ def _own_gpu(rank: int, local: int) -> torch.device:
 
 
 def _join(device: torch.device, rank: int, count: int, start_seconds: float) -> None:
-    os.environ.setdefault("TORCH_NCCL_BLOCKING_WAIT", "1")  # passing a limit raises an error instead of aborting
+    os.environ.setdefault(*_RAISES)
     try:
         torch.distributed.init_process_group(
             "nccl" if device.type == "cuda" else "gloo",

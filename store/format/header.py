@@ -89,6 +89,11 @@ class Header:
         return sum(segment.rejects["rows"] for segment in self.segments)
 
     @property
+    def near_duplicates(self) -> float | None:
+        """The similarity from which the last rows are marked as nearly the same as earlier ones; None if none is."""
+        return self.segments[-1].near_duplicates
+
+    @property
     def version(self) -> int:
         """The format version of the store as a whole."""
         return APPENDED_VERSION if self.appended else self.format_version

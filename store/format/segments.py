@@ -18,6 +18,9 @@ from store.format.json_file import create, freeze, frozen, to_json
 from store.format.names import APPENDED_VERSION, CORPUS, REJECTS, SEGMENTS
 from store.storage import Storage
 
+MARK, MARK_SIMILARITY = "near_duplicate_of", "near_duplicate_similarity"
+MARKS = {MARK: "int64", MARK_SIMILARITY: "double"}
+"""Kept columns that no input has, of segments whose rows are marked: the row that one is like, and how much."""
 _NAME = re.compile(r"(\d{5,})(?:\.copy)?\.json")
 GUARD = f"{CORPUS}/99999999999999.g1.json"
 """A record of no shard, which a program that knows format version 1 alone reads, and cannot: so it stops."""
@@ -37,7 +40,10 @@ _GUARD = to_json(
 
 
 class InputEntry(TypedDict):
-    """A file of input: its path as given, size in bytes and sha256, its rows, how many were refused, its reading."""
+    """A file of input: its path as given, size in bytes and sha256, its rows, how many were refused, its reading.
+
+    ``near_duplicates`` is the similarity from which its rows are marked; all files of a segment have the same.
+    """
 
     path: str
     size: int
@@ -46,6 +52,7 @@ class InputEntry(TypedDict):
     rejected: int
     columns: NotRequired[dict[str, str | None]]
     options: NotRequired[dict[str, Any]]
+    near_duplicates: NotRequired[float]
 
 
 class RejectsEntry(TypedDict):
@@ -92,6 +99,16 @@ class SegmentRecord:
     def rejects_file(self) -> str:
         """Where the file of refused rows is, from the store's root."""
         return f"{SEGMENTS if self.segment else REJECTS}/{self.rejects['file']}"
+
+    @property
+    def near_duplicates(self) -> float | None:
+        """The similarity from which rows are marked as nearly the same as an earlier one; None if none is."""
+        return next((entry.get("near_duplicates") for entry in self.inputs), None)
+
+    @property
+    def made(self) -> dict[str, str]:
+        """Those of `extras` that are in no input: `MARKS`, where rows are marked."""
+        return {} if self.near_duplicates is None else MARKS
 
     @property
     def stop(self) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""``engine audit``: its options, and which of its four actions they ask for."""
+"""``engine audit``: its options, and which of its five actions they ask for."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,8 @@ import click
 
 from cli.commands.audit.calibrate import calibrate
 from cli.commands.audit.gold import add_gold
+from cli.commands.audit.near_duplicates import NAME as NEAR_DUPLICATES
+from cli.commands.audit.near_duplicates import ask_near_duplicates
 from cli.commands.audit.questions import ask, list_questions
 from cli.options.reading import READING, reading_options
 from cli.options.rounds import gold_rounds_option
@@ -24,8 +26,19 @@ Action = Callable[[click.Context, dict[str, Any]], int | None]
 @click.option(
     "--gold", metavar="INPUT", multiple=True, help="Add the labels of these files, by id, as a round of gold."
 )
-@click.option("--id", "id_", metavar="COLUMN", help="With --gold: column of ids. [default: found]")
-@click.option("--label", metavar="COLUMN", help="With --gold: column of labels. [default: found]")
+@click.option(
+    "--against",
+    metavar="INPUT",
+    multiple=True,
+    help="Of near-duplicates: rows that are nearly the same as one of these files, such as a test.",
+)
+@click.option(
+    "--similarity",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Of near-duplicates: the least that counts. [default: that of the store's marks, or 0.8]",
+)
+@click.option("--id", "id_", metavar="COLUMN", help="With --gold or --against: column of ids. [default: found]")
+@click.option("--label", metavar="COLUMN", help="With --gold or --against: column of labels. [default: found]")
 @reading_options
 @click.option("--source", metavar="NAME", help="With --gold: where the labels are from. [default: the file's name]")
 @click.option(
@@ -47,7 +60,7 @@ Action = Callable[[click.Context, dict[str, Any]], int | None]
 @click.option(
     "--text",
     metavar="COLUMN[,COLUMN...]",
-    help="With --trained-on: column of texts, as of the other commands. [default: found]",
+    help="With --trained-on or --against: column of texts, as of the other commands. [default: found]",
 )
 @click.option("--list", "list_", is_flag=True, help="List the questions, with their SQL in json and jsonl.")
 @click.option(
@@ -64,7 +77,8 @@ def command(ctx: click.Context, /, **options: Any) -> int | None:
     """Ask a store how good its labels are, or add human labels to it.
 
     A QUERY is a question with a name; without one, a few quick ones that the store can answer are asked. Each is one
-    SELECT over the views of `engine sql`.
+    SELECT over the views of `engine sql`, but for near-duplicates, which compares the texts themselves and is asked
+    alone: with --against FILE it says which rows of the store are nearly the same as test rows.
 
     With --gold nothing is asked: the labels of INPUT (and of all files given in place of a QUERY) become one round of
     gold. They are class names, or indices of classes. A row's latest label holds; none is ever lost.
@@ -77,6 +91,7 @@ def command(ctx: click.Context, /, **options: Any) -> int | None:
     Example:
       engine audit reviews.store accuracy calibration --labels teacher
       engine audit reviews.store slices --by "left(id, 3)"
+      engine audit reviews.store near-duplicates --against test.csv
       engine audit reviews.store --gold annotated.csv
       engine audit reviews.store --calibrate --round 1
     """
@@ -92,11 +107,15 @@ def _action(options: dict[str, Any]) -> tuple[Action, bool]:
     Raises:
         click.UsageError: they ask for several things, or one of them says how to do another thing than that.
     """
-    others = ("queries", "gold", "list_", "by", "id_", "label", "source", *READING)
+    others = ("queries", "gold", "list_", "by", "id_", "label", "source", "against", "similarity", *READING)
     if options["calibrate"] and any(options[name] for name in others):
         raise click.UsageError(
             "--calibrate asks no QUERY and adds no --gold: only --labels, --round, --trained-on go with it"
         )
+    if NEAR_DUPLICATES in options["queries"] and not options["gold"]:
+        return ask_near_duplicates, True
+    if options["against"] or options["similarity"]:
+        raise click.UsageError(f"--against and --similarity go with one question: engine audit STORE {NEAR_DUPLICATES}")
     if (options["trained_on"] or options["text"]) and not options["calibrate"]:
         raise click.UsageError("--trained-on and --text say which gold --calibrate must not see; give --calibrate too")
     if options["list_"]:

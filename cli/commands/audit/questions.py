@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.commands.audit.near_duplicates import HELP, NEEDS
+from cli.commands.audit.near_duplicates import NAME as NEAR_DUPLICATES
 from cli.output import (
     note,
     note_appended,
@@ -34,9 +36,13 @@ def list_questions(ctx: click.Context, options: dict[str, Any]) -> None:  # noqa
     """Print the name, needs and help of every question; with its SQL in json and jsonl."""
     from store.sql.questions import questions
 
-    rows = [{"name": one.name, "needs": ", ".join(one.needs), "help": one.help} for one in questions().values()]
-    if options["format"] != "csv" and not shows_tables(options["format"]):
-        rows = [{**row, "sql": questions()[row["name"]].sql} for row in rows]
+    rows: list[dict[str, Any]] = [
+        {"name": one.name, "needs": ", ".join(one.needs), "help": one.help, "sql": one.sql}
+        for one in questions().values()
+    ]
+    rows.append({"name": NEAR_DUPLICATES, "needs": NEEDS, "help": HELP, "sql": None})
+    if options["format"] == "csv" or shows_tables(options["format"]):
+        rows = [{name: value for name, value in row.items() if name != "sql"} for row in rows]
     print_rows(rows, options["format"])
 
 

@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _OF_ANSWERS = ("hard", "confidence", "annotator", "scores")
 _OF_A_TEACHER = (
     "inputs", "append", "teacher", "revision", "shards", "text", "no_label", "classes", "max_length", "dtype",
-    "devices", "worker", "on", "workers", "tokens_per_batch", "check_rows", "keep_tokens",
+    "devices", "worker", "on", "workers", "tokens_per_batch", "check_rows", "keep_tokens", "mark_near_duplicates",
     "whole_files",
     "pilot", "dry_run", "max_hours",
 )  # fmt: skip

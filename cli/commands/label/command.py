@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 @click.option(
     "--classes", type=CommaSeparated(), help="Class names in order, where gold labels or the teacher do not say them."
 )
+@click.option(
+    "--mark-near-duplicates",
+    metavar="SIMILARITY",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Mark each row that is so similar to an earlier one, as 0.8; none is left out.",
+)
 @computing_options
 @part_options
 @click.option("--keep-tokens/--no-keep-tokens", default=True, show_default=True, help="Store token ids for students.")
@@ -53,6 +59,11 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     each label set lacks the new rows until it is labelled again. Ids that are there are refused; a file that is there
     changes nothing.
 
+    With --mark-near-duplicates, rows that are nearly the same as an earlier one (Jaccard index of their sets of three
+    words in a row; MinHash finds them) have its row number in the column near_duplicate_of, and how similar they are in
+    near_duplicate_similarity: in engine sql and engine select, near_duplicate_of IS NULL takes one of each. Rows that
+    are appended later are compared with all before them.
+
     With --from there is no teacher: the answers of these files (of a language model, of annotators) become a label set
     of a store that exists, by id. A file has a column of ids and either a column for each class, called as the class
     is, perhaps behind probability_, p_, score_ or logit_, or one of labels. A row of the store without an answer is a
@@ -69,6 +80,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
       engine label --store reviews.store --teacher ./teacher --devices cuda:0,cuda:1
       engine label march.parquet --store reviews.store --teacher ./teacher --append
       engine label reviews/*.parquet --store reviews.store --teacher ./teacher --dry-run
+      engine label reviews/*.parquet --store reviews.store --teacher ./teacher --mark-near-duplicates 0.8
       engine label --store reviews.store --teacher ./teacher --pilot 100000 --max-hours 8
       engine label --store reviews.store --teacher ./teacher --on ray
       engine label --store reviews.store --name gpt --from answers.parquet
@@ -100,6 +112,7 @@ def _with_teacher(ctx: click.Context, options: dict[str, Any]) -> int:
         worker=options["worker"],
         keep_tokens=options["keep_tokens"],
         on_bad_row=options["on_bad_row"],
+        near_duplicates=options["mark_near_duplicates"],
         pilot=options["pilot"],
         max_hours=options["max_hours"],
     )

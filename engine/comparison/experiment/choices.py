@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from engine.comparison.prices import UNKNOWN, Prices
 from engine.errors import InputError, TrainingError
-from engine.ingest.near_duplicates import check_threshold
+from engine.ingest.near_duplicates.index import check_threshold
 from engine.inputs.columns import ColumnNames
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.training.dtype_choice import DTYPES
@@ -45,8 +45,8 @@ class CompareConfig:
         loss: on soft labels; with a gold weight the labelled rows of the seed are learned from, too.
         dtype: of the products of trainings, ``fp32`` or ``bf16``; by the processor if None.
         near: similarity from which a row counts as nearly the same as a test row, as in
-            `engine.ingest.near_duplicates`; 0 if only equal texts count. If None, as they are found by default where
-            the package for it is installed.
+            `engine.ingest.near_duplicates`; 0 if only equal texts count. If None, 0.8, or what an experiment
+            that goes on was begun with.
         columns: names of the files' columns, as far as the user gave them.
         options: how the files are read.
         classes: class names, in order; those of the labels if None.

@@ -13,7 +13,7 @@ from engine.comparison.experiment.choices import MAX_LENGTH, CompareConfig
 from engine.compute.cpu.processor import has_bf16
 from engine.compute.device import best_device, default_budget
 from engine.errors import ModelError
-from engine.ingest.near_duplicates import THRESHOLD, is_available
+from engine.ingest.near_duplicates.index import THRESHOLD
 from engine.inputs.formats import expand
 from engine.models.files import fetch, weights_sha256
 from engine.models.initialize import load_start
@@ -64,7 +64,7 @@ def settle(config: CompareConfig, begun: dict[str, Any]) -> Settled:
     half = "bf16" if is_cuda or has_bf16() else "fp32"
     open_: dict[str, Any] = {
         "max_length": min(MAX_LENGTH, longest),
-        "near": THRESHOLD if is_available() else 0.0,
+        "near": THRESHOLD,
         "dtype": half,
         "label_dtype": "fp16" if is_cuda else half,
         "label_tokens": default_budget(device),

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 from engine.errors import InputError, LabellingError
+from engine.ingest.near_duplicates.index import check_threshold
+from engine.ingest.near_duplicates.marking import MARKING
 from engine.inputs.columns import ColumnNames
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.labelling.card import Choices
@@ -31,6 +33,9 @@ class LabelConfig:
         worker: (i, n): label only the shards whose number leaves i when divided by n, for n runs side by side.
         keep_tokens: whether token ids are stored too.
         on_bad_row: ``reject`` or ``fail``.
+        near_duplicates: the similarity, as 0.8, from which rows of the inputs are marked as nearly the same as an
+            earlier row, in the columns ``near_duplicate_of`` and ``near_duplicate_similarity``; None for no such
+            columns. Rows that are appended to marked ones are marked likewise.
         pilot: rows that are labelled first, to forecast what the others will take; None for no pilot, unless there is a
             limit of time.
         max_hours: the run ends, with an error, as soon as it is plain that it will take longer; None for no limit.
@@ -53,6 +58,7 @@ class LabelConfig:
     worker: tuple[int, int] | None = None
     keep_tokens: bool = True
     on_bad_row: str = "reject"
+    near_duplicates: float | None = None
     pilot: int | None = None
     max_hours: float | None = None
 
@@ -63,6 +69,8 @@ class LabelConfig:
             raise LabellingError("--workers says how many workers a cluster has, at least 1, and needs --on")
         if self.worker is not None and not 0 <= self.worker[0] < self.worker[1]:
             raise LabellingError(f"--worker is {self.worker[0]}/{self.worker[1]}; it must be from 0/n to n-1/n")
+        if self.near_duplicates is not None:
+            check_threshold(self.near_duplicates, named=MARKING)
         if self.pilot is not None and self.pilot < 1:
             raise LabellingError(f"--pilot is {self.pilot}; it labels at least 1 row")
         if self.max_hours is not None and not self.max_hours > 0:

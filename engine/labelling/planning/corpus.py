@@ -7,6 +7,7 @@ from engine.errors import InputError
 from engine.ingest.append import append, finish_corpus, given_files
 from engine.ingest.ingest import IngestConfig, ingest
 from engine.ingest.known_inputs import GivenFiles, refuse_new
+from engine.ingest.near_duplicates.marking import check_marking
 from engine.inputs.columns import NO_COLUMN
 from engine.inputs.messages import counted
 from engine.labelling.planning.config import LabelConfig
@@ -42,6 +43,7 @@ def ingest_request(config: LabelConfig) -> IngestConfig:
         classes=config.classes,
         shards=config.shards,
         on_bad_row=config.on_bad_row,
+        near_duplicates=config.near_duplicates,
     )
 
 
@@ -76,6 +78,8 @@ def _check_same(store: Store, config: LabelConfig, given: GivenFiles) -> None:
     shards = {one.shards for one in concerned} | {store.layout.shards}
     if config.shards is not None and not given.new and config.shards not in shards:
         raise MismatchError(f"{store.location} has {store.layout.shards} shards, and --shards is {config.shards}")
+    if not given.new:
+        check_marking(store, config.near_duplicates)
     if config.classes is not None and sorted(config.classes) != sorted(store.header.classes):
         raise MismatchError(
             f"{store.location} has the classes {', '.join(store.header.classes)}, and --classes is "

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.ingest.near_duplicates import NearDuplicates
+from engine.ingest.near_duplicates.index import NearDuplicates, Similar
 from store.families.text_hash import text_hash
 
 EQUAL, NEAR = "equal", "near"
@@ -31,9 +31,6 @@ class TestTexts:
         texts: of the test rows.
         ids: of them.
         near: the least similarity that counts; 0 if only equal texts do.
-
-    Raises:
-        InputError: the package for near-duplicates is missing.
     """
 
     __test__ = False  # it is no test
@@ -43,15 +40,17 @@ class TestTexts:
         self._place = {text_hash(text): place for place, text in reversed(list(enumerate(texts)))}
         self._index = NearDuplicates(threshold=near) if near else None
         if self._index is not None:
-            for text in texts:
-                self._index.add(text)
+            self._index.add(texts)
 
-    def leak(self, text: str) -> Leak | None:
-        """What ``text`` has in common with a test row; None if that is too little."""
+    def leaks(self, texts: Sequence[str]) -> list[Leak | None]:
+        """What each of ``texts`` has in common with a test row; None if that is too little."""
+        similar = [None] * len(texts) if self._index is None else self._index.most_similar(texts)
+        return [self._leak(text, found) for text, found in zip(texts, similar, strict=True)]
+
+    def _leak(self, text: str, found: Similar | None) -> Leak | None:
         place = self._place.get(text_hash(text))
         if place is not None:
             return Leak(how=EQUAL, test_id=self._ids[place], similarity=1.0)
-        found = None if self._index is None else self._index.most_similar(text)
         if found is None:
             return None
         return Leak(how=NEAR, test_id=self._ids[found.position], similarity=round(found.similarity, 4))

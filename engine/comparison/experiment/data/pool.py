@@ -1,7 +1,7 @@
 """The user's unlabelled files → one file of texts for the teacher to label, none of them the same as a test row."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,11 +69,8 @@ def write_pool(
         for file in files:
             columns, options = _reading(config, file)
             for block in read_blocks(file, columns, options):
-                kept = [
-                    (id_, text)
-                    for id_, text in _fit_rows(block, counts, seen, on_bad_row=config.on_bad_row)
-                    if not _is_removed(id_, text, test, removed)
-                ]
+                fit = _fit_rows(block, counts, seen, on_bad_row=config.on_bad_row)
+                kept = list(_without_leaks(fit, test, removed))
                 counts.read += block.rows
                 counts.rows += len(kept)
                 ids, texts = ([row[column] for row in kept] for column in (0, 1))
@@ -114,8 +111,13 @@ def _fit_rows(block: Block, counts: PoolCounts, seen: set[str], *, on_bad_row: s
     return fit
 
 
-def _is_removed(id_: str, text: str, test: TestTexts, removed: Callable[[str, str, Leak], None]) -> bool:
-    leak = test.leak(text)
-    if leak is not None:
-        removed(UNLABELLED, id_, leak)
-    return leak is not None
+def _without_leaks(
+    fit: list[tuple[str, str]], test: TestTexts, removed: Callable[[str, str, Leak], None]
+) -> Iterator[tuple[str, str]]:
+    """The rows of ``fit`` that are not like a test row."""
+    leaks = test.leaks([text for _, text in fit])
+    for row, leak in zip(fit, leaks, strict=True):
+        if leak is None:
+            yield row
+        else:
+            removed(UNLABELLED, row[0], leak)

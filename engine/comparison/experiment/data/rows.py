@@ -31,6 +31,7 @@ from engine.progress import Tick, silent
 from store.storage.atomic_file import replaced, write_file
 
 GOLD, POOL, TEST, REMOVED, ROWS = "gold.parquet", "pool.parquet", "test.parquet", "removed.jsonl", "rows.json"
+_COMPARED = 1_024  # rows at once
 _log = logging.getLogger(__name__)
 
 
@@ -163,13 +164,14 @@ def read_gold_rows(file: Path, classes: list[str]) -> Gold:
 
 def _without_leaks(gold: Gold, name: str, test: TestTexts, removed: Removed, tick: Tick) -> Gold:
     kept = []
-    for row, (id_, text) in enumerate(zip(gold.ids, gold.texts, strict=True)):
-        leak = test.leak(text)
-        if leak is None:
-            kept.append(row)
-        else:
-            removed.add(name, id_, leak)
-        tick(f"comparing the {name} rows with the test", row + 1, len(gold.texts))
+    for first in range(0, len(gold.texts), _COMPARED):
+        leaks = test.leaks(gold.texts[first : first + _COMPARED])
+        for row, leak in enumerate(leaks, start=first):
+            if leak is None:
+                kept.append(row)
+            else:
+                removed.add(name, gold.ids[row], leak)
+        tick(f"comparing the {name} rows with the test", first + len(leaks), len(gold.texts))
     return some(gold, np.array(kept, np.int64))
 
 

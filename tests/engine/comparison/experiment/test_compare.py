@@ -184,18 +184,18 @@ def test_other_data_or_settings_are_refused_with_both_values(whole, files, tmp_p
 
 def test_what_was_left_open_stays_as_it_was_decided(files, tmp_path, monkeypatch):
     module = "engine.comparison.experiment.settled"
-    monkeypatch.setattr(f"{module}.is_available", lambda: False)
+    monkeypatch.setattr(f"{module}.THRESHOLD", 0.7)
     monkeypatch.setattr(f"{module}.has_bf16", lambda: False)
     opened = {"near": None, "dtype": None, "max_length": None, "max_hours": 1e-9}
     with pytest.raises(TrainingError, match="no model is trained yet"):
         compare(config(files, tmp_path / "out", **opened))
     settings = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert [settings[name] for name in ("near", "dtype", "label_dtype", "max_length")] == [0.0, "fp32", "fp32", 64]
-    monkeypatch.setattr(f"{module}.is_available", lambda: True)
+    assert [settings[name] for name in ("near", "dtype", "label_dtype", "max_length")] == [0.7, "fp32", "fp32", 64]
+    monkeypatch.setattr(f"{module}.THRESHOLD", 0.8)
     monkeypatch.setattr(f"{module}.has_bf16", lambda: True)
     with pytest.raises(TrainingError, match="no model is trained yet"):
         compare(config(files, tmp_path / "out", **opened))
-    with pytest.raises(TrainingError, match=r"near was 0\.0 and is 0\.8"):
+    with pytest.raises(TrainingError, match=r"near was 0\.7 and is 0\.8"):
         compare(config(files, tmp_path / "out", **{**opened, "near": 0.8}))
 
 
@@ -277,13 +277,9 @@ def test_a_damaged_run_is_named_with_the_way_out(whole, files, tmp_path):
     assert kept(tmp_path / "out") == kept(whole[0])
 
 
-def test_what_was_refused_at_the_beginning_may_be_mended_in_the_same_folder(files, tmp_path, monkeypatch):
+def test_what_was_refused_at_the_beginning_may_be_mended_in_the_same_folder(files, tmp_path):
     with pytest.raises(InputError, match="--label-count is 99, and 40 labelled rows are left beside the test"):
         compare(config(files, tmp_path / "out", labels=99))
-    with monkeypatch.context() as patched:
-        patched.setattr("engine.ingest.near_duplicates.find_spec", lambda name: None)
-        with pytest.raises(InputError, match="--near-duplicates 0 does without"):
-            compare(config(files, tmp_path / "out", near=0.8))
     assert not (tmp_path / "out" / "comparison.json").exists()
     with pytest.raises(EnoughError):
         compare(config(files, tmp_path / "out", labels=9, near=0), say=until("teacher"))
