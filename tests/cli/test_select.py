@@ -292,7 +292,7 @@ def test_no_store_is_1_and_damage_is_4(place: str, select: Any, tmp_path: Path) 
 def test_an_unfinished_label_set_is_refused_by_name(place: str, select: Any) -> None:
     add_labels(store.open(place), "begun", shards=[0])
     code, _, err = select("early", "--where", "true", "--labels", "begun")
-    assert (code, "labels/begun lacks 2 of 3 shards (the first is 1); run its label command again" in err) == (1, True)
+    assert (code, "labels/begun lacks 2 of 3 shards (the first is 1); `engine label --store " in err) == (1, True)
 
 
 def test_the_command_loads_neither_torch_nor_duckdb(place: str) -> None:

@@ -267,7 +267,7 @@ def test_a_store_without_labels_shows_its_corpus(tmp_path, capsys):
     assert report.labels is None
     assert report.figures == ["gold-classes"]
     assert report.tables == ["rejected-rows"]
-    assert "`engine label` makes them" in report.lacking["classes"]
+    assert "` makes them" in report.lacking["classes"]
     words = Elements(html).words
     assert words[words.index("Labelled") + 1] == "0"
     assert run(["report", str(tmp_path / "a.store"), "--out", str(tmp_path / "page.html"), "--format", "table"]) == 0

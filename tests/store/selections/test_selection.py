@@ -373,7 +373,7 @@ def test_a_family_that_is_not_finished_is_refused_by_name(storage: Storage) -> N
     add_labels(made, "begun", shards=[0, 2])
     for wanted in ({"where": "true", "labels": "begun"}, {"where": "row IN (SELECT row FROM labels)"}):
         with pytest.raises(
-            StoreMissingError, match=r"labels/begun lacks 1 of 3 shards \(the first is 1\); run its label"
+            StoreMissingError, match=r"labels/begun lacks 1 of 3 shards \(the first is 1\); `engine label"
         ):
             made.select("early", **wanted)
     assert len(made.select("texts", where="n_chars > 0").rows) == 30

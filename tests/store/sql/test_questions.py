@@ -815,7 +815,7 @@ def test_of_several_label_sets_one_is_chosen(made: Store) -> None:
 
 def test_without_any_labels_questions_say_so() -> None:
     made = make_store(labels=[])
-    with pytest.raises(StoreMissingError, match="has no labels yet; `engine label` makes them"):
+    with pytest.raises(StoreMissingError, match="has no labels yet; `engine label --store .*` makes them"):
         made.audit("classes")
     assert "none" in (lacking(made, question("agreement")) or "")
 
