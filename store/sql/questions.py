@@ -22,7 +22,7 @@ from store.format.label_command import label_command, new_labels
 from store.gold.calibration import usable_calibration
 from store.gold.held import chosen_rounds, has_gold, way_to_gold
 from store.snapshot import Snapshot
-from store.sql.conditions import check_expression
+from store.sql.texts.conditions import check_expression
 
 OVERVIEW = ("failures", "classes", "length", "agreement", "accuracy", "calibration")
 """The questions that are asked if none is named: quick ones with small answers."""
