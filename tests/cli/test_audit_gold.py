@@ -110,7 +110,8 @@ def test_bad_rows_are_named_and_the_good_ones_are_added(place: Path, audit: Any,
     code, (summary,), err = audit("--gold", file)
     assert code == 3
     assert (summary["added"], summary["rejected"]) == (1, 6)
-    assert "6 rows were rejected:" in err
+    assert "6 rows were rejected: see reasons\n" in err  # on stdout, and not twice
+    assert "unknown label" not in err
     assert "Of 4 labelled ids of the files 3 are in the store: 'nobody' is not there, and an id of the store is" in err
     assert summary["reasons"] == [
         f"{file} row 2: id 'nobody' is not in the store",

@@ -784,10 +784,15 @@ REMEDIES = {
 }
 
 
+@pytest.fixture(scope="module")
+def with_two() -> Store:
+    return make_store(rows=20, labels=["bert", "roberta"])
+
+
 @pytest.mark.parametrize("sql", REMEDIES)
-def test_a_wrong_name_is_told_with_what_to_write(made: Store, sql: str) -> None:
+def test_a_wrong_name_is_told_with_what_to_write(with_two: Store, sql: str) -> None:
     with pytest.raises(QueryError) as refused:
-        made.sql(sql)
+        with_two.sql(sql)
     assert REMEDIES[sql] in str(refused.value)
     assert "pg_views" not in str(refused.value)
 
