@@ -79,8 +79,8 @@ def _about_column(name: str, names: Names) -> str:
     near = difflib.get_close_matches(name.lower(), every, n=_MOST_NEAR, cutoff=0.6)
     if near and re.fullmatch(r"\w+", name):  # else it is no name
         return "Near names: " + "; ".join(f"{one} in {_listed(names.views_with(one))}" for one in near) + "."
-    views = "\n".join(f"  {view}: {', '.join(columns)}" for view, columns in names.columns.items())
-    return f"A text is written in single quotes, as {_text(name)}. The views have these columns:\n{views}"
+    every_view = "\n".join(f"  {view}: {', '.join(columns)}" for view, columns in names.columns.items())
+    return f"A text is written in single quotes, as {_text(name)}. The views have these columns:\n{every_view}"
 
 
 def _about_file(name: str, names: Names) -> str:
