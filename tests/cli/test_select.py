@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -102,6 +104,9 @@ def test_the_list_says_what_still_holds(place: str, select: Any) -> None:
     assert (code, "was made from labels/bert when its fingerprint was" in err) == (1, True)
     code, _, err = select("more", "--or", "threes")
     assert (code, "select again under another name" in err) == (1, True)
+    (command,) = re.findall("`engine (.*)`", err)
+    assert run(shlex.split(command)) == 0  # pasted, it works
+    assert store.open(place).selection("threes-2").selected == len(THREES)
 
 
 def test_rows_are_proposed_and_written(place: str, select: Any, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def _about_column(name: str, names: Names) -> str:
             f"{name} is the name of a {what}: write a text in single quotes, as {column} = {_text(name)}. What has "
             "double quotes, or none, is a column."
         )
-    if name.lower() in GOLD_COLUMNS.names and REVIEWS not in names.columns:
+    if name.lower() in (*GOLD_COLUMNS.names, "gold_class") and REVIEWS not in names.columns:
         return _about_table(REVIEWS, names)
     if views := names.views_with(name):
         return f"The column {name} is in {_listed(views)}."
