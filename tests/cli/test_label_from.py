@@ -70,7 +70,7 @@ def test_refused_rows_end_with_3_and_their_first_reasons(place: Path, label: Any
         assert summary["reasons"][0] == f"{file} row 11: id 'x-0' is not in the store"
         assert "8 rows were rejected: see reasons\n" in err  # on stdout, and not twice
         assert "x-0" not in err
-    assert run(["label", "--store", str(place), "--name", "gpt", "--from", file, "--format", "table"]) == 3
+    assert run(["label", "--store", str(place), "--name", "gpt", "--from", str(file), "--format", "table"]) == 3
     err = capsys.readouterr().err
     assert f"8 rows were rejected:\n  {file} row 11: id 'x-0' is not in the store\n" in err
     assert "… and 3 more" in err

@@ -106,7 +106,7 @@ def test_the_list_says_what_still_holds(place: str, select: Any) -> None:
     assert (code, "select again under another name" in err) == (1, True)
     (command,) = re.findall("`engine (.*)`", err)
     assert run(shlex.split(command)) == 0  # pasted, it works
-    assert store.open(place).selection("threes-2").selected == len(THREES)
+    assert store.open(place).selection("threes-2").card.selected == len(THREES)
 
 
 def test_rows_are_proposed_and_written(place: str, select: Any, tmp_path: Path) -> None:

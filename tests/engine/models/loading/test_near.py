@@ -15,7 +15,7 @@ NEAR = {
     "rnus/techer": ["runs/teacher"],
     "techer/student": ["runs/student", "teacher"],
     "teacher/student": ["runs/student", "teacher"],
-    "out/models/x1": ["out/x1", "out/x2"],
+    "out/models/x1": ["out/x1"],
     "ot/models/z": ["out/x1", "out/x2", "out/deep/y"],
     "models/student": ["runs/student"],
     "ouut/deep/z/y": ["out/deep/y"],
