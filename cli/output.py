@@ -141,9 +141,11 @@ def shown(text: str) -> str:
     return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)
 
 
-def report_rejects(rejected: int, reasons: list[str]) -> None:
-    """Say on stderr which rows were refused, the first of them in full."""
-    if rejected:
+def report_rejects(rejected: int, reasons: list[str], *, are_printed: bool = False) -> None:
+    """Say on stderr which rows were refused, the first of them in full, unless stdout has these already."""
+    if rejected and are_printed:
+        say(f"{rejected:,} {'row was' if rejected == 1 else 'rows were'} rejected: see reasons", level=logging.WARNING)
+    elif rejected:
         lines = [f"{rejected:,} {'row was' if rejected == 1 else 'rows were'} rejected:"]
         lines += [f"  {shown(reason)}" for reason in reasons[:5]]
         if rejected > min(5, len(reasons)):

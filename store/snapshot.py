@@ -1,5 +1,6 @@
 """A store's header and families. SQL, streams and verification all read a store through it."""
 
+import shlex
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -10,6 +11,7 @@ from store.families.kind import Cut, FamilyKind
 from store.families.registry import KINDS, kind_of
 from store.format.family import Family
 from store.format.header import Header
+from store.format.label_command import new_labels
 from store.format.layout import Layout
 from store.format.names import CORPUS, LABELS, REJECTS, TOKENS, check_name, is_name
 from store.format.record_files import Memo
@@ -106,7 +108,9 @@ class Snapshot:
                 raise StoreMissingError(f"{self.location} has no label set {name!r}; it has: {_listed(names)}{one}")
             return name
         if not names:
-            raise StoreMissingError(f"{self.location} has no label set yet; `engine label` makes one")
+            raise StoreMissingError(
+                f"{self.location} has no label set yet; `{shlex.join(new_labels(self.location))}` makes one"
+            )
         if len(names) > 1:
             raise StoreMissingError(
                 f"{self.location} has {len(names)} label sets: {_listed(names)}; choose one with --labels"

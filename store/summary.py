@@ -5,6 +5,7 @@ from typing import Any
 
 from store.families.registry import kind_of
 from store.format.family import Family
+from store.format.label_command import label_command
 from store.format.names import CORPUS, GOLD, LABELS
 from store.format.record import Record
 from store.format.run_log import RunNotes, RunState, read_runs, started_at, state_of
@@ -95,6 +96,7 @@ def summarise_run(snapshot: Snapshot, run: RunNotes) -> dict[str, Any]:
     started = started_at(run)
     return {
         "label_set": run.get("label_set"),
+        "again": run.get("again") or label_command(snapshot.storage, _writes(run) or CORPUS),
         "stage": run.get("stage", "labelling"),
         "worker": None if worker is None else "/".join(map(str, worker)),
         "state": str(state),
@@ -150,4 +152,5 @@ def _summarise_family(family: Family) -> dict[str, Any]:
         "bytes": sum(record.bytes for record in records),
         **{name: card.get(name) for name in _CARD},
         _ANSWERS: files or None,
+        "again": label_command(family.storage, family.path) if len(records) < family.shards else None,
     }

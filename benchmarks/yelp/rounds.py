@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -28,11 +27,10 @@ import pyarrow.parquet as pq
 import engine
 import store
 from benchmarks.harness.conditions import write_result
-from engine.comparison.statistics.crossed import difference
+from benchmarks.yelp.round_figures import Right, figures, gain
 
 CLASSES = ("negative", "positive")
 CONTROL = "random"
-Right = npt.NDArray[np.bool_]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -210,16 +208,16 @@ class Rounds:
         last = f"answer-{methods[-1]}.json"
         seeds = sorted(int(one.parent.name.removeprefix("seed-")) for one in self._work.glob(f"seed-*/{last}"))
         right = {name: self._right(seeds, name) for name in ("first", *methods)}
-        gains = {name: _gain(right[name], right[CONTROL]) for name in methods if name != CONTROL}
+        gains = {name: gain(right[name], right[CONTROL]) for name in methods if name != CONTROL}
         return {
             **dataclasses.asdict(self._sizes),
             "seeds": seeds,
             "model": Path(self._model).name,
             "dtype": self._dtype,
-            "methods": {name: _figures(of) for name, of in right.items()},
+            "methods": {name: figures(of) for name, of in right.items()},
             "positive": {name: self._positive(seeds, name) for name in methods},
             "gains_over_random": gains,
-            "gain_of_random": _gain(right[CONTROL], right["first"]),
+            "gain_of_random": gain(right[CONTROL], right["first"]),
         }
 
     def _right(self, seeds: list[int], name: str) -> Right:
@@ -237,25 +235,6 @@ def _named(rows: pa.Table) -> pa.Table:
     names = pa.array(CLASSES).take(rows.column("label").combine_chunks().cast(pa.int64()))
     columns = [rows.column("id").cast(pa.string()), rows.column("text").cast(pa.string()), names]
     return pa.table(columns, names=["id", "text", "label"])
-
-
-def _figures(right: Right) -> dict[str, Any]:
-    accuracies = right.mean(axis=1)
-    deviation = float(accuracies.std(ddof=1)) if len(accuracies) > 1 else None
-    return {"accuracies": accuracies.tolist(), "mean": float(accuracies.mean()), "deviation": deviation}
-
-
-def _gain(ours: Right, others: Right) -> dict[str, Any]:
-    """The difference of two accuracies, whose seeds are paired, with its interval over seeds and rows."""
-    found = difference(ours.astype(np.float64), others.astype(np.float64))
-    return {
-        "mean": found.mean,
-        "low": found.low,
-        "high": found.high,
-        "degrees_of_freedom": round(found.df, 1),
-        "p_value": found.p_value,
-        "by_seed": (ours.mean(axis=1) - others.mean(axis=1)).round(5).tolist(),
-    }
 
 
 if __name__ == "__main__":

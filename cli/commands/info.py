@@ -19,14 +19,16 @@ _SECTIONS = {
     "forecasts": "forecast",
 }
 _MOST_INPUTS = 20
+_MOST_FILES = 3
 _NO_LABEL_SET = "corpus"
+_LABELS = "labels/"
 _RUN_NOTES = {
     "running": "it said so {ago} ago",
     "silent": "its process lives, and has written nothing for {ago}: it may hang",
-    "dead": "it was killed; its last note is {ago} old. Run the same command again to go on",
-    "stopped": "it was stopped ({stopped_by}). Run the same command again to go on",
-    "finished": "it labelled all rows that there were; some were appended since. Run the same command again for them",
-    "part": "it did its part ({worker}). For the shards that are missing, run the other parts, or all without --worker",
+    "dead": "it was killed; its last note is {ago} old. `{again}` goes on",
+    "stopped": "it was stopped ({stopped_by}). `{again}` goes on",
+    "finished": "it labelled all rows that there were; some were appended since. `{again}` labels them",
+    "part": "it did its part ({worker}). For the shards that are missing, run the other parts, or all: `{again}`",
 }
 
 
@@ -99,7 +101,8 @@ def _print_tables(summary: Row, format_: str | None) -> None:
     }
     print_summary(header, format_)
     print_rows([_family(row, summary["rows"]) for row in summary["families"]], format_)
-    _section("label sets", [_label_set(row) for row in summary["families"] if row["model"] is not None], format_)
+    label_sets = [row for row in summary["families"] if row["family"].startswith(_LABELS)]
+    _section("label sets", [_label_set(row) for row in label_sets], format_)
     inputs = summary["inputs"]
     shown = f"inputs, the first {_MOST_INPUTS} of {len(inputs):,}" if len(inputs) > _MOST_INPUTS else "inputs"
     _section(shown, [_input(row) for row in inputs[:_MOST_INPUTS]], format_)
@@ -112,7 +115,17 @@ def _print_tables(summary: Row, format_: str | None) -> None:
         who = f"process {row['process']} on {row['machine']}, begun {row['started']}"
         what = row["label_set"] or f"{_NO_LABEL_SET}, {row['stage']}"
         print_title(f"{what}: {who}; {note}", format_)
+    _print_unfinished(label_sets, {row["label_set"] for row in summary["runs"]}, format_)
     _section("forecasts", [_forecast(row) for row in summary["forecasts"]], format_)
+
+
+def _print_unfinished(label_sets: list[Row], written: set[str | None], format_: str | None) -> None:
+    """Say how label sets are finished that no run which left notes writes, as none does from answers."""
+    for row in label_sets:
+        name = row["family"].removeprefix(_LABELS)
+        if row["again"] is not None and name not in written:
+            missing = f"{row['of'] - row['shards']:,} of {row['of']:,} shards are missing"
+            print_title(f"{name}: {missing}; `{row['again']}` makes them", format_)
 
 
 def _section(title: str, rows: list[Row], format_: str | None) -> None:
@@ -135,13 +148,21 @@ def _family(row: Row, rows: int) -> Row:
 
 def _label_set(row: Row) -> Row:
     return {
-        "name": row["family"].partition("/")[2],
-        "model": row["model"],
+        "name": row["family"].removeprefix(_LABELS),
+        "made by": row["model"] or _answers(row["answers"]),
         "encoding": row["encoding"],
         "length": row["max_length"],
         "dtype": row["dtype"],
         "device": row["device"],
     }
+
+
+def _answers(files: list[str] | None) -> str:
+    """What made a label set that no model did."""
+    if files is None:
+        return "not known: its card is lost"
+    more = f" and {len(files) - _MOST_FILES:,} more" if len(files) > _MOST_FILES else ""
+    return f"answers: {_listed(files[:_MOST_FILES])}{more}"
 
 
 def _input(row: Row) -> Row:

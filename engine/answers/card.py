@@ -8,7 +8,8 @@ from typing import Any
 from engine.ingest.near_ids import NOT_THERE, REJECTED
 from store.errors import MismatchError
 from store.families.label_card import AnswersCard, AnswersFile, LabelCard, label_card, parse_label_card
-from store.format.family import CARD, Family
+from store.format.family import Family
+from store.format.names import CARD
 
 _OTHER_NAME = "Give the new labels another --name"
 _MOST_FILES = 6

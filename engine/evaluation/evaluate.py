@@ -1,6 +1,7 @@
 """A classifier and labelled files → its quality, speed and size."""
 
 import dataclasses
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from engine.evaluation.answers import ModelAnswers, answers_of
 from engine.evaluation.calibrate_model import calibrate_model
 from engine.evaluation.cascade import Judged
 from engine.evaluation.deferring import judge_cascade
+from engine.evaluation.learned_gold import learned_rows_note
 from engine.evaluation.metrics import accuracy, confusion, expected_calibration_error, f1_scores, log_loss
 from engine.evaluation.paired import compare_pairs
 from engine.inputs.columns import ColumnNames
@@ -22,6 +24,8 @@ from engine.models.heads import same_but_for_case
 from engine.notebook import html_pairs, html_table
 from engine.progress import Tick, silent
 from store.families.labels import softmax
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +126,7 @@ def evaluate(config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
     """
     model = load_classifier(config.model, revision=config.revision)
     gold = read_evaluation_rows(config, model.classes)
+    _say_learned(config.model, model, gold)
     predictions = answers_of(model, gold.texts, config, tick)
     against = {name: _compare(name, model, predictions, gold, config, tick) for name in config.against}
     evaluation, at = _evaluation(config.model, model, gold, predictions), 1.0
@@ -133,6 +138,12 @@ def evaluate(config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
         cascade = _cascade(config.defer_to, model, predictions, gold, config, tick, at=at)
         evaluation = dataclasses.replace(evaluation, cascade=cascade)
     return dataclasses.replace(evaluation, megabytes=_megabytes(model.folder), against=against)
+
+
+def _say_learned(name: str, model: Classifier, gold: Gold) -> None:
+    """Say so if ``model`` was trained on some of the rows that it is judged on."""
+    if said := learned_rows_note(name, model.folder, gold.texts):
+        _log.warning("%s", said)
 
 
 def evaluate_trained(model: Classifier, gold: Gold, config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
@@ -182,6 +193,7 @@ def _others(
         raise ModelError(
             f"{name} has the classes {', '.join(other.classes)}, and {config.model} has {', '.join(model.classes)}"
         )
+    _say_learned(name, other, gold)
     return other, answers_of(other, gold.texts, config, tick, order=order)
 
 

@@ -1,10 +1,10 @@
-"""A store, its label sets and rounds of gold → how many gold rows a teacher itself was fine-tuned on. No torch.
+"""A store, its label sets and rounds of gold → how many gold rows a teacher itself was trained on. No torch.
 
-It knows their labels by heart, so that an estimate from them says nothing of new texts. What a teacher has learned is
-noted in its folder, as long as that is where the label set's card says.
+It knows their labels by heart, so that an estimate from them says nothing of new texts. What a model has learned is
+noted in its folder, and beside the labels that it made; those that earlier versions made have the folder alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ import pyarrow as pa
 from engine.models.gold_texts import read_gold_texts
 from store import Store
 from store.families.label_card import label_card
+from store.families.learned_texts import learned_texts as held_beside
+from store.families.text_hash import text_hashes
 from store.format.names import CORPUS
 from store.gold.held import OWN, held_gold
 from store.rows.family_reader import FamilyReader
@@ -54,7 +56,7 @@ def learned_gold_note(store: Store, labels: str | None, rounds: Sequence[int] | 
         return None
     said = "; ".join(
         f"{one.learned:,} of the {one.gold:,} gold rows that count have texts that the teacher of {one.labels!r} was "
-        "fine-tuned on"
+        "trained on"
         for one in found
     )
     ways = [f"`engine eval {one.model} FILE` judges it on others" for one in found[:1]]
@@ -89,10 +91,26 @@ def learned_gold(store: Store, name: str, rounds: Sequence[int] | None) -> Learn
 def learned_texts(store: Store, name: str) -> npt.NDArray[np.uint64] | None:
     """Hashes of the texts that the teacher of the label set ``name`` learned, ascending; None if that is not known.
 
-    It is if the teacher's folder is where the label set's card says, and has the weights that it had then.
+    It is if the label set says so, or the teacher's folder is where its card says and has the weights of then.
     """
-    card = label_card(store.label_set(name))
+    labels = store.label_set(name)
+    if (beside := held_beside(labels)) is not None:
+        return beside
+    card = label_card(labels)
     if card is None or card.model is None or (texts := read_gold_texts(Path(card.model))) is None:
         return None
     weights = sorted(Path(card.model).glob("*.safetensors"))
     return texts if len(weights) == 1 and sha256_of(weights[0]) == card.weights_sha256 else None
+
+
+def learned_rows_note(model: str, folder: Path, texts: Iterable[str]) -> str | None:
+    """What is wrong with judging ``model``, whose files are in ``folder``, on ``texts``; None if nothing is known."""
+    if (learned := read_gold_texts(folder)) is None:
+        return None
+    hashes = text_hashes(pa.array(texts, pa.string()))
+    if not (found := int(np.isin(hashes, learned).sum())):
+        return None
+    return (
+        f"{found:,} of the {len(hashes):,} rows have texts that {model} was trained on: it knows those labels, so that "
+        "accuracy comes out too high. Judge it on others"
+    )

@@ -8,7 +8,6 @@ by `engine.ingest.append`. Knows nothing of models.
 import dataclasses
 import functools
 import logging
-import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from engine.ingest.write_corpus import write_corpus
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import expand
-from engine.inputs.kinds import Kind
+from engine.inputs.kinds import merge_extras
 from engine.inputs.labels.classes import doubtful_names
 from engine.inputs.labels.names.class_files import class_files_notes
 from engine.inputs.labels.several_files import columns_by_file, copies_notes, read_together, without_gold_notes
@@ -217,18 +216,6 @@ def _notes_of_extras(validated: ValidatedInputs) -> list[str]:
     rounded = [name for name, kind in kept.items() if kind.is_rounded]
     notes = [f"columns that not all files have are left out: {listed(dropped)}"] if dropped else []
     return [*notes, f"kept as double, which rounds some of their values: {listed(rounded)}"] if rounded else notes
-
-
-def merge_extras(files: list[dict[str, Kind]]) -> dict[str, Kind]:
-    """Columns that every file has, by a name that is one for SQL, too, and what their values are in all files."""
-    merged: dict[str, Kind] = {}
-    taken: set[str] = set()
-    for name in files[0] if files else {}:
-        if name.lower() in taken or not all(name in file for file in files):
-            continue
-        taken.add(name.lower())
-        merged[name] = functools.reduce(operator.or_, (file[name] for file in files))
-    return merged
 
 
 def rewrite_rejects(store: Store, files: Sequence[FileVersion], *, segment: int = 0) -> bool:

@@ -4,6 +4,8 @@ The rule: whole numbers are int64; uint64 if some are too large for that and non
 neither, or stand beside fractions. What is of several kinds is text, as it was written.
 """
 
+import functools
+import operator
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -89,3 +91,15 @@ def as_stored(values: pa.Array, type_: pa.DataType) -> pa.Array:
     """
     # A whole number that a double cannot hold exactly is rounded, which is no fault here.
     return values if values.type == type_ else values.cast(type_, safe=not pa.types.is_floating(type_))
+
+
+def merge_extras(files: list[dict[str, Kind]]) -> dict[str, Kind]:
+    """Columns that every file has, by a name that is one for SQL, too, and what their values are in all files."""
+    merged: dict[str, Kind] = {}
+    taken: set[str] = set()
+    for name in files[0] if files else {}:
+        if name.lower() in taken or not all(name in file for file in files):
+            continue
+        taken.add(name.lower())
+        merged[name] = functools.reduce(operator.or_, (file[name] for file in files))
+    return merged

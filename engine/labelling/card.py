@@ -13,7 +13,9 @@ from engine.labelling.stored_logits import CENTRED_FROM
 from engine.models.classifier import Classifier
 from store.errors import MismatchError
 from store.families.label_card import LabelCard, parse_label_card
-from store.format.family import CARD, Family
+from store.format.family import Family
+from store.format.label_command import answers_command
+from store.format.names import CARD
 
 CHECK_ROWS = 8
 _USE = ("_name_or_path", "transformers_version", "id2label", "label2id", "dtype", "torch_dtype", "architectures")
@@ -73,8 +75,8 @@ class Settings:
     device: str
 
 
-def check_has_teacher(card: LabelCard, *, label_set: str) -> None:
-    """Refuse the card of a label set that no teacher made.
+def check_has_teacher(card: LabelCard, *, label_set: str, location: str) -> None:
+    """Refuse the card of a label set, of the store at ``location``, that no teacher made.
 
     Raises:
         MismatchError: it was made from answers.
@@ -82,8 +84,9 @@ def check_has_teacher(card: LabelCard, *, label_set: str) -> None:
     if card.answers is not None:
         files = ", ".join(file["path"] for file in card.answers.files[:3])
         raise MismatchError(
-            f"the label set {label_set!r} was made from answers ({files}), and no teacher labels it: `engine label "
-            "--from` with the same files goes on with it, and mends it. Give a teacher's labels another --name"
+            f"the label set {label_set!r} was made from answers ({files}), and no teacher labels it: "
+            f"`{answers_command(location, label_set, card.answers.to_dict())}` goes on with it, and mends it. Give a "
+            "teacher's labels another --name"
         )
 
 

@@ -154,7 +154,7 @@ def labeller_of(store: Store, label_set: str, *, teacher: str | None = None) -> 
     card = label_card(store.label_set(label_set))
     if card is None:
         raise StoreMissingError(f"{store.location} has no label set {label_set!r}")
-    check_has_teacher(card, label_set=label_set)
+    check_has_teacher(card, label_set=label_set, location=store.location)
     source = teacher or card.model
     if source is None:
         raise MismatchError(f"the card of the label set {label_set!r} names no model; name its teacher with --teacher")

@@ -1,5 +1,6 @@
 """One label run: make the store if it does not exist, load the teacher, label every shard that is missing."""
 
+import dataclasses
 import logging
 
 from engine.compute.device import find_devices, restored_threads
@@ -8,6 +9,7 @@ from engine.labelling.execute import execute
 from engine.labelling.pilot.limit import TimeLimit
 from engine.labelling.pilot.run import begin_watch
 from engine.labelling.pilot.watch import Tell, unheard
+from engine.labelling.planning.command import command_of
 from engine.labelling.planning.config import LabelConfig
 from engine.labelling.planning.plan import plan_run
 from engine.labelling.runners.base import Runner
@@ -19,6 +21,7 @@ from engine.tokens.cut_texts import cut_note
 from store import Store
 from store.storage import Storage, open_storage
 
+_LONGEST_NAME = 56  # and a number behind it: a name has up to 64 characters
 _log = logging.getLogger(__name__)
 
 
@@ -51,16 +54,27 @@ def label(
         job = plan.begin(store, runner)
         summary = execute(store, job, runner, worker=config.worker, watch=watch, tick=tick)
     if summary.rows_done and plan.job.model is not None:
-        _say_cut(store, summary, length=job.card.max_length, longest=plan.job.model.longest)
+        _say_cut(store, summary, config, length=job.card.max_length, longest=plan.job.model.longest)
     return summary
 
 
-def _say_cut(store: Store, summary: LabelSummary, *, length: int | None, longest: int) -> None:
+def _say_cut(store: Store, summary: LabelSummary, config: LabelConfig, *, length: int | None, longest: int) -> None:
     """Say so if the teacher saw only a part of many texts."""
+    if length is None:
+        return
     rows = sum(record.rows for record in store.label_set(summary.name).records().values())
-    way = "label again with another --name and a larger --max-length"
-    if length is not None and (said := cut_note(summary.truncated, rows, length=length, longest=longest, way=way)):
+    way = f"label again under another name: `{_longer(config, store, summary.name, min(2 * length, longest))}`"
+    if said := cut_note(summary.truncated, rows, length=length, longest=longest, way=way):
         _log.info("%s", said)
+
+
+def _longer(config: LabelConfig, store: Store, name: str, length: int) -> str:
+    """The command that labels the store again with a larger maximum length, under another name."""
+    choices = dataclasses.replace(config.choices, max_length=length)
+    other = dataclasses.replace(
+        config, inputs=(), append=False, shards=None, name=f"{name[:_LONGEST_NAME]}-{length}", choices=choices
+    )
+    return command_of(other, store.location)
 
 
 def runner_for(config: LabelConfig, storage: Storage) -> Runner:

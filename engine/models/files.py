@@ -14,7 +14,8 @@ from pathlib import Path
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import EngineError, ModelError, is_memory_error
-from engine.models.loading.places import looks_like_path, near_models, no_folder, refuse_cut_off, without_config
+from engine.models.loading.near import looks_like_path, near_models
+from engine.models.loading.places import no_folder, refuse_cut_off, without_config
 from engine.models.loading.remedies import without_safetensors
 from store.storage.file_hash import sha256_of
 

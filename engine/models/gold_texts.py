@@ -1,4 +1,4 @@
-"""Which texts a classifier was fine-tuned on, as hashes in its folder: estimates from them are not those of others."""
+"""The texts whose gold a classifier learned, as hashes in its folder: estimates from them are not those of others."""
 
 import json
 from collections.abc import Iterable
@@ -16,10 +16,15 @@ GOLD_TEXTS = "gold_texts.json"
 
 def write_gold_texts(folder: Path, texts: Iterable[str], *, start: Path | None = None) -> None:
     """Note in the ``folder`` of a model that it learns the gold of ``texts``, beside what its ``start`` had learned."""
-    hashes = np.unique(text_hashes(pa.array(texts, pa.string())))
-    if start is not None and (before := read_gold_texts(start)) is not None:
-        hashes = np.union1d(hashes, before)
-    write_file(folder / GOLD_TEXTS, json.dumps({"text_hashes": hashes.tolist()}).encode())
+    write_gold_hashes(folder, text_hashes(pa.array(texts, pa.string())), start=start)
+
+
+def write_gold_hashes(folder: Path, hashes: npt.NDArray[np.uint64], *, start: Path | None = None) -> None:
+    """As `write_gold_texts`, of ``hashes`` of the texts; where there is nothing to note, no file is made."""
+    before = None if start is None else read_gold_texts(start)
+    every = np.unique(hashes) if before is None else np.union1d(hashes, before)
+    if len(every):
+        write_file(folder / GOLD_TEXTS, json.dumps({"text_hashes": every.tolist()}).encode())
 
 
 def read_gold_texts(folder: Path) -> npt.NDArray[np.uint64] | None:

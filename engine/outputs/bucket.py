@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import OutputPlaceError
-from engine.inputs.remote.sources import needs_obstore
 from engine.outputs.remote import Remote
 from store.errors import StoreMissingError
+from store.storage.cloud_package import needing_obstore
 
 
 class BucketPlace(Remote):
@@ -18,11 +18,11 @@ class BucketPlace(Remote):
 
     Raises:
         OutputPlaceError: it names no object, or has credentials in it.
-        InputError: obstore is not installed.
+        StoreError: obstore is not installed.
     """
 
     def __init__(self, url: str) -> None:
-        with needs_obstore(url):
+        with needing_obstore(url, what="files"):
             from store.storage.objects.bucket import Bucket
             from store.storage.objects.place import place_of
         try:

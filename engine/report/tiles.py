@@ -1,5 +1,6 @@
 """Answers → the figures at the top of the page, each with a line of explanation."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from engine.report.answers import Answers
 from engine.report.figures.figure import percent
 from engine.report.names import short
 from store.families.label_card import LabelCard, label_card
+from store.format.label_command import new_labels
 from store.snapshot import Snapshot
 
 
@@ -52,7 +54,8 @@ def _corpus(snapshot: Snapshot, answers: Answers) -> list[Tile]:
 
 def _labels(snapshot: Snapshot, answers: Answers) -> list[Tile]:
     if answers.labels is None:
-        return [Tile(name="Labelled", value="0", note="no label set yet; `engine label` makes one")]
+        way = shlex.join(new_labels(snapshot.location))
+        return [Tile(name="Labelled", value="0", note=f"no label set yet; `{way}` makes one")]
     labelled = answers.one("labelled")
     card = label_card(snapshot.label_set(answers.labels)) or LabelCard()
     tiles = [

@@ -12,9 +12,11 @@ from engine.inputs.columns import ColumnNames
 from engine.inputs.labels.labelled import Gold
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.models.classifier import Classifier
+from engine.models.gold_texts import read_gold_texts, write_gold_hashes
 from engine.models.initialize import load_start
 from engine.progress import Tick, silent
 from engine.training.data.exported_tars import is_export, store_of_tars
+from engine.training.data.soft_gold import learned_hashes
 from engine.training.data.store_steps import SoftSteps, complete_label_sets
 from engine.training.data.targets import TargetsChoice, resolve_targets, store_as_begun
 from engine.training.distributed import joined_ranks
@@ -110,6 +112,8 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> Trained:
             )
             is_new = not folder.is_done
             trained = run_training(task, config, folder, ranks, tick=tick)
+            if ranks.is_first and read_gold_texts(folder.path) is None:
+                write_gold_hashes(folder.path, learned_hashes(store, targets.soft), start=student.folder)
         if is_new and ranks.is_first:
             warn_if_nothing_learned(trained, constant_soft_loss(store, targets.soft, config.loss))
         return trained

@@ -57,7 +57,7 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> Trained:
         with locked_folder(config.out, ranks) as folder:
             is_new = not folder.is_done
             trained = run_training(task, config, folder, ranks, tick=tick)
-            if ranks.rank == 0 and read_gold_texts(folder.path) is None:
+            if ranks.is_first and read_gold_texts(folder.path) is None:
                 write_gold_texts(folder.path, gold.texts, start=task.model.folder)
         if is_new:
             warn_if_nothing_learned(trained, constant_gold_loss(gold))

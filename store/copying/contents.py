@@ -6,6 +6,7 @@ from typing import Any
 
 from store.errors import DamageError
 from store.families.label_card import label_card
+from store.families.learned_texts import LEARNED_TEXTS
 from store.format.family import Family
 from store.format.json_file import frozen
 from store.format.names import LABELS, TOKENS
@@ -39,7 +40,7 @@ class FamilyContents:
         family: where it is.
         card: None if it has none.
         records: those that hold, by shard.
-        side_files: the values of its calibrations, by file name.
+        side_files: the values of its calibrations, and of the texts that its teacher learned, by file name.
     """
 
     family: Family
@@ -54,7 +55,7 @@ class Contents:
 
     Attributes:
         source: the store.
-        families: with their card, records and side files (calibrations), in the order in which they are committed.
+        families: with their card, records and side files, in the order in which they are committed.
         cards: of the selections.
         notes: what is left out, a sentence each.
     """
@@ -125,7 +126,7 @@ def _read_family(family: Family) -> FamilyContents:
     path, storage = family.path, family.storage
     side_files = {}
     if path.startswith(f"{LABELS}/"):
-        for name in map(calibration_name, numbers_begun(storage, path)):
+        for name in (LEARNED_TEXTS, *map(calibration_name, numbers_begun(storage, path))):
             if (value := frozen(storage, f"{path}/{name}")) is not None:
                 side_files[name] = value
     card, records = family.card(), family.records()

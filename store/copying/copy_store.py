@@ -227,7 +227,7 @@ def _commit_family(one: FamilyContents, family: Family) -> None:
         family.freeze_card(one.card)
     for name, value in one.side_files.items():
         if freeze(family.storage, f"{family.path}/{name}", value) != value:
-            raise MismatchError(f"{family.location}/{name} is another calibration than that of {one.family.location}")
+            raise MismatchError(f"{family.location}/{name} is another one than that of {one.family.location}")
     for record in one.records.values():
         family.commit(record)
     if kind_of(family.path).is_laid_out:

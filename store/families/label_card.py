@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, NotRequired, TypedDict
 
 from store.format.decode import decode
-from store.format.family import CARD, Family
+from store.format.family import Family
+from store.format.names import CARD
 
 
 class AnswersFile(TypedDict):

@@ -7,9 +7,9 @@ import pyarrow.compute as pc
 
 from store.errors import DamageError, StoreMissingError
 from store.families.kind import FamilyKind
-from store.format.family import CARD, Family
+from store.format.family import Family
 from store.format.header import Header
-from store.format.names import TOKENS
+from store.format.names import CARD, TOKENS
 
 
 def tokens_schema(vocab_size: int) -> pa.Schema:

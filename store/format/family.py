@@ -14,11 +14,12 @@ from typing import Any
 
 from store.errors import MismatchError, StoreMissingError
 from store.format.json_file import create, freeze, frozen, to_json
+from store.format.label_command import label_command
+from store.format.names import CARD
 from store.format.record import Record, record_name, record_of
 from store.format.record_files import Memo, RecordFiles, manifest_name
 from store.storage import Storage
 
-CARD = "card.json"
 _GONE = "has been removed since it was opened"
 
 
@@ -85,10 +86,11 @@ class Family:
             yield
             return
         with self.storage.kept(self.path):
-            card = frozen(self.storage, f"{self.path}/{CARD}")
+            card, known = frozen(self.storage, f"{self.path}/{CARD}"), None if self._memo is None else self._memo.card
             if card is None:
-                raise StoreMissingError(f"{self.location} {_GONE}; run its label command again")
-            if self._memo is not None and self._memo.card not in (None, card):
+                way = label_command(self.storage, self.path, card=known)
+                raise StoreMissingError(f"{self.location} {_GONE}; `{way}` begins it again")
+            if known not in (None, card):
                 raise MismatchError(f"{self.location} {_GONE}, and begun again by another run; use another name")
             yield
 
@@ -212,10 +214,9 @@ class Family:
 
     def lacking(self, missing: Sequence[int]) -> str:
         """That the shards ``missing``, at least one, are missing, and the remedy; for a message."""
-        return (
-            f"{self.location} lacks {len(missing):,} of {self.shards:,} shards (the first is {missing[0]}); run its "
-            "label command again to finish it"
-        )
+        way = label_command(self.storage, self.path)
+        what = f"lacks {len(missing):,} of {self.shards:,} shards (the first is {missing[0]})"
+        return f"{self.location} {what}; `{way}` finishes it"
 
     def check_complete(self) -> None:
         """Refuse a family that is not finished.

@@ -15,6 +15,7 @@ LABELS = "labels"
 GOLD = "gold"
 REJECTS = "rejects"
 SEGMENTS = "segments"
+CARD = "card.json"
 
 RESERVED_COLUMNS = (
     "row", "id", "text", "label", "n_chars", "text_hash", "class", "shard", "gold", "gold_class", "gold_round",

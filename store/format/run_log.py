@@ -138,6 +138,7 @@ class RunNotes(TypedDict):
     started: str
     command: NotRequired[str]
     label_set: NotRequired[str]
+    again: NotRequired[str]
     stage: NotRequired[str]
     worker: NotRequired[list[int] | None]
     devices: NotRequired[list[str]]
@@ -215,7 +216,8 @@ def run_at_work(storage: Storage) -> str:
     run = (alive or at_work)[-1]
     who = f"process {run.get('process')} on {run.get('machine')}, begun at {run['started']}"
     if not alive:
-        return f": {who}, was killed while it made it. Run the same `engine label` again"
+        way = f"`{run['again']}` goes on" if "again" in run else "Run the same `engine label` again"
+        return f": {who}, was killed while it made it. {way}"
     done, pace = run.get("rows_done", 0), run.get("rows_per_second")
     far = f", {done:,} rows so far" if done else ""
     speed = f", {pace:,.0f} a second" if pace else ""

@@ -7,6 +7,7 @@ A card that is frozen never changes, so each calibration is a small file of its 
 import dataclasses
 import math
 import re
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,8 +97,8 @@ def usable_calibration(snapshot: Snapshot, label_set: str, number: int | None = 
     if not chosen:
         which = "no calibration" if number is None else f"no calibration {number}"
         raise StoreMissingError(
-            f"the label set {label_set!r} of {snapshot.location} has {which}; `engine audit {snapshot.location} "
-            f"--calibrate --labels {label_set}` makes one from gold"
+            f"the label set {label_set!r} of {snapshot.location} has {which}; `{_command(snapshot, label_set)}` makes "
+            "one from gold"
         )
     path = f"{LABELS}/{label_set}"
     was = chosen[-1].sources.get(path)
@@ -105,9 +106,13 @@ def usable_calibration(snapshot: Snapshot, label_set: str, number: int | None = 
         now = fingerprint(snapshot, path)
         raise MismatchError(
             f"{snapshot.location}/{path} has changed since calibration {chosen[-1].number} was made: its fingerprint "
-            f"was {str(was)[:16]} and is {now[:16]}; make a new one with `engine audit --calibrate`"
+            f"was {str(was)[:16]} and is {now[:16]}; `{_command(snapshot, label_set)}` makes a new one"
         )
     return chosen[-1]
+
+
+def _command(snapshot: Snapshot, label_set: str) -> str:
+    return shlex.join(["engine", "audit", snapshot.location, "--calibrate", "--labels", label_set])
 
 
 def rows_calibrated(snapshot: Snapshot, calibration: Calibration) -> int | None:

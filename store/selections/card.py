@@ -5,6 +5,7 @@ Its exclusive creation is what freezes the selection. This module opens no file 
 
 import dataclasses
 import re
+import shlex
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +68,29 @@ class Origin:
     def origin(self) -> dict[str, Any]:
         """These attributes alone."""
         return {one.name: getattr(self, one.name) for one in dataclasses.fields(Origin)}
+
+
+def select_command(location: str, origin: Origin, *, name: str | None = None) -> str:
+    """The `engine select` that makes the selection of the store at ``location``, as a shell takes it.
+
+    Args:
+        location: of the store.
+        origin: of the selection.
+        name: another one for it; its own if None.
+    """
+    proposed = origin.proposed
+    labels = ",".join(proposed.label_sets) if proposed is not None and proposed.label_sets else origin.labels
+    flags: list[tuple[str, object]] = [
+        ("--where", origin.sql),
+        ("--order-by", origin.order_by),
+        ("--propose", None if proposed is None else proposed.method),
+        ("--seed", None if proposed is None else proposed.seed),
+        ("--limit", origin.limit),
+        ("--labels", labels),
+        *((f"--{how}", other) for how, others in origin.algebra.items() for other in others),
+    ]
+    words = [str(word) for flag, value in flags if value is not None for word in (flag, value)]
+    return shlex.join(["engine", "select", location, name or origin.name, *words])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,8 @@ from store.selections.propose import propose
 from store.selections.request import SelectionRequest
 from store.selections.selection import Selection, changed_source, freeze_selection, read_selection
 from store.snapshot import Snapshot
-from store.sql.conditions import order_clause, views_read, where_clause
 from store.sql.process import Ask
+from store.sql.texts.conditions import order_clause, views_read, where_clause
 
 
 def select(snapshot: Snapshot, name: str, request: SelectionRequest, *, ask: Ask) -> Selection:

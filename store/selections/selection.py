@@ -28,10 +28,9 @@ from store.selections.card import (
     card_name,
     card_there,
     parse_card,
+    select_command,
 )
 from store.snapshot import Snapshot
-
-BITS_REMEDY = "`engine select` with the same options writes it again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,10 +112,16 @@ def read_selection(snapshot: Snapshot, name: str) -> Selection:
     card = read_card(snapshot, name)
     if (problem := check_bits(snapshot, card)) is not None:
         read_card(snapshot, name)  # unless it has been removed since
-        raise DamageError(f"{snapshot.location}/{SELECTIONS}/{card.file} {problem.text}; {BITS_REMEDY}")
+        raise DamageError(f"{snapshot.location}/{SELECTIONS}/{card.file} {problem.text}; {way_to_bits(snapshot, card)}")
     if (change := changed_source(snapshot.as_of(card.rows), card.sources)) is not None:
-        raise MismatchError(f"the selection {name!r} of {snapshot.location} {change}; select again under another name")
+        way = f"select again under another name: `{select_command(snapshot.location, card, name=f'{name}-2')}`"
+        raise MismatchError(f"the selection {name!r} of {snapshot.location} {change}; {way}")
     return Selection(rows=rows_of_card(snapshot, card), **card.origin)
+
+
+def way_to_bits(snapshot: Snapshot, card: Card) -> str:
+    """How the bits of ``card``, which are lost, are had again."""
+    return f"`{select_command(snapshot.location, card)}` writes it again"
 
 
 def read_card(snapshot: Snapshot, name: str) -> Card:

@@ -9,6 +9,7 @@ does in the caller's process, and the command line in one of its own.
 import dataclasses
 import difflib
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,10 +18,11 @@ from importlib.resources import files
 import pyarrow as pa
 
 from store.errors import MismatchError, QueryError, StoreMissingError
+from store.format.label_command import label_command, new_labels
 from store.gold.calibration import usable_calibration
 from store.gold.held import chosen_rounds, has_gold, way_to_gold
 from store.snapshot import Snapshot
-from store.sql.conditions import check_expression
+from store.sql.texts.conditions import check_expression
 
 OVERVIEW = ("failures", "classes", "length", "agreement", "accuracy", "calibration")
 """The questions that are asked if none is named: quick ones with small answers."""
@@ -151,7 +153,10 @@ def _lacking_labels(snapshot: Snapshot, labels: str | None) -> str | None:
         return f"it is about one label set; choose it with --labels. {snapshot.location} has: {', '.join(names)}"
     if not names or not snapshot.label_set(labels or names[0]).records():
         whose = f"the label set {labels or names[0]!r}" if names else snapshot.location
-        return f"{whose} has no labels yet; `engine label` makes them"
+        way = shlex.join(new_labels(snapshot.location))
+        if names:
+            way = label_command(snapshot.storage, snapshot.label_set(labels or names[0]).path)
+        return f"{whose} has no labels yet; `{way}` makes them"
     return None
 
 
@@ -161,7 +166,7 @@ def _lacking_second(snapshot: Snapshot) -> str | None:
         return None
     return (
         f"it compares label sets, and {snapshot.location} has {'only ' + repr(names[0]) if names else 'none'}; "
-        "`engine label` with another teacher adds one"
+        f"`{shlex.join([*new_labels(snapshot.location), '--name', 'NAME'])}` adds one of another teacher"
     )
 
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from store.errors import QueryError
 from store.snapshot import Snapshot
-from store.sql.statement import check_statement
+from store.sql.texts.hints import Names, explained
+from store.sql.texts.statement import check_statement
 from store.sql.views import Views
 
 
@@ -99,13 +100,12 @@ class Session:
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             if self._views.failure.error is not None:
                 raise self._views.failure.error from None
-            raise QueryError(f"{error}{self._hint(str(error))}") from None
+            raise QueryError(self._explained(str(error))) from None
 
-    def _hint(self, error: str) -> str:
-        if "reviews does not exist" not in error:
-            return ""
-        names = ", ".join(self._snapshot.label_sets()) or "none yet"
-        return f"\nThe view reviews joins one label set: choose it with --labels. This store has: {names}."
+    def _explained(self, error: str) -> str:
+        snapshot = self._snapshot
+        names = Names(columns=self._views.columns(), classes=snapshot.header.classes, label_sets=snapshot.label_sets())
+        return explained(error, names)
 
 
 def _with_different_names(schema: pa.Schema) -> pa.Schema:

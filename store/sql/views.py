@@ -84,6 +84,16 @@ class Views:
         for table in self._tables:
             table.forget()
 
+    def columns(self) -> dict[str, list[str]]:
+        """The columns of each view, by its name."""
+        made = self._connection.execute(
+            "SELECT view_name FROM duckdb_views() WHERE NOT internal AND view_name[1] <> '_' ORDER BY view_oid"
+        )
+        names = [name for (name,) in made.fetchall()]
+        return {
+            name: [column for column, *_ in self._connection.execute(f"DESCRIBE {name}").fetchall()] for name in names
+        }
+
     def _make_plain_views(self) -> None:
         snapshot, records = self._snapshot, self._records
         self._register_families("_corpus", CORPUS)

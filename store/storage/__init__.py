@@ -5,8 +5,9 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from store.errors import StoreError, StoreMissingError
+from store.errors import StoreMissingError
 from store.storage.base import TEMPORARY, Staged, Storage
+from store.storage.cloud_package import needing_obstore
 from store.storage.file_lock import THIS_MACHINE
 from store.storage.local import LocalStorage
 from store.storage.memory import MemoryStorage
@@ -28,14 +29,8 @@ def _local(url: str) -> Storage:
 
 
 def _objects(url: str) -> Storage:
-    try:
+    with needing_obstore(url, what="stores"):
         from store.storage.objects.storage import ObjectStorage
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "obstore":
-            raise
-        raise StoreError(
-            f"{url}: stores on object stores need the package obstore: pip install 'softlabel-engine[cloud]'"
-        ) from None
     return ObjectStorage(url)
 
 

@@ -10,11 +10,12 @@ from functools import cached_property
 from store.errors import DamageError, StoreError
 from store.families.registry import kind_of
 from store.format.decode import decoded
-from store.format.family import CARD, Family
+from store.format.family import Family
 from store.format.findings import Finding, Kind, Problem
 from store.format.header import read_header
 from store.format.json_file import Value, copy_name, read_small, to_json
 from store.format.layout import Layout
+from store.format.names import CARD
 from store.format.record import Record, record_name, record_of, shard_of_data
 from store.format.record_files import manifest_name, segment_of_manifest
 from store.format.segments import GUARD

@@ -1,14 +1,14 @@
-"""A label set → everything that is wrong in it: as in any family, and its card, tokens and calibrations besides."""
+"""A label set → everything that is wrong in it: as in any family, and its card, tokens and side files besides."""
 
 from collections.abc import Iterator
 from functools import cached_property, partial
 
 from store.errors import DamageError
 from store.families.label_card import LabelCard, parse_label_card
-from store.format.family import CARD
+from store.families.learned_texts import LEARNED_TEXTS, parse_learned_texts
 from store.format.findings import Finding, Kind, Problem
-from store.format.json_file import Value, read_small
-from store.format.names import TOKENS
+from store.format.json_file import Value, copy_name, read_small
+from store.format.names import CARD, TOKENS
 from store.format.record import Record
 from store.gold.calibration import calibration_name, calibration_of, numbers_begun, parse_calibration
 from store.snapshot import Snapshot
@@ -47,13 +47,14 @@ class LabelSetCheck(FamilyCheck):
         return problem or check_alignment(self.snapshot, self.family, record, card)
 
     def _check_side_files(self) -> Iterator[Finding]:
-        """The calibrations and their copies."""
+        """The calibrations, the texts that the teacher learned, and their copies."""
         for number in numbers_begun(self.snapshot.storage, self.family.path):
             is_right = partial(_is_calibration, self.snapshot, self.family.name, number)
             yield from check_twice(self.snapshot.storage, calibration_name(number), self.family.path, is_right)
+        yield from check_twice(self.snapshot.storage, LEARNED_TEXTS, self.family.path, _is_learned_texts)
 
     def _is_side_file(self, name: str) -> bool:
-        return calibration_of(name) is not None
+        return calibration_of(name) is not None or name in (LEARNED_TEXTS, copy_name(LEARNED_TEXTS))
 
 
 def _is_calibration(snapshot: Snapshot, label_set: str, number: int, value: Value) -> bool:
@@ -61,3 +62,11 @@ def _is_calibration(snapshot: Snapshot, label_set: str, number: int, value: Valu
         return parse_calibration(snapshot, label_set, value).number == number
     except DamageError:
         return False
+
+
+def _is_learned_texts(value: Value) -> bool:
+    try:
+        parse_learned_texts(value, place=LEARNED_TEXTS)
+    except DamageError:
+        return False
+    return True

@@ -13,12 +13,13 @@ import pyarrow as pa
 
 from store.errors import StoreError
 from store.families.kind import Cut
+from store.families.learned_texts import LEARNED_TEXTS
 from store.families.registry import kind_of, shard_statistics
-from store.format.family import CARD, Family
+from store.format.family import Family
 from store.format.findings import Finding, Kind
 from store.format.header import HEADER, parse_header, read_header
 from store.format.json_file import copy_name, from_json, to_json
-from store.format.names import CORPUS, REJECTS, SEGMENTS
+from store.format.names import CARD, CORPUS, REJECTS, SEGMENTS
 from store.format.record import Record, record_of, shard_of_data
 from store.format.record_files import manifest_name, segment_of_manifest
 from store.format.segments import GUARD, parse_segment, restore_guard, segment_name, segment_of
@@ -58,7 +59,7 @@ def restore_small_files(snapshot: Snapshot, findings: list[Finding]) -> list[str
 
 def _restore_small_files_of(snapshot: Snapshot, family: Family, names: list[str]) -> list[str]:
     restored = [name for name in names if _restore_twin(snapshot.storage, name, f"{family.path}/{CARD}")]
-    restored += [name for name in names if _restore_calibration(snapshot.storage, family, name)]
+    restored += [name for name in names if _restore_side_file(snapshot.storage, family, name)]
     restored += [name for name in names if _restore_record(snapshot, family, name.rsplit("/", 1)[-1])]
     return restored + [name for name in names if _restore_manifest(family, name)]
 
@@ -125,8 +126,9 @@ def _restore_twin(storage: Storage, name: str, main: str) -> bool:
     return True
 
 
-def _restore_calibration(storage: Storage, family: Family, name: str) -> bool:
-    main = calibration_of(name.rsplit("/", 1)[-1])
+def _restore_side_file(storage: Storage, family: Family, name: str) -> bool:
+    last = name.rsplit("/", 1)[-1]
+    main = LEARNED_TEXTS if last in (LEARNED_TEXTS, copy_name(LEARNED_TEXTS)) else calibration_of(last)
     return main is not None and _restore_twin(storage, name, f"{family.path}/{main}")
 
 

@@ -15,7 +15,7 @@ from store.selections.card import (
     parse_card,
     selection_of_bits,
 )
-from store.selections.selection import BITS_REMEDY, changed_source, check_bits
+from store.selections.selection import changed_source, check_bits, way_to_bits
 from store.snapshot import Snapshot
 from store.verify.copies import check_twice
 
@@ -60,7 +60,7 @@ def _whole_card(snapshot: Snapshot, name: str) -> Card | None:
 def _check_bits(snapshot: Snapshot, card: Card, before: Callable[[str], bool]) -> Iterator[Finding]:
     file = f"{SELECTIONS}/{card.file}"
     if before(file) and (problem := check_bits(snapshot, card)) is not None:
-        yield _found(problem.kind, file, f"{problem.text}; no other file has these rows: {BITS_REMEDY}")
+        yield _found(problem.kind, file, f"{problem.text}; no other file has these rows: {way_to_bits(snapshot, card)}")
 
 
 def _check_sources(snapshot: Snapshot, card: Card) -> Iterator[Finding]:

@@ -228,7 +228,9 @@ def test_a_new_training_needs_the_labels_of_all_rows(place: str, teacher: str, m
     from engine.errors import TrainingError
 
     assert label(place, teacher, more, "--append", "--name", "other") == 0
-    with pytest.raises(TrainingError, match=r"labels/teacher lacks 1 of 4 shards .*; run its label command again"):
+    with pytest.raises(
+        TrainingError, match=r"labels/teacher lacks 1 of 4 shards .*; `engine label --store .*` finishes it"
+    ):
         student(place, teacher, tmp_path / "out", labels="teacher")
     assert label(place, teacher) == 0
     assert student(place, teacher, tmp_path / "out", labels=("teacher", "other")).rows == ROWS + MORE

@@ -13,6 +13,7 @@ from row_files import write
 from store_factory import CLASSES, add_corpus, add_labels, label_of, make_store, write_header
 
 import store
+from cli.commands.audit.tables import for_people
 from cli.main import run
 from engine.ingest.gold_rounds import GoldRoundConfig, add_gold
 from engine.inputs.columns import LabelColumns
@@ -109,7 +110,8 @@ def test_bad_rows_are_named_and_the_good_ones_are_added(place: Path, audit: Any,
     code, (summary,), err = audit("--gold", file)
     assert code == 3
     assert (summary["added"], summary["rejected"]) == (1, 6)
-    assert "6 rows were rejected:" in err
+    assert "6 rows were rejected: see reasons\n" in err  # on stdout, and not twice
+    assert "unknown label" not in err
     assert "Of 4 labelled ids of the files 3 are in the store: 'nobody' is not there, and an id of the store is" in err
     assert summary["reasons"] == [
         f"{file} row 2: id 'nobody' is not in the store",
@@ -204,6 +206,30 @@ def test_estimates_of_slices_are_asked_by_the_command_too(audit: Any) -> None:
     code, _, err = audit("accuracy", "--by", "row % 2")
     assert code == 1
     assert "--by goes with slices and estimates" in err
+
+
+def test_people_read_estimates_as_measures_with_their_bounds() -> None:
+    numbers = {
+        "gold_alone": 0.5,
+        "gold_low": 0.25,
+        "gold_high": 0.75,
+        "labels_alone": 0.6,
+        "estimate": 0.55,
+        "low": None,
+    }
+    row = {"slice": "all", "label": None, "estimand": "accuracy", "gold_rows": 9, "other_rows": 90, **numbers}
+    row |= {"high": 0.7, "narrower": 0.125}
+    columns, (shown,) = for_people("estimates", list(row), [row])
+    assert columns == list(shown)
+    assert shown["measure"] == "accuracy"
+    assert (shown["estimate"], shown["within 95 %"]) == ("55.0%", None)
+    assert (shown["gold alone"], shown["gold alone, within 95 %"]) == ("50.0%", "25.0% to 75.0%")
+    assert (shown["labels alone"], shown["narrower by"]) == ("60.0%", "12.5%")
+    assert "slice" not in columns
+    assert "label" not in columns
+    assert for_people("estimates", list(row), [{**row, "slice": 3}])[1][0]["slice"] == 3
+    assert for_people("accuracy", ["a"], [{"a": 1}]) == (["a"], [{"a": 1}])
+    assert for_people("estimates", ["a"], []) == (["a"], [])
 
 
 def test_a_source_must_be_a_name(audit: Any, tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ def test_a_run_that_was_killed_is_said_to_be_dead_with_the_way_on(unfinished, ca
     log._life.discard()  # what the kernel does when a process ends
     table = shown(unfinished, capsys, "--format", "table")
     assert "dead" in table
-    assert "it was killed; its last note is 0 s old. Run the same command again to go on" in table
+    way = f"engine label --store {unfinished.location} --teacher test/bert --name bert --devices cpu --no-keep-tokens"
+    assert f"it was killed; its last note is 0 s old. `{way}` goes on" in table
     (row,) = summarise(unfinished)["runs"]
     assert (row["rows_per_second"], row["seconds_left"]) == (None, None)
 
@@ -97,14 +98,14 @@ def test_a_part_that_is_done_names_the_others_and_what_was_appended_the_same_com
     begin(unfinished, worker=[0, 2]).finish({"rows": 34})
     assert summarise(unfinished)["runs"][0]["worker"] == "0/2"
     table = shown(unfinished, capsys, "--format", "table")
-    assert "it did its part (0/2). For the shards that are missing, run the other parts, or all without" in table
+    assert "it did its part (0/2). For the shards that are missing, run the other parts, or all: `engine label" in table
     assert "16/50" in table  # of the rows of the label set
     add_labels(unfinished, "bert", shards=[1, 2])
     assert "label runs" not in shown(unfinished, capsys, "--format", "table")
     unfinished.storage.remove_dead(f"runs/{unfinished.storage.list('runs')[0]}")
     begin(unfinished, worker=None).finish({"rows": 34})
     grown = append_rows(unfinished, extras={})
-    said = "it labelled all rows that there were; some were appended since. Run the same command again for them"
+    said = "it labelled all rows that there were; some were appended since. `engine label --store "
     assert said in shown(grown, capsys, "--format", "table")
 
 

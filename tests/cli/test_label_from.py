@@ -61,14 +61,19 @@ def test_the_query_that_is_named_says_why(place: Path, label: Any, tmp_path: Pat
     assert json.loads(capsys.readouterr().out) == {"failure": "no answer", "count_star()": 20}
 
 
-def test_refused_rows_end_with_3_and_their_first_reasons(label: Any, tmp_path: Path) -> None:
+def test_refused_rows_end_with_3_and_their_first_reasons(place: Path, label: Any, tmp_path: Path, capsys: Any) -> None:
     bad = [{**ANSWERS[0], "id": f"x-{at}"} for at in range(7)] + [{**ANSWERS[0], "id": "id-1", "label": "what"}]
     file = write(tmp_path / "a.csv", [*ANSWERS, *bad])
     for _ in range(2):
         code, summary, err = label("--name", "gpt", "--from", file)
         assert (code, summary["rejected"], len(summary["reasons"])) == (3, 8, 8)
-        assert f"8 rows were rejected:\n  {file} row 11: id 'x-0' is not in the store\n" in err
-        assert "… and 3 more" in err
+        assert summary["reasons"][0] == f"{file} row 11: id 'x-0' is not in the store"
+        assert "8 rows were rejected: see reasons\n" in err  # on stdout, and not twice
+        assert "x-0" not in err
+    assert run(["label", "--store", str(place), "--name", "gpt", "--from", str(file), "--format", "table"]) == 3
+    err = capsys.readouterr().err
+    assert f"8 rows were rejected:\n  {file} row 11: id 'x-0' is not in the store\n" in err
+    assert "… and 3 more" in err
     code, _, err = label("--name", "other", "--from", file, "--on-bad-row", "fail")
     assert (code, "row 11: id 'x-0' is not in the store. Mend or drop the row" in err) == (1, True)
 
@@ -80,8 +85,8 @@ def test_ids_of_refused_rows_are_told_apart_from_unknown_ones(
     file = write(tmp_path / "a.csv", [*ANSWERS, {**ANSWERS[0], "id": "a"}, {**ANSWERS[0], "id": "b"}])
     code, summary, err = label("--name", "gpt", "--from", file)
     assert (code, summary["rejected_for"]) == (3, {"id is that of a rejected row": 1, "id is not in the store": 1})
-    assert f"{file} row 11: id 'a' is that of a rejected row: text is null\n" in err
-    assert f"{file} row 12: id 'b' is not in the store\n" in err
+    assert f"{file} row 11: id 'a' is that of a rejected row: text is null" in summary["reasons"]
+    assert f"{file} row 12: id 'b' is not in the store" in summary["reasons"]
     query = err.partition(f'1 id is that of a rejected row, whose texts the store does not have: `engine sql {place} "')
     assert run(["sql", str(place), query[2].partition('"')[0]]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[0])["id"] == "a"

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -102,6 +104,9 @@ def test_the_list_says_what_still_holds(place: str, select: Any) -> None:
     assert (code, "was made from labels/bert when its fingerprint was" in err) == (1, True)
     code, _, err = select("more", "--or", "threes")
     assert (code, "select again under another name" in err) == (1, True)
+    (command,) = re.findall("`engine (.*)`", err)
+    assert run(shlex.split(command)) == 0  # pasted, it works
+    assert store.open(place).selection("threes-2").card.selected == len(THREES)
 
 
 def test_rows_are_proposed_and_written(place: str, select: Any, tmp_path: Path) -> None:
@@ -292,7 +297,7 @@ def test_no_store_is_1_and_damage_is_4(place: str, select: Any, tmp_path: Path) 
 def test_an_unfinished_label_set_is_refused_by_name(place: str, select: Any) -> None:
     add_labels(store.open(place), "begun", shards=[0])
     code, _, err = select("early", "--where", "true", "--labels", "begun")
-    assert (code, "labels/begun lacks 2 of 3 shards (the first is 1); run its label command again" in err) == (1, True)
+    assert (code, "labels/begun lacks 2 of 3 shards (the first is 1); `engine label --store " in err) == (1, True)
 
 
 def test_the_command_loads_neither_torch_nor_duckdb(place: str) -> None:

@@ -196,7 +196,9 @@ def test_a_choice_among_label_sets_lists_them() -> None:
 
 def test_a_store_without_label_sets_says_so() -> None:
     made = write_header(rows=7)
-    with pytest.raises(StoreMissingError, match="has no label set yet; `engine label` makes one"):
+    with pytest.raises(
+        StoreMissingError, match="has no label set yet; `engine label --store .* --teacher MODEL` makes one"
+    ):
         made.one_label_set(None)
     with pytest.raises(StoreMissingError, match="has no label set 'bert'; it has: none"):
         made.one_label_set("bert")

@@ -761,5 +761,7 @@ def test_gold_is_the_label_of_the_latest_round_and_label_stays_the_corpuss() -> 
 def test_a_label_set_that_is_not_finished_is_refused_with_the_remedy() -> None:
     made = make_store(rows=50, shards=3, labels=())
     add_labels(made, "bert", shards=[0])
-    with pytest.raises(StoreMissingError, match=r"lacks 2 of 3 shards \(the first is 1\); run its label command again"):
+    with pytest.raises(
+        StoreMissingError, match=r"lacks 2 of 3 shards \(the first is 1\); `engine label --store .*` finishes it"
+    ):
         list(made.stream(labels="bert"))

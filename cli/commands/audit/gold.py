@@ -30,11 +30,12 @@ def add_gold(ctx: click.Context, options: dict[str, Any]) -> int:
         added = engine.add_gold(config, tick=tick)
     summary = dataclasses.asdict(added)
     reasons = summary.pop("reasons")
-    print_summary(summary if shows_tables(options["format"]) else {**summary, "reasons": reasons}, options["format"])
+    are_printed = not shows_tables(options["format"])
+    print_summary({**summary, "reasons": reasons} if are_printed else summary, options["format"])
     if not added.added:
         say(
             f"nothing was added: the same labels from the same sources are round {added.round} already. To count them "
             "again, as the latest ones, give another --source"
         )
-    report_rejects(added.rejected, reasons)
+    report_rejects(added.rejected, reasons, are_printed=are_printed)
     return REJECTED if added.rejected else OK

@@ -13,6 +13,7 @@ import click
 
 from cli.commands.audit.near_duplicates import HELP, NEEDS
 from cli.commands.audit.near_duplicates import NAME as NEAR_DUPLICATES
+from cli.commands.audit.tables import for_people
 from cli.output import (
     note,
     note_appended,
@@ -165,6 +166,7 @@ def _print_tables(answers: "Iterator[tuple[Question, Answer]]", format_: str | N
     for question, (columns, rows) in answers:
         if titled:
             print_title(f"{question.name}: {question.help}", format_)
+        columns, rows = for_people(question.name, columns, rows)
         print_rows(rows, format_ or "table", columns=columns)
 
 

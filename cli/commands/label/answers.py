@@ -107,9 +107,10 @@ def label_from(ctx: click.Context, options: dict[str, Any]) -> int:
         made = engine.label_from(config, tick=tick)
     summary = dataclasses.asdict(made)
     reasons = summary.pop("reasons")
-    print_summary(summary if shows_tables(options["format"]) else {**summary, "reasons": reasons}, options["format"])
+    are_printed = not shows_tables(options["format"])
+    print_summary({**summary, "reasons": reasons} if are_printed else summary, options["format"])
     _say(made, options["store"])
-    report_rejects(made.rejected, reasons)
+    report_rejects(made.rejected, reasons, are_printed=are_printed)
     return REJECTED if made.rejected else OK
 
 

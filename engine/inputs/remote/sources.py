@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 
 from engine.errors import InputError
 from store.errors import StoreError
+from store.storage.cloud_package import needing_obstore
 from store.storage.urls import has_credentials, without_credentials
 
 _PIECE = 8 << 20  # bytes
@@ -23,6 +24,8 @@ _MAGIC = re.compile(r"[*?[]")
 BUCKETS = ("s3", "gs", "az")
 WEB = ("http", "https")
 _OTHER_NAMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
+_OWN_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://\S*: (?=\S)")
+"""The place with which an error begins, which is named before it."""
 _VERSIONS = ("etag", "ETag", "blob_id", "sha256", "md5", "mtime", "LastModified", "last_modified", "created")
 
 
@@ -104,25 +107,8 @@ def explained_as(url: str, what: str) -> Iterator[None]:
         error.close()
         raise InputError(f"{shown(url)}: its server answers {error.code} {error.reason}") from None
     except (URLError, StoreError, OSError, ValueError) as error:
-        reason = without_credentials(str(getattr(error, "reason", error)))
+        reason = _OWN_URL.sub("", without_credentials(str(getattr(error, "reason", error))))
         raise InputError(f"{shown(url)} cannot be {what}: {reason}") from None
-
-
-@contextlib.contextmanager
-def needs_obstore(url: str) -> Iterator[None]:
-    """Say how the package is installed without which there are no files on object stores.
-
-    Raises:
-        InputError: it is not there.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "obstore":
-            raise
-        raise InputError(
-            f"{shown(url)}: files on object stores need the package obstore: pip install 'softlabel-engine[cloud]'"
-        ) from None
 
 
 def _of_web(url: str) -> RemoteFile:
@@ -147,7 +133,7 @@ def _of_web(url: str) -> RemoteFile:
 
 
 def _of_bucket(url: str) -> Listing:
-    with needs_obstore(url):
+    with needing_obstore(url, what="files"):
         import obstore
 
         from store.storage.objects.failures import explained

@@ -18,9 +18,15 @@ _BEGUN = "opening the inputs"
 
 
 @contextmanager
-def noted(storage: Storage, tick: Tick) -> Iterator[Tick]:
-    """``tick``, which also notes what it is told in the store; from the first call, or at once if there is no store."""
-    notes = _CorpusNotes(storage)
+def noted(storage: Storage, tick: Tick, *, again: str | None = None) -> Iterator[Tick]:
+    """``tick``, which also notes what it is told in the store; from the first call, or at once if there is no store.
+
+    Args:
+        storage: of the store.
+        tick: as it is called else.
+        again: the command that goes on where this run is stopped, if that is known.
+    """
+    notes = _CorpusNotes(storage, again)
     if not is_store(storage):
         notes.enter(_BEGUN, 0, None)
 
@@ -39,8 +45,9 @@ def noted(storage: Storage, tick: Tick) -> Iterator[Tick]:
 class _CorpusNotes:
     """The notes of one run, which begin with its first stage."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, again: str | None) -> None:
         self._storage = storage
+        self._about = {"command": "label"} | ({} if again is None else {"again": again})
         self._log: RunLog | None = None
         self._stage = ""
         self._begun = (0.0, 0)
@@ -49,7 +56,7 @@ class _CorpusNotes:
         """Note that ``stage`` begins, of so many rows."""
         with never_fatal():
             if self._log is None:
-                self._log = RunLog(self._storage, {"command": "label"})
+                self._log = RunLog(self._storage, self._about)
                 self._log.begin(rows)
             self._log.stage(stage, done, rows)
 

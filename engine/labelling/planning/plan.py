@@ -13,6 +13,7 @@ from engine.labelling.card import check_has_teacher, freeze_card, held_card, mak
 from engine.labelling.dtype_choice import pilot_texts
 from engine.labelling.job import LabelJob
 from engine.labelling.pilot.estimate import RowCost
+from engine.labelling.planning.command import command_of
 from engine.labelling.planning.config import LabelConfig
 from engine.labelling.planning.corpus import given_to, open_or_ingest
 from engine.labelling.planning.corpus_notes import noted
@@ -21,10 +22,12 @@ from engine.labelling.runners.base import Runner
 from engine.labelling.token_budget import CorpusSize, corpus_size
 from engine.models.classifier import Classifier, named, respelled
 from engine.models.flops import model_flops
+from engine.models.gold_texts import read_gold_texts
 from engine.models.teacher import TeacherSource, load_teacher
 from engine.progress import Tick, silent
 from store import Store
 from store.families.label_card import LabelCard, label_card
+from store.families.learned_texts import freeze_learned_texts
 from store.format.header import is_store
 from store.format.names import check_name
 from store.snapshot import check_classes
@@ -74,10 +77,15 @@ class LabelPlan:
     def begin(self, store: Store, runner: Runner) -> LabelJob:
         """Write the label card, or check it against the one that exists; the job with the card that holds.
 
+        Which texts the teacher learned is noted beside it: its folder may not be there when that is asked.
+
         Raises:
             MismatchError: another run began the label set meanwhile, with other settings.
         """
-        card = freeze_card(store.label_set(self.job.label_set), self.job.card, self.probe.choices)
+        labels, model = store.label_set(self.job.label_set), self.job.model
+        card = freeze_card(labels, self.job.card, self.probe.choices)
+        if model is not None and (learned := read_gold_texts(model.folder)) is not None:
+            freeze_learned_texts(labels, learned)
         if card.dtype != self.job.card.dtype:  # a run that began at the same time chose it: this machine may lack it
             runner.call(dataclasses.replace(self.probe, held=card))
         warn_if_crowded(runner.devices, card.threads or self.threads)
@@ -95,7 +103,7 @@ def load(config: LabelConfig, storage: Storage) -> LoadedTeacher:
     name = config.name or default_name(config.teacher)
     held = _saved_card(storage, name)
     saved = held or LabelCard()
-    check_has_teacher(saved, label_set=name)
+    check_has_teacher(saved, label_set=name, location=storage.location)
     source = _teacher_source(config, saved)
     model = load_teacher(source)
     if config.classes is not None and not is_store(storage):
@@ -111,7 +119,7 @@ def plan_run(config: LabelConfig, storage: Storage, runner: Runner, *, tick: Tic
     """
     given = given_to(config, storage)
     teacher = load(config, storage)
-    with noted(storage, tick) as both:
+    with noted(storage, tick, again=command_of(config, storage.location)) as both:
         store = open_or_ingest(storage, config, teacher.model, given, both)
     return store, plan_on(store, config, teacher, runner, tick=tick)
 

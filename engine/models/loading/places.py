@@ -1,19 +1,14 @@
 """A path that is no whole model → what it is, and where the model may be, as the end of a message. Loads nothing."""
 
-import difflib
 import json
 import shlex
 from pathlib import Path
 
 from engine.errors import ModelError
+from engine.models.loading.near import CONFIG, models_below, some
 from engine.models.loading.remedies import OTHER_KINDS, saved_by_name
 from store.format.header import HEADER
 
-_CONFIG = "config.json"
-_ADAPTER = "adapter_config.json"
-_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.index.json")
-_DEEPEST = 3
-_SHOWN = 3
 _KINDS = {
     **{pattern.removeprefix("*"): kind for pattern, kind in OTHER_KINDS.items() if pattern.startswith("*.")},
     ".ftz": "a model of fastText",
@@ -40,68 +35,21 @@ def no_folder(source: str) -> str:
         return f"it is an archive; unpack it and name the folder that is in it: tar -xf {quoted}"
     if file.name.endswith(".zip"):
         return f"it is an archive; unpack it and name the folder that is in it: unzip {quoted}"
-    if (file.parent / _CONFIG).exists():
+    if (file.parent / CONFIG).exists():
         return f"it is a file of a model; name its folder: {file.parent}"
     kind = _KINDS.get(file.suffix.lower())
     return f"it is {kind or 'a file'} and no folder; {_OURS}"
-
-
-def looks_like_path(source: str) -> bool:
-    """Whether ``source``, which does not exist, is rather a path than a hub id."""
-    parent = Path(source).parent
-    return source.startswith(("/", ".", "~")) or source.count("/") > 1 or (parent != Path() and parent.is_dir())
-
-
-def near_models(source: str) -> str:
-    """Folders of models beside ``source``, which does not exist, of nearly its name, as the end of a message.
-
-    Of a path, those of other names if there are none; empty if there are no models at all.
-    """
-    path = Path(source)
-    models = {one.name: one for one in _folders(path.parent) if _is_model(one)}
-    found = [models[name] for name in difflib.get_close_matches(path.name, models, n=_SHOWN)]
-    if not path.parent.is_dir():
-        above = {one.name: one / path.name for one in _folders(path.parent.parent) if _is_model(one / path.name)}
-        found = [above[name] for name in difflib.get_close_matches(path.parent.name, above, n=_SHOWN)]
-    if not found and looks_like_path(source):
-        found = sorted(models.values(), key=lambda one: (-one.stat().st_mtime, one))
-    some = ", ".join(map(str, found[:_SHOWN])) + (", …" if len(found) > _SHOWN else "")
-    return f"; near it there {'are the models' if len(found) > 1 else 'is the model'} {some}" if found else ""
-
-
-def _folders(folder: Path) -> list[Path]:
-    """The folders in ``folder``, as far as they can be listed."""
-    try:
-        return sorted(one for one in folder.iterdir() if one.is_dir())
-    except OSError:
-        return []
 
 
 def without_config(folder: Path) -> str:
     """What is in a folder that has no config.json; empty if nothing tells."""
     if (folder / HEADER).exists():
         return "; it is a store and no model: name a folder that `engine finetune` or `engine train` wrote (--out)"
-    if models := _models_below(folder):
-        some = ", ".join(map(str, models[:_SHOWN])) + (", …" if len(models) > _SHOWN else "")
-        return f"; below it there {'are models' if len(models) > 1 else 'is a model'}: name {some}"
+    if models := models_below(folder):
+        return f"; below it there {'are models' if len(models) > 1 else 'is a model'}: name {some(models)}"
     files = sorted(path for path in folder.iterdir() if path.is_file())
     found = next(((path, kind) for path in files if (kind := _KINDS.get(path.suffix.lower()))), None)
     return f"; {found[0].name} is {found[1]}, and {_OURS}" if found else f"; {_OURS}"
-
-
-def _models_below(folder: Path) -> list[Path]:
-    """Folders of models in ``folder``, the one that was changed last first."""
-    for depth in range(1, _DEEPEST + 1):
-        found = [path for path in folder.glob("/".join(["*"] * depth)) if _is_model(path)]
-        if found:
-            return sorted(found, key=lambda path: (-path.stat().st_mtime, path))
-    return []
-
-
-def _is_model(folder: Path) -> bool:
-    """Whether ``folder`` has a model, or an adapter, and weights."""
-    is_named = any((folder / name).is_file() for name in (_CONFIG, _ADAPTER))
-    return is_named and any(any(folder.glob(pattern)) for pattern in _WEIGHTS)
 
 
 def without_tokenizer(source: str, folder: Path, vocabularies: tuple[str, ...]) -> str:
@@ -115,7 +63,7 @@ def without_tokenizer(source: str, folder: Path, vocabularies: tuple[str, ...]) 
     kind = _config(folder, "tokenizer_config.json").get("tokenizer_class")
     if kind in _OF_BYTES:
         return f"a {kind} has none, and only fast tokenizers are supported; use another model"
-    beside = sorted(path for path in folder.parent.iterdir() if path.is_dir() and not (path / _CONFIG).exists())
+    beside = sorted(path for path in folder.parent.iterdir() if path.is_dir() and not (path / CONFIG).exists())
     near = (folder.parent, *beside)
     place = next((path for path in near if any(any(path.glob(pattern)) for pattern in vocabularies)), None)
     if place is not None and Path(source).is_dir():
@@ -155,7 +103,7 @@ def _bytes_of_tensors(header: bytes) -> int:
         return 1
 
 
-def _config(folder: Path, name: str = _CONFIG) -> dict[str, object]:
+def _config(folder: Path, name: str = CONFIG) -> dict[str, object]:
     try:
         values = json.loads((folder / name).read_text("utf-8"))
     except (OSError, ValueError):

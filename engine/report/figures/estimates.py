@@ -50,7 +50,7 @@ def _largest(found: list[Row]) -> list[Row]:
 
 
 def _name(row: Row, names: list[str]) -> str:
-    return "labelled right" if row["label"] < 0 else f"“{names[row['label']]}”"
+    return "labelled right" if row["label"] is None else f"“{names[row['label']]}”"
 
 
 def _two(row: Row, name: str) -> list[Row]:

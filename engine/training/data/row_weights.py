@@ -10,7 +10,7 @@ from engine.training.distributed import Ranks
 from engine.training.output.run_folder import WEIGHTS, RunFolder
 from store import Store
 from store.selections.selection import chosen_rows
-from store.sql.conditions import views_read
+from store.sql.texts.conditions import views_read
 from store.storage.atomic_file import replaced
 
 RowWeights = npt.NDArray[np.float32]

@@ -78,8 +78,8 @@ WITH rows_ AS (
 )
 SELECT
     slice,
-    label,  -- -1 for accuracy
-    if(label < 0, 'accuracy', 'share of ' || coalesce(name, 'class ' || label)) AS estimand,
+    nullif(label, -1) AS label,  -- null for accuracy
+    if(bounded.label < 0, 'accuracy', 'share of ' || coalesce(name, 'class ' || bounded.label)) AS estimand,
     n AS gold_rows,
     m AS other_rows,
     labels_alone,
@@ -92,4 +92,4 @@ SELECT
     1 - half / gold_half AS narrower
 FROM bounded
 QUALIFY dense_rank() OVER (ORDER BY n + m DESC, slice) <= 100  -- the largest ones
-ORDER BY n + m DESC, slice, label
+ORDER BY n + m DESC, slice, bounded.label

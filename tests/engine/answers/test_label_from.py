@@ -495,7 +495,9 @@ def test_teachers_and_answers_do_not_share_a_name(made: Store, tmp_path: Path) -
     with pytest.raises(MismatchError, match=r"'bert' was made by a teacher \(test/bert\), and this run has answers"):
         take(made, file, name="bert")
     take(made, file)
-    with pytest.raises(MismatchError, match="'gpt' was made from answers .*`engine label --from` with the same files"):
+    with pytest.raises(
+        MismatchError, match="'gpt' was made from answers .*`engine label --store .* --name gpt --from "
+    ):
         labeller_of(made, NAME, teacher="somewhere")
     config = engine.LabelConfig(store=made.storage, teacher="nowhere", name=NAME)
     with pytest.raises(MismatchError, match="was made from answers"):
@@ -632,7 +634,7 @@ def test_a_damaged_shard_is_mended_by_the_same_file_and_by_nothing_else(made: St
     assert done.redone == []
     (obstacle,) = done.obstacles
     assert "was made from answers" in obstacle
-    assert "`engine label --from` with the same files goes on with it, and mends it" in obstacle
+    assert "` goes on with it, and mends it" in obstacle
     summary = take(made, file)
     assert (summary.shards_done, summary.shards_mended) == (0, 1)
     whole["labels/gpt/manifest.json"] = snapshot(made.storage)["labels/gpt/manifest.json"]

@@ -1,19 +1,28 @@
-"""Gold that a teacher was fine-tuned on is not what its labels can be judged by."""
+"""Gold that a teacher was trained on is not what its labels can be judged by."""
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
-from store_factory import add_corpus, add_labels, text_of, write_header
+from store_factory import NoWaitStorage, add_corpus, add_labels, make_store, text_of, write_header
 
 import engine
 from engine.errors import InputError
 from engine.evaluation.learned_gold import learned_gold, learned_gold_note, learned_texts
 from engine.models.gold_texts import GOLD_TEXTS, read_gold_texts, write_gold_texts
+from store.copying.copy_store import copy_store
+from store.errors import DamageError
+from store.families.learned_texts import LEARNED_TEXTS, freeze_learned_texts
 from store.families.text_hash import text_hash
+from store.format.json_file import copy_name, to_json
 from store.gold.add_round import Labelled, add_round
+from store.storage import MemoryStorage
 from store.storage.file_hash import sha256_of
+from store.store import open_store
+from store.verify.repair import restore_small_files
+from store.verify.verify import verify
 
 ROWS = 60
 
@@ -68,7 +77,7 @@ def test_gold_that_the_teacher_learned_is_counted_with_the_rounds_that_it_did_no
     first = label(made, range(5, 15))
     assert learned_gold(made, "bert", None).learned == 5
     said = learned_gold_note(made, "bert", None)
-    assert "5 of the 10 gold rows that count have texts that the teacher of 'bert' was fine-tuned on" in said
+    assert "5 of the 10 gold rows that count have texts that the teacher of 'bert' was trained on" in said
     assert f"`engine eval {teacher} FILE` judges it on others" in said
     assert "--round" not in said
     second = label(made, range(30, 40))
@@ -76,6 +85,49 @@ def test_gold_that_the_teacher_learned_is_counted_with_the_rounds_that_it_did_no
     assert f", or --round {second} counts gold that it did not learn" in learned_gold_note(made, "bert", None)
     assert learned_gold_note(made, "bert", [second]) is None
     assert learned_gold_note(made, "bert", [first]) == said
+
+
+def test_what_the_teacher_learned_is_known_without_its_folder(made, teacher):
+    label(made, range(10, 15))
+    said, hashes = learned_gold_note(made, "bert", None), read_gold_texts(teacher)
+    freeze_learned_texts(made.label_set("bert"), hashes)
+    freeze_learned_texts(made.label_set("bert"), hashes[:1])  # the first one stays
+    shutil.rmtree(teacher)
+    assert learned_texts(made, "bert").tolist() == hashes.tolist()
+    assert learned_gold_note(made, "bert", None) == said
+    assert learned_texts(made, "other") is None
+
+
+@pytest.mark.parametrize("wrong", [{"text_hashes": [-1]}, {"text_hashes": ["1"]}, {"text_hashes": 1}, {"hashes": []}])
+def test_a_note_beside_the_labels_that_is_no_such_note_is_damage(made, teacher, wrong):
+    freeze_learned_texts(made.label_set("bert"), read_gold_texts(teacher))
+    made.storage.put(f"labels/bert/{LEARNED_TEXTS}", to_json(wrong))
+    with pytest.raises(DamageError, match=f"labels/bert/{LEARNED_TEXTS}"):
+        learned_texts(made, "bert")
+
+
+@pytest.mark.parametrize("name", [LEARNED_TEXTS, copy_name(LEARNED_TEXTS)])
+@pytest.mark.parametrize("data", [None, b"{}", to_json({"text_hashes": [-1]})])
+def test_a_damaged_note_beside_the_labels_is_found_and_mended(tmp_path, name, data):
+    made = make_store(NoWaitStorage(tmp_path), rows=ROWS)
+    freeze_learned_texts(made.label_set("bert"), np.array([3, 2**64 - 1], np.uint64))
+    assert list(verify(made.storage)) == []
+    place = tmp_path / "labels" / "bert" / name
+    whole = place.read_bytes()
+    place.unlink() if data is None else place.write_bytes(data)
+    assert [found.file for found in verify(made.storage)] == [f"labels/bert/{name}"]
+    assert restore_small_files(made, list(verify(made.storage))) == [f"labels/bert/{name}"]
+    assert place.read_bytes() == whole
+
+
+def test_a_copy_of_a_store_knows_what_the_teacher_learned(made, teacher):
+    freeze_learned_texts(made.label_set("bert"), read_gold_texts(teacher))
+    target = MemoryStorage()
+    copy_store(made, target)
+    assert learned_texts(open_store(target), "bert").tolist() == read_gold_texts(teacher).tolist()
+    shutil.rmtree(teacher)
+    assert list(verify(target)) == []
+    assert learned_texts(open_store(target), "other") is None
 
 
 def test_other_label_sets_are_not_accused(made):
@@ -135,5 +187,8 @@ def test_fine_tuning_notes_its_texts_and_audit_tells(demo, run_engine, tmp_path)
     done = run_engine("label", pool, "--store", place, "--teacher", teacher, "--name", "learned", "--shards", "2")
     assert done.returncode == 0, done.stderr
     assert run_engine("audit", place, "--gold", str(gold)).returncode == 0
+    judged = run_engine("eval", teacher, str(gold), "--against", demo.path("teacher"))
+    assert f"40 of the 40 rows have texts that {teacher} was trained on: it knows those labels" in judged.stderr
+    shutil.move(teacher, tmp_path / "elsewhere")
     told = run_engine("audit", place, "accuracy", "--labels", "learned")
-    assert "40 of the 40 gold rows that count have texts that the teacher of 'learned' was fine-tuned on" in told.stderr
+    assert "40 of the 40 gold rows that count have texts that the teacher of 'learned' was trained on" in told.stderr

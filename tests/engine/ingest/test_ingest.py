@@ -274,7 +274,7 @@ def test_a_shard_that_is_not_written_is_refused_with_the_remedy(tmp_path: Path, 
     for name in ("00001.json", "manifest.json"):
         (tmp_path / "s.store" / "corpus" / name).unlink()
     with pytest.raises(
-        InputError, match=r"corpus lacks 1 of \d shards \(the first is 1\); run its label command again"
+        InputError, match=r"corpus lacks 1 of \d shards \(the first is 1\); `engine label --store .* --teacher MODEL`"
     ):
         read_texts(made, 1)
 

@@ -416,7 +416,7 @@ def test_texts_that_were_cut_are_counted_and_told_with_the_way_to_have_more_of_t
     counted = store.open(tmp_path / "store").sql("SELECT count(*) AS n FROM labels WHERE truncated")
     assert summary.truncated == counted["n"][0].as_py() > demo.rows // 2
     assert f"{summary.truncated:,} of {demo.rows:,} texts" in caplog.text
-    assert "label again with another --name and a larger --max-length, up to" in caplog.text
+    assert "label again under another name: `engine label --store " in caplog.text
     caplog.clear()
     assert label(demo, tmp_path / "store", inputs=()).truncated == summary.truncated
     assert "have more than" not in caplog.text  # nothing was labelled

@@ -13,18 +13,22 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
-from store_factory import calibration_at
+from store_factory import add_corpus, add_labels, calibration_at, text_of, write_header
 
 import engine
 import store
 from cli.main import run
 from engine.errors import TrainingError
+from engine.models.gold_texts import GOLD_TEXTS, read_gold_texts, write_gold_texts
 from engine.models.initialize import load_start
+from engine.training.data.soft_gold import learned_hashes
 from engine.training.data.store_steps import SoftLabels, SoftSteps
 from engine.training.distributed import Ranks
 from engine.training.loop import LoopConfig
 from engine.training.output.checkpoint import Checkpoints
 from store.errors import StoreMissingError
+from store.families.learned_texts import learned_texts
+from store.families.text_hash import text_hash
 from store.gold.add_round import Labelled, add_round
 from store.gold.calibration import add_calibration
 
@@ -169,10 +173,43 @@ def test_rounds_of_gold_are_learnt_from_and_stay_the_same_in_a_run(demo, tmp_pat
     with pytest.raises(TrainingError, match=r"gold.rounds was \[0, 1\] and is \[0, 1, 2\]"):
         engine.train(config(demo, stopped, rounds=(0, 1, 2), **gold))
     resumed = engine.train(config(demo, stopped, **gold))
+    learned = set(read_gold_texts(stopped))
+    assert learned == set(made.sql("SELECT text_hash FROM corpus WHERE row % 2 = 0")["text_hash"].to_pylist())
+    assert read_gold_texts(tmp_path / "soft") is None
     assert engine.train(config(demo, stopped, **gold)).evaluation is None  # it is done, and stays so
     assert resumed.epochs[0].loss == pytest.approx(whole.epochs[0].loss, rel=1e-6)
     other = engine.train(config(demo, tmp_path / "other", **gold))
     assert other.epochs[0].loss != pytest.approx(whole.epochs[0].loss, rel=1e-3)
+
+
+def test_a_student_knows_what_its_start_learned_and_labels_say_so(demo, tmp_path):
+    """Without a gold weight, too; and a store that it labels tells, wherever the student is by then."""
+    start = Path(shutil.copytree(demo.path("start-student"), tmp_path / "start"))
+    assert not (start / GOLD_TEXTS).exists()
+    write_gold_texts(start, ["one", "two"])
+    engine.train(config(demo, tmp_path / "out", student=str(start)))
+    assert read_gold_texts(tmp_path / "out").tolist() == read_gold_texts(start).tolist()
+    place = str(tmp_path / "labelled.store")
+    inputs = (demo.path("gold.parquet"),)
+    engine.label(engine.LabelConfig(store=place, teacher=str(tmp_path / "out"), inputs=inputs, name="student"))
+    engine.label(engine.LabelConfig(store=place, teacher=demo.path("start-student"), name="fresh"))
+    shutil.rmtree(tmp_path / "out")
+    sets = {name: learned_texts(store.open(place).label_set(name)) for name in ("student", "fresh")}
+    assert sets["student"].tolist() == read_gold_texts(start).tolist()
+    assert sets["fresh"] is None
+
+
+def test_gold_is_learned_of_the_rows_that_count_alone():
+    """Not of those that a selection leaves out, that lack a label, or that weigh nothing."""
+    made = write_header(rows=60, shards=3)
+    add_corpus(made, label=lambda row, _classes: 0 if row % 2 else None)
+    add_labels(made, "bert", failed=(1, 3))
+    made.select("some", where="row < 50")
+    weights = np.ones(60, np.float32)
+    weights[5] = 0
+    chosen = SoftLabels(labels=("bert",), select="some", weights=weights, rounds=(0,))
+    assert sorted(learned_hashes(made, chosen)) == sorted(text_hash(text_of(row)) for row in range(7, 50, 2))
+    assert len(learned_hashes(made, dataclasses.replace(chosen, rounds=None))) == 0
 
 
 def test_mse_learns_too(demo, tmp_path):

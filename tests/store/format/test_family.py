@@ -11,8 +11,9 @@ import pytest
 from store_factory import NoWaitStorage, change_bytes, flip_bit, with_check
 
 from store.errors import DamageError, MismatchError
-from store.format.family import CARD, Family
+from store.format.family import Family
 from store.format.json_file import from_json, to_json
+from store.format.names import CARD
 from store.format.record import Record, data_name, record_name, record_of
 from store.format.record_files import MANIFEST
 from store.storage import LocalStorage, MemoryStorage, Storage

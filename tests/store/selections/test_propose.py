@@ -234,7 +234,7 @@ def test_a_label_set_is_chosen_and_must_be_finished() -> None:
         asked = made.sql("SELECT row FROM reviews WHERE gold IS NULL ORDER BY margin, row LIMIT 3", labels=name)
         assert sorted(asked.column("row").to_pylist()) == found
     add_labels(made, "begun", shards=[0])
-    with pytest.raises(StoreMissingError, match=r"labels/begun lacks 2 of 3 shards \(the first is 1\); run its label"):
+    with pytest.raises(StoreMissingError, match=r"labels/begun lacks 2 of 3 shards \(the first is 1\); `engine label"):
         made.select("early", propose="margin", labels="begun", limit=3)
 
 

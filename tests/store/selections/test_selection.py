@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,7 @@ from store.errors import (
 from store.format.json_file import copy_name, from_json, to_json
 from store.gold.fingerprint import fingerprints
 from store.rows.row_set import RowSet
+from store.selections.card import Origin, Proposed, select_command
 from store.selections.select import SelectionRequest, select
 from store.selections.selection import Selection, changed_source, class_counts, freeze_selection, read_card, selections
 from store.sql.session import query
@@ -373,7 +375,7 @@ def test_a_family_that_is_not_finished_is_refused_by_name(storage: Storage) -> N
     add_labels(made, "begun", shards=[0, 2])
     for wanted in ({"where": "true", "labels": "begun"}, {"where": "row IN (SELECT row FROM labels)"}):
         with pytest.raises(
-            StoreMissingError, match=r"labels/begun lacks 1 of 3 shards \(the first is 1\); run its label"
+            StoreMissingError, match=r"labels/begun lacks 1 of 3 shards \(the first is 1\); `engine label"
         ):
             made.select("early", **wanted)
     assert len(made.select("texts", where="n_chars > 0").rows) == 30
@@ -685,3 +687,24 @@ def test_a_store_on_a_disk_keeps_nothing_temporary(tmp_path: Path) -> None:
     made = make_store(LocalStorage(tmp_path / "a.store"), rows=20)
     made.select("few", limit=3)
     assert made.storage.list("tmp") == []
+
+
+def test_the_command_of_a_selection_says_all_that_made_it() -> None:
+    proposed = Proposed(method="random", seed=3, rounds=[0])
+    origin = Origin(
+        name="a",
+        sql="text = 'it''s'",
+        limit=5,
+        labels="bert",
+        proposed=proposed,
+        algebra={"and": ["b", "c"], "not": ["d"]},
+    )
+    words = shlex.split(select_command("my store", origin))
+    assert words == [
+        "engine", "select", "my store", "a", "--where", "text = 'it''s'", "--propose", "random", "--seed", "3", "--limit", "5",
+        "--labels", "bert", "--and", "b", "--and", "c", "--not", "d",
+    ]  # fmt: skip
+    compared = Proposed(method="disagreement", label_sets=["x", "y"], rounds=[])
+    assert select_command("s", Origin(name="a", proposed=compared, order_by="row"), name="e").endswith(
+        " e --order-by row --propose disagreement --labels x,y"
+    )

@@ -547,7 +547,14 @@ def test_estimates(answer: Rows, truth: Truth) -> None:
     expected = []
     for label, (name, (true, guess)) in enumerate(of.items(), start=-1):
         values = np.where(has_gold, true, np.nan)[truth.known]
-        expected.append({"slice": "all", "label": label, "estimand": name, **inferred(values, guess[truth.known])})
+        expected.append(
+            {
+                "slice": "all",
+                "label": None if label < 0 else label,
+                "estimand": name,
+                **inferred(values, guess[truth.known]),
+            }
+        )
     check(answer, expected)
 
 
@@ -556,7 +563,7 @@ def test_estimates_of_slices(made: Store, truth: Truth, labels: str) -> None:
     for slice_ in (True, False):
         of = truth.known & ((truth.n_tokens < 5) == slice_)
         gold = np.where(truth.gold >= 0, truth.gold == truth.prediction, np.nan)
-        expected.append({"slice": slice_, "label": -1, "estimand": "accuracy"})
+        expected.append({"slice": slice_, "label": None, "estimand": "accuracy"})
         expected[-1] |= inferred(gold[of], truth.confidence[of])
     found = made.audit("estimates", labels=labels, by="n_tokens < 5").to_pylist()
     check([row for row in found if row["estimand"] == "accuracy"], expected)
@@ -815,7 +822,7 @@ def test_of_several_label_sets_one_is_chosen(made: Store) -> None:
 
 def test_without_any_labels_questions_say_so() -> None:
     made = make_store(labels=[])
-    with pytest.raises(StoreMissingError, match="has no labels yet; `engine label` makes them"):
+    with pytest.raises(StoreMissingError, match="has no labels yet; `engine label --store .*` makes them"):
         made.audit("classes")
     assert "none" in (lacking(made, question("agreement")) or "")
 

@@ -37,7 +37,7 @@ from store.errors import DamageError, QueryError, StoreMissingError
 from store.families.text_hash import text_hash
 from store.format.run_log import RunLog
 from store.sql.session import Session, query
-from store.sql.statement import check_statement
+from store.sql.texts.statement import check_statement
 from store.storage import LocalStorage, MemoryStorage
 
 ROWS = 50
@@ -765,3 +765,48 @@ def test_opening_and_streaming_load_neither_torch_nor_duckdb(place: Path, tmp_pa
     command = [sys.executable, "-c", textwrap.dedent(program)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     assert done.stdout.strip() == f"{ROWS} []"
+
+
+REMEDIES = {
+    "SELECT class FROM corpus JOIN labels USING (row)": "the view reviews has both, as gold_class and class.",
+    "SELECT row FROM corpus, labels": "Views go together by it: FROM corpus JOIN labels USING (row).",
+    "SELECT confidense FROM labels": "Near names: confidence in labels.",
+    "SELECT clas FROM corpus, labels": "Near names: class in corpus, gold and labels.",
+    "SELECT c.confidence FROM corpus c": "The column confidence is in labels.",
+    'SELECT * FROM corpus WHERE class = "positive"': "write a text in single quotes, as class = 'positive'.",
+    "SELECT * FROM labels WHERE label_set = bert": "write a text in single quotes, as label_set = 'bert'.",
+    'SELECT * FROM corpus WHERE text = "it\'s"': "A text is written in single quotes, as 'it''s'. The views have",
+    "SELECT gold_class FROM corpus": "The view reviews joins one label set: choose it with --labels.",
+    "SELECT * FROM label": "corpus, gold, rejects, shards, calibrations and labels. Did you mean labels?",
+    "SELECT * FROM nothing": "The views of a store are corpus, gold, rejects, shards, calibrations and labels.",
+    "SELECT * FROM roberta": "its rows are in the view labels: FROM labels WHERE label_set = 'roberta'.",
+    "SELECT * FROM 'reviews.csv'": "A query reads no files, only what the store has",
+}
+
+
+@pytest.fixture(scope="module")
+def with_two() -> Store:
+    return make_store(rows=20, labels=["bert", "roberta"])
+
+
+@pytest.mark.parametrize("sql", REMEDIES)
+def test_a_wrong_name_is_told_with_what_to_write(with_two: Store, sql: str) -> None:
+    with pytest.raises(QueryError) as refused:
+        with_two.sql(sql)
+    assert REMEDIES[sql] in str(refused.value)
+    assert "pg_views" not in str(refused.value)
+
+
+def test_what_has_no_better_remedy_stays_as_duckdb_says_it(made: Store) -> None:
+    for sql, said in (
+        ("SELECT id, count(*) FROM corpus", "Either add it to the GROUP BY list"),
+        ("SELECT label_set FROM labels a JOIN labels b USING (row)", "Ambiguous reference"),
+        ("SELECT nothing(text) FROM corpus", "Did you mean"),
+    ):
+        with pytest.raises(QueryError, match=said):
+            made.sql(sql)
+
+
+def test_remedies_of_a_query_with_a_label_set_name_the_view_that_joins_it(made: Store) -> None:
+    with pytest.raises(QueryError, match="The column gold_class is in reviews"):
+        made.sql("SELECT gold_class FROM corpus", labels="bert")

@@ -92,9 +92,8 @@ def test_damaged_bits_say_how_they_are_made_again(made: Store) -> None:
     (finding,) = verify(made.storage)
     assert isinstance(finding, Finding)
     assert (finding.kind, finding.family, finding.shard) == (Kind.DAMAGED, "selections", None)
-    assert finding.problem.endswith(
-        "no other file has these rows: `engine select` with the same options writes it again"
-    )
+    command = f"engine select {made.location} texts --where 'stars = 3'"
+    assert finding.problem.endswith(f"no other file has these rows: `{command}` writes it again")
     made.select("texts", where="stars = 3")
     assert found(made) == []
 

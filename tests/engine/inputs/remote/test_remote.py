@@ -181,7 +181,7 @@ def test_what_a_bucket_does_not_have(bucket):
         expand([f"s3://{BUCKET}/none.csv"])
     with pytest.raises(InputError, match="there is no such file"):
         expand([f"s3://{BUCKET}/data/*.csv"])
-    with pytest.raises(InputError, match=r"s3://none/data cannot be fetched: .*there is no such bucket"):
+    with pytest.raises(InputError, match=r"^s3://none/data cannot be fetched: there is no such bucket"):
         expand(["s3://none/data"])
 
 
