@@ -5,7 +5,6 @@ rank has a limit, so that a lost rank becomes an error of the others.
 """
 
 import hashlib
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +17,9 @@ import torch
 from torch import Tensor
 
 from engine.errors import TrainingError
+from engine.training.tasks.config import LOST_SECONDS
+from engine.training.tasks.launch import quiet_others, rank_count
 
-LOST_SECONDS = 45.0
 START_SECONDS = 600.0
 
 
@@ -108,15 +108,14 @@ def joined_ranks(
     Raises:
         TrainingError: the ranks do not find each other, or this machine has fewer GPUs than ranks.
     """
-    count = int(os.environ.get("WORLD_SIZE", "1"))
+    count = rank_count()
     if count == 1:
         yield Ranks(rank=0, count=1, device=device)
         return
     if "RANK" not in os.environ:
         raise TrainingError(f"WORLD_SIZE is {count} and RANK is not set; start several processes with torchrun")
     rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
-    if rank:  # only the first rank logs progress
-        logging.getLogger("engine").setLevel(logging.WARNING)
+    quiet_others()
     device = _own_gpu(rank, local) if device.type == "cuda" else device
     _join(device, rank, count, start_seconds)
     try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from engine.errors import InputError, LabellingError
 from engine.inputs.columns import ColumnNames
 from engine.inputs.options import FOUND_OUT, ReadOptions
-from engine.labelling.card import Choices
+from engine.labelling.planning.choices import Choices
 from store.storage import Storage
 
 
