@@ -16,7 +16,7 @@ from typing import Any
 
 import cli.progress
 
-COMPUTING = "computing logits"
+_COMPUTING = ("labelling", "computing logits")
 
 
 def since_start() -> float:
@@ -32,16 +32,16 @@ class Stages:
         self.seconds: dict[str, float] = {}
         self._labels = False
 
-    def __call__(self, what: str, done: int, total: int | None) -> None:
+    def __call__(self, what: str, done: int, _total: int | None) -> None:
         """Note it."""
         self._labels = self._labels or what == "labelling"
         self.seconds.setdefault(what, round(since_start(), 3))
-        if self._labels and what in (COMPUTING, "labelling") and done:
+        if self._labels and what in _COMPUTING and done:
             self.seconds.setdefault("first rows", round(since_start(), 3))
 
 
 def main() -> int:
-    """Run the command; print the stages."""
+    """Run the command as its console script does; print the stages."""
     stages = Stages()
 
     @contextmanager
@@ -49,11 +49,11 @@ def main() -> int:
         yield stages
 
     cli.progress.progress = noted  # type: ignore[assignment]
-    from cli.main import run
+    import cli.main
 
-    code = run(sys.argv[1:])
-    peaks = [line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
-    print(json.dumps({"code": code, "seconds": stages.seconds, "peak_kilobytes": int(peaks[0])}))
+    cli.main.settle_process()
+    code = cli.main.run(sys.argv[1:])
+    print(json.dumps({"code": code, "seconds": stages.seconds}))
     return code
 
 

@@ -28,7 +28,7 @@ class Mistake:
 
 
 def made_files(folder: Path, model: str, texts: list[str]) -> None:
-    """``texts.parquet``, ``gold.csv``, ``odd.csv`` with a label of no class, and ``reviews.store``, labelled by ``model``."""
+    """Files of ``texts``: one of labels that are no classes of ``model``, and a store that it has labelled."""
     pq.write_table(pa.table({"text": texts}), folder / "texts.parquet")
     labels = [str(number % 2) for number in range(len(texts))]
     pyarrow.csv.write_csv(pa.table({"text": texts, "label": labels}), folder / "gold.csv")
