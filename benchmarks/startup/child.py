@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import cli.progress
+from cli.main import run, settle_process
 
 _COMPUTING = ("labelling", "computing logits")
 
@@ -49,10 +50,8 @@ def main() -> int:
         yield stages
 
     cli.progress.progress = noted  # type: ignore[assignment]
-    import cli.main
-
-    cli.main.settle_process()
-    code = cli.main.run(sys.argv[1:])
+    settle_process()
+    code = run(sys.argv[1:])
     print(json.dumps({"code": code, "seconds": stages.seconds}))
     return code
 
