@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface
 
 from engine.compute.cpu.bf16_attention import LONGEST, Rectangle, joined, rectangles
 from engine.compute.dropout import dropped
 from engine.compute.packing import EqualRows, PackedRows
+from engine.models.loading.transformers_parts import AttentionInterface
 
 ATTENTION = "engine_packed"
 """The name of the attention function among those of transformers."""

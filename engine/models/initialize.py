@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModelForSequenceClassification
 
 from engine.errors import ModelError
 from engine.models.classifier import Classifier, checked
@@ -17,6 +16,7 @@ from engine.models.heads import chooses_one_class, output_layer, same_but_for_ca
 from engine.models.layers import keep_layers, warn_if_constant
 from engine.models.loading.adapters import merge_remedy
 from engine.models.loading.first_look import refuse_no_configuration
+from engine.models.loading.transformers_parts import AutoModelForSequenceClassification
 from engine.models.loading.vocabulary import VOCABULARIES, has_vocabulary
 from engine.models.loading.weights import Loaded, load_module, other_shape, read_config
 

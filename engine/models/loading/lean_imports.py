@@ -1,82 +1,106 @@
-"""Parts of transformers that classifying texts never uses, left out where a process is ours alone: two seconds, 100 MB.
+"""Parts of transformers that classifying texts never uses, left out where a process is ours alone: seconds and 100 MB.
 
-transformers imports `torch.distributed.tensor` and FSDP for models that are cut into parts, `torch._dynamo` for masks
-that are made by functions, and SciPy for losses of object detection, whatever it is imported for. It has a way without
-each but `torch._dynamo`, which is imported as soon as it is used.
+Whatever transformers is imported for, it imports `torch.distributed.tensor` and FSDP for models that are cut into
+parts, SciPy for losses of object detection, and `torch._dynamo` for marks on functions that are compiled. It has a way
+without each of these but the last one, for which there is a stand-in while it is imported: marks do nothing, and
+whatever else is asked for comes from the real module, now or when it is used.
 """
 
 import importlib
 import os
 import sys
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec, PathFinder
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 _OPTIONAL = ("is_torch_distributed_available", "is_scipy_available", "is_sklearn_available")
-_MASKS, _TRACING = "transformers.masking_utils", "torch._dynamo._trace_wrapped_higher_order_op"
-_MODELS = "transformers.modeling_utils"
+_ASKED = ("transformers.utils", "transformers.utils.import_utils")
+_COMPILER, _TRACING = "torch._dynamo", "torch._dynamo._trace_wrapped_higher_order_op"
+_MARKS = ("allow_in_graph", "assume_constant_result", "disable")
+_ours = False
 
 
 def import_less() -> None:
-    """Let this process import no more of transformers than it needs; nothing changes where ranks train together."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 and _MODELS not in sys.modules:
-        sys.meta_path.insert(0, _Watch())
+    """Say that this process is ours alone: nobody else's code in it uses transformers."""
+    global _ours
+    _ours = True
 
 
-class _Watch:
-    """Sees what is imported: settles what transformers takes for available, and what it makes masks with."""
+@contextmanager
+def lean() -> Iterator[None]:
+    """Import transformers inside with less than it takes, if the process is ours and no ranks train together."""
+    if (
+        not _ours
+        or int(os.environ.get("WORLD_SIZE", "1")) > 1
+        or {_COMPILER, "transformers.modeling_utils"} & set(sys.modules)
+    ):
+        yield
+        return
+    import torch
 
-    def __init__(self) -> None:
-        self._is_settled = False
+    for module in map(importlib.import_module, _ASKED):
+        for name in _OPTIONAL:
+            if hasattr(module, name):
+                setattr(module, name, _no)
+    stand_ins = {_COMPILER: _Compiler(_COMPILER), _TRACING: _Tracing(_TRACING)}
+    marks = torch.compiler.disable
+    sys.modules.update(stand_ins)
+    vars(torch)["_dynamo"] = stand_ins[_COMPILER]
+    torch.compiler.disable = _unmarked  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        torch.compiler.disable = marks
+        _leave(stand_ins)
 
-    def find_spec(self, name: str, path: Sequence[str] | None, _target: Any = None) -> ModuleSpec | None:
-        """Leave finding ``name`` to the others, but for `_MASKS`."""
-        if not name.startswith("transformers."):
-            return None
-        utils = sys.modules.get("transformers.utils")
-        if not self._is_settled and not name.startswith("transformers.utils") and utils is not None:
-            self._is_settled = True
-            for function in _OPTIONAL:
-                for module in (utils, importlib.import_module("transformers.utils.import_utils")):
-                    if hasattr(module, function):
-                        setattr(module, function, _no)
-        if name != _MASKS or _TRACING in sys.modules:
-            return None
-        spec = PathFinder.find_spec(name, path)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Masks(spec.loader)
-        return spec
+
+def _leave(stand_ins: dict[str, ModuleType]) -> None:
+    """Let whoever imports the real modules find them."""
+    import torch
+
+    for name, stand_in in stand_ins.items():
+        if sys.modules.get(name) is stand_in:
+            del sys.modules[name]
+    if vars(torch).get("_dynamo") is stand_ins[_COMPILER]:
+        del vars(torch)["_dynamo"]
 
 
 def _no() -> bool:
     return False
 
 
-class _Masks:
-    """Loads `_MASKS` with a `_Later` in the place of what it imports of `torch._dynamo`."""
+class _StandIn(ModuleType):
+    """In the place of a module until something is asked for that it does not have."""
 
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        _leave({one: module for one in (_COMPILER, _TRACING) if isinstance(module := sys.modules.get(one), _StandIn)})
+        return getattr(importlib.import_module(self.__name__), name)
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """As the module's own loader."""
-        module: ModuleType | None = self._loader.create_module(spec)
-        return module
 
-    def exec_module(self, module: ModuleType) -> None:
-        """Run it."""
-        stand_in = ModuleType(_TRACING)
-        stand_in.TransformGetItemToIndex = _Later  # type: ignore[attr-defined]
-        sys.modules[_TRACING] = stand_in
-        try:
-            self._loader.exec_module(module)
-        finally:
-            del sys.modules[_TRACING]
+class _Compiler(_StandIn):
+    """`torch._dynamo`, of which transformers uses marks."""
+
+    def __getattr__(self, name: str) -> Any:
+        return _unmarked if name in _MARKS else super().__getattr__(name)
+
+
+class _Tracing(_StandIn):
+    """The module in which masks that functions make find what traces them."""
+
+    def __getattr__(self, name: str) -> Any:
+        return _Later if name == "TransformGetItemToIndex" else super().__getattr__(name)
+
+
+def _unmarked(function: Any = None, *_: Any, **__: Any) -> Any:
+    """``function`` without a mark; without one, what marks nothing."""
+    return _unmarked if function is None else function
 
 
 class _Later:
-    """`TransformGetItemToIndex`, which is imported when it is entered."""
+    """`TransformGetItemToIndex`, imported when it is entered."""
 
     def __enter__(self) -> Any:
         self._real = importlib.import_module(_TRACING).TransformGetItemToIndex()

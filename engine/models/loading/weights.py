@@ -13,12 +13,15 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoModelForSequenceClassification
-from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
-from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from engine.errors import ModelError
 from engine.models.files import CONFIG, quiet_transformers, refused, weight_files
+from engine.models.loading.transformers_parts import (
+    CONFIG_MAPPING_NAMES,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    AutoConfig,
+    AutoModelForSequenceClassification,
+)
 
 _PREFIXES = ("_orig_mod.", "module.", "base_model.model.", "model.")
 _NEEDS_A_GPU = ("flash_attention", "flex_attention")
