@@ -30,11 +30,8 @@ def import_less() -> None:
 @contextmanager
 def lean() -> Iterator[None]:
     """Import transformers inside with less than it takes, if the process is ours and no ranks train together."""
-    if (
-        not _ours
-        or int(os.environ.get("WORLD_SIZE", "1")) > 1
-        or {_COMPILER, "transformers.modeling_utils"} & set(sys.modules)
-    ):
+    are_ranks = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if not _ours or are_ranks or not {_COMPILER, "transformers.modeling_utils"}.isdisjoint(sys.modules):
         yield
         return
     import torch
