@@ -1,4 +1,6 @@
-"""Parts of transformers that classifying texts never uses, left out where a process is ours alone: seconds and 100 MB.
+"""Parts of libraries that classifying texts never uses, left out where a process is ours alone: seconds and 150 MB.
+
+pyarrow imports pandas as soon as it makes an array of a list, to see whether it is one of pandas'.
 
 Whatever transformers is imported for, it imports `torch.distributed.tensor` and FSDP for models that are cut into
 parts, SciPy for losses of object detection, and `torch._dynamo` for marks on functions that are compiled. It has a way
@@ -9,8 +11,9 @@ whatever else is asked for comes from the real module, now or when it is used.
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +28,8 @@ def import_less() -> None:
     """Say that this process is ours alone: nobody else's code in it uses transformers."""
     global _ours
     _ours = True
+    if {"pandas", "pyarrow"}.isdisjoint(sys.modules):
+        sys.meta_path.insert(0, _Arrow())
 
 
 @contextmanager
@@ -105,3 +110,50 @@ class _Later:
 
     def __exit__(self, *error: Any) -> Any:
         return self._real.__exit__(*error)
+
+
+class _Arrow:
+    """Finds pyarrow, once, and lets it see that there is no pandas."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, _target: Any = None) -> ModuleSpec | None:
+        """Leave finding ``name`` to the others, but for pyarrow."""
+        if name != "pyarrow":
+            return None
+        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        spec = PathFinder.find_spec(name, path)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Alone(spec.loader)  # type: ignore[assignment]
+        return spec
+
+
+class _Alone:
+    """Loads pyarrow as ``loader`` does; the first array is made while pandas cannot be imported."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """As the loader."""
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """As the loader; and make an array."""
+        self._loader.exec_module(module)
+        assert module.__spec__ is not None
+        module.__loader__ = module.__spec__.loader = self._loader
+        sys.meta_path.insert(0, hidden := _Hidden())
+        try:
+            module.array([])
+        finally:
+            sys.meta_path.remove(hidden)  # type: ignore[arg-type]
+
+
+class _Hidden:
+    """Hides pandas."""
+
+    def find_spec(self, name: str, _path: Sequence[str] | None, _target: Any = None) -> ModuleSpec | None:
+        """Leave finding ``name`` to the others, but for pandas."""
+        if name == "pandas":
+            raise ModuleNotFoundError("no module named pandas", name=name)
+        return None
