@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 
 from engine.compute.cpu.bf16_attention import LONGEST, Rectangle, joined, rectangles
@@ -19,6 +18,10 @@ from engine.models.loading.transformers_parts import AttentionInterface
 
 ATTENTION = "engine_packed"
 """The name of the attention function among those of transformers."""
+varlen_attn: Any = None
+"""The kernel; importing it takes a second, and 100 MB, which a machine without a GPU does not have to pay."""
+if torch.cuda.device_count():
+    from torch.nn.attention.varlen import varlen_attn
 
 
 @dataclass(frozen=True, kw_only=True)

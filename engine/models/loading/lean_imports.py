@@ -1,11 +1,11 @@
 """Parts of libraries that classifying texts never uses, left out where a process is ours alone: seconds and 150 MB.
 
-pyarrow imports pandas as soon as it makes an array of a list, to see whether it is one of pandas'.
-
 Whatever transformers is imported for, it imports `torch.distributed.tensor` and FSDP for models that are cut into
-parts, SciPy for losses of object detection, and `torch._dynamo` for marks on functions that are compiled. It has a way
-without each of these but the last one, for which there is a stand-in while it is imported: marks do nothing, and
-whatever else is asked for comes from the real module, now or when it is used.
+parts, accelerate and with it boto3, SciPy for losses of object detection, and `torch._dynamo` for marks on functions
+that are compiled. It has a way without each of these but the last one, for which there is a stand-in while it is
+imported: marks do nothing, and whatever else is asked for comes from the real module, now or when it is used.
+
+pyarrow imports pandas as soon as it makes an array of a list, to see whether it is one of pandas'.
 """
 
 import importlib
@@ -17,7 +17,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-_OPTIONAL = ("is_torch_distributed_available", "is_scipy_available", "is_sklearn_available")
+_OPTIONAL = ("is_accelerate_available", "is_scipy_available", "is_sklearn_available", "is_torch_distributed_available")
 _ASKED = ("transformers.utils", "transformers.utils.import_utils")
 _COMPILER, _TRACING = "torch._dynamo", "torch._dynamo._trace_wrapped_higher_order_op"
 _MARKS = ("allow_in_graph", "assume_constant_result", "disable")
@@ -68,7 +68,7 @@ def _leave(stand_ins: dict[str, ModuleType]) -> None:
         del vars(torch)["_dynamo"]
 
 
-def _no() -> bool:
+def _no(*_: Any, **__: Any) -> bool:
     return False
 
 
