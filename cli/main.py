@@ -22,6 +22,7 @@ from cli.notes import DOOR, say_error
 from cli.options.global_options import Command, global_options, settle_format, settle_notes
 from engine.compute.cpu.limits import settle_threads
 from engine.errors import EngineError, OutputPlaceError, is_memory_error
+from engine.models.loading.lean_imports import import_less
 from store.errors import DamageError, StoreError
 
 _RESUME = "What was committed stays; run the same command again to go on, with fewer processes or smaller batches"
@@ -191,9 +192,15 @@ def _settle_streams() -> None:
         sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
+def settle_process() -> None:
+    """Settle what libraries that are loaded later find: this process does nothing but one command."""
+    settle_threads()
+    import_less()
+
+
 def main() -> NoReturn:
     """The entry point of the console script."""
-    settle_threads()
+    settle_process()
     _settle_streams()
     sys.excepthook = _say_mistake
     for number in (signal.SIGTERM, signal.SIGUSR1):

@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from engine.inputs.columns import ColumnNames, LabelColumns
     from engine.inputs.labels.labelled import GoldConfig
     from engine.inputs.options import ReadOptions
-    from engine.labelling.card import Choices
     from engine.labelling.label import label
     from engine.labelling.pilot.dry_run import forecast
     from engine.labelling.pilot.forecast import Forecast
+    from engine.labelling.planning.choices import Choices
     from engine.labelling.planning.config import LabelConfig
     from engine.labelling.repair import Repair, repair
     from engine.labelling.summary import LabelSummary
@@ -60,11 +60,9 @@ if TYPE_CHECKING:
     from engine.training.data.stored_gold import StoredGold
     from engine.training.distill import DistillConfig, train
     from engine.training.finetune import FinetuneConfig, finetune
-    from engine.training.loop import LoopConfig
-    from engine.training.loss import SoftLoss
     from engine.training.output.saved_model import Trained
-    from engine.training.output.saving import SavingConfig
-    from engine.training.validation import ValidationConfig
+    from engine.training.tasks.config import LoopConfig, SavingConfig, ValidationConfig
+    from engine.training.tasks.soft_loss import SoftLoss
     from store.gold.calibration import Calibration
 
 _HOME = {
@@ -74,7 +72,7 @@ _HOME = {
     "CalibrateConfig": "engine.evaluation.calibrate",
     "Calibration": "store.gold.calibration",
     "Cascade": "engine.prediction.config",
-    "Choices": "engine.labelling.card",
+    "Choices": "engine.labelling.planning.choices",
     "ColumnNames": "engine.inputs.columns",
     "CompareConfig": "engine.comparison.experiment.choices",
     "Comparison": "engine.comparison.summary",
@@ -92,7 +90,7 @@ _HOME = {
     "LabelConfig": "engine.labelling.planning.config",
     "LabelSummary": "engine.labelling.summary",
     "LoadedModel": "engine.prediction.loaded",
-    "LoopConfig": "engine.training.loop",
+    "LoopConfig": "engine.training.tasks.config",
     "NearDuplicateRows": "engine.evaluation.near_duplicates",
     "NearDuplicatesConfig": "engine.evaluation.near_duplicates",
     "OnnxConfig": "engine.export.onnx.config",
@@ -106,11 +104,11 @@ _HOME = {
     "Report": "engine.report.report",
     "ReportConfig": "engine.report.report",
     "RowsConfig": "engine.export.onnx.rows",
-    "SavingConfig": "engine.training.output.saving",
-    "SoftLoss": "engine.training.loss",
+    "SavingConfig": "engine.training.tasks.config",
+    "SoftLoss": "engine.training.tasks.soft_loss",
     "StoredGold": "engine.training.data.stored_gold",
     "Trained": "engine.training.output.saved_model",
-    "ValidationConfig": "engine.training.validation",
+    "ValidationConfig": "engine.training.tasks.config",
     "add_gold": "engine.ingest.gold_rounds",
     "calibrate": "engine.evaluation.calibrate",
     "compare": "engine.comparison.compare",

@@ -50,7 +50,7 @@ from engine.compute.backend import Workload
 from engine.compute.backends import choose_backend
 from engine.compute.cpu.limits import usable_cores
 from engine.errors import ModelError
-from engine.labelling.planning.plan import default_name
+from engine.labelling.planning.first_look import default_name
 from engine.models.classifier import Classifier, load_classifier
 from engine.models.files import quiet_transformers
 from engine.tokens.encoding import Encoding

@@ -41,9 +41,11 @@ from engine.training.data.gold_steps import GoldSteps
 from engine.training.data.steps import Steps
 from engine.training.data.store_steps import SoftLabels, SoftSteps
 from engine.training.distributed import Ranks
-from engine.training.loop import LoopConfig, Objective, fit
-from engine.training.loss import Loss, SoftLoss, cross_entropy
+from engine.training.loop import Objective, fit
+from engine.training.loss import Loss, cross_entropy
 from engine.training.state import TrainState
+from engine.training.tasks.config import LoopConfig
+from engine.training.tasks.soft_loss import SoftLoss
 
 OURS, STREAMED, HALF = "engine", "engine, from a store", "engine, bf16"
 ALONE = Ranks(rank=0, count=1, device=torch.device("cpu"))

@@ -8,7 +8,7 @@ import torch
 from transformers import DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments
 
 from engine.models.classifier import Classifier
-from engine.training.loop import LoopConfig
+from engine.training.tasks.config import LoopConfig
 
 
 class _Clock(TrainerCallback):  # type: ignore[misc]  # transformers has no types

@@ -67,7 +67,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         --teacher MODEL --student MODEL#layers=1,3,5 --out comparison
       engine compare --labelled gold.csv --unlabelled reviews.txt --teacher MODEL --student MODEL --out comparison
     """
-    from engine import CompareConfig, compare
+    from engine import CompareConfig
+    from engine.comparison.experiment.first_look import look_first
 
     names = ("labelled", "extra", "unlabelled", "test", "teacher", "student", "out", "seeds", "label_sizes")
     chosen = {
@@ -83,6 +84,9 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         prices=read_prices(options),
         plots=options["plots"],
     )
+    look_first(config)
+    from engine import compare
+
     with progress(ctx) as tick:
         comparison = compare(config, tick=tick, say=note, after_seed=lambda so_far: note(f"\n{so_far}\n"))
     _print(comparison, options["format"])

@@ -9,16 +9,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface
 
 from engine.compute.cpu.bf16_attention import LONGEST, Bf16Attention, Rectangle, joined, rectangles
 from engine.compute.dropout import dropped
 from engine.compute.packing import EqualRows, PackedRows
+from engine.models.loading.transformers_parts import AttentionInterface
 
 ATTENTION = "engine_packed"
 """The name of the attention function among those of transformers."""
+varlen_attn: Any = None
+"""The kernel; importing it takes a second, and 100 MB, which a machine without a GPU does not have to pay."""
+if torch.cuda.device_count():
+    from torch.nn.attention.varlen import varlen_attn
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,31 +1,21 @@
-"""A classifier and labelled files → its quality, speed and size."""
+"""A classifier and labelled files → its quality, speed and size.
 
-import dataclasses
-import logging
+torch is imported when models and files have been looked at: a mistake in what was named is said before.
+"""
+
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from engine.errors import InputError, ModelError
-from engine.evaluation.answers import ModelAnswers, answers_of
-from engine.evaluation.calibrate_model import calibrate_model
-from engine.evaluation.cascade import Judged
-from engine.evaluation.deferring import judge_cascade
-from engine.evaluation.learned_gold import learned_rows_note
-from engine.evaluation.metrics import accuracy, confusion, expected_calibration_error, f1_scores, log_loss
-from engine.evaluation.paired import compare_pairs
 from engine.inputs.columns import ColumnNames
+from engine.inputs.formats import expand
 from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
 from engine.inputs.options import FOUND_OUT, ReadOptions
-from engine.models.classifier import Classifier, load_classifier, parameters
+from engine.labelling.planning.first_look import look_at_inputs
 from engine.models.heads import same_but_for_case
+from engine.models.loading.first_look import look_for_model
 from engine.notebook import html_pairs, html_table
 from engine.progress import Tick, silent
-from store.families.labels import softmax
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,31 +114,29 @@ def evaluate(config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
     Raises:
         EngineError: a model or a file cannot be used, models have different classes, or no temperature fits.
     """
-    model = load_classifier(config.model, revision=config.revision)
-    gold = read_evaluation_rows(config, model.classes)
-    _say_learned(config.model, model, gold)
-    predictions = answers_of(model, gold.texts, config, tick)
-    against = {name: _compare(name, model, predictions, gold, config, tick) for name in config.against}
-    evaluation, at = _evaluation(config.model, model, gold, predictions), 1.0
-    if config.calibrate:
-        fitted, error = calibrate_model(model, predictions.logits.astype(np.float64), gold.labels)
-        at, calibrated_ece = fitted.temperature, round(error, 5)
-        evaluation = dataclasses.replace(evaluation, temperature=round(at, 5), calibrated_ece=calibrated_ece)
-    if config.defer_to is not None:
-        cascade = _cascade(config.defer_to, model, predictions, gold, config, tick, at=at)
-        evaluation = dataclasses.replace(evaluation, cascade=cascade)
-    return dataclasses.replace(evaluation, megabytes=_megabytes(model.folder), against=against)
+    classes, gold = look_for_model(config.model, config.revision), None
+    for name in (*config.against, *(() if config.defer_to is None else (config.defer_to,))):
+        if (theirs := look_for_model(name)) is not None and classes is not None:
+            order_of_classes(config.model, classes, name, theirs)
+    if classes is None:
+        look_at_inputs(expand(config.inputs), config.columns, config.options)
+    else:
+        gold = read_evaluation_rows(config, classes)
+    from engine.evaluation.judge import judge
+
+    return judge(config, gold, tick=tick)
 
 
-def _say_learned(name: str, model: Classifier, gold: Gold) -> None:
-    """Say so if ``model`` was trained on some of the rows that it is judged on."""
-    if said := learned_rows_note(name, model.folder, gold.texts):
-        _log.warning("%s", said)
+def order_of_classes(model: str, classes: list[str], other: str, theirs: list[str]) -> list[int]:
+    """For each of ``classes``, of ``model``, its index among those of ``other``.
 
-
-def evaluate_trained(model: Classifier, gold: Gold, config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
-    """Evaluate a model in memory, which will be saved as ``config.model``."""
-    return _evaluation(config.model, model, gold, answers_of(model, gold.texts, config, tick))
+    Raises:
+        ModelError: they are different ones.
+    """
+    order = same_but_for_case(classes, theirs)
+    if order is None:
+        raise ModelError(f"{other} has the classes {', '.join(theirs)}, and {model} has {', '.join(classes)}")
+    return order
 
 
 def read_evaluation_rows(config: EvalConfig, classes: list[str]) -> Gold:
@@ -166,78 +154,3 @@ def read_evaluation_rows(config: EvalConfig, classes: list[str]) -> Gold:
             on_bad_row=config.on_bad_row,
         )
     )
-
-
-def _compare(
-    name: str, model: Classifier, predictions: ModelAnswers, gold: Gold, config: EvalConfig, tick: Tick
-) -> dict[str, float]:
-    """Accuracy and speed of the model ``name``, and its paired comparison with ``predictions`` of ``model``."""
-    _, theirs = _others(name, model, gold, config, tick)
-    pair = compare_pairs(gold.labels, predictions.classes, theirs.classes)
-    share = accuracy(confusion(gold.labels, theirs.classes, classes=len(model.classes)))
-    rounded = {key: float(f"{value:.6g}") for key, value in dataclasses.asdict(pair).items()}
-    return {"accuracy": round(share, 5), **rounded, "rows_per_second": round(len(gold.texts) / theirs.seconds, 1)}
-
-
-def _others(
-    name: str, model: Classifier, gold: Gold, config: EvalConfig, tick: Tick
-) -> tuple[Classifier, ModelAnswers]:
-    """The model ``name`` and its answers, in the class order of ``model``.
-
-    Raises:
-        ModelError: the models have different classes.
-    """
-    other = load_classifier(name)
-    order = same_but_for_case(model.classes, other.classes)
-    if order is None:
-        raise ModelError(
-            f"{name} has the classes {', '.join(other.classes)}, and {config.model} has {', '.join(model.classes)}"
-        )
-    _say_learned(name, other, gold)
-    return other, answers_of(other, gold.texts, config, tick, order=order)
-
-
-def _cascade(
-    name: str, model: Classifier, predictions: ModelAnswers, gold: Gold, config: EvalConfig, tick: Tick, *, at: float
-) -> dict[str, Any]:
-    """What ``model`` gives together with the model ``name``; ``at`` is the temperature."""
-    second, theirs = _others(name, model, gold, config, tick)
-    judged = Judged(
-        confidence=softmax(predictions.logits.astype(np.float64) / at).max(axis=1),
-        first=predictions.classes == gold.labels,
-        second=theirs.classes == gold.labels,
-    )
-    return judge_cascade(model, second, judged, target=config.target, temperature=at)
-
-
-def _evaluation(name: str, model: Classifier, gold: Gold, predictions: ModelAnswers) -> Evaluation:
-    predicted, probabilities = predictions.classes, predictions.probabilities
-    names = model.classes
-    counts = confusion(gold.labels, predicted, classes=len(names))
-    scores = f1_scores(counts)
-    return Evaluation(
-        model=name,
-        rows=len(gold.texts),
-        accuracy=round(accuracy(counts), 5),
-        macro_f1=round(float(scores.mean()), 5),
-        log_loss=round(log_loss(gold.labels, probabilities), 5),
-        ece=round(expected_calibration_error(gold.labels, probabilities), 5),
-        f1={label: round(float(score), 5) for label, score in zip(names, scores, strict=True)},
-        confusion={name: dict(zip(names, map(int, row), strict=True)) for name, row in zip(names, counts, strict=True)},
-        rows_per_second=round(len(gold.texts) / predictions.seconds, 1),
-        parameters=parameters(model.module),
-        megabytes=round(_tensor_bytes(model.module) / 1e6, 1),
-        rejected=gold.rejected,
-        reasons=gold.reasons,
-    )
-
-
-def _megabytes(folder: Path) -> float:
-    """Size of the weights on disk."""
-    sizes = [path.stat().st_size for path in folder.glob("*.safetensors")]
-    return round(sum(sizes) / 1e6, 1)
-
-
-def _tensor_bytes(module: Any) -> int:
-    """Size of the weights in memory."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())

@@ -9,12 +9,12 @@ from typing import Any
 
 from engine.compute.backends import BACKENDS, backend_named
 from engine.compute.cpu.processor import processor_name
+from engine.labelling.planning.choices import Choices
 from engine.labelling.stored_logits import CENTRED_FROM
 from engine.models.classifier import Classifier
 from store.errors import MismatchError
 from store.families.label_card import LabelCard, parse_label_card
 from store.format.family import Family
-from store.format.label_command import answers_command
 from store.format.names import CARD
 
 CHECK_ROWS = 8
@@ -36,25 +36,6 @@ _IDENTITY = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choices:
-    """The user's choices; if None, the card decides, or else the device.
-
-    Attributes:
-        max_length: tokens a row.
-        dtype: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
-        tokens_per_batch: the token budget.
-        check_rows: rows of each shard that are computed again in fp32; 0 for none.
-        backend: name of the backend, as in `engine.compute.backends.BACKENDS`.
-    """
-
-    max_length: int | None = None
-    dtype: str | None = None
-    tokens_per_batch: int | None = None
-    check_rows: int | None = None
-    backend: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Settings:
     """How the shards of a label set are computed. Can be pickled.
 
@@ -73,21 +54,6 @@ class Settings:
     check_rows: int
     backend: str
     device: str
-
-
-def check_has_teacher(card: LabelCard, *, label_set: str, location: str) -> None:
-    """Refuse the card of a label set, of the store at ``location``, that no teacher made.
-
-    Raises:
-        MismatchError: it was made from answers.
-    """
-    if card.answers is not None:
-        files = ", ".join(file["path"] for file in card.answers.files[:3])
-        raise MismatchError(
-            f"the label set {label_set!r} was made from answers ({files}), and no teacher labels it: "
-            f"`{answers_command(location, label_set, card.answers.to_dict())}` goes on with it, and mends it. Give a "
-            "teacher's labels another --name"
-        )
 
 
 def settings_of(card: LabelCard, *, label_set: str) -> Settings:

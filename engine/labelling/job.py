@@ -8,8 +8,10 @@ import torch
 from engine.compute.backends import backend_named
 from engine.compute.device import find_device, worker_processes
 from engine.compute.encoder import Encoder
-from engine.labelling.card import Choices, Settings, check_card, check_has_teacher, make_card, settings_of
+from engine.labelling.card import Settings, check_card, make_card, settings_of
 from engine.labelling.pilot.sample_job import OpenModel
+from engine.labelling.planning.choices import Choices
+from engine.labelling.planning.first_look import check_has_teacher
 from engine.labelling.probe import probe_model
 from engine.labelling.shard import Labeller
 from engine.labelling.token_budget import CorpusSize

@@ -1,17 +1,20 @@
-"""One label run: make the store if it does not exist, load the teacher, label every shard that is missing."""
+"""One label run: make the store if it does not exist, load the teacher, label every shard that is missing.
+
+torch is imported when the request has been looked at: a mistake in it is said before.
+"""
 
 import dataclasses
 import logging
 
-from engine.compute.device import find_devices, restored_threads
 from engine.errors import LabellingError
+from engine.inputs.formats import expand
 from engine.labelling.execute import execute
 from engine.labelling.pilot.limit import TimeLimit
-from engine.labelling.pilot.run import begin_watch
 from engine.labelling.pilot.watch import Tell, unheard
 from engine.labelling.planning.command import command_of
 from engine.labelling.planning.config import LabelConfig
-from engine.labelling.planning.plan import plan_run
+from engine.labelling.planning.corpus import given_to
+from engine.labelling.planning.first_look import look_at_request
 from engine.labelling.runners.base import Runner
 from engine.labelling.runners.choose import choose_runner
 from engine.labelling.runners.cluster.ray_actors import ray_actors
@@ -45,9 +48,15 @@ def label(
     """
     limit = None if config.max_hours is None else TimeLimit(config.max_hours)
     storage = open_storage(config.store)
+    given = given_to(config, storage)
+    look_at_request(config, storage, expand(config.inputs) if given is None else given.new)
+    from engine.compute.device import restored_threads
+    from engine.labelling.pilot.run import begin_watch
+    from engine.labelling.planning.plan import plan_run
+
     runner = runner or runner_for(config, storage)
     with restored_threads():
-        store, plan = plan_run(config, storage, runner, tick=tick)
+        store, plan = plan_run(config, storage, runner, given=given, tick=tick)
         watch = None
         if config.pilot is not None or limit is not None:
             watch = begin_watch(store, plan, config, runner, limit=limit, tell=tell, tick=tick)
@@ -79,6 +88,8 @@ def _longer(config: LabelConfig, store: Store, name: str, length: int) -> str:
 
 def runner_for(config: LabelConfig, storage: Storage) -> Runner:
     """The runner that ``config`` asks for: a cluster, or devices of this machine."""
+    from engine.compute.device import find_devices
+
     if config.on is not None:
         if storage.address is None:
             raise LabellingError("a store in memory cannot be labelled on a cluster: other machines cannot open it")

@@ -12,8 +12,9 @@ import torch
 from engine.compute.backend import Backend, Workload
 from engine.compute.backends import choose_backend, require_backend
 from engine.compute.device import device_kind, find_device, worker_threads
-from engine.labelling.card import CHECK_ROWS, Choices, Settings
+from engine.labelling.card import CHECK_ROWS, Settings
 from engine.labelling.dtype_choice import choose_dtype
+from engine.labelling.planning.choices import Choices
 from engine.labelling.token_budget import Conditions, CorpusSize, choose_budget
 from engine.models.classifier import Classifier
 from engine.models.teacher import TeacherSource, load_teacher

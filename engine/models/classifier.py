@@ -15,7 +15,7 @@ from torch import nn
 from engine.errors import ModelError
 from engine.models.batching import vocabulary_size
 from engine.models.files import fetch, is_adapter, trained_length, weights_sha256
-from engine.models.heads import are_generic, class_names, refuse_other_heads, same_but_for_case, task_of
+from engine.models.heads import are_generic, check_names, class_names, refuse_other_heads, spelled_as, task_of
 from engine.models.loading.adapters import load_adapted
 from engine.models.loading.vocabulary import has_vocabulary, load_tokenizer, refuse_unknown_tokens
 from engine.models.loading.weights import Loaded, load_module, other_shape, read_config
@@ -134,22 +134,13 @@ def named(model: Classifier, names: Sequence[str]) -> Classifier:
     Raises:
         ModelError: it has other names, or another number of outputs.
     """
-    if len(names) != len(model.classes):
-        raise ModelError(f"{model.source} has {len(model.classes)} outputs, and there are {len(names)} class names")
-    if not model.has_class_names:
-        return dataclasses.replace(model, classes=list(names))
-    if same_but_for_case(model.classes, names) is None:
-        raise ModelError(
-            f"{model.source} has names of its own: {', '.join(model.classes)}, and not {', '.join(names)}; give its "
-            "own names with --classes, or write the others into id2label of its config.json, in its order"
-        )
-    return respelled(model, names)
+    check_names(model.source, model.classes, names)
+    return respelled(model, names) if model.has_class_names else dataclasses.replace(model, classes=list(names))
 
 
 def respelled(model: Classifier, names: Sequence[str]) -> Classifier:
     """``model`` with the spelling of ``names`` if they are its own names in other case; else ``model`` as it is."""
-    order = same_but_for_case(model.classes, names)
-    classes = model.classes if order is None else [names[index] for index in order]
+    classes = spelled_as(model.classes, names)
     if classes == model.classes:
         return model
     _log.info("%s: its classes %s are %s here", model.source, ", ".join(model.classes), ", ".join(classes))

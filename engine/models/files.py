@@ -1,4 +1,4 @@
-"""A hub id or a path → a folder with a model's files, and the hash of its weights. Loads no model.
+"""A hub id or a path → a folder with a model's files, and the hash of its weights. Loads no model, and no torch.
 
 Only configuration, tokenizer and safetensors are fetched: pickled weights and code are never read.
 """
@@ -10,8 +10,6 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from transformers.utils import logging as transformers_logging
 
 from engine.errors import EngineError, ModelError, is_memory_error
 from engine.models.loading.near import looks_like_path, near_models
@@ -59,7 +57,6 @@ def fetch_tokenizer(source: str, revision: str | None) -> Path:
 
 
 def _folder(source: str, revision: str | None, files: list[str]) -> Path:
-    quiet_transformers()
     folder = Path(source)
     return folder if folder.is_dir() else _download(source, revision, files)
 
@@ -72,7 +69,10 @@ def _download(source: str, revision: str | None, files: list[str]) -> Path:
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
     )
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
+    disable_progress_bars()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         return Path(snapshot_download(source, revision=revision, allow_patterns=files))
     except HFValidationError:
@@ -134,6 +134,8 @@ def trained_length(folder: Path) -> int | None:
 
 def quiet_transformers() -> None:
     """Keep the library's own progress bars and load reports off stderr; errors come as exceptions."""
+    from transformers.utils import logging as transformers_logging  # half a second, for who only looks for a folder
+
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)

@@ -1,15 +1,16 @@
 """The head of a model: what its configuration says that its outputs are, their names, and its last layer.
 
-Reads a configuration and a loaded module; loads nothing.
+Reads a configuration and a loaded module; loads nothing, and torch only for a module.
 """
 
 import re
 from collections.abc import Sequence
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import ModelError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _GENERIC = re.compile(r"LABEL_\d+")
 _HEAD_OF = re.compile(r"For([A-Z]\w*)$")
@@ -96,8 +97,31 @@ def same_but_for_case(names: Sequence[str], others: Sequence[str]) -> list[int] 
     return [folded.index(name) for name in wanted]
 
 
-def output_layer(module: Any) -> nn.Linear | None:
+def spelled_as(classes: Sequence[str], names: Sequence[str]) -> list[str]:
+    """``classes`` with the spelling of ``names`` if they are the same in other case; else as they are."""
+    order = same_but_for_case(classes, names)
+    return list(classes) if order is None else [names[index] for index in order]
+
+
+def check_names(source: str, classes: Sequence[str], names: Sequence[str]) -> None:
+    """Refuse ``names`` for the outputs of a model that calls them ``classes``, if these are others.
+
+    Raises:
+        ModelError: they are, or are not as many.
+    """
+    if len(names) != len(classes):
+        raise ModelError(f"{source} has {len(classes)} outputs, and there are {len(names)} class names")
+    if not are_generic(classes) and same_but_for_case(classes, names) is None:
+        raise ModelError(
+            f"{source} has names of its own: {', '.join(classes)}, and not {', '.join(names)}; give its "
+            "own names with --classes, or write the others into id2label of its config.json, in its order"
+        )
+
+
+def output_layer(module: Any) -> "nn.Linear | None":
     """The layer that gives the logits: the last one outside of the encoder with an output for each class."""
+    from torch import nn
+
     inside = {id(part) for part in module.base_model.modules()}
     fitting = [
         part

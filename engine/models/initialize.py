@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModelForSequenceClassification
 
 from engine.errors import ModelError
 from engine.models.classifier import Classifier, checked
@@ -16,6 +15,8 @@ from engine.models.files import fetch, fetch_tokenizer, is_adapter, refused
 from engine.models.heads import chooses_one_class, output_layer, same_but_for_case
 from engine.models.layers import keep_layers, warn_if_constant
 from engine.models.loading.adapters import merge_remedy
+from engine.models.loading.first_look import refuse_no_configuration
+from engine.models.loading.transformers_parts import AutoModelForSequenceClassification
 from engine.models.loading.vocabulary import VOCABULARIES, has_vocabulary
 from engine.models.loading.weights import Loaded, load_module, other_shape, read_config
 
@@ -82,8 +83,7 @@ def _head(classes: Sequence[str]) -> dict[str, Any]:
 
 def _from_config(file: Path, classes: Sequence[str], tokenizer: tuple[str | None, str | None]) -> Classifier:
     """A model with random weights, of the shape that ``file`` says."""
-    if not file.is_file():
-        raise ModelError(f"{file}: there is no such file; a configuration is a config.json as transformers writes it")
+    refuse_no_configuration(file)
     config = read_config(str(file), file, **_head(classes))
     with refused(f"{file} makes no sequence classifier"):
         module = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False).float().eval()

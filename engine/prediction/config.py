@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
-from engine.labelling.card import Choices
+from engine.labelling.planning.choices import Choices
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ rank has a limit, so that a lost rank becomes an error of the others.
 """
 
 import hashlib
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +18,9 @@ import torch
 from torch import Tensor
 
 from engine.errors import TrainingError
+from engine.training.tasks.config import LOST_SECONDS
+from engine.training.tasks.launch import quiet_unless_first, rank_count
 
-LOST_SECONDS = 45.0
 START_SECONDS = 600.0
 _RAISES = ("TORCH_NCCL_BLOCKING_WAIT", "1")  # passing a limit raises an error instead of aborting
 
@@ -115,14 +115,14 @@ def joined_ranks(
         with _in_given_group(device, lost_seconds) as ranks:
             yield ranks
         return
-    count = int(os.environ.get("WORLD_SIZE", "1"))
+    count = rank_count()
     if count == 1:
         yield Ranks(rank=0, count=1, device=device)
         return
     if "RANK" not in os.environ:
         raise TrainingError(f"WORLD_SIZE is {count} and RANK is not set; start several processes with torchrun")
     rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
-    _quieten(rank)
+    quiet_unless_first(rank)
     device = _own_gpu(rank, local) if device.type == "cuda" else device
     _join(device, rank, count, start_seconds)
     try:
@@ -141,19 +141,13 @@ def _in_given_group(device: torch.device, lost_seconds: float) -> Iterator[Ranks
     if count == 1:
         yield Ranks(rank=0, count=1, device=device)
         return
-    _quieten(rank)
+    quiet_unless_first(rank)
     os.environ.setdefault(*_RAISES)
     group = torch.distributed.new_group(timeout=timedelta(seconds=lost_seconds))
     try:
         yield Ranks(rank=rank, count=count, device=device, group=group)
     finally:
         torch.distributed.destroy_process_group(group)
-
-
-def _quieten(rank: int) -> None:
-    """Only the first rank logs progress."""
-    if rank:
-        logging.getLogger("engine").setLevel(logging.WARNING)
 
 
 def _own_gpu(rank: int, local: int) -> torch.device:

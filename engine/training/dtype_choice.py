@@ -17,8 +17,8 @@ from engine.training.distributed import Ranks
 from engine.training.micro_batches import MicroBatches
 from engine.training.optimizer import FlatGradients
 from engine.training.state import TrainState
+from engine.training.tasks.config import DTYPES
 
-DTYPES = ("fp32", "bf16")
 LEAST_STEPS = 200
 """Steps of the shortest training that it is measured for: as long as eight of them it takes."""
 _TRIED = 4

@@ -1,24 +1,24 @@
-"""Gold labels → a fine-tuned classifier: the teacher, and the paper's directly trained students."""
+"""Gold labels → a fine-tuned classifier: the teacher, and the paper's directly trained students.
+
+torch is imported when the request has been looked at and the rows are read: a mistake in them is said before.
+"""
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from engine.compute.device import best_device
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
 from engine.ingest.columns_before import columns_before
-from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
-from engine.models.gold_texts import read_gold_texts, write_gold_texts
-from engine.models.initialize import load_start
+from engine.inputs.labels.labelled import GoldConfig, read_gold
+from engine.models.loading.first_look import look_for_start
 from engine.progress import Tick, silent
-from engine.training.data.gold_steps import GoldSteps
 from engine.training.data.stored_gold import StoredGold
-from engine.training.distributed import Ranks, joined_ranks
-from engine.training.learned import constant_gold_loss, warn_if_nothing_learned
-from engine.training.loop import LoopConfig
-from engine.training.loss import cross_entropy
 from engine.training.output.run_folder import RunFolder
-from engine.training.output.saved_model import Trained
-from engine.training.run import RunConfig, TrainingTask, gold_sha256, locked_folder, run_training
+from engine.training.tasks.config import LoopConfig, RunConfig
+from engine.training.tasks.launch import quiet_others
 from store.store import open_store
+
+if TYPE_CHECKING:
+    from engine.training.output.saved_model import Trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,56 +44,34 @@ class FinetuneConfig(RunConfig):
     loop: LoopConfig = field(default_factory=LoopConfig)
 
 
-def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> Trained:
+def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> "Trained":
     """Train on gold labels, evaluate, and save; an interrupted run of the same training is resumed.
 
     Raises:
         EngineError: the files or the model cannot be used, the folder has another run, or the training fails.
     """
     RunFolder(config.out)
-    with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks:
-        gold = read_gold(config.gold) if config.stored is None else config.stored.read()
-        task = _task(config, gold, ranks)
-        with locked_folder(config.out, ranks) as folder:
-            is_new = not folder.is_done
-            trained = run_training(task, config, folder, ranks, tick=tick)
-            if ranks.is_first and read_gold_texts(folder.path) is None:
-                write_gold_texts(folder.path, gold.texts, start=task.model.folder)
-        if is_new:
-            warn_if_nothing_learned(trained, constant_gold_loss(gold))
-        return trained
+    quiet_others()
+    look_for_start(config.model, config.revision)
+    gold = read_gold(config.gold) if config.stored is None else config.stored.read()
+    evaluation, validation = (
+        read_evaluation_rows(judged_by(config, inputs), gold.classes) if inputs else None
+        for inputs in (config.evaluation, config.validation.inputs)
+    )
+    from engine.training.tasks.gold import train_on_gold
+
+    return train_on_gold(config, gold, evaluation, validation, tick=tick)
 
 
-def _task(config: FinetuneConfig, gold: Gold, ranks: Ranks) -> TrainingTask:
-    """Read the model."""
-    model = load_start(config.model, classes=gold.classes, revision=config.revision, seed=config.loop.seed)
-    encoding = model.encoding(config.max_length)
+def judged_by(config: FinetuneConfig, inputs: tuple[str, ...], max_length: int | None = None) -> EvalConfig:
+    """The evaluation on the rows of ``inputs``."""
     columns = config.gold.columns
     if config.stored is not None:
         columns = replace(columns, before=columns_before(open_store(config.stored.store)))
-    evaluation, validation = (
-        EvalConfig(
-            model=config.out,
-            inputs=inputs,
-            columns=columns,
-            options=config.gold.options,
-            max_length=encoding.max_length,
-        )
-        for inputs in (config.evaluation, config.validation.inputs)
-    )
-    steps = GoldSteps(gold, encoding, batch_size=config.loop.batch_size, seed=config.loop.seed, ranks=ranks)
-    return TrainingTask(
-        model=model,
-        start=config.model,
-        steps=steps,
-        loss=cross_entropy,
-        procedure="fine-tuned on gold labels",
-        settings={"gold_sha256": gold_sha256(gold)},
-        sources=list(config.gold.files) if config.stored is None else [open_store(config.stored.store).location],
-        evaluation=evaluation,
-        evaluation_rows=read_evaluation_rows(evaluation, gold.classes) if evaluation.inputs else None,
-        validation_rows=read_evaluation_rows(validation, gold.classes) if validation.inputs else None,
-        rejected=gold.rejected,
-        reasons=gold.reasons,
-        truncated=steps.truncated,
+    return EvalConfig(
+        model=config.out,
+        inputs=inputs,
+        columns=columns,
+        options=config.gold.options,
+        max_length=max_length,
     )

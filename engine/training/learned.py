@@ -12,8 +12,8 @@ from torch import Tensor
 
 from engine.inputs.labels.labelled import Gold
 from engine.training.data.store_steps import SoftLabels
-from engine.training.loss import MSE, SoftLoss
 from engine.training.output.saved_model import Trained
+from engine.training.tasks.soft_loss import MSE, SoftLoss
 from store import Store
 
 _ROWS = 65_536

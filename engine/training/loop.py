@@ -18,7 +18,7 @@ from engine.progress import Tick, silent
 from engine.training.data.prefetch import ahead
 from engine.training.data.steps import Step, Steps
 from engine.training.distributed import Ranks
-from engine.training.dtype_choice import DTYPES, choose_dtype
+from engine.training.dtype_choice import choose_dtype
 from engine.training.due import due_after
 from engine.training.loss import Loss
 from engine.training.micro_batches import MicroBatches
@@ -26,45 +26,10 @@ from engine.training.optimizer import FlatGradients, Optimizer, linear_decay
 from engine.training.output.checkpoint import Checkpoint, load_tensors, model_tensors
 from engine.training.output.saving import Saving
 from engine.training.state import TrainState
+from engine.training.tasks.config import LoopConfig
 from engine.training.validation import Validation
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoopConfig:
-    """Hyperparameters. The defaults are the recipe of Mosbach et al. (2020) for few labels, except the epochs.
-
-    Attributes:
-        epochs: passes over the rows.
-        batch_size: rows a step, of all ranks together.
-        learning_rate: its peak; it rises linearly over the first steps and then falls to zero.
-        warmup: share of the steps over which it rises.
-        weight_decay: of AdamW; not on biases and norms.
-        clip: largest norm of the gradient.
-        seed: of the order and of dropout.
-        tokens_per_batch: tokens of a micro-batch, with padding if rows are padded; by device if None.
-        dtype: of the products, ``fp32`` or ``bf16``, as in `engine.training.dtype_choice`, which chooses it if None.
-    """
-
-    epochs: int = 5
-    batch_size: int = 16
-    learning_rate: float = 2e-5
-    warmup: float = 0.1
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    seed: int = 0
-    tokens_per_batch: int | None = None
-    dtype: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.dtype not in (None, *DTYPES):
-            raise TrainingError(f"--dtype is {self.dtype!r}; it is one of {', '.join(DTYPES)}")
-        if self.epochs < 1 or self.batch_size < 1 or not 0 < self.learning_rate < float("inf"):
-            raise TrainingError(
-                f"epochs {self.epochs}, batch size {self.batch_size} and learning rate {self.learning_rate} "
-                "must all be positive"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,19 +5,17 @@ sets, classes), the teachers'; ``weight`` (rows,) float32.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.errors import TrainingError
+from engine.training.tasks.soft_loss import MSE, SoftLoss
 
 Targets = Mapping[str, Tensor]
 Loss = Callable[[Tensor, Targets], Tensor]
 """(logits, targets) → the sum of the rows' losses."""
-KL, MSE = "kl", "mse"
 
 
 def cross_entropy(logits: Tensor, targets: Targets) -> Tensor:
@@ -25,50 +23,20 @@ def cross_entropy(logits: Tensor, targets: Targets) -> Tensor:
     return functional.cross_entropy(logits.float(), targets["label"], reduction="sum")
 
 
-@dataclass(frozen=True, kw_only=True)
-class SoftLoss:
-    """The loss of a student against its teachers; a `Loss`.
+def soft_loss(chosen: SoftLoss, logits: Tensor, targets: Targets) -> Tensor:
+    """The sum over rows of (1 - g) · soft + g · hard, times the row's weight; g is 0 for rows without gold."""
+    losses = _soft(chosen, logits, targets["logits"])
+    if chosen.gold_weight:
+        labels = targets["label"]
+        hard = functional.cross_entropy(logits.float(), labels.clamp(min=0), reduction="none")
+        losses = torch.where(labels >= 0, torch.lerp(losses, hard, chosen.gold_weight), losses)
+    return (losses * targets["weight"]).sum() if "weight" in targets else losses.sum()
 
-    Attributes:
-        kind: ``kl`` or ``mse``.
-        temperature: of ``kl``.
-        gold_weight: share of the cross-entropy with the gold label, in the loss of a row that has one.
-    """
 
-    kind: str = KL
-    temperature: float = 1.0
-    gold_weight: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.kind not in (KL, MSE):
-            raise TrainingError(f"--loss is {self.kind!r}; it is {KL} or {MSE}")
-        if not 0 < self.temperature < float("inf"):
-            raise TrainingError(f"--temperature is {self.temperature:g}; it must be more than 0")
-        if self.kind == MSE and self.temperature != 1:
-            raise TrainingError(f"--temperature is {self.temperature:g}, and --loss {MSE} has none; use --loss {KL}")
-        if not 0 <= self.gold_weight <= 1:
-            raise TrainingError(f"--gold-weight is {self.gold_weight:g}; it must be from 0 to 1")
-
-    def __call__(self, logits: Tensor, targets: Targets) -> Tensor:
-        """The sum over rows of (1 - g) · soft + g · hard, times the row's weight; g is 0 for rows without gold."""
-        losses = self._soft(logits, targets["logits"])
-        if self.gold_weight:
-            labels = targets["label"]
-            hard = functional.cross_entropy(logits.float(), labels.clamp(min=0), reduction="none")
-            losses = torch.where(labels >= 0, torch.lerp(losses, hard, self.gold_weight), losses)
-        return (losses * targets["weight"]).sum() if "weight" in targets else losses.sum()
-
-    def _soft(self, logits: Tensor, teachers: Tensor) -> Tensor:
-        if self.kind == MSE:
-            return centred_mse(logits, teachers)
-        return kl_divergence(logits, teachers, temperature=self.temperature)
-
-    def words(self) -> str:
-        """The loss in words, for a model card."""
-        words = (
-            "mean squared error of centred logits" if self.kind == MSE else f"KL at temperature {self.temperature:g}"
-        )
-        return words + (f", gold labels weighing {self.gold_weight:g}" if self.gold_weight else "")
+def _soft(chosen: SoftLoss, logits: Tensor, teachers: Tensor) -> Tensor:
+    if chosen.kind == MSE:
+        return centred_mse(logits, teachers)
+    return kl_divergence(logits, teachers, temperature=chosen.temperature)
 
 
 def kl_divergence(logits: Tensor, teachers: Tensor, *, temperature: float = 1.0) -> Tensor:

@@ -13,45 +13,26 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from engine.evaluation.evaluate import EvalConfig, evaluate_trained
+from engine.evaluation.evaluate import EvalConfig
+from engine.evaluation.judge import evaluate_trained
 from engine.inputs.labels.labelled import Gold
 from engine.models.classifier import Classifier, load_classifier
 from engine.progress import Tick, silent
 from engine.tokens.cut_texts import cut_note
 from engine.training.data.steps import Steps
-from engine.training.distributed import LOST_SECONDS, Ranks
-from engine.training.loop import LoopConfig, Objective, fit
+from engine.training.distributed import Ranks
+from engine.training.loop import Objective, fit
 from engine.training.loss import Loss
 from engine.training.output.checkpoint import Checkpoints, model_tensors
 from engine.training.output.metrics_log import tensorboard_writer
 from engine.training.output.run_folder import CHECKPOINTS, RunFolder
 from engine.training.output.saved_model import Trained, read_trained, save_evaluation, save_trained
-from engine.training.output.saving import Saving, SavingConfig
+from engine.training.output.saving import Saving
 from engine.training.state import TrainState
-from engine.training.validation import Validation, ValidationConfig, ValidationSet
+from engine.training.tasks.config import RunConfig
+from engine.training.validation import Validation, ValidationSet
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunConfig:
-    """The settings that every training has.
-
-    Attributes:
-        out: folder of the result: new, empty, or that of an earlier run, which is resumed.
-        loop: hyperparameters.
-        saving: checkpoints and metrics.
-        validation: on labelled rows, while the model is trained.
-        evaluation: labelled files for the final evaluation.
-        lost_seconds: after so long without an answer a rank is lost.
-    """
-
-    out: str
-    loop: LoopConfig
-    saving: SavingConfig = field(default_factory=SavingConfig)
-    validation: ValidationConfig = field(default_factory=ValidationConfig)
-    evaluation: tuple[str, ...] = ()
-    lost_seconds: float = LOST_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)

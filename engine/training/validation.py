@@ -1,6 +1,6 @@
 """Validation while a model is trained: labelled rows, tokenised once → figures of the model, again and again.
 
-`ValidationConfig` is the user's choice, `ValidationSet` computes the figures, and `Validation` joins both for the loop.
+`ValidationSet` computes the figures, and `Validation` joins both for the loop.
 """
 
 from collections.abc import Callable
@@ -14,41 +14,16 @@ from engine.compute.backend import Backend, Workload
 from engine.compute.backends import choose_backend
 from engine.compute.device import default_budget
 from engine.compute.encoder import Encoder
-from engine.errors import TrainingError
 from engine.evaluation.metrics import accuracy, confusion, expected_calibration_error, f1_scores, log_loss
 from engine.inputs.labels.labelled import Gold
 from engine.models.classifier import Classifier
 from engine.tokens.encoding import Encoding
 from engine.training.distributed import Ranks
-from engine.training.state import LOWER_IS_BETTER
+from engine.training.tasks.config import ValidationConfig
 from store.families.labels import softmax
 
 Measure = Callable[[Classifier, Ranks], dict[str, float]]
 """(model, ranks) → figures of the model on validation rows, by name; the same ones on every rank."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ValidationConfig:
-    """Validation while the model is trained, to keep the best state of all; none without inputs.
-
-    Attributes:
-        inputs: labelled files. Not those of the final evaluation: a choice made on rows flatters them.
-        every: steps between validations; one at the end of each epoch if None.
-        by: the figure that decides: ``accuracy``, ``macro_f1`` or ``log_loss``.
-        patience: stop after so many validations in a row that are not better; never if None.
-    """
-
-    inputs: tuple[str, ...] = ()
-    every: int | None = None
-    by: str = "accuracy"
-    patience: int | None = None
-
-    def __post_init__(self) -> None:
-        for name, value in (("--validate-every", self.every), ("--patience", self.patience)):
-            if value is not None and value < 1:
-                raise TrainingError(f"{name} is {value}; it must be at least 1")
-        if self.by not in LOWER_IS_BETTER:
-            raise TrainingError(f"--best-by is {self.by!r}; it is one of {', '.join(LOWER_IS_BETTER)}")
 
 
 @dataclass(frozen=True, kw_only=True)

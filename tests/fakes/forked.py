@@ -20,8 +20,9 @@ _PRELOADED = (
     "cli.commands.label.command",
     "cli.commands.train",
     "engine.labelling.execute",
-    "engine.training.distill",
-    "engine.evaluation.evaluate",
+    "engine.labelling.planning.plan",
+    "engine.training.tasks.soft",
+    "engine.evaluation.judge",
     "transformers.models.bert.modeling_bert",
 )
 _CONTEXT.set_forkserver_preload([*_PRELOADED])

@@ -22,7 +22,8 @@ def export_model(ctx: click.Context, options: dict[str, Any]) -> int:
             ``format``, and those of `cli.options.reading.column_options`.
     """
     from cli.main import OK, REJECTED
-    from engine import OnnxConfig, RowsConfig, export_onnx
+    from engine import OnnxConfig, RowsConfig
+    from engine.models.loading.first_look import look_for_model
 
     rows = RowsConfig(
         files=options["check"],
@@ -39,6 +40,9 @@ def export_model(ctx: click.Context, options: dict[str, Any]) -> int:
         rows=rows,
         weights=not options["no_weights"],
     )
+    look_for_model(config.model, config.revision)
+    from engine import export_onnx
+
     with progress(ctx) as tick:
         exported = export_onnx(config, tick=tick)
     _print(exported, options["format"])

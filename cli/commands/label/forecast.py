@@ -49,7 +49,9 @@ def forecast(ctx: click.Context, config: "LabelConfig", format_: str | None) -> 
     """Print the forecast of a run, and do nothing else; the exit code."""
     import engine
     from cli.main import OK
+    from engine.labelling.planning.first_look import look_first
 
+    look_first(config)
     with progress(ctx) as tick:
         made = engine.forecast(config, tick=tick)
     print_summary(in_words(made) if shows_tables(format_) else dataclasses.asdict(made), format_)

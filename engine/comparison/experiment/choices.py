@@ -7,9 +7,8 @@ from engine.errors import InputError, TrainingError
 from engine.ingest.near_duplicates.index import check_threshold
 from engine.inputs.columns import ColumnNames
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
-from engine.training.dtype_choice import DTYPES
-from engine.training.loop import LoopConfig
-from engine.training.loss import SoftLoss
+from engine.training.tasks.config import DTYPES, LoopConfig
+from engine.training.tasks.soft_loss import SoftLoss
 
 MAX_LENGTH = 256
 TEST_SHARE = 3

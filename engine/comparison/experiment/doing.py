@@ -26,8 +26,8 @@ from engine.evaluation.answers import answers_of
 from engine.evaluation.evaluate import EvalConfig
 from engine.inputs.columns import ColumnNames
 from engine.inputs.labels.labelled import GoldConfig
-from engine.labelling.card import Choices
 from engine.labelling.label import label
+from engine.labelling.planning.choices import Choices
 from engine.labelling.planning.config import LabelConfig
 from engine.labelling.summary import LabelSummary
 from engine.models.classifier import load_classifier, parameters

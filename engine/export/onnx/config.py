@@ -1,10 +1,12 @@
 """The choices of an export to ONNX, and its summary."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine.export.onnx.compare import Compared
 from engine.export.onnx.rows import RowsConfig
+
+if TYPE_CHECKING:
+    from engine.export.onnx.compare import Compared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ class OnnxExport:
     made_up_rows: int
     made_up_lengths: tuple[int, int]
     largest_difference: float
-    compared: dict[str, Compared]
+    compared: "dict[str, Compared]"
     quantized: bool
     not_quantized: str
     processor: str

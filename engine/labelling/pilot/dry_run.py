@@ -29,7 +29,6 @@ from engine.models.classifier import Classifier, respelled
 from engine.progress import Tick, silent
 from store import Store
 from store.errors import MismatchError
-from store.format.header import check_free, is_store
 from store.storage import Storage, open_storage
 from store.store import open_store
 
@@ -70,13 +69,10 @@ def _finished_store(config: LabelConfig, storage: Storage) -> Store | None:
     Raises:
         InputError: they are not all there, and no inputs are given; or inputs are to be appended.
     """
-    if not is_store(storage):
-        check_free(storage)
-        if not config.inputs:
-            raise InputError(f"{storage.location} is no store yet; name the files of text to make it from")
-        return None
     given = given_to(config, storage)
-    if config.append and given is not None and given.new:
+    if given is None:
+        return None
+    if config.append and given.new:
         raise InputError(
             f"--dry-run forecasts what {storage.location} has, or files that make a new store, and not what is to be "
             "appended: to forecast the files alone, name a --store that does not exist"

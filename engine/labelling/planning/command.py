@@ -2,6 +2,7 @@
 
 import shlex
 
+from engine.ingest.near_duplicates.marking import MARKING
 from engine.labelling.planning.config import LabelConfig
 from store.format.label_command import csv_line, new_labels, reading_words
 
@@ -19,7 +20,8 @@ def _said(config: LabelConfig) -> list[str]:
         "--revision": config.revision,
         "--shards": config.shards,
         "--name": config.name,
-        **{f"--{name}": value or "none" for name, value in vars(config.columns).items() if value is not None},
+        **{f"--{name}": value or "none" for name, value in config.columns.to_json().items() if value is not None},
+        MARKING: config.near_duplicates,
         "--classes": None if config.classes is None else csv_line(config.classes),
         "--max-length": choices.max_length,
         "--dtype": choices.dtype,

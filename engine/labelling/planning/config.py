@@ -7,7 +7,7 @@ from engine.ingest.near_duplicates.index import check_threshold
 from engine.ingest.near_duplicates.marking import MARKING
 from engine.inputs.columns import ColumnNames
 from engine.inputs.options import FOUND_OUT, ReadOptions
-from engine.labelling.card import Choices
+from engine.labelling.planning.choices import Choices
 from store.storage import Storage
 
 

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 from engine.errors import InputError
 from engine.ingest.append import append, finish_corpus, given_files
@@ -11,7 +12,6 @@ from engine.ingest.near_duplicates.marking import check_marking
 from engine.inputs.columns import NO_COLUMN
 from engine.inputs.messages import counted
 from engine.labelling.planning.config import LabelConfig
-from engine.models.classifier import Classifier
 from engine.progress import Tick
 from store import Store
 from store.errors import MismatchError
@@ -20,11 +20,21 @@ from store.format.segments import SegmentRecord
 from store.storage import Storage
 from store.store import open_store
 
+if TYPE_CHECKING:
+    from engine.models.classifier import Classifier
+
 
 def given_to(config: LabelConfig, storage: Storage) -> GivenFiles | None:
-    """Which inputs the store has; None if there is no store. Before anything is loaded: it may refuse them."""
+    """Which inputs the store has; None if there is no store. Before anything is loaded: it may refuse them.
+
+    Raises:
+        InputError, MismatchError: there are none of which a store could be made, or the store contradicts the request.
+        NewFilesError: the store does not have some, and they are not to be appended.
+    """
     if not is_store(storage):
         check_free(storage)
+        if not config.inputs:
+            raise InputError(f"{storage.location} is no store yet; name the files of text to make it from")
         return None
     store = open_store(storage)
     given = given_files(store, config.inputs)
@@ -48,13 +58,11 @@ def ingest_request(config: LabelConfig) -> IngestConfig:
 
 
 def open_or_ingest(
-    storage: Storage, config: LabelConfig, model: Classifier, given: GivenFiles | None, tick: Tick
+    storage: Storage, config: LabelConfig, model: "Classifier", given: GivenFiles | None, tick: Tick
 ) -> Store:
     """The store with its corpus: made, finished, or with rows appended. ``given`` is None if there was no store."""
     request = ingest_request(config)
     if given is None and (given := given_to(config, storage)) is None:
-        if not config.inputs:
-            raise InputError(f"{storage.location} is no store yet; name the files of text to make it from")
         return ingest(storage, request, known=model.classes, tick=tick)
     if config.append and config.inputs:
         return append(storage, request, given=given, tick=tick)

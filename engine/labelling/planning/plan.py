@@ -1,7 +1,6 @@
 """A request, a store and a runner → a label run that can be carried out: the teacher, and what decides the bytes."""
 
 import dataclasses
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,14 +8,16 @@ import numpy.typing as npt
 
 from engine.compute.backends import backend_named
 from engine.compute.device import warn_if_crowded
-from engine.labelling.card import check_has_teacher, freeze_card, held_card, make_card
+from engine.ingest.known_inputs import GivenFiles
+from engine.labelling.card import freeze_card, held_card, make_card
 from engine.labelling.dtype_choice import pilot_texts
 from engine.labelling.job import LabelJob
 from engine.labelling.pilot.estimate import RowCost
 from engine.labelling.planning.command import command_of
 from engine.labelling.planning.config import LabelConfig
-from engine.labelling.planning.corpus import given_to, open_or_ingest
+from engine.labelling.planning.corpus import open_or_ingest
 from engine.labelling.planning.corpus_notes import noted
+from engine.labelling.planning.first_look import check_has_teacher, default_name, revision_of, saved_card
 from engine.labelling.probe import Probe
 from engine.labelling.runners.base import Runner
 from engine.labelling.token_budget import CorpusSize, corpus_size
@@ -29,10 +30,8 @@ from store import Store
 from store.families.label_card import LabelCard, label_card
 from store.families.learned_texts import freeze_learned_texts
 from store.format.header import is_store
-from store.format.names import check_name
 from store.snapshot import check_classes
 from store.storage import Storage
-from store.store import open_store
 
 _LENGTH = 128.0
 
@@ -101,7 +100,7 @@ def load(config: LabelConfig, storage: Storage) -> LoadedTeacher:
         ModelError, MismatchError: it cannot be loaded, or the label set was made from answers.
     """
     name = config.name or default_name(config.teacher)
-    held = _saved_card(storage, name)
+    held = saved_card(storage, name)
     saved = held or LabelCard()
     check_has_teacher(saved, label_set=name, location=storage.location)
     source = _teacher_source(config, saved)
@@ -111,13 +110,21 @@ def load(config: LabelConfig, storage: Storage) -> LoadedTeacher:
     return LoadedTeacher(name=name, source=source, model=model, held=held)
 
 
-def plan_run(config: LabelConfig, storage: Storage, runner: Runner, *, tick: Tick = silent) -> tuple[Store, LabelPlan]:
+def plan_run(
+    config: LabelConfig, storage: Storage, runner: Runner, *, given: GivenFiles | None, tick: Tick = silent
+) -> tuple[Store, LabelPlan]:
     """Open the teacher and the store, or make it, and decide how it is labelled.
+
+    Args:
+        config: the request.
+        storage: of the store.
+        runner: that will label.
+        given: as `engine.labelling.planning.corpus.given_to` found them.
+        tick: told of progress.
 
     Raises:
         EngineError, StoreError: as `engine.labelling.label.label`.
     """
-    given = given_to(config, storage)
     teacher = load(config, storage)
     with noted(storage, tick, again=command_of(config, storage.location)) as both:
         store = open_or_ingest(storage, config, teacher.model, given, both)
@@ -221,18 +228,5 @@ def flops_of(model: Classifier, *, first_only: bool) -> RowCost:
 
 def _teacher_source(config: LabelConfig, saved: LabelCard) -> TeacherSource:
     """The teacher; revision and classes are from the saved card if the user does not give them."""
-    revision = config.revision or (saved.revision if saved.model == config.teacher else None)
     classes = config.classes or (None if saved.classes is None else tuple(saved.classes))
-    return TeacherSource(source=config.teacher, revision=revision, classes=classes)
-
-
-def default_name(teacher: str) -> str:
-    """A label set's name from the teacher's: the last part of its path, in the characters that a name may have."""
-    last = teacher.rstrip("/").rsplit("/", 1)[-1].lower()
-    slug = re.sub(r"[^a-z0-9._-]+", "-", last).strip("-._")[:64]
-    return check_name(slug or "teacher", what="label set")
-
-
-def _saved_card(storage: Storage, name: str) -> LabelCard | None:
-    """The card that an earlier run of this label set froze; None if this is the first."""
-    return label_card(open_store(storage).label_set(name)) if is_store(storage) else None
+    return TeacherSource(source=config.teacher, revision=revision_of(config, saved), classes=classes)

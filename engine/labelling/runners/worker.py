@@ -18,6 +18,7 @@ from typing import Any
 from engine.labelling.runners.base import Job
 from engine.labelling.runners.messages import Done, Message, Ready, Ticked, failed
 from engine.labelling.runners.pipeline import Pipeline
+from engine.models.loading.lean_imports import import_less
 
 ORPHANED = 3
 _TICK_SECONDS = 0.1
@@ -113,6 +114,7 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGUSR1, signal.SIGTERM))
+    import_less()
     return serve(_PipeParent(Connection(int(sys.argv[1]))))
 
 

@@ -4,8 +4,6 @@ import json
 import shlex
 from pathlib import Path
 
-import transformers
-
 _DEEPSPEED = "global_step*/mp_rank_00_model_states.pt"
 _PICKLED = ("pytorch_model*.bin", "*.bin", "*.pt", "*.pth", "*.ckpt", _DEEPSPEED)
 _NO_WEIGHTS = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth")
@@ -69,6 +67,8 @@ def model_class(folder: Path) -> str | None:
         name = json.loads((folder / "config.json").read_text("utf-8"))["architectures"][0]
     except (OSError, ValueError, LookupError, TypeError):
         return None
+    import transformers  # seconds, for who only reads a message
+
     # What a file says becomes part of a command only if it is a class of the library.
     return name if isinstance(name, str) and name.isidentifier() and hasattr(transformers, name) else None
 

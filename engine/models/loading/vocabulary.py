@@ -4,12 +4,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
-
 from engine.errors import ModelError
 from engine.models.files import refused
 from engine.models.loading.places import without_tokenizer
 from engine.models.loading.remedies import saved_again
+from engine.models.loading.transformers_parts import AutoTokenizer
 
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 _PIECES = ("sentencepiece", "google.protobuf")

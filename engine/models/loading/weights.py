@@ -13,12 +13,15 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoModelForSequenceClassification
-from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
-from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from engine.errors import ModelError
-from engine.models.files import CONFIG, refused, weight_files
+from engine.models.files import CONFIG, quiet_transformers, refused, weight_files
+from engine.models.loading.transformers_parts import (
+    CONFIG_MAPPING_NAMES,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    AutoConfig,
+    AutoModelForSequenceClassification,
+)
 
 _PREFIXES = ("_orig_mod.", "module.", "base_model.model.", "model.")
 _NEEDS_A_GPU = ("flash_attention", "flex_attention")
@@ -48,6 +51,7 @@ def read_config(source: str, folder: Path, **changes: Any) -> Any:
     Raises:
         ModelError: it cannot be used, or it is that of quantised weights.
     """
+    quiet_transformers()
     _check_keys(source, folder / CONFIG if folder.is_dir() else folder)
     with refused(f"{source}: its configuration cannot be used"):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **changes)

@@ -1,24 +1,27 @@
 """A SQL expression → the weight of each row in a training: evaluated once, and kept in the folder of the run."""
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.errors import TrainingError
-from engine.training.distributed import Ranks
 from engine.training.output.run_folder import WEIGHTS, RunFolder
 from store import Store
 from store.selections.selection import chosen_rows
 from store.sql.texts.conditions import views_read
 from store.storage.atomic_file import replaced
 
+if TYPE_CHECKING:
+    from engine.training.distributed import Ranks
+
 RowWeights = npt.NDArray[np.float32]
 """(rows of the store,) by row number."""
 
 
 def frozen_weights(
-    folder: RunFolder, store: Store, expression: str, *, labels: tuple[str, ...], select: str | None, ranks: Ranks
+    folder: RunFolder, store: Store, expression: str, *, labels: tuple[str, ...], select: str | None, ranks: "Ranks"
 ) -> RowWeights:
     """The weights of the run in ``folder``: those with which it was begun, or new ones from the first rank.
 

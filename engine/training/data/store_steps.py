@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,11 @@ from engine.tokens.encoding import Encoding
 from engine.tokens.stored import check_tokens
 from engine.tokens.tokens import Tokens
 from engine.training.data.steps import Step
-from engine.training.distributed import Ranks
 from store import Store
 from store.selections.selection import chosen_rows
+
+if TYPE_CHECKING:
+    from engine.training.distributed import Ranks
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ class SoftSteps:
     """
 
     def __init__(
-        self, store: Store, soft: SoftLabels, encoding: Encoding, *, batch_size: int, seed: int, ranks: Ranks
+        self, store: Store, soft: SoftLabels, encoding: Encoding, *, batch_size: int, seed: int, ranks: "Ranks"
     ) -> None:
         self._soft, self._encoding, self._batch_size = soft, encoding, batch_size
         self._is_stored = _has_tokens(store, encoding)

@@ -6,13 +6,12 @@ which it was begun, and `TargetsSpec.identity` shows any other change.
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import TrainingError
 from engine.training.data.exported_tars import is_export
 from engine.training.data.row_weights import frozen_weights, weights_sha256
 from engine.training.data.store_steps import SoftLabels
-from engine.training.distributed import Ranks
 from engine.training.output.run_folder import RunFolder
 from store import Store
 from store.format.names import LABELS
@@ -20,6 +19,9 @@ from store.gold.calibration import Calibration, rows_calibrated, usable_calibrat
 from store.gold.fingerprint import appended_since, fingerprint, rows_then
 from store.gold.held import OWN, chosen_rounds, has_gold, rounds_sha256, way_to_gold
 from store.selections.selection import read_selection
+
+if TYPE_CHECKING:
+    from engine.training.distributed import Ranks
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +107,7 @@ def store_as_begun(store: Store, folder: RunFolder) -> Store:
     return store.as_of(rows)
 
 
-def resolve_targets(store: Store, choice: TargetsChoice, folder: RunFolder, ranks: Ranks) -> TargetsSpec:
+def resolve_targets(store: Store, choice: TargetsChoice, folder: RunFolder, ranks: "Ranks") -> TargetsSpec:
     """The targets of the run in ``folder``: those with which it was begun, or new ones.
 
     Raises:

@@ -11,10 +11,10 @@ from engine.evaluation.evaluate import Evaluation
 from engine.models.card_head import CARD
 from engine.models.classifier import Classifier, save_classifier
 from engine.notebook import html_pairs
-from engine.training.loop import LoopConfig
 from engine.training.output.model_card import model_card
 from engine.training.output.run_folder import DONE, MODEL_BEFORE, RunFolder
 from engine.training.state import Best, EpochReport
+from engine.training.tasks.config import LoopConfig
 from store.storage.atomic_file import sync, write_file
 
 

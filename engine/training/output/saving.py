@@ -1,41 +1,16 @@
 """The checkpoints and metrics of one training: when they are due, and writing them.
 
-`SavingConfig` is the user's choice. `Saving` is told of the state after a step; only the first rank writes.
+`Saving` is told of the state after a step; only the first rank writes.
 """
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import TrainingError
 from engine.training.output.checkpoint import Checkpoint, Checkpoints
-from engine.training.output.metrics_log import NONE, TENSORBOARD, MetricsLog, lines_apart
+from engine.training.output.metrics_log import MetricsLog, lines_apart
 from engine.training.state import Best, TrainState
-
-
-@dataclass(frozen=True, kw_only=True)
-class SavingConfig:
-    """When checkpoints are written, and where metrics go.
-
-    Attributes:
-        every_steps: steps between checkpoints; by time if None.
-        every_seconds: seconds between checkpoints, if they are not by steps.
-        keep: how many of the last ones stay.
-        report_to: ``none`` or ``tensorboard``, beside ``metrics.jsonl``.
-    """
-
-    every_steps: int | None = None
-    every_seconds: float = 600.0
-    keep: int = 2
-    report_to: str = NONE
-
-    def __post_init__(self) -> None:
-        if self.report_to not in (NONE, TENSORBOARD):
-            raise TrainingError(f"--report-to is {self.report_to!r}; it is {NONE} or {TENSORBOARD}")
-        if self.keep < 1:
-            raise TrainingError(f"--keep is {self.keep}; at least the last checkpoint must stay")
-        if (self.every_steps is not None and self.every_steps < 1) or self.every_seconds <= 0:
-            raise TrainingError("--checkpoint-every must be at least one step, or more than no time")
+from engine.training.tasks.config import SavingConfig
 
 
 class Saving:

@@ -22,8 +22,8 @@ from engine.compute.torch_backends import (
     TOKENS_TO_COMPILE,
 )
 from engine.errors import LabellingError, ModelError
-from engine.labelling.card import Choices
 from engine.labelling.job import labeller_of
+from engine.labelling.planning.choices import Choices
 from engine.labelling.shard import label_shard
 from store.errors import MismatchError
 

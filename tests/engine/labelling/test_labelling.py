@@ -21,7 +21,7 @@ from engine.compute.encoder import Encoder
 from engine.compute.torch_backends import PackedBackend
 from engine.errors import InputError, ModelError
 from engine.labelling.card import check_card
-from engine.labelling.planning.plan import default_name
+from engine.labelling.planning.first_look import default_name
 from engine.labelling.runners.failures import describe
 from engine.models.classifier import load_classifier
 from engine.tokens.tokens import Tokens

@@ -8,7 +8,7 @@ from transformers import AutoTokenizer
 
 import engine
 import store
-from engine.labelling.card import Choices
+from engine.labelling.planning.choices import Choices
 from engine.testing.architecture_list import ARCHITECTURES
 from engine.testing.architectures import texts
 from engine.testing.models_table import MAX_LENGTH, one_by_one

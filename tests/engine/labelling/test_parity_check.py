@@ -7,8 +7,8 @@ import engine
 import store
 from engine.compute.backend import BOUNDS
 from engine.errors import LabellingError
-from engine.labelling.card import Choices
 from engine.labelling.parity_check import ParityCheck, check_parity, chosen_rows
+from engine.labelling.planning.choices import Choices
 from engine.labelling.stored_logits import CENTRED_FROM, as_stored
 
 ROWS = 2_560

@@ -8,8 +8,9 @@ import engine
 import store
 from engine.compute.backends import BACKENDS
 from engine.errors import ModelError
-from engine.labelling.card import Choices, Settings, check_card, freeze_card, make_card, settings_of
+from engine.labelling.card import Settings, check_card, freeze_card, make_card, settings_of
 from engine.labelling.job import LabelJob, labeller_of
+from engine.labelling.planning.choices import Choices
 from engine.labelling.probe import Probe, probe_model
 from engine.labelling.token_budget import CorpusSize
 from engine.models.classifier import load_classifier

@@ -1,0 +1,1 @@
+"""How long a command takes until it works, or until it says what is wrong."""

@@ -1,0 +1,55 @@
+"""A fine-tuning whose rows are read → the trained model."""
+
+from engine.compute.device import best_device
+from engine.inputs.labels.labelled import Gold
+from engine.models.gold_texts import read_gold_texts, write_gold_texts
+from engine.models.initialize import load_start
+from engine.progress import Tick
+from engine.training.data.gold_steps import GoldSteps
+from engine.training.distributed import Ranks, joined_ranks
+from engine.training.finetune import FinetuneConfig, judged_by
+from engine.training.learned import constant_gold_loss, warn_if_nothing_learned
+from engine.training.loss import cross_entropy
+from engine.training.output.saved_model import Trained
+from engine.training.run import TrainingTask, gold_sha256, locked_folder, run_training
+from store.store import open_store
+
+
+def train_on_gold(
+    config: FinetuneConfig, gold: Gold, evaluation: Gold | None, validation: Gold | None, *, tick: Tick
+) -> Trained:
+    """As `engine.training.finetune.finetune`, with the rows that ``config`` names."""
+    with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks:
+        task = _task(config, gold, evaluation, validation, ranks)
+        with locked_folder(config.out, ranks) as folder:
+            is_new = not folder.is_done
+            trained = run_training(task, config, folder, ranks, tick=tick)
+            if ranks.is_first and read_gold_texts(folder.path) is None:
+                write_gold_texts(folder.path, gold.texts, start=task.model.folder)
+        if is_new:
+            warn_if_nothing_learned(trained, constant_gold_loss(gold))
+        return trained
+
+
+def _task(
+    config: FinetuneConfig, gold: Gold, evaluation: Gold | None, validation: Gold | None, ranks: Ranks
+) -> TrainingTask:
+    """Read the model."""
+    model = load_start(config.model, classes=gold.classes, revision=config.revision, seed=config.loop.seed)
+    encoding = model.encoding(config.max_length)
+    steps = GoldSteps(gold, encoding, batch_size=config.loop.batch_size, seed=config.loop.seed, ranks=ranks)
+    return TrainingTask(
+        model=model,
+        start=config.model,
+        steps=steps,
+        loss=cross_entropy,
+        procedure="fine-tuned on gold labels",
+        settings={"gold_sha256": gold_sha256(gold)},
+        sources=list(config.gold.files) if config.stored is None else [open_store(config.stored.store).location],
+        evaluation=judged_by(config, config.evaluation, encoding.max_length),
+        evaluation_rows=evaluation,
+        validation_rows=validation,
+        rejected=gold.rejected,
+        reasons=gold.reasons,
+        truncated=steps.truncated,
+    )
