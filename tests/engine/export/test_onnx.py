@@ -27,18 +27,11 @@ EXPORTED = ("DebertaV2", "DistilBert", "Electra", "MPNet", "ModernBert", "Robert
 HEAD = "---\nlicense: mit\nlanguage: en\nbase_model: somebody/small\n---\n\n# Small\n\nIts own card.\n"
 
 
-def sure_bert():
-    """A model that is sure of its classes, as a trained one is."""
-    model = tiny_models.bert()
-    model.classifier.weight.data *= 20
-    return model
-
-
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model") / "small"
     tokens = tiny_models.tokenizer(model_input_names=["input_ids", "token_type_ids", "attention_mask"])
-    tiny_models.save(folder, sure_bert(), tokens)
+    tiny_models.save(folder, tiny_models.sure_bert(), tokens)
     (folder / "README.md").write_text(HEAD)
     return str(folder)
 
