@@ -35,19 +35,21 @@ TEXTS = [
     "日本語のレビュー 👍🏽",
     "don't 3.5/5 http://x.y?z=1",
     *tiny_models.texts(20, words=(1, 30), seed=5),
-    "good food, bad staff. " * 100,
 ]
+LONG = "good food, bad staff. " * 200
+"""Longer than any of the models reads."""
 pytestmark = pytest.mark.skipif(
     not PACKAGES, reason="npm install @huggingface/transformers in a folder, and name the folder by TRANSFORMERS_JS"
 )
 
 
 def opened(out: Path, *dtypes: str) -> dict[str, Any]:
-    """What transformers.js says of `TEXTS`, by dtype."""
+    """What transformers.js says of `TEXTS` and `LONG`, by dtype."""
     node = shutil.which("node")
     assert node is not None, "TRANSFORMERS_JS is set, and there is no node"
     command = [node, str(SCRIPT), PACKAGES, str(out), *dtypes]
-    done = subprocess.run(command, input=json.dumps(TEXTS), capture_output=True, text=True, timeout=300)
+    asked = json.dumps({"texts": TEXTS, "long": LONG})
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -57,9 +59,16 @@ def export(model: str, out: Path, *check: str) -> engine.OnnxExport:
 
 
 def agrees(found: dict[str, Any], expected: Any, classes: list[str]) -> None:
-    """Logits in a batch and alone, and the answers of the pipeline, are those of ``expected``: (texts, classes)."""
-    for way in ("logits", "alone"):
-        assert np.abs(np.array(found[way]) - expected).max() <= 1e-4 * max(1, np.abs(expected).max()), way
+    """Logits in a batch and alone, and the answers of the pipeline, are those of ``expected``.
+
+    Args:
+        found: by transformers.js.
+        expected: (texts, classes) of `TEXTS`, and of `LONG` in the last row.
+        classes: their names.
+    """
+    expected, long = expected[:-1], expected[-1:]
+    for way, truth in (("logits", expected), ("alone", expected), ("long", long)):
+        assert np.abs(np.array(found[way]) - truth).max() <= 1e-4 * max(1, np.abs(truth).max()), way
     exponentials = np.exp(expected - expected.max(axis=1, keepdims=True))
     probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
     for answer, truth in zip(found["answers"], probabilities, strict=True):
@@ -75,7 +84,7 @@ def test_transformers_js_gives_the_models_logits(name: str, tmp_path: Path) -> N
     architecture.save(tmp_path / "model")
     export(str(tmp_path / "model"), tmp_path / "out")
     model = load_classifier(str(tmp_path / "model"))
-    expected = own_rows(model, model.encoding().encode(TEXTS))
+    expected = own_rows(model, model.encoding().encode([*TEXTS, LONG]))
     agrees(opened(tmp_path / "out", "fp32")["fp32"], expected, model.classes)
 
 
@@ -85,7 +94,7 @@ def test_transformers_js_opens_the_file_in_int8(tmp_path: Path) -> None:
     check.write_text("".join(json.dumps({"text": text}) + "\n" for text in tiny_models.texts(240, seed=3)))
     assert export(folder, tmp_path / "out", str(check)).quantized
     found = opened(tmp_path / "out", "fp32", "q8")
-    agrees(found["fp32"], tiny_models.logits_alone(folder, TEXTS), ["negative", "positive"])
+    agrees(found["fp32"], tiny_models.logits_alone(folder, [*TEXTS, LONG]), ["negative", "positive"])
     model = load_classifier(folder)
     encoding = model.encoding()
     session = OnnxSession(tmp_path / "out" / INT8, inputs=graph_inputs(model), frame=encoding.frame, threads=1)

@@ -1,5 +1,6 @@
 // A folder that `engine export --to onnx` wrote → what transformers.js makes of it, from the files of the folder alone.
-// node transformers_js.mjs PACKAGES FOLDER DTYPE... < texts.json: PACKAGES has node_modules. Prints JSON, by dtype.
+// node transformers_js.mjs PACKAGES FOLDER DTYPE... < asked.json: PACKAGES has node_modules. Prints JSON, by dtype.
+// Asked are `texts`, which fit, and `long`, one that does not.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
@@ -12,7 +13,7 @@ globalThis.fetch = () => {
   throw new Error("transformers.js asks the network");
 };
 
-const texts = JSON.parse(readFileSync(0, "utf-8"));
+const { texts, long } = JSON.parse(readFileSync(0, "utf-8"));
 const name = basename(folder);
 const found = {};
 for (const dtype of dtypes) {
@@ -24,10 +25,15 @@ for (const dtype of dtypes) {
     const { logits } = await model(await tokenizer([text], { padding: true, truncation: true }));
     alone.push(logits.tolist()[0]);
   }
+  // It cuts off what ends a text, such as [SEP], too; here it is put back, as the README says.
+  const cut = await tokenizer([long], { padding: true, truncation: true });
+  const ends = (await tokenizer("good")).input_ids.data.at(-1);
+  cut.input_ids.data[cut.input_ids.data.length - 1] = ends;
   const classify = await pipeline("text-classification", name, { dtype });
   found[dtype] = {
     logits: together.logits.tolist(),
     alone,
+    long: (await model(cut)).logits.tolist(),
     answers: await classify(texts, { top_k: null }),
   };
 }
