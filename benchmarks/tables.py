@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.comparison.table import coverage
+from benchmarks.export.table import onnx
 from benchmarks.gpu.table import gpu
 from benchmarks.harness.conditions import RESULTS, in_words
 from benchmarks.loader.table import loader as loader_lines
@@ -267,6 +268,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "audit": (audit, ("yelp_audit",)),
     "rounds": (rounds, ("yelp_rounds",)),
     "report": (report, ("report",)),
+    "onnx": (onnx, ("onnx",)),
     "coverage": (coverage, ("coverage",)),
 }
 """By the name of the place in the README: what makes the words, and from which results."""
