@@ -22,9 +22,10 @@ def onnx(result: dict[str, Any]) -> str:
             f", {int8['rows_per_second'] / fp32['rows_per_second']:.2f} times the rows/s of that in fp32 and "
             f"{int8['rows_per_second'] / own['rows_per_second']:.2f} times those of transformers"
         )
+    size = result["megabytes"]
     return (
-        f"{words} The one in int8 {kept}: {int8['flips']} classes change in batches ({int8['flips'] / int8['rows']:.2%}; "
-        f"of {alone['rows']:,} rows alone {alone['flips']}), accuracy {int8['accuracy']:.2%} against "
-        f"{own['accuracy']:.2%}, {result['megabytes'].get('onnx/model_quantized.onnx', 0):.0f} MB against "
-        f"{result['megabytes']['onnx/model.onnx']:.0f}{speed}. MiniLM-L6; {in_words(result)}"
+        f"{words} The one in int8 {kept}: {int8['flips']} classes change in batches "
+        f"({int8['flips'] / int8['rows']:.2%}; of {alone['rows']:,} rows alone {alone['flips']}), accuracy "
+        f"{int8['accuracy']:.2%} against {own['accuracy']:.2%}, {size.get('onnx/model_quantized.onnx', 0):.0f} MB "
+        f"against {size['onnx/model.onnx']:.0f}{speed}. MiniLM-L6; {in_words(result)}"
     )
