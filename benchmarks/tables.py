@@ -2,16 +2,18 @@
 
 import json
 import re
-import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.comparison.table import coverage
+from benchmarks.export.table import onnx
 from benchmarks.faults.table import append_kills, kills, objects_kills, training_kills, troubles
 from benchmarks.gpu.table import gpu
 from benchmarks.harness.conditions import RESULTS, in_words
 from benchmarks.loader.table import loader as loader_lines
+from benchmarks.startup.table import startup
+from benchmarks.store.table import near_duplicates
 from benchmarks.yelp.table import audit, rounds, yelp
 
 README = Path(__file__).parent.parent / "README.md"
@@ -194,38 +196,6 @@ def report(result: dict[str, Any]) -> str:
     )
 
 
-def near_duplicates(result: dict[str, Any]) -> str:
-    """Three sentences."""
-    figures, memory = dict(result["figures"]), result["memory"]
-    engine = figures.pop("engine")
-    peers = "; ".join(
-        f"{name} {one['rows_per_second']:,} ({one['times_as_fast']:.1f} ×; {one['found']:,} found)"
-        for name, one in figures.items()
-    )
-    found = f"{engine['found']:,} of {result['copies']:,} planted near-copies"
-    return (
-        f"Marking {result['rows']:,} real reviews finds {found}, at {engine['rows_per_second']:,} rows/s in one "
-        f"process; {peers}. Over {memory['rows']:,} rows it is {memory['rows_per_second']:,} rows/s with "
-        f"{memory['megabytes_a_million']} MB of memory and {memory['disk_megabytes_a_million']} MB of temporary files "
-        "a million rows."
-    )
-
-
-def startup(result: dict[str, Any]) -> str:
-    """Start-up, memory and mistakes."""
-    label, mistakes = result["label"], {name: statistics.median(one) for name, one in result["mistakes"].items()}
-    slowest = max(mistakes, key=mistakes.__getitem__)
-    return (
-        f"`engine label` has its first rows {statistics.median(label['seconds_to_first_rows']):.1f} s after it was "
-        f"started ({statistics.median(label['cpu_seconds']):.1f} s of CPU for all {result['rows']} reviews, median of "
-        f"{len(label['seconds'])}); its process needs {max(label['peak_megabytes'])} MB at most, it and what it forks "
-        f"{max(label['peak_megabytes_in_all'])} MB, with a model of {result['model_megabytes']} MB. Each of "
-        f"{len(mistakes)} simple mistakes, as a file, column, model or label set that is not there, is said within "
-        f"{mistakes[slowest]:.1f} s ({slowest}); `engine --help` takes {statistics.median(result['help']):.2f} s. "
-        f"{in_words(result)}"
-    )
-
-
 TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "yelp": (yelp, ("yelp",)),
     "label_throughput": (throughput, ("label_throughput_minilm", "label_throughput_bert-base")),
@@ -251,6 +221,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "audit": (audit, ("yelp_audit",)),
     "rounds": (rounds, ("yelp_rounds",)),
     "report": (report, ("report",)),
+    "onnx": (onnx, ("onnx",)),
     "coverage": (coverage, ("coverage",)),
 }
 """By the name of the place in the README: what makes the words, and from which results."""

@@ -36,6 +36,7 @@ from engine.export.onnx.packages import onnx_packages
 from engine.export.onnx.quantize import LEAST_ROWS, RECIPES, quantize, refusal
 from engine.export.onnx.rows import CheckRows, read_check_rows
 from engine.export.onnx.session import OnnxSession
+from engine.export.onnx.smooth import input_ranges
 from engine.models.card_head import CARD
 from engine.models.classifier import Classifier, load_classifier, save_classifier
 from engine.models.files import CONFIG
@@ -45,6 +46,8 @@ from engine.tokens.tokens import Tokens
 
 ALONE_ROWS = 512
 """Of the user's rows that the file in int8 computes alone, too: the range of its activations is that of a batch."""
+_RANGE_ROWS = 64
+"""Of the user's rows, of which the file in int8 learns how large its activations are."""
 _NO_ROWS = "there are no rows to judge it by; name some with --check"
 _log = logging.getLogger(__name__)
 
@@ -183,9 +186,11 @@ def _quantized(
     It is judged by the worse of its two: in batches and row by row, since a batch decides how activations are rounded.
     """
     some = np.arange(min(ALONE_ROWS, len(own)))
+    fp32 = made.files[FP32]
+    ranges = input_ranges(made.session(FP32, threads=made.threads), fp32, tokens.some(some[:_RANGE_ROWS]))
     for number, recipe in enumerate(RECIPES):
         tick(f"comparing, int8 of {recipe}", number, len(RECIPES))
-        quantize(made.files[FP32], made.files[INT8], recipe)
+        quantize(fp32, made.files[INT8], recipe, ranges)
         session = made.session(INT8, threads=made.threads)
         together = compared_with(own, session.in_batches(tokens), labels)
         alone = compared_with(own[some], session.alone(tokens.some(some)), None)

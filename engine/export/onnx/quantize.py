@@ -1,49 +1,56 @@
-"""An ONNX file in fp32 → one in int8: weights in 8 bits, activations in 8 bits by the range that each batch has."""
+"""An ONNX file in fp32 → one in int8: weights in 8 bits, activations in 8 bits by the range that each batch has.
 
-from collections.abc import Iterator
+Before, the ranges of the activations' channels are made more even, see `engine.export.onnx.smooth`.
+"""
+
 from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
 from engine.export.onnx.packages import onnx_packages, quiet
+from engine.export.onnx.smooth import Ranges, products, smooth
 from engine.labelling.dtype_choice import MOST_FLIPS
 from engine.models.files import first_line
 
 LEAST_ROWS = 200
 """Rows on which a file in int8 is judged at least: with fewer, one flip is more than the bound."""
 ALL, BUT_NARROWING = "all products", "all products but those with more inputs than outputs"
+_EVEN = "even.onnx"
 RECIPES = (ALL, BUT_NARROWING)
 """What is computed in int8, the fastest first. Inputs of narrowing products, behind an activation, have outliers."""
 
 
-def quantize(fp32: Path, int8: Path, recipe: str) -> None:
+def quantize(fp32: Path, int8: Path, recipe: str, ranges: Ranges) -> None:
     """Write ``int8`` from ``fp32``: the table of tokens, and products with weights, which have a scale for each output.
 
     Args:
         fp32: the file that is read.
         int8: the file that is written.
         recipe: one of `RECIPES`.
+        ranges: of the inputs of the products, which are made more even.
 
     Raises:
         ModelError: ONNX Runtime cannot.
     """
     packages = onnx_packages()
-    kept = [*_narrowing(packages.onnx.load(str(fp32)).graph)] if recipe == BUT_NARROWING else []
+    model = packages.onnx.load(str(fp32))
+    kept = _narrowing(model.graph) if recipe == BUT_NARROWING else []
+    smooth(model.graph, ranges, kept=kept)
     more: dict[str, Any] = {"weight_type": packages.quantization.QuantType.QInt8, "per_channel": True}
+    even = int8.with_name(_EVEN)
     try:
+        packages.onnx.save(model, str(even))
         with quiet():
-            packages.quantization.quantize_dynamic(str(fp32), str(int8), nodes_to_exclude=kept, **more)
+            packages.quantization.quantize_dynamic(str(even), str(int8), nodes_to_exclude=kept, **more)
     except Exception as error:  # its errors have no common class
         raise ModelError(f"{fp32.name}: ONNX Runtime cannot write it in int8: {first_line(error)}") from error
+    finally:
+        even.unlink(missing_ok=True)
 
 
-def _narrowing(graph: Any) -> Iterator[str]:
+def _narrowing(graph: Any) -> list[str]:
     """Names of the products with a weight that has more inputs than outputs."""
-    shapes = {one.name: tuple(one.dims) for one in graph.initializer}
-    for node in graph.node:
-        shape = shapes.get(node.input[1], ()) if node.op_type == "MatMul" else ()
-        if len(shape) == 2 and shape[0] > shape[1]:
-            yield node.name
+    return [node.name for node, weight in products(graph) if weight.dims[0] > weight.dims[1]]
 
 
 def refusal(*, rows: int, flips: int) -> str | None:

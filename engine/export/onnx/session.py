@@ -1,5 +1,6 @@
 """An ONNX file → logits of rows of token ids, by ONNX Runtime on the CPU, as those who serve it compute them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class OnnxSession:
     """
 
     def __init__(self, file: Path, *, inputs: GraphInputs, frame: Frame, threads: int | None = None) -> None:
+        self._threads = threads
         runtime = onnx_packages().runtime
         options = runtime.SessionOptions()
         options.log_severity_level = _FATAL_ALONE
@@ -55,16 +57,29 @@ class OnnxSession:
         Raises:
             ModelError: ONNX Runtime fails on it.
         """
+        (computed,) = self._run([LOGITS], tokens, rows)
+        return np.asarray(computed, np.float32)
+
+    def _run(self, outputs: list[str], tokens: Tokens, rows: npt.NDArray[np.int64]) -> list[Any]:
         ids, real = pad(tokens.ids, tokens.offsets, rows, pad_id=self._inputs.pad_id)
         types = np.zeros_like(ids)
         types[real] = self._frame.types(tokens.lengths[rows])
         given = {IDS: ids, MASK: real.astype(np.int64), TYPES: types}
         try:
-            (computed,) = self._session.run([LOGITS], {name: given[name] for name in self._inputs.names})
+            computed: list[Any] = self._session.run(outputs, {name: given[name] for name in self._inputs.names})
         except Exception as error:  # its errors have no common class
             shape = f"{len(rows)} rows of {ids.shape[1]} tokens"
             raise ModelError(f"ONNX Runtime fails on a batch of {shape}: {first_line(error)}") from error
-        return np.asarray(computed, np.float32)
+        return computed
+
+    def of(self, file: Path) -> "OnnxSession":
+        """The same for another file of the same inputs."""
+        return OnnxSession(file, inputs=self._inputs, frame=self._frame, threads=self._threads)
+
+    def inner(self, tokens: Tokens, names: list[str]) -> Iterator[dict[str, Any]]:
+        """Of each row, alone: what ``names``, outputs of the graph, are."""
+        for row in range(len(tokens.lengths)):
+            yield dict(zip(names, self._run(names, tokens, np.array([row])), strict=True))
 
     def alone(self, tokens: Tokens, *, tick: Tick = silent) -> Logits:
         """(rows, classes) of all rows, each in a batch of its own."""

@@ -44,7 +44,7 @@ _FORBIDDEN = (
     "access is forbidden; who reads needs the rights to get and list objects, and who writes also that to put them"
 )
 _AGAIN = "What was committed stays; run the same command again"
-_NO_BUCKET = "there is no such bucket; make it, or correct its name"
+_NO_BUCKET = "there is no such {bucket}; make it, or correct its name"
 _EXPIRED = "the credentials have expired; get new ones, and run the command again"
 _WRONG = "the credentials are wrong; {credentials}"
 _NONE = "there are no credentials; {credentials}"
@@ -67,12 +67,12 @@ _UNREACHABLE = (
     (r"Connection refused|tcp connect error|Network is unreachable", _NO_SERVER),
 )
 _PASSING = (
-    (r"SlowDown|ServiceUnavailable|InternalError|status code: 5\d\d", _BUSY),
+    (r"SlowDown|ServerBusy|ServiceUnavailable|InternalError|status code: 5\d\d", _BUSY),
     (r"[Tt]imed ?[Oo]ut|error sending request|Incomplete|connection closed|Connection reset|body error", _SILENT),
 )
 """What an error of the client says → what to do. The first pattern that is found counts."""
 _OWN_FAULT = re.compile(r"credential provider: StoreError: (.+)")  # of `aws_profile`, told by the client
-_SETTINGS = re.compile(r"(max_retries|retry_timeout): .*")  # of the client, in its errors
+_SETTINGS = re.compile(r"(max_retries|retry_timeout): \S+")  # of the client, in its errors
 
 
 @contextlib.contextmanager
@@ -97,7 +97,8 @@ def _explanation(error: Exception, place: str, scheme: str, missing: str | None)
     if (own := _OWN_FAULT.search(said)) is not None:
         return StoreError(f"{place}: {own[1]}")
     if (remedy := _remedy(_LASTING, said)) is not None:
-        return StoreError(f"{place}: {remedy.format(credentials=_CREDENTIALS.get(scheme, ''))}")
+        bucket = "container" if scheme == "az" else "bucket"
+        return StoreError(f"{place}: {remedy.format(credentials=_CREDENTIALS.get(scheme, ''), bucket=bucket)}")
     if isinstance(error, FileNotFoundError) and missing is not None:
         return StoreMissingError(f"{place}: there is no file {missing}")
     if isinstance(error, UnauthenticatedError):

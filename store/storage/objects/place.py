@@ -22,7 +22,12 @@ _ENDPOINTS = {
     "gs": ("GOOGLE_BASE_URL",),
     "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
 }
-_WHOM = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AWS_PROFILE", *sum(_ENDPOINTS.values(), ()))
+_EMULATOR = ("AZURE_STORAGE_USE_EMULATOR", "AZURITE_BLOB_STORAGE_URL")  # which obstore reads
+_WHOM = (
+    *("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AWS_PROFILE"),
+    *sum(_ENDPOINTS.values(), ()),
+    *_EMULATOR,
+)
 _READ_SECONDS = 60  # nothing came for so long: the request is repeated
 _CONNECT_SECONDS = 5
 _LONGEST = timedelta(hours=6)  # of one request: a large file may take its time as long as bytes come

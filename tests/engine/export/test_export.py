@@ -2,6 +2,9 @@
 
 import gc
 import json
+import shutil
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -87,6 +90,28 @@ def test_parquet_is_read_by_bare_duckdb_to_the_last_bit(made: Store, tmp_path: P
     assert bits(found) == bits(expected["logits"])
     assert found[0] is None
     assert expected["failure"][0] == "non-finite logits"
+
+
+def test_parquet_is_read_by_the_command_of_duckdb_to_the_last_bit(made: Store, tmp_path: Path) -> None:
+    """By a program of its own, with nothing of ours: of another version than the package that this project uses."""
+    export(made, tmp_path / "out", "parquet", rows_per_file=120)
+    command = [duckdb_command(), "-json", "-c", f"FROM '{tmp_path}/out/*.parquet' ORDER BY row"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    found, expected = json.loads(done.stdout), truth(made)
+    for name in ("row", "id", "text", "stars", "Café", "prediction", "class", "n_tokens", "truncated", "failure"):
+        assert [row[name] for row in found] == expected[name], name
+    assert [row["label"] for row in found] == expected["gold_class"]
+    logits = ([row[f"logit_{name}"] for name in CLASSES] for row in found)
+    assert bits(None if None in row else row for row in logits) == bits(expected["logits"])
+
+
+def duckdb_command() -> str:
+    """The program ``duckdb``, of this environment or on the path; the test is skipped where there is none."""
+    here = shutil.which("duckdb", path=str(Path(sys.executable).parent)) or shutil.which("duckdb")
+    if here is None:
+        pytest.skip("there is no command duckdb: pip install duckdb-cli")
+    return here
 
 
 def test_parquet_says_its_types_and_classes(made: Store, tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from engine.export.onnx import export, graph
 from engine.export.onnx.check import check_graph, made_up_rows, own_rows
 from engine.export.onnx.export import FP32, INT8
 from engine.export.onnx.graph import graph_inputs, write_graph
-from engine.export.onnx.quantize import refusal
+from engine.export.onnx.quantize import ALL, quantize, refusal
 from engine.export.onnx.session import OnnxSession
+from engine.export.onnx.smooth import input_ranges, smooth
 from engine.models.classifier import load_classifier
 from engine.outputs.remote import remote_of
 from engine.testing.architecture_list import ENCODERS
@@ -28,18 +29,11 @@ EXPORTED = ("DebertaV2", "DistilBert", "Electra", "MPNet", "ModernBert", "Robert
 HEAD = "---\nlicense: mit\nlanguage: en\nbase_model: somebody/small\n---\n\n# Small\n\nIts own card.\n"
 
 
-def sure_bert():
-    """A model that is sure of its classes, as a trained one is."""
-    model = tiny_models.bert()
-    model.classifier.weight.data *= 20
-    return model
-
-
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model") / "small"
     tokens = tiny_models.tokenizer(model_input_names=["input_ids", "token_type_ids", "attention_mask"])
-    tiny_models.save(folder, sure_bert(), tokens)
+    tiny_models.save(folder, tiny_models.sure_bert(), tokens)
     (folder / "README.md").write_text(HEAD)
     return str(folder)
 
@@ -187,8 +181,32 @@ def test_a_graph_that_gives_other_logits_is_not_kept(model, tmp_path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
+def test_ranges_that_are_made_even_leave_the_logits_and_bring_int8_nearer(model, tmp_path):
+    loaded = load_classifier(model)
+    for layer in loaded.module.bert.encoder.layer:  # as trained models have it: a channel far above the others
+        layer.attention.output.LayerNorm.weight.data[3] = 20
+        layer.intermediate.dense.weight.data[:, 3] /= 20
+    inputs, encoding = graph_inputs(loaded), loaded.encoding()
+    tokens = encoding.encode(tiny_models.texts(60, words=(5, 20), seed=1))
+    fp32, int8, plain = (tmp_path / name for name in ("model.onnx", "int8.onnx", "plain.onnx"))
+    write_graph(loaded, inputs, fp32)
+    session = OnnxSession(fp32, inputs=inputs, frame=encoding.frame, threads=1)
+    ranges = input_ranges(session, fp32, tokens.some(np.arange(20)))
+    assert max(values.max() / np.median(values) for values in ranges.values()) > 5
+    own = session.alone(tokens)
+    even = onnx.load(str(fp32))
+    smooth(even.graph, ranges, kept=())
+    onnx.save(even, str(tmp_path / "smoothed.onnx"))
+    assert np.abs(session.of(tmp_path / "smoothed.onnx").alone(tokens) - own).max() < 1e-4 * np.abs(own).max()
+    quantize(fp32, int8, ALL, ranges)
+    quantize(fp32, plain, ALL, {})
+    off = [np.abs(session.of(file).alone(tokens) - own).mean() for file in (int8, plain)]
+    assert off[0] < 0.8 * off[1]
+    assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", "int8.onnx", "plain.onnx", "smoothed.onnx"}
+
+
 def test_int8_that_changes_too_many_classes_is_not_kept(model, rows, tmp_path, monkeypatch):
-    def turned(fp32, int8, recipe):
+    def turned(fp32, int8, recipe, ranges):
         found = onnx.load(str(fp32))
         for one in found.graph.initializer:
             if ".classifier." in f".{one.name}":

@@ -19,8 +19,9 @@ from typing import Any
 
 import pyarrow.fs as pafs
 import pytest
+from azure_server import AzureServer, azure_server
 from range_storage import RangeStorage
-from s3_server import BUCKET, S3Server, environment_of
+from s3_server import S3Server, environment_of
 from store_factory import NoWaitStorage
 
 from store.errors import StoreError, StoreFullError, StoreMissingError
@@ -38,12 +39,18 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture(params=["local", "memory", "ranges", "s3"])
+@pytest.fixture(scope="module")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureServer]:
+    with azure_server() as server, environment_of(server, tmp_path_factory.mktemp("cache")):
+        yield server
+
+
+@pytest.fixture(params=["local", "memory", "ranges", "s3", "azure"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    if request.param == "s3":
-        request.getfixturevalue("s3")
+    if request.param in ("s3", "azure"):
+        server = request.getfixturevalue(request.param)
         cache = ReadCache(tmp_path / "cache", limit=10**6)
-        return ObjectStorage(f"s3://{BUCKET}/{request.node.name.replace('/', '-')}/a.store", cache=cache)
+        return ObjectStorage(f"{server.root}/{request.node.name.replace('/', '-')}/a.store", cache=cache)
     kinds = {"local": lambda: LocalStorage(tmp_path / "deep" / "a.store"), "memory": MemoryStorage}
     return {**kinds, "ranges": RangeStorage}[request.param]()
 

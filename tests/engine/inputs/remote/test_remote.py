@@ -1,14 +1,17 @@
 """Input files behind URLs are read as those of a disk are, and are called by their URLs."""
 
+import contextlib
 import http.server
 import threading
 from functools import partial
 from pathlib import Path
 
 import fsspec
+import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from azure_server import azure_server
 from s3_server import BUCKET, S3Server, environment_of
 
 import store
@@ -20,6 +23,7 @@ from engine.inputs.remote import mirror
 from engine.inputs.remote.mirror import name_of
 from engine.inputs.remote.sources import _glob, list_files
 from store.storage import open_storage
+from store.storage.objects.place import place_of
 
 CSV = "text,label\ngood food,1\nbad food,0\n"
 
@@ -66,14 +70,20 @@ def web(tmp_path):
     thread.join()
 
 
-@pytest.fixture
-def bucket(cache):
-    """A bucket with two tables in a folder, a hidden file and one of another kind."""
-    with S3Server() as server, environment_of(server, cache):
-        import obstore
-        from obstore.store import S3Store
+@pytest.fixture(scope="module")
+def azure():
+    with azure_server() as server:
+        yield server
 
-        client = S3Store(BUCKET, config={"endpoint": server.url}, client_options={"allow_http": True})
+
+@pytest.fixture(params=["s3", "azure"])
+def bucket(request, cache):
+    """A bucket with two tables in a folder, a hidden file and one of another kind."""
+    with contextlib.ExitStack() as stack:
+        is_s3 = request.param == "s3"
+        server = stack.enter_context(S3Server()) if is_s3 else request.getfixturevalue("azure")
+        stack.enter_context(environment_of(server, cache))
+        client = place_of(server.root).client(is_patient=False)
         for number in (1, 2):
             sink = pa.BufferOutputStream()
             pq.write_table(pa.table({"id": [f"{number}a", f"{number}b"], "text": [f"good {number}", "bad"]}), sink)
@@ -155,7 +165,7 @@ def test_a_password_is_nowhere(web, tmp_path, caplog):
 
 
 def test_a_folder_of_a_bucket_is_a_data_set(bucket, tmp_path):
-    url = f"s3://{BUCKET}/data"
+    url = f"{bucket.root}/data"
     snapshot = made(tmp_path, url)
     assert [entry["path"] for entry in snapshot.header.inputs] == [f"{url}/part-{n}.parquet" for n in (1, 2)]
     assert [row["id"] for row in corpus(tmp_path / "made")] == ["1a", "1b", "2a", "2b"]
@@ -172,17 +182,18 @@ def test_a_folder_of_a_bucket_is_a_data_set(bucket, tmp_path):
     ],
 )
 def test_globs_and_braces_of_a_bucket(bucket, pattern, names):
-    found = expand([f"s3://{BUCKET}/{pattern}"])
-    assert [name_of(file) for file in found] == [f"s3://{BUCKET}/{name}" for name in names]
+    found = expand([f"{bucket.root}/{pattern}"])
+    assert [name_of(file) for file in found] == [f"{bucket.root}/{name}" for name in names]
 
 
 def test_what_a_bucket_does_not_have(bucket):
-    with pytest.raises(InputError, match=rf"s3://{BUCKET}/none\.csv: there is no such file"):
-        expand([f"s3://{BUCKET}/none.csv"])
+    with pytest.raises(InputError, match=rf"{bucket.root}/none\.csv: there is no such file"):
+        expand([f"{bucket.root}/none.csv"])
     with pytest.raises(InputError, match="there is no such file"):
-        expand([f"s3://{BUCKET}/data/*.csv"])
-    with pytest.raises(InputError, match=r"^s3://none/data cannot be fetched: there is no such bucket"):
-        expand(["s3://none/data"])
+        expand([f"{bucket.root}/data/*.csv"])
+    nowhere = bucket.root.replace("bucket", "none")
+    with pytest.raises(InputError, match=f"^{nowhere}/data cannot be fetched: there is no such (bucket|container)"):
+        expand([f"{nowhere}/data"])
 
 
 def test_a_run_that_was_stopped_goes_on_without_its_files_named(bucket, tmp_path, monkeypatch):
@@ -192,17 +203,17 @@ def test_a_run_that_was_stopped_goes_on_without_its_files_named(bucket, tmp_path
     with monkeypatch.context() as patch:
         patch.setattr(module, "write_corpus", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            made(tmp_path, f"s3://{BUCKET}/data")
+            made(tmp_path, f"{bucket.root}/data")
     monkeypatch.setenv("ENGINE_CACHE", str(tmp_path / "elsewhere"))
     finish_corpus(open_storage(tmp_path / "made"), ())
     assert len(corpus(tmp_path / "made")) == 4
 
 
 def test_appended_files_are_known_by_their_content(bucket, tmp_path):
-    made(tmp_path, f"s3://{BUCKET}/data/part-1.parquet")
+    made(tmp_path, f"{bucket.root}/data/part-1.parquet")
     storage = open_storage(tmp_path / "made")
-    grown = append(storage, IngestConfig(files=(f"s3://{BUCKET}/data/part-*.parquet",)))
-    assert [entry["path"] for entry in grown.header.segments[1].inputs] == [f"s3://{BUCKET}/data/part-2.parquet"]
+    grown = append(storage, IngestConfig(files=(f"{bucket.root}/data/part-*.parquet",)))
+    assert [entry["path"] for entry in grown.header.segments[1].inputs] == [f"{bucket.root}/data/part-2.parquet"]
     assert len(corpus(tmp_path / "made")) == 4
 
 
@@ -225,8 +236,9 @@ def test_a_file_of_this_machine_is_read_where_it_is(tmp_path):
     assert expand([f"file://{tmp_path}/reviews.csv"]) == [str(tmp_path / "reviews.csv")]
 
 
+@pytest.mark.parametrize("bucket", ["s3"], indirect=True)
 def test_other_names_of_s3(bucket):
-    assert [name_of(file) for file in expand([f"s3a://{BUCKET}/other/*"])] == [f"s3://{BUCKET}/other/reviews.csv"]
+    assert [name_of(file) for file in expand([f"s3a://{BUCKET}/other/*"])] == [f"{bucket.root}/other/reviews.csv"]
 
 
 def test_a_scheme_that_nobody_knows_or_whose_package_is_missing():
@@ -237,7 +249,7 @@ def test_a_scheme_that_nobody_knows_or_whose_package_is_missing():
 def test_a_disk_that_is_too_small_is_said_before(bucket, monkeypatch):
     monkeypatch.setattr(mirror.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 3})())
     with pytest.raises(InputError, match=r"3 B are free where it would be kept.*ENGINE_CACHE names another folder"):
-        expand([f"s3://{BUCKET}/data/part-1.parquet"])
+        expand([f"{bucket.root}/data/part-1.parquet"])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A store on S3: lost answers, refusals that are none, servers that are busy, wrong or away, and files read once."""
+"""A store on S3 and on Azure: lost answers, refusals that are none, servers that are busy, wrong or away, and files read once."""
 
 import itertools
 import os
@@ -12,9 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from azure_server import azure_server
 from faults import snapshot
-from s3_server import BUCKET, S3Server, Trouble, environment_of, seldom
+from s3_server import S3Server, Trouble, environment_of, seldom
 from store_factory import flip_bit, make_store
+from troubled_server import TroubledServer
 from whole_run import ENCODING, whole_run, write_input
 
 import store
@@ -30,14 +32,19 @@ from store.verify.verify import verify
 NUMBERS = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with S3Server() as server, environment_of(server, tmp_path_factory.mktemp("cache")):
+only_s3 = pytest.mark.parametrize("one_server", ["s3"], indirect=True)
+"""Of tests that know how S3 is asked, or which variables it is configured by."""
+
+
+@pytest.fixture(scope="module", params=["s3", "azure"])
+def one_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TroubledServer]:
+    kind = {"s3": S3Server, "azure": azure_server}[request.param]
+    with kind() as server, environment_of(server, tmp_path_factory.mktemp("cache")):
         yield server
 
 
 @pytest.fixture
-def server(one_server: S3Server) -> Iterator[S3Server]:
+def server(one_server: TroubledServer) -> Iterator[TroubledServer]:
     one_server.forget()
     yield one_server
     one_server.forget()
@@ -49,8 +56,8 @@ def cache(tmp_path: Path) -> ReadCache:
 
 
 @pytest.fixture
-def place(server: S3Server) -> str:
-    return f"s3://{BUCKET}/{next(NUMBERS)}/a.store"
+def place(server: TroubledServer) -> str:
+    return f"{server.root}/{next(NUMBERS)}/a.store"
 
 
 @pytest.fixture
@@ -141,6 +148,7 @@ def test_readers_put_nothing(server, storage, monkeypatch) -> None:
     assert {method for method, _ in server.requests} == {"GET"}
 
 
+@only_s3
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_large_file_is_put_in_parts_and_whole(server, storage, quick, monkeypatch, lost) -> None:
     monkeypatch.setattr(module, "_PIECE", 5 << 20)
@@ -162,6 +170,7 @@ def test_a_large_file_is_put_in_parts_and_whole(server, storage, quick, monkeypa
     assert storage.list("f") == ["large"]
 
 
+@only_s3
 def test_a_folder_is_listed_page_after_page(server, storage, monkeypatch) -> None:
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "7")
     names = [f"{number:05d}.json" for number in range(30)]
@@ -179,6 +188,7 @@ def reached(place: str) -> None:
     open_storage(place).read("store.json")
 
 
+@only_s3
 @pytest.mark.parametrize("verb", [reached, lambda place: open_storage(place).put("a", b"1"), store.open])
 def test_a_bucket_that_is_not_there_is_named(server, verb) -> None:
     with pytest.raises(StoreError, match="s3://nowhere/a.store: there is no such bucket; make it, or correct"):
@@ -190,6 +200,7 @@ def test_a_store_that_is_not_there_is_named(place) -> None:
         store.open(place)
 
 
+@only_s3
 def test_a_server_that_cannot_be_reached_is_told_soon(server, monkeypatch) -> None:
     for endpoint, words in (
         ("http://127.0.0.1:9", "its server cannot be reached: is the endpoint right"),
@@ -200,6 +211,7 @@ def test_a_server_that_cannot_be_reached_is_told_soon(server, monkeypatch) -> No
             reached("s3://bucket/a.store")
 
 
+@only_s3
 @pytest.mark.parametrize(
     ("code", "status", "words"),
     [
@@ -224,6 +236,7 @@ def test_what_the_server_says_comes_with_a_remedy(server, monkeypatch, code, sta
         reached("s3://bucket/a.store")
 
 
+@only_s3
 def test_without_credentials_it_is_said_how_to_give_some(server, monkeypatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)

@@ -1,0 +1,1 @@
+"""What a model that is exported gives, against the model itself."""
