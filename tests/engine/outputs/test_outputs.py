@@ -203,7 +203,7 @@ def test_a_package_that_is_missing_is_named_with_its_extra(monkeypatch):
     for name in ("store.storage.objects.bucket", "store.storage.objects.place", "engine.outputs.bucket"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "obstore", None)
-    with pytest.raises(InputError, match=r"need the package obstore: pip install 'softlabel-engine\[cloud\]'"):
+    with pytest.raises(StoreError, match=r"need the package obstore: pip install 'softlabel-engine\[cloud\]'"):
         output_file(f"s3://{BUCKET}/x.csv")
 
 
