@@ -1,9 +1,9 @@
 """Parts of libraries that classifying texts never uses, left out where a process is ours alone: seconds and 150 MB.
 
 Whatever transformers is imported for, it imports `torch.distributed.tensor` and FSDP for models that are cut into
-parts, accelerate and with it boto3, SciPy for losses of object detection, and `torch._dynamo` for marks on functions
-that are compiled. It has a way without each of these but the last one, for which there is a stand-in while it is
-imported: marks do nothing, and whatever else is asked for comes from the real module, now or when it is used.
+parts, accelerate and with it boto3, and SciPy for losses of object detection; it has a way without each. It imports
+`torch._dynamo`, for marks on functions that are compiled, as torch does when a model is made whose weights come later.
+Meanwhile there is a stand-in for that: marks do nothing, and whatever else is asked for comes from the real module.
 
 pyarrow imports pandas as soon as it makes an array of a list, to see whether it is one of pandas'.
 """
@@ -14,10 +14,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 _OPTIONAL = ("is_accelerate_available", "is_scipy_available", "is_sklearn_available", "is_torch_distributed_available")
+_MODELS = "transformers.modeling_utils"
 _ASKED = ("transformers.utils", "transformers.utils.import_utils")
 _COMPILER, _TRACING = "torch._dynamo", "torch._dynamo._trace_wrapped_higher_order_op"
 _MARKS = ("allow_in_graph", "assume_constant_result", "disable")
@@ -34,18 +36,49 @@ def import_less() -> None:
 
 @contextmanager
 def lean() -> Iterator[None]:
-    """Import transformers inside with less than it takes, if the process is ours and no ranks train together."""
-    are_ranks = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    if not _ours or are_ranks or not {_COMPILER, "transformers.modeling_utils"}.isdisjoint(sys.modules):
+    """Import transformers or make a model inside with less than it takes, if the process is ours and has no ranks."""
+    if not _ours or int(os.environ.get("WORLD_SIZE", "1")) > 1:
         yield
         return
-    import torch
+    if _MODELS not in sys.modules:
+        _settle_optional()
+        _list_files_once()
+    with _without_compiler():
+        yield
 
+
+def _settle_optional() -> None:
+    """Let transformers take `_OPTIONAL` for absent."""
     for module in map(importlib.import_module, _ASKED):
         for name in _OPTIONAL:
             if hasattr(module, name):
                 setattr(module, name, _no)
-    stand_ins = {_COMPILER: _Compiler(_COMPILER), _TRACING: _Tracing(_TRACING)}
+
+
+def _list_files_once() -> None:
+    """Give `transformers.models` the list of its 1,600 files that transformers has made already, for itself."""
+    asked = importlib.import_module(_ASKED[1])
+    listed, models = asked.define_import_structure, Path(asked.__file__ or "").parent.parent / "models"
+    known = {
+        needs: {name.removeprefix("models."): found for name, found in files.items() if name.startswith("models.")}
+        for needs, files in listed(models, prefix="models").items()
+    }
+
+    def again(path: Any, prefix: str | None = None) -> Any:
+        return known if prefix is None and Path(path) == models / "__init__.py" else listed(path, prefix)
+
+    asked.define_import_structure = again  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _without_compiler() -> Iterator[None]:
+    """Have stand-ins for `_COMPILER` inside, unless it is there."""
+    if _COMPILER in sys.modules:
+        yield
+        return
+    import torch
+
+    stand_ins: dict[str, ModuleType] = {_COMPILER: _Compiler(_COMPILER), _TRACING: _Tracing(_TRACING)}
     marks = torch.compiler.disable
     sys.modules.update(stand_ins)
     vars(torch)["_dynamo"] = stand_ins[_COMPILER]
@@ -64,8 +97,8 @@ def _leave(stand_ins: Mapping[str, ModuleType]) -> None:
     for name, stand_in in stand_ins.items():
         if sys.modules.get(name) is stand_in:
             del sys.modules[name]
-    if vars(torch).get("_dynamo") is stand_ins[_COMPILER]:
-        del vars(torch)["_dynamo"]
+    if vars(torch).get("_dynamo") is stand_ins.get(_COMPILER):
+        vars(torch).pop("_dynamo", None)
 
 
 def _no(*_: Any, **__: Any) -> bool:

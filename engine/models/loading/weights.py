@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from engine.errors import ModelError
 from engine.models.files import CONFIG, quiet_transformers, refused, weight_files
+from engine.models.loading.lean_imports import lean
 from engine.models.loading.transformers_parts import (
     CONFIG_MAPPING_NAMES,
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
@@ -170,15 +171,16 @@ def shared_prefix(folder: Path) -> str:
 
 
 def _load(model_class: Any, folder: Path | None, config: Any, **more: Any) -> Loaded:
-    module, info = model_class.from_pretrained(
-        folder,
-        config=config,
-        dtype=torch.float32,
-        use_safetensors=True,
-        output_loading_info=True,
-        ignore_mismatched_sizes=True,
-        **more,
-    )
+    with lean():
+        module, info = model_class.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **more,
+        )
     shapes = {name: (tuple(theirs), tuple(ours)) for name, theirs, ours in info["mismatched_keys"]}
     return Loaded(module=module.eval(), missing=sorted({*info["missing_keys"], *shapes}), other_shapes=shapes)
 

@@ -41,6 +41,27 @@ def test_what_is_left_out_is_there_later():
     in_a_process(OURS + PARTS + LATER)
 
 
+def test_the_list_of_files_is_the_one_that_transformers_makes():
+    code = """
+from pathlib import Path
+from transformers.utils import import_utils
+models = Path(import_utils.__file__).parent.parent / "models"
+made = import_utils.spread_import_structure(import_utils.create_import_structure_from_path(str(models)))
+assert import_utils.define_import_structure(str(models / "__init__.py")) == made
+from transformers import DistilBertModel
+"""
+    in_a_process(OURS + PARTS + code)
+
+
+def test_loading_a_model_imports_no_compiler(demo):
+    code = f"""
+from engine.models.classifier import load_classifier
+load_classifier({demo.path("teacher")!r})
+assert "torch._dynamo" not in sys.modules
+"""
+    in_a_process(OURS + PARTS + code)
+
+
 @pytest.mark.parametrize(("begin", "ranks"), [("", "1"), (OURS, "2")])
 def test_others_and_ranks_import_all(begin, ranks):
     code = begin + PARTS + "assert {'torch._dynamo', 'torch.distributed.tensor'} <= found, found"
