@@ -154,5 +154,5 @@ def test_an_answer_for_each_ticket_with_the_columns_that_the_teacher_has_learned
     options = ("--text", "subject,body", "--id", "ticket_id")
     code, err = engine("predict", made / "teacher", file, *options, "--out", tmp_path / "a.csv")
     assert (code, f"{file}: {BOTH}\n" in err) == (0, True)
-    rows = list(csv.DictReader((tmp_path / "a.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()))
     assert [row["id"] for row in rows] == [f"T{number}" for number in range(5)]
