@@ -13,7 +13,7 @@ from benchmarks.gpu.table import gpu
 from benchmarks.harness.conditions import RESULTS, in_words
 from benchmarks.loader.table import loader as loader_lines
 from benchmarks.startup.table import startup
-from benchmarks.store.table import near_duplicates
+from benchmarks.store.table import near_duplicates, objects
 from benchmarks.yelp.table import audit, rounds, yelp
 
 README = Path(__file__).parent.parent / "README.md"
@@ -210,6 +210,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "parity": (parity, ("parity",)),
     "kills": (kills, ("kills",)),
     "objects_kills": (objects_kills, ("objects_kills",)),
+    "objects": (objects, ("objects",)),
     "append_kills": (append_kills, ("kills_append_train",)),
     "training": (training, ("training_throughput",)),
     "training_kills": (training_kills, ("training_kills", "training_kills_2")),
