@@ -82,4 +82,5 @@ def _factors(largest: npt.NDArray[np.float32], weights: list[npt.NDArray[np.floa
     """(inputs,) what to divide each channel by; their geometric mean is 1."""
     of_weights = np.max([np.abs(one).max(axis=1) for one in weights], axis=0)
     logarithms = _SHARE * np.log(np.maximum(largest, _LEAST)) - (1 - _SHARE) * np.log(np.maximum(of_weights, _LEAST))
-    return np.exp(logarithms - logarithms.mean()).astype(np.float32)
+    factors: npt.NDArray[np.float32] = np.exp(logarithms - logarithms.mean()).astype(np.float32)
+    return factors
