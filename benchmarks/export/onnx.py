@@ -27,6 +27,7 @@ def main() -> None:
         found = engine.export_onnx(
             engine.OnnxConfig(model=arguments.model, out=str(Path(folder) / "out"), rows=rows, weights=False)
         )
+    compared = {name: dataclasses.asdict(one) for name, one in found.compared.items()}
     result = {
         "packages": {name: version(name) for name in ("onnx", "onnxruntime")},
         "max_length": found.max_length,
@@ -35,10 +36,10 @@ def main() -> None:
         "quantized": found.quantized,
         "not_quantized": found.not_quantized,
         "megabytes": found.megabytes,
-        "compared": {name: dataclasses.asdict(one) for name, one in found.compared.items()},
+        "compared": compared,
     }
     path = write_result("onnx", result)
-    for name, one in found.compared.items():
+    for name, one in compared.items():
         print(f"{name:40} {one}")
     print(f"written to {path}")
 
