@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from engine.compute.backends import backend_named
+from engine.compute.cpu.memory import return_memory
 from engine.compute.device import find_device, worker_processes
 from engine.compute.encoder import Encoder
 from engine.labelling.card import Settings, check_card, make_card, settings_of
@@ -123,6 +124,7 @@ def worker_encoder(
         workers: that share the cores of this machine.
     """
     if device.type == "cpu":
+        return_memory()  # of the probes
         torch.set_num_threads(threads)
     else:
         torch.cuda.set_device(device)

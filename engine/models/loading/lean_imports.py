@@ -2,8 +2,8 @@
 
 Whatever transformers is imported for, it imports `torch.distributed.tensor` and FSDP for models that are cut into
 parts, accelerate and with it boto3, and SciPy for losses of object detection; it has a way without each. It imports
-`torch._dynamo`, for marks on functions that are compiled, as torch does when a model is made whose weights come later.
-Meanwhile there is a stand-in for that: marks do nothing, and whatever else is asked for comes from the real module.
+`torch._dynamo`, for marks on functions that are compiled. Meanwhile there is a stand-in for that: marks do nothing, and
+whatever else is asked for comes from the real module.
 
 pyarrow imports pandas as soon as it makes an array of a list, to see whether it is one of pandas'.
 """
@@ -35,8 +35,28 @@ def import_less() -> None:
 
 
 @contextmanager
+def unfilled() -> Iterator[None]:
+    """Leave tensors of no device unfilled inside, if the process is ours: filling them imports the compiler, too."""
+    if not _ours:
+        yield
+        return
+    from torch.nn import init
+
+    fill = init.normal_
+
+    def normal(tensor: Any, *arguments: Any, **more: Any) -> Any:
+        return tensor if tensor.is_meta else fill(tensor, *arguments, **more)
+
+    init.normal_ = normal
+    try:
+        yield
+    finally:
+        init.normal_ = fill
+
+
+@contextmanager
 def lean() -> Iterator[None]:
-    """Import transformers or make a model inside with less than it takes, if the process is ours and has no ranks."""
+    """Import transformers inside with less than it takes, if the process is ours and no ranks train together."""
     if not _ours or int(os.environ.get("WORLD_SIZE", "1")) > 1:
         yield
         return

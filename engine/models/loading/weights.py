@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from engine.errors import ModelError
 from engine.models.files import CONFIG, quiet_transformers, refused, weight_files
-from engine.models.loading.lean_imports import lean
+from engine.models.loading.lean_imports import unfilled
 from engine.models.loading.transformers_parts import (
     CONFIG_MAPPING_NAMES,
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
@@ -171,7 +171,7 @@ def shared_prefix(folder: Path) -> str:
 
 
 def _load(model_class: Any, folder: Path | None, config: Any, **more: Any) -> Loaded:
-    with lean():
+    with unfilled():
         module, info = model_class.from_pretrained(
             folder,
             config=config,
