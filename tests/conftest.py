@@ -31,8 +31,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what it 
 DEMO_ROWS = 2_000
 SHORT_DEMO = """
 import dataclasses, sys
+from cli.main import run, settle_process
+settle_process()
 import engine.demo.path as path
-from cli.main import run
 path.STUDENT_ROWS, path.PRETRAIN = 16_000, dataclasses.replace(path.PRETRAIN, epochs=1)
 sys.exit(run(sys.argv[1:]))
 """
