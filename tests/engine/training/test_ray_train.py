@@ -17,7 +17,6 @@ from engine.testing.ray_cluster import RayCluster
 
 pytest.importorskip("ray.train.torch", exc_type=ImportError)
 (RECIPE,) = re.findall(r"```python\n(.*?)```", (Path(engine.__file__).parent / "CLUSTERS.md").read_text(), re.DOTALL)
-EPOCHS = "12"
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def student(demo, tmp_path_factory) -> Path:
 def by_torchrun(demo, student, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("torchrun") / "out"
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "cli"]
-    options = ["--student", str(student), "--out", str(out), "--epochs", EPOCHS, "--batch-size", "64"]
+    options = ["--student", str(student), "--out", str(out), "--epochs", "2", "--batch-size", "64"]
     line = [*launcher, "train", demo.path("reviews.store"), *options, "--learning-rate", "2e-4"]
     done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=200)
     assert done.returncode == 0, done.stderr
@@ -55,7 +54,6 @@ def recipe(demo, student, folder: Path) -> Path:
         "bert-base-uncased": str(student),
         "/shared/student": str(folder / "out"),
         "/shared/ray": str(folder / "ray"),
-        "epochs=2": f"epochs={EPOCHS}",
         "every_steps=200": "every_steps=20",
         "num_workers=16, use_gpu=True": "num_workers=2",
     }
@@ -100,5 +98,5 @@ def test_a_worker_that_is_killed_is_started_again_and_goes_on(demo, student, by_
     os.kill(cluster.worker("RayTrainWorker"), signal.SIGKILL)
     said, _ = process.communicate(timeout=200)
     assert process.returncode == 0, said
-    assert re.search(r"retry|restart|failure", said, re.IGNORECASE), said
+    assert re.search(r"resuming after step \d+ of", said), said
     check_same(tmp_path / "out", by_torchrun)

@@ -142,7 +142,7 @@ def test_stopped_again_and_again_it_ends_with_the_same_table(whole, files, tmp_p
             raise KeyboardInterrupt
 
     for patience in range(1, 400):
-        left = 3 + patience * 14
+        left = 3 + patience * 4
         try:
             compare(config(files, tmp_path / "out"), tick=tick)
         except KeyboardInterrupt:
