@@ -37,7 +37,7 @@ from engine.inputs.paths.label_lines import refuse_label_lines
 from engine.inputs.paths.other_kinds import unknown_kind
 from engine.inputs.plain_text import read_text
 from engine.inputs.remote.mirror import fetch
-from engine.inputs.remote.sources import is_url
+from engine.inputs.remote.sources import is_url, local_path
 from engine.inputs.tar_files.patterns import braces_of, refuse_commands
 from engine.inputs.tar_files.read_tar import read_tar
 
@@ -78,8 +78,9 @@ def expand(patterns: Iterable[str]) -> list[str]:
 def _matches(pattern: str) -> list[str]:
     shown = pattern.encode("utf-8", "backslashreplace").decode()
     refuse_commands(pattern)
-    pattern = pattern.removeprefix("file://")
-    if is_url(pattern):
+    if (here := local_path(pattern)) is not None:
+        pattern = here
+    elif is_url(pattern):
         fetched = fetch(pattern)
         if not os.path.isdir(fetched[0]):  # noqa: PTH112
             return fetched

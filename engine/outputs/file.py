@@ -1,6 +1,7 @@
 """One file that a user asks for: looked at before anything is computed, made on this machine, and put in its place."""
 
 import contextlib
+import filecmp
 import os
 import tempfile
 from abc import ABC, abstractmethod
@@ -78,7 +79,7 @@ class _LocalFile(OutputFile):
         return self.place.exists()
 
     def holds(self, path: Path) -> bool:
-        return self.exists() and self.place.read_bytes() == path.read_bytes()
+        return self.exists() and filecmp.cmp(self.place, path, shallow=False)
 
     def is_input(self, file: str) -> bool:
         return self.exists() and self.place.samefile(file)

@@ -87,20 +87,34 @@ class FilePlace(Remote):
                 self._system.put_file(str(path), temporary)
                 if (there := self._size(temporary)) != (size := path.stat().st_size):
                     raise OSError(f"{size:,} bytes were sent, and {there or 0:,} are there; run the same command again")
-                self._rename(temporary, target)
-            finally:
-                with contextlib.suppress(Exception):  # it has another name now, or cannot be reached
+                in_the_way = not self._renames(temporary, target)
+            except BaseException:
+                with contextlib.suppress(Exception):  # it cannot be reached, perhaps
                     self._system.rm_file(temporary)
+                raise
+            if in_the_way:
+                self._replace(temporary, target)
 
-    def _rename(self, source: str, target: str) -> None:
-        """Give ``source`` the name ``target``; some systems do so only where nothing has it."""
+    def _renames(self, source: str, target: str) -> bool:
+        """Give ``source`` the name ``target``; false if the system does so only where nothing has it."""
         try:
             self._system.mv(source, target)
-        except (OSError, RuntimeError):
+        except Exception:  # of any package
             if self._size(target) is None or self._size(source) is None:
                 raise
-            self._system.rm_file(target)
+            return False
+        return True
+
+    def _replace(self, source: str, target: str) -> None:
+        """Remove ``target``, and give ``source`` its name: from then on ``source`` is all there is."""
+        self._system.rm_file(target)
+        try:
             self._system.mv(source, target)
+        except Exception as error:  # noqa: BLE001 - of any package
+            raise InputError(
+                f"{self.name}: the old file is removed, and the new one is whole, but is still called {source}: "
+                f"rename it ({without_credentials(str(error)) or type(error).__name__})"
+            ) from None
 
     def _at(self, name: str) -> str:
         return f"{self._path}/{name}" if name else self._path

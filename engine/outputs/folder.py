@@ -95,6 +95,11 @@ def _put_in_place(made: Path, place: Path | Remote, work: Path, *, last: str) ->
         _rename(made, place)
         return
     paths = {str(path.relative_to(made)): path for path in sorted(made.rglob("*")) if path.is_file()}
+    if left := sorted((_listed(work) - paths.keys()) & place.sizes().keys()):
+        raise InputError(
+            f"{place} has files that a run put there which was stopped, and this one makes no such files: "
+            f"{', '.join(left[:3])}; remove them, or name a new folder with --out"
+        )
     write_file(work / _LIST, json.dumps(sorted(paths)))
     for name in sorted(paths, key=lambda one: (one == last, one)):
         place.put(paths[name], name)

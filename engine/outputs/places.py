@@ -3,14 +3,12 @@
 import os
 import re
 from pathlib import Path
-from urllib.parse import unquote
 
 from engine.errors import OutputPlaceError
-from engine.inputs.remote.sources import is_url
+from engine.inputs.remote.sources import is_url, local_path
 from engine.outputs.remote import Remote, remote_of
 
 _SHORTENED_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
-_LOCAL = re.compile(r"(file|local)://(localhost(?=/))?", re.IGNORECASE)
 _COPY = {"s3": "aws s3 cp --recursive {here} {there}", "gs": "gcloud storage rsync --recursive {here} {there}"}
 
 
@@ -24,8 +22,7 @@ def place_of_output(out: str | os.PathLike[str]) -> Path | Remote:
     text = os.fspath(out)
     if isinstance(out, os.PathLike) and _SHORTENED_URL.match(text):
         raise OutputPlaceError(f"{text}: pathlib shortens the // of a URL; give the place as a text")
-    if (begin := _LOCAL.match(text)) is not None:
-        path = unquote(text[begin.end() :])
+    if (path := local_path(text)) is not None:
         if not path.startswith("/"):
             raise OutputPlaceError(f"{text}: a file URL names an absolute path of this machine, as file:///data/FILE")
         return Path(path)

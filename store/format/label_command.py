@@ -61,13 +61,15 @@ def answers_command(location: str, name: str, card: Value) -> str:
     """The command that makes the label set ``name`` from the answers that ``card``, as of answers, names."""
     files = card["files"]
     words = ["engine", "label", "--store", location, "--name", name]
-    words += [word for file in files[:_MOST_FILES] for word in ("--from", file["path"])]
+    paths = [file["path"] for file in files]
+    if len(paths) > _MOST_FILES:  # to be put in by who runs it
+        paths = [f"EACH OF ITS {len(paths):,} FILES, AS {paths[0]}"]
+    words += [word for path in paths for word in ("--from", path)]
     columns, options = _same(file["columns"] for file in files), _same(file.get("options", {}) for file in files)
     for column in ("id", "label", "confidence", "annotator"):
         words += [f"--{column}", columns[column]] if columns.get(column) else []
     words += ["--scores", card["scores"]] if card.get("hard") is None else ["--hard", f"{card['hard']:g}"]
-    more = f" (and --from for the other {len(files) - _MOST_FILES:,} files)" if len(files) > _MOST_FILES else ""
-    return shlex.join(words + reading_words(options)) + more
+    return shlex.join(words + reading_words(options))
 
 
 def reading_words(options: dict[str, Any]) -> list[str]:

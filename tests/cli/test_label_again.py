@@ -16,7 +16,7 @@ from engine.inputs.columns import ColumnNames
 from engine.inputs.options import ReadOptions
 from engine.labelling.planning.command import command_of
 from store.errors import StoreMissingError
-from store.format.label_command import label_command, reading_words
+from store.format.label_command import answers_command, label_command, reading_words
 from store.format.run_log import read_runs
 from store.storage import open_storage
 from store.verify.verify import verify
@@ -139,6 +139,12 @@ def test_a_label_set_of_answers_is_finished_from_its_files(place: str, tmp_path:
     assert "are missing" not in capsys.readouterr().out
     assert run(["label", "--store", place, "--name", "gpt", "--teacher", "somewhere"]) == ERROR
     assert pasted(capsys.readouterr().err) == OK
+
+
+def test_of_many_files_of_answers_the_command_says_how_many() -> None:
+    files = [{"path": f"{number}.csv", "columns": {"id": "id"}} for number in range(25)]
+    words = shlex.split(answers_command("s.store", "gpt", {"files": files, "scores": "logits"}))
+    assert words[6:] == ["--from", "EACH OF ITS 25 FILES, AS 0.csv", "--id", "id", "--scores", "logits"]
 
 
 def test_a_run_that_was_stopped_in_the_texts_is_gone_on_with(

@@ -113,6 +113,8 @@ def _action(options: dict[str, Any]) -> tuple[Action, bool]:
             "--calibrate asks no QUERY and adds no --gold: only --labels, --round, --trained-on go with it"
         )
     if NEAR_DUPLICATES in options["queries"] and not options["gold"]:
+        if options["trained_on"] or options["source"] or options["list_"]:
+            raise click.UsageError(f"--trained-on, --source and --list do not go with {NEAR_DUPLICATES}; see --against")
         return ask_near_duplicates, True
     if options["against"] or options["similarity"]:
         raise click.UsageError(f"--against and --similarity go with one question: engine audit STORE {NEAR_DUPLICATES}")

@@ -6,8 +6,8 @@ oneDNN's products in bf16 reach 200). The scores are not shifted by their maximu
 instead the mean of the keys is taken from each, which changes no weight of a softmax (Zhang et al. 2024,
 SageAttention) and leaves small scores, and what overflows nevertheless is computed again by torch.
 
-``flash``: torch's own attention, which uses AMX where the processor has it. It is 1.1 to 1.9 times as fast as
-``products`` there (Xeon, rows of 32 to 256 tokens, heads of 32 and 64).
+``flash``: torch's own attention, whose kernel for CPUs is a FlashAttention and uses AMX where the processor has it. It
+is 1.1 to 1.9 times as fast as ``products`` there (Xeon, rows of 32 to 256 tokens, heads of 32 and 64).
 """
 
 from collections.abc import Iterable, Iterator

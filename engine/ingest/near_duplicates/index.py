@@ -14,6 +14,8 @@ from engine.ingest.near_duplicates.shingle_file import ShingleFile
 from engine.ingest.near_duplicates.shingles import ShingleSets, shingle_sets
 
 THRESHOLD = 0.8
+LEAST = 0.1
+"""Of what is less alike, too much would be missed."""
 _AT_ONCE = 1 << 20  # shingles that are compared
 
 
@@ -50,7 +52,7 @@ class NearDuplicates:
     """An index of texts that finds those that are similar to another text.
 
     Args:
-        threshold: the least similarity that is found, more than 0 and at most 1.
+        threshold: the least similarity that is found, from `LEAST` to 1.
         named: what gave it, for the message.
 
     Raises:
@@ -144,7 +146,7 @@ def check_threshold(threshold: float, *, named: str = "--near-duplicates") -> No
     """Refuse what is no similarity.
 
     Raises:
-        InputError: ``threshold``, which ``named`` gave, is not more than 0 and at most 1.
+        InputError: ``threshold``, which ``named`` gave, is less than `LEAST` or more than 1.
     """
-    if not 0 < threshold <= 1:
-        raise InputError(f"{named} is {threshold:g}; a similarity is more than 0 and at most 1")
+    if not LEAST <= threshold <= 1:
+        raise InputError(f"{named} is {threshold:g}; a similarity is from {LEAST:g} to 1")

@@ -41,12 +41,17 @@ def marking_of(store: Snapshot, asked: float | None) -> float | None:
     """From what similarity rows that are appended are marked: as those before them are, else as is asked.
 
     Raises:
-        MismatchError: those before them are marked from another one.
+        MismatchError: those before them are marked from another one, or the store keeps a column of such a name.
     """
     held = store.header.near_duplicates
     if held is not None:
         check_marking(store, asked)
     elif asked is not None:
+        if taken := [name for name in store.header.kept if name.lower() in MARKS]:
+            raise MismatchError(
+                f"{store.location} keeps a column {taken[0]!r} of its inputs, which is the name of one that {MARKING} "
+                "makes; leave it out: `engine audit` finds near-duplicates without marks"
+            )
         rows = f"{store.layout.rows:,}"
         _log.info("the %s rows before have no marks of near-duplicates; new rows are compared with them, too", rows)
     return asked if held is None else held

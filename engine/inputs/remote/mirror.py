@@ -14,7 +14,7 @@ from pathlib import Path
 
 from engine.errors import InputError
 from engine.inputs.paths.file_kinds import kind_of_file
-from engine.inputs.remote.sources import Listing, RemoteFile, is_url, list_files, shown
+from engine.inputs.remote.sources import Listing, RemoteFile, is_url, list_files, local_path, shown
 from engine.units import size as in_words
 from store.storage.user_folder import FOLDER, user_folder
 
@@ -57,9 +57,8 @@ def file_here(place: str) -> Path:
     Raises:
         InputError: it cannot be fetched, or is a folder or several files.
     """
-    place = place.removeprefix("file://")
-    if not is_url(place):
-        return Path(place)
+    if (here := local_path(place)) is not None or not is_url(place):
+        return Path(place if here is None else here)
     found = [Path(path) for path in fetch(place)]
     if len(found) > 1 or found[0].is_dir():
         raise InputError(f"{shown(place)} is no single file; name one")

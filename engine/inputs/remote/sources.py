@@ -23,6 +23,7 @@ _TIMEOUT = 60  # seconds without a byte
 _MAGIC = re.compile(r"[*?[]")
 BUCKETS = ("s3", "gs", "az")
 WEB = ("http", "https")
+_LOCAL = re.compile(r"(file|local)://(localhost(?=/))?", re.IGNORECASE)
 _OTHER_NAMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
 _OWN_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://\S*: (?=\S)")
 """The place with which an error begins, which is named before it."""
@@ -59,6 +60,12 @@ class Listing:
 
     files: list[RemoteFile]
     folder: str | None
+
+
+def local_path(place: str) -> str | None:
+    """The path on this machine that a URL of ``file`` names, relative if it is so there; None if it is no such URL."""
+    begin = _LOCAL.match(place)
+    return None if begin is None else unquote(place[begin.end() :])
 
 
 def is_url(pattern: str) -> bool:

@@ -81,9 +81,9 @@ def look_at_inputs(files: Sequence[str], columns: ColumnNames, options: ReadOpti
     Raises:
         InputError: a column is not there, or something else is wrong.
     """
-    if len(files) > _FILES:  # one of the others may have the labels
-        columns = dataclasses.replace(columns, label=NO_COLUMN)
     looked_at = list(islice(filter(_begins_soon, files), _FILES))
+    if len(looked_at) < len(files):  # one of the others may have the labels
+        columns = dataclasses.replace(columns, label=NO_COLUMN)
     with read_together(files):
         for file, names in columns_by_file(looked_at, columns, options).items():
             next(read_blocks(file, names, options), None)

@@ -57,7 +57,7 @@ def unfilled() -> Iterator[None]:
 @contextmanager
 def lean() -> Iterator[None]:
     """Import transformers inside with less than it takes, if the process is ours and no ranks train together."""
-    if not _ours or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if not _ours or int(os.environ.get("WORLD_SIZE") or 1) > 1:
         yield
         return
     if _MODELS not in sys.modules:

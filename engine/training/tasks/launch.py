@@ -6,7 +6,7 @@ import os
 
 def rank_count() -> int:
     """Processes that train together; 1 without ``torchrun``."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return int(os.environ.get("WORLD_SIZE") or 1)
 
 
 def quiet_others() -> None:

@@ -274,6 +274,19 @@ def test_a_system_that_renames_onto_nothing_is_helped(memory, monkeypatch):
     assert remote_of("memory://a").sizes() == {"x": 6}
 
 
+def test_a_new_file_is_kept_where_the_old_one_is_gone_and_it_cannot_be_renamed(memory, monkeypatch):
+    put("memory://a/x", b"first")
+
+    def fails(_self, _source, target):
+        raise FileExistsError(target) if memory.exists(target) else RuntimeError("the line is cut")
+
+    monkeypatch.setattr(type(memory), "mv", fails)
+    with pytest.raises(InputError, match=r"still called /?a/\.x\..*: rename it \(the line is cut\)"):
+        put("memory://a/x", b"second")
+    (left,) = remote_of("memory://a").sizes()
+    assert content("memory://a", left) == b"second"
+
+
 def test_a_file_that_arrives_short_is_an_error(memory, monkeypatch):
     monkeypatch.setattr(type(memory), "put_file", lambda self, _, target: self.pipe(target, b"ha"))
     with pytest.raises(InputError, match="4 bytes were sent, and 2 are there; run the same command again"):
@@ -319,11 +332,13 @@ def test_where_an_output_behind_a_url_is_made(cache):
 # folders
 
 
-def filled(folder):
+def filled(folder, *more):
     (folder / "onnx").mkdir()
     (folder / "onnx" / "model").write_text("model")
     (folder / "config.json").write_text("{}")
     (folder / "zzz").write_text("z")
+    for name in more:
+        (folder / name).write_bytes(b"old")
 
 
 def test_the_last_file_of_a_folder_comes_last(server):
@@ -365,6 +380,25 @@ def test_a_run_that_was_stopped_while_files_were_put_puts_them_again(place, cach
     assert list((cache / "outputs").iterdir()) == []
     with pytest.raises(InputError, match="is not empty"):
         refuse_used(place)
+
+
+def test_files_of_a_stopped_run_that_this_one_does_not_make_are_not_left_among_its_own(place, monkeypatch):
+    kind = type(remote_of(place))
+    put_one = kind.put
+
+    def stop(self, path, name=""):
+        put_one(self, path, name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kind, "put", stop)
+    with pytest.raises(KeyboardInterrupt), whole_folder(place, last="config.json") as folder:
+        filled(folder, "an_int8_file")
+    monkeypatch.setattr(kind, "put", put_one)
+    words = "has files that a run put there which was stopped, and this one makes no such files: an_int8_file; remove"
+    for _ in range(2):
+        with pytest.raises(InputError, match=words), whole_folder(place, last="config.json") as folder:
+            filled(folder)
+    assert remote_of(place).sizes() == {"an_int8_file": 3}
 
 
 def test_files_are_put_into_a_folder_that_may_have_others(place):

@@ -166,9 +166,9 @@ def test_bands_fit_and_miss_little(threshold):
     assert (1 - threshold**minima) ** count <= 1e-3
 
 
-@pytest.mark.parametrize("threshold", [0, -0.1, 1.01, float("nan")])
+@pytest.mark.parametrize("threshold", [0, 0.09, -0.1, 1.01, float("nan")])
 def test_what_is_no_similarity_is_refused(threshold):
-    with pytest.raises(InputError, match="a similarity is more than 0 and at most 1"):
+    with pytest.raises(InputError, match="a similarity is from 0.1 to 1"):
         NearDuplicates(threshold=threshold)
 
 

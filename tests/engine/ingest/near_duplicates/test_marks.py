@@ -161,7 +161,19 @@ def test_an_input_with_a_column_of_that_name_is_refused_where_rows_are_marked(tm
     assert ingest(MemoryStorage(), config(file, near_duplicates=None)).header.extras == {"Near_Duplicate_Of": "int64"}
 
 
+@pytest.mark.parametrize("name", ["near_duplicate_of", "Near_Duplicate_Similarity"])
+def test_rows_are_not_marked_in_a_store_that_keeps_a_column_of_that_name(tmp_path, name):
+    storage = MemoryStorage()
+    own = jsonl(tmp_path / "own.jsonl", ["one text", "another text"], **{name: "mine"})
+    ingest(storage, config(own, near_duplicates=None))
+    more = jsonl(tmp_path / "more.jsonl", ["one text more"], id="new")
+    with pytest.raises(MismatchError, match=f"keeps a column '{name}' of its inputs, which is the name of one that"):
+        append(storage, config(more, classes=None))
+    append(storage, config(more, classes=None, near_duplicates=None))
+    assert store.open(storage).layout.rows == 3
+
+
 @pytest.mark.parametrize("wrong", [0.0, 1.5])
 def test_what_is_no_similarity_is_refused_before_anything_is_read(wrong):
-    with pytest.raises(InputError, match="--mark-near-duplicates is .*; a similarity is more than 0 and at most 1"):
+    with pytest.raises(InputError, match="--mark-near-duplicates is .*; a similarity is from 0.1 to 1"):
         LabelConfig(store="s", teacher="t", near_duplicates=wrong)
