@@ -24,6 +24,8 @@ import pyarrow.parquet as pq
 from benchmarks.startup.mistakes import ROWS, made_files, mistakes
 
 _PAUSE = 0.03
+MISTAKEN = 3
+"""Rounds of each mistake."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,18 +100,21 @@ def _kilobytes(pid: int, file: str, name: str) -> int:
 
 def _label(folder: Path, model: str, rounds: int) -> dict[str, Any]:
     """Label the texts anew in each round."""
-    first, runs = [], []
+    first, of_cpu, runs = [], [], []
     for number in range(rounds):
         store = str(folder / f"{number}.store")
         arguments = ("label", str(folder / "texts.parquet"), "--store", store, "--teacher", model, "--name", "labels")
         done = ran("benchmarks.startup.child", arguments)
         if done.code:
             raise RuntimeError(done.err)
-        first.append(json.loads(done.out.splitlines()[-1])["seconds"]["first rows"])
+        stages = json.loads(done.out.splitlines()[-1])["seconds"]
+        first.append(stages["first rows"])
+        of_cpu.append(stages["first rows, CPU"])
         runs.append(done)
         sys.stderr.write(f"round {number + 1} of {rounds}: first rows after {first[-1]:.2f} s\n")
     return {
         "seconds_to_first_rows": first,
+        "cpu_seconds_to_first_rows": of_cpu,
         "seconds": [one.seconds for one in runs],
         "cpu_seconds": [one.cpu_seconds for one in runs],
         "peak_megabytes": [one.peak_megabytes for one in runs],
@@ -131,7 +136,7 @@ def main() -> None:
         made_files(folder, given.model, texts[:ROWS])
         said = {}
         for one in mistakes(folder, given.model):
-            done = [ran("cli", one.arguments) for _ in range(given.rounds)]
+            done = [ran("cli", one.arguments) for _ in range(MISTAKEN)]
             assert one.says in done[0].err, f"{one.what}: {done[0].err}"
             said[one.what] = [run.seconds for run in done]
             print(f"{statistics.median(said[one.what]):6.2f} s  {one.what}", flush=True)

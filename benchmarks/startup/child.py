@@ -39,6 +39,7 @@ class Stages:
         self.seconds.setdefault(what, round(since_start(), 3))
         if self._labels and what in _COMPUTING and done:
             self.seconds.setdefault("first rows", round(since_start(), 3))
+            self.seconds.setdefault("first rows, CPU", round(time.process_time(), 3))
 
 
 def main() -> int:

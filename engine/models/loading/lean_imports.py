@@ -36,7 +36,7 @@ def import_less() -> None:
 
 @contextmanager
 def unfilled() -> Iterator[None]:
-    """Leave tensors of no device unfilled inside, if the process is ours: filling them imports the compiler, too."""
+    """Leave tensors of no device unfilled inside, if the process is ours: filling them imports the compiler."""
     if not _ours:
         yield
         return

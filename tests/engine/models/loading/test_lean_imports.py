@@ -57,7 +57,7 @@ def test_loading_a_model_imports_no_compiler(demo):
     code = f"""
 from engine.models.classifier import load_classifier
 load_classifier({demo.path("teacher")!r})
-assert not {{"torch._dynamo", "sympy"}} & sys.modules.keys()
+assert "torch._dynamo" not in sys.modules
 """
     in_a_process(OURS + PARTS + code)
 
