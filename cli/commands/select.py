@@ -1,6 +1,7 @@
 """``engine select``."""
 
 import dataclasses
+import shlex
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,9 @@ def _select(store: "Store", options: dict[str, Any]) -> "Selection":
     card = selection.card
     summary = {"name": card.name, "selected": card.selected, "of": card.rows, "sha256": card.sha256[:16]}
     print_summary(summary, options["format"])
+    if not card.selected:
+        shown = f"engine remove {shlex.quote(options['store'])} selections/{card.name}"
+        say(f"no row is selected, and {card.name} stays so: `{shown}` takes it away, and another name is free")
     if request.propose is not None and request.limit is not None and card.selected < request.limit:
         say(
             f"no more than these {card.selected:,} rows could be proposed: the others have gold, are copies, or "

@@ -3,6 +3,7 @@
 Rows that were marked when they were read (`engine.ingest.near_duplicates.marks`) are not compared again. Knows no SQL.
 """
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.errors import InputError
+from engine.ingest.columns_before import columns_before
 from engine.ingest.near_duplicates.index import THRESHOLD, NearDuplicates, check_threshold
 from engine.ingest.near_duplicates.marks import Marker
 from engine.inputs.blocks import in_detail
@@ -188,8 +190,7 @@ def _classes(about: dict[int, dict[str, object]], head: int, others: list[int]) 
 
 def _like_tests(store: Store, config: NearDuplicatesConfig, tick: Tick) -> NearDuplicateRows:
     threshold = config.similarity or store.header.near_duplicates or THRESHOLD
-    index = NearDuplicates(threshold=threshold)
-    tests = _read_tests(store, config, index)
+    tests = _read_tests(store, config, index := NearDuplicates(threshold=threshold))
     rows, found = [], []
     for batch in _batches(store, ["text"], tick):
         for row, similar in zip(batch["row"].to_pylist(), index.most_similar(batch["text"].to_pylist()), strict=True):
@@ -220,10 +221,12 @@ def _read_tests(store: Store, config: NearDuplicatesConfig, index: NearDuplicate
     Raises:
         InputError: a file cannot be read, or none has a text.
     """
-    index_of, files, refused = indexer(store.header.classes), expand(config.against), list[str]()
-    tables = [_TEST.empty_table()]
+    index_of, files = indexer(store.header.classes), expand(config.against)
+    tables, notes, refused = [_TEST.empty_table()], dict[str, None](), list[str]()
+    columns = dataclasses.replace(config.columns, before=columns_before(store))
     for file in files:
-        for block in read_blocks(file, config.columns, config.options, classes=store.header.classes):
+        for block in read_blocks(file, columns, config.options, classes=store.header.classes):
+            notes |= dict.fromkeys(block.reading.notes)
             fit = np.flatnonzero([problem is None for problem in block.problems])
             problems = enumerate(block.problems, start=block.first_row)
             refused += [f"{block.file} row {row:,}: {in_detail(problem)}" for row, problem in problems if problem]
@@ -231,6 +234,8 @@ def _read_tests(store: Store, config: NearDuplicatesConfig, index: NearDuplicate
             tables.append(_tests_of(block, index_of, store.header.classes).take(pa.array(fit)))
     if not len(index):
         raise InputError(no_usable_row(files, len(refused), refused[:SHOWN]))
+    for note in notes:
+        _log.info("%s", note)
     if refused:
         _log.warning("not compared: %s of the test, such as %s", counted(len(refused), "row"), refused[0])
     return pa.concat_tables(tables)

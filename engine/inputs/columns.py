@@ -8,6 +8,7 @@ from engine.inputs.by_name.choice import EDGES, ColumnsBefore, NameChoice, may_b
 from engine.inputs.labels.spelling import is_verdict, may_name_classes
 from engine.inputs.paths.hive import path_columns
 from store.format.names import stored_names
+from store.selections.csv_safe import PREDICTED
 
 MAX_COLUMNS = 4096
 NO_COLUMN = ""
@@ -123,7 +124,8 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
     chosen = [name for name in (*texts, id_, label) if name]
     rest = [name for name in known.unique() if name not in chosen]
     if isinstance(wanted, LabelColumns):
-        rest = list(filter(wanted.keeps, rest))
+        said = {*PREDICTED} if {*rest} >= {*PREDICTED} else set()  # by a label set, in a file for annotators
+        rest = [name for name in rest if wanted.keeps(name) and name not in said]
     stored = stored_names(rest)
     places = {name: clean.index(name) for name in chosen if name not in constants}
     places |= {stored[name]: clean.index(name) for name in rest if name not in constants}

@@ -116,7 +116,7 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
 def _note(snapshot: Store, labels: str, rounds: tuple[int, ...] | None) -> str | None:
     """What makes the page's estimates from gold wrong; None if nothing is known to."""
     notes = (hard_gold_note(snapshot, rounds), learned_gold_note(snapshot, labels, rounds))
-    return " ".join(said for said in notes if said) or None
+    return " ".join(f"{said.rstrip('.')}." for said in notes if said) or None
 
 
 def _page(

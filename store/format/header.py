@@ -20,6 +20,7 @@ from store.format.segments import (
 )
 from store.storage import Storage
 from store.storage.base import TEMPORARY
+from store.storage.near_stores import near_stores
 
 HEADER = "store.json"
 _BEFORE_HEADER = (TEMPORARY, RUNS, REJECTS, "lost+found")
@@ -128,9 +129,10 @@ def _read_first(storage: Storage) -> Header:
     except StoreMissingError:
         if at_work := run_at_work(storage):
             raise StoreMissingError(f"{storage.location} is not a store yet{at_work}") from None
+        near = "" if storage.address is None else near_stores(storage.location, header=HEADER)
         raise StoreMissingError(
-            f"{storage.location} is not a store: it has no {HEADER}. `engine label INPUT… --store …` makes one, when "
-            "it has loaded its teacher"
+            f"{storage.location} is not a store: it has no {HEADER}{near}. `engine label INPUT… --store …` makes one, "
+            "when it has loaded its teacher"
         ) from None
 
 

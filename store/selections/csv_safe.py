@@ -5,6 +5,8 @@ A spreadsheet runs a cell that begins as a formula does; what `neutral_cell` giv
 
 STORE_ID = "engine_id"
 """A second column of ids: where Label Studio writes CSV or JSON-MIN, ``id`` is the number of its task."""
+PREDICTED = ("label_set", "class", "confidence", "margin")
+"""Columns of what a label set says of a row."""
 _RUN = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from store.selections.csv_safe import STORE_ID, neutral_cell
+from store.selections.csv_safe import PREDICTED, STORE_ID, neutral_cell
 
 if TYPE_CHECKING:
     from store.selections.export_rows import SelectedRows
@@ -26,7 +26,6 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 _MARKUP = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
 _CUT = re.compile('(?<=[;\t\r\n])(?="*[=+@＝＋－＠-])')
 _COME_BACK = {"id", "label_set", "class"}
-_PREDICTED = ("label_set", "class", "confidence", "margin")
 
 Row = dict[str, Any]
 
@@ -71,7 +70,7 @@ def _write_tasks(rows: "SelectedRows", out: Path) -> None:
 
 def _task(row: Row) -> Row:
     """One task, as Label Studio imports it (labelstud.io/guide/predictions)."""
-    data = {name: value for name, value in row.items() if name not in _PREDICTED}
+    data = {name: value for name, value in row.items() if name not in PREDICTED}
     task: Row = {"data": {**data, STORE_ID: row["id"]}}
     if "label_set" in row:
         task["predictions"] = [] if row["class"] is None else [_prediction(row)]

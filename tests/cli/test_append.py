@@ -165,6 +165,17 @@ def test_to_append_needs_files(place: str, teacher: str, capsys) -> None:
     assert "--append adds the rows of input files to a store; name the files" in capsys.readouterr().err
 
 
+def test_to_append_to_a_store_that_is_misspelt_makes_none(place: str, teacher: str, more: str, capsys) -> None:
+    misspelt = Path(place).with_name(Path(place).name[:-1] + "x")
+    assert label(str(misspelt), teacher, more, "--append") == 1
+    assert (
+        f"is no store, and --append adds to one; near it there is the store {place}. Correct" in capsys.readouterr().err
+    )
+    assert not misspelt.exists()
+    assert run(["info", str(misspelt)]) == 1
+    assert f"it has no store.json; near it there is the store {place}." in capsys.readouterr().err
+
+
 def test_selections_and_calibrations_say_that_they_were_made_before(place, teacher, more, capsys) -> None:
     add_calibration(store.open(place), calibration_at(1.5, label_set="teacher", made=store.open(place)))
     assert run(["select", place, "sure", "--where", "confidence > 0.6"]) == 0

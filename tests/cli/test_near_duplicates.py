@@ -11,6 +11,7 @@ import engine
 import store
 from cli.main import run
 from engine.ingest.ingest import IngestConfig, ingest
+from engine.inputs.columns import ColumnNames
 from store.errors import StoreMissingError
 from store.storage import LocalStorage
 
@@ -67,6 +68,21 @@ def test_groups_come_with_their_rows_and_their_gold(place: str, capsys: pytest.C
         in printed.err
     )
     assert "(similarity from 0.8)" in printed.err
+
+
+def test_a_test_file_is_read_with_the_columns_of_the_store(tmp_path: Path, capsys) -> None:
+    texts = tmp_path / "texts.csv"
+    texts.write_text(
+        "key,subject,body\n" + "".join(f"k{row},{text[:9]},{text[9:]}\n" for row, (text, _) in enumerate(TEXTS))
+    )
+    columns = ColumnNames(text="subject,body", id="key")
+    ingest(LocalStorage(tmp_path / "s"), IngestConfig(files=(str(texts),), classes=("a", "b"), columns=columns))
+    capsys.readouterr()
+    assert run(["audit", str(tmp_path / "s"), "near-duplicates", "--against", str(texts), "--format", "json"]) == 0
+    printed = capsys.readouterr()
+    assert len(json.loads(printed.out)) == len(TEXTS)
+    assert f"as in {tmp_path / 's'}, the text is " in printed.err
+    assert "'subject' and 'body'" in printed.err
 
 
 def test_another_similarity_is_compared_anew(place: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,6 +64,14 @@ def test_a_selection_is_frozen_and_summed_up(place: str, select: Any) -> None:
     assert select("threes", "--where", "stars = 3") == (0, [row], "")
 
 
+def test_a_selection_of_nothing_says_how_it_is_taken_away(place: str, select: Any, capsys) -> None:
+    code, (row,), err = select("none", "--where", "stars = 99")
+    assert (code, row["selected"]) == (0, 0)
+    (command,) = re.findall("`(engine remove .*)` takes it away", err)
+    assert run([*shlex.split(command)[1:], "--yes"]) == 0
+    assert select("none", "--where", "stars = 3")[0] == 0
+
+
 def test_order_limit_and_algebra(place: str, select: Any) -> None:
     made = store.open(place)
     assert select("threes", "--where", "stars = 3")[0] == 0

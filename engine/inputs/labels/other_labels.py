@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from engine.errors import InputError
 from engine.inputs.columns import Columns
 from engine.inputs.labels.spelling import NO_LABEL, of_a_person, spell, spelled
+from store.selections.csv_safe import PREDICTED
 
 _OF_A_MODEL = re.compile(r"pred|guess|model|output|baseline|llm|gpt|weak|auto", re.IGNORECASE)
 _TRUTHS = {"true", "false", "yes", "no", "t", "f", "y", "n"}  # names of classes that many columns hold
@@ -50,7 +51,11 @@ class OtherLabels:
         """Take in some rows: their labels, as strings, and the other columns under the names by which they are kept."""
         if columns.label is None or columns.is_label_named:
             return
-        for given, array in zip(columns.given(beside), beside.values(), strict=True):
+        names = columns.given(beside)
+        is_for_annotators = {*names} >= {*PREDICTED}  # its classes are what a label set said
+        for given, array in zip(names, beside.values(), strict=True):
+            if is_for_annotators and given in PREDICTED:
+                continue
             place = _Place(file=file, column=given, label=columns.label)
             if place not in self._others and (values := _strings(array, place.column)) is not None:
                 self._add(place, label, values)

@@ -15,9 +15,10 @@ from engine.labelling.planning.config import LabelConfig
 from engine.progress import Tick
 from store import Store
 from store.errors import MismatchError
-from store.format.header import check_free, is_store
+from store.format.header import HEADER, check_free, is_store
 from store.format.segments import SegmentRecord
 from store.storage import Storage
+from store.storage.near_stores import near_stores
 from store.store import open_store
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ def given_to(config: LabelConfig, storage: Storage) -> GivenFiles | None:
         check_free(storage)
         if not config.inputs:
             raise InputError(f"{storage.location} is no store yet; name the files of text to make it from")
+        if config.append and (near := near_stores(storage.location, header=HEADER)):
+            raise InputError(
+                f"{storage.location} is no store, and --append adds to one{near}. Correct the name, or leave --append "
+                "out to make a new store"
+            )
         return None
     store = open_store(storage)
     given = given_files(store, config.inputs)

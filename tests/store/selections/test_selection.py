@@ -531,7 +531,9 @@ def test_damaged_bits_are_seen_and_the_same_selection_writes_them_again(made: St
     whole = made.storage.read(file).to_pybytes()
     for number in range(0, 8 * len(whole), 37):
         flip_bit(made.storage, file, number)
-        with pytest.raises(DamageError, match="threes-.* has the sha256 .*`engine select` with the same options"):
+        with pytest.raises(
+            DamageError, match="threes-.* has the sha256 .*`engine select .* threes --where 'stars = 3'.*` writes"
+        ):
             made.selection("threes")
         assert made.select("threes", where="stars = 3") == selection
         assert made.storage.read(file).to_pybytes() == whole

@@ -51,6 +51,16 @@ def test_labels_beside_which_a_person_says_otherwise_are_refused_until_one_is_na
     assert (add_round(file, "label"), add_round(file, column)) == (4, 3)
 
 
+def test_what_a_label_set_said_in_a_file_for_annotators_is_no_other_label(tmp_path: Path, caplog) -> None:
+    file = tmp_path / "annotated.csv"
+    rows = [f"r{n},text {n},one,{said},0.{n},0.1,{label}\n" for n, (label, said) in enumerate(TURNED) if said]
+    file.write_text("id,text,label_set,class,confidence,margin,label\n" + "".join(rows))
+    caplog.set_level("INFO")
+    assert gold(str(file)) == ["neg", "pos", "neg"]
+    assert add_round(str(file)) == 3
+    assert "another class" not in caplog.text
+
+
 @pytest.mark.parametrize("column", ["sentiment", "class", "target", "gold_label"])
 def test_other_labels_are_told_of_texts_that_are_to_be_labelled(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, column: str
