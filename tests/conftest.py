@@ -101,6 +101,23 @@ def levels() -> Iterator[None]:
         logging.getLogger(room).setLevel(logging.NOTSET)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def environment_is_kept() -> Iterator[None]:
+    """What the tests of a file set in the environment is gone after them."""
+    before = _environment()
+    yield
+    left = {name for name, _ in _environment().items() ^ before.items()}
+    for name in left:
+        os.environ.pop(name, None)
+    os.environ.update({name: before[name] for name in left & before.keys()})
+    assert not left
+
+
+def _environment() -> dict[str, str]:
+    ours = {"PYTEST_CURRENT_TEST", *TRACED}
+    return {name: value for name, value in os.environ.items() if name not in ours}
+
+
 @dataclass(frozen=True)
 class Demo:
     """A folder in which ``engine demo`` has been.

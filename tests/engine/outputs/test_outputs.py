@@ -7,7 +7,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from s3_server import BUCKET, S3Server, Trouble, environment_of
+from s3_server import BUCKET, S3Server, Trouble
 
 from engine.errors import EngineError, InputError, OutputPlaceError
 from engine.inputs.formats import expand
@@ -29,8 +29,10 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def server(cache):
-    with S3Server() as server, environment_of(server, cache):
+def server(cache, monkeypatch):
+    with S3Server() as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
         yield server
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from azure_server import azure_server
-from s3_server import BUCKET, S3Server, environment_of
+from s3_server import BUCKET, S3Server
 
 import store
 from engine.errors import InputError
@@ -77,12 +77,13 @@ def azure():
 
 
 @pytest.fixture(params=["s3", "azure"])
-def bucket(request, cache):
+def bucket(request, cache, monkeypatch):
     """A bucket with two tables in a folder, a hidden file and one of another kind."""
     with contextlib.ExitStack() as stack:
         is_s3 = request.param == "s3"
         server = stack.enter_context(S3Server()) if is_s3 else request.getfixturevalue("azure")
-        stack.enter_context(environment_of(server, cache))
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
         client = place_of(server.root).client(is_patient=False)
         for number in (1, 2):
             sink = pa.BufferOutputStream()
