@@ -8,6 +8,7 @@ whatever else is asked for comes from the real module.
 pyarrow imports pandas as soon as it makes an array of a list, to see whether it is one of pandas'.
 """
 
+import gc
 import importlib
 import os
 import sys
@@ -23,11 +24,17 @@ _MODELS = "transformers.modeling_utils"
 _ASKED = ("transformers.utils", "transformers.utils.import_utils")
 _COMPILER, _TRACING = "torch._dynamo", "torch._dynamo._trace_wrapped_higher_order_op"
 _MARKS = ("allow_in_graph", "assume_constant_result", "disable")
+_OBJECTS = 100_000
+"""That are made from one look for garbage to the next; Python's own number is 700."""
 _ours = False
 
 
 def import_less() -> None:
-    """Say that this process is ours alone: nobody else's code in it uses transformers."""
+    """Say that this process is ours alone: nobody else's code in it uses transformers.
+
+    Garbage is looked for less often, too: modules are many objects, and none of them is garbage.
+    """
+    gc.set_threshold(_OBJECTS, 10, 10)
     global _ours
     _ours = True
     if {"pandas", "pyarrow"}.isdisjoint(sys.modules):
