@@ -3,7 +3,7 @@
 torch is imported when models and files have been looked at: a mistake in what was named is said before.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.errors import InputError, ModelError
@@ -13,6 +13,7 @@ from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.labelling.planning.first_look import look_at_inputs
 from engine.models.heads import same_but_for_case
+from engine.models.loading.columns_read import as_read_for
 from engine.models.loading.first_look import look_for_model
 from engine.notebook import html_pairs, html_table
 from engine.progress import Tick, silent
@@ -114,6 +115,7 @@ def evaluate(config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
     Raises:
         EngineError: a model or a file cannot be used, models have different classes, or no temperature fits.
     """
+    config = replace(config, columns=as_read_for(config.columns, config.model))
     classes, gold = look_for_model(config.model, config.revision), None
     for name in (*config.against, *(() if config.defer_to is None else (config.defer_to,))):
         if (theirs := look_for_model(name)) is not None and classes is not None:

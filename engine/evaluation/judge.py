@@ -17,6 +17,7 @@ from engine.evaluation.metrics import accuracy, confusion, expected_calibration_
 from engine.evaluation.paired import compare_pairs
 from engine.inputs.labels.labelled import Gold
 from engine.models.classifier import Classifier, load_classifier, parameters
+from engine.models.gold_texts import read_gold_texts
 from engine.progress import Tick, silent
 from store.families.labels import softmax
 
@@ -44,7 +45,7 @@ def judge(config: EvalConfig, gold: Gold | None, *, tick: Tick = silent) -> Eval
 
 def _say_learned(name: str, model: Classifier, gold: Gold) -> None:
     """Say so if ``model`` was trained on some of the rows that it is judged on."""
-    if said := learned_rows_note(name, model.folder, gold.texts):
+    if said := learned_rows_note(name, read_gold_texts(model.folder), gold.texts):
         _log.warning("%s", said)
 
 

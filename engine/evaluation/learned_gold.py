@@ -103,14 +103,23 @@ def learned_texts(store: Store, name: str) -> npt.NDArray[np.uint64] | None:
     return texts if len(weights) == 1 and sha256_of(weights[0]) == card.weights_sha256 else None
 
 
-def learned_rows_note(model: str, folder: Path, texts: Iterable[str]) -> str | None:
-    """What is wrong with judging ``model``, whose files are in ``folder``, on ``texts``; None if nothing is known."""
-    if (learned := read_gold_texts(folder)) is None:
+def learned_rows_note(
+    model: str, learned: npt.NDArray[np.uint64] | None, texts: Iterable[str], *, which: str = "rows"
+) -> str | None:
+    """What is wrong with judging a model on texts whose gold it has learned; None if it has learned that of none.
+
+    Args:
+        model: what it is called.
+        learned: hashes of the texts whose gold it learned; None if that is not known.
+        texts: of the rows.
+        which: what the rows are called.
+    """
+    if learned is None:
         return None
     hashes = text_hashes(pa.array(texts, pa.string()))
     if not (found := int(np.isin(hashes, learned).sum())):
         return None
     return (
-        f"{found:,} of the {len(hashes):,} rows have texts that {model} was trained on: it knows those labels, so that "
-        "accuracy comes out too high. Judge it on others"
+        f"{found:,} of the {len(hashes):,} {which} have texts that {model} was trained on: it knows those labels, so "
+        "that accuracy comes out too high. Judge it on others"
     )

@@ -104,6 +104,13 @@ class Columns:
         return [next((given for given, other in self.renamed.items() if other == name), name) for name in kept]
 
 
+def columns_of(files: Iterable[Columns], *, where: str) -> ColumnsBefore:
+    """The columns with which ``files`` were read, for others that belong to ``where``."""
+    held = [(one.text, one.id, one.label) for one in files]
+    text, id_, label = (tuple(dict.fromkeys(filter(None, names))) for names in zip(*held, strict=True))
+    return ColumnsBefore(where=where, text=text, id=id_, label=label)
+
+
 def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns:
     """Choose among the columns ``names`` of ``file``, and those of its path: the named ones, else those of plain names.
 

@@ -21,10 +21,15 @@ def write_gold_texts(folder: Path, texts: Iterable[str], *, start: Path | None =
 
 def write_gold_hashes(folder: Path, hashes: npt.NDArray[np.uint64], *, start: Path | None = None) -> None:
     """As `write_gold_texts`, of ``hashes`` of the texts; where there is nothing to note, no file is made."""
-    before = None if start is None else read_gold_texts(start)
-    every = np.unique(hashes) if before is None else np.union1d(hashes, before)
+    every = all_learned(hashes, start=start)
     if len(every):
         write_file(folder / GOLD_TEXTS, json.dumps({"text_hashes": every.tolist()}).encode())
+
+
+def all_learned(hashes: npt.NDArray[np.uint64], *, start: Path | None) -> npt.NDArray[np.uint64]:
+    """``hashes`` of the texts whose gold a model learns, with those that its ``start`` had learned; ascending."""
+    before = None if start is None else read_gold_texts(start)
+    return np.unique(hashes) if before is None else np.union1d(hashes, before)
 
 
 def read_gold_texts(folder: Path) -> npt.NDArray[np.uint64] | None:

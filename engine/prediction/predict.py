@@ -9,6 +9,7 @@ import logging
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -18,6 +19,7 @@ import pyarrow as pa
 from engine.errors import InputError
 from engine.labelling.planning.first_look import look_at_inputs
 from engine.labelling.runners.base import Runner
+from engine.models.loading.columns_read import as_read_for
 from engine.models.loading.first_look import look_for_model
 from engine.outputs.file import OutputFile, output_file
 from engine.prediction.config import PredictConfig
@@ -49,6 +51,7 @@ def predict(
     Raises:
         EngineError: a model, a file or a choice cannot be used; there is no output then.
     """
+    config = replace(config, columns=as_read_for(config.columns, config.model))
     out = None if config.out is None else _checked(config.out)
     format_ = _format_of_lines(config) if out is None else format_of(out, config.format)
     inputs = source_of(config.inputs, config.input_format, config.columns, config.options)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
-from engine.ingest.columns_before import columns_before
+from engine.inputs.by_name.choice import ColumnsBefore
 from engine.inputs.labels.labelled import GoldConfig, read_gold
 from engine.models.loading.first_look import look_for_start
 from engine.progress import Tick, silent
@@ -15,7 +15,6 @@ from engine.training.data.stored_gold import StoredGold
 from engine.training.output.run_folder import RunFolder
 from engine.training.tasks.config import LoopConfig, RunConfig
 from engine.training.tasks.launch import quiet_others
-from store.store import open_store
 
 if TYPE_CHECKING:
     from engine.training.output.saved_model import Trained
@@ -55,7 +54,7 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> "Trained":
     look_for_start(config.model, config.revision)
     gold = read_gold(config.gold) if config.stored is None else config.stored.read()
     evaluation, validation = (
-        read_evaluation_rows(judged_by(config, inputs), gold.classes) if inputs else None
+        read_evaluation_rows(judged_by(config, inputs, before=gold.read_from), gold.classes) if inputs else None
         for inputs in (config.evaluation, config.validation.inputs)
     )
     from engine.training.tasks.gold import train_on_gold
@@ -63,15 +62,18 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> "Trained":
     return train_on_gold(config, gold, evaluation, validation, tick=tick)
 
 
-def judged_by(config: FinetuneConfig, inputs: tuple[str, ...], max_length: int | None = None) -> EvalConfig:
-    """The evaluation on the rows of ``inputs``."""
-    columns = config.gold.columns
-    if config.stored is not None:
-        columns = replace(columns, before=columns_before(open_store(config.stored.store)))
+def judged_by(
+    config: FinetuneConfig,
+    inputs: tuple[str, ...],
+    max_length: int | None = None,
+    *,
+    before: ColumnsBefore | None = None,
+) -> EvalConfig:
+    """The evaluation on the rows of ``inputs``; ``before`` are the columns of the rows that are learned from."""
     return EvalConfig(
         model=config.out,
         inputs=inputs,
-        columns=columns,
+        columns=replace(config.gold.columns, before=before),
         options=config.gold.options,
         max_length=max_length,
     )

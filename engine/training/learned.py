@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from engine.evaluation.evaluate import Evaluation
 from engine.inputs.labels.labelled import Gold
 from engine.training.data.store_steps import SoftLabels
 from engine.training.output.saved_model import Trained
@@ -21,8 +22,14 @@ _log = logging.getLogger(__name__)
 
 
 def warn_if_nothing_learned(trained: Trained, constant_loss: float | None) -> None:
-    """Warn if the mean loss of the last epoch is not below ``constant_loss``; None if that is not known."""
+    """Warn if the mean loss of the last epoch is not below ``constant_loss``; None if that is not known.
+
+    The loss of few steps says little: a model that is right about evaluation rows more often than their most frequent
+    class would be has learned.
+    """
     if constant_loss is None or trained.rank or not trained.epochs or trained.epochs[-1].loss < constant_loss:
+        return
+    if trained.evaluation is not None and _is_better_than_constant(trained.evaluation):
         return
     _log.warning(
         "%s seems to have learned nothing: its mean loss in the last epoch is %.4f, and the same answer for every row, "
@@ -32,6 +39,12 @@ def warn_if_nothing_learned(trained: Trained, constant_loss: float | None) -> No
         trained.epochs[-1].loss,
         constant_loss,
     )
+
+
+def _is_better_than_constant(evaluation: Evaluation) -> bool:
+    """Whether the accuracy is above the share of the most frequent class, by more than two standard errors."""
+    share = max(sum(row.values()) for row in evaluation.confusion.values()) / evaluation.rows
+    return evaluation.accuracy > share + 2 * (share * (1 - share) / evaluation.rows) ** 0.5
 
 
 def constant_gold_loss(gold: Gold) -> float:

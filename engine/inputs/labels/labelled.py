@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from engine.errors import InputError, MissingColumnError
 from engine.inputs.blocks import in_detail
+from engine.inputs.by_name.choice import ColumnsBefore
 from engine.inputs.check_rows import Block, read_blocks
-from engine.inputs.columns import ColumnNames
+from engine.inputs.columns import ColumnNames, Columns, columns_of
 from engine.inputs.formats import expand
 from engine.inputs.labels.class_rows import class_counts, class_warnings
 from engine.inputs.labels.classes import (
@@ -88,6 +89,7 @@ class Gold:
         rejected: how many rows were refused.
         reasons: the first of them, each as ``file row N: reason``.
         ids: of the texts, ``file:row`` if no column has them; empty where they were not read.
+        read_from: the columns of the files; None if they are of no files.
     """
 
     texts: list[str]
@@ -96,6 +98,7 @@ class Gold:
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
+    read_from: ColumnsBefore | None = None
 
 
 def read_gold(config: GoldConfig) -> Gold:
@@ -138,7 +141,8 @@ def read_gold(config: GoldConfig) -> Gold:
         _log.warning("%s: %s", where, warning)
     for note in merged([*copies, *said.notes, *doubts, *found.notes], said.files):
         _log.info("%s", note)
-    return _gold(rows, found.index, classes, reasons, config)
+    gold = _gold(rows, found.index, classes, reasons, config)
+    return dataclasses.replace(gold, read_from=columns_of(said.read_with, where=where))
 
 
 @dataclass(kw_only=True)
@@ -151,6 +155,7 @@ class _Said:
     notes: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     not_labels: set[str] = field(default_factory=set)
+    read_with: list[Columns] = field(default_factory=list)
     beside: NamesBeside
 
 
@@ -171,6 +176,7 @@ def _read_rows(config: GoldConfig, files: list[str]) -> tuple[list[GoldRow], _Sa
                 raise MissingColumnError(f"{file}: {_no_label(file, block, config.classes or ())}")
             said.columns.add(block.reading.columns.label)
             if number == 0:
+                said.read_with.append(block.reading.columns)
                 said.notes += block.reading.notes
                 said.doubts += [doubt for doubt in block.reading.columns.doubts if ": the label is read " in doubt]
                 said.named += [] if block.reading.classes is None else [block.reading.classes]

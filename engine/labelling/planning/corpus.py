@@ -1,7 +1,8 @@
 """A label run's request and a place → the store there: opened, made, finished, or with rows appended."""
 
+import logging
 import shlex
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError
@@ -10,19 +11,23 @@ from engine.ingest.ingest import IngestConfig, ingest
 from engine.ingest.known_inputs import GivenFiles, refuse_new
 from engine.ingest.near_duplicates.marking import check_marking
 from engine.inputs.columns import NO_COLUMN
+from engine.inputs.labels.spelling import label_map_text
 from engine.inputs.messages import counted
 from engine.labelling.planning.config import LabelConfig
+from engine.models.loading.columns_read import as_read_for
 from engine.progress import Tick
 from store import Store
 from store.errors import MismatchError
 from store.format.header import HEADER, check_free, is_store
-from store.format.segments import SegmentRecord
+from store.format.segments import InputEntry, SegmentRecord
 from store.storage import Storage
 from store.storage.near_stores import near_stores
 from store.store import open_store
 
 if TYPE_CHECKING:
     from engine.models.classifier import Classifier
+
+_log = logging.getLogger(__name__)
 
 
 def given_to(config: LabelConfig, storage: Storage) -> GivenFiles | None:
@@ -54,7 +59,7 @@ def ingest_request(config: LabelConfig) -> IngestConfig:
     """How the inputs of a run are read."""
     return IngestConfig(
         files=config.inputs,
-        columns=config.columns,
+        columns=as_read_for(config.columns, config.teacher),
         options=config.options,
         classes=config.classes,
         shards=config.shards,
@@ -85,6 +90,7 @@ def _check_same(store: Store, config: LabelConfig, given: GivenFiles) -> None:
             said = _said(what, _read_with(concerned, what))
             words = f"in {store.location}, {said}, and --{what} is {asked or 'none'}"
             raise MismatchError(f"{words}; {_way(store, what, asked, ids=set(_read_with(concerned, 'id')))}")
+    _check_label_map(store, config, concerned, given)
     rejected = sum(one.rejects["rows"] for one in concerned)
     if config.on_bad_row == "fail" and rejected:
         words = f"{store.location} was made with {rejected:,} rows rejected, and --on-bad-row is fail"
@@ -99,6 +105,30 @@ def _check_same(store: Store, config: LabelConfig, given: GivenFiles) -> None:
             f"{store.location} has the classes {', '.join(store.header.classes)}, and --classes is "
             f"{', '.join(config.classes)}"
         )
+
+
+def _check_label_map(store: Store, config: LabelConfig, concerned: Iterable[SegmentRecord], given: GivenFiles) -> None:
+    """Refuse a label map with which none of the rows that are there was read; say so if there are new ones as well."""
+    entries = [entry for one in concerned for entry in one.inputs if entry["rows"]]
+    for label, name in config.options.label_map or ():
+        unread = [entry for entry in entries if not _is_mapped(entry, label, name, store.header.classes)]
+        if not unread:
+            continue
+        column, ids = (unread[0]["columns"].get(what) for what in ("label", "id"))
+        words = f"{unread[0]['path']} was read into {store.location} without --label-map {label}={name}"
+        flags = shlex.join(["--label-map", label_map_text(list(config.options.label_map or ()))])
+        way = _way(store, "label", column or "LABEL", ids={ids or NO_COLUMN}, more=f" {flags}")
+        if not given.new:
+            raise MismatchError(f"{words}, and its rows stay as they are; {way}")
+        _log.warning("%s, and its rows stay as they are; %s", words, way)
+        return
+
+
+def _is_mapped(entry: InputEntry, label: str, name: str, classes: Sequence[str]) -> bool:
+    """Whether a file was read with ``label`` as the class ``name``, or the class of this index."""
+    held = dict(map(tuple, entry.get("options", {}).get("label_map", ()))).get(label)
+    is_index = name.isdigit() and int(name) < len(classes) and name not in classes
+    return held is not None and held.casefold() == (classes[int(name)] if is_index else name).casefold()
 
 
 def _read_with(segments: Iterable[SegmentRecord], what: str) -> dict[str, list[str]]:
@@ -119,7 +149,7 @@ def _said(what: str, read_with: dict[str, list[str]]) -> str:
     return ", ".join(parts)
 
 
-def _way(store: Store, what: str, column: str, *, ids: Collection[str]) -> str:
+def _way(store: Store, what: str, column: str, *, ids: Collection[str], more: str = "") -> str:
     """What to do about a column of the inputs that is not the one from which a store was made.
 
     Args:
@@ -127,9 +157,10 @@ def _way(store: Store, what: str, column: str, *, ids: Collection[str]) -> str:
         what: ``text``, ``id`` or ``label``.
         column: that is asked for.
         ids: columns of ids of the inputs, `NO_COLUMN` of those that have none.
+        more: ends the command that reads the labels.
     """
     if what != "label" or not column or not any(ids):
         return f"leave --{what} out, or label into a new store"
     name = shlex.quote(next(filter(None, sorted(ids)))) if len(ids) == 1 else "NAME"
-    command = f"engine audit {shlex.quote(store.location)} --gold FILE --id {name} --label {shlex.quote(column)}"
+    command = f"engine audit {shlex.quote(store.location)} --gold FILE --id {name} --label {shlex.quote(column)}{more}"
     return f"`{command}` adds the labels of a file by its ids, or label into a new store"

@@ -19,6 +19,7 @@ from engine.inputs.options import ReadOptions
 from engine.inputs.paths.file_kinds import DELIMITED, PARQUET, kind_of_file
 from engine.labelling.planning.config import LabelConfig
 from engine.models.heads import check_names, spelled_as
+from engine.models.loading.columns_read import as_read_for
 from engine.models.loading.first_look import look_for_model
 from store.errors import MismatchError
 from store.families.label_card import LabelCard, label_card
@@ -59,7 +60,10 @@ def look_at_request(config: LabelConfig, storage: Storage, files: Sequence[str])
     name = config.name or default_name(config.teacher)
     card = saved_card(storage, name) or LabelCard()
     check_has_teacher(card, label_set=name, location=storage.location)
-    classes, columns = look_for_model(config.teacher, revision_of(config, card)), config.columns
+    classes, columns = (
+        look_for_model(config.teacher, revision_of(config, card)),
+        as_read_for(config.columns, config.teacher),
+    )
     if is_store(storage):
         store = open_store(storage)
         columns = dataclasses.replace(columns, before=columns_before(store))

@@ -27,12 +27,16 @@ _TICK_SECONDS = 0.1
 class Parent(ABC):
     """The process that hands shards to this worker, seen from here.
 
+    Args:
+        tick_seconds: between two reports of progress, at least.
+
     Attributes:
         inbox: its messages, pickled, as they come in.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, tick_seconds: float = _TICK_SECONDS) -> None:
         self.inbox: SimpleQueue[bytes] = SimpleQueue()
+        self._tick_seconds = tick_seconds
         self._ticked = 0.0
 
     @abstractmethod
@@ -59,7 +63,7 @@ class Parent(ABC):
     def tick(self, _what: str, rows: int, _total: int | None) -> None:
         """Report progress, but not more often than the parent needs it."""
         now = time.monotonic()
-        if now - self._ticked >= _TICK_SECONDS:
+        if now - self._ticked >= self._tick_seconds:
             self._ticked = now
             self.send(Ticked(rows))
 

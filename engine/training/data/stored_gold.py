@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InputError
+from engine.ingest.columns_before import columns_before
 from engine.inputs.labels.labelled import Gold, sampled
 from store.format.names import CORPUS
 from store.gold.held import way_to_gold
@@ -51,5 +52,10 @@ class StoredGold:
         if not read:
             where = "" if self.rounds is None else f" in the rounds {', '.join(map(str, self.rounds))}"
             raise InputError(f"{store.location} has no gold{where}; {way_to_gold(store.location)}")
-        gold = Gold(texts=read, labels=np.concatenate(found), classes=list(store.header.classes))
+        gold = Gold(
+            texts=read,
+            labels=np.concatenate(found),
+            classes=list(store.header.classes),
+            read_from=columns_before(store),
+        )
         return gold if self.limit is None else sampled(gold, self.limit, self.seed)

@@ -1,9 +1,12 @@
 """A fine-tuning whose rows are read → the trained model."""
 
+import pyarrow as pa
+
 from engine.compute.device import best_device
 from engine.inputs.labels.labelled import Gold
-from engine.models.gold_texts import read_gold_texts, write_gold_texts
+from engine.models.gold_texts import all_learned, read_gold_texts, write_gold_hashes
 from engine.models.initialize import load_start
+from engine.models.loading.columns_read import write_columns
 from engine.progress import Tick
 from engine.training.data.gold_steps import GoldSteps
 from engine.training.distributed import Ranks, joined_ranks
@@ -12,6 +15,8 @@ from engine.training.learned import constant_gold_loss, warn_if_nothing_learned
 from engine.training.loss import cross_entropy
 from engine.training.output.saved_model import Trained
 from engine.training.run import TrainingTask, gold_sha256, locked_folder, run_training
+from engine.training.tasks.known_rows import say_learned
+from store.families.text_hash import text_hashes
 from store.store import open_store
 
 
@@ -21,11 +26,15 @@ def train_on_gold(
     """As `engine.training.finetune.finetune`, with the rows that ``config`` names."""
     with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks:
         task = _task(config, gold, evaluation, validation, ranks)
+        hashes = text_hashes(pa.array(gold.texts, pa.string()))
+        say_learned(task, all_learned(hashes, start=task.model.folder), ranks)
         with locked_folder(config.out, ranks) as folder:
             is_new = not folder.is_done
             trained = run_training(task, config, folder, ranks, tick=tick)
             if ranks.is_first and read_gold_texts(folder.path) is None:
-                write_gold_texts(folder.path, gold.texts, start=task.model.folder)
+                write_gold_hashes(folder.path, hashes, start=task.model.folder)
+            if ranks.is_first:
+                write_columns(folder.path, gold.read_from)
         if is_new:
             warn_if_nothing_learned(trained, constant_gold_loss(gold))
         return trained

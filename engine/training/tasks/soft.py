@@ -4,10 +4,12 @@ from dataclasses import asdict, dataclass
 
 from engine.compute.device import best_device
 from engine.evaluation.evaluate import EvalConfig
+from engine.ingest.columns_before import columns_before
 from engine.inputs.labels.labelled import Gold
 from engine.models.classifier import Classifier
-from engine.models.gold_texts import read_gold_texts, write_gold_hashes
+from engine.models.gold_texts import all_learned, read_gold_texts, write_gold_hashes
 from engine.models.initialize import load_start
+from engine.models.loading.columns_read import write_columns
 from engine.progress import Tick
 from engine.training.data.soft_gold import learned_hashes
 from engine.training.data.store_steps import SoftSteps
@@ -17,6 +19,7 @@ from engine.training.distributed import joined_ranks
 from engine.training.learned import constant_soft_loss, warn_if_nothing_learned
 from engine.training.output.saved_model import Trained
 from engine.training.run import TrainingTask, locked_folder, run_training
+from engine.training.tasks.known_rows import say_distilled, say_learned
 from store import Store
 from store.families.label_card import LabelCard, label_card
 
@@ -68,10 +71,15 @@ def train_on_soft_labels(config: DistillConfig, rows: SoftRows, *, tick: Tick) -
                 teachers=[_teacher(store, name) for name in labels],
                 truncated=steps.truncated,
             )
+            gold = learned_hashes(store, targets.soft)
+            say_learned(task, all_learned(gold, start=student.folder), ranks)
+            say_distilled(task, store, targets.soft, ranks)
             is_new = not folder.is_done
             trained = run_training(task, config, folder, ranks, tick=tick)
             if ranks.is_first and read_gold_texts(folder.path) is None:
-                write_gold_hashes(folder.path, learned_hashes(store, targets.soft), start=student.folder)
+                write_gold_hashes(folder.path, gold, start=student.folder)
+            if ranks.is_first:
+                write_columns(folder.path, columns_before(store))
         if is_new and ranks.is_first:
             warn_if_nothing_learned(trained, constant_soft_loss(store, targets.soft, config.loss))
         return trained

@@ -15,8 +15,9 @@ from engine.training.loss import SoftLoss
 BERT = SoftLabels(labels=("bert",))
 
 
-def trained(loss, rank=0):
-    return SimpleNamespace(out="student", rank=rank, epochs=[SimpleNamespace(loss=9.0), SimpleNamespace(loss=loss)])
+def trained(loss, rank=0, evaluation=None):
+    epochs = [SimpleNamespace(loss=9.0), SimpleNamespace(loss=loss)]
+    return SimpleNamespace(out="student", rank=rank, epochs=epochs, evaluation=evaluation)
 
 
 def test_the_loss_of_constant_gold_is_the_entropy_of_the_shares():
@@ -79,3 +80,12 @@ def test_the_warning_has_both_figures(caplog, loss, constant, rank, warned):
         assert said.endswith(
             "more --epochs or another --learning-rate; and another --out, for this one holds what was trained"
         )
+
+
+@pytest.mark.parametrize(("right", "warned"), [(50, True), (60, True), (61, False), (100, False)])
+def test_a_model_that_is_right_about_other_rows_has_learned(caplog, right, warned):
+    confusion = {"a": {"a": 30, "b": 20}, "b": {"a": 0, "b": 50}}  # 100 rows, half of them of each class
+    evaluation = SimpleNamespace(accuracy=right / 100, rows=100, confusion=confusion)
+    with caplog.at_level(logging.WARNING):
+        warn_if_nothing_learned(trained(0.7, evaluation=evaluation), 0.69)
+    assert bool(caplog.records) == warned

@@ -1,9 +1,11 @@
 """The worker on a node of a Ray cluster: the loop of `engine.labelling.runners.worker` behind a mailbox. No torch.
 
 Ray calls its methods from outside, in threads: `work` runs as long as the worker does, `put` brings it messages and
-`news` takes those that it sends. No row of text and no logits pass through: those go between the node and the store.
+`news` takes those that it sends; `warm` and `call` come before. No row of text and no logits pass through: those go
+between the node and the store.
 """
 
+import importlib
 import os
 import pickle
 import threading
@@ -12,13 +14,18 @@ from collections import deque
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from engine.labelling.runners.messages import Begun, Message, failed
 from engine.labelling.runners.worker import Parent, serve
+from engine.models.loading.lean_imports import import_less
 from store.errors import MismatchError
 
 THREADS = 4
 """Of an actor: one works, one waits for what it sends, and the others take what comes in."""
+_LABELLING = ("engine.labelling.job", "engine.labelling.probe")
+"""Modules that every job needs."""
+_TICK_SECONDS = 1.0
 _PACKAGES = ("softlabel-engine", "torch", "transformers", "tokenizers", "numpy", "pyarrow")
 
 
@@ -64,7 +71,7 @@ class Mailbox(Parent):
     """
 
     def __init__(self, home: Home) -> None:
-        super().__init__()
+        super().__init__(tick_seconds=_TICK_SECONDS)
         self._home = home
         self._came: dict[int, bytes] = {}
         self._next = 0
@@ -72,6 +79,22 @@ class Mailbox(Parent):
         self._sent = deque[Message]()
         self._first = 0  # number of the first of them
         self._sent_one = threading.Condition()
+
+    def warm(self) -> None:
+        """Import what labelling needs, before there is a job: the process is ours alone."""
+        import_less()
+        for name in _LABELLING:
+            importlib.import_module(name)
+
+    def call(self, task: bytes, device: str) -> bytes:
+        """Run a pickled task; its result, pickled.
+
+        Raises:
+            MismatchError: this node has other versions than the driver.
+        """
+        self._home.enter("a node")
+        result: Any = pickle.loads(task)(device)
+        return pickle.dumps(result)
 
     def work(self, job: bytes, device: str) -> None:
         """Label shards until there are no more.

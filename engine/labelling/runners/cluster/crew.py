@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import Any
 
 from engine.errors import LabellingError
-from engine.labelling.runners.cluster.actor import THREADS, Home, Mailbox
 from engine.labelling.runners.cluster.connection import in_words, resources
+from engine.labelling.runners.cluster.standby import Standby
 from engine.labelling.runners.handle import WorkerHandle
 from engine.labelling.runners.messages import Begun, Failed, Message
 
@@ -129,26 +129,22 @@ class RayCrew:
 
     Args:
         ray: connected.
-        needs: of each actor, as Ray's options.
+        standby: gives the actors.
         pending_seconds: the run ends if no actor has found a node after so long.
     """
 
     retires = True
 
-    def __init__(self, ray: ModuleType, needs: dict[str, int], *, pending_seconds: float) -> None:
+    def __init__(self, ray: ModuleType, standby: Standby, *, pending_seconds: float) -> None:
         self._ray = ray
-        self._needs = needs
+        self._standby = standby
         self._pending_seconds = pending_seconds
-        self._home = Home.here()
         self._started = time.monotonic()
         self._has_begun = self._has_told = False
 
     def start(self, job: bytes, device: str) -> RayWorker:
         """Ask for an actor; Ray, or its autoscaler, finds a node."""
-        actor = self._ray.remote(
-            **self._needs, max_restarts=0, max_task_retries=0, max_concurrency=THREADS, scheduling_strategy="SPREAD"
-        )(Mailbox)
-        return RayWorker(self._ray, actor.remote(self._home), job, device)
+        return RayWorker(self._ray, self._standby.take(), job, device)
 
     def wait(self, workers: Sequence[RayWorker], seconds: float) -> Sequence[RayWorker]:
         """Wait for what they send.
@@ -168,7 +164,7 @@ class RayCrew:
         return heard
 
     def _tell_pending(self, seconds: float) -> None:
-        need = "a free GPU" if self._needs["num_gpus"] else "a free CPU"
+        need = "a free GPU" if self._standby.needs["num_gpus"] else "a free CPU"
         found = in_words(resources(self._ray)) if seconds > _NOTICE_SECONDS else ""
         if seconds > self._pending_seconds:
             raise LabellingError(
@@ -183,3 +179,4 @@ class RayCrew:
         """Kill all: an idle one has nothing to write, and another one was stopped."""
         for worker in workers:
             worker.kill()
+        self._standby.end()

@@ -2,18 +2,19 @@
 
 import pickle
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.errors import LabellingError
 from engine.labelling.runners.base import Job, OnDone, Result
-from engine.labelling.runners.cluster.actor import Home
 from engine.labelling.runners.cluster.connection import check_address, connect, in_words, needs_of, resources
 from engine.labelling.runners.cluster.crew import RayCrew
+from engine.labelling.runners.cluster.standby import Standby
 from engine.labelling.runners.failures import describe, is_final
 from engine.labelling.runners.pool import Limits, Pool, pickled
 from engine.progress import Tick, silent
 
+_TRIES = 4
 STALL_SECONDS = 60.0  # a little more than on one machine: messages travel
 
 
@@ -36,6 +37,7 @@ class RayActors:
     stall_seconds: float = STALL_SECONDS
     load_seconds: float = 600.0
     pending_seconds: float = 900.0
+    _held: list[Standby] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -44,40 +46,76 @@ class RayActors:
         return tuple(names)
 
     def call(self, task: Callable[[str], Result]) -> Result:
-        """Run ``task`` on a node, in a process that has what a worker has.
+        """Run ``task`` on a node, in the process of a worker; the others begin meanwhile.
 
         Raises:
             LabellingError: no node takes it, or it fails there for a reason that is none of ours.
         """
+        standby, tries = self._standby(), 0
+        standby.begin(self.workers)
+        while True:
+            actor = standby.first(self._limit)
+            try:
+                result: Result = pickle.loads(self._called(actor, task))
+            except _GoneError as error:
+                standby.drop(actor)
+                tries += 1
+                if tries == _TRIES or "ModuleNotFoundError" in str(error):
+                    raise LabellingError(f"a node could not look at the model: {error}") from None
+                standby.begin(self.workers)
+            else:
+                return result
+
+    @property
+    def _limit(self) -> float:
+        """Seconds within which a node looks at the model."""
+        return self.pending_seconds + self.load_seconds
+
+    def _called(self, actor: Any, task: Callable[[str], Any]) -> bytes:
+        """What ``task`` returns in ``actor``, pickled.
+
+        Raises:
+            _GoneError: the actor cannot be reached any more.
+            LabellingError: it has not begun, or is not done in time, or it fails for a reason that is none of ours.
+        """
         ray = connect(self.on)
-        remote = ray.remote(_run).options(**needs_of(self.device, ray.nodes()), max_retries=3)
-        called = remote.remote(Home.here(), pickle.dumps(task), self.device)
-        limit = self.pending_seconds + self.load_seconds
+        called = [] if actor is None else [actor.call.remote(pickle.dumps(task), self.device)]
         try:
-            if not ray.wait([called], timeout=limit)[0]:
-                ray.cancel(called, force=True)
+            if not called or not ray.wait(called, timeout=self._limit)[0]:
+                self._standby().end()
                 raise LabellingError(
-                    f"no node has looked at the model within {limit:.0f} s: each worker needs a "
+                    f"no node has looked at the model within {self._limit:.0f} s: each worker needs a "
                     f"{'GPU' if self.device == 'cuda' else 'core'}, and the cluster has {in_words(resources(ray))} in "
                     "all, in use or not. Add nodes, or end what uses them, and run the same command again"
                 )
-            answer = ray.get(called)
-        except ray.exceptions.RayError as error:
+            answer: bytes = ray.get(called[0])
+        except ray.exceptions.RayTaskError as error:
             cause = getattr(error, "cause", None)
             if isinstance(cause, Exception) and is_final(cause):
                 raise cause from None
             reason = describe(cause if isinstance(cause, Exception) else error)
             raise LabellingError(f"a node could not look at the model: {reason}") from None
-        result: Result = pickle.loads(answer)
-        return result
+        except ray.exceptions.RayError as error:
+            raise _GoneError(describe(error)) from None
+        return answer
+
+    def _standby(self) -> Standby:
+        """The actors that are there before their job is known."""
+        if not self._held:
+            ray = connect(self.on)
+            self._held.append(Standby(ray, needs_of(self.device, ray.nodes())))
+        return self._held[0]
 
     def run(self, job: Job, shards: Sequence[int], *, done: OnDone, tick: Tick = silent) -> None:
         """Label ``shards``. See `Runner.run`."""
-        ray = connect(self.on)
-        crew = RayCrew(ray, needs_of(self.device, ray.nodes()), pending_seconds=self.pending_seconds)
+        crew = RayCrew(connect(self.on), self._standby(), pending_seconds=self.pending_seconds)
         slots = [(self.device, f"worker {number} of Ray") for number in range(self.workers)]
         limits = Limits(stall_seconds=self.stall_seconds, load_seconds=self.load_seconds)
         Pool(crew, pickled(job), slots, limits, done=done, tick=tick).run(shards)
+
+
+class _GoneError(Exception):
+    """An actor died, or cannot be reached."""
 
 
 def ray_actors(on: str, devices: Sequence[str], workers: int | None) -> RayActors:
@@ -105,9 +143,3 @@ def ray_actors(on: str, devices: Sequence[str], workers: int | None) -> RayActor
             "when there is work, say for how many with --workers"
         )
     return RayActors(on=on, device=device, workers=workers or there)
-
-
-def _run(home: Home, task: bytes, device: str) -> Any:
-    """On a node: run a pickled task; its result, pickled."""
-    home.enter("a node")
-    return pickle.dumps(pickle.loads(task)(device))

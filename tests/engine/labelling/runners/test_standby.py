@@ -1,0 +1,131 @@
+"""The look at a model is taken by a worker that is there already; one that dies is replaced, and waiting has an end."""
+
+import pickle
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from engine.errors import LabellingError
+from engine.labelling.runners.cluster.ray_actors import RayActors
+from store.errors import MismatchError
+
+NEEDS = {"num_cpus": 1, "num_gpus": 0}
+
+
+class RayError(Exception):
+    pass
+
+
+class RayTaskError(RayError):
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class FakeRay:
+    """Of Ray what `Standby` and `RayActors.call` use.
+
+    Args:
+        answers: of the calls of tasks, one after the other; an error is raised.
+        placed: how many actors find a node.
+    """
+
+    exceptions = SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError)
+
+    def __init__(self, *answers: Any, placed: int = 9) -> None:
+        self.answers, self.placed = list(answers), placed
+        self.made: list[Any] = []
+        self.killed: list[Any] = []
+
+    def remote(self, **options: Any) -> Any:
+        assert options["max_restarts"] == 0
+        return lambda _kind: SimpleNamespace(remote=self._actor)
+
+    def _actor(self, _home: Any) -> Any:
+        is_placed = len(self.made) < self.placed
+        actor = SimpleNamespace(
+            warm=SimpleNamespace(remote=lambda: ("warm", is_placed, object())),
+            call=SimpleNamespace(remote=lambda _task, _device: ("call", is_placed, object())),
+        )
+        self.made.append(actor)
+        return actor
+
+    def wait(self, calls: list[Any], **_: Any) -> tuple[list[Any], list[Any]]:
+        done = [call for call in calls if call[1]][:1]
+        return done, [call for call in calls if call not in done]
+
+    def get(self, _call: Any) -> bytes:
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return pickle.dumps(answer)
+
+    def kill(self, actor: Any, *, no_restart: bool) -> None:
+        assert no_restart
+        self.killed.append(actor)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return []
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 2.0}
+
+
+def actors(monkeypatch: pytest.MonkeyPatch, ray: FakeRay) -> RayActors:
+    monkeypatch.setattr("engine.labelling.runners.cluster.ray_actors.connect", lambda _on: ray)
+    return RayActors(on="ray", device="cpu", workers=3)
+
+
+def test_workers_begin_with_the_look_at_the_model_and_are_those_that_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = FakeRay("seen", "seen again")
+    runner = actors(monkeypatch, ray)
+    assert runner.call(str) == "seen"
+    assert runner.call(str) == "seen again"
+    assert len(ray.made) == 3
+    standby = runner._standby()
+    taken = [standby.take() for _ in range(4)]
+    assert taken[:3] == ray.made[:3]
+    assert len(ray.made) == 4  # one more than were begun
+    standby.end()
+    assert ray.killed == []
+
+
+def test_those_that_nobody_took_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = FakeRay("seen")
+    runner = actors(monkeypatch, ray)
+    runner.call(str)
+    runner._standby().take()
+    runner._standby().end()
+    assert ray.killed == ray.made[1:]
+
+
+def test_one_that_dies_is_replaced_and_another_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = FakeRay(RayError("the actor is dead"), RayError("the actor is dead"), "seen")
+    assert actors(monkeypatch, ray).call(str) == "seen"
+    assert ray.killed == ray.made[:2]
+    assert len(ray.made) == 5
+
+
+@pytest.mark.parametrize(("text", "tries"), [("the actor is dead", 4), ("ModuleNotFoundError: No module 'engine'", 1)])
+def test_not_for_ever(monkeypatch: pytest.MonkeyPatch, text: str, tries: int) -> None:
+    ray = FakeRay(*[RayError(text)] * 9)
+    with pytest.raises(LabellingError, match=f"a node could not look at the model: .*{text}"):
+        actors(monkeypatch, ray).call(str)
+    assert len(ray.killed) == tries
+
+
+def test_an_error_of_ours_comes_as_it_is_and_another_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MismatchError, match="a node has torch 1.0"):
+        actors(monkeypatch, FakeRay(RayTaskError(MismatchError("a node has torch 1.0")))).call(str)
+    with pytest.raises(LabellingError, match=r"a node could not look at the model: .*no such key"):
+        actors(monkeypatch, FakeRay(RayTaskError(KeyError("no such key")))).call(str)
+
+
+def test_a_cluster_that_is_full_is_said_and_its_actors_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = FakeRay(placed=0)
+    with pytest.raises(LabellingError, match="no node has looked at the model within 1500 s: each worker needs a core"):
+        actors(monkeypatch, ray).call(str)
+    assert ray.killed == ray.made
+    ray = FakeRay("seen", placed=1)  # one is enough for the look
+    assert actors(monkeypatch, ray).call(str) == "seen"
