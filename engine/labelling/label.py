@@ -7,6 +7,7 @@ import dataclasses
 import logging
 
 from engine.errors import LabellingError
+from engine.ingest.known_inputs import GivenFiles
 from engine.inputs.formats import expand
 from engine.labelling.execute import execute
 from engine.labelling.pilot.limit import TimeLimit
@@ -14,15 +15,16 @@ from engine.labelling.pilot.watch import Tell, unheard
 from engine.labelling.planning.command import command_of
 from engine.labelling.planning.config import LabelConfig
 from engine.labelling.planning.corpus import given_to
-from engine.labelling.planning.first_look import look_at_request
+from engine.labelling.planning.first_look import default_name, look_at_request
 from engine.labelling.runners.base import Runner
 from engine.labelling.runners.choose import choose_runner
-from engine.labelling.runners.cluster.ray_actors import ray_actors
+from engine.labelling.runners.cluster.ray_actors import RayActors, ray_actors
 from engine.labelling.summary import LabelSummary
 from engine.progress import Tick, silent
 from engine.tokens.cut_texts import cut_note
 from store import Store
 from store.storage import Storage, open_storage
+from store.store import open_store
 
 _LONGEST_NAME = 56  # and a number behind it: a name has up to 64 characters
 _log = logging.getLogger(__name__)
@@ -50,11 +52,13 @@ def label(
     storage = open_storage(config.store)
     given = given_to(config, storage)
     look_at_request(config, storage, expand(config.inputs) if given is None else given.new)
+    runner = runner or runner_for(config, storage)
+    if isinstance(runner, RayActors) and _lacks_labels_alone(config, storage, given):
+        runner.begin()
     from engine.compute.device import restored_threads
     from engine.labelling.pilot.run import begin_watch
     from engine.labelling.planning.plan import plan_run
 
-    runner = runner or runner_for(config, storage)
     with restored_threads():
         store, plan = plan_run(config, storage, runner, given=given, tick=tick)
         watch = None
@@ -65,6 +69,14 @@ def label(
     if summary.rows_done and plan.job.model is not None:
         _say_cut(store, summary, config, length=job.card.max_length, longest=plan.job.model.longest)
     return summary
+
+
+def _lacks_labels_alone(config: LabelConfig, storage: Storage, given: GivenFiles | None) -> bool:
+    """Whether all texts are there and labels are missing, so that workers are needed at once."""
+    if given is None or given.new:
+        return False
+    store = open_store(storage).memoised()
+    return not store.corpus.missing() and bool(store.label_set(config.name or default_name(config.teacher)).missing())
 
 
 def _say_cut(store: Store, summary: LabelSummary, config: LabelConfig, *, length: int | None, longest: int) -> None:
@@ -88,10 +100,10 @@ def _longer(config: LabelConfig, store: Store, name: str, length: int) -> str:
 
 def runner_for(config: LabelConfig, storage: Storage) -> Runner:
     """The runner that ``config`` asks for: a cluster, or devices of this machine."""
-    from engine.compute.device import find_devices
-
     if config.on is not None:
         if storage.address is None:
             raise LabellingError("a store in memory cannot be labelled on a cluster: other machines cannot open it")
         return ray_actors(config.on, config.devices, config.workers)
+    from engine.compute.device import find_devices
+
     return choose_runner(find_devices(config.devices), shared_store=storage.address is not None)

@@ -2,39 +2,16 @@
 
 import csv
 import json
-import random
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_models import WORDS, save
+from tickets import BOTH, CLASSES, tickets
+from tiny_models import save
 
 import store
 from cli.main import run
-
-CLASSES = ("billing", "shipping", "praise")
-BOTH = "the text is 'subject' and 'body', one below the other"
-
-
-def tickets(path: Path, numbers: range, **more: Any) -> str:
-    """Tickets with a subject, a body and a queue; the names of further columns, with the value in all rows."""
-    chosen = random.Random(0)
-    rows = [
-        {
-            "ticket_id": f"T{number}",
-            "subject": " ".join(chosen.choices(WORDS, k=2)),
-            "body": " ".join(chosen.choices(WORDS, k=6)),
-            "queue": CLASSES[number % len(CLASSES)],
-            **more,
-        }
-        for number in numbers
-    ]
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return str(path)
 
 
 @pytest.fixture(scope="module")

@@ -45,14 +45,18 @@ class RayActors:
         names = ["cpu" if self.device == "cpu" else f"cuda:{number}" for number in range(self.workers)]
         return tuple(names)
 
+    def begin(self) -> None:
+        """Start the workers: they import what they need, while others do what comes before labelling."""
+        self._standby().begin(self.workers)
+
     def call(self, task: Callable[[str], Result]) -> Result:
         """Run ``task`` on a node, in the process of a worker; the others begin meanwhile.
 
         Raises:
             LabellingError: no node takes it, or it fails there for a reason that is none of ours.
         """
+        self.begin()
         standby, tries = self._standby(), 0
-        standby.begin(self.workers)
         while True:
             actor = standby.first(self._limit)
             try:
@@ -62,7 +66,7 @@ class RayActors:
                 tries += 1
                 if tries == _TRIES or "ModuleNotFoundError" in str(error):
                     raise LabellingError(f"a node could not look at the model: {error}") from None
-                standby.begin(self.workers)
+                self.begin()
             else:
                 return result
 

@@ -35,6 +35,16 @@ def test_of_several_a_choice_is_left(tmp_path: Path, caplog: pytest.LogCaptureFi
     assert "'ticket_id' and 'mail_id' have another value in each of the first rows: --id NAME reads" in note
 
 
+@pytest.mark.parametrize(("again", "is_said"), [(1, True), (2, True), (3, False)])
+def test_a_few_values_that_come_twice_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, again: int, is_said: bool
+) -> None:
+    rows = [f"{number},text {number}" for number in (*range(100 - again), *range(again))]
+    notes = said(tmp_path, caplog, "\n".join(["ticket_id,text", *rows]) + "\n")
+    words = f"in each of the first rows, but for {again} whose value came before and which would be refused: --id"
+    assert [words in note for note in notes] == [True] * is_said
+
+
 @pytest.mark.parametrize(
     "table",
     [

@@ -1,0 +1,104 @@
+"""Files for a model that we trained: they are read with the columns that its rows were read with."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tickets import BOTH, CLASSES, tickets
+from tiny_models import save
+
+import store
+from cli.main import run
+from engine.models.loading.columns_read import COLUMNS, columns_of_model
+
+SHORT = ("--epochs", 1, "--batch-size", 16)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a teacher that learned from tickets, what it labelled, and a student of that."""
+    folder = tmp_path_factory.mktemp("tickets")
+    start = save(folder / "start", names=CLASSES)
+    gold, pool = tickets(folder / "gold.csv", range(24)), tickets(folder / "pool.csv", range(50, 80))
+    teacher, place = folder / "teacher", folder / "s.store"
+    columns = ("--text", "subject,body", "--label", "queue")
+    for command in (
+        ("finetune", gold, "--model", start, "--out", teacher, *columns, *SHORT),
+        ("label", pool, "--store", place, "--teacher", teacher, "--id", "ticket_id", "--devices", "cpu"),
+        ("train", place, "--student", start, "--out", folder / "student", *SHORT),
+    ):
+        assert run([str(word) for word in command]) == 0
+    return folder
+
+
+@pytest.fixture
+def engine(capsys: pytest.CaptureFixture[str]) -> Any:
+    """A command: its exit code, and what is on stderr."""
+
+    def ran(*arguments: Any) -> tuple[int, str]:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return code, capsys.readouterr().err
+
+    return ran
+
+
+def test_a_store_that_a_teacher_makes_has_the_texts_and_labels_that_it_learned_from(made: Path) -> None:
+    rows = store.open(made / "s.store").sql("SELECT id, text, class FROM corpus ORDER BY row").to_pylist()
+    assert [row["id"] for row in rows] == [f"T{number}" for number in range(50, 80)]
+    assert all("\n" in row["text"] for row in rows)
+    assert [row["class"] for row in rows] == [CLASSES[number % 3] for number in range(50, 80)]
+
+
+def test_each_model_notes_the_columns_of_its_rows(made: Path) -> None:
+    noted = {name: json.loads((made / name / COLUMNS).read_text()) for name in ("teacher", "student")}
+    assert noted["teacher"] == {"text": ["subject,body"], "label": ["queue"]}
+    assert noted["student"] == {"text": ["subject,body"], "id": ["ticket_id"], "label": ["queue"]}
+
+
+def test_an_evaluation(made: Path, engine: Any, tmp_path: Path) -> None:
+    file = tickets(tmp_path / "test.csv", range(100, 120))
+    code, err = engine("eval", made / "teacher", file)
+    said = f"{file}: as in {made / 'teacher'}, {BOTH}, the label is 'queue'; --text, --label name other columns"
+    assert (code, said in err) == (0, True)
+    code, err = engine("eval", made / "teacher", file, "--text", "body")
+    assert (code, f"as in {made / 'teacher'}, the label is 'queue'; --label names another" in err) == (0, True)
+    code, err = engine("eval", made / "teacher", tickets(tmp_path / "b.csv", range(9), text="x", label="praise"))
+    assert (code, f"{BOTH} and not 'text', the label is 'queue' and not 'label'" in err) == (0, True)
+
+
+def test_a_prediction(made: Path, engine: Any, tmp_path: Path) -> None:
+    file = tickets(tmp_path / "new.csv", range(200, 206))
+    code, err = engine("predict", made / "student", file, "--out", tmp_path / "a.csv")
+    assert (code, f"{file}: as in {made / 'student'}, {BOTH}, the id is 'ticket_id'" in err) == (0, True)
+    rows = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()))
+    assert [row["id"] for row in rows] == [f"T{number}" for number in range(200, 206)]
+    named = ("--text", "subject,body", "--id", "ticket_id")
+    assert engine("predict", made / "student", file, *named, "--out", tmp_path / "b.csv")[0] == 0
+    assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "a.csv").read_bytes()
+
+
+def test_a_file_without_these_columns_is_read_by_plain_names(made: Path, engine: Any, tmp_path: Path) -> None:
+    file = tmp_path / "plain.csv"
+    file.write_text("id,text\n1,good\n2,bad\n")
+    code, err = engine("predict", made / "student", file, "--out", tmp_path / "a.jsonl")
+    assert (code, "as in" in err) == (0, False)
+    file.write_text("id,subjct\n1,good\n")
+    code, err = engine("predict", made / "student", file, "--out", tmp_path / "b.jsonl")
+    assert (code, "no column looks like the text (columns: id, subjct)" in err) == (1, True)
+
+
+def test_a_dry_run_reads_as_the_run(made: Path, engine: Any, tmp_path: Path) -> None:
+    file = tickets(tmp_path / "pool.csv", range(300, 330))
+    command = ("label", file, "--store", tmp_path / "x.store", "--teacher", made / "teacher", "--devices", "cpu")
+    code, err = engine(*command, "--dry-run")
+    assert (code, f"{file}: as in {made / 'teacher'}, {BOTH}, the label is 'queue'" in err) == (0, True)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "3", '{"text": 3}'])
+def test_a_note_that_cannot_be_read_is_none(tmp_path: Path, content: str) -> None:
+    assert columns_of_model(str(tmp_path)) is None
+    (tmp_path / COLUMNS).write_text(content)
+    assert columns_of_model(str(tmp_path)) is None
