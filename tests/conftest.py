@@ -39,6 +39,7 @@ sys.exit(run(sys.argv[1:]))
 """
 COVERAGE = sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules else None
 TRACED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_PROCESS")}
+PLACES = ("AWS_", "AZURE_", "ENGINE_", "GOOGLE_", "RAY_")
 FIRST = (  # files that take long: the other workers have enough to do beside them
     "training/test_distill.py",
     "verify/test_verify.py",
@@ -103,7 +104,7 @@ def levels() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="module")
 def environment_is_kept() -> Iterator[None]:
-    """What the tests of a file set in the environment is gone after them."""
+    """The places and credentials that the tests of a file set in the environment are gone after them."""
     before = _environment()
     yield
     left = {name for name, _ in _environment().items() ^ before.items()}
@@ -114,8 +115,7 @@ def environment_is_kept() -> Iterator[None]:
 
 
 def _environment() -> dict[str, str]:
-    ours = {"PYTEST_CURRENT_TEST", *TRACED}
-    return {name: value for name, value in os.environ.items() if name not in ours}
+    return {name: value for name, value in os.environ.items() if name.startswith(PLACES)}
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ def warn_if_nothing_learned(trained: Trained, constant_loss: float | None) -> No
 def _is_better_than_constant(evaluation: Evaluation) -> bool:
     """Whether the accuracy is above the share of the most frequent class, by more than two standard errors."""
     share = max(sum(row.values()) for row in evaluation.confusion.values()) / evaluation.rows
-    return evaluation.accuracy > share + 2 * (share * (1 - share) / evaluation.rows) ** 0.5
+    error = float(np.sqrt(share * (1 - share) / evaluation.rows))
+    return evaluation.accuracy > share + 2 * error
 
 
 def constant_gold_loss(gold: Gold) -> float:

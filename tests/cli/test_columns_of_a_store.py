@@ -110,6 +110,25 @@ def test_rows_for_the_evaluation_of_a_training(made: Path, place: Path, engine: 
     )
 
 
+def test_evaluation_rows_that_are_learned_are_counted(made: Path, place: Path, engine: Any, tmp_path: Path) -> None:
+    known, new = made / "tickets.csv", tickets(tmp_path / "new.csv", range(100, 110))
+    once = ("--epochs", 1, "--eval")
+    train = ("train", place, "--student", made / "teacher", "--out", tmp_path / "student", *once)
+    finetune = ("finetune", "--from-store", place, "--model", made / "teacher", "--out", tmp_path / "tuned", *once)
+    learns = f"60 of the 60 evaluation rows have texts that {place} has, too: {tmp_path / 'student'} learns what their"
+    trained_on = f"60 of the 60 evaluation rows have texts that {tmp_path / 'tuned'} was trained on: it knows those"
+    for command, said in ((train, learns), (finetune, trained_on)):
+        code, err = engine(*command, known)
+        assert (code, said in err) == (0, True)
+        code, err = engine(*command, new)
+        assert (code, "evaluation rows have texts that" in err) == (0, False)
+    code, err = engine(*train[:5], tmp_path / "gold", *once, known, "--gold-weight", "0.5")
+    assert (code, f"60 of the 60 evaluation rows have texts that {tmp_path / 'gold'} was trained on" in err) == (
+        0,
+        True,
+    )
+
+
 def test_texts_that_the_teacher_was_trained_on(place: Path, engine: Any, tmp_path: Path) -> None:
     file = tickets(tmp_path / "learned.csv", range(100, 120))
     _, err = engine("audit", place, "--calibrate", "--trained-on", file)

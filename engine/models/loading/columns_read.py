@@ -28,6 +28,13 @@ def columns_of_model(source: str) -> ColumnsBefore | None:
         return None
 
 
+def with_missing(columns: ColumnsBefore, others: ColumnsBefore | None) -> ColumnsBefore:
+    """``columns``, and of each kind that is not among them those of ``others``."""
+    if others is None:
+        return columns
+    return dataclasses.replace(columns, **{what: getattr(columns, what) or getattr(others, what) for what in _KINDS})
+
+
 def as_read_for(columns: ColumnNames, source: str) -> ColumnNames:
     """``columns`` of files for the model ``source``: those of its training come first where no others are known."""
     return columns if columns.before is not None else dataclasses.replace(columns, before=columns_of_model(source))

@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass
 from engine.compute.device import best_device
 from engine.evaluation.evaluate import EvalConfig
 from engine.ingest.columns_before import columns_before
+from engine.inputs.by_name.choice import ColumnsBefore
 from engine.inputs.labels.labelled import Gold
 from engine.models.classifier import Classifier
 from engine.models.gold_texts import all_learned, read_gold_texts, write_gold_hashes
 from engine.models.initialize import load_start
-from engine.models.loading.columns_read import write_columns
+from engine.models.loading.columns_read import columns_of_model, with_missing, write_columns
 from engine.progress import Tick
 from engine.training.data.soft_gold import learned_hashes
 from engine.training.data.store_steps import SoftSteps
@@ -79,7 +80,7 @@ def train_on_soft_labels(config: DistillConfig, rows: SoftRows, *, tick: Tick) -
             if ranks.is_first and read_gold_texts(folder.path) is None:
                 write_gold_hashes(folder.path, gold, start=student.folder)
             if ranks.is_first:
-                write_columns(folder.path, columns_before(store))
+                write_columns(folder.path, _columns(store, labels))
         if is_new and ranks.is_first:
             warn_if_nothing_learned(trained, constant_soft_loss(store, targets.soft, config.loss))
         return trained
@@ -96,6 +97,15 @@ def _student(store: Store, config: DistillConfig, labels: tuple[str, ...]) -> Cl
         seed=config.loop.seed,
         tokenizer=(card.model, card.revision),
     )
+
+
+def _columns(store: Store, labels: tuple[str, ...]) -> ColumnsBefore:
+    """Those that the store was read with; its gold may be by people, and its teacher knows the column of labels."""
+    columns = columns_before(store)
+    for name in labels:
+        card = label_card(store.label_set(name)) or LabelCard()
+        columns = with_missing(columns, None if card.model is None else columns_of_model(card.model))
+    return columns
 
 
 def _max_length(store: Store, student: Classifier, labels: tuple[str, ...], requested: int | None) -> int:

@@ -21,7 +21,7 @@ from cli.main import run
 from engine.errors import TrainingError
 from engine.models.gold_texts import GOLD_TEXTS, read_gold_texts, write_gold_texts
 from engine.models.initialize import load_start
-from engine.training.data.soft_gold import learned_hashes
+from engine.training.data.soft_gold import distilled_texts, learned_hashes
 from engine.training.data.store_steps import SoftLabels, SoftSteps
 from engine.training.distributed import Ranks
 from engine.training.loop import LoopConfig
@@ -210,6 +210,9 @@ def test_gold_is_learned_of_the_rows_that_count_alone():
     chosen = SoftLabels(labels=("bert",), select="some", weights=weights, rounds=(0,))
     assert sorted(learned_hashes(made, chosen)) == sorted(text_hash(text_of(row)) for row in range(7, 50, 2))
     assert len(learned_hashes(made, dataclasses.replace(chosen, rounds=None))) == 0
+    hashes = np.array([text_hash(text_of(row)) for row in range(60)], np.uint64)
+    is_distilled = [row < 50 and row not in (1, 3, 5) for row in range(60)]
+    assert distilled_texts(made, chosen, hashes).tolist() == is_distilled
 
 
 def test_mse_learns_too(demo, tmp_path):

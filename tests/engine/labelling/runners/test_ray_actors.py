@@ -264,3 +264,16 @@ def test_a_failure_that_another_try_cannot_help_says_where(monkeypatch):
     assert begun == Begun("cpu of node 10.0.0.7 (abcdef01)", "abcdef0123")
     assert isinstance(failure, Failed)
     assert failure.final is MismatchError
+
+
+def test_a_task_is_run_by_the_worker_that_will_label():
+    assert pickle.loads(Mailbox(Home.here()).call(pickle.dumps(str.upper), "cpu")) == "CPU"
+    with pytest.raises(MismatchError, match=r"a node has torch \S+ and not 1\.0"):
+        Mailbox(Home(folder="/", versions={"torch": "1.0"})).call(pickle.dumps(str.upper), "cpu")
+
+
+def test_progress_travels_once_a_second():
+    box = Mailbox(Home.here())
+    for rows in range(5):
+        box.tick("computing", rows, None)
+    assert box.news(0, 0) == [Ticked(0)]

@@ -5,8 +5,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from store_factory import add_corpus, add_labels, make_store, write_header
 
 from engine.errors import LabellingError
+from engine.labelling import label as labelling
+from engine.labelling.planning.config import LabelConfig
+from engine.labelling.planning.corpus import given_to
 from engine.labelling.runners.cluster.ray_actors import RayActors
 from store.errors import MismatchError
 
@@ -129,3 +133,31 @@ def test_a_cluster_that_is_full_is_said_and_its_actors_are_ended(monkeypatch: py
     assert ray.killed == ray.made
     ray = FakeRay("seen", placed=1)  # one is enough for the look
     assert actors(monkeypatch, ray).call(str) == "seen"
+
+
+def test_workers_begin_at_once_where_labels_alone_are_missing() -> None:
+    """A corpus that is to be read first may take hours, in which they would hold their nodes."""
+
+    def begins(made: Any, **more: Any) -> bool:
+        config = LabelConfig(store=made.storage, teacher="teacher", **more)
+        return labelling._lacks_labels_alone(config, made.storage, given_to(config, made.storage))
+
+    whole, bare = make_store(labels=["bert"]), write_header(rows=20)
+    assert begins(whole)
+    assert not begins(whole, name="bert")
+    assert not begins(bare)  # its texts are not there
+    add_corpus(bare)
+    assert begins(bare)
+    add_labels(bare, "teacher")
+    assert not begins(bare)
+    config = LabelConfig(store="none", teacher="teacher")
+    assert not labelling._lacks_labels_alone(config, bare.storage, None)
+
+
+def test_a_run_on_a_cluster_starts_its_workers_before_it_looks_at_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, ray = make_store(labels=["bert"]), FakeRay(LabellingError("stop here"))
+    runner = actors(monkeypatch, ray)
+    monkeypatch.setattr(labelling, "look_at_request", lambda *_: None)
+    monkeypatch.setattr("engine.labelling.planning.plan.plan_run", lambda *_, **__: pytest.fail(str(len(ray.made))))
+    with pytest.raises(pytest.fail.Exception, match="^3$"):
+        labelling.label(LabelConfig(store=made.storage, teacher="teacher"), runner=runner)
