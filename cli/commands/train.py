@@ -78,7 +78,8 @@ def command(
 
     Stored tokens are used if the encodings are equal; --max-length is the label set's by default. Rows, steps and, with
     dropout off, losses do not depend on the number of processes. If a run is interrupted, the same command resumes it.
-    STORE may also be a folder of tars that `engine export --to webdataset` wrote, or 'TARS/train-*.tar' some of them.
+    STORE may also be a folder of tars that `engine export --to webdataset` wrote, or 'TARS/train-*.tar' some of them,
+    or the URL of either.
 
     \b
     Example:

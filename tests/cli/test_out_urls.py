@@ -18,6 +18,7 @@ from s3_server import BUCKET, S3Server, environment_of
 from cli.main import ERROR, OK, USAGE, run
 from engine.outputs.remote import remote_of
 from store.storage import LocalStorage
+from store.storage.objects.place import place_of
 
 ROWS = 90
 SELECT = "SELECT row, id, class FROM reviews ORDER BY row"
@@ -129,6 +130,24 @@ def test_report(place: str, cloud: str, ask: Ask) -> None:
     assert code == OK
     assert json.loads(said)[0]["out"] == f"{cloud}/report.html"
     assert files_behind(cloud)["report.html"].startswith(b"<!doctype html>")
+
+
+def test_a_student_learns_from_tars_behind_a_url_as_from_the_store(
+    ask: Ask, cloud: str, place: str, model: str, tmp_path: Path
+) -> None:
+    tars, short = f"{cloud}/tars", ["--student", model, "--epochs", "1", "--batch-size", "16"]
+    assert ask("export", place, "--to", "webdataset", "--rows-per-file", "30", "--out", tars)[0] == 0
+    for name, source in (("here", place), ("there", f"{tars}/"), ("named", f"{tars}/*.tar")):
+        assert ask("train", source, *short, "--out", str(tmp_path / name))[0] == 0
+    weights = {(tmp_path / name / "model.safetensors").read_bytes() for name in ("here", "there", "named")}
+    assert len(weights) == 1
+    some = sorted(name for name in remote_of(tars).sizes() if name.endswith(".tar"))[0]
+    assert ask("train", f"{tars}/{some}", *short, "--out", str(tmp_path / "one"))[0] == 0
+    place_of(tars).client(is_patient=False).delete(f"{place_of(tars).prefix}/{some}")
+    code, said = ask("train", tars, *short, "--out", str(tmp_path / "less"))
+    assert (code, f"{tars} lacks 1 of the 3 tars that _export.json names: {some}" in said) == (1, True)
+    code, said = ask("train", f"{cloud}/none", *short, "--out", str(tmp_path / "none"))
+    assert (code, f"{cloud}/none" in said) == (1, True)
 
 
 @pytest.mark.parametrize("format_", ["parquet", "webdataset", "hf"])

@@ -24,6 +24,8 @@ from engine.errors import InputError
 from engine.inputs.formats import expand
 from engine.inputs.messages import listed
 from engine.inputs.paths.file_kinds import EXPORT_CARD, TAR, kind_of_file
+from engine.inputs.remote.mirror import file_here, name_of
+from engine.inputs.remote.sources import is_url
 from engine.inputs.tar_files.samples import JSON, TEXTS, samples_of
 from store import Store
 from store.families.corpus import add_statistics, corpus_batch, corpus_statistics
@@ -58,8 +60,19 @@ class ExportedRow(NamedTuple):
 
 
 def is_export(place: str) -> bool:
-    """Whether ``place`` is the folder of an export, or names tars."""
-    return (Path(place) / EXPORT_CARD).is_file() or (kind_of_file(place) == TAR and not Path(place).is_dir())
+    """Whether ``place`` is the folder of an export, or names tars; a path, or a URL, whose card is fetched."""
+    if not is_url(place):
+        return (Path(place) / EXPORT_CARD).is_file() or (kind_of_file(place) == TAR and not Path(place).is_dir())
+    return kind_of_file(place) == TAR or _card_behind(place) is not None
+
+
+def _card_behind(url: str) -> Path | None:
+    """The card of the export that ``url`` names, fetched; None if there is none."""
+    folder = url.rpartition("/")[0] if kind_of_file(url) == TAR else url.rstrip("/")
+    try:
+        return file_here(f"{folder}/{EXPORT_CARD}")
+    except InputError:
+        return None
 
 
 @contextmanager
@@ -67,7 +80,8 @@ def store_of_tars(place: str) -> Iterator[Store]:
     """The rows of tars as a store, which is called ``place`` and goes with the block.
 
     Args:
-        place: the folder of an export, or a path, a glob or a pattern with braces of some of its tars.
+        place: the folder of an export, or a path, a glob or a pattern with braces of some of its tars; or the URL of
+            either.
 
     Raises:
         InputError: they are not what an export wrote.
@@ -95,7 +109,8 @@ def _exported(place: str) -> tuple[list[Path], dict[str, Any]]:
     """The tars that ``place`` names, and the card beside them; each tar is as the card says."""
     files = [Path(file) for file in expand([place])]
     folders = {file.parent for file in files}
-    card_path = min(folders) / EXPORT_CARD
+    behind = _card_behind(place) if is_url(place) else None
+    card_path = behind or min(folders) / EXPORT_CARD
     try:
         card = json.loads(card_path.read_bytes())
     except (OSError, ValueError):
@@ -113,7 +128,7 @@ def _exported(place: str) -> tuple[list[Path], dict[str, Any]]:
     known = {file["file"]: file["sha256"] for file in card["files"]}
     for file in files:
         if sha256_of(file) != known.get(file.name):
-            raise InputError(f"{file} is not as {card_path} says; fetch it again, or export again")
+            raise InputError(f"{name_of(str(file))} is not as its {EXPORT_CARD} says; fetch it again, or export again")
     _check_complete(place, known.keys() - {file.name for file in files}, of=len(known))
     return files, card
 
@@ -129,10 +144,10 @@ def _check_complete(place: str, absent: Collection[str], *, of: int) -> None:
     Raises:
         InputError: it is a folder, and they are not there.
     """
-    if absent and Path(place).is_dir():
+    if absent and (Path(place).is_dir() or (is_url(place) and kind_of_file(place) != TAR)):
         raise InputError(
             f"{place} lacks {len(absent):,} of the {of:,} tars that {EXPORT_CARD} names: {listed(sorted(absent))}; "
-            f"fetch them, or train on those that are there: {Path(place) / '*.tar'}"
+            f"fetch them, or train on those that are there: {place.rstrip('/')}/*.tar"
         )
     if absent:
         _log.info("%s: %d of the %d tars of the export", place, of - len(absent), of)
