@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from store import Store
 
 Row = dict[str, Any]
+_SHOWN_REASONS = 5
 
 
 def print_rows(rows: Iterable[Row], format_: str | None, *, columns: list[str] | None = None) -> None:
@@ -143,13 +144,15 @@ def shown(text: str) -> str:
 
 def report_rejects(rejected: int, reasons: list[str], *, are_printed: bool = False) -> None:
     """Say on stderr which rows were refused, the first of them in full, unless stdout has these already."""
+    from engine.inputs.labels.refused import rows_of_line
+
     if rejected and are_printed:
         say(f"{rejected:,} {'row was' if rejected == 1 else 'rows were'} rejected: see reasons", level=logging.WARNING)
     elif rejected:
         lines = [f"{rejected:,} {'row was' if rejected == 1 else 'rows were'} rejected:"]
-        lines += [f"  {shown(reason)}" for reason in reasons[:5]]
-        if rejected > min(5, len(reasons)):
-            lines.append(f"  … and {rejected - min(5, len(reasons)):,} more")
+        lines += [f"  {shown(reason)}" for reason in reasons[:_SHOWN_REASONS]]
+        if more := rejected - sum(map(rows_of_line, reasons[:_SHOWN_REASONS])):
+            lines.append(f"  … and {more:,} more")
         say("\n".join(lines), level=logging.WARNING)
 
 
@@ -172,19 +175,3 @@ def note_replaced(out: "OutputFile") -> None:
     """Say on stderr that a file of this name is there, which the one that is made replaces."""
     if out.exists():
         note(f"{out} is there already, and is replaced")
-
-
-def note_hard_gold(store: "Store", rounds: Sequence[int] | None) -> None:
-    """Say on stderr that gold of ``rounds``, of which all count if None, was chosen for being hard, if some was."""
-    from store.selections.hard_gold import hard_gold_note
-
-    if said := hard_gold_note(store, rounds):
-        note(said)
-
-
-def note_learned_gold(store: "Store", labels: str | None, rounds: Sequence[int] | None) -> None:
-    """Say on stderr that the teacher of one of ``labels``, with commas between, learned gold that counts, if it did."""
-    from engine.evaluation.learned_gold import learned_gold_note
-
-    if said := learned_gold_note(store, labels, rounds):
-        note(said)

@@ -10,7 +10,7 @@ import click
 
 from cli.notes import say
 from cli.options.shared import CommaSeparated, format_option, named_place
-from cli.output import note_appended, print_rows, print_summary, shows_tables
+from cli.output import note, note_appended, print_rows, print_summary, shows_tables
 from store.selections.export import ENDINGS
 from store.selections.methods import DEFAULT_METHOD, METHODS
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from store.selections.selection import Selection
 
 _LISTED = ["name", "selected", "of", "sql", "proposed", "sources_ok"]
+_MOST_CLASSES = 20
 _WAYS = "; ".join(f"{name}: {words}" for name, words in METHODS.items())
 
 
@@ -75,8 +76,8 @@ def command(**options: Any) -> None:
     failed; of equal texts one is proposed. What has been proposed holds also when its labels have come.
 
     \b
-    --out, also of a selection that is there (--show), writes ids, texts and the predictions of --labels, by row. What
-    annotators add comes back with `engine audit STORE --gold FILE`.
+    --out, also of a selection that is there (--show), writes ids, texts and the predictions of --labels, by row. People
+    add a column called label, and `engine audit STORE --gold FILE` adds their labels to the store.
 
     \b
     Example:
@@ -159,8 +160,16 @@ def _write(store: "Store", selection: "Selection", out: "OutputFile | None", opt
     with out.made() as path:
         write_annotator_file(rows, path, ending=out.suffix)
     say(f"wrote {out}: {len(rows):,} rows")
+    way_back = f"`engine audit {shlex.quote(options['store'])} --gold FILE`"
     if out.suffix == ".json":
         say(f"Label Studio's configuration: {labelling_configuration(store.header.classes)}")
+        note(f"{way_back} adds the labels of the file that it exports as a round of gold")
+    else:
+        classes = ", ".join(store.header.classes[:_MOST_CLASSES]) + ", …" * (len(store.header.classes) > _MOST_CLASSES)
+        note(
+            f"people add a column called label, with the class of each row ({classes}); {way_back} adds their labels "
+            "as a round of gold"
+        )
 
 
 def _keep_work(rows: "SelectedRows", out: "OutputFile", name: str) -> None:

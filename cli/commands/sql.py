@@ -31,6 +31,7 @@ def command(**options: Any) -> None:
     \b
     Views: corpus, labels, reviews (corpus and one label set joined), gold, rejects, shards, calibrations.
     They show all that is committed, also while a store is being labelled. Nothing can be written or changed.
+    In gold is every label that people gave, round 0 being the corpus's own; reviews.gold is the one that holds.
 
     \b
     Example:

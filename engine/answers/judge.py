@@ -15,8 +15,10 @@ from engine.answers.columns import PROBABILITIES
 from engine.answers.gathered import Codes, Gathered
 from engine.answers.id_index import IdIndex
 from engine.answers.scores.kind import are_probabilities, decide_kind
-from engine.inputs.labels.classes import LabelIndex, check_not_foreign, index_labels, unknown_label
+from engine.inputs.labels.classes import LabelIndex, check_not_foreign, index_labels
+from engine.inputs.labels.refused import UNKNOWN_LABEL, refused_line, unknown_label
 from engine.inputs.messages import listed, not_labels_note
+from engine.inputs.options import LabelMap
 from store.rows.row_set import RowNumbers
 from store.selections.csv_safe import plain_cell
 
@@ -61,7 +63,9 @@ class Answers:
             yield slice(*np.searchsorted(self.rows, [begin, end]).tolist())
 
 
-def judge(gathered: Gathered, index: IdIndex, classes: Sequence[str], *, kind: str | None) -> Answers:
+def judge(
+    gathered: Gathered, index: IdIndex, classes: Sequence[str], *, kind: str | None, mapped: LabelMap = ()
+) -> Answers:
     """Decide which of the answers count. The others are added to the refusals.
 
     Args:
@@ -69,18 +73,20 @@ def judge(gathered: Gathered, index: IdIndex, classes: Sequence[str], *, kind: s
         index: the ids of the store.
         classes: of the store.
         kind: what scores are; found out if None.
+        mapped: the map of labels that the user gave.
 
     Raises:
         InputError: no label is a class, or could be two; scores could be probabilities or logits.
     """
-    return _Judge(gathered, index, classes).answers(kind)
+    return _Judge(gathered, index, classes, mapped).answers(kind)
 
 
 class _Judge:
     """Answers, and which of them are not refused."""
 
-    def __init__(self, gathered: Gathered, index: IdIndex, classes: Sequence[str]) -> None:
+    def __init__(self, gathered: Gathered, index: IdIndex, classes: Sequence[str], mapped: LabelMap) -> None:
         self._gathered = gathered
+        self._mapped = mapped
         self._index = index
         self._classes = list(classes)
         self._where = listed([file["path"] for file in gathered.files[:3]])
@@ -136,10 +142,13 @@ class _Judge:
         ], fit
 
     def _refuse_unknown(self, unknown: Positions, codes: Codes, words: list[str], found: LabelIndex) -> None:
-        def why(at: int) -> str:
-            return unknown_label(words[codes[unknown[at]]], found, self._classes)
-
-        self._refuse("unknown label", unknown, why)
+        """Refuse the answers at ``unknown``: those of each label together, the first label first."""
+        of = codes[unknown]
+        order = np.argsort(of, kind="stable")
+        groups = np.split(unknown[order], np.flatnonzero(np.diff(of[order])) + 1) if len(of) else []
+        for members in sorted(groups, key=lambda group: int(group[0])):
+            problem = unknown_label(words[codes[members[0]]], found, self._classes, mapped=self._mapped)
+            self._refuse(UNKNOWN_LABEL, members, lambda _, said=problem: said, together=True)
 
     def _judge_scores(self, given: str | None) -> tuple[str, list[str], npt.NDArray[np.bool_]]:
         """What the scores are, notes, and which answers have such scores."""
@@ -229,10 +238,12 @@ class _Judge:
         confidence: Any = None if self._confidence is None else self._confidence[place]
         return name if confidence is None or np.isnan(confidence) else f"{name} at {confidence:.6g}"
 
-    def _refuse(self, reason: str, positions: Positions, why: Any) -> None:
+    def _refuse(self, reason: str, positions: Positions, why: Any, *, together: bool = False) -> None:
+        numbers, rows = self._numbers[positions], len(positions) if together else 1
         self._gathered.refusals.add(
             reason,
-            self._numbers[positions],
+            numbers,
             self._rows[positions],
-            detail=lambda at: f"{self._gathered.place(int(self._numbers[positions[at]]))}: {why(at)}",
+            detail=lambda at: refused_line(self._gathered.place(int(numbers[at])), why(at), rows=rows),
+            together=together,
         )

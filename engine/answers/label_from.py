@@ -20,12 +20,13 @@ from engine.answers.write import write_shards
 from engine.errors import InputError
 from engine.ingest.columns_before import columns_before
 from engine.inputs.formats import expand
+from engine.inputs.labels.refused import left_out_note
 from engine.inputs.labels.several_files import read_together
 from engine.inputs.messages import counted, merged, no_usable_row
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
 from store import Store
-from store.format.header import is_store
+from store.format.header import a_model, is_store
 from store.storage import Storage, open_storage
 from store.store import open_store
 
@@ -98,6 +99,8 @@ def _open(config: AnswersConfig) -> Store:
     """
     storage = open_storage(config.store)
     if not is_store(storage):
+        if model := a_model(storage):
+            raise InputError(model)
         raise InputError(
             f"{storage.location} is no store yet, and answers are of rows that a store has; `engine label INPUT… "
             f"--store {shlex.quote(storage.location)} --teacher MODEL` makes one"
@@ -136,8 +139,11 @@ def _read(config: AnswersConfig, store: Store, scores: ScoreTable, hard: float, 
     gathered = reader.gathered
     _check_usable(gathered, gathered.found, store, index)
     _check_flags(config, gathered)
-    answers = judge(gathered, index, store.header.classes, kind=columns.scores)
-    for note in [*merged(reader.notes(), files), *answers.notes, *_doubts(answers, len(columns.classes), hard)]:
+    mapped = config.options.label_map or ()
+    answers = judge(gathered, index, store.header.classes, kind=columns.scores, mapped=mapped)
+    doubts = _doubts(answers, len(columns.classes), hard)
+    notes = [*merged(reader.notes(), files), *answers.notes, *doubts, *left_out_note(gathered.refusals.left_out)]
+    for note in notes:
         _log.info("%s", note)
     if gathered.refusals.total and config.on_bad_row == "fail":
         raise InputError(f"{gathered.refusals.reasons()[0]}. Mend or drop the row, or pass --on-bad-row=reject")

@@ -23,8 +23,9 @@ from engine.ingest.input_file import described, file_version
 from engine.ingest.near_ids import NOT_THERE, REJECTED, words_of_rejected
 from engine.inputs.blocks import Problems, RawBlock, in_detail
 from engine.inputs.formats import read_raw
-from engine.inputs.labels.annotations import LabelRows, label_rows, lack
+from engine.inputs.labels.annotations import LabelRows, label_rows
 from engine.inputs.labels.names.names_beside import NamesBeside
+from engine.inputs.labels.refused import lack
 from engine.inputs.messages import counted
 from engine.inputs.options import ReadOptions
 from engine.progress import Tick

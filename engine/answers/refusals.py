@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from engine.inputs.labels.spelling import LEFT_OUT
 from engine.inputs.messages import SHOWN
 from store.rows.row_set import RowNumbers
 
@@ -29,21 +30,29 @@ class Refusals:
         self._codes: list[npt.NDArray[np.int64]] = []
 
     def add(
-        self, reason: str, numbers: npt.NDArray[np.int64], rows: RowNumbers, *, detail: Callable[[int], str]
+        self,
+        reason: str,
+        numbers: npt.NDArray[np.int64],
+        rows: RowNumbers,
+        *,
+        detail: Callable[[int], str],
+        together: bool = False,
     ) -> None:
         """Refuse some rows, for the same reason.
 
         Args:
             reason: in words that are equal for equal faults.
-            numbers: (n,) of the rows among all rows of all files, ascending, and above those that were added before.
+            numbers: (n,) of the rows among all rows of all files, ascending.
             rows: (n,) the rows of the store that they are about; below 0 if none is.
             detail: the place of a row, by its place in ``numbers``, and all that is to be said of it.
+            together: the first row says it for all.
         """
         if not len(numbers):
             return
         self.counts[reason] += len(numbers)
         first = self._first.setdefault(reason, [])
-        first += [(int(numbers[at]), detail(at)) for at in range(min(len(numbers), SHOWN - len(first)))]
+        shown = min(1 if together else len(numbers), SHOWN - len(first))
+        first += [(int(numbers[at]), detail(at)) for at in range(shown)]
         known = rows >= 0
         code = list(self._first).index(reason)
         self._rows.append(rows[known])
@@ -52,12 +61,17 @@ class Refusals:
 
     @property
     def total(self) -> int:
-        """How many rows are refused."""
-        return self.counts.total()
+        """How many rows are refused, but for those that the user's map leaves out."""
+        return self.counts.total() - self.left_out
+
+    @property
+    def left_out(self) -> int:
+        """How many rows have a label that is none by the user's map."""
+        return self.counts[LEFT_OUT]
 
     def reasons(self) -> list[str]:
         """The first refused rows in their order, each with its place and why."""
-        first = sorted(pair for pairs in self._first.values() for pair in pairs)
+        first = sorted(pair for reason, pairs in self._first.items() if reason != LEFT_OUT for pair in pairs)
         return [text for _, text in first[:SHOWN]]
 
     def failures(self, answered: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int16], list[str]]:

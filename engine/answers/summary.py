@@ -11,6 +11,7 @@ from engine.answers.gathered import Gathered
 from engine.answers.judge import LABELS, Answers
 from engine.answers.soft_labels import SMALLEST, add_units
 from engine.answers.write import Failures, Written
+from engine.inputs.labels.spelling import LEFT_OUT
 from store import Store
 from store.families.label_card import AnswersCard
 
@@ -27,9 +28,10 @@ class AnswersSummary:
         rows: of the store.
         answered: those that have logits now.
         unanswered: those that have none, by the reason.
-        input_rows: rows of the files: those used, repeated and refused.
+        input_rows: rows of the files: those used, repeated, left out and refused.
         used: those that count.
         repeated: those that say the same as an earlier one, of the same annotator.
+        left_out: those whose label is none by the user's map.
         rejected: those that are refused.
         rejected_for: the same, by the reason.
         reasons: the first refused rows, each as ``file row N: reason``.
@@ -51,6 +53,7 @@ class AnswersSummary:
     input_rows: int
     used: int
     repeated: int
+    left_out: int
     rejected: int
     rejected_for: dict[str, int]
     reasons: list[str]
@@ -103,18 +106,20 @@ def summarise(store: Store, name: str, card: AnswersCard, written: Written, reas
         written: the shards that the run wrote.
         reasons: of the first refused rows.
     """
-    rejected = sum(card.refused.values())
+    refused = {reason: rows for reason, rows in card.refused.items() if reason != LEFT_OUT}
+    rejected, left_out = sum(refused.values()), card.refused.get(LEFT_OUT, 0)
     return AnswersSummary(
         store=store.location,
         name=name,
         rows=store.layout.rows,
         answered=card.answered,
         unanswered=card.unanswered,
-        input_rows=card.used + card.repeated + rejected,
+        input_rows=card.used + card.repeated + left_out + rejected,
         used=card.used,
         repeated=card.repeated,
+        left_out=left_out,
         rejected=rejected,
-        rejected_for=card.refused,
+        rejected_for=refused,
         reasons=reasons,
         scores=card.scores,
         hard=card.hard,

@@ -1,4 +1,4 @@
-"""A store, its label sets and rounds of gold → how many gold rows a teacher itself was trained on. No torch.
+"""A store, its label sets and rounds of gold → which gold rows a teacher itself was trained on. No torch.
 
 It knows their labels by heart, so that an estimate from them says nothing of new texts. What a model has learned is
 noted in its folder, and beside the labels that it made; those that earlier versions made have the folder alone.
@@ -18,9 +18,15 @@ from store.families.label_card import label_card
 from store.families.learned_texts import learned_texts as held_beside
 from store.families.text_hash import text_hashes
 from store.format.names import CORPUS
-from store.gold.held import OWN, held_gold
+from store.gold.held import held_gold
+from store.gold.judged import judged_rows, labelled_rows
 from store.rows.family_reader import FamilyReader
+from store.rows.row_set import RowNumbers
+from store.selections.hard_gold import is_more_than_chance
 from store.storage.file_hash import sha256_of
+
+_DEVIATIONS = 3.0  # from the number of rows that a random sample would have
+_MOST = 0.5  # a share of rows from which on it says nothing that some are all learned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,39 +36,30 @@ class LearnedGold:
     Attributes:
         labels: its label set.
         model: where the teacher is.
-        learned: how many gold rows that count it learned.
-        gold: how many count.
-        others: rounds of which it learned none, ascending; 0 is the corpus's own.
+        rows: (n,) numbers of those that it learned, of the gold rows that count and have a label of it; ascending.
+        gold: how many of these there are.
+        is_more: whether it learned more of them than it would have learned of a random sample of the rows that it
+            labelled.
     """
 
     labels: str
     model: str
-    learned: int
+    rows: RowNumbers
     gold: int
-    others: list[int]
+    is_more: bool
 
-
-def learned_gold_note(store: Store, labels: str | None, rounds: Sequence[int] | None) -> str | None:
-    """What is wrong with an estimate from gold that a teacher learned, and what to do; None if none is known to be.
-
-    Args:
-        store: the store.
-        labels: label sets with commas between them; all if None.
-        rounds: that count, 0 being the corpus's own; all where None.
-    """
-    names = list(store.label_sets()) if labels is None else labels.split(",")
-    found = [one for name in names if (one := learned_gold(store, name, rounds)) is not None and one.learned]
-    if not found:
-        return None
-    said = "; ".join(
-        f"{one.learned:,} of the {one.gold:,} gold rows that count have texts that the teacher of {one.labels!r} was "
-        "trained on"
-        for one in found
-    )
-    ways = [f"`engine eval {one.model} FILE` judges it on others" for one in found[:1]]
-    if others := sorted(set.intersection(*(set(one.others) for one in found))):
-        ways.append(f"{' '.join(f'--round {number}' for number in others)} counts gold that it did not learn")
-    return f"{said}: it knows those labels, so that accuracy comes out too high. {', or '.join(ways)}"
+    @property
+    def words(self) -> str:
+        """What that does to an estimate; one sentence."""
+        said = (
+            f"{len(self.rows):,} of the {self.gold:,} gold rows that count have texts that the teacher of "
+            f"{self.labels!r} was trained on"
+        )
+        if self.is_more:
+            return f"{said}: it knows those labels, so that accuracy comes out too high."
+        return (
+            f"{said}, no more than a random sample may have: accuracy is that of the store's rows, and less on others."
+        )
 
 
 def learned_gold(store: Store, name: str, rounds: Sequence[int] | None) -> LearnedGold | None:
@@ -70,22 +67,20 @@ def learned_gold(store: Store, name: str, rounds: Sequence[int] | None) -> Learn
     card, texts = label_card(store.label_set(name)), learned_texts(store, name)
     if card is None or card.model is None or texts is None:
         return None
-    held = held_gold(store, rounds)
-    rows = np.arange(store.layout.rows) if held.own else held.rows
-    pieces = FamilyReader(store, CORPUS, ["label", "text_hash"]).read(rows)
-    own = pa.concat_arrays([piece["label"] for piece in pieces])
-    hashes = pa.concat_arrays([piece["text_hash"] for piece in pieces]).to_numpy()
-    of_round = held.column("gold_round", rows, own)
-    has_gold = of_round.is_valid().to_numpy(zero_copy_only=False)
-    is_learned = np.isin(hashes, texts) & has_gold
-    numbers = of_round.fill_null(OWN).to_numpy()
-    return LearnedGold(
-        labels=name,
-        model=card.model,
-        learned=int(is_learned.sum()),
-        gold=int(has_gold.sum()),
-        others=sorted({*np.unique(numbers[has_gold]).tolist()} - {*np.unique(numbers[is_learned]).tolist()}),
-    )
+    judged = judged_rows(store, held_gold(store, rounds), name)
+    learned = judged[_are_learned(store, judged, texts)]
+    is_more = False
+    if len(learned):
+        share = float(_are_learned(store, labelled_rows(store, name), texts).mean())
+        is_all = len(learned) == len(judged) and share < _MOST
+        is_more = is_all or is_more_than_chance(len(learned), len(judged), share, deviations=_DEVIATIONS)
+    return LearnedGold(labels=name, model=card.model, rows=learned, gold=len(judged), is_more=is_more)
+
+
+def _are_learned(store: Store, rows: RowNumbers, texts: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """(n,) whether each of ``rows`` has one of ``texts``, which are hashes."""
+    pieces = FamilyReader(store, CORPUS, ["text_hash"]).read(rows)
+    return np.concatenate([np.empty(0, np.bool_), *(np.isin(piece["text_hash"].to_numpy(), texts) for piece in pieces)])
 
 
 def learned_texts(store: Store, name: str) -> npt.NDArray[np.uint64] | None:

@@ -1,7 +1,9 @@
 """Files of labels by id → one more round of gold in a store. Knows nothing of models."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,8 @@ from engine.errors import InputError
 from engine.ingest.columns_before import columns_before
 from engine.ingest.near_ids import (
     NOT_THERE,
-    REJECTED,
+    SHOWN_OF_AN_ID,
+    absent,
     asked_for,
     check_other_ids,
     exact,
@@ -18,16 +21,17 @@ from engine.ingest.near_ids import (
     meant_by,
     why_not,
     why_rejected,
-    words_of_lost,
-    words_of_rejected,
+    words_of_ids,
 )
 from engine.inputs.blocks import in_detail
 from engine.inputs.columns import LabelColumns
 from engine.inputs.formats import expand
 from engine.inputs.labels.annotations import Annotation, read_annotations
-from engine.inputs.labels.classes import LabelIndex, check_not_foreign, index_labels, unknown_label
+from engine.inputs.labels.classes import check_not_foreign, index_labels
 from engine.inputs.labels.names.names_beside import NamesBeside
+from engine.inputs.labels.refused import left_out_note, refused_lines, unknown_label
 from engine.inputs.labels.several_files import read_together
+from engine.inputs.labels.spelling import LEFT_OUT
 from engine.inputs.messages import SHOWN, counted, listed, merged, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
@@ -113,15 +117,18 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
         for file in files:
             given += read_annotations(file, columns, config.options, classes=classes, beside=beside)
             tick("reading labels", len(given), None)
-    labelled, reasons = _judge(store, given, config.source, beside)
+    labelled, refused = _judge(store, given, config, beside)
+    reasons = refused_lines(refused)
     if reasons and config.on_bad_row == "fail":
         raise InputError(f"{reasons[0]}. Mend or drop the row, or pass --on-bad-row=reject")
-    words = _lost(store, given, reasons)
+    of_ids = [(one.place, one.id) for one in given if one.problem is None and one.label is not None and one.id]
+    said, example = [": ".join(one) for one in refused], partial(first_id, store)
+    words = words_of_ids(of_ids, said, store=store.location, example=example)
     if not len(labelled.rows):
-        refused = no_usable_row(files, len(reasons), reasons)
-        if NOT_THERE in refused and not words:
-            words = [f"An id of the store is {first_id(store)[:_MOST_OF_A_SOURCE]!r}"]
-        raise InputError(". ".join([refused, *words]))
+        none = no_usable_row(files, len(refused), reasons)
+        if NOT_THERE in none and not words:
+            words = [f"An id of the store is {first_id(store)[:SHOWN_OF_AN_ID]!r}"]
+        raise InputError(". ".join([none, *words]))
     for note in words:
         _log.info("%s", note)
     number, is_new = add_round(store, labelled)
@@ -134,67 +141,44 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
         agreeing=agreeing,
         contradicting=len(before) - agreeing - first,
         first=first,
-        rejected=len(reasons),
+        rejected=len(refused),
         reasons=reasons[:SHOWN],
     )
 
 
-def _lost(store: Store, given: list[Annotation], reasons: list[str]) -> list[str]:
-    """What is to be said of ids that are not in the store, of which ``reasons`` say no more, and of refused rows' ids.
-
-    Args:
-        store: the store.
-        given: all annotations.
-        reasons: of those that were refused.
-    """
-    said = {reason for reason in reasons if reason.endswith(NOT_THERE)}
-    labelled = [(one.place, one.id) for one in given if one.problem is None and one.label is not None and one.id]
-    ids = {id_ for _, id_ in labelled}
-    lost = dict.fromkeys(id_ for place, id_ in labelled if f"{place}: {_absent(id_)}" in said)
-    of_rejected = {reason.partition(f" {REJECTED}: ")[0] for reason in reasons}
-    rejected = len({id_ for place, id_ in labelled if f"{place}: {_absent(id_, '').rstrip()}" in of_rejected})
-    words = [words_of_rejected(rejected, store=store.location)] if rejected else []
-    if lost:
-        example = first_id(store)
-        words.append(words_of_lost(ids, list(lost), rejected=rejected, store=store.location, example=example))
-    return words
-
-
 def _judge(
-    store: Store, given: list[Annotation], source: str | None, beside: NamesBeside
-) -> tuple[Labelled, list[str]]:
-    """The labels that can be used, and the reasons of the other annotations, in their order."""
+    store: Store, given: list[Annotation], config: GoldRoundConfig, beside: NamesBeside
+) -> tuple[Labelled, list[tuple[str, str]]]:
+    """The labels that can be used, and the place of each other annotation and why it cannot, in their order."""
+    every, mapped = len(given), config.options.label_map or ()
+    given = [one for one in given if one.problem != LEFT_OUT]
     ids = {one.id for one in given if one.id is not None}
     known = rows_of_ids(store, asked_for(ids) | {other for one in given for _, other in one.other_ids})
     check_other_ids([(one.id, one.other_ids) for one in given if one.other_ids], known)
     where = listed(sorted({one.file for one in given})[:3])
     words = frozenset[str]().union(*{one.not_labels for one in given})
     labels_given = {_plain(one.label) for one in given if one.label is not None}
-    found = index_labels(labels_given, store.header.classes, where=where, not_labels=words, beside=beside)
-    check_not_foreign(found, store.header.classes, where=where, beside=beside)
-    refused = _refused(store, ids, known)
-    judged = [_judge_one(one, known, refused, found, store.header.classes) for one in given]
+    classes = store.header.classes
+    found = index_labels(labels_given, classes, where=where, not_labels=words, beside=beside)
+    check_not_foreign(found, classes, where=where, beside=beside)
+    refused, unknown = _refused(store, ids, known), partial(unknown_label, found=found, classes=classes, mapped=mapped)
+    judged = [_judge_one(one, known, refused, found.index, unknown) for one in given]
     labels: dict[int, dict[int, Annotation]] = {}
     for one, (row, label, problem) in zip(given, judged, strict=True):
         if problem is None:
             labels.setdefault(row, {}).setdefault(label, one)
     notes = merged((note for one in given for note in one.notes), {one.file for one in given})
-    notes += [*found.notes, *([not_labels_note(words, store.header.classes)] if words else [])]
+    notes += [*found.notes, *([not_labels_note(words, classes)] if words else []), *left_out_note(every - len(given))]
     usable = (one.id or "" for one, (_, _, problem) in zip(given, judged, strict=True) if problem is None)
     if padded := sum(known.keys().isdisjoint(exact(id_)) for id_ in usable):
         notes.append(f"{where}: {counted(padded, 'id')} found without the white space around, or the .0 behind")
     for note in notes:
         _log.info("%s", note)
     problems = (
-        problem or _conflict(one, labels[row], store.header.classes)
-        for one, (row, _, problem) in zip(given, judged, strict=True)
+        problem or _conflict(one, labels[row], classes) for one, (row, _, problem) in zip(given, judged, strict=True)
     )
-    reasons = [
-        f"{one.place}: {in_detail(problem)}"
-        for one, problem in zip(given, problems, strict=True)
-        if problem is not None
-    ]
-    return _labelled(labels, source), reasons
+    of_all = zip(given, problems, strict=True)
+    return _labelled(labels, config.source), [(one.place, in_detail(problem)) for one, problem in of_all if problem]
 
 
 def _refused(store: Store, ids: set[str], known: dict[str, int]) -> dict[str, str]:
@@ -204,7 +188,11 @@ def _refused(store: Store, ids: set[str], known: dict[str, int]) -> dict[str, st
 
 
 def _judge_one(
-    one: Annotation, known: dict[str, int], refused: dict[str, str], found: LabelIndex, classes: list[str]
+    one: Annotation,
+    known: dict[str, int],
+    refused: dict[str, str],
+    index: dict[str, int],
+    unknown: Callable[[str], str],
 ) -> tuple[int, int, str | None]:
     """Row number and class index, or what is wrong."""
     if one.problem is not None or one.id is None or one.label is None:
@@ -212,15 +200,11 @@ def _judge_one(
     ids = meant_by(one.id, known)
     if len(ids) != 1:
         is_rejected = None if ids else why_rejected(one.id, refused)
-        return -1, -1, _absent(one.id, is_rejected or why_not(one.id, ids, known))
-    label = found.index.get(_plain(one.label))
+        return -1, -1, absent(one.id, is_rejected or why_not(one.id, ids, known))
+    label = index.get(_plain(one.label))
     if label is None:
-        return -1, -1, unknown_label(one.label, found, classes)
+        return -1, -1, unknown(one.label)
     return known[ids[0]], label, None
-
-
-def _absent(id_: str, why: str = NOT_THERE) -> str:
-    return f"id {id_[:_MOST_OF_A_SOURCE]!r} {why}"
 
 
 def _plain(label: str) -> str:
@@ -233,7 +217,7 @@ def _conflict(one: Annotation, others: dict[int, Annotation], classes: list[str]
     if len(others) == 1:
         return None
     words = " and ".join(f"{classes[label]!r} in {other.place}" for label, other in list(others.items())[:3])
-    return f"id {(one.id or '')[:_MOST_OF_A_SOURCE]!r} has different labels: {words}"
+    return f"id {(one.id or '')[:SHOWN_OF_AN_ID]!r} has different labels: {words}"
 
 
 def _labelled(labels: dict[int, dict[int, Annotation]], source: str | None) -> Labelled:

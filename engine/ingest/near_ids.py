@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from itertools import islice
 
 from engine.errors import InputError
@@ -14,7 +14,7 @@ NOT_THERE = "is not in the store"
 REJECTED = "is that of a rejected row"
 _WIDEST = 20  # digits
 _EXPLAINED = 50
-_SHOWN = 200  # characters of an id
+SHOWN_OF_AN_ID = 200  # characters
 _THOUSANDS = re.compile(r"\d{1,3}(?:[,.' \u00a0\u2009\u202f’]\d{3})+", re.ASCII)
 _ROUNDED = re.compile(r"[+-]?\d(?:\.\d+)?[eE]\+?\d+")
 
@@ -106,6 +106,33 @@ def why_rejected(id_: str, reasons: Mapping[str, str]) -> str | None:
     return None if why is None else f"{REJECTED}: {why}"
 
 
+def absent(id_: str, why: str = NOT_THERE) -> str:
+    """The reason to refuse an annotation whose id is that of no row."""
+    return f"id {id_[:SHOWN_OF_AN_ID]!r} {why}"
+
+
+def words_of_ids(
+    labelled: Sequence[tuple[str, str]], reasons: Sequence[str], *, store: str, example: Callable[[], str]
+) -> list[str]:
+    """What is to be said of ids that are not in the store, of which ``reasons`` say no more, and of refused rows' ids.
+
+    Args:
+        labelled: place and id of each annotation that has a label.
+        reasons: of all annotations that were refused, behind their places.
+        store: its location.
+        example: gives an id of it.
+    """
+    said = {reason for reason in reasons if reason.endswith(NOT_THERE)}
+    lost = dict.fromkeys(id_ for place, id_ in labelled if f"{place}: {absent(id_)}" in said)
+    of_rejected = {reason.partition(f" {REJECTED}: ")[0] for reason in reasons}
+    rejected = len({id_ for place, id_ in labelled if f"{place}: {absent(id_, '').rstrip()}" in of_rejected})
+    words = [words_of_rejected(rejected, store=store)] if rejected else []
+    if lost:
+        ids = {id_ for _, id_ in labelled}
+        words.append(words_of_lost(ids, list(lost), rejected=rejected, store=store, example=example()))
+    return words
+
+
 def words_of_rejected(rejected: int, *, store: str) -> str:
     """What is to be said of so many ids of refused rows."""
     are = "1 id is that of a rejected row" if rejected == 1 else f"{rejected:,} ids are those of rejected rows"
@@ -126,10 +153,10 @@ def words_of_lost(ids: Collection[str], lost: Sequence[str], *, rejected: int = 
     share = f"{there:,}" if there else "none"
     verb = "are" if share not in ("none", "1") else "is"
     return (
-        f"Of {counted(len(ids), 'labelled id')} of the files {share} {verb} in the store: {lost[0][:_SHOWN]!r} is not "
-        f"there, and an id of the store is {example[:_SHOWN]!r}. If another column has the store's ids, choose it with "
-        "--id; if the rows "
-        f"are of another store, give that one; a file to be labelled, with the ids of this one, is written by "
+        f"Of {counted(len(ids), 'labelled id')} of the files {share} {verb} in the store: "
+        f"{lost[0][:SHOWN_OF_AN_ID]!r} is not there, and an id of the store is {example[:SHOWN_OF_AN_ID]!r}. If "
+        "another column has the store's ids, choose it with --id; if the rows are of another store, give that one; a "
+        "file to be labelled, with the ids of this one, is written by "
         f"`engine select {shlex.quote(store)} NAME --where SQL --out FILE.csv`"
     )
 

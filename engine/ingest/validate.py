@@ -26,6 +26,7 @@ from engine.inputs.kinds import Kind
 from engine.inputs.labels.classes import MAX_CLASSES
 from engine.inputs.labels.likely_column import likely_labels, possible_gold
 from engine.inputs.labels.names.names_beside import NamesBeside
+from engine.inputs.labels.spelling import LEFT_OUT
 from engine.inputs.messages import listed
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.inputs.paths.copies import FIRST_TEXTS, CopyFinder
@@ -198,8 +199,7 @@ def _begin_file(
         validated.notes.append(
             f"{block.file}: columns of which there are several are left out: {', '.join(reading.columns.left_out)}"
         )
-    renamed = {name: kept for name, kept in reading.columns.renamed.items() if name.lower() != _TOLD}
-    if renamed:
+    if renamed := {name: kept for name, kept in reading.columns.renamed.items() if name.lower() != _TOLD}:
         pairs = listed(f"{name} as {kept}" for name, kept in renamed.items())
         validated.notes.append(f"{block.file}: columns whose names a store needs itself are kept by others: {pairs}")
     if reading.columns.label is not None:
@@ -225,11 +225,12 @@ def _tell_likely_label(block: Block, validated: ValidatedInputs, classes: Sequen
 
 
 def _count_label_faults(block: Block, validated: ValidatedInputs) -> None:
-    faults = [(row, fault) for row, fault in enumerate(block.label_faults) if fault and block.problems[row] is None]
+    pairs = enumerate(zip(block.label_faults, block.problems, strict=True))
+    faults = [(row, fault) for row, (fault, problem) in pairs if fault not in (None, LEFT_OUT) and problem is None]
     validated.label_faults += len(faults)
     if faults and not validated.first_label_fault:
         row, fault = faults[0]
-        validated.first_label_fault = f"{block.file} row {block.first_row + row:,}: {in_detail(fault)}"
+        validated.first_label_fault = f"{block.file} row {block.first_row + row:,}: {in_detail(fault or '')}"
 
 
 def _count_labels(labels: pa.Array, counts: Counter[str]) -> None:
@@ -240,8 +241,8 @@ def _count_labels(labels: pa.Array, counts: Counter[str]) -> None:
 
 def _refuse_unfit(block: Block, rejects: RejectsWriter, first: list[str]) -> None:
     unfit = [(row, problem) for row, problem in enumerate(block.problems) if problem is not None]
-    for row, problem in unfit[: _SHOWN - len(first)]:
-        first.append(f"{block.file} row {block.first_row + row:,}: {in_detail(problem)}")
+    shown = unfit[: _SHOWN - len(first)]
+    first += [f"{block.file} row {block.first_row + row:,}: {in_detail(problem)}" for row, problem in shown]
     rejects.add(
         files=[block.file] * len(unfit),
         rows=[block.first_row + row for row, _ in unfit],

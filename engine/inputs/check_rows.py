@@ -18,6 +18,7 @@ from engine.inputs.formats import read_raw
 from engine.inputs.kinds import Kind, kind_of
 from engine.inputs.labels.spelling import (
     JUDGED_AWAY,
+    LEFT_OUT,
     judged_away,
     renamed,
     spell,
@@ -48,7 +49,7 @@ class Block:
         extras: kept columns: string, bool, int64, uint64 or double arrays.
         kinds: what the values of each are, which may be more than their array says.
         problems: a reason a row, or None if it is fit. Its id may be null, its text is not to be used.
-        label_faults: a reason a row why its label, which is null then, cannot be used, or None.
+        label_faults: a reason a row why its label, which is null then, cannot be used or is left out, or None.
         reading: how the file is read.
         not_labels: words in the label column that were read as no label.
     """
@@ -221,7 +222,8 @@ def labels(
     if raw.reading.classes is not None:
         label = _named(label, raw.reading.classes, faults)
     label = _without_scores(label, file, notes, names=(*dict(label_map or ()), *classes))
-    label = renamed(label, dict(label_map or ()))
+    given, label = label, renamed(label, dict(label_map or ()))
+    refuse(pc.and_(pc.is_valid(given), pc.is_null(label)), faults, LabelFault(LEFT_OUT))
     nothing = pc.fill_null(stand_for_nothing(label, classes=classes), False)
     words = frozenset(label.filter(nothing).to_pylist()) - {""}
     if any(faults):

@@ -66,6 +66,7 @@ def label(
             watch = begin_watch(store, plan, config, runner, limit=limit, tell=tell, tick=tick)
         job = plan.begin(store, runner)
         summary = execute(store, job, runner, worker=config.worker, watch=watch, tick=tick)
+    summary = dataclasses.replace(summary, rejected_given=_rejected_given(store, config, given))
     if summary.rows_done and plan.job.model is not None:
         _say_cut(store, summary, config, length=job.card.max_length, longest=plan.job.model.longest)
     return summary
@@ -77,6 +78,15 @@ def _lacks_labels_alone(config: LabelConfig, storage: Storage, given: GivenFiles
         return False
     store = open_store(storage).memoised()
     return not store.corpus.missing() and bool(store.label_set(config.name or default_name(config.teacher)).missing())
+
+
+def _rejected_given(store: Store, config: LabelConfig, given: GivenFiles | None) -> int:
+    """Refused rows of the inputs that ``config`` names; ``given`` says which the store had, None that it was made."""
+    if given is None or not config.inputs:
+        return store.header.rejected if config.inputs else 0
+    entries = [((one.segment, at), entry) for one in store.header.segments for at, entry in enumerate(one.inputs)]
+    new = {*given.new}
+    return sum(entry["rejected"] for place, entry in entries if place in given.known or entry["path"] in new)
 
 
 def _say_cut(store: Store, summary: LabelSummary, config: LabelConfig, *, length: int | None, longest: int) -> None:

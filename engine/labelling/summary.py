@@ -51,7 +51,9 @@ class LabelSummary:
         name: of the label set.
         rows: of the store.
         rejected: input rows that were refused when the store was made, and when rows were appended.
+        rejected_given: those of them that are of inputs which the run was given, whichever run read them.
         failed: rows of the label set whose logits are null.
+        failed_now: those of them that this run labelled.
         truncated: rows of the label set of whose texts the teacher saw a part.
         shards_done: shards labelled by this run.
         shards: of the store.
@@ -80,7 +82,9 @@ class LabelSummary:
     name: str
     rows: int
     rejected: int
+    rejected_given: int = 0
     failed: int
+    failed_now: int = 0
     truncated: int
     shards_done: int
     shards: int
@@ -129,6 +133,7 @@ def summarise_run(
         rows=store.layout.rows,
         rejected=store.header.rejected,
         failed=sum(record.statistics["failed"] for record in records.values()),
+        failed_now=sum(report.failed for report in reports),
         truncated=sum(record.statistics["truncated"] for record in records.values()),
         shards_done=len(reports),
         shards=store.layout.shards,

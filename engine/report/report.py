@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from engine.evaluation.learned_gold import learned_gold_note
+from engine.evaluation.gold_note import gold_note
 from engine.notebook import html_pairs
 from engine.outputs.file import OutputFile, output_file
 from engine.progress import Tick, silent
@@ -23,7 +23,6 @@ from engine.report.page import Page, write_page
 from engine.report.runs import TrainingRun, read_runs
 from engine.report.tables import make_tables
 from engine.report.tiles import make_tiles
-from store.selections.hard_gold import hard_gold_note
 from store.sql.process import Limits
 from store.store import Store, open_store
 
@@ -95,7 +94,7 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
     snapshot = open_store(config.store).memoised()
     tick("asking the store", 0, None)
     answers = ask(snapshot, labels=config.labels, rounds=config.rounds, limits=config.limits)
-    note = None if answers.labels is None else _note(snapshot, answers.labels, config.rounds)
+    note = None if answers.labels is None else gold_note(snapshot, answers.labels, config.rounds)
     tick("drawing the page", 0, None)
     with unchecked():
         page = _page(snapshot, answers, runs, rounds=config.rounds, note=note)
@@ -111,12 +110,6 @@ def make_report(config: ReportConfig, *, tick: Tick = silent) -> Report:
         lacking=page.lacking,
         note=note,
     )
-
-
-def _note(snapshot: Store, labels: str, rounds: tuple[int, ...] | None) -> str | None:
-    """What makes the page's estimates from gold wrong; None if nothing is known to."""
-    notes = (hard_gold_note(snapshot, rounds), learned_gold_note(snapshot, labels, rounds))
-    return " ".join(f"{said.rstrip('.')}." for said in notes if said) or None
 
 
 def _page(

@@ -1,6 +1,7 @@
 """The header of a store, ``store.json``: what was fixed when it was made."""
 
 import dataclasses
+import shlex
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ from store.storage.base import TEMPORARY
 from store.storage.near_stores import near_stores
 
 HEADER = "store.json"
+_OF_A_MODEL = {"config.json", "adapter_config.json"}
 _BEFORE_HEADER = (TEMPORARY, RUNS, REJECTS, "lost+found")
 _SHOWN = 3
 
@@ -129,11 +131,30 @@ def _read_first(storage: Storage) -> Header:
     except StoreMissingError:
         if at_work := run_at_work(storage):
             raise StoreMissingError(f"{storage.location} is not a store yet{at_work}") from None
-        near = "" if storage.address is None else near_stores(storage.location, header=HEADER)
-        raise StoreMissingError(
-            f"{storage.location} is not a store: it has no {HEADER}{near}. `engine label INPUT… --store …` makes one, "
-            "when it has loaded its teacher"
-        ) from None
+        raise StoreMissingError(not_a_store(storage)) from None
+
+
+def not_a_store(storage: Storage) -> str:
+    """A message: there is no store at ``storage``, what there is, and what to do."""
+    if model := a_model(storage):
+        return model
+    near = "" if storage.address is None else near_stores(storage.location, header=HEADER)
+    return (
+        f"{storage.location} is not a store: it has no {HEADER}{near}. `engine label INPUT… --store …` makes one, when "
+        "it has loaded its teacher"
+    )
+
+
+def a_model(storage: Storage) -> str | None:
+    """A message, where a store is needed: a model is at ``storage``, and what takes one; None if there is none."""
+    if not _OF_A_MODEL & set(storage.list("")):
+        return None
+    place = shlex.quote(storage.location)
+    return (
+        f"{storage.location} is a model, and a store is needed. `engine eval {place} INPUT` says how good it is, "
+        f"`engine predict {place} INPUT` answers, `engine export {place} --to onnx --out DIR` writes it for others, "
+        f"and `engine label INPUT --store STORE --teacher {place}` makes a store of its labels"
+    )
 
 
 def with_segments(storage: Storage, header: Header, appended: list[SegmentRecord]) -> Header:
@@ -181,6 +202,8 @@ def check_free(storage: Storage) -> None:
     """
     others = [name for name in storage.list("") if name not in _BEFORE_HEADER and not name.startswith(".")]
     if others and not is_store(storage):
+        if model := a_model(storage):
+            raise StoreExistsError(model)
         some = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
         raise StoreExistsError(
             f"{storage.location} is no store, and not empty: it has {some}; name a folder that is new or empty"

@@ -7,6 +7,7 @@ In CSV no cell begins as a formula does. Where a program cuts at semicolons, as 
 quotes in the middle of its cells protect nothing: a cell can begin behind each semicolon or line break of a text. So
 there, too, an apostrophe is put before the sign that a formula begins with. Ids, and the names of label sets and
 classes, have it at their beginning alone, for they come back: inside they are safe only where the comma separates.
+The file begins with a byte order mark: without one, spreadsheets take UTF-8 for the encoding of their country.
 """
 
 import csv
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 _MARKUP = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
 _CUT = re.compile('(?<=[;\t\r\n])(?="*[=+@＝＋－＠-])')
+_FOR_SPREADSHEETS = "utf-8-sig"
 _COME_BACK = {"id", "label_set", "class"}
 
 Row = dict[str, Any]
@@ -88,7 +90,7 @@ def _write_lines(rows: "SelectedRows", out: Path) -> None:
 
 
 def _write_csv(rows: "SelectedRows", out: Path) -> None:
-    with out.open("w", encoding="utf-8", newline="") as file:
+    with out.open("w", encoding=_FOR_SPREADSHEETS, newline="") as file:
         _write_cells(rows.schema.names, _rows(rows), file)
 
 

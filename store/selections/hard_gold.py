@@ -5,19 +5,15 @@ that selection than chance would put there; so a random sample that happens to h
 """
 
 import math
-import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from store.errors import DamageError
-from store.format.names import CORPUS
-from store.gold.held import OWN, HeldGold, chosen_rounds, has_gold, held_gold
-from store.rows.family_reader import FamilyReader
+from store.gold.held import HeldGold, chosen_rounds, held_gold
 from store.rows.row_set import RowNumbers
 from store.selections.card import Card, Proposed
 from store.selections.selection import check_bits, read_card, rows_of_card, selections
@@ -62,28 +58,24 @@ def hard_gold(snapshot: Snapshot, held: HeldGold) -> list[HardGold]:
     return found
 
 
-def hard_gold_note(snapshot: Snapshot, rounds: Sequence[int] | None = None) -> str | None:
-    """What is wrong with an estimate from the gold of ``rounds``, and what to do; None if nothing is known to be.
+def hard_gold_words(found: Sequence[HardGold], judged: RowNumbers, *, known: RowNumbers) -> str | None:
+    """What is wrong with an estimate from gold of which some was chosen for being hard; None if none counts.
 
     Args:
-        snapshot: the store.
-        rounds: that count, 0 being the corpus's own; all where None.
-
-    Raises:
-        StoreMissingError: one of them is not there.
-        DamageError: the file of one is damaged.
+        found: what selections chose.
+        judged: (n,) the rows from which the estimate is made, ascending.
+        known: row numbers, ascending, whose labels the teacher learned: it is right on these, however hard.
     """
-    held = held_gold(snapshot, rounds)
-    if not (found := hard_gold(snapshot, held)):
+    parts = [(one, np.setdiff1d(np.intersect1d(one.rows, judged), known)) for one in found]
+    parts = [(one, rows) for one, rows in parts if len(rows)]
+    if not parts:
         return None
-    hard = len(np.unique(np.concatenate([one.rows for one in found])))
-    names = ", ".join(f"{one.name!r} (--propose {one.method}, {len(one.rows):,} rows)" for one in found)
-    whose = f"the selection{'s' * (len(found) > 1)} {names}"
-    others = set(chosen_rounds(snapshot, rounds)) - {number for one in found for number in one.rounds}
+    hard = len(np.unique(np.concatenate([rows for _, rows in parts])))
+    names = ", ".join(f"{one.name!r} (--propose {one.method}, {len(rows):,} rows)" for one, rows in parts)
     return (
-        f"{hard:,} of the {_gold_rows(snapshot, held):,} gold rows that count were chosen for being hard, by {whose}. "
-        "Labels are wrong on such rows more often than on all, so accuracy comes out too low, and other figures from "
-        f"gold are off, too. {_remedy(snapshot, sorted(others))}"
+        f"{hard:,} of the {len(judged):,} gold rows that count were chosen for being hard, by the "
+        f"selection{'s' * (len(parts) > 1)} {names}. Labels are wrong on such rows more often than on all, so accuracy "
+        "comes out too low, and other figures from gold are off, too."
     )
 
 
@@ -123,35 +115,14 @@ def _rounds_chosen(held: HeldGold, is_chosen: npt.NDArray[np.bool_], card: Card,
     for number in np.unique(held.rounds[is_chosen]).tolist():
         of_round = (held.rounds == number) & (held.rows < card.rows)
         rows, hits = int(of_round.sum()), int((of_round & is_chosen).sum())
-        is_more = hits - rows * share > _DEVIATIONS * math.sqrt(rows * share * (1 - share))
-        if is_more and number not in proposed.rounds:
+        if is_more_than_chance(hits, rows, share, deviations=_DEVIATIONS) and number not in proposed.rounds:
             rounds.append(number)
     return rounds
 
 
-def _gold_rows(snapshot: Snapshot, held: HeldGold) -> int:
-    """Rows that have gold: those of rounds, and others that have the corpus's own."""
-    if not held.own:
-        return len(held.rows)
-    own = sum(record.statistics.get("gold", 0) for record in snapshot.corpus.records().values())
-    labels = [piece["label"] for piece in FamilyReader(snapshot, CORPUS, ["label"]).read(held.rows)]
-    return int(own) + int(pa.concat_arrays(labels).null_count)
+def is_more_than_chance(hits: int, rows: int, share: float, *, deviations: float) -> bool:
+    """Whether ``hits`` of ``rows`` are of a kind more often than random rows are, a ``share`` of which is such.
 
-
-def _remedy(snapshot: Snapshot, others: list[int]) -> str:
-    """How to get an estimate of all rows: from rounds that are no such ones, or from a new random sample."""
-    usable = [number for number in others if has_gold(snapshot, [number]) and not _is_hard(snapshot, number)]
-    if usable:
-        flags = " ".join(f"--round {number}" for number in usable)
-        whose = "the corpus's own gold" if usable == [OWN] else "the other gold"
-        return f"{flags} counts {whose} alone"
-    place = shlex.quote(snapshot.location)
-    return (
-        f"Label a random sample of all rows (`engine select {place} check --order-by 'hash(row)' --limit 500 --out "
-        f"check.csv`), add it with `engine audit {place} --gold check.csv`, and count its --round alone"
-    )
-
-
-def _is_hard(snapshot: Snapshot, number: int) -> bool:
-    """Whether a selection chose rows of a round for being hard, also if later rounds say what holds of them."""
-    return len(hard_gold(snapshot, held_gold(snapshot, [number]))) > 0
+    ``deviations`` is how many standard deviations more they have to be.
+    """
+    return hits - rows * share > deviations * math.sqrt(rows * share * (1 - share))

@@ -18,6 +18,7 @@ from importlib.resources import files
 import pyarrow as pa
 
 from store.errors import MismatchError, QueryError, StoreMissingError
+from store.families.label_card import label_card
 from store.format.label_command import label_command, new_labels
 from store.gold.calibration import usable_calibration
 from store.gold.held import chosen_rounds, has_gold, way_to_gold
@@ -31,7 +32,8 @@ BY = re.compile(r"^( +).+ AS slice,(?=  -- by)", re.MULTILINE)
 """The line of a file that groups by an expression over ``reviews``: another one may take its place."""
 
 _READS_GOLD = re.compile(r"^ *[^- ].*\bgold\b", re.MULTILINE)
-_FEW = ["labels", "two label sets", "gold", "calibration", "texts"]
+_BY_CHARACTERS = "(2 ^ floor(log2(greatest(n_chars, 1))))::INT"
+_FEW = ["labels", "tokens", "two label sets", "gold", "calibration", "texts"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +43,8 @@ class Question:
     Attributes:
         name: of the file, without its ending.
         help: one line.
-        needs: some of ``labels`` (one label set, with rows), ``two label sets``, ``gold``, ``calibration``, and
-            ``texts``, which every store has but which take longer to read.
+        needs: some of ``labels`` (one label set, with rows), ``tokens`` (a model counted them), ``two label sets``,
+            ``gold``, ``calibration``, and ``texts``, which every store has but which take longer to read.
         sql: the file.
     """
 
@@ -139,6 +141,7 @@ def lacking(
         chosen_rounds(snapshot, rounds)
     checks: dict[str, Callable[[], str | None]] = {
         "labels": lambda: _lacking_labels(snapshot, labels),
+        "tokens": lambda: _lacking_tokens(snapshot, labels),
         "two label sets": lambda: _lacking_second(snapshot),
         "gold": lambda: _lacking_gold(snapshot, rounds),
         "calibration": lambda: _lacking_calibration(snapshot, labels),
@@ -158,6 +161,15 @@ def _lacking_labels(snapshot: Snapshot, labels: str | None) -> str | None:
             way = label_command(snapshot.storage, snapshot.label_set(labels or names[0]).path)
         return f"{whose} has no labels yet; `{way}` makes them"
     return None
+
+
+def _lacking_tokens(snapshot: Snapshot, labels: str | None) -> str | None:
+    name = snapshot.one_label_set(labels)
+    card = label_card(snapshot.label_set(name))
+    if card is None or card.answers is None:
+        return None
+    way = shlex.join(["engine", "audit", snapshot.location, "slices", "--labels", name, "--by", _BY_CHARACTERS])
+    return f"the label set {name!r} was made from answers, and no model counted tokens; `{way}` goes by characters"
 
 
 def _lacking_second(snapshot: Snapshot) -> str | None:

@@ -19,7 +19,7 @@ from store.format.layout import Segment
 from store.format.names import CORPUS, GOLD, LABELS
 from store.format.record import Record
 from store.gold.calibration import calibrations
-from store.gold.held import GOLD_COLUMNS, HeldGold, chosen_rounds, held_gold, read_rounds
+from store.gold.held import GOLD_COLUMNS, OWN, OWN_SOURCE, HeldGold, chosen_rounds, held_gold, read_rounds
 from store.snapshot import Snapshot
 from store.sql.lazy_table import Failure, LazyTable, side_by_side
 from store.sql.scan import FamilyRows
@@ -103,10 +103,18 @@ class Views:
         self._register("_calibrations", CALIBRATIONS, lambda: _calibrations(snapshot))
         columns = _CORPUS_COLUMNS.format(class_=self._class_of("label"), shard=self._shard, extras=self._extras())
         self._view("corpus", f"SELECT {columns} FROM _corpus")
-        self._view("gold", f"SELECT row, label, {self._class_of('label')} AS class, source, round FROM _gold")
+        self._view("gold", " UNION ALL ".join(self._gold_selects()))
         self._view("rejects", "SELECT file, source_row, id, reason, position, lines FROM _rejects")
         self._view("shards", "SELECT * FROM _shards")
         self._view("calibrations", "SELECT * FROM _calibrations")
+
+    def _gold_selects(self) -> list[str]:
+        """Every label of the rounds that are shown, the corpus's own first; of a row, that of the last round holds."""
+        columns = f"row, label, {self._class_of('label')} AS class"
+        own = f"SELECT {columns}, {_literal(OWN_SOURCE)} AS source, {OWN}::INTEGER AS round FROM _corpus"
+        later = f"SELECT {columns}, source, round FROM _gold"
+        is_own_shown = self._rounds is None or OWN in self._rounds
+        return [*([f"{own} WHERE label IS NOT NULL"] if is_own_shown else []), later]
 
     def _make_labels(self, names: list[str]) -> None:
         selects = []

@@ -10,7 +10,7 @@ from typing import Any
 from store.errors import DamageError, StoreMissingError
 from store.families.registry import kind_of
 from store.format.findings import Finding, Kind
-from store.format.header import HEADER, Header, parse_header, with_segments
+from store.format.header import HEADER, Header, not_a_store, parse_header, with_segments
 from store.format.json_file import copy_name, from_json
 from store.format.names import CORPUS, LABELS
 from store.format.record import record_name
@@ -85,7 +85,7 @@ def _readable_first(storage: Storage) -> Header:
         except (StoreMissingError, DamageError):
             continue
     if not {HEADER, copy_name(HEADER)} & set(storage.list("")):
-        raise StoreMissingError(f"{storage.location} is not a store: it has no {HEADER}")
+        raise StoreMissingError(not_a_store(storage))
     raise DamageError(f"{storage.location}: {HEADER} and its copy are both damaged; restore one of them from a backup")
 
 

@@ -33,7 +33,7 @@ def test_a_seed_is_run_once_and_measured(tmp_path):
     folder = tmp_path / "work" / "seed-0"
     ids = {method: json.loads((folder / f"propose-{method}.json").read_text()) for method in METHODS}
     made = store.open(folder / "rows.store")
-    rounds = made.sql("SELECT round, id FROM gold JOIN corpus USING (row)").to_pylist()
+    rounds = made.sql("SELECT round, id FROM gold JOIN corpus USING (row) WHERE round > 0").to_pylist()
     for number, method in enumerate(METHODS, 1):
         assert len(ids[method]) == SIZES.added
         assert sorted(row["id"] for row in rounds if row["round"] == number) == sorted(ids[method])

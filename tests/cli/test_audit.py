@@ -189,6 +189,26 @@ def test_gold_that_was_chosen_for_being_hard_is_named_with_a_remedy_that_works(
         assert "chosen for being hard" not in capsys.readouterr().err
 
 
+def test_a_mistake_is_said_before_anything_else_and_names_near_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = str(tmp_path / "a.store")
+    make_store(LocalStorage(place))
+    out = str(tmp_path / "next.csv")
+    assert run(["select", place, "next", "--propose", "--limit", "6", "--out", out]) == 0
+    assert run(["audit", place, "--gold", out, "--label", "class"]) == 0
+    capsys.readouterr()
+    for arguments in (["slices", "--by", "n_token"], ["estimates", "--by", "left(n_token, 3)"]):
+        assert run(["audit", place, *arguments]) == 1
+        err = capsys.readouterr().err
+        assert err.startswith("error: ")
+        assert "chosen for being hard" not in err
+        assert 'Referenced column "n_token" not found' in err
+        assert "Near names: n_tokens in " in err
+    assert run(["audit", place, "slices", "--by", "n_tokens"]) == 0
+    assert "chosen for being hard" in capsys.readouterr().err
+
+
 def test_the_command_loads_no_torch(place: str) -> None:
     script = f"import sys\nfrom cli.main import run\nassert run(['audit', {place!r}, 'accuracy']) == 0\n"
     script += "sys.stderr.write(' '.join(sys.modules))"

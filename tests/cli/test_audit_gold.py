@@ -63,7 +63,7 @@ def test_every_format_is_read(place: Path, audit: Any, tmp_path: Path, name: str
     assert (code, err) == (0, "")
     expected = {"round": 1, "added": 3, "agreeing": 1, "contradicting": 0, "first": 2, "rejected": 0, "reasons": []}
     assert summary == {"store": str(place), **expected}
-    rows = store.open(place).sql("SELECT row, class, source, round FROM gold").to_pylist()
+    rows = store.open(place).sql("SELECT row, class, source, round FROM gold WHERE round > 0").to_pylist()
     assert rows == [
         {"row": int(id_[3:]), "class": class_, "source": name, "round": 1} for id_, class_ in LABELS.items()
     ]
@@ -81,7 +81,7 @@ def test_classes_may_be_indices_and_columns_have_any_names(place: Path, audit: A
         True,
     )
     assert audit("--gold", file, "--id", "key", "--label", "verdict", "--source", "Ann & Bob")[0] == 0
-    rows = store.open(place).sql("SELECT row, label, source FROM gold").to_pylist()
+    rows = store.open(place).sql("SELECT row, label, source FROM gold WHERE round > 0").to_pylist()
     assert rows == [{"row": 3, "label": 2, "source": "Ann & Bob"}, {"row": 7, "label": 0, "source": "Ann & Bob"}]
 
 
@@ -91,7 +91,7 @@ def test_several_files_are_one_round(place: Path, audit: Any, tmp_path: Path) ->
         write(tmp_path / "two.jsonl", rows_of({"id-7": 1, "id-3": 0})),
     )
     assert audit("--gold", one, two)[:1] == (0,)
-    rows = store.open(place).sql("SELECT row, source FROM gold").to_pylist()
+    rows = store.open(place).sql("SELECT row, source FROM gold WHERE round > 0").to_pylist()
     assert rows == [{"row": 3, "source": "one.csv"}, {"row": 7, "source": "two.jsonl"}]
 
 
@@ -106,7 +106,7 @@ def test_bad_rows_are_named_and_the_good_ones_are_added(place: Path, audit: Any,
     file = write(tmp_path / "a.csv", rows)
     code, _, err = audit("--gold", file, "--on-bad-row", "fail")
     assert (code, "row 2: id 'nobody' is not in the store. Mend or drop the row" in err) == (1, True)
-    assert store.open(place).sql("FROM gold").num_rows == 0
+    assert store.open(place).sql("FROM gold WHERE round > 0").num_rows == 0
     code, (summary,), err = audit("--gold", file)
     assert code == 3
     assert (summary["added"], summary["rejected"]) == (1, 6)
@@ -115,13 +115,27 @@ def test_bad_rows_are_named_and_the_good_ones_are_added(place: Path, audit: Any,
     assert "Of 4 labelled ids of the files 3 are in the store: 'nobody' is not there, and an id of the store is" in err
     assert summary["reasons"] == [
         f"{file} row 2: id 'nobody' is not in the store",
-        f"{file} row 3: unknown label 'great' (classes: negative, neutral, positive)",
+        f"{file} row 3: unknown label 'great' (classes: negative, neutral, positive); if it is none: --label-map great=",
         f"{file} row 4: label is null",
         f"{file} row 5: id is null",
         f"{file} row 6: id 'id-6' has different labels: 'neutral' in {file} row 6 and 'negative' in {file} row 7",
         f"{file} row 7: id 'id-6' has different labels: 'neutral' in {file} row 6 and 'negative' in {file} row 7",
     ]
-    assert store.open(place).sql("SELECT row FROM gold").column("row").to_pylist() == [3]
+    assert store.open(place).sql("SELECT row FROM gold WHERE round > 0").column("row").to_pylist() == [3]
+
+
+def test_labels_that_the_map_calls_none_are_left_out_and_not_refused(place: Path, audit: Any, tmp_path: Path) -> None:
+    rows = rows_of({"id-3": "positive", "id-4": "other", "id-5": "other", "id-6": "great", "id-7": "great"})
+    for name in ("a.csv", "a.jsonl"):
+        code, (summary,), err = audit("--gold", write(tmp_path / name, rows), "--label-map", "other=", "--source", name)
+        assert (code, summary["added"], summary["rejected"]) == (3, 1, 2)
+        assert "2 rows left out: label is none, as --label-map says" in err
+        (reason,) = summary["reasons"]
+        assert reason.startswith(f"{tmp_path / name} row 4 and 1 more row: unknown label 'great' ")
+        way = reason.partition("--label-map ")[2]
+        assert way == "other=,great="
+        code, (summary,), err = audit("--gold", str(tmp_path / name), "--label-map", way, "--on-bad-row", "fail")
+        assert (code, summary["rejected"], summary["reasons"]) == (0, 0, [])
 
 
 def test_ids_of_refused_rows_are_told_apart_from_unknown_ones(place: Path, audit: Any, tmp_path: Path) -> None:
@@ -302,7 +316,7 @@ def test_what_label_studio_exports_comes_back_as_gold(
     right = sum(ours == theirs for ours, theirs in zip(classes, given, strict=True))
     assert (accuracy["rows"], accuracy["correct"]) == (9, right)
     numbers = [task["data"]["row"] for task in tasks]
-    stored = store.open(place).sql("SELECT row, class FROM gold ORDER BY row").to_pylist()
+    stored = store.open(place).sql("SELECT row, class FROM gold WHERE round > 0 ORDER BY row").to_pylist()
     assert stored == [{"row": row, "class": class_} for row, class_ in zip(numbers, given, strict=True)]
 
 
@@ -405,7 +419,7 @@ def test_a_task_without_an_id_is_refused_and_where_none_has_one_the_file_is(
     for named in ([], ["--id", "key"]):
         code, _, err = audit("--gold", write(tmp_path / "b.json", tasks[::2]), good, *named)
         assert (code, "b.json: no task has an id. Row 1: the task's data: " in err) == (1, True)
-    assert store.open(place).sql("SELECT row FROM gold").column("row").to_pylist() == [3]
+    assert store.open(place).sql("SELECT row FROM gold WHERE round > 0").column("row").to_pylist() == [3]
 
 
 @pytest.mark.parametrize("text", ["[]", "\ufeff [\n ]\n"])

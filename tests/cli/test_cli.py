@@ -274,6 +274,70 @@ def test_rejected_rows_give_exit_code_3_and_a_way_to_see_them(demo, tmp_path, ca
     assert run(["sql", str(tmp_path / "s"), "SELECT source_row, reason FROM rejects ORDER BY 1"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["source_row"] for row in rows] == [2, 3, 4]
+    assert run(arguments) == 3  # the same inputs, as after a kill
+    assert "3 input rows were rejected" in capsys.readouterr().err
+
+
+def test_rows_that_another_run_rejected_are_none_of_this_one_s(demo, tmp_path, capsys):
+    (tmp_path / "in.jsonl").write_text('{"text": "good"}\n{"text": ""}\n{"text": "bad"}\n')
+    (tmp_path / "more.jsonl").write_text('{"text": "fine"}\n')
+    place, teacher = str(tmp_path / "s"), ["--teacher", demo.path("teacher")]
+    assert run(["label", str(tmp_path / "in.jsonl"), "--store", place, *teacher]) == 3
+    capsys.readouterr()
+    more = (
+        ["label", "--store", place, *teacher],
+        ["label", "--store", place, *teacher, "--name", "second"],
+        ["label", str(tmp_path / "more.jsonl"), "--store", place, *teacher, "--append"],
+    )
+    for arguments in more:
+        assert run(arguments) == 0
+        shown = capsys.readouterr()
+        assert "rejected;" not in shown.err
+        assert (json.loads(shown.out)["rejected"], json.loads(shown.out)["rejected_given"]) == (1, 0)
+    assert run(["label", str(tmp_path / "in.jsonl"), str(tmp_path / "more.jsonl"), "--store", place, *teacher]) == 3
+    assert json.loads(capsys.readouterr().out)["rejected_given"] == 1
+
+
+def test_a_model_in_the_place_of_a_store_is_said_to_be_one(demo, tmp_path, capsys):
+    model, gold, out = demo.path("teacher"), demo.path("gold.parquet"), str(tmp_path / "out")
+    taking_a_store = [
+        ["info", model],
+        ["sql", model, "SELECT 1"],
+        ["audit", model],
+        ["audit", model, "near-duplicates"],
+        ["audit", model, "--gold", gold],
+        ["audit", model, "--calibrate"],
+        ["select", model, "--list"],
+        ["report", model, "--out", f"{out}.html"],
+        ["verify", model],
+        ["copy", model, out],
+        ["remove", model, "labels/teacher"],
+        ["export", model, "--to", "parquet", "--out", out],
+        ["train", model, "--student", model, "--out", out],
+        ["finetune", "--from-store", model, "--model", model, "--out", out],
+        ["label", "--store", model, "--teacher", model],
+        ["label", gold, "--store", model, "--teacher", model],
+        ["label", "--store", model, "--name", "gpt", "--from", gold],
+    ]
+    for arguments in taking_a_store:
+        assert run(arguments) == 1, arguments
+        said = capsys.readouterr().err
+        assert f"{model} is a model, and a store is needed. `engine eval {model} INPUT` says" in said, arguments
+
+
+def test_a_store_in_the_place_of_a_model_is_said_to_be_one(demo, tmp_path, capsys):
+    place, gold, out = demo.path("reviews.store"), demo.path("gold.parquet"), str(tmp_path / "out")
+    taking_a_model = [
+        ["predict", place, gold, "--out", f"{out}.csv"],
+        ["eval", place, gold],
+        ["export", place, "--to", "onnx", "--out", out],
+        ["finetune", gold, "--model", place, "--out", out],
+        ["label", gold, "--store", out, "--teacher", place],
+        ["train", place, "--student", place, "--out", out],
+    ]
+    for arguments in taking_a_model:
+        assert run(arguments) in (1, 2), arguments
+        assert "it is a store and no model: name a folder that `engine finetune`" in capsys.readouterr().err, arguments
 
 
 def test_info_says_what_is_there(demo, capsys):

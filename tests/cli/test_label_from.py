@@ -1,8 +1,12 @@
 """``engine label --from``: what a user types, and what comes back."""
 
 import json
+import math
+import re
+import shlex
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +47,8 @@ def test_answers_become_a_label_set_and_are_told(place: Path, label: Any, tmp_pa
     assert code == 0
     expected = {
         "store": str(place), "name": "gpt", "rows": 30, "answered": 10, "unanswered": {"no answer": 20},
-        "input_rows": 10, "used": 10, "repeated": 0, "rejected": 0, "rejected_for": {}, "scores": "labels",
+        "input_rows": 10, "used": 10, "repeated": 0, "left_out": 0, "rejected": 0, "rejected_for": {},
+        "scores": "labels",
         "hard": 0.9, "annotators": None, "alpha": None, "kappa": None, "shards": 3, "shards_done": 3,
         "shards_mended": 0, "reasons": [],
     }  # fmt: skip
@@ -78,6 +83,29 @@ def test_refused_rows_end_with_3_and_their_first_reasons(place: Path, label: Any
     assert (code, "row 11: id 'x-0' is not in the store. Mend or drop the row" in err) == (1, True)
 
 
+def test_an_unknown_label_is_one_line_with_a_map_that_works(
+    place: Path, label: Any, tmp_path: Path, capsys: Any
+) -> None:
+    bad = [{"id": f"id-{at}", "label": "neut" if at % 2 else "spam"} for at in range(20)]
+    file = write(tmp_path / "a.csv", [*ANSWERS, *bad])
+    arguments = ["label", "--store", str(place), "--name", "gpt", "--from", str(file)]
+    assert run([*arguments, "--format", "table"]) == 3
+    err = capsys.readouterr().err
+    classes = "(classes: negative, neutral, positive)"
+    spam = f"{file} row 11 and 9 more rows: unknown label 'spam' {classes}; if it is none: --label-map spam="
+    neut = f"{file} row 12 and 9 more rows: unknown label 'neut' {classes}; --label-map neut=neutral"
+    assert f"20 rows were rejected:\n  {spam}\n  {neut}\n" in err
+    assert "more\n" not in err.partition("rejected:")[2].partition(neut)[2]
+    code, summary, _ = label("--name", "mapped", "--from", file, "--label-map", "neut=neutral")
+    assert (code, summary["rejected"], len(summary["reasons"])) == (3, 10, 1)
+    way = summary["reasons"][0].partition("--label-map ")[2]
+    assert way == "neut=neutral,spam="
+    code, summary, err = label("--name", "all", "--from", file, "--label-map", way, "--on-bad-row", "fail")
+    assert (code, summary["rejected"], summary["rejected_for"], summary["left_out"]) == (0, 0, {}, 10)
+    assert summary["input_rows"] == summary["used"] + summary["repeated"] + summary["left_out"] == 30
+    assert "10 rows left out: label is none, as --label-map says" in err
+
+
 def test_ids_of_refused_rows_are_told_apart_from_unknown_ones(
     place: Path, label: Any, tmp_path: Path, capsys: Any
 ) -> None:
@@ -92,6 +120,32 @@ def test_ids_of_refused_rows_are_told_apart_from_unknown_ones(
     assert json.loads(capsys.readouterr().out.splitlines()[0])["id"] == "a"
     code, summary, err = label("--name", "gpt", "--from", file)
     assert (code, summary["shards_done"]) == (3, 0)
+
+
+def test_of_answers_lengths_are_in_characters_since_no_model_counted_tokens(
+    place: Path, label: Any, tmp_path: Path, capsys: Any
+) -> None:
+    assert label("--name", "gpt", "--from", write(tmp_path / "a.csv", ANSWERS), "--confidence", "sure")[0] == 0
+    assert run(["audit", str(place), "length", "--labels", "gpt"]) == 1
+    err = capsys.readouterr().err
+    assert "length cannot be asked: the label set 'gpt' was made from answers, and no model counted tokens" in err
+    (way,) = re.findall("`engine (.*)`", err)
+    assert run(shlex.split(way)) == 0
+    slices = {row["slice"]: row["rows"] for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    made = store.open(place)
+    numbers = made.sql("SELECT row, n_chars, margin FROM reviews WHERE gold IS NULL", labels="gpt").to_pylist()
+    every = made.sql("SELECT n_chars FROM corpus")["n_chars"].to_pylist()
+    assert slices == Counter(2 ** int(math.log2(n)) for n in every)
+    assert run(["audit", str(place), "--labels", "gpt"]) == 0
+    assert "length is left out: the label set 'gpt' was made from answers" in capsys.readouterr().err
+    free = [row for row in numbers if row["margin"] is not None]
+    turns: Counter[int] = Counter()
+    expected = []
+    for row in sorted(free, key=lambda one: (one["margin"], one["row"])):
+        turns[int(math.log2(row["n_chars"]))] += 1
+        expected.append((turns[int(math.log2(row["n_chars"]))], row["row"]))
+    found = made.audit("annotate", labels="gpt").to_pylist()
+    assert [(row["turn"], row["row"]) for row in found] == sorted(expected)
 
 
 def test_several_files_and_globs_and_annotators(label: Any, tmp_path: Path) -> None:

@@ -122,7 +122,11 @@ def test_rows_are_proposed_and_written(place: str, select: Any, tmp_path: Path) 
     code, (row,), err = select("next", "--propose", "margin", "--limit", "5", "--out", str(out))
     made = store.open(place)
     asked = made.sql("SELECT row, id FROM reviews WHERE gold IS NULL ORDER BY margin, row LIMIT 5").to_pylist()
-    assert (code, row["selected"], err) == (0, 5, f"wrote {out}: 5 rows\n")
+    assert (code, row["selected"]) == (0, 5)
+    assert err == (
+        f"wrote {out}: 5 rows\npeople add a column called label, with the class of each row (negative, neutral, "
+        f"positive); `engine audit {place} --gold FILE` adds their labels as a round of gold\n"
+    )
     assert made.selection("next") == make_store(rows=ROWS).select("next", propose="margin", limit=5)
     with out.open(newline="") as file:
         assert [one["id"] for one in csv.DictReader(file)] == [

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.output import note_hard_gold, print_summary, shows_tables
+from cli.output import note, print_summary, shows_tables
 
 if TYPE_CHECKING:
     from store.gold.calibration import Calibration
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def calibrate(ctx: click.Context, options: dict[str, Any]) -> None:  # noqa: ARG001 - as the other actions
     """Fit the temperature of a label set, and print it."""
     import engine
+    from engine.evaluation.gold_note import gold_note
     from store.store import open_store
 
     found = engine.calibrate(
@@ -30,7 +31,9 @@ def calibrate(ctx: click.Context, options: dict[str, Any]) -> None:  # noqa: ARG
         figures = {f"{name} {when}": value for name in found.before for when, value in _both(found, name).items()}
         summary = {name: value for name, value in summary.items() if name not in ("before", "after", "sources")}
         summary |= figures
-    note_hard_gold(open_store(options["store"]), options["rounds"] or None)
+    store, rounds = open_store(options["store"]), options["rounds"] or None
+    if said := gold_note(store, found.label_set, rounds, knows_learned=True):
+        note(said)
     print_summary(summary, options["format"])
 
 

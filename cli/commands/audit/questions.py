@@ -5,7 +5,7 @@ tenths of a second to import what it needs.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,6 @@ from cli.commands.audit.tables import for_people
 from cli.output import (
     note,
     note_appended,
-    note_hard_gold,
-    note_learned_gold,
     print_rows,
     print_title,
     read_rows,
@@ -56,7 +54,8 @@ def ask(ctx: click.Context, options: dict[str, Any]) -> None:  # noqa: ARG001 - 
     limits = Limits(timeout=options["timeout"], memory=options["memory"])
     with Child(options["store"], **seen, limits=limits) as child:
         questions = _questions(options, seen, limits)
-        _print(_answers(child, questions), options["format"], several=len(options["queries"]) != 1)
+        answers = _answers(child, questions, warn=lambda: _warn(options["store"], questions, seen))
+        _print(answers, options["format"], several=len(options["queries"]) != 1)
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -80,12 +79,23 @@ def _questions(options: dict[str, Any], seen: dict[str, Any], limits: "Limits") 
     if options["format"] == "csv" and len(options["queries"]) != 1:
         raise click.UsageError("csv holds one table: name one question")
     checked = _ready(store, named, seen) if named else _overview(store, seen)
-    if any("calibration" in one.needs for one in checked):
-        _note_calibration(store, seen["labels"])
-    if any(one.judges for one in checked):
-        note_hard_gold(store, seen["rounds"])
-        note_learned_gold(store, seen["labels"], seen["rounds"])
     return checked if options["by"] is None else [_sliced(one, options, limits) for one in checked]
+
+
+def _warn(location: str, questions: "list[Question]", seen: dict[str, Any]) -> None:
+    """Say what is known to be wrong with the answers."""
+    from engine.evaluation.gold_note import gold_note
+    from store.store import open_store
+
+    store = open_store(location).memoised()
+    if any("calibration" in one.needs for one in questions):
+        _note_calibration(store, seen["labels"])
+    if any(one.judges for one in questions):
+        labels = store.one_label_set(seen["labels"])
+        compares = any("two label sets" in one.needs for one in questions)
+        others = [name for name in store.label_sets() if name != labels] if compares else []
+        if said := gold_note(store, labels, seen["rounds"], compared=others):
+            note(said)
 
 
 def _note_calibration(store: "Store", labels: str | None) -> None:
@@ -134,8 +144,16 @@ def _overview(store: "Store", seen: dict[str, Any]) -> "list[Question]":
     return asked
 
 
-def _answers(child: "Child", questions: "list[Question]") -> "Iterator[tuple[Question, Answer]]":
-    """Columns and rows of each question. If one fails, its error comes after the answers before it."""
+def _answers(
+    child: "Child", questions: "list[Question]", *, warn: Callable[[], None]
+) -> "Iterator[tuple[Question, Answer]]":
+    """Columns and rows of each question. If one fails, its error comes after the answers before it.
+
+    Args:
+        child: that answers.
+        questions: in order.
+        warn: is called before the first answer, and not where there is none: a mistake is all that is said then.
+    """
     from store.errors import StoreError
     from store.sql.process import Query
 
@@ -147,6 +165,8 @@ def _answers(child: "Child", questions: "list[Question]") -> "Iterator[tuple[Que
             child.run(queries)
         except StoreError as error:
             failure = error
+        if failure is None or any(file.exists() for file in files):
+            warn()
         for question, file in zip(questions, files, strict=True):
             if file.exists():
                 columns, rows = read_rows(file)

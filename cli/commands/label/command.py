@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +121,7 @@ def _with_teacher(ctx: click.Context, options: dict[str, Any]) -> int:
         return forecast(ctx, config, options["format"])
     summary = _label(ctx, config)
     print_summary(dataclasses.asdict(summary), options["format"])
-    return _exit_code(summary.rejected, summary.failed, config.store)
+    return _exit_code(summary, options["store"])
 
 
 def _label(ctx: click.Context, config: "LabelConfig") -> "LabelSummary":
@@ -141,19 +142,22 @@ def _label(ctx: click.Context, config: "LabelConfig") -> "LabelSummary":
     return _label(ctx, dataclasses.replace(config, append=True))
 
 
-def _exit_code(rejected: int, failed: int, store: Any) -> int:
+def _exit_code(summary: "LabelSummary", store: str) -> int:
+    """The exit code: what other runs rejected, or could not label, is none of this one's."""
     from cli.main import OK, REJECTED
 
-    if rejected:
+    if rejected := summary.rejected_given:
         say(
-            f"{rejected:,} input {'row was' if rejected == 1 else 'rows were'} rejected; see why: engine sql {store} "
-            '"SELECT reason, count(*) FROM rejects GROUP BY 1"',
+            f"{rejected:,} input {'row was' if rejected == 1 else 'rows were'} rejected; see why: engine sql "
+            f'{shlex.quote(store)} "SELECT reason, count(*) FROM rejects GROUP BY 1"',
             level=logging.WARNING,
         )
-    if failed:
+    if summary.failed:
+        name = summary.name.replace("'", "''")
+        whose = "" if summary.failed_now else f" of {summary.name!r}, by earlier runs"
         say(
-            f"{failed:,} rows could not be labelled; see why: engine sql {store} "
-            '"SELECT failure, count(*) FROM labels WHERE failure IS NOT NULL GROUP BY 1"',
-            level=logging.WARNING,
+            f'{summary.failed:,} rows could not be labelled{whose}; see why: engine sql {shlex.quote(store)} "SELECT '
+            f"failure, count(*) FROM labels WHERE label_set = '{name}' AND failure IS NOT NULL GROUP BY 1\"",
+            level=logging.WARNING if summary.failed_now else logging.INFO,
         )
-    return REJECTED if rejected or failed else OK
+    return REJECTED if rejected or summary.failed_now else OK

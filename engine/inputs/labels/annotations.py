@@ -19,7 +19,8 @@ from engine.inputs.formats import read_raw
 from engine.inputs.json_files.label_studio import NOT_A_TASK, annotations_of, done, labels_by_control
 from engine.inputs.json_files.read_json import JsonFile, open_json
 from engine.inputs.labels.names.names_beside import NamesBeside
-from engine.inputs.labels.spelling import JUDGED_AWAY, spell
+from engine.inputs.labels.refused import lack
+from engine.inputs.labels.spelling import LEFT_OUT, spell
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.inputs.paths.file_kinds import JSON, kind_of_file
 
@@ -166,11 +167,6 @@ def _of_block(
         )
 
 
-def lack(label: str | None, given: str | None = None) -> str | None:
-    """Why there is no label, if there is none: of one that was ``given``, because it was judged away."""
-    return None if label is not None else "label is null" if given is None else JUDGED_AWAY
-
-
 def _of_tasks(source: JsonFile, wanted: LabelColumns, options: ReadOptions) -> Iterator[Annotation]:
     """The annotations of each task. A task without a key of ids has a problem.
 
@@ -190,7 +186,8 @@ def _of_tasks(source: JsonFile, wanted: LabelColumns, options: ReadOptions) -> I
 def _renamed(one: Annotation, names: dict[str, str], notes: tuple[str, ...]) -> Annotation:
     """An annotation with ``notes`` and the name that the user gave to its label, empty if that is no label."""
     label = None if one.label is None else names.get(spell(one.label), one.label) or None
-    return dataclasses.replace(one, label=label, problem=one.problem or lack(label), notes=notes)
+    problem = one.problem or (lack(label) if label or one.label is None else LEFT_OUT)
+    return dataclasses.replace(one, label=label, problem=problem, notes=notes)
 
 
 def _notes_on_ids(source: JsonFile, wanted: LabelColumns) -> tuple[str, ...]:

@@ -164,18 +164,6 @@ def foreign(labels: Sequence[str], classes: Sequence[str]) -> str:
     return f"the labels are {listed_labels(labels)}, and the classes are {listed_labels(classes)}{why}"
 
 
-def unknown_label(label: str, found: LabelIndex, classes: Sequence[str]) -> str:
-    """The reason to refuse a row: its ``label`` is none of ``classes``."""
-    way = ""
-    if label in found.plain:
-        way = f"; --label-map {label_map_text(list(found.plain.items())[:_MAPPED])}"
-    elif label in found.near:
-        way = f"; if it is {found.near[label]!r}: --label-map {label_map_text(list(found.near.items())[:_MAPPED])}"
-    elif label in found.numbers:
-        way = f"; if it is an index counted from 0: --label-map {label_map_text(list(found.numbers.items())[:_MAPPED])}"
-    return f"unknown label {label[:_LONGEST]!r} (classes: {listed(classes)}){way}"
-
-
 def say_which(labels: Sequence[str], classes: Sequence[str] = (), beside: NamesBeside | None = None) -> str:
     """The way out of `foreign`: a map of which the user fills in the classes that are not plain."""
     if beside is not None and (way := way_of_values(labels, classes, beside.label_columns, beside.said)):

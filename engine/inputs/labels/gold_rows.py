@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine.inputs.blocks import in_detail
 from engine.inputs.check_rows import Block
+from engine.inputs.labels.spelling import LEFT_OUT
 from engine.inputs.messages import REPEATED_ID, counted
 
 
@@ -43,6 +44,12 @@ def refuse_repeats(rows: list[GoldRow]) -> None:
             row.problem, row.label = REPEATED_ID, None
         elif row.problem is None:
             seen.add((row.is_apart, row.id))
+
+
+def without_left_out(rows: list[GoldRow]) -> tuple[list[GoldRow], int]:
+    """``rows`` without those whose label is none, as the user's map says, and how many these are."""
+    kept = [row for row in rows if row.problem != LEFT_OUT]
+    return kept, len(rows) - len(kept)
 
 
 def label_counts(rows: list[GoldRow]) -> Counter[str]:

@@ -16,28 +16,22 @@ from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames, Columns, columns_of
 from engine.inputs.formats import expand
 from engine.inputs.labels.class_rows import class_counts, class_warnings
-from engine.inputs.labels.classes import (
-    check_class_names,
-    check_not_foreign,
-    classes_of,
-    doubtful_names,
-    index_labels,
-    unknown_label,
+from engine.inputs.labels.classes import check_class_names, check_not_foreign, classes_of, doubtful_names, index_labels
+from engine.inputs.labels.gold_rows import (
+    GoldRow,
+    first_refused,
+    label_counts,
+    refuse_repeats,
+    rows_of,
+    without_left_out,
 )
-from engine.inputs.labels.gold_rows import GoldRow, first_refused, label_counts, refuse_repeats, rows_of
 from engine.inputs.labels.likely_column import likely_labels, possible_labels
 from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.labels.near_classes import near_classes, near_warnings
+from engine.inputs.labels.refused import left_out_note, refused_lines, unknown_label
 from engine.inputs.labels.several_files import copies_notes, read_together
 from engine.inputs.labels.splits_in_column import SplitColumns
-from engine.inputs.messages import (
-    SHOWN,
-    listed,
-    merged,
-    no_label_column,
-    no_usable_row,
-    not_labels_note,
-)
+from engine.inputs.messages import SHOWN, listed, merged, no_label_column, no_usable_row, not_labels_note
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.inputs.paths.copies import FIRST_TEXTS, CopyFinder
 from engine.inputs.paths.label_lines import joined, labels_beside
@@ -126,9 +120,10 @@ def read_gold(config: GoldConfig) -> Gold:
     check_not_foreign(found, classes, where=where, beside=said.beside, more=first_refused(rows))
     for row in rows:
         if row.problem is None and row.label in found.unknown:
-            row.problem = unknown_label(row.label, found, classes)
+            row.problem = unknown_label(row.label, found, classes, mapped=config.options.label_map or ())
     refuse_repeats(rows)
-    reasons = [f"{row.place}: {in_detail(row.problem)}" for row in rows if row.problem is not None]
+    rows, left_out = without_left_out(rows)
+    reasons = refused_lines((row.place, in_detail(row.problem)) for row in rows if row.problem is not None)
     if reasons and config.on_bad_row == "fail":
         raise InputError(f"{reasons[0]}. Mend the row or pass --on-bad-row=reject")
     doubts: list[str] = []
@@ -139,7 +134,7 @@ def read_gold(config: GoldConfig) -> Gold:
         warnings += near_warnings(rows_of_class, near, mapped=config.options.label_map or ())
     for warning in warnings:
         _log.warning("%s: %s", where, warning)
-    for note in merged([*copies, *said.notes, *doubts, *found.notes], said.files):
+    for note in merged([*copies, *said.notes, *doubts, *found.notes, *left_out_note(left_out)], said.files):
         _log.info("%s", note)
     gold = _gold(rows, found.index, classes, reasons, config)
     return dataclasses.replace(gold, read_from=columns_of(said.read_with, where=where))
@@ -233,12 +228,12 @@ def _gold(
 ) -> Gold:
     usable = [(row.text, index[row.label], row.id) for row in rows if row.problem is None and row.label is not None]
     if not usable:
-        raise InputError(no_usable_row(list(config.files), len(reasons), reasons))
+        raise InputError(no_usable_row(list(config.files), len(rows), reasons))
     gold = Gold(
         texts=[text for text, _, _ in usable],
         labels=np.array([label for _, label, _ in usable], np.int64),
         classes=classes,
-        rejected=len(reasons),
+        rejected=len(rows) - len(usable),
         reasons=reasons[:SHOWN],
         ids=[id_ for _, _, id_ in usable],
     )

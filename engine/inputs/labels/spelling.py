@@ -31,7 +31,8 @@ _OF_CLASSES = re.compile(r"class|label|sentiment|polarity|categor|metadata|targe
 _OF_A_PERSON = re.compile(r"gold|human|true|truth|correct|annotat", re.IGNORECASE)
 _RESPONSES = ".responses.status"  # behind the name of a question, of one status or a list of them
 JUDGED_AWAY = "it was rejected, skipped or discarded: there is no label"
-"""Why a label does not count."""
+LEFT_OUT = "label is none, as --label-map says"
+"""Why a label does not count; the second of these is what a user wants, and is no fault."""
 _JUDGED_AWAY = {
     "answer": "reject|ignore",
     "status": "discarded",

@@ -93,12 +93,14 @@ def cascade(answers: Answers) -> Figure | None:
     if not rows:
         return None
     best = max(rows, key=lambda row: (row["accuracy"], -row["deferred"]))
+    alone = next(row for row in rows if row["name"] == best["name"])
     names = list(dict.fromkeys(row["name"] for row in rows))
     return Figure(
         name="cascade",
         title="What if another label set answers where this one is not sure?",
-        says=f"Alone it is right on {percent(rows[0]['accuracy'])} of the gold rows; best with "
-        f"{percent(best['deferred'])} of them left to “{best['name']}”: {percent(best['accuracy'])}.",
+        says=f"Of the {best['gold_rows']:,} gold rows that “{best['name']}” labelled, too, it is right on "
+        f"{percent(alone['accuracy'])} alone; best with {percent(best['deferred'])} of them left to the other: "
+        f"{percent(best['accuracy'])}.{_of_all_gold(answers, best['gold_rows'])}",
         how="Rows of which the labels are least sure go to the other label set first: none at the left, all at the "
         "right. `engine eval STUDENT LABELLED --defer-to TEACHER --target …` chooses a threshold.",
         spec=charts.curves(
@@ -126,6 +128,14 @@ def cascade(answers: Answers) -> Figure | None:
         },
         zoom={"x": "deferred", "y": "accuracy"},
     )
+
+
+def _of_all_gold(answers: Answers, rows: int) -> str:
+    """How good the labels are on all gold rows, where the other label set has labels of ``rows`` of them alone."""
+    of_all = answers.one("accuracy")
+    if of_all["rows"] == rows:
+        return ""
+    return f" (Alone, of all {of_all['rows']:,} gold rows: {percent(of_all['accuracy'])}.)"
 
 
 def _different_pairs(answers: Answers) -> list[Row]:

@@ -139,7 +139,7 @@ _LENGTH_COLUMNS: dict[str, tuple[str, Form]] = {
 
 def length(answers: Answers) -> Figure | None:
     """Confidence and, with gold, accuracy by the number of tokens."""
-    if all(row["tokens_to"] == 1 for row in answers["length"]):  # none, or answers: no model has seen tokens
+    if not answers["length"]:
         return None
     rows = together(answers["length"], answers["length-by-class"])
     rows = [

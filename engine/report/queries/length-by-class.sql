@@ -1,5 +1,5 @@
 -- Quality by length for each predicted class, of the 100 that are predicted most.
--- Needs: labels
+-- Needs: labels, tokens
 WITH most AS (
     SELECT prediction FROM reviews WHERE prediction IS NOT NULL GROUP BY prediction
     ORDER BY count(*) DESC, prediction LIMIT 100

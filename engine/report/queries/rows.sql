@@ -1,3 +1,3 @@
--- Rows of the corpus, those with gold, and copies: texts that an earlier row has, but for case and white space.
-SELECT count(*) AS rows, count(label) AS gold_rows, count(*) - count(DISTINCT text_hash) AS copies
+-- Rows of the corpus, and copies: texts that an earlier row has, but for case and white space.
+SELECT count(*) AS rows, count(*) - count(DISTINCT text_hash) AS copies
 FROM corpus

@@ -23,6 +23,7 @@ SELECT
     other,
     sum(steps.rows) OVER unsure / totals.rows AS deferred,
     (sum(steps.rows) OVER unsure)::BIGINT AS rows,
+    totals.rows AS gold_rows,  -- that both labelled
     steps.most_confidence AS most_confidence,
     (totals.alone + sum(steps.gained) OVER unsure) / totals.rows AS accuracy
 FROM steps JOIN totals USING (other)

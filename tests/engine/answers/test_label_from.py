@@ -234,7 +234,7 @@ def test_a_label_map_names_the_class_of_a_word(made: Store, tmp_path: Path) -> N
         take(made, file)
     mapped = (("pos", "positive"), ("neg", "negative"), ("skip", ""))
     summary = take(made, file, options=ReadOptions(label_map=mapped))
-    assert (summary.used, summary.rejected_for) == (2, {"label is null": 1})
+    assert (summary.used, summary.rejected_for, summary.left_out) == (2, {}, 1)
     assert labels_of(made)["id-1"] == ("negative", None)
     with pytest.raises(MismatchError, match="was made with options .*label_map.* Give the new labels another --name"):
         take(made, file, options=ReadOptions(label_map=(*mapped[:2], ("skip", "neutral"))))

@@ -10,7 +10,8 @@ from store_factory import NoWaitStorage, add_corpus, add_labels, make_store, tex
 
 import engine
 from engine.errors import InputError
-from engine.evaluation.learned_gold import learned_gold, learned_gold_note, learned_texts
+from engine.evaluation.gold_note import gold_note
+from engine.evaluation.learned_gold import learned_gold, learned_texts
 from engine.models.gold_texts import GOLD_TEXTS, read_gold_texts, write_gold_texts
 from store.copying.copy_store import copy_store
 from store.errors import DamageError
@@ -73,28 +74,46 @@ def test_a_note_that_cannot_be_read_is_none(teacher, content):
 
 
 def test_gold_that_the_teacher_learned_is_counted_with_the_rounds_that_it_did_not(made, teacher):
-    assert learned_gold_note(made, "bert", None) is None
-    first = label(made, range(5, 15))
-    assert learned_gold(made, "bert", None).learned == 5
-    said = learned_gold_note(made, "bert", None)
-    assert "5 of the 10 gold rows that count have texts that the teacher of 'bert' was trained on" in said
-    assert f"`engine eval {teacher} FILE` judges it on others" in said
-    assert "--round" not in said
+    assert gold_note(made, "bert") is None
+    first = label(made, range(8, 20))
+    assert learned_gold(made, "bert", None).rows.tolist() == list(range(10, 20))
+    said = gold_note(made, "bert")
+    assert said.startswith(
+        "10 of the 12 gold rows that count have texts that the teacher of 'bert' was trained on: it knows those labels, "
+        "so that accuracy comes out too high. Draw a random sample of all rows: "
+    )
+    assert said.endswith(
+        f"`engine eval {teacher} FILE` judges that teacher on labelled texts of your own that it has not seen."
+    )
     second = label(made, range(30, 40))
-    assert said.replace("10 gold", "20 gold") in learned_gold_note(made, "bert", None)
-    assert f", or --round {second} counts gold that it did not learn" in learned_gold_note(made, "bert", None)
-    assert learned_gold_note(made, "bert", [second]) is None
-    assert learned_gold_note(made, "bert", [first]) == said
+    assert f" --round {second} counts other gold alone (10 rows). " in gold_note(made, "bert")
+    assert f" --round {second} counts other gold alone (10 rows). " in gold_note(made, "bert", [first])
+    assert gold_note(made, "bert", [second]) is None
+
+
+def test_as_much_learned_gold_as_a_random_sample_has_is_no_fault_of_it(made):
+    """The teacher learned 10 of the 60 rows."""
+    sample = label(made, range(0, 60, 5))
+    assert (learned_gold(made, "bert", [sample]).rows.tolist(), learned_gold(made, "bert", [sample]).gold) == (
+        [10, 15],
+        12,
+    )
+    said = gold_note(made, "bert")
+    assert "2 of the 12 gold rows that count" in said
+    assert "no more than a random sample may have: accuracy is that of the store's rows, and less on others" in said
+    assert "--round" not in said
+    assert "engine select" not in said
 
 
 def test_what_the_teacher_learned_is_known_without_its_folder(made, teacher):
     label(made, range(10, 15))
-    said, hashes = learned_gold_note(made, "bert", None), read_gold_texts(teacher)
+    said, hashes = gold_note(made, "bert"), read_gold_texts(teacher)
     freeze_learned_texts(made.label_set("bert"), hashes)
     freeze_learned_texts(made.label_set("bert"), hashes[:1])  # the first one stays
     shutil.rmtree(teacher)
     assert learned_texts(made, "bert").tolist() == hashes.tolist()
-    assert learned_gold_note(made, "bert", None) == said
+    there, _, gone = said.partition(" `engine eval")
+    assert (gold_note(made, "bert"), bool(gone)) == (there, True)  # no command with a folder that is not there
     assert learned_texts(made, "other") is None
 
 
@@ -132,9 +151,9 @@ def test_a_copy_of_a_store_knows_what_the_teacher_learned(made, teacher):
 
 def test_other_label_sets_are_not_accused(made):
     label(made, range(10, 20))
-    assert learned_gold_note(made, "other", None) is None
-    assert "'bert'" in learned_gold_note(made, None, None)
-    assert "'bert'" in learned_gold_note(made, "other,bert", None)
+    assert gold_note(made, "other") is None
+    assert "'bert'" in gold_note(made, "other", compared=["bert"])
+    assert gold_note(made, "bert", knows_learned=True) is None
 
 
 def test_other_weights_in_the_folder_are_another_model(made, teacher):
@@ -142,18 +161,29 @@ def test_other_weights_in_the_folder_are_another_model(made, teacher):
     (teacher / "model.safetensors").write_bytes(b"others")
     label(made, range(10, 20))
     assert learned_texts(made, "bert") is None
-    assert learned_gold_note(made, "bert", None) is None
+    assert gold_note(made, "bert") is None
 
 
 def test_the_corpus_s_own_gold_counts_too(teacher):
     snapshot = write_header(rows=ROWS)
-    add_corpus(snapshot, label=lambda row, _classes: 0 if row < 15 else None)
+    add_corpus(snapshot, label=lambda row, _classes: 0 if 8 <= row < 20 else None)
     add_labels(
         snapshot, "bert", card={"model": str(teacher), "weights_sha256": sha256_of(teacher / "model.safetensors")}
     )
-    assert "5 of the 15 gold rows" in learned_gold_note(snapshot, "bert", None)
+    assert "10 of the 12 gold rows" in gold_note(snapshot, "bert")
     later = label(snapshot, range(40, 50))
-    assert f"--round {later} counts gold" in learned_gold_note(snapshot, "bert", None)
+    assert f"--round {later} counts other gold alone" in gold_note(snapshot, "bert")
+
+
+def test_gold_of_rows_that_the_label_set_did_not_label_is_not_counted(teacher):
+    snapshot = write_header(rows=ROWS)
+    add_corpus(snapshot, label=lambda _row, _classes: None)
+    card = {"model": str(teacher), "weights_sha256": sha256_of(teacher / "model.safetensors")}
+    add_labels(snapshot, "bert", card=card, shards=[0, 1], failed=[10, 11])  # of rows 0 to 39
+    label(snapshot, range(10, 60))
+    (judged,) = snapshot.audit("accuracy", labels="bert").to_pylist()
+    assert judged["rows"] == 28
+    assert "8 of the 28 gold rows that count" in gold_note(snapshot, "bert")
 
 
 def test_calibration_leaves_out_what_the_teacher_learned(made):

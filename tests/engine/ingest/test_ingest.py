@@ -754,6 +754,18 @@ def test_statistics_of_a_shard_count_its_characters_and_gold(tmp_path: Path) -> 
     assert record.statistics == {"characters": 6, "gold": 2}
 
 
+def test_a_label_that_the_map_calls_none_is_no_gold_and_no_fault(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    path = jsonl(tmp_path / "in.jsonl", {"text": "x", "label": "other"}, {"text": "y", "label": "a"})
+    config = IngestConfig(files=(str(path),), options=ReadOptions(label_map=(("other", ""),)))
+    made = ingest(MemoryStorage(), config, known=("a", "b"))
+    assert [row["class"] for row in rows(made, "SELECT class FROM corpus ORDER BY row")] == [None, "a"]
+    assert made.header.rejected == 0
+    assert "cannot be used" not in caplog.text
+
+
 def test_a_label_that_cannot_be_used_leaves_its_text_to_be_labelled(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

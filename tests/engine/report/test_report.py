@@ -26,6 +26,7 @@ from engine.report.runs import POINTS, read_runs
 from store.errors import QueryError, StoreMissingError
 from store.gold.add_round import Labelled, add_round
 from store.gold.calibration import add_calibration
+from store.gold.reader import GoldReader
 from store.storage import LocalStorage
 
 TWO = ("bert", "roberta")
@@ -122,6 +123,45 @@ def test_chosen_rounds_of_gold_alone_are_shown(tmp_path, capsys):
     capsys.readouterr()
     assert run(["report", made.location, "--round", "2", "--out", str(tmp_path / "a.html")]) == 1
     assert "has no gold round 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("labels", [TWO, ()])
+@pytest.mark.parametrize("rounds", [None, (0,), (1,), (0, 2)])
+def test_gold_that_came_later_is_counted_by_class_as_the_audit_counts_it(tmp_path, labels, rounds):
+    made = build(tmp_path / "a.store", labels=labels, rows=60)
+    add_round(made, Labelled(rows=np.arange(12), labels=np.zeros(12, np.int16), sources=["me"] * 12))
+    add_round(made, Labelled(rows=np.arange(6), labels=np.full(6, 2, np.int16), sources=["you"] * 6))
+    shown = data_of(report_of(tmp_path / "a.store", labels="bert" if labels else None, rounds=rounds)[1])["figures"]
+    held = GoldReader(made, rounds).read(np.arange(60))[0]["gold"].drop_null().value_counts().to_pylist()
+    counts = {row["label"]: row["rows"] for row in shown["gold-classes"]["rows"]}
+    assert counts == {row["values"]: row["counts"] for row in held}
+    if labels:
+        assert sum(counts.values()) == made.audit("accuracy", labels="bert", rounds=rounds).to_pylist()[0]["rows"]
+
+
+def test_a_cascade_begins_with_the_accuracy_of_the_audit_and_names_the_rows_that_both_labelled(tmp_path):
+    made = build(tmp_path / "a.store", labels=("bert",), rows=240, shards=4)
+    add_labels(made, "gpt", seed=5, failed=range(0, 240, 2))
+    (right,) = made.audit("accuracy", labels="bert").to_pylist()
+    step, *_ = made.audit("cascade", labels="bert").to_pylist()
+    both = made.sql(
+        "SELECT avg((gold = r.prediction)::INT) AS alone, count(*) AS n FROM reviews r JOIN labels o USING (row) "
+        "WHERE o.label_set = 'gpt' AND o.prediction IS NOT NULL AND gold IS NOT NULL AND r.prediction IS NOT NULL",
+        labels="bert",
+    ).to_pylist()[0]
+    assert (step["gold_rows"], step["accuracy"]) == (both["n"], pytest.approx(both["alone"]))
+    assert step["gold_rows"] < right["rows"]
+    words = " ".join(Elements(report_of(tmp_path / "a.store", labels="bert")[1]).words)
+    assert f"Of the {both['n']} gold rows that “gpt” labelled, too, it is right on {100 * both['alone']:.1f} %" in words
+    assert f"(Alone, of all {right['rows']} gold rows: {100 * right['accuracy']:.1f} %.)" in words
+
+
+def test_where_both_label_sets_labelled_all_gold_a_cascade_says_the_accuracy_once(place, html):
+    (right,) = store.open(place).audit("accuracy", labels="bert").to_pylist()
+    words = " ".join(Elements(html).words)
+    assert f"Of the {right['rows']} gold rows that “roberta” labelled, too, it is right on " in words
+    assert f"it is right on {100 * right['accuracy']:.1f} % alone" in words
+    assert "(Alone, of all" not in words
 
 
 def test_a_temperature_is_said_beside_the_error(tmp_path):

@@ -1,18 +1,23 @@
 """Selections → files for annotators, and cells that no spreadsheet runs."""
 
+import codecs
 import csv
 import io
 import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from store_factory import CLASSES, add_corpus, add_labels, make_store, text_of, write_header
 
+from engine.inputs.check_rows import read_blocks
+from engine.inputs.columns import ColumnNames
 from store import Store
 from store.errors import StoreMissingError
 from store.families.corpus import corpus_batch
@@ -80,8 +85,24 @@ def test_every_format_has_the_same_rows(made: Store, tmp_path: Path) -> None:
         assert row == {**held, **{name: pytest.approx(held[name], abs=1e-6) for name in ("confidence", "margin")}}
 
 
+def test_a_spreadsheet_knows_the_encoding_of_a_csv_and_all_who_read_it_know_its_columns(tmp_path: Path) -> None:
+    made = write_header(rows=6)
+    add_corpus(made, text=lambda row: f"Zurück an {row} – naïve 👍")
+    file = written(made, tmp_path / "a.csv")
+    assert file.read_bytes().startswith(codecs.BOM_UTF8 + b'"row","id","text"')
+    by_duckdb = duckdb.sql(f"SELECT * FROM read_csv('{file}')")
+    by_arrow = pyarrow.csv.read_csv(file)
+    by_us = list(read_blocks(str(file), ColumnNames()))
+    assert by_duckdb.columns[:3] == by_arrow.column_names[:3] == ["row", "id", "text"]
+    texts = made.sql("SELECT text FROM corpus ORDER BY row")["text"].to_pylist()
+    assert [text for (text,) in by_duckdb.order("row").select("text").fetchall()] == texts
+    assert by_arrow["text"].to_pylist() == texts
+    assert [text for block in by_us for text in block.text.to_pylist()] == texts
+    assert list(by_us[0].extras) == ["row_"]
+
+
 def test_no_cell_of_a_csv_begins_as_a_formula_does(made: Store, tmp_path: Path) -> None:
-    with written(made, tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+    with written(made, tmp_path / "a.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == made.header.rows
     for row, text in zip(rows, EVIL, strict=False):
@@ -137,7 +158,7 @@ def test_without_labels_there_are_texts_and_no_predictions(tmp_path: Path) -> No
     made = make_store(labels=[])
     (task, *_) = json.loads(written(made, tmp_path / "a.json").read_text())
     assert task.keys() == {"data"}
-    rows = list(csv.DictReader(io.StringIO(written(made, tmp_path / "b.csv").read_text())))
+    rows = list(csv.DictReader(io.StringIO(written(made, tmp_path / "b.csv").read_text("utf-8-sig"))))
     assert list(rows[0]) == ["row", "id", "text", "stars", "Café"]
 
 
@@ -170,7 +191,7 @@ def test_numbers_that_json_cannot_say_are_null(tmp_path: Path) -> None:
     write_shard(made.corpus, 0, 0, [batch], schema=made.schema(CORPUS), statistics={})
     tasks = json.loads(written(made, tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
     assert [(task["data"]["score"], task["data"]["-flag"]) for task in tasks] == [(None, True), (0.1, None)]
-    text = written(made, tmp_path / "b.csv").read_text()
+    text = written(made, tmp_path / "b.csv").read_text("utf-8-sig")
     assert text.splitlines() == ['"row","id","text","score","\'-flag"', '"0","a","x","","true"', '"1","b","y","0.1",""']
 
 

@@ -7,7 +7,7 @@ from store import Store
 from store.gold.add_round import Labelled, add_round
 from store.gold.held import held_gold
 from store.removal import plan_removal
-from store.selections.hard_gold import hard_gold, hard_gold_note, lost_with_selection
+from store.selections.hard_gold import hard_gold, hard_gold_words, lost_with_selection
 
 METHODS = ("margin", "diverse", "disagreement")
 
@@ -42,7 +42,6 @@ def test_every_way_of_choosing_hard_rows_is_found_and_a_random_sample_is_none() 
     assert found(made) == {}  # no gold came yet
     number = label(made, sample)
     assert found(made) == {}
-    assert hard_gold_note(made) is None
     for method, rows in chosen.items():
         number = label(made, rows, method)
         name, hard, rounds = found(made, [number])[method]
@@ -60,44 +59,40 @@ def test_hard_rows_in_a_sample_that_hit_them_by_chance_do_not_count() -> None:
     assert found(made) == {"hard": ("margin", np.sort(hard[:60]).tolist(), [2])}
 
 
-def test_the_note_counts_each_row_once_and_names_rounds_that_are_usable() -> None:
+def test_rows_that_are_not_judged_or_that_the_teacher_knows_are_not_counted() -> None:
     made = make_store()
-    own = made.sql("SELECT row FROM corpus WHERE label IS NOT NULL")["row"].to_pylist()
-    hard = proposed(made, "hard", "margin", limit=6)
-    assert not set(own) & set(hard.tolist())  # what has gold is not proposed
+    hard = np.sort(proposed(made, "hard", "margin", limit=6))
     label(made, hard)
-    note = hard_gold_note(made)
-    assert note is not None
-    assert note.startswith(
-        f"6 of the {len(own) + 6} gold rows that count were chosen for being hard, by the selection 'hard' (--propose "
-        "margin, 6 rows). Labels are wrong on such rows more often than on all, so accuracy comes out too low"
+    found_now = hard_gold(made, held_gold(made))
+    none = np.empty(0, np.int64)
+    every = np.arange(50)
+    assert str(hard_gold_words(found_now, every, known=none)).startswith(
+        "6 of the 50 gold rows that count were chosen for being hard, by the selection 'hard' (--propose margin, 6 rows). "
+        "Labels are wrong on such rows more often than on all, so accuracy comes out too low"
     )
-    assert note.endswith("--round 0 counts the corpus's own gold alone")
-    assert hard_gold_note(made, [0]) is None
-    assert "6 of the 6 gold rows" in str(hard_gold_note(made, [1]))
+    assert "4 of the 48 gold rows" in str(hard_gold_words(found_now, np.setdiff1d(every, hard[:2]), known=none))
+    assert "5 of the 50 gold rows" in str(hard_gold_words(found_now, every, known=hard[:1]))
+    assert hard_gold_words(found_now, every, known=hard) is None
+    assert hard_gold_words(found_now, np.setdiff1d(every, hard), known=none) is None
 
 
-def test_without_other_gold_a_random_sample_is_asked_for_that_counts_then() -> None:
+def test_a_row_that_two_selections_chose_is_counted_once() -> None:
     made = without_own_gold()
-    label(made, proposed(made, "hard", "margin"))
-    assert "check --order-by 'hash(row)' --limit 500 --out check.csv" in str(hard_gold_note(made))
-    label(made, proposed(made, "check", "random"))
-    assert str(hard_gold_note(made)).endswith("--round 2 counts the other gold alone")
-    assert hard_gold_note(made, [2]) is None
+    hard = proposed(made, "hard", "margin")
+    made.select("again", propose="margin", limit=20, labels="bert")
+    label(made, hard)
+    words = hard_gold_words(hard_gold(made, held_gold(made)), np.sort(hard), known=np.empty(0, np.int64))
+    assert str(words).startswith(
+        "20 of the 20 gold rows that count were chosen for being hard, by the selections 'again'"
+    )
 
 
-def test_a_hard_round_that_later_ones_repeat_is_no_remedy() -> None:
+def test_a_hard_round_that_later_ones_repeat_holds_nowhere() -> None:
     made = without_own_gold()
     hard = proposed(made, "hard", "margin")
     label(made, hard, "first")
     label(made, hard, "again")
-    assert found(made) == {"hard": ("margin", hard.tolist(), [2])}  # the first round holds nowhere
-    note = str(hard_gold_note(made))
-    assert ("counts" in note, "'hash(row)' --limit 500" in note) == (False, True)
-    label(made, proposed(made, "check", "random"))
-    assert str(hard_gold_note(made)).endswith(" on all, so accuracy comes out too low, and other figures from gold are "
-        "off, too. --round 3 counts the other gold alone")  # fmt: skip
-    assert hard_gold_note(made, [3]) is None
+    assert found(made) == {"hard": ("margin", hard.tolist(), [2])}
 
 
 def test_what_is_lost_with_a_selection_is_told() -> None:

@@ -410,6 +410,7 @@ def test_cascade(answer: Rows, made_and_truths: tuple[Store, dict[str, Truth]], 
         accuracy = np.concatenate([second[:done], first[done:]]).mean()
         most = truth.confidence[rows[done - 1]].astype(np.float32) if done else 0
         expected.append({"other": other_name(made_and_truths, other), "deferred": done / len(rows), "rows": done})
+        expected[-1] |= {"gold_rows": len(rows)}
         expected[-1] |= {"most_confidence": most, "accuracy": accuracy}
     check(answer, expected)
 

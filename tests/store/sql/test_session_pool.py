@@ -89,9 +89,9 @@ def test_a_query_sees_what_was_committed_since_the_one_before(opened: Opened) ->
     assert value(made, "SELECT count(*) FROM corpus") == 16
     add_corpus(made, shards=[1, 2])
     assert value(made, "SELECT count(*) FROM corpus") == 50
-    assert (value(made, "SELECT count(*) FROM shards"), value(made, "SELECT count(*) FROM gold")) == (3, 0)
+    assert (value(made, "SELECT count(*) FROM shards"), value(made, "SELECT count(*) FROM gold")) == (3, 38)
     add_round(made, Labelled(rows=np.array([3]), labels=np.array([1], np.int16), sources=["me"]))
-    assert value(made, "SELECT count(*) FROM gold") == 1
+    assert value(made, "SELECT count(*) FROM gold") == 39
     assert value(made, "SELECT count(*) FROM gold", rounds=[1]) == 1
     assert len(opened) == 2
     with pytest.raises(QueryError, match="This store has: none yet"):

@@ -477,7 +477,7 @@ def test_labels_of_tasks_have_the_names_that_the_user_gives_them(tmp_path: Path)
     path = write(tmp_path / "in.json", [task("x", "1"), task("y", "2"), task("z", "3")])
     options = ReadOptions(label_map=(("1", "bad"), ("3", "")))
     found = [(one.label, one.problem) for one in read_annotations(str(path), LabelColumns(), options)]
-    assert found == [("bad", None), ("2", None), (None, "label is null")]
+    assert found == [("bad", None), ("2", None), (None, "label is none, as --label-map says")]
 
 
 def test_old_completions_ratings_and_numbers_are_labels_and_skipped_ones_are_not(tmp_path: Path) -> None:

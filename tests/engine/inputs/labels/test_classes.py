@@ -15,8 +15,8 @@ from engine.inputs.labels.classes import (
     index_labels,
     indexer,
     say_which,
-    unknown_label,
 )
+from engine.inputs.labels.refused import refused_line, refused_lines, rows_of_line, unknown_label
 from engine.inputs.labels.spelling import label_map_text
 
 NAMES = ["neg", "pos"]
@@ -165,7 +165,26 @@ def test_minus_1_and_1_are_two_classes_or_one(label: str) -> None:
 def test_an_unknown_label_that_plainly_names_a_class_comes_with_the_map() -> None:
     found = index_labels(["Pos.", "neg", "x"], NAMES, where="in.csv")
     assert unknown_label("Pos.", found, NAMES) == "unknown label 'Pos.' (classes: neg, pos); --label-map Pos.=pos"
-    assert unknown_label("x", found, NAMES) == "unknown label 'x' (classes: neg, pos)"
+    assert unknown_label("x", found, NAMES) == "unknown label 'x' (classes: neg, pos); if it is none: --label-map x="
+
+
+def test_the_map_that_is_proposed_has_what_the_user_has_mapped_already() -> None:
+    found = index_labels(["Pos.", "neg", "x"], NAMES, where="in.csv")
+    mapped = (("minus", "neg"), ("skip", ""))
+    assert unknown_label("Pos.", found, NAMES, mapped=mapped).endswith("--label-map minus=neg,skip=,Pos.=pos")
+    assert unknown_label("x", found, NAMES, mapped=mapped).endswith("if it is none: --label-map minus=neg,skip=,x=")
+
+
+def test_rows_of_one_unknown_label_are_one_line_which_says_how_many_they_are() -> None:
+    bad, odd = "unknown label 'bil' (classes: a, b)", "unknown label 'x' (classes: a, b)"
+    refused = [("a row 1", bad), ("a row 2", "label is null"), ("a row 3", odd), ("a row 4", "label is null")]
+    lines = refused_lines([*refused, *((f"a row {row}", bad) for row in range(5, 1_205)), ("a row 1,206", odd)])
+    assert lines == [
+        f"a row 1 and 1,200 more rows: {bad}", "a row 2: label is null", f"a row 3 and 1 more row: {odd}",
+        "a row 4: label is null",
+    ]  # fmt: skip
+    assert [rows_of_line(line) for line in lines] == [1_201, 1, 2, 1]
+    assert rows_of_line(refused_line("a row 1", odd)) == 1
 
 
 def test_numbers_among_names_are_a_warning() -> None:

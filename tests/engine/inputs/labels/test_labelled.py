@@ -70,7 +70,7 @@ def test_rows_that_cannot_be_used_are_counted_with_place_and_reason(tmp_path: Pa
         f"{file} row 2: text is blank",
         f"{file} row 3: label is null",
         f"{file} row 4: {REPEATED_ID}",
-        f"{file} row 5: unknown label 'z' (classes: x, y)",
+        f"{file} row 5: unknown label 'z' (classes: x, y); if it is none: --label-map z=",
     ]
     with pytest.raises(InputError, match=re.escape(f"{file} row 2: text is blank. Mend the row")):
         read(file, classes=("x", "y"), on_bad_row="fail")
@@ -212,6 +212,29 @@ def test_a_named_class_without_rows_is_warned_of(tmp_path: Path, caplog: pytest.
     caplog.clear()
     read(file, classes=("account", "billing", "technical"))  # those of a model
     assert not caplog.records
+
+
+def test_rows_of_a_label_that_the_map_calls_none_are_left_out_and_not_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    options = ReadOptions(label_map=parse_label_map("other=,acount=account"))
+    file = queues(tmp_path, acount=1, account=2, billing=2, other=3)
+    gold = read(file, classes=("account", "billing"), options=options, on_bad_row="fail")
+    assert (gold.rejected, gold.reasons, len(gold.texts)) == (0, [], 5)
+    assert "3 rows left out: label is none, as --label-map says" in caplog.text
+    with pytest.raises(
+        InputError, match="no usable row among 2; the first was refused: .*label is none, as --label-map"
+    ):
+        read(queues(tmp_path, other=2), classes=("account", "billing"), options=options)
+
+
+def test_rows_of_an_unknown_label_are_one_reason(tmp_path: Path) -> None:
+    gold = read(queues(tmp_path, account=2, billing=1, bil=20), classes=("account", "billing"))
+    assert (gold.rejected, len(gold.reasons)) == (20, 1)
+    assert (
+        " and 19 more rows: unknown label 'bil' (classes: account, billing); --label-map bil=billing" in gold.reasons[0]
+    )
 
 
 def test_a_refused_row_names_the_class_that_its_label_may_be(tmp_path: Path) -> None:
