@@ -206,6 +206,12 @@ def test_with_quiet_only_errors_are_objects(folder, monkeypatch, capsys):
     assert {one["level"] for one in objects(capsys.readouterr().err)} == {"error"}
 
 
+def test_a_warning_is_told_from_a_note(capsys):
+    for level in (logging.INFO, logging.WARNING, logging.ERROR):
+        say("a word\nand another", level=level)
+    assert capsys.readouterr().err == "a word\nand another\nwarning: a word\nand another\na word\nand another\n"
+
+
 def test_the_next_command_of_the_same_process_writes_text(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     real = sys.stderr
