@@ -102,7 +102,8 @@ def test_json_says_what_text_says(folder, monkeypatch, capsys, command, code):
 
     text, as_json = done("text"), done("json")
     said = objects(as_json.err)
-    assert sentences("\n".join(one["message"] for one in said[:-1])) == [
+    words = ["warning: " * (one["level"] == "warning") + one["message"] for one in said[:-1]]
+    assert sentences("\n".join(words)) == [
         line.replace("text.store", "json.store") for line in sentences(text.err)
     ]
     assert (said[-1]["message"], said[-1]["exit_code"]) == (f"ended with exit code {code}", code)
