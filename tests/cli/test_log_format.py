@@ -103,9 +103,7 @@ def test_json_says_what_text_says(folder, monkeypatch, capsys, command, code):
     text, as_json = done("text"), done("json")
     said = objects(as_json.err)
     words = ["warning: " * (one["level"] == "warning") + one["message"] for one in said[:-1]]
-    assert sentences("\n".join(words)) == [
-        line.replace("text.store", "json.store") for line in sentences(text.err)
-    ]
+    assert sentences("\n".join(words)) == [line.replace("text.store", "json.store") for line in sentences(text.err)]
     assert (said[-1]["message"], said[-1]["exit_code"]) == (f"ended with exit code {code}", code)
     assert sentences(as_json.out.replace("json.store", "text.store")) == sentences(text.out)
 

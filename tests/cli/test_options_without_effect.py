@@ -38,8 +38,6 @@ def test_how_files_are_read_needs_files(capsys, command, way, flags, named):
         ([*FINETUNE, "--no-label"], "--no-label says how input files are read"),
         ([*FINETUNE, "--on-bad-row", "fail"], "--on-bad-row says how input files are read"),
         ([*EXPORT, "--limit", "9"], "--limit is of the rows of --check"),
-        (["audit", "s", "--id", "key"], "--id says how files are read, and needs --gold"),
-        (["audit", "s", "--label", "queue"], "--label says how files are read, and needs --gold"),
         (["audit", "s", "--on-bad-row", "fail"], "--on-bad-row says how files are read, and needs --gold"),
         (["sql", "s", "SELECT 1", "--out", "a.csv", "--format", "json"], "--format is of rows that are printed"),
     ],

@@ -126,7 +126,6 @@ def _action(ctx: click.Context, options: dict[str, Any]) -> tuple[Action, bool]:
         return calibrate, True
     if options["gold"]:
         return add_gold, True
-    if given := [name for name in (*READING, "id_", "label", "source", "on_bad_row") if is_given(ctx, name)]:
-        flag = given[0].rstrip("_").replace("_", "-")
-        raise click.UsageError(f"--{flag} says how files are read, and needs --gold INPUT")
+    if given := [name for name in (*READING, "on_bad_row") if is_given(ctx, name)]:
+        raise click.UsageError(f"--{given[0].replace('_', '-')} says how files are read, and needs --gold INPUT")
     return ask, True

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.ingest.append import say_nothing_new
 from engine.ingest.known_inputs import GivenFiles
+from engine.inputs.formats import expand
 from engine.labelling.execute import execute
 from engine.labelling.planning.config import LabelConfig
 from engine.labelling.planning.first_look import default_name
@@ -56,6 +58,8 @@ def summary_of_nothing(config: LabelConfig, storage: Storage, given: GivenFiles,
         return None
     if (learned := read_gold_texts(folder)) is not None:
         freeze_learned_texts(labels, learned)
+    if config.append:
+        say_nothing_new(store, expand(config.inputs))
     job = _NoJob(label_set=labels.name, keep_tokens=config.keep_tokens)
     summary = execute(store, job, _NoWorkers(), worker=config.worker, noted={TEACHER_FILES: files})
     _log.info(
