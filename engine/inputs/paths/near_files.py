@@ -9,6 +9,7 @@ from store.storage.near_paths import did_you_mean, followed, near_names
 
 _MOST = 2_000  # names that are looked at
 _SHOWN = 3
+_ALIKE = 0.7  # of which an ending alone is not enough
 
 
 def near_files(path: str) -> str:
@@ -19,7 +20,9 @@ def near_files(path: str) -> str:
     if glob.has_magic(path):
         return ""
     name, (places, left) = Path(path).name, followed(Path(path).parent)
-    found = [place / one for place in places for one in near_names(name, _inside(place))] if left == 0 else []
+    if left:
+        return ""
+    found = [place / one for place in places for one in near_names(name, _inside(place), cutoff=_ALIKE)]
     return did_you_mean([str(one) for one in found[:_SHOWN]])
 
 

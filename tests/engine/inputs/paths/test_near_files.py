@@ -8,7 +8,7 @@ from engine.errors import InputError
 from engine.inputs.formats import expand
 from engine.inputs.paths.near_files import near_files
 
-FILES = ("tickets.csv", "tickets.md", "data/reviews.jsonl.gz", "data/labels.csv", "parts/one.csv")
+FILES = ("tickets.csv", "empty.csv", "tickets.md", "data/reviews.jsonl.gz", "data/labels.csv", "parts/one.csv")
 NEAR = {
     "tikets.csv": ["tickets.csv"],
     "Tickets.CSV": ["tickets.csv"],
