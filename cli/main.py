@@ -50,6 +50,20 @@ class Commands(click.Group):
         module = "evaluate" if name == "eval" else name
         return Command.of(importlib.import_module(f"cli.commands.{module}").command)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that ``args`` begin with.
+
+        Raises:
+            click.UsageError: there is none; the message names similar ones.
+        """
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            from store.storage.near_paths import did_you_mean, near_names
+
+            ctx.fail(f"No such command {args[0]!r}{did_you_mean(near_names(args[0], COMMANDS))}.")
+        return super().resolve_command(ctx, args)
+
 
 class Stopped(BaseException):
     """A signal came that asks to end: SIGTERM, or SIGUSR1, which Slurm sends before a time limit.

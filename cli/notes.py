@@ -49,6 +49,15 @@ class Wrapped(io.TextIOBase):
         return self.real.fileno()
 
 
+class TextFormatter(logging.Formatter):
+    """A record → its message, with a word before it if it is a warning: among notes it would be passed over."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message as a line of text."""
+        text = super().format(record)
+        return f"warning: {text}" if record.levelno == logging.WARNING else text
+
+
 class JsonFormatter(logging.Formatter):
     """A record → one line of JSON, in ASCII: a reader may split and decode it as it likes."""
 
@@ -73,7 +82,7 @@ class Door(logging.Handler):
     def settle(self, format_: str) -> None:
         """Write what loggers and `say` have as ``text`` or ``json``; in JSON, what others write to stderr, too."""
         is_json = format_ == JSON
-        self.formatter = JsonFormatter() if is_json else logging.Formatter("%(message)s")
+        self.formatter = JsonFormatter() if is_json else TextFormatter("%(message)s")
         if isinstance(sys.stderr, Wrapped):
             sys.stderr = sys.stderr.real
         if is_json:

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from engine.training.data.stored_gold import StoredGold
     from engine.training.distill import DistillConfig, train
     from engine.training.finetune import FinetuneConfig, finetune
-    from engine.training.output.saved_model import Trained
+    from engine.training.output.trained import Trained
     from engine.training.tasks.config import LoopConfig, SavingConfig, ValidationConfig
     from engine.training.tasks.soft_loss import SoftLoss
     from store.gold.calibration import Calibration
@@ -107,7 +107,7 @@ _HOME = {
     "SavingConfig": "engine.training.tasks.config",
     "SoftLoss": "engine.training.tasks.soft_loss",
     "StoredGold": "engine.training.data.stored_gold",
-    "Trained": "engine.training.output.saved_model",
+    "Trained": "engine.training.output.trained",
     "ValidationConfig": "engine.training.tasks.config",
     "add_gold": "engine.ingest.gold_rounds",
     "calibrate": "engine.evaluation.calibrate",

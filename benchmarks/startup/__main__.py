@@ -21,7 +21,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from benchmarks.startup.mistakes import ROWS, made_files, mistakes
+from benchmarks.startup.made_files import ROWS, made_files
+from benchmarks.startup.mistakes import mistakes
 
 _PAUSE = 0.03
 MISTAKEN = 3

@@ -3,13 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
-
-import engine
-
-ROWS = 40
+from benchmarks.startup.made_files import (
+    BEGUN,
+    EMPTY,
+    GOLD,
+    HEADLESS,
+    LABELS,
+    LOCKED,
+    ODD,
+    OTHER,
+    REVIEWS,
+    TEXTS,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,29 +32,15 @@ class Mistake:
     says: str
 
 
-def made_files(folder: Path, model: str, texts: list[str]) -> None:
-    """Files of ``texts``: one of labels that are no classes of ``model``, and a store that it has labelled."""
-    pq.write_table(pa.table({"text": texts}), folder / "texts.parquet")
-    labels = [str(number % 2) for number in range(len(texts))]
-    pyarrow.csv.write_csv(pa.table({"text": texts, "label": labels}), folder / "gold.csv")
-    odd = ["good" if number % 2 else "bad" for number in range(len(texts))]
-    pyarrow.csv.write_csv(pa.table({"text": texts, "label": odd}), folder / "odd.csv")
-    engine.label(
-        engine.LabelConfig(
-            store=str(folder / "reviews.store"), teacher=model, inputs=(str(folder / "gold.csv"),), name="labels"
-        )
-    )
-
-
 def mistakes(folder: Path, model: str) -> list[Mistake]:
-    """All of them, on the files that `made_files` makes in ``folder``."""
-    store, texts, gold, odd = (str(folder / name) for name in ("reviews.store", "texts.parquet", "gold.csv", "odd.csv"))
+    """All of them, on the files that `benchmarks.startup.made_files.made_files` makes in ``folder``."""
+    store, texts, gold, odd = (str(folder / name) for name in (REVIEWS, TEXTS, GOLD, ODD))
     gone, other, out = str(folder / "gone.csv"), f"{model}s", str(folder / "out")
     new = ("--store", str(folder / "new.store"))
     label, tune = ("label", texts, *new), ("finetune", gold, "--out", out)
     train = ("train", store, "--out", out)
     compare = ("compare", "--labelled", gold, "--unlabelled", texts, "--test", gold, "--out", out)
-    listed = {
+    listed: _Listed = {
         "label: no such file": (("label", gone, *new, "--teacher", model), "there is no such file"),
         "label: no such teacher": ((*label, "--teacher", other), "there is no such folder"),
         "label: no such column": ((*label, "--teacher", model, "--text", "body"), "body"),
@@ -57,7 +48,7 @@ def mistakes(folder: Path, model: str) -> list[Mistake]:
         "label: no store, no files": (("label", *new, "--teacher", model), "is no store yet"),
         "label: --append without files": (("label", "--append", *new, "--teacher", model), "name the files"),
         "label: a new file without --append": (
-            ("label", texts, "--store", store, "--name", "labels", "--teacher", model),
+            ("label", texts, "--store", store, "--name", LABELS, "--teacher", model),
             "--append",
         ),
         "label --dry-run: no such teacher": ((*label, "--dry-run", "--teacher", other), "there is no such folder"),
@@ -104,4 +95,58 @@ def mistakes(folder: Path, model: str) -> list[Mistake]:
             "key",
         ),
     }
+    listed |= _of_models(folder, model) | _of_folders(folder, model)
     return [Mistake(what=what, arguments=arguments, says=says) for what, (arguments, says) in listed.items()]
+
+
+_Listed = dict[str, tuple[tuple[str, ...], str]]
+
+
+def _of_models(folder: Path, model: str) -> _Listed:
+    """Models that are there, and are not what a command needs."""
+    store, texts, gold, out = (str(folder / name) for name in (REVIEWS, TEXTS, GOLD, "out"))
+    headless, other, new = str(folder / HEADLESS), str(folder / OTHER), str(folder / "new.store")
+    no_head, layers = "no trained classification head", f"{model}#layers=0,99"
+    return {
+        "label: a teacher without a head": (("label", texts, "--store", new, "--teacher", headless), no_head),
+        "eval: a model without a head": (("eval", headless, gold), no_head),
+        "predict: a model without a head": (("predict", headless, texts), no_head),
+        "label: a label set of another teacher": (
+            ("label", "--store", store, "--name", LABELS, "--teacher", other),
+            "was begun with weights_sha256",
+        ),
+        "train: layers that there are not": (("train", store, "--out", out, "--student", layers), "asks for others"),
+        "finetune: layers that there are not": (("finetune", gold, "--out", out, "--model", layers), "asks for others"),
+        "finetune: layers that are no numbers": (
+            ("finetune", gold, "--out", out, "--model", f"{model}#layers=last"),
+            "numbers of layers",
+        ),
+    }
+
+
+def _of_folders(folder: Path, model: str) -> _Listed:
+    """Folders and files that are there, and lack what a command needs, or have what it must not touch."""
+    store, texts, gold, out = (str(folder / name) for name in (REVIEWS, TEXTS, GOLD, "out"))
+    begun, other_settings = str(folder / BEGUN), "begun with other settings"
+    eval_, predict = ("eval", model, gold), ("predict", model, texts)
+    train = ("train", store, "--student", model, "--out")
+    return {
+        "predict: a header and no rows": (("predict", model, str(folder / EMPTY)), "there is no row in it"),
+        "label: a header and no rows": (
+            ("label", str(folder / EMPTY), "--store", str(folder / "new.store"), "--teacher", model),
+            "there is no row in it",
+        ),
+        "predict --calibrated: no temperature": ((*predict, "--calibrated"), "has no temperature"),
+        "predict --defer-to: no threshold": ((*predict, "--defer-to", model), "has no threshold of its own"),
+        "eval --calibrate: too few rows": ((*eval_, "--calibrate"), "a temperature needs 50"),
+        "eval --calibrate: a folder that cannot be written": (
+            ("eval", str(folder / LOCKED), gold, "--calibrate"),
+            "cannot be written",
+        ),
+        "eval --target: too few rows": ((*eval_, "--defer-to", model, "--target", "0.9"), "a threshold needs 50"),
+        "train --calibrated: no calibration": ((*train, out, "--calibrated"), "has no calibration"),
+        "train --weight: no such column": ((*train, out, "--weight", "stars"), "stars"),
+        "train --gold-weight: no such round": ((*train, out, "--gold-weight", "0.5", "--round", "9"), "9"),
+        "train: a folder of another run": ((*train, begun), other_settings),
+        "finetune: a folder of another run": (("finetune", gold, "--out", begun, "--model", model), other_settings),
+    }

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cli.options.reading import column_options, read_columns, read_options
+from cli.options.reading import column_options, read_columns, read_options, refuse_unread
 from cli.options.rounds import gold_rounds_option
 from cli.options.shared import CommaSeparated, format_option, named_place
 from cli.options.training import training_options, training_settings
@@ -62,6 +62,8 @@ def command(
     from engine import FinetuneConfig, GoldConfig, StoredGold, finetune
 
     _check_source(inputs, from_store, rounds, classes)
+    if from_store is not None and not (options["eval"] or options["validation"]):
+        refuse_unread(ctx, files="--eval or --validation")
     gold = GoldConfig(
         files=inputs,
         columns=read_columns(options),

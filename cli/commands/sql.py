@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.notes import say
-from cli.options.shared import format_option
+from cli.options.shared import format_option, is_given
 from cli.output import note_replaced, print_rows, read_rows, write_rows
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ _WRITERS = (".parquet", ".csv", ".json", ".jsonl", ".arrow")
 @click.option("--memory", default="4GB", show_default=True, help="Limit of the query's memory.")
 @click.option("--out", metavar="FILE", help=f"Write the result here instead, a path or a URL ({' '.join(_WRITERS)}).")
 @format_option
-def command(**options: Any) -> None:
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
     """Ask a store one SELECT.
 
     \b
@@ -41,6 +42,10 @@ def command(**options: Any) -> None:
 
     query = _query(options["query"], options["file"])
     out = None if options["out"] is None else _checked_out(options["out"])
+    if out is not None and is_given(ctx, "format"):
+        raise click.UsageError(
+            f"--format is of rows that are printed, and {out} is written as its name says: leave it out"
+        )
     with tempfile.TemporaryDirectory(prefix="engine-sql-") as folder:
         result = Path(folder) / "result.arrows"
         limits = Limits(timeout=options["timeout"], memory=options["memory"])

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cli.commands.finetune import print_trained
-from cli.options.reading import READING, evaluation_options, read_columns, read_options
+from cli.options.reading import READING, evaluation_options, read_columns, read_options, refuse_unread
 from cli.options.rounds import rounds_option
 from cli.options.shared import CommaSeparated, format_option, named_place
 from cli.options.training import training_options, training_settings
@@ -89,6 +89,8 @@ def command(
     """
     from engine import DistillConfig, SoftLoss, train
 
+    if not (options["eval"] or options["validation"]):
+        refuse_unread(ctx, files="--eval or --validation")
     reading = {name: options.pop(name) for name in (*READING, "text", "id", "label")}
 
     config = DistillConfig(

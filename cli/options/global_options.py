@@ -190,6 +190,8 @@ def _tables(root: click.Context, path: str) -> dict[str, dict[str, Any]]:
     Raises:
         click.BadParameter: it cannot be read, or names a command or an option that there is not.
     """
+    from store.storage.near_paths import did_you_mean, near_names
+
     try:
         tables = tomllib.loads(_text_of(path))
     except EngineError as error:
@@ -201,10 +203,13 @@ def _tables(root: click.Context, path: str) -> dict[str, dict[str, Any]]:
     for name, table in tables.items():
         command = root.command.get_command(root, name)
         if command is None or not isinstance(table, dict):
-            known = ", ".join(root.command.list_commands(root))
-            raise click.BadParameter(f"{_named(path)}: [{name}] is no command; commands are {known}")
+            known = root.command.list_commands(root)
+            near = did_you_mean(near_names(name, known))
+            raise click.BadParameter(f"{_named(path)}: [{name}] is no command{near}; commands are {', '.join(known)}")
         options = {str(parameter.name) for parameter in command.params} - {_CONFIG}
         defaults[name] = {key.replace("-", "_"): value for key, value in table.items()}
         if unknown := sorted(set(defaults[name]) - options):
-            raise click.BadParameter(f"{_named(path)}: `engine {name}` has no option {unknown[0].replace('_', '-')!r}")
+            option = unknown[0].replace("_", "-")
+            near = did_you_mean(one.replace("_", "-") for one in near_names(unknown[0], options))
+            raise click.BadParameter(f"{_named(path)}: `engine {name}` has no option {option!r}{near}")
     return defaults

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from cli.options.shared import CommaSeparated
+from cli.options.shared import CommaSeparated, is_given
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -104,6 +104,26 @@ class LabelMap(click.ParamType[tuple[tuple[str, str], ...]]):
             return parse_label_map(value)
         except InputError as error:
             self.fail(str(error), param, ctx)
+
+
+def refuse_unread(ctx: click.Context, *, files: str) -> None:
+    """Refuse options that say how input files are read, of a command line that names none.
+
+    Args:
+        ctx: of the command.
+        files: the options that would name some.
+
+    Raises:
+        click.UsageError: there is one.
+    """
+    names = (*READING, "text", "id", "label", "no_label", "on_bad_row")
+    if given := [name for name in names if name in ctx.params and is_given(ctx, name)]:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        says = "says" if len(given) == 1 else "say"
+        raise click.UsageError(
+            f"{flags} {says} how input files are read, and none is: leave {'it' if len(given) == 1 else 'them'} out, "
+            f"or name a file with {files}"
+        )
 
 
 READING = ("label_map", "delimiter", "quote", "columns", "encoding", "whole_files")

@@ -20,7 +20,7 @@ from engine.progress import Tick, silent
 from engine.report.report import ReportConfig, make_report
 from engine.training.distill import DistillConfig, train
 from engine.training.finetune import FinetuneConfig, finetune
-from engine.training.output.saved_model import Trained
+from engine.training.output.trained import Trained
 from engine.training.tasks.config import LoopConfig
 
 TEACHER = Shape(hidden=64, layers=2, heads=2)

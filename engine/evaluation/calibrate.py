@@ -160,8 +160,7 @@ def fitted_temperature(logits: Logits, gold: Labels, *, where: str, way: str, lo
     Raises:
         InputError: the rows are fewer than `LEAST_ROWS`, or no temperature fits them.
     """
-    if len(gold) < LEAST_ROWS:
-        raise InputError(f"{where}: {len(gold)} gold rows count, and a temperature needs {LEAST_ROWS}; {way}")
+    check_enough(len(gold), where=where, way=way)
     check_fits(logits, gold, where=where, way=way, look=look)
     temperature = fit_temperature(logits, gold)
     error = standard_error(logits, temperature)
@@ -171,3 +170,13 @@ def fitted_temperature(logits: Logits, gold: Labels, *, where: str, way: str, lo
             f"gold rows are too few; {way}"
         )
     return temperature, error
+
+
+def check_enough(rows: int, *, where: str, way: str) -> None:
+    """Refuse gold rows that are fewer than `LEAST_ROWS`.
+
+    Raises:
+        InputError: they are.
+    """
+    if rows < LEAST_ROWS:
+        raise InputError(f"{where}: {rows} gold rows count, and a temperature needs {LEAST_ROWS}; {way}")

@@ -1,17 +1,39 @@
-"""A model's logits of labelled rows → its temperature, kept in its folder."""
+"""A model's logits of labelled rows → its temperature, kept in its folder. No torch: the logits are there."""
 
 import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine.evaluation.calibrate import fitted_temperature
+from engine.evaluation.calibrate import check_enough, fitted_temperature
 from engine.evaluation.metrics import Labels, expected_calibration_error
 from engine.evaluation.temperature import Logits, fold_temperatures, probabilities
-from engine.models.classifier import Classifier
-from engine.prediction.temperature import ModelTemperature, save_temperature
+from engine.models.files import refuse_read_only
+from engine.prediction.temperature import TEMPERATURE, ModelTemperature, save_temperature
 
+if TYPE_CHECKING:
+    from engine.models.classifier import Classifier
+
+_WAY = "give more labelled rows, which the model was not trained on"
 _log = logging.getLogger(__name__)
 
 
-def calibrate_model(model: Classifier, logits: Logits, gold: Labels) -> tuple[ModelTemperature, float]:
+def look_at_calibration(source: str, folder: Path, rows: int | None) -> None:
+    """Refuse a calibration that cannot be kept, or that has too few rows, before anything is computed.
+
+    Args:
+        source: hub id or path of the model.
+        folder: where its files are.
+        rows: labelled ones; None if they are not read yet.
+
+    Raises:
+        ModelError, InputError: as `calibrate_model`.
+    """
+    refuse_read_only(folder, TEMPERATURE)
+    if rows is not None:
+        check_enough(rows, where=source, way=_WAY)
+
+
+def calibrate_model(model: "Classifier", logits: Logits, gold: Labels) -> tuple[ModelTemperature, float]:
     """Fit the temperature of a model on labelled rows, and keep it in the model's folder.
 
     Args:
@@ -26,9 +48,8 @@ def calibrate_model(model: Classifier, logits: Logits, gold: Labels) -> tuple[Mo
         InputError: the rows are too few, or no temperature fits them.
         ModelError: the folder cannot be written.
     """
-    way = "give more labelled rows, which the model was not trained on"
     look = "the confusion that `engine eval` prints without --calibrate"
-    temperature, error = fitted_temperature(logits, gold, where=model.source, way=way, look=look)
+    temperature, error = fitted_temperature(logits, gold, where=model.source, way=_WAY, look=look)
     fitted = ModelTemperature(
         temperature=temperature, standard_error=error, rows=len(gold), weights_sha256=model.weights_sha256()
     )

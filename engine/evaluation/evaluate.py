@@ -4,18 +4,23 @@ torch is imported when models and files have been looked at: a mistake in what w
 """
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from engine.errors import InputError, ModelError
+from engine.errors import InputError
+from engine.evaluation.calibrate_model import look_at_calibration
+from engine.evaluation.cascade import halves
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.labelling.planning.first_look import look_at_inputs
-from engine.models.heads import same_but_for_case
+from engine.models.files import refuse_read_only
+from engine.models.heads import order_of_classes
 from engine.models.loading.columns_read import as_read_for
-from engine.models.loading.first_look import look_for_model
+from engine.models.loading.first_look import find_model, look_for_model
 from engine.notebook import html_pairs, html_table
+from engine.prediction.cascade_card import CASCADE
 from engine.progress import Tick, silent
 
 
@@ -116,7 +121,8 @@ def evaluate(config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
         EngineError: a model or a file cannot be used, models have different classes, or no temperature fits.
     """
     config = replace(config, columns=as_read_for(config.columns, config.model))
-    classes, gold = look_for_model(config.model, config.revision), None
+    found, gold = find_model(config.model, config.revision), None
+    classes = found.classes
     for name in (*config.against, *(() if config.defer_to is None else (config.defer_to,))):
         if (theirs := look_for_model(name)) is not None and classes is not None:
             order_of_classes(config.model, classes, name, theirs)
@@ -124,21 +130,24 @@ def evaluate(config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
         look_at_inputs(expand(config.inputs), config.columns, config.options)
     else:
         gold = read_evaluation_rows(config, classes)
+    _look_at(config, found.folder, None if gold is None else len(gold.texts))
     from engine.evaluation.judge import judge
 
     return judge(config, gold, tick=tick)
 
 
-def order_of_classes(model: str, classes: list[str], other: str, theirs: list[str]) -> list[int]:
-    """For each of ``classes``, of ``model``, its index among those of ``other``.
+def _look_at(config: EvalConfig, folder: Path, rows: int | None) -> None:
+    """Refuse to keep in the ``folder`` of the model what cannot be kept, or what so few labelled ``rows`` do not give.
 
     Raises:
-        ModelError: they are different ones.
+        ModelError, InputError: as `engine.evaluation.judge.judge`.
     """
-    order = same_but_for_case(classes, theirs)
-    if order is None:
-        raise ModelError(f"{other} has the classes {', '.join(theirs)}, and {model} has {', '.join(classes)}")
-    return order
+    if config.calibrate:
+        look_at_calibration(config.model, folder, rows)
+    if config.target is not None:
+        refuse_read_only(folder, CASCADE)
+        if rows is not None:
+            halves(rows)
 
 
 def read_evaluation_rows(config: EvalConfig, classes: list[str]) -> Gold:

@@ -11,13 +11,14 @@ from engine.evaluation.answers import ModelAnswers, answers_of
 from engine.evaluation.calibrate_model import calibrate_model
 from engine.evaluation.cascade import Judged
 from engine.evaluation.deferring import judge_cascade
-from engine.evaluation.evaluate import EvalConfig, Evaluation, order_of_classes, read_evaluation_rows
+from engine.evaluation.evaluate import EvalConfig, Evaluation, read_evaluation_rows
 from engine.evaluation.learned_gold import learned_rows_note
 from engine.evaluation.metrics import accuracy, confusion, expected_calibration_error, f1_scores, log_loss
 from engine.evaluation.paired import compare_pairs
 from engine.inputs.labels.labelled import Gold
 from engine.models.classifier import Classifier, load_classifier, parameters
 from engine.models.gold_texts import read_gold_texts
+from engine.models.heads import order_of_classes
 from engine.progress import Tick, silent
 from store.families.labels import softmax
 

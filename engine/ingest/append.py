@@ -135,12 +135,17 @@ def append(storage: Storage, config: IngestConfig, *, given: GivenFiles | None =
                 raise
             continue
         if not held.new:
-            are = "is" if len(files) == 1 else "are all"
-            _log.info("nothing is appended: %s %s in %s already", listed(files), are, store.location)
+            say_nothing_new(store, files)
             return store
         if (grown := _append_once(store, held.new, config, tick)) is not None:
             return grown
     raise StoreError(f"{storage.location}: other writers appended {_TRIES:,} segments one after the other; try again")
+
+
+def say_nothing_new(store: Store, files: Sequence[str]) -> None:
+    """Say that ``store`` has all of the ``files`` that were to be appended."""
+    are = "is" if len(files) == 1 else "are all"
+    _log.info("nothing is appended: %s %s in %s already", listed(files), are, store.location)
 
 
 def _is_growing(store: Store) -> bool:

@@ -34,6 +34,7 @@ from engine.inputs.paths.file_kinds import (
 )
 from engine.inputs.paths.folders import files_of, refuse_packed_twice
 from engine.inputs.paths.label_lines import refuse_label_lines
+from engine.inputs.paths.near_files import near_files
 from engine.inputs.paths.other_kinds import unknown_kind
 from engine.inputs.plain_text import read_text
 from engine.inputs.remote.mirror import fetch
@@ -87,7 +88,7 @@ def _matches(pattern: str) -> list[str]:
         (pattern,) = fetched
     found = [pattern] if os.path.exists(pattern) else _globbed(pattern)  # noqa: PTH110
     if not found:
-        raise InputError(f"{shown}: there is no such file")
+        raise InputError(f"{shown}: there is no such file{near_files(pattern)}")
     files = [file for path in found for file in (files_of(path) if os.path.isdir(path) else [path])]  # noqa: PTH112
     if found != [pattern] or files != found:
         files = without_class_names(without_caches(files))

@@ -5,11 +5,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 from engine.compute.backends import BACKENDS, backend_named
 from engine.compute.cpu.processor import processor_name
 from engine.labelling.planning.choices import Choices
+from engine.labelling.planning.held_card import OF_THE_TEACHER, other_setting
 from engine.labelling.stored_logits import CENTRED_FROM
 from engine.models.classifier import Classifier
 from store.errors import MismatchError
@@ -21,10 +21,10 @@ CHECK_ROWS = 8
 _USE = ("_name_or_path", "transformers_version", "id2label", "label2id", "dtype", "torch_dtype", "architectures")
 _VERSIONS = "back the versions of torch and transformers, or the machine"
 _IDENTITY = {
-    "weights_sha256": "--teacher",
-    "config_sha256": "--teacher",
+    "weights_sha256": OF_THE_TEACHER,
+    "config_sha256": OF_THE_TEACHER,
     "revision": "--revision",
-    "classes": "--teacher",
+    "classes": OF_THE_TEACHER,
     "max_length": "--max-length",
     "encoding_sha256": "--max-length or the tokenizer",
     "dtype": "--dtype",
@@ -149,6 +149,7 @@ def check_card(held: LabelCard, card: LabelCard, *, label_set: str) -> None:
     Raises:
         MismatchError: it would.
     """
+    models = (held.model, card.model)
     for name, option in _IDENTITY.items():
         before, now = getattr(held, name), getattr(card, name)
         if name == "revision" and None in (before, now):
@@ -156,17 +157,10 @@ def check_card(held: LabelCard, card: LabelCard, *, label_set: str) -> None:
         if name == "path" and before is None:
             raise MismatchError(_too_old(label_set, [name]))
         if before != now:
-            raise MismatchError(_refusal(name, before, now, option, held, card, label_set))
+            raise other_setting(name, before, now, option, models=models, label_set=label_set)
     for name, now in card.others.items():  # of the backend
         if (before := held.others.get(name)) != now:
-            raise MismatchError(_refusal(name, before, now, _VERSIONS, held, card, label_set))
-
-
-def _refusal(name: str, before: Any, now: Any, option: str, held: LabelCard, card: LabelCard, label_set: str) -> str:
-    return (
-        f"the label set {label_set!r} was begun with {name} {_short(before)} ({held.model}), "
-        f"and this run has {_short(now)} ({card.model}). Change {option}, or give the new labels another --name"
-    )
+            raise other_setting(name, before, now, _VERSIONS, models=models, label_set=label_set)
 
 
 def _too_old(label_set: str, missing: list[str]) -> str:
@@ -174,7 +168,3 @@ def _too_old(label_set: str, missing: list[str]) -> str:
         f"the label set {label_set!r} was begun by an earlier version, and its card has no {', '.join(missing)}: it "
         "can be read, but not continued. Give the new labels another --name"
     )
-
-
-def _short(value: Any) -> str:
-    return value[:16] if isinstance(value, str) else str(value)

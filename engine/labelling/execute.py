@@ -5,6 +5,7 @@ Several runs may do this on the same store at the same time, on one machine or o
 
 import dataclasses
 import random
+from collections.abc import Mapping
 from typing import Any
 
 from engine.labelling.pilot.watch import Watch
@@ -13,7 +14,7 @@ from engine.labelling.runners.base import Runner, StoreJob
 from engine.labelling.summary import LabelSummary, summarise_run
 from engine.progress import Tick, silent
 from store import Store
-from store.families.label_card import label_card
+from store.families.label_card import LabelCard, label_card
 from store.format.family import Family
 
 
@@ -24,6 +25,7 @@ def execute(
     *,
     worker: tuple[int, int] | None = None,
     watch: Watch | None = None,
+    noted: Mapping[str, Any] | None = None,
     tick: Tick = silent,
 ) -> LabelSummary:
     """Label the shards that are missing, and seal the families that are finished.
@@ -34,6 +36,7 @@ def execute(
         runner: carries out the job.
         worker: as in `engine.labelling.planning.config.LabelConfig`.
         watch: makes a forecast, or ends the run if it takes too long; None for neither.
+        noted: what else the notes of the run say.
         tick: called with rows done.
 
     Raises:
@@ -45,8 +48,7 @@ def execute(
     assert card is not None, "a label set is begun by freezing its card"
     assert card.encoding is not None, "every version writes the encoding"
     store.storage.sweep()
-    about: dict[str, Any] = {"command": "label", "label_set": labels.name, "card": card.to_dict()}
-    about |= {"devices": list(runner.devices), "worker": None if worker is None else list(worker)}
+    about = {**_about(labels, card, runner, worker), **(noted or {})}
     with labels.kept(), follow_run(store, labels, about, tick) as progress:
         progress.watch = watch
         shards = shards_to_label(labels, worker)
@@ -62,6 +64,18 @@ def execute(
         summary = summarise_run(store, labels, progress.reports, seconds=progress.seconds(), devices=runner.devices)
         progress.finish(dataclasses.asdict(summary))
     return summary
+
+
+def _about(labels: Family, card: LabelCard, runner: Runner, worker: tuple[int, int] | None) -> dict[str, Any]:
+    """What the notes of a run begin with."""
+    part = None if worker is None else list(worker)
+    return {
+        "command": "label",
+        "label_set": labels.name,
+        "card": card.to_dict(),
+        "devices": list(runner.devices),
+        "worker": part,
+    }
 
 
 def shards_to_label(labels: Family, worker: tuple[int, int] | None) -> list[int]:

@@ -5,6 +5,7 @@ torch is imported when the request has been looked at: a mistake in it is said b
 
 import dataclasses
 import logging
+import time
 
 from engine.errors import LabellingError
 from engine.ingest.known_inputs import GivenFiles
@@ -16,6 +17,7 @@ from engine.labelling.planning.command import command_of
 from engine.labelling.planning.config import LabelConfig
 from engine.labelling.planning.corpus import given_to
 from engine.labelling.planning.first_look import default_name, look_at_request
+from engine.labelling.planning.nothing_left import TEACHER_FILES, summary_of_nothing, teacher_files
 from engine.labelling.runners.base import Runner
 from engine.labelling.runners.choose import choose_runner
 from engine.labelling.runners.cluster.ray_actors import RayActors, ray_actors
@@ -48,13 +50,16 @@ def label(
         EngineError, StoreError: something does not fit; nothing that was committed is changed.
         LabellingError: some shards could not be labelled, or would take too long; the others are.
     """
+    started = time.perf_counter()
     limit = None if config.max_hours is None else TimeLimit(config.max_hours)
     storage = open_storage(config.store)
     given = given_to(config, storage)
-    look_at_request(config, storage, expand(config.inputs) if given is None else given.new)
-    runner = runner or runner_for(config, storage)
-    if isinstance(runner, RayActors) and _lacks_labels_alone(config, storage, given):
-        runner.begin()
+    folder = look_at_request(config, storage, expand(config.inputs) if given is None else given.new).folder
+    if runner is None and given is not None:
+        done = summary_of_nothing(config, storage, given, folder)
+        if done is not None:
+            return _in_all(done, open_store(storage), config, given, started)
+    files, runner = teacher_files(folder), _begun(runner or runner_for(config, storage), config, storage, given)
     from engine.compute.device import restored_threads
     from engine.labelling.pilot.run import begin_watch
     from engine.labelling.planning.plan import plan_run
@@ -65,11 +70,29 @@ def label(
         if config.pilot is not None or limit is not None:
             watch = begin_watch(store, plan, config, runner, limit=limit, tell=tell, tick=tick)
         job = plan.begin(store, runner)
-        summary = execute(store, job, runner, worker=config.worker, watch=watch, tick=tick)
-    summary = dataclasses.replace(summary, rejected_given=_rejected_given(store, config, given))
+        noted = {TEACHER_FILES: files if files == teacher_files(folder) else None}  # those that were loaded
+        summary = execute(store, job, runner, worker=config.worker, watch=watch, noted=noted, tick=tick)
     if summary.rows_done and plan.job.model is not None:
         _say_cut(store, summary, config, length=job.card.max_length, longest=plan.job.model.longest)
-    return summary
+    return _in_all(summary, store, config, given, started)
+
+
+def _in_all(
+    summary: LabelSummary, store: Store, config: LabelConfig, given: GivenFiles | None, started: float
+) -> LabelSummary:
+    """``summary`` with the refused rows of the inputs, and the seconds since ``started``."""
+    return dataclasses.replace(
+        summary,
+        rejected_given=_rejected_given(store, config, given),
+        seconds_in_all=round(time.perf_counter() - started, 3),
+    )
+
+
+def _begun(runner: Runner, config: LabelConfig, storage: Storage, given: GivenFiles | None) -> Runner:
+    """``runner``; the workers of a cluster begin at once where they are needed at once."""
+    if isinstance(runner, RayActors) and _lacks_labels_alone(config, storage, given):
+        runner.begin()
+    return runner
 
 
 def _lacks_labels_alone(config: LabelConfig, storage: Storage, given: GivenFiles | None) -> bool:

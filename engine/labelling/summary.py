@@ -60,7 +60,9 @@ class LabelSummary:
         shards_missing: shards of the label set that are not committed; other runs may be labelling them.
         rows_done: rows labelled by this run.
         seconds: wall time of labelling, without reading the inputs or loading the model; with several workers, from
-            when the first one had loaded it.
+            when the first one had loaded it. It is what a forecast calls ``seconds_labelling``.
+        seconds_in_all: wall time of the run with all that comes before the labelling, which a forecast calls
+            ``seconds``; None in the notes of the run, which are written before its end.
         rows_per_second: of this run; None if it labelled nothing.
         tokens_per_second: real tokens.
         padding: computed tokens per real token.
@@ -73,7 +75,7 @@ class LabelSummary:
         agreement: share of the checked rows whose prediction is the same.
         stages: share of the workers' time in ``tokenise``, ``compute`` and ``write``.
         device: kind.
-        devices: of its workers, one for each.
+        devices: of its workers, one for each; none where a run had nothing to label, and needed none.
         dtype: of the computation.
         processor: the CPU of the run that began the label set; None if its devices are GPUs.
     """
@@ -106,6 +108,7 @@ class LabelSummary:
     devices: list[str]
     dtype: str
     processor: str | None
+    seconds_in_all: float | None = None
 
     def _repr_html_(self) -> str:
         return html_pairs(f"{self.name} of {self.store}", {**vars(self), "name": None, "store": None})

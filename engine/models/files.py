@@ -3,12 +3,16 @@
 Only configuration, tokenizer and safetensors are fetched: pickled weights and code are never read.
 """
 
+import errno
 import hashlib
 import json
 import logging
+import os
 import shlex
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from engine.errors import EngineError, ModelError, is_memory_error
@@ -22,7 +26,9 @@ CONFIG = "config.json"
 REPORT = "training.json"  # of a training of the engine's own
 _ADAPTER_WEIGHTS = "adapter_model"
 _WEIGHTS = "*.safetensors"
-_FILES = ["*.json", _WEIGHTS, "*.txt", "*.model", "README.md"]
+_CARD = "README.md"
+_FILES = ["*.json", _WEIGHTS, "*.txt", "*.model", _CARD]
+_SETTLED = 1_000_000_000  # ns
 
 
 def fetch(source: str, revision: str | None) -> Path:
@@ -119,8 +125,45 @@ def weight_files(folder: Path) -> list[Path]:
 
 def weights_sha256(*folders: Path) -> str:
     """Hash of the safetensors file; over their hashes, in the order of their names, if there are several."""
-    hashes = [sha256_of(path) for folder in folders for path in weight_files(folder)]
+    hashes = [_sha256(path) for folder in folders for path in weight_files(folder)]
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def files_sha256(folder: Path) -> str:
+    """Hash of the names and bytes of all files by which a model in ``folder`` could give other logits."""
+    files = {path for pattern in _FILES if pattern != _CARD for path in folder.glob(pattern)}
+    lines = [f"{path.name} {_sha256(path)}\n" for path in sorted(files)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    """Hash of a file; it is read once as long as nobody writes it."""
+    now = path.stat()
+    if time.time_ns() - now.st_mtime_ns < _SETTLED:  # a clock is too coarse to tell two writes that follow at once
+        return sha256_of(path)
+    return _sha256_of_version(path, (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns))
+
+
+@lru_cache(maxsize=256)
+def _sha256_of_version(path: Path, _version: tuple[int, ...]) -> str:
+    return sha256_of(path)
+
+
+def refuse_read_only(folder: Path, file: str) -> None:
+    """Refuse a model's ``folder`` in which no ``file`` can be written.
+
+    Raises:
+        ModelError: it cannot.
+    """
+    if not os.access(folder, os.W_OK):
+        raise unwritable(folder / file, os.strerror(errno.EACCES))
+    if (folder / file).is_dir():
+        raise unwritable(folder / file, os.strerror(errno.EISDIR))
+
+
+def unwritable(place: Path, reason: str | None) -> ModelError:
+    """The refusal of a file in a model's folder that cannot be written."""
+    return ModelError(f"{place} cannot be written ({reason}); copy the model into a folder of your own, and name that")
 
 
 def trained_length(folder: Path) -> int | None:

@@ -97,6 +97,21 @@ def same_but_for_case(names: Sequence[str], others: Sequence[str]) -> list[int] 
     return [folded.index(name) for name in wanted]
 
 
+def order_of_classes(model: str, classes: Sequence[str], other: str, theirs: Sequence[str]) -> list[int]:
+    """For each of ``classes``, of ``model``, its index among those of ``other``.
+
+    Raises:
+        ModelError: they are different ones.
+    """
+    order = same_but_for_case(classes, theirs)
+    if order is None:
+        raise ModelError(
+            f"{other} has the classes {', '.join(theirs)}, and {model} has {', '.join(classes)}; name a model with the "
+            "same ones"
+        )
+    return order
+
+
 def spelled_as(classes: Sequence[str], names: Sequence[str]) -> list[str]:
     """``classes`` with the spelling of ``names`` if they are the same in other case; else as they are."""
     order = same_but_for_case(classes, names)

@@ -1,7 +1,6 @@
 """A hub id, a path or a plain configuration → a classifier to train: its encoder, and a head for the classes."""
 
 import logging
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,16 @@ from torch import nn
 
 from engine.errors import ModelError
 from engine.models.classifier import Classifier, checked
-from engine.models.files import fetch, fetch_tokenizer, is_adapter, refused
+from engine.models.files import fetch, fetch_tokenizer, refused
 from engine.models.heads import chooses_one_class, output_layer, same_but_for_case
 from engine.models.layers import keep_layers, warn_if_constant
-from engine.models.loading.adapters import merge_remedy
-from engine.models.loading.first_look import refuse_no_configuration
+from engine.models.loading.chosen_layers import split_layers
+from engine.models.loading.first_look import refuse_adapter, refuse_no_configuration
 from engine.models.loading.transformers_parts import AutoModelForSequenceClassification
 from engine.models.loading.vocabulary import VOCABULARIES, has_vocabulary
 from engine.models.loading.weights import Loaded, load_module, other_shape, read_config
 
 _log = logging.getLogger(__name__)
-_LAYERS = re.compile(r"(.+)#layers=(\d+(?:,\d+)*)")
 
 
 def load_start(
@@ -49,11 +47,9 @@ def load_start(
     torch.manual_seed(seed)
     if source.endswith(".json"):
         return _from_config(Path(source), classes, tokenizer)
-    match = _LAYERS.fullmatch(source)
-    place, layers = (match[1], [int(layer) for layer in match[2].split(",")]) if match else (source, None)
+    place, layers = split_layers(source)
     folder = fetch(place, revision)
-    if is_adapter(folder):
-        raise ModelError(f"{place} is a PEFT adapter, and a training begins with a whole model; {merge_remedy(place)}")
+    refuse_adapter(place, folder)
     own = read_config(place, folder)
     loaded = load_module(place, folder, read_config(place, folder, **_head(classes)))
     module = loaded.module

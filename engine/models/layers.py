@@ -10,6 +10,7 @@ from torch import nn
 
 from engine.errors import ModelError
 from engine.models.heads import output_layer
+from engine.models.loading.chosen_layers import check_layers
 
 _ROWS, _LENGTH = 6, 12
 _CONSTANT = 1.5e-3  # MiniLM without its last layers is at 0.0009, with them over 0.5; random weights are over 0.0017
@@ -29,9 +30,7 @@ def keep_layers(module: Any, layers: Sequence[int], *, source: str) -> Any:
     stack = stack_name(module)
     if stack is None:
         raise ModelError(f"{source}: no single stack of its {count} layers was found; #layers= needs one")
-    if not layers or max(layers) >= count or len(set(layers)) != len(layers):
-        asked = ",".join(map(str, layers))
-        raise ModelError(f"{source} has the layers 0 to {count - 1}, and #layers={asked} asks for others or one twice")
+    check_layers(layers, count, source=source)
     config = copy.deepcopy(module.config)
     config.num_hidden_layers = len(layers)
     if getattr(config, "layer_types", None) is not None:

@@ -7,12 +7,16 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import ModelError
-from engine.models.classifier import Classifier
+from engine.models.files import unwritable
 from store.storage.atomic_file import write_file
 
-_FILE, _CARD = "cascade.json", "README.md"
+if TYPE_CHECKING:
+    from engine.models.classifier import Classifier
+
+CASCADE, _CARD = "cascade.json", "README.md"
 _BEGIN, _END = "<!-- cascade -->", "<!-- end of cascade -->"
 
 
@@ -51,20 +55,19 @@ class CascadeCard:
     second_sha256: str
 
 
-def save_cascade(model: Classifier, card: CascadeCard) -> Path:
+def save_cascade(model: "Classifier", card: CascadeCard) -> Path:
     """Write ``card`` into the folder of ``model``, and a paragraph into its model card; where it is.
 
     Raises:
         ModelError: the folder cannot be written.
     """
-    place, readme = model.folder / _FILE, model.folder / _CARD
+    place, readme = model.folder / CASCADE, model.folder / _CARD
     try:
         write_file(place, json.dumps(dataclasses.asdict(card), indent=1, ensure_ascii=False) + "\n")
         held = readme.read_text("utf-8") if readme.exists() else ""
         write_file(readme, with_paragraph(held, card))
     except OSError as error:
-        way = "copy the model into a folder of your own, and name that"
-        raise ModelError(f"{place} cannot be written ({error.strerror}); {way}") from error
+        raise unwritable(place, error.strerror) from error
     return place
 
 
@@ -81,7 +84,7 @@ def with_paragraph(readme: str, card: CascadeCard) -> str:
     return f"{before.rstrip()}\n\n{paragraph}\n{after.lstrip()}".lstrip()
 
 
-def read_cascade(model: Classifier, second: Classifier, *, temperature: float) -> CascadeCard:
+def read_cascade(model: "Classifier", second: "Classifier", *, temperature: float) -> CascadeCard:
     """The threshold below which ``model`` defers to ``second``.
 
     Args:
@@ -92,17 +95,8 @@ def read_cascade(model: Classifier, second: Classifier, *, temperature: float) -
     Raises:
         ModelError: there is none, or one of other weights or another temperature.
     """
-    place = model.folder / _FILE
-    way = (
-        f"give --threshold, or choose one: `engine eval {model.source} LABELLED --defer-to {second.source} "
-        "--target ACCURACY`"
-    )
-    try:
-        card = CascadeCard(**json.loads(place.read_text("utf-8")))
-    except FileNotFoundError:
-        raise ModelError(f"{model.source} has no threshold of its own; {way}") from None
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelError(f"{place} cannot be read ({error}); {way}") from error
+    place, way = model.folder / CASCADE, _way(model.source, second.source)
+    card = held_cascade(model.folder, model.source, second=second.source)
     if (card.weights_sha256, card.second_sha256) != (model.weights_sha256(), second.weights_sha256()):
         raise ModelError(f"the threshold in {place} is of other weights, with {card.second} as the second; {way}")
     if abs(card.temperature - temperature) > 1e-4 * temperature:
@@ -112,3 +106,22 @@ def read_cascade(model: Classifier, second: Classifier, *, temperature: float) -
             f"--calibrated, or {way}"
         )
     return card
+
+
+def held_cascade(folder: Path, source: str, *, second: str) -> CascadeCard:
+    """The threshold in the ``folder`` of the model ``source``, whatever weights and second model it is of.
+
+    Raises:
+        ModelError: there is none, or a damaged one; the way to one with the model ``second`` is said.
+    """
+    place, way = folder / CASCADE, _way(source, second)
+    try:
+        return CascadeCard(**json.loads(place.read_text("utf-8")))
+    except FileNotFoundError:
+        raise ModelError(f"{source} has no threshold of its own; {way}") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{place} cannot be read ({error}); {way}") from error
+
+
+def _way(source: str, second: str) -> str:
+    return f"give --threshold, or choose one: `engine eval {source} LABELLED --defer-to {second} --target ACCURACY`"

@@ -9,12 +9,11 @@ import numpy as np
 import pyarrow.compute as pc
 
 from engine.compute.device import device_kind, find_device
-from engine.errors import ModelError
 from engine.ingest.input_file import file_version
 from engine.labelling.dtype_choice import LEAST_ROWS, PILOT_ROWS
 from engine.labelling.runners.base import Runner
 from engine.models.classifier import Classifier, load_classifier
-from engine.models.heads import same_but_for_case
+from engine.models.heads import order_of_classes
 from engine.prediction.cascade_card import read_cascade
 from engine.prediction.config import PredictConfig
 from engine.prediction.spool import spool
@@ -68,12 +67,7 @@ def second_model(config: PredictConfig, first: StageModel) -> StageModel | None:
     if config.cascade is None:
         return None
     second = StageModel.load(DEFERRED, config.cascade.model, config.cascade.revision, config)
-    order = same_but_for_case(first.model.classes, second.model.classes)
-    if order is None:
-        raise ModelError(
-            f"{config.cascade.model} has the classes {', '.join(second.model.classes)}, and {config.model} has "
-            f"{', '.join(first.model.classes)}; defer to a model with the same ones"
-        )
+    order = order_of_classes(config.model, first.model.classes, config.cascade.model, second.model.classes)
     threshold = config.cascade.threshold
     if threshold is None:
         threshold = read_cascade(first.model, second.model, temperature=first.temperature).threshold

@@ -19,12 +19,15 @@ import pyarrow as pa
 from engine.errors import InputError
 from engine.labelling.planning.first_look import look_at_inputs
 from engine.labelling.runners.base import Runner
+from engine.models.heads import order_of_classes
 from engine.models.loading.columns_read import as_read_for
-from engine.models.loading.first_look import look_for_model
+from engine.models.loading.first_look import find_model
 from engine.outputs.file import OutputFile, output_file
+from engine.prediction.cascade_card import held_cascade
 from engine.prediction.config import PredictConfig
 from engine.prediction.output import format_of, write_answers, write_lines
 from engine.prediction.stdin import Source, source_of
+from engine.prediction.temperature import held_temperature
 from engine.prediction.work_folder import WorkFolder, work_folder
 from engine.progress import Tick, silent
 
@@ -81,9 +84,17 @@ def _write_whole(tables: Iterator[pa.Table], schema: pa.Schema, *, format_: str,
 
 def _look_at(config: PredictConfig, source: Source) -> None:
     """Refuse models and inputs that cannot be used, as far as their files show it."""
-    look_for_model(config.model, config.revision)
-    if config.cascade is not None:
-        look_for_model(config.cascade.model, config.cascade.revision)
+    first, cascade = find_model(config.model, config.revision), config.cascade
+    if config.calibrated:
+        held_temperature(first.folder, config.model)
+    if cascade is not None:
+        second = find_model(cascade.model, cascade.revision)
+        if first.classes is not None and second.classes is not None:
+            order_of_classes(config.model, first.classes, cascade.model, second.classes)
+        if cascade.threshold is None:
+            held_cascade(first.folder, config.model, second=cascade.model)
+        if config.calibrated:
+            held_temperature(second.folder, cascade.model)
     with source.named():
         look_at_inputs(source.files, config.columns, config.options)
 

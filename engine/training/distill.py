@@ -5,7 +5,7 @@ torch is imported when the request has been looked at: a mistake in it is said b
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError
@@ -18,9 +18,12 @@ from engine.models.loading.first_look import look_for_start
 from engine.progress import Tick, silent
 from engine.training.data.exported_tars import is_export, store_of_tars
 from engine.training.data.store_steps import complete_label_sets
-from engine.training.data.targets import store_as_begun
-from engine.training.output.run_folder import RunFolder
+from engine.training.data.targets import TargetsChoice, look_at_targets, store_as_begun
+from engine.training.output.run_folder import RunFolder, flat_names
+from engine.training.output.start_note import start_note
 from engine.training.tasks.config import LoopConfig, RunConfig
+from engine.training.tasks.done_already import done_already
+from engine.training.tasks.known_settings import known_settings
 from engine.training.tasks.launch import quiet_others
 from engine.training.tasks.soft_loss import SoftLoss
 from store import Store
@@ -29,7 +32,7 @@ from store.storage import Storage
 from store.store import open_store
 
 if TYPE_CHECKING:
-    from engine.training.output.saved_model import Trained
+    from engine.training.output.trained import Trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,15 +85,33 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> "Trained":
     with _source(config) as source:
         store = store_as_begun(source, begun)
         labels = complete_label_sets(store, (config.labels,) if isinstance(config.labels, str) else config.labels)
-        look_for_start(config.student, config.revision)
+        start = look_for_start(config.student, config.revision)
         if config.select is not None:
             read_selection(store, config.select)
         evaluation = _labelled_rows(config, config.evaluation, store)
         validation = _labelled_rows(config, config.validation.inputs, store)
+        known = look_at_targets(store, choice_of(config, labels), begun)
+        known |= {"loss": asdict(config.loss), **known_settings(config, store.header.classes, validation)}
+        begun.check(flat_names(known), partly=True)
+        note = start_note(config.student, start, config.max_length)
+        if (trained := done_already(begun, flat_names(known), note, evaluation)) is not None:
+            return trained
         from engine.training.tasks.soft import SoftRows, train_on_soft_labels
 
         rows = SoftRows(store=store, labels=labels, evaluation=evaluation, validation=validation)
-        return train_on_soft_labels(config, rows, tick=tick)
+        return train_on_soft_labels(config, rows, note=note, tick=tick)
+
+
+def choice_of(config: DistillConfig, labels: tuple[str, ...]) -> TargetsChoice:
+    """The targets that are asked for, of the label sets ``labels``."""
+    return TargetsChoice(
+        labels=labels,
+        select=config.select,
+        weight=config.weight,
+        gold_weight=config.loss.gold_weight,
+        rounds=config.rounds,
+        calibrated=config.calibrated,
+    )
 
 
 @contextmanager

@@ -12,12 +12,15 @@ from engine.inputs.labels.labelled import GoldConfig, read_gold
 from engine.models.loading.first_look import look_for_start
 from engine.progress import Tick, silent
 from engine.training.data.stored_gold import StoredGold
-from engine.training.output.run_folder import RunFolder
+from engine.training.output.run_folder import RunFolder, flat_names
+from engine.training.output.start_note import start_note
 from engine.training.tasks.config import LoopConfig, RunConfig
+from engine.training.tasks.done_already import done_already
+from engine.training.tasks.known_settings import gold_sha256, known_settings
 from engine.training.tasks.launch import quiet_others
 
 if TYPE_CHECKING:
-    from engine.training.output.saved_model import Trained
+    from engine.training.output.trained import Trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +52,22 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> "Trained":
     Raises:
         EngineError: the files or the model cannot be used, the folder has another run, or the training fails.
     """
-    RunFolder(config.out)
+    folder = RunFolder(config.out)
     quiet_others()
-    look_for_start(config.model, config.revision)
+    start = look_for_start(config.model, config.revision)
     gold = read_gold(config.gold) if config.stored is None else config.stored.read()
     evaluation, validation = (
         read_evaluation_rows(judged_by(config, inputs, before=gold.read_from), gold.classes) if inputs else None
         for inputs in (config.evaluation, config.validation.inputs)
     )
+    known = flat_names({"gold_sha256": gold_sha256(gold), **known_settings(config, gold.classes, validation)})
+    folder.check(known, partly=True)
+    note = start_note(config.model, start, config.max_length)
+    if (trained := done_already(folder, known, note, evaluation)) is not None:
+        return trained
     from engine.training.tasks.gold import train_on_gold
 
-    return train_on_gold(config, gold, evaluation, validation, tick=tick)
+    return train_on_gold(config, gold, evaluation, validation, note=note, tick=tick)
 
 
 def judged_by(

@@ -4,6 +4,7 @@ The constant is the mean of the targets, which needs no text: a model whose loss
 """
 
 import logging
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from torch import Tensor
 from engine.evaluation.evaluate import Evaluation
 from engine.inputs.labels.labelled import Gold
 from engine.training.data.store_steps import SoftLabels
-from engine.training.output.saved_model import Trained
+from engine.training.output.trained import Trained
 from engine.training.tasks.soft_loss import MSE, SoftLoss
 from store import Store
 
@@ -44,8 +45,7 @@ def warn_if_nothing_learned(trained: Trained, constant_loss: float | None) -> No
 def _is_better_than_constant(evaluation: Evaluation) -> bool:
     """Whether the accuracy is above the share of the most frequent class, by more than two standard errors."""
     share = max(sum(row.values()) for row in evaluation.confusion.values()) / evaluation.rows
-    error = float(np.sqrt(share * (1 - share) / evaluation.rows))
-    return evaluation.accuracy > share + 2 * error
+    return evaluation.accuracy > share + 2 * math.sqrt(share * (1 - share) / evaluation.rows)
 
 
 def constant_gold_loss(gold: Gold) -> float:

@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.evaluation.evaluate import EvalConfig
@@ -25,11 +25,13 @@ from engine.training.loop import Objective, fit
 from engine.training.loss import Loss
 from engine.training.output.checkpoint import Checkpoints, model_tensors
 from engine.training.output.metrics_log import tensorboard_writer
-from engine.training.output.run_folder import CHECKPOINTS, RunFolder
-from engine.training.output.saved_model import Trained, read_trained, save_evaluation, save_trained
+from engine.training.output.run_folder import CHECKPOINTS, RunFolder, flat_names
+from engine.training.output.saved_model import save_evaluation, save_trained
 from engine.training.output.saving import Saving
+from engine.training.output.trained import Trained, read_trained
 from engine.training.state import TrainState
 from engine.training.tasks.config import RunConfig
+from engine.training.tasks.known_settings import gold_sha256, known_settings
 from engine.training.validation import Validation, ValidationSet
 
 log = logging.getLogger(__name__)
@@ -108,17 +110,12 @@ def run_training(task: TrainingTask, config: RunConfig, folder: RunFolder, ranks
 
 def _settings(task: TrainingTask, config: RunConfig) -> dict[str, Any]:
     """The settings that decide the result of any training, with hashes of its model and rows."""
-    validation = None
-    if task.validation_rows is not None:
-        validation = {**asdict(config.validation), "inputs": gold_sha256(task.validation_rows)}
     return {
         "start_sha256": _tensors_sha256(task.model),
-        "classes": task.model.classes,
         "rows": task.steps.rows,
         "encoding_sha256": task.model.encoding(task.steps.longest).fingerprint,
         "max_length": task.steps.longest,
-        "loop": asdict(config.loop),
-        "validation": validation,
+        **known_settings(config, task.model.classes, task.validation_rows),
     }
 
 
@@ -188,21 +185,6 @@ def _say_cut(task: TrainingTask) -> None:
     cut, rows, length = task.truncated or 0, task.steps.rows, task.steps.longest
     if said := cut_note(cut, rows, length=length, longest=task.model.longest):
         log.info("%s", said)
-
-
-def flat_names(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"loop": {"seed": 0}}`` → ``{"loop.seed": 0}``."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= flat_names(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return flat
-
-
-def gold_sha256(gold: Gold) -> str:
-    """Hash of the texts, classes and labels of labelled rows."""
-    digest = hashlib.sha256(json.dumps([gold.texts, gold.classes]).encode())
-    digest.update(gold.labels.astype("<i8").tobytes())
-    return digest.hexdigest()
 
 
 def _tensors_sha256(model: Classifier) -> str:

@@ -10,6 +10,7 @@ import enum
 import os
 import time
 import uuid
+from collections.abc import Iterable, Iterator
 from typing import Any, NotRequired, TypedDict
 
 from store.errors import DamageError, MismatchError, StoreMissingError
@@ -138,6 +139,8 @@ class RunNotes(TypedDict):
     started: str
     command: NotRequired[str]
     label_set: NotRequired[str]
+    card: NotRequired[dict[str, Any]]
+    teacher_files: NotRequired[str | None]
     again: NotRequired[str]
     stage: NotRequired[str]
     worker: NotRequired[list[int] | None]
@@ -199,12 +202,19 @@ def started_at(run: RunNotes) -> float | None:
 
 def read_runs(storage: Storage) -> list[RunNotes]:
     """Every run's notes, by the second in which they began. They are notes: what is damaged is passed over."""
-    runs = []
-    for name in storage.list(RUNS):
+    return list(_read_each(storage, storage.list(RUNS)))
+
+
+def newest_runs(storage: Storage, most: int) -> Iterator[RunNotes]:
+    """As `read_runs`, but the newest first, and no more than ``most``; each is read when it is asked for."""
+    yield from _read_each(storage, storage.list(RUNS)[: -most - 1 : -1])
+
+
+def _read_each(storage: Storage, names: Iterable[str]) -> Iterator[RunNotes]:
+    for name in names:
         with contextlib.suppress(DamageError):
             place = f"{RUNS}/{name}"
-            runs.append(decode(RunNotes, from_json(storage, place), place=f"{storage.location}/{place}"))
-    return runs
+            yield decode(RunNotes, from_json(storage, place), place=f"{storage.location}/{place}")
 
 
 def run_at_work(storage: Storage) -> str:

@@ -7,7 +7,6 @@ does in the caller's process, and the command line in one of its own.
 """
 
 import dataclasses
-import difflib
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from store.gold.calibration import usable_calibration
 from store.gold.held import chosen_rounds, has_gold, way_to_gold
 from store.snapshot import Snapshot
 from store.sql.texts.conditions import check_expression
+from store.storage.near_paths import near_names
 
 OVERVIEW = ("failures", "classes", "length", "agreement", "accuracy", "calibration")
 """The questions that are asked if none is named: quick ones with small answers."""
@@ -84,7 +84,7 @@ def question(name: str) -> Question:
         QueryError: it does not exist; the message names similar ones.
     """
     if name not in questions():
-        near = difflib.get_close_matches(name, questions(), cutoff=0.5) or list(questions())
+        near = near_names(name, questions(), cutoff=0.5) or list(questions())
         raise QueryError(f"there is no question {name!r}; did you mean {' or '.join(near)}?")
     return questions()[name]
 

@@ -15,7 +15,9 @@ import pytest
 from forked import Forked
 
 from cli.main import COMMANDS, cli, no_space, run
+from cli.options.shared import FORMATS
 
+ROOT = Path(__file__).parents[2]
 QUERY = "SELECT class, count(*) AS n FROM labels GROUP BY 1 ORDER BY 1"
 
 
@@ -81,7 +83,26 @@ def test_version_and_no_command(capsys):
     assert "engine, version" in capsys.readouterr().out
     assert run([]) == 2
     assert run(["nonsense"]) == 2
-    assert "No such command" in capsys.readouterr().err
+    assert "No such command 'nonsense'.\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("lable", "label"), ("Predict", "predict"), ("fine-tune", "finetune")])
+def test_a_command_that_is_nearly_right_is_named(capsys, typed, meant):
+    assert run([typed, "--help"]) == 2
+    assert f"No such command {typed!r} (did you mean {meant!r}?).\n" in capsys.readouterr().err
+
+
+def test_every_command_prints_in_the_formats_that_the_readme_names():
+    context = cli.make_context("engine", [], resilient_parsing=True)
+    others = {}
+    for name in COMMANDS:
+        (option,) = [one for one in cli.get_command(context, name).params if one.name == "format"]
+        if not set(FORMATS) <= set(option.type.choices):
+            others[name] = option.type.choices
+    ((name, choices),) = others.items()
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    said = f"each but `{name}` has `--format {'|'.join(FORMATS)}` for what it prints; that of `{name}` (`{'|'.join(choices)}`)"
+    assert said in readme
 
 
 @pytest.mark.parametrize(

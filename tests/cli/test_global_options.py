@@ -137,7 +137,9 @@ def test_a_config_file_may_say_what_every_command_takes(place, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[nonsense]\n", "[nonsense] is no command"),
+        ("[nonsense]\n", "[nonsense] is no command; commands are demo, "),
+        ("[lable]\n", "[lable] is no command (did you mean 'label'?)"),
+        ("[label]\nmax-lenght = 9\n", "`engine label` has no option 'max-lenght' (did you mean 'max-length'?)"),
         ("[sql]\nwhat = 1\n", "`engine sql` has no option 'what'"),
         ('[sql]\nconfig = "b.toml"\n', "`engine sql` has no option 'config'"),
         ("[sql\n", "engine.toml"),

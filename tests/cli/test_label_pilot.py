@@ -77,14 +77,14 @@ def test_numbers_and_flags_that_make_no_sense_are_usage_errors(label, arguments)
 def test_a_forecast_of_a_part_in_words():
     made = Forecast(
         store="s", name="t", rows=1200, shards=1, pilot_rows=9, pilot_shards=0, seconds=7200, seconds_low=7000,
-        seconds_high=7500, seconds_preparing=60, devices=2, device_seconds=14_400, rows_per_second=0.17, tokens=9000,
-        padding=1.05, disk_bytes=2_500_000, disk_free=3_000_000_000, gold_rows=5, accuracy=0.9, accuracy_low=0.8,
+        seconds_high=7500, seconds_preparing=60, seconds_labelling=7140, devices=2, device_seconds=14_400,
+        rows_per_second=0.17, tokens=9000, padding=1.05, disk_bytes=2_500_000, disk_free=3_000_000_000, gold_rows=5, accuracy=0.9, accuracy_low=0.8,
         accuracy_high=0.95, device="H100", dtype="fp16", max_length=64, part="0/4", whole_rows=4800,
         whole_device_seconds=57_600,
     )  # fmt: skip
     words = in_words(made)
     assert words["rows"] == "1,200 in 1 shard, 0.17 a second"
-    assert words["time"] == "2 h (1.94 h to 2.08 h); of these, before labelling: 60 s"
+    assert words["time"] == "2 h (1.94 h to 2.08 h): 60 s before labelling, 1.98 h of labelling"
     assert words["disk"] == "2.5 MB of 3.0 GB free"
     assert words["accuracy"] == "90.0% (80.0% to 95.0%), 5 gold rows"
     assert words["part"] == "0/4; all parts: 16 h of device time for 4,800 rows"

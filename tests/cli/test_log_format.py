@@ -102,9 +102,8 @@ def test_json_says_what_text_says(folder, monkeypatch, capsys, command, code):
 
     text, as_json = done("text"), done("json")
     said = objects(as_json.err)
-    assert sentences("\n".join(one["message"] for one in said[:-1])) == [
-        line.replace("text.store", "json.store") for line in sentences(text.err)
-    ]
+    words = ["warning: " * (one["level"] == "warning") + one["message"] for one in said[:-1]]
+    assert sentences("\n".join(words)) == [line.replace("text.store", "json.store") for line in sentences(text.err)]
     assert (said[-1]["message"], said[-1]["exit_code"]) == (f"ended with exit code {code}", code)
     assert sentences(as_json.out.replace("json.store", "text.store")) == sentences(text.out)
 
@@ -204,6 +203,12 @@ def test_with_quiet_only_errors_are_objects(folder, monkeypatch, capsys):
     assert capsys.readouterr().err == ""
     assert run(["info", "nothing", "--quiet", "--log-format", "json"]) == ERROR
     assert {one["level"] for one in objects(capsys.readouterr().err)} == {"error"}
+
+
+def test_a_warning_is_told_from_a_note(capsys):
+    for level in (logging.INFO, logging.WARNING, logging.ERROR):
+        say("a word\nand another", level=level)
+    assert capsys.readouterr().err == "a word\nand another\nwarning: a word\nand another\na word\nand another\n"
 
 
 def test_the_next_command_of_the_same_process_writes_text(folder, monkeypatch, capsys):

@@ -5,7 +5,7 @@ from engine.labelling.summary import LabelSummary
 from engine.notebook import html_pairs, html_table
 from engine.report.report import Report
 from engine.training.loop import LoopConfig
-from engine.training.output.saved_model import Trained
+from engine.training.output.trained import Trained
 from engine.training.state import EpochReport
 
 EVALUATION = Evaluation(

@@ -12,7 +12,7 @@ from cli.commands.audit.near_duplicates import ask_near_duplicates
 from cli.commands.audit.questions import ask, list_questions
 from cli.options.reading import READING, reading_options
 from cli.options.rounds import gold_rounds_option
-from cli.options.shared import format_option
+from cli.options.shared import format_option, is_given
 
 Action = Callable[[click.Context, dict[str, Any]], int | None]
 
@@ -95,13 +95,13 @@ def command(ctx: click.Context, /, **options: Any) -> int | None:
       engine audit reviews.store --gold annotated.csv
       engine audit reviews.store --calibrate --round 1
     """
-    action, needs_store = _action(options)
+    action, needs_store = _action(ctx, options)
     if needs_store and options["store"] is None:
         raise click.UsageError("Missing argument 'STORE'.")
     return action(ctx, options)
 
 
-def _action(options: dict[str, Any]) -> tuple[Action, bool]:
+def _action(ctx: click.Context, options: dict[str, Any]) -> tuple[Action, bool]:
     """The action that the options ask for, and whether it needs a STORE.
 
     Raises:
@@ -126,6 +126,6 @@ def _action(options: dict[str, Any]) -> tuple[Action, bool]:
         return calibrate, True
     if options["gold"]:
         return add_gold, True
-    if given := [name for name in READING if options[name]]:
+    if given := [name for name in (*READING, "on_bad_row") if is_given(ctx, name)]:
         raise click.UsageError(f"--{given[0].replace('_', '-')} says how files are read, and needs --gold INPUT")
     return ask, True

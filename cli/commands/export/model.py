@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options.reading import read_columns, read_options
+from cli.options.reading import read_columns, read_options, refuse_unread
+from cli.options.shared import is_given
 from cli.output import note, print_rows, print_summary, report_rejects, shows_tables
 from cli.progress import progress
 
@@ -40,6 +41,10 @@ def export_model(ctx: click.Context, options: dict[str, Any]) -> int:
         rows=rows,
         weights=not options["no_weights"],
     )
+    if not options["check"]:
+        refuse_unread(ctx, files="--check")
+        if is_given(ctx, "limit"):
+            raise click.UsageError("--limit is of the rows of --check, and there are none; leave it out")
     look_for_model(config.model, config.revision)
     from engine import export_onnx
 

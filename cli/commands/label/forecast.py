@@ -30,8 +30,9 @@ def pilot_options(function: F) -> F:
         click.option(
             "--dry-run",
             is_flag=True,
-            help="Label a pilot, print the forecast of the whole and write nothing. [default pilot: 1,000 rows, "
-            "20,000 of fast models]",
+            help="Label a pilot, print the forecast of the whole and write nothing: its seconds are the run's "
+            "seconds_in_all, its seconds_labelling the run's seconds. [default pilot: 1,000 rows, 20,000 of fast "
+            "models]",
         ),
         click.option(
             "--pilot",
@@ -73,8 +74,8 @@ def in_words(made: "Forecast") -> dict[str, Any]:
         "label set": f"{made.name} in {made.store}",
         "rows": f"{made.rows:,} in {made.shards:,} shard{'s' * (made.shards != 1)}{pace}",
         "pilot": f"{made.pilot_rows:,} rows",
-        "time": f"{duration(made.seconds)} ({low} to {high}); of these, before labelling: "
-        f"{duration(made.seconds_preparing)}",
+        "time": f"{duration(made.seconds)} ({low} to {high}): {duration(made.seconds_preparing)} before labelling, "
+        f"{duration(made.seconds_labelling)} of labelling",
         "device time": f"{duration(made.device_seconds)} of {made.devices} × {made.device}, {made.dtype}",
         "tokens": f"{made.tokens:,}, at most {made.max_length} a row; padding {made.padding:.2f}",
         "disk": f"{size(made.disk_bytes)}" + ("" if made.disk_free is None else f" of {size(made.disk_free)} free"),

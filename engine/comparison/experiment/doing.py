@@ -35,7 +35,7 @@ from engine.progress import Tick, silent
 from engine.training.distill import DistillConfig, train
 from engine.training.finetune import FinetuneConfig, finetune
 from engine.training.output.run_folder import CHECKPOINTS
-from engine.training.output.saved_model import Trained
+from engine.training.output.trained import Trained
 from store.format.names import LABELS
 from store.format.run_log import shard_seconds
 from store.storage import open_storage

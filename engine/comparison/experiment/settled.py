@@ -17,7 +17,7 @@ from engine.ingest.near_duplicates.index import THRESHOLD
 from engine.inputs.formats import expand
 from engine.models.files import fetch, weights_sha256
 from engine.models.initialize import load_start
-from engine.training.run import flat_names
+from engine.training.output.run_folder import flat_names
 from engine.training.tasks.config import LoopConfig
 from store.storage.file_hash import sha256_of
 

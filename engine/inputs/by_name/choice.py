@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.errors import InputError, MissingColumnError
 from engine.inputs.by_name.joined_text import parts_of
-from engine.inputs.by_name.near_columns import did_you_mean
+from engine.inputs.by_name.near_columns import no_column
 from store.selections.csv_safe import STORE_ID
 
 EDGES = " \t\r\n\v\f\ufeff\u00a0"
@@ -140,12 +140,9 @@ class NameChoice:
         if len({*parts} - {""}) < len(parts) > 1:
             fault = "lacks a name between its commas" if "" in parts else "names a column twice"
             raise InputError(f"{self._file}: --{what} {name!r} {fault}; write each column once, as --{what} title,body")
-        lacking = [part for part in parts if part not in self._times]
-        if lacking:
-            one = name if lacking == [*parts] else lacking[0]
-            near = did_you_mean(one, filter(None, self._times), parts=parts if len(parts) > 1 else ())
-            words = f"there is no column {one!r} for --{what}{near} (columns: {self._listed()})"
-            raise MissingColumnError(f"{self._file}: {words}")
+        if any(part not in self._times for part in parts):
+            words = no_column(what, name, parts, filter(None, self._times))
+            raise MissingColumnError(f"{self._file}: {words} (columns: {self._listed()})")
         return name
 
     def _found(self, what: str) -> str | None:

@@ -7,6 +7,7 @@ from engine.inputs.labels.spelling import label_map_text
 from engine.inputs.messages import counted, listed
 
 _FEWER = 10  # times fewer rows than the class that it is near
+_SOME = 4  # rows
 _RARE = 3  # rows
 _MORE = 20  # times as many rows as a rare class
 _LENGTHS = {1: 4, 2: 6}  # edits → characters of a name from which on these are few
@@ -16,8 +17,8 @@ def near_classes(counts: Mapping[str, int]) -> dict[str, str]:
     """Classes that may be another one misspelt, and that other one, which has more rows.
 
     A name is the same as another but for case, white space, ``_`` and ``-``, or its class has a tenth of the other's
-    rows or fewer and it is one or two edits away: characters that are added, lost, changed, or two swapped. Digits are
-    never a mistake.
+    rows or fewer and it is one or two edits away: characters that are added, lost, changed, or two swapped. A single
+    row that is one edit away may be one of four. Digits are never a mistake.
 
     Args:
         counts: class → rows.
@@ -54,9 +55,15 @@ def _meant(name: str, larger: Sequence[str], counts: Mapping[str, int]) -> str |
     found = [
         (edits, other)
         for other in larger
-        if counts[name] * _FEWER <= counts[other] and (edits := _few_edits(plain, _plain(other))) is not None
+        if (edits := _few_edits(plain, _plain(other))) is not None
+        and (counts[name] * _FEWER <= counts[other] or _is_slip(counts[name], counts[other], edits))
     ]
     return min(found, key=lambda one: one[0])[1] if found else None
+
+
+def _is_slip(rows: int, others: int, edits: int) -> bool:
+    """Whether a single row, one edit away from a class of some, is likelier a slip than a class of its own."""
+    return rows == 1 and others >= _SOME and edits == 1
 
 
 def _plain(name: str) -> str:

@@ -19,11 +19,12 @@ class Forecast:
         shards: of these.
         pilot_rows: that were labelled for the forecast.
         pilot_shards: shards that these are, which are kept; 0 if they are rows drawn from all, whose labels are not.
-        seconds: until they are labelled, wall time.
+        seconds: until they are labelled, wall time of the run: what its summary calls ``seconds_in_all``.
         seconds_low: the least that it may be.
         seconds_high: the most.
         seconds_preparing: of these, those before a text is labelled: of reading the inputs, of loading the model and of
             trying what is fastest, as far as that is not done.
+        seconds_labelling: the others: what the summary of the run calls ``seconds``.
         devices: how many compute side by side; all cores of a CPU are one.
         device_seconds: seconds that these are kept for, added up.
         rows_per_second: of labelling alone.
@@ -53,6 +54,7 @@ class Forecast:
     seconds_low: float
     seconds_high: float
     seconds_preparing: float
+    seconds_labelling: float
     devices: int
     device_seconds: float
     rows_per_second: float | None
@@ -146,6 +148,7 @@ def forecast_of(
         seconds_low=round(low, 3),
         seconds_high=round(high, 3),
         seconds_preparing=round(pace.start + run.preparing[0], 3),
+        seconds_labelling=round(work.seconds, 3),
         devices=run.devices,
         device_seconds=round(seconds * run.devices, 3),
         rows_per_second=float(f"{rows / work.seconds:.4g}") if work.seconds else None,

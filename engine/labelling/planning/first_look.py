@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
+from engine.errors import InputError
 from engine.ingest.columns_before import columns_before
 from engine.inputs.check_rows import read_blocks
 from engine.inputs.columns import NO_COLUMN, ColumnNames
@@ -17,10 +18,12 @@ from engine.inputs.formats import expand
 from engine.inputs.labels.several_files import columns_by_file, read_together
 from engine.inputs.options import ReadOptions
 from engine.inputs.paths.file_kinds import DELIMITED, PARQUET, kind_of_file
+from engine.inputs.paths.no_rows import no_rows
 from engine.labelling.planning.config import LabelConfig
+from engine.labelling.planning.held_card import check_weights
 from engine.models.heads import check_names, spelled_as
 from engine.models.loading.columns_read import as_read_for
-from engine.models.loading.first_look import look_for_model
+from engine.models.loading.first_look import FoundModel, find_model
 from store.errors import MismatchError
 from store.families.label_card import LabelCard, label_card
 from store.format.header import is_store
@@ -46,8 +49,8 @@ def look_first(config: LabelConfig) -> None:
     look_at_request(config, storage, () if is_store(storage) else expand(config.inputs))
 
 
-def look_at_request(config: LabelConfig, storage: Storage, files: Sequence[str]) -> None:
-    """Refuse a run whose label set, teacher or files cannot be used.
+def look_at_request(config: LabelConfig, storage: Storage, files: Sequence[str]) -> FoundModel:
+    """Refuse a run whose label set, teacher or files cannot be used; the teacher.
 
     Args:
         config: the request.
@@ -60,10 +63,9 @@ def look_at_request(config: LabelConfig, storage: Storage, files: Sequence[str])
     name = config.name or default_name(config.teacher)
     card = saved_card(storage, name) or LabelCard()
     check_has_teacher(card, label_set=name, location=storage.location)
-    classes, columns = (
-        look_for_model(config.teacher, revision_of(config, card)),
-        as_read_for(config.columns, config.teacher),
-    )
+    teacher = find_model(config.teacher, revision_of(config, card))
+    check_weights(card, config.teacher, teacher.folder, label_set=name)
+    classes, columns = teacher.classes, as_read_for(config.columns, config.teacher)
     if is_store(storage):
         store = open_store(storage)
         columns = dataclasses.replace(columns, before=columns_before(store))
@@ -72,6 +74,7 @@ def look_at_request(config: LabelConfig, storage: Storage, files: Sequence[str])
     elif classes is not None and config.classes is not None:
         check_names(config.teacher, classes, config.classes)
     look_at_inputs(files, columns, config.options)
+    return teacher
 
 
 def look_at_inputs(files: Sequence[str], columns: ColumnNames, options: ReadOptions) -> None:
@@ -83,14 +86,21 @@ def look_at_inputs(files: Sequence[str], columns: ColumnNames, options: ReadOpti
         options: how they are read.
 
     Raises:
-        InputError: a column is not there, or something else is wrong.
+        InputError: a column is not there, there is no row in all of them, or something else is wrong.
     """
     looked_at = list(islice(filter(_begins_soon, files), _FILES))
     if len(looked_at) < len(files):  # one of the others may have the labels
         columns = dataclasses.replace(columns, label=NO_COLUMN)
     with read_together(files):
-        for file, names in columns_by_file(looked_at, columns, options).items():
-            next(read_blocks(file, names, options), None)
+        named = columns_by_file(looked_at, columns, options)
+        have_rows = [_has_rows(file, names, options) for file, names in named.items()]
+    if files and len(looked_at) == len(files) and not any(have_rows):
+        raise InputError(no_rows(files))
+
+
+def _has_rows(file: str, columns: ColumnNames, options: ReadOptions) -> bool:
+    """Whether ``file``, whose columns are checked, has a row."""
+    return any(len(block.text) for block in read_blocks(file, columns, options))
 
 
 def _begins_soon(file: str) -> bool:

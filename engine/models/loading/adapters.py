@@ -4,7 +4,6 @@ The number of classes is that of the adapter's own head; their names are not in 
 """
 
 import json
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from safetensors import safe_open
 
 from engine.errors import ModelError
 from engine.models.files import ADAPTER, CONFIG, fetch, refused
+from engine.models.loading.remedies import merge_remedy
 from engine.models.loading.weights import Loaded, load_module, read_config, refuse_non_finite
 
 _HEADS = ("classifier", "score")
@@ -78,17 +78,6 @@ def _settings(source: str, folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModelError(f"{source}: its {ADAPTER} cannot be read: {error}") from None
     return settings if isinstance(settings, dict) else {}
-
-
-def merge_remedy(source: str) -> str:
-    """How to make a whole model of an adapter, as the end of a message."""
-    place = json.dumps(source, ensure_ascii=False)
-    code = (
-        "from peft import AutoPeftModelForSequenceClassification as M; from transformers import AutoTokenizer; "
-        f'M.from_pretrained({place}, num_labels=N).merge_and_unload().save_pretrained("merged"); '
-        f'AutoTokenizer.from_pretrained({place}).save_pretrained("merged")'
-    )
-    return f"merge it, with its number of classes for N, and name the folder merged: python -c {shlex.quote(code)}"
 
 
 def _peft(source: str, base: str) -> Any:

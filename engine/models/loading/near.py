@@ -1,8 +1,9 @@
 """A path where no model is → the models that may be meant: each part of the path may be misspelt. Loads nothing."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
+
+from store.storage.near_paths import folders, followed, near_names
 
 CONFIG = "config.json"
 _ADAPTER = "adapter_config.json"
@@ -36,7 +37,7 @@ def some(models: Sequence[Path]) -> str:
 
 
 def _near(path: Path, *, is_path: bool) -> list[Path]:
-    places, left = _followed(path)
+    places, left = followed(path)
     below = [one for place in places for one in _at_or_below(place)]
     if left == 0 and below:
         return below
@@ -52,41 +53,9 @@ def _near(path: Path, *, is_path: bool) -> list[Path]:
 
 def _called(name: str, models: Sequence[Path]) -> list[Path]:
     """Those of ``models`` that are called nearly ``name``, the likeliest first."""
-    return [one for near in _close(name, [one.name for one in models]) for one in models if one.name == near]
-
-
-def _followed(path: Path) -> tuple[list[Path], int]:
-    """The folders that the first parts of ``path`` may stand for, and how many parts are left behind them.
-
-    A part that is there stands for itself alone.
-    """
-    first = [Path(path.anchor)] if path.anchor else [Path()]
-    parts = path.parts[1:] if path.anchor else path.parts
-    places = first
-    for number, part in enumerate(parts):
-        following: list[Path] = []
-        for place in places:
-            there = {one.name: one for one in _folders(place)}
-            names = [part] if part in there or part == ".." else _close(part, list(there))
-            following += [place / name for name in names]
-        if not following:
-            return places, len(parts) - number
-        places = following
-    return places, 0
-
-
-def _close(name: str, others: Sequence[str]) -> list[str]:
-    """All of ``others`` that ``name`` may be misspelt, the likeliest first, each once."""
-    distinct = list(dict.fromkeys(others))
-    return difflib.get_close_matches(name, distinct, n=max(1, len(distinct)))
-
-
-def _folders(folder: Path) -> list[Path]:
-    """The folders in ``folder``, as far as they can be listed."""
-    try:
-        return sorted(one for one in folder.iterdir() if one.is_dir())
-    except OSError:
-        return []
+    return [
+        one for near in near_names(name, [one.name for one in models], most=None) for one in models if one.name == near
+    ]
 
 
 def _at_or_below(folder: Path) -> list[Path]:
@@ -97,7 +66,7 @@ def models_below(folder: Path) -> list[Path]:
     """Folders of models in ``folder`` that are in no other one's: those that lie least deep first, then the newest."""
     level, found, looked = [folder], list[Path](), 0
     for _ in range(_DEEPEST):
-        inside = [one for place in level for one in _folders(place)]
+        inside = [one for place in level for one in folders(place)]
         looked += len(inside)
         if looked > _MOST_FOLDERS:
             break

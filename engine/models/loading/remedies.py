@@ -88,6 +88,17 @@ def _conversion(folder: Path, pickled: str) -> str:
     )
 
 
+def merge_remedy(source: str) -> str:
+    """How to make a whole model of an adapter, as the end of a message."""
+    place = json.dumps(source, ensure_ascii=False)
+    code = (
+        "from peft import AutoPeftModelForSequenceClassification as M; from transformers import AutoTokenizer; "
+        f'M.from_pretrained({place}, num_labels=N).merge_and_unload().save_pretrained("merged"); '
+        f'AutoTokenizer.from_pretrained({place}).save_pretrained("merged")'
+    )
+    return f"merge it, with its number of classes for N, and name the folder merged: python -c {shlex.quote(code)}"
+
+
 def saved_by_name(model: str, folder: str) -> str:
     """A command that saves the tokenizer of ``model`` into ``folder``."""
     code = f"T.from_pretrained({_text(model)}).save_pretrained({_text(folder)})"

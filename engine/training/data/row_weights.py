@@ -43,6 +43,16 @@ def frozen_weights(
         raise TrainingError(f"{path} is damaged ({error}); name a new folder with --out") from None
 
 
+def look_at_weight(store: Store, expression: str, *, labels: tuple[str, ...]) -> None:
+    """Refuse what is no expression over the view ``reviews``; no row is read.
+
+    Raises:
+        QueryError: it is none.
+    """
+    views_read(expression, None, ask=lambda sql: store.sql(sql, labels=labels[0]))  # refuses all but one expression
+    store.sql(f"{_query(expression)} LIMIT 0", labels=labels[0])
+
+
 def weigh(store: Store, expression: str, *, labels: tuple[str, ...], select: str | None) -> RowWeights:
     """The weights that ``expression`` gives, scaled to a mean of 1 over the trained rows; 0 for all other rows.
 
@@ -59,8 +69,7 @@ def weigh(store: Store, expression: str, *, labels: tuple[str, ...], select: str
         QueryError: it is not an expression over the view ``reviews``.
     """
     views_read(expression, None, ask=lambda sql: store.sql(sql, labels=labels[0]))  # refuses all but one expression
-    query = f"SELECT row, CAST((\n{expression}\n) AS DOUBLE) AS weight FROM reviews"
-    answer = store.sql(query, labels=labels[0])
+    answer = store.sql(_query(expression), labels=labels[0])
     weights = np.full(store.layout.rows, np.nan)
     weights[answer.column("row").to_numpy()] = answer.column("weight").to_numpy(zero_copy_only=False)
     chosen = chosen_rows(store, labels=labels, select=select)
@@ -76,6 +85,10 @@ def weigh(store: Store, expression: str, *, labels: tuple[str, ...], select: str
     if total == 0:
         raise TrainingError(f"--weight {expression!r} gives 0 for every row; there is nothing to learn from")
     return np.where(trained, weights * trained.sum() / total, 0).astype(np.float32)
+
+
+def _query(expression: str) -> str:
+    return f"SELECT row, CAST((\n{expression}\n) AS DOUBLE) AS weight FROM reviews"
 
 
 def weights_sha256(weights: RowWeights) -> str:

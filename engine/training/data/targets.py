@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import TrainingError
 from engine.training.data.exported_tars import is_export
-from engine.training.data.row_weights import frozen_weights, weights_sha256
+from engine.training.data.row_weights import frozen_weights, look_at_weight, weights_sha256
 from engine.training.data.store_steps import SoftLabels
 from engine.training.output.run_folder import RunFolder
 from store import Store
@@ -107,6 +107,25 @@ def store_as_begun(store: Store, folder: RunFolder) -> Store:
     return store.as_of(rows)
 
 
+def look_at_targets(store: Store, choice: TargetsChoice, folder: RunFolder) -> dict[str, Any]:
+    """Refuse targets that cannot be used, as far as that shows before weights are computed; their identity so far.
+
+    Returns:
+        Those of `TargetsSpec.identity` that are known, under the same names.
+
+    Raises:
+        TrainingError, StoreMissingError, QueryError: as `resolve_targets`.
+    """
+    rounds = _rounds(store, choice, folder)
+    calibrations = _held_calibrations(store, choice.labels, folder) if choice.calibrated else None
+    if choice.weight is not None and not folder.has_begun:
+        look_at_weight(store, choice.weight, labels=choice.labels)
+    temperatures = None if calibrations is None else tuple(each.temperature for each in calibrations.values())
+    soft = SoftLabels(labels=choice.labels, select=choice.select, rounds=rounds, temperatures=temperatures)
+    identity = TargetsSpec(soft=soft, weight=choice.weight, calibrations=calibrations).identity(store)
+    return {name: value for name, value in identity.items() if name != "weight_sha256"}
+
+
 def resolve_targets(store: Store, choice: TargetsChoice, folder: RunFolder, ranks: "Ranks") -> TargetsSpec:
     """The targets of the run in ``folder``: those with which it was begun, or new ones.
 
@@ -153,11 +172,16 @@ def _rounds(store: Store, choice: TargetsChoice, folder: RunFolder) -> tuple[int
 
 
 def _calibrations(store: Store, labels: tuple[str, ...], folder: RunFolder) -> dict[str, Calibration]:
-    """The calibration of each label set: the one with which the run was begun, or the latest."""
-    begun = folder.settings
-    chosen = {name: usable_calibration(store, name, begun.get(f"calibrated.{name}.number")) for name in labels}
+    """As `_held_calibrations`; says so if rows were appended since they were made."""
+    chosen = _held_calibrations(store, labels, folder)
     for name, each in chosen.items():
         rows = rows_calibrated(store, each)
         if rows is not None and (since := appended_since(store, rows)):
             log.info("calibration %d of %s was made before %s, and knows nothing of them", each.number, name, since)
     return chosen
+
+
+def _held_calibrations(store: Store, labels: tuple[str, ...], folder: RunFolder) -> dict[str, Calibration]:
+    """The calibration of each label set: the one with which the run was begun, or the latest."""
+    begun = folder.settings
+    return {name: usable_calibration(store, name, begun.get(f"calibrated.{name}.number")) for name in labels}

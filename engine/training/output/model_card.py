@@ -11,7 +11,7 @@ from engine.models.card_head import base_model, licence_of, with_head
 from engine.models.classifier import Classifier, parameters
 
 if TYPE_CHECKING:
-    from engine.training.output.saved_model import Trained
+    from engine.training.output.trained import Trained
 
 _TAGS = ("softlabel-engine", "text-classification")
 _METRICS = {"accuracy": "accuracy", "macro_f1": "f1"}

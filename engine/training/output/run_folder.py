@@ -5,6 +5,7 @@ OUT/weights.npy           the weight of each row, if the training has weights
 OUT/checkpoints/          see `engine.training.output.checkpoint`
 OUT/metrics.jsonl         see `engine.training.output.metrics_log`
 OUT/model.safetensors …   the model, when it is done; training.json comes last
+OUT/start.json            see `engine.training.output.start_note`
 """
 
 import fcntl
@@ -34,6 +35,14 @@ def different_settings(old: dict[str, Any], new: dict[str, Any]) -> str:
         f"{_WORDS[name]} are others" if name in _WORDS else f"{name} was {old.get(name)!r} and is {new.get(name)!r}"
         for name in different
     )
+
+
+def flat_names(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """``{"loop": {"seed": 0}}`` → ``{"loop.seed": 0}``."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= flat_names(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
 
 
 class RunFolder:
@@ -85,15 +94,22 @@ class RunFolder:
             ) from None
         return begun
 
-    def check(self, settings: dict[str, Any]) -> None:
+    def check(self, settings: dict[str, Any], *, partly: bool = False) -> None:
         """Refuse to resume a run with other settings than its own.
+
+        Args:
+            settings: of the run that is asked for, with `flat_names`.
+            partly: whether they are only some of its settings, so that it may have others.
 
         Raises:
             TrainingError: settings differ; the message has their names and both values.
         """
         if not self.has_begun:
             return
-        if different := different_settings(self.settings, settings):
+        begun = self.settings
+        if partly:
+            begun = {name: value for name, value in begun.items() if name in settings}
+        if different := different_settings(begun, settings):
             raise TrainingError(
                 f"{self.path} holds a run that was begun with other settings: {different}. Ask for the same, or name a "
                 "new folder with --out"

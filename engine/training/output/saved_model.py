@@ -3,90 +3,14 @@
 import dataclasses
 import json
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.errors import TrainingError
-from engine.evaluation.evaluate import Evaluation
 from engine.models.card_head import CARD
 from engine.models.classifier import Classifier, save_classifier
-from engine.notebook import html_pairs
 from engine.training.output.model_card import model_card
 from engine.training.output.run_folder import DONE, MODEL_BEFORE, RunFolder
-from engine.training.state import Best, EpochReport
-from engine.training.tasks.config import LoopConfig
+from engine.training.output.trained import Trained
 from store.storage.atomic_file import sync, write_file
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trained:
-    """The report of a training.
-
-    Attributes:
-        out: folder of the result.
-        start: hub id or path of the initial weights.
-        procedure: in words.
-        classes: class names, in order.
-        rows: rows of an epoch.
-        max_length: tokens a row.
-        loop: hyperparameters.
-        dtype: of the products; None if the training is of an earlier version.
-        epochs: the result of each epoch.
-        evaluation: on the evaluation rows, or None.
-        evaluated: hash of these rows.
-        evaluation_files: that these rows came from, as the user named them.
-        teachers: for each label set that was learned from, what made it, in words.
-        best: the validated state whose weights were kept, or None.
-        steps: number of steps taken.
-        ranks: number of processes that trained together.
-        rank: of this process.
-        rejected: number of labelled rows that were refused.
-        reasons: of the first of these.
-        truncated: rows of whose texts the model saw a part; None if that is not known.
-    """
-
-    out: str
-    start: str
-    procedure: str
-    classes: list[str]
-    rows: int
-    max_length: int
-    loop: LoopConfig
-    epochs: list[EpochReport]
-    evaluation: Evaluation | None
-    evaluated: str | None = None
-    evaluation_files: list[str] = field(default_factory=list)
-    teachers: list[str] = field(default_factory=list)
-    dtype: str | None = None
-    best: Best | None = None
-    steps: int = 0
-    ranks: int = 1
-    rank: int = 0
-    rejected: int = 0
-    reasons: list[str] = field(default_factory=list)
-    truncated: int | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of all steps."""
-        return sum(epoch.seconds for epoch in self.epochs)
-
-    @property
-    def rows_per_second(self) -> float:
-        """Rows trained a second, of all ranks together."""
-        return sum(epoch.rows for epoch in self.epochs) / self.seconds if self.seconds else 0.0
-
-    @property
-    def waiting(self) -> float:
-        """Share of `seconds` in which the next step was not ready."""
-        return sum(epoch.waited for epoch in self.epochs) / self.seconds if self.seconds else 0.0
-
-    def _repr_html_(self) -> str:
-        names = ("start", "procedure", "classes", "rows", "max_length", "steps", "seconds", "rows_per_second", "dtype")
-        loss = self.epochs[-1].loss if self.epochs else None
-        trained = {**{name: getattr(self, name) for name in names}, "loss of the last epoch": loss}
-        judged = self.evaluation._repr_html_() if self.evaluation is not None else ""
-        return html_pairs(self.out, trained) + judged
 
 
 def save_trained(model: Classifier, trained: Trained, *, sources: list[str]) -> None:
@@ -113,26 +37,3 @@ def save_evaluation(trained: Trained) -> None:
     file = Path(trained.out) / DONE
     report = {**json.loads(file.read_text("utf-8")), **dataclasses.asdict(trained)}
     write_file(file, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
-
-
-def read_trained(folder: Path, *, rank: int) -> Trained:
-    """The inverse of `save_trained`, for ``rank``.
-
-    Raises:
-        TrainingError: the file is damaged.
-    """
-    try:
-        report = json.loads((folder / DONE).read_text("utf-8"))
-        for name in ("sources", "seconds"):
-            report.pop(name)
-        report["loop"] = LoopConfig(**report["loop"])
-        report["epochs"] = [EpochReport(**epoch) for epoch in report["epochs"]]
-        for name, kind in (("best", Best), ("evaluation", Evaluation)):
-            report[name] = kind(**report[name]) if report[name] is not None else None
-        return Trained(**{**report, "out": str(folder), "rank": rank})
-    except PermissionError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(
-            f"{folder / DONE} is damaged ({error}); remove it, and run the same command again"
-        ) from None

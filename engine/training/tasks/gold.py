@@ -1,5 +1,7 @@
 """A fine-tuning whose rows are read → the trained model."""
 
+from typing import Any
+
 import pyarrow as pa
 
 from engine.compute.device import best_device
@@ -13,19 +15,28 @@ from engine.training.distributed import Ranks, joined_ranks
 from engine.training.finetune import FinetuneConfig, judged_by
 from engine.training.learned import constant_gold_loss, warn_if_nothing_learned
 from engine.training.loss import cross_entropy
-from engine.training.output.saved_model import Trained
-from engine.training.run import TrainingTask, gold_sha256, locked_folder, run_training
+from engine.training.output.start_note import start_note, write_start
+from engine.training.output.trained import Trained
+from engine.training.run import TrainingTask, locked_folder, run_training
 from engine.training.tasks.known_rows import say_learned
+from engine.training.tasks.known_settings import gold_sha256
 from store.families.text_hash import text_hashes
 from store.store import open_store
 
 
 def train_on_gold(
-    config: FinetuneConfig, gold: Gold, evaluation: Gold | None, validation: Gold | None, *, tick: Tick
+    config: FinetuneConfig,
+    gold: Gold,
+    evaluation: Gold | None,
+    validation: Gold | None,
+    *,
+    note: dict[str, Any] | None,
+    tick: Tick,
 ) -> Trained:
-    """As `engine.training.finetune.finetune`, with the rows that ``config`` names."""
+    """As `engine.training.finetune.finetune`, with the rows that ``config`` names and the note of its start."""
     with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks:
         task = _task(config, gold, evaluation, validation, ranks)
+        is_noted = note == start_note(config.model, task.model.folder, config.max_length)  # as it was loaded
         hashes = text_hashes(pa.array(gold.texts, pa.string()))
         say_learned(task, all_learned(hashes, start=task.model.folder), ranks)
         with locked_folder(config.out, ranks) as folder:
@@ -35,6 +46,7 @@ def train_on_gold(
                 write_gold_hashes(folder.path, hashes, start=task.model.folder)
             if ranks.is_first:
                 write_columns(folder.path, gold.read_from)
+                write_start(folder.path, note if is_noted else None)
         if is_new:
             warn_if_nothing_learned(trained, constant_gold_loss(gold))
         return trained

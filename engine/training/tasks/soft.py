@@ -1,6 +1,7 @@
 """A store and a distillation that were looked at → the trained student."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from engine.compute.device import best_device
 from engine.evaluation.evaluate import EvalConfig
@@ -14,11 +15,12 @@ from engine.models.loading.columns_read import columns_of_model, with_missing, w
 from engine.progress import Tick
 from engine.training.data.soft_gold import learned_hashes
 from engine.training.data.store_steps import SoftSteps
-from engine.training.data.targets import TargetsChoice, resolve_targets
-from engine.training.distill import DistillConfig
+from engine.training.data.targets import resolve_targets
+from engine.training.distill import DistillConfig, choice_of
 from engine.training.distributed import joined_ranks
 from engine.training.learned import constant_soft_loss, warn_if_nothing_learned
-from engine.training.output.saved_model import Trained
+from engine.training.output.start_note import start_note, write_start
+from engine.training.output.trained import Trained
 from engine.training.run import TrainingTask, locked_folder, run_training
 from engine.training.tasks.known_rows import say_distilled, say_learned
 from store import Store
@@ -42,14 +44,15 @@ class SoftRows:
     validation: Gold | None
 
 
-def train_on_soft_labels(config: DistillConfig, rows: SoftRows, *, tick: Tick) -> Trained:
-    """As `engine.training.distill.train`, with the rows that ``config`` names."""
+def train_on_soft_labels(config: DistillConfig, rows: SoftRows, *, note: dict[str, Any] | None, tick: Tick) -> Trained:
+    """As `engine.training.distill.train`, with the rows that ``config`` names and the note of its start."""
     store, labels = rows.store, rows.labels
     with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks:
         student = _student(store, config, labels)
+        is_noted = note == start_note(config.student, student.folder, config.max_length)  # as it was loaded
         max_length = _max_length(store, student, labels, config.max_length)
         with locked_folder(config.out, ranks) as folder:
-            targets = resolve_targets(store, _choice(config, labels), folder, ranks)
+            targets = resolve_targets(store, choice_of(config, labels), folder, ranks)
             steps = SoftSteps(
                 store,
                 targets.soft,
@@ -81,6 +84,7 @@ def train_on_soft_labels(config: DistillConfig, rows: SoftRows, *, tick: Tick) -
                 write_gold_hashes(folder.path, gold, start=student.folder)
             if ranks.is_first:
                 write_columns(folder.path, _columns(store, labels))
+                write_start(folder.path, note if is_noted else None)
         if is_new and ranks.is_first:
             warn_if_nothing_learned(trained, constant_soft_loss(store, targets.soft, config.loss))
         return trained
@@ -114,17 +118,6 @@ def _max_length(store: Store, student: Classifier, labels: tuple[str, ...], requ
         return requested
     cards = [label_card(store.label_set(name)) or LabelCard() for name in labels]
     return min(student.longest, *(card.max_length or student.longest for card in cards))
-
-
-def _choice(config: DistillConfig, labels: tuple[str, ...]) -> TargetsChoice:
-    return TargetsChoice(
-        labels=labels,
-        select=config.select,
-        weight=config.weight,
-        gold_weight=config.loss.gold_weight,
-        rounds=config.rounds,
-        calibrated=config.calibrated,
-    )
 
 
 def _teacher(store: Store, name: str) -> str:

@@ -199,10 +199,12 @@ def test_a_column_is_said_of_the_files_that_were_read_with_it(demo, tmp_path):
     assert engine.add_gold(engine.GoldRoundConfig(store=place, inputs=(str(first),), columns=gold)).added == 20
 
 
-def test_another_way_to_compute_is_refused_with_both(demo, whole, monkeypatch):
+def test_another_way_to_compute_is_refused_with_both(demo, whole, monkeypatch, tmp_path):
+    shutil.copytree(whole, tmp_path / "s")
+    shutil.rmtree(tmp_path / "s/runs")  # of runs that say that the teacher fits, and that nothing is left to compute
     monkeypatch.setattr(PackedBackend, "unsupported", lambda *_: "the probe finds a difference")
     with pytest.raises(MismatchError, match="path fused .*and this run has padded .*versions of torch"):
-        label(demo, whole, inputs=(), shards=None)
+        label(demo, tmp_path / "s", inputs=(), shards=None)
 
 
 def test_another_model_under_the_same_name_is_refused_with_both(demo, whole):

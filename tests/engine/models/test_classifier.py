@@ -171,6 +171,12 @@ def test_layers_that_do_not_exist_are_refused(demo, layers):
         load_start(f"{demo.path('start-teacher')}#layers={layers}", classes=["a", "b"])
 
 
+def test_layers_that_are_no_numbers_are_refused_before_anything_is_loaded(demo):
+    source = demo.path("start-teacher")
+    with pytest.raises(ModelError, match=f"as {source}#layers=1,3,5"):
+        load_start(f"{source}#layers=first", classes=["a", "b"])
+
+
 def test_a_head_for_other_classes_is_made_anew_and_the_encoder_kept(demo):
     source = demo.path("teacher")
     same = load_start(source, classes=["negative", "positive"]).module

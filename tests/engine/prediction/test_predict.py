@@ -208,7 +208,7 @@ def test_unsure_rows_are_left_to_the_second_model(tmp_path, model, other):
 def test_a_second_model_of_other_classes_is_refused(tmp_path, model):
     wrong = tiny_models.save(tmp_path / "wrong", tiny_models.bert(3), names=("a", "b", "d"))
     cascade = engine.Cascade(model=wrong, threshold=0.5)
-    with pytest.raises(ModelError, match="defer to a model with the same ones"):
+    with pytest.raises(ModelError, match="name a model with the same ones"):
         predict(model, written(tmp_path, [["1", "good"]]), out=tmp_path / "out.csv", cascade=cascade)
     with pytest.raises(InputError, match="--threshold is 0"):
         engine.Cascade(model=wrong, threshold=0)

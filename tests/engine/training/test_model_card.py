@@ -10,7 +10,7 @@ from engine.models.card_head import base_model, card_body, card_head, licence_of
 from engine.models.classifier import load_classifier
 from engine.training.loop import LoopConfig
 from engine.training.output.model_card import model_card
-from engine.training.output.saved_model import Trained
+from engine.training.output.trained import Trained
 from engine.training.state import EpochReport
 
 SETTINGS = {

@@ -106,9 +106,13 @@ def test_names_are_a_line_of_csv(tmp_path: Path, text: str, expected: str) -> No
     [
         (
             "subject,bdy",
-            "there is no column 'bdy' for --text (did you mean 'subject,body'?) (columns: id, subject, body, queue)",
+            "there is no column 'bdy' (did you mean 'body'?) for --text; give --text subject,body (columns: id, ",
         ),
-        ("Subject,boby", "there is no column 'Subject,boby' for --text (did you mean 'subject,body'?) (columns: "),
+        (
+            "Subject,boby",
+            "'Subject' (did you mean 'subject'?) and 'boby' (did you mean 'body'?) for --text; give --text subject,body (",
+        ),
+        ("subject,boddy,what", "there is no column 'boddy' for --text (did you mean 'body'?) (columns: "),
         ("words,what", "there is no column 'words,what' for --text (columns: id, subject, body, queue)"),
         ("subject,", "--text 'subject,' lacks a name between its commas"),
         ("body,body", "--text 'body,body' names a column twice"),

@@ -19,6 +19,7 @@ MISSPELT = {"access": "Access", "Biling": "Billing", "Hardwear": "Hardware", "Sh
 
 def test_names_that_are_nearly_those_of_larger_classes_are_found() -> None:
     assert near_classes({**QUEUES, **dict.fromkeys(MISSPELT, 1)}) == MISSPELT
+    assert near_classes({"billing": 4, "biling": 1, "login": 3, "refund": 2}) == {"biling": "billing"}
     assert near_classes({"a b": 3, "A_B": 3, "a-b": 2}) == {"a b": "A_B", "a-b": "A_B"}
 
 
@@ -28,6 +29,9 @@ def test_names_that_are_nearly_those_of_larger_classes_are_found() -> None:
         {"Billing": 60, "Biling": 20},  # too many rows for a mistake
         {"level 1": 60, "level 2": 1},
         {"cat": 60, "car": 1},
+        {"billing": 3, "biling": 1},  # too few rows of the other
+        {"billing": 19, "biling": 2},
+        {"hardware": 8, "hardwear": 1},  # two edits
         {"male": 60, "female": 1},
         {"C++": 60, "C": 1, "C#": 1},
         {"positive": 60, "negative": 1},

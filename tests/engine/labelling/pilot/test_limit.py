@@ -26,7 +26,8 @@ def expects(seconds, low=None, high=None):
     return Forecast(
         store="s", name="one", rows=100, shards=5, pilot_rows=9, pilot_shards=0, seconds=seconds,
         seconds_low=seconds if low is None else low, seconds_high=seconds if high is None else high,
-        seconds_preparing=0.0, devices=1, device_seconds=seconds, rows_per_second=1.0, tokens=900, padding=1.0,
+        seconds_preparing=0.0, seconds_labelling=seconds, devices=1, device_seconds=seconds, rows_per_second=1.0,
+        tokens=900, padding=1.0,
         disk_bytes=0, disk_free=None, gold_rows=0, accuracy=None, accuracy_low=None, accuracy_high=None, device="cpu",
         dtype="fp32", max_length=16, part=None, whole_rows=100, whole_device_seconds=seconds,
     )  # fmt: skip

@@ -102,6 +102,14 @@ def test_a_dry_run_without_a_store_leaves_nothing_and_knows_what_the_store_will_
     assert made.disk_bytes == pytest.approx(sizes[0]["size"], rel=0.5)  # small files are mostly frames
     assert made.seconds_low < made.seconds < made.seconds_high
     assert made.seconds_preparing > 0
+    assert made.seconds == pytest.approx(made.seconds_preparing + made.seconds_labelling, abs=0.002)
+
+
+def test_a_run_says_the_seconds_that_its_forecast_has(given, tmp_path):
+    done = engine.label(replace(given, store=str(tmp_path / "s")))
+    again = engine.label(replace(given, store=str(tmp_path / "s")))
+    assert done.seconds_in_all > done.seconds > 0  # the model was loaded, and the inputs read
+    assert again.seconds_in_all > again.seconds == 0
 
 
 def test_rows_that_will_be_refused_are_not_forecast(given, tmp_path):

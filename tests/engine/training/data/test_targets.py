@@ -10,8 +10,7 @@ from store_factory import add_corpus, add_labels, calibration_at, repair_labels,
 from engine.errors import TrainingError
 from engine.training.data.targets import TargetsChoice, resolve_targets
 from engine.training.distributed import Ranks
-from engine.training.output.run_folder import RunFolder
-from engine.training.run import flat_names
+from engine.training.output.run_folder import RunFolder, flat_names
 from store.errors import StoreMissingError
 from store.gold.calibration import add_calibration
 from store.gold.fingerprint import fingerprints

@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import TrainingError
-from engine.training.output.run_folder import DONE, RUN, WEIGHTS, RunFolder
-from engine.training.run import flat_names
+from engine.training.output.run_folder import DONE, RUN, WEIGHTS, RunFolder, flat_names
 from store.storage import atomic_file
 
 pytestmark = pytest.mark.durable
