@@ -5,7 +5,7 @@ import shlex
 from collections import Counter
 from typing import Any
 
-from engine.ingest.near_ids import NOT_THERE, REJECTED
+from engine.ingest.ids.near_ids import NOT_THERE, REJECTED
 from store.errors import MismatchError
 from store.families.label_card import AnswersCard, AnswersFile, LabelCard, label_card, parse_label_card
 from store.format.family import Family

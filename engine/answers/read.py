@@ -19,8 +19,8 @@ from engine.answers.scores.table import ScoreTable
 from engine.answers.store_ids import StoreIds
 from engine.errors import InputError
 from engine.ingest.ahead import ahead
+from engine.ingest.ids.near_ids import NOT_THERE, REJECTED, words_of_rejected
 from engine.ingest.input_file import described, file_version
-from engine.ingest.near_ids import NOT_THERE, REJECTED, words_of_rejected
 from engine.inputs.blocks import Problems, RawBlock, in_detail
 from engine.inputs.formats import read_raw
 from engine.inputs.labels.annotations import LabelRows, label_rows

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.answers.id_index import ABSENT, IdIndex
-from engine.ingest.near_ids import asked_for, check_other_ids, exact, loose, meant_by, why_not, why_rejected
+from engine.ingest.ids.near_ids import asked_for, check_other_ids, exact, loose, meant_by, why_not, why_rejected
 from engine.inputs.labels.annotations import LabelRows
 from store.rows.rejected_ids import RejectedIds
 from store.rows.row_set import RowNumbers

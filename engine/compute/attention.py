@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from engine.compute.cpu.bf16_attention import LONGEST, Bf16Attention, Rectangle, joined, rectangles
-from engine.compute.dropout import dropped
+from engine.compute.layers.dropout import dropped
 from engine.compute.packing import EqualRows, PackedRows
 from engine.models.loading.transformers_parts import AttentionInterface
 

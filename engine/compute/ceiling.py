@@ -7,7 +7,7 @@ import torch
 
 from engine.compute.cpu.int8 import quantised
 from engine.compute.device import DTYPES
-from engine.compute.linear import product
+from engine.compute.layers.linear import product
 
 _SIZE = {"cpu": 1024, "cuda": 8192}
 _TIMES = 4

@@ -11,8 +11,8 @@ from torch import Tensor
 from engine.compute.attention import has_kernel, on_device
 from engine.compute.backend import Forward
 from engine.compute.cpu.bf16_attention import Bf16Attention
-from engine.compute.fused_layer import Kept
-from engine.compute.linear import packed, use_products
+from engine.compute.layers.fused_layer import Kept
+from engine.compute.layers.linear import packed, use_products
 from engine.compute.packed_model import PackedModel
 from engine.compute.packing import fill, pack
 from engine.models.batching import batching_of, own_errors, padded_logits

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from engine.compute.attention import ATTENTION, DeviceRows, on_device
-from engine.compute.fused_layer import FusedLayer, Kept
-from engine.compute.linear import packed as packed_weight
-from engine.compute.linear import use_products
+from engine.compute.layers.fused_layer import FusedLayer, Kept
+from engine.compute.layers.linear import packed as packed_weight
+from engine.compute.layers.linear import use_products
 from engine.compute.packing import PackedRows, pack
 from engine.models.batching import batching_of, vocabulary_size
 from engine.models.layers import shared_copy, stack_name

@@ -10,8 +10,8 @@ from engine.compute.cpu.int8 import int8_problem, quantised
 from engine.compute.cpu.processor import has_amx, has_bf16
 from engine.compute.device import DTYPES
 from engine.compute.forward import PackedForward, PaddedForward
-from engine.compute.fused_layer import Kept, compiling_failed
-from engine.compute.linear import packed
+from engine.compute.layers.fused_layer import Kept, compiling_failed
+from engine.compute.layers.linear import packed
 from engine.compute.packed_model import packed_differs
 from engine.models.probe import settle_length
 
@@ -53,7 +53,7 @@ class PackedBackend(Backend):
 
 
 class FusedBackend(PackedBackend):
-    """Packed rows through `engine.compute.fused_layer`, for models whose layers have the parts of BERT's."""
+    """Packed rows through `engine.compute.layers.fused_layer`, for models whose layers have the parts of BERT's."""
 
     name = "fused"
     first_only = True

@@ -17,8 +17,8 @@ from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.labelling.planning.first_look import look_at_inputs
 from engine.models.files import refuse_read_only
 from engine.models.heads import order_of_classes
-from engine.models.loading.columns_read import as_read_for
 from engine.models.loading.first_look import find_model, look_for_model
+from engine.models.notes.columns_read import as_read_for
 from engine.notebook import html_pairs, html_table
 from engine.prediction.cascade_card import CASCADE
 from engine.progress import Tick, silent

@@ -17,8 +17,8 @@ from engine.evaluation.metrics import accuracy, confusion, expected_calibration_
 from engine.evaluation.paired import compare_pairs
 from engine.inputs.labels.labelled import Gold
 from engine.models.classifier import Classifier, load_classifier, parameters
-from engine.models.gold_texts import read_gold_texts
 from engine.models.heads import order_of_classes
+from engine.models.notes.gold_texts import read_gold_texts
 from engine.progress import Tick, silent
 from store.families.labels import softmax
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from engine.models.gold_texts import read_gold_texts
+from engine.models.notes.gold_texts import read_gold_texts
 from store import Store
 from store.families.label_card import label_card
 from store.families.learned_texts import learned_texts as held_beside

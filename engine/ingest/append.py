@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from engine.errors import InputError
 from engine.ingest.columns_before import columns_before
+from engine.ingest.ids.repeated_ids import add_taken
 from engine.ingest.ingest import ROWS_PER_SHARD, FirstPass, IngestConfig, first_pass
 from engine.ingest.known_inputs import GivenFiles, inputs_of, recognise, refuse_new
 from engine.ingest.near_duplicates.marking import marking_of, with_marks
-from engine.ingest.repeated_ids import add_taken
 from engine.ingest.write_corpus import write_corpus
 from engine.inputs.formats import expand
 from engine.inputs.kinds import Kind, merge_extras

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.ingest.columns_before import columns_before
-from engine.ingest.near_ids import (
+from engine.ingest.ids.near_ids import (
     NOT_THERE,
     SHOWN_OF_AN_ID,
     absent,

@@ -13,12 +13,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from engine.errors import InputError
-from engine.ingest.duplicates import DuplicateFinder
 from engine.ingest.gold_column import NotGoldError, decide_classes
+from engine.ingest.ids.duplicates import DuplicateFinder
+from engine.ingest.ids.repeated_ids import add_taken
 from engine.ingest.input_file import FileVersion, columns_of, options_of
 from engine.ingest.near_duplicates.marking import with_marks
 from engine.ingest.rejects_writer import RejectsWriter
-from engine.ingest.repeated_ids import add_taken
 from engine.ingest.validate import InputFile, ValidatedInputs, validate_files
 from engine.ingest.write_corpus import write_corpus
 from engine.inputs.check_rows import Block, read_blocks

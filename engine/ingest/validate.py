@@ -15,10 +15,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from engine.ingest.ahead import ahead
-from engine.ingest.duplicates import DuplicateFinder
+from engine.ingest.ids.duplicates import DuplicateFinder
+from engine.ingest.ids.repeated_ids import refuse_repeats
 from engine.ingest.input_file import FileVersion, described, file_version
 from engine.ingest.rejects_writer import RejectsWriter
-from engine.ingest.repeated_ids import refuse_repeats
 from engine.inputs.blocks import in_detail
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames

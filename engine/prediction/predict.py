@@ -20,8 +20,8 @@ from engine.errors import InputError
 from engine.labelling.planning.first_look import look_at_inputs
 from engine.labelling.runners.base import Runner
 from engine.models.heads import order_of_classes
-from engine.models.loading.columns_read import as_read_for
 from engine.models.loading.first_look import find_model
+from engine.models.notes.columns_read import as_read_for
 from engine.outputs.file import OutputFile, output_file
 from engine.prediction.cascade_card import held_cascade
 from engine.prediction.config import PredictConfig

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from engine.compute.linear import LEAST_TRAINED
+from engine.compute.layers.linear import LEAST_TRAINED
 from engine.training.data.steps import Step, Steps
 from engine.training.distributed import Ranks
 from engine.training.micro_batches import MicroBatches

@@ -11,7 +11,7 @@ from tiny_models import save
 
 import store
 from cli.main import run
-from engine.models.loading.columns_read import COLUMNS, columns_of_model
+from engine.models.notes.columns_read import COLUMNS, columns_of_model
 
 SHORT = ("--epochs", 1, "--batch-size", 16)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from engine.export.onnx.compare import TIMED_ROWS, Compared
 from engine.export.onnx.config import OnnxExport
-from engine.models.card_head import base_model, card_body, card_head, licence_of, with_head
 from engine.models.classifier import Classifier
+from engine.models.notes.card_head import base_model, card_body, card_head, licence_of, with_head
 
 FP32, INT8 = "onnx/model.onnx", "onnx/model_quantized.onnx"
 _TAGS = ("onnx", "text-classification")

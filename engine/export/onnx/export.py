@@ -37,9 +37,9 @@ from engine.export.onnx.quantize import LEAST_ROWS, RECIPES, quantize, refusal
 from engine.export.onnx.rows import CheckRows, read_check_rows
 from engine.export.onnx.session import OnnxSession
 from engine.export.onnx.smooth import input_ranges
-from engine.models.card_head import CARD
 from engine.models.classifier import Classifier, load_classifier, save_classifier
 from engine.models.files import CONFIG
+from engine.models.notes.card_head import CARD
 from engine.outputs.folder import output_folder, place_in_words, refuse_used, whole_folder
 from engine.progress import Tick, silent
 from engine.tokens.tokens import Tokens

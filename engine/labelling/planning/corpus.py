@@ -14,7 +14,7 @@ from engine.inputs.columns import NO_COLUMN
 from engine.inputs.labels.spelling import label_map_text
 from engine.inputs.messages import counted
 from engine.labelling.planning.config import LabelConfig
-from engine.models.loading.columns_read import as_read_for
+from engine.models.notes.columns_read import as_read_for
 from engine.progress import Tick
 from store import Store
 from store.errors import MismatchError

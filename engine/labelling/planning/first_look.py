@@ -22,8 +22,8 @@ from engine.inputs.paths.no_rows import no_rows
 from engine.labelling.planning.config import LabelConfig
 from engine.labelling.planning.held_card import check_weights
 from engine.models.heads import check_names, spelled_as
-from engine.models.loading.columns_read import as_read_for
 from engine.models.loading.first_look import FoundModel, find_model
+from engine.models.notes.columns_read import as_read_for
 from store.errors import MismatchError
 from store.families.label_card import LabelCard, label_card
 from store.format.header import is_store

@@ -18,7 +18,7 @@ from engine.labelling.planning.first_look import default_name
 from engine.labelling.runners.base import Job, OnDone, Result, ShardSteps
 from engine.labelling.summary import LabelSummary
 from engine.models.files import files_sha256, is_adapter
-from engine.models.gold_texts import read_gold_texts
+from engine.models.notes.gold_texts import read_gold_texts
 from engine.progress import Tick
 from store import Store
 from store.families.label_card import LabelCard, label_card

@@ -23,7 +23,7 @@ from engine.labelling.runners.base import Runner
 from engine.labelling.token_budget import CorpusSize, corpus_size
 from engine.models.classifier import Classifier, named, respelled
 from engine.models.flops import model_flops
-from engine.models.gold_texts import read_gold_texts
+from engine.models.notes.gold_texts import read_gold_texts
 from engine.models.teacher import TeacherSource, load_teacher
 from engine.progress import Tick, silent
 from store import Store

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import EvalResult
 
-from engine.models.card_head import base_model, licence_of, with_head
 from engine.models.classifier import Classifier, parameters
+from engine.models.notes.card_head import base_model, licence_of, with_head
 
 if TYPE_CHECKING:
     from engine.training.output.trained import Trained

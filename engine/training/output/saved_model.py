@@ -5,8 +5,8 @@ import json
 import tempfile
 from pathlib import Path
 
-from engine.models.card_head import CARD
 from engine.models.classifier import Classifier, save_classifier
+from engine.models.notes.card_head import CARD
 from engine.training.output.model_card import model_card
 from engine.training.output.run_folder import DONE, MODEL_BEFORE, RunFolder
 from engine.training.output.trained import Trained

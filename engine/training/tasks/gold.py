@@ -6,9 +6,9 @@ import pyarrow as pa
 
 from engine.compute.device import best_device
 from engine.inputs.labels.labelled import Gold
-from engine.models.gold_texts import all_learned, read_gold_texts, write_gold_hashes
 from engine.models.initialize import load_start
-from engine.models.loading.columns_read import write_columns
+from engine.models.notes.columns_read import write_columns
+from engine.models.notes.gold_texts import all_learned, read_gold_texts, write_gold_hashes
 from engine.progress import Tick
 from engine.training.data.gold_steps import GoldSteps
 from engine.training.distributed import Ranks, joined_ranks

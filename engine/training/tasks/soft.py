@@ -9,9 +9,9 @@ from engine.ingest.columns_before import columns_before
 from engine.inputs.by_name.choice import ColumnsBefore
 from engine.inputs.labels.labelled import Gold
 from engine.models.classifier import Classifier
-from engine.models.gold_texts import all_learned, read_gold_texts, write_gold_hashes
 from engine.models.initialize import load_start
-from engine.models.loading.columns_read import columns_of_model, with_missing, write_columns
+from engine.models.notes.columns_read import columns_of_model, with_missing, write_columns
+from engine.models.notes.gold_texts import all_learned, read_gold_texts, write_gold_hashes
 from engine.progress import Tick
 from engine.training.data.soft_gold import learned_hashes
 from engine.training.data.store_steps import SoftSteps

@@ -10,8 +10,8 @@ from torch._dynamo.testing import CompileCounter
 
 import engine.compute.attention
 import engine.compute.forward
-import engine.compute.fused_layer
-import engine.compute.linear
+import engine.compute.layers.fused_layer
+import engine.compute.layers.linear
 from engine.compute.torch_backends import COMPILED, FUSED
 
 
@@ -35,11 +35,11 @@ def kernel(monkeypatch):
     """A CPU that pretends to have the kernel, and nothing compiled yet."""
     monkeypatch.setattr(engine.compute.attention, "varlen_attn", as_kernel)
     monkeypatch.setattr(engine.compute.forward, "has_kernel", lambda *_: True)
-    monkeypatch.setattr(engine.compute.linear, "_pointwise", None)  # as on a GPU
-    engine.compute.fused_layer._compiled.cache_clear()
+    monkeypatch.setattr(engine.compute.layers.linear, "_pointwise", None)  # as on a GPU
+    engine.compute.layers.fused_layer._compiled.cache_clear()
     torch._dynamo.reset()
     yield
-    engine.compute.fused_layer._compiled.cache_clear()
+    engine.compute.layers.fused_layer._compiled.cache_clear()
     torch._dynamo.reset()
 
 
@@ -68,7 +68,7 @@ def test_a_compiler_that_fails_leaves_the_layers_as_they_are(kernel, monkeypatch
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=broken))
     module = make("Bert", num_hidden_layers=3)
     np.testing.assert_array_equal(logits_of(module, COMPILED), logits_of(module, FUSED))
-    warnings = [record.message for record in caplog.records if record.name == "engine.compute.fused_layer"]
+    warnings = [record.message for record in caplog.records if record.name == "engine.compute.layers.fused_layer"]
     assert len(warnings) == 2
     assert all("cannot be compiled here, and run as they are" in warning for warning in warnings)
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from engine.compute.dropout import dropped
+from engine.compute.layers.dropout import dropped
 
 DTYPES = [torch.float32, torch.bfloat16]
 

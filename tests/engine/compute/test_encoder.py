@@ -250,7 +250,7 @@ def test_a_row_without_tokens_disturbs_no_other_and_is_the_same_anywhere(modules
     ("family", "backend"), [("Bert", FUSED), ("Bert", PACKED), ("Roberta", FUSED), ("Bert", PADDED)]
 )
 def test_operations_are_those_that_pytorch_counts(family, backend, monkeypatch):
-    monkeypatch.setattr("engine.compute.linear._pointwise", None)
+    monkeypatch.setattr("engine.compute.layers.linear._pointwise", None)
     made = encoder(make(family, hidden_size=64, intermediate_size=256), budget=4096, backend=backend)
     tokens = made_up([64] * 8)
     # With gradients, and by plain matrix products: it knows no others.

@@ -11,7 +11,7 @@ import engine.compute.attention
 import engine.compute.packed_model
 from engine.compute.attention import DeviceRows, on_device
 from engine.compute.backends import choose_backend
-from engine.compute.fused_layer import FusedLayer
+from engine.compute.layers.fused_layer import FusedLayer
 from engine.compute.packed_model import PackedModel, packed_differs
 from engine.compute.packing import fill, pack
 from engine.compute.torch_backends import FUSED, PACKED, PADDED

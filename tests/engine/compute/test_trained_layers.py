@@ -10,11 +10,11 @@ from families import FAMILIES, PACKED_FAMILIES, chosen, made_up, make, workload
 from torch.nn.functional import cross_entropy
 from varlen import varlen_attn
 
-import engine.compute.linear
+import engine.compute.layers.linear
 from engine.compute.attention import attend, attend_first, on_device
 from engine.compute.backends import choose_backend
 from engine.compute.forward import padded_logits
-from engine.compute.linear import product, product_gelu
+from engine.compute.layers.linear import product, product_gelu
 from engine.compute.packing import pack
 from engine.compute.torch_backends import FUSED, PACKED, PADDED
 
@@ -39,7 +39,7 @@ def in_training(family, *, dropout=0.0, **changes):
 @pytest.fixture(autouse=True)
 def _all_trained_through_onednn(monkeypatch):
     """However small the weights of these models are."""
-    monkeypatch.setattr(engine.compute.linear, "LEAST_TRAINED", 0)
+    monkeypatch.setattr(engine.compute.layers.linear, "LEAST_TRAINED", 0)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_gradients_follow_the_configuration(tokens, changes):
 @pytest.mark.parametrize("family", BERTS)
 def test_gradients_do_not_need_one_dnn(tokens, family, monkeypatch):
     """As on a GPU, or a processor without it."""
-    monkeypatch.setattr(engine.compute.linear, "_pointwise", None)
+    monkeypatch.setattr(engine.compute.layers.linear, "_pointwise", None)
     module = in_training(family)
     assert_same_gradients(through(FUSED, module, tokens, budget=100), of_transformers(module, tokens))
 
@@ -127,8 +127,8 @@ def test_gradients_do_not_need_one_dnn(tokens, family, monkeypatch):
 def test_small_weights_are_trained_by_torchs_own_products(tokens, monkeypatch):
     module = in_training("Bert")
     expected = through(FUSED, module, tokens)
-    monkeypatch.setattr(engine.compute.linear, "LEAST_TRAINED", 1_000_000)
-    monkeypatch.setattr(engine.compute.linear._Trained, "apply", None)
+    monkeypatch.setattr(engine.compute.layers.linear, "LEAST_TRAINED", 1_000_000)
+    monkeypatch.setattr(engine.compute.layers.linear._Trained, "apply", None)
     assert_same_gradients(through(FUSED, module, tokens), expected)
 
 

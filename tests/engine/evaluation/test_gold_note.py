@@ -12,7 +12,7 @@ from store_factory import NoWaitStorage, add_corpus, add_labels, make_store, tex
 import store
 from cli.main import run
 from engine.evaluation.gold_note import gold_note
-from engine.models.gold_texts import write_gold_texts
+from engine.models.notes.gold_texts import write_gold_texts
 from store.gold.add_round import Labelled, add_round
 from store.storage.file_hash import sha256_of
 

@@ -12,7 +12,7 @@ import engine
 from engine.errors import InputError
 from engine.evaluation.gold_note import gold_note
 from engine.evaluation.learned_gold import learned_gold, learned_texts
-from engine.models.gold_texts import GOLD_TEXTS, read_gold_texts, write_gold_texts
+from engine.models.notes.gold_texts import GOLD_TEXTS, read_gold_texts, write_gold_texts
 from store.copying.copy_store import copy_store
 from store.errors import DamageError
 from store.families.learned_texts import LEARNED_TEXTS, freeze_learned_texts

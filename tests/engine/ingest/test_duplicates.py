@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.ingest.duplicates import DuplicateFinder
+from engine.ingest.ids.duplicates import DuplicateFinder
 
 SPILLS = [1, 60, 1 << 20]
 """Bytes held: every block goes to disk, some do, none does."""

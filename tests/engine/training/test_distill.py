@@ -19,8 +19,8 @@ import engine
 import store
 from cli.main import run
 from engine.errors import TrainingError
-from engine.models.gold_texts import GOLD_TEXTS, read_gold_texts, write_gold_texts
 from engine.models.initialize import load_start
+from engine.models.notes.gold_texts import GOLD_TEXTS, read_gold_texts, write_gold_texts
 from engine.training.data.soft_gold import distilled_texts, learned_hashes
 from engine.training.data.store_steps import SoftLabels, SoftSteps
 from engine.training.distributed import Ranks

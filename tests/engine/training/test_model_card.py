@@ -6,8 +6,8 @@ import tiny_models
 from huggingface_hub import ModelCard
 
 from engine.evaluation.evaluate import Evaluation
-from engine.models.card_head import base_model, card_body, card_head, licence_of, with_head
 from engine.models.classifier import load_classifier
+from engine.models.notes.card_head import base_model, card_body, card_head, licence_of, with_head
 from engine.training.loop import LoopConfig
 from engine.training.output.model_card import model_card
 from engine.training.output.trained import Trained

@@ -9,7 +9,7 @@ from families import classifier, make
 from made_up_steps import MadeUpSteps, run
 
 import engine.training.dtype_choice
-from engine.compute.linear import product
+from engine.compute.layers.linear import product
 from engine.errors import TrainingError
 from engine.training.distributed import Ranks
 from engine.training.loop import LoopConfig, Objective, Training

@@ -152,7 +152,8 @@ def test_backends_of_their_own_use_it_where_the_processor_has_bf16(has_bf16, has
     monkeypatch.setattr("engine.compute.torch_backends.has_amx", lambda: has_amx)
     used = []
     monkeypatch.setattr(
-        "engine.compute.fused_layer.attend_in_bf16", lambda *given: used.append(given[-1]) or attend_in_bf16(*given)
+        "engine.compute.layers.fused_layer.attend_in_bf16",
+        lambda *given: used.append(given[-1]) or attend_in_bf16(*given),
     )
     module, tokens = make("Bert"), made_up([LONGEST, 30, 30, 7])
     encoder = Encoder(classifier(module), device=CPU, dtype=dtype, budget=4096, longest=LONGEST)

@@ -6,7 +6,7 @@ import torch
 
 import engine.compute.cpu.memory
 import engine.compute.cpu.processor
-import engine.compute.linear
+import engine.compute.layers.linear
 from engine.compute.cpu.memory import keep_few_products, keep_memory
 from engine.compute.cpu.processor import has_amx, has_bf16, processor_name
 

@@ -16,8 +16,8 @@ from torch.nn.functional import layer_norm
 from engine.compute.attention import DeviceRows, attend, attend_first
 from engine.compute.cpu.bf16_attention import attend_in_bf16
 from engine.compute.cpu.int8 import Int8Weight
-from engine.compute.dropout import dropped
-from engine.compute.linear import packed, product, product_gelu
+from engine.compute.layers.dropout import dropped
+from engine.compute.layers.linear import packed, product, product_gelu
 from engine.models.loading.transformers_parts import GELUActivation
 
 _log = logging.getLogger(__name__)

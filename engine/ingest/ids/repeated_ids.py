@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from engine.ingest.duplicates import DuplicateFinder
+from engine.ingest.ids.duplicates import DuplicateFinder
 from engine.ingest.rejects_writer import RejectsWriter
 from engine.inputs.messages import REPEATED_ID, TAKEN_ID, WITHOUT_IDS, counted
 from store.errors import StoreMissingError

@@ -1,0 +1,1 @@
+"""Ids of rows: those that come twice, those that a label may mean."""
