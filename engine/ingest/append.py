@@ -11,17 +11,15 @@ import logging
 import time
 from collections.abc import Sequence
 
-import pyarrow as pa
-
 from engine.errors import InputError
 from engine.ingest.columns_before import columns_before
 from engine.ingest.ids.repeated_ids import add_taken
 from engine.ingest.ingest import ROWS_PER_SHARD, FirstPass, IngestConfig, first_pass
+from engine.ingest.kept_columns import kept_columns
 from engine.ingest.known_inputs import GivenFiles, inputs_of, recognise, refuse_new
 from engine.ingest.near_duplicates.marking import marking_of, with_marks
 from engine.ingest.write_corpus import write_corpus
 from engine.inputs.formats import expand
-from engine.inputs.kinds import Kind, merge_extras
 from engine.inputs.messages import WITHOUT_IDS, counted, listed, no_usable_row
 from engine.progress import Tick, silent
 from store import Store
@@ -191,7 +189,7 @@ def _next_segment(store: Store, config: IngestConfig, read: FirstPass) -> Segmen
         rows=read.rows,
         first_shard=layout.shards,
         shards=config.shards or -(-read.rows // ROWS_PER_SHARD),
-        extras=with_marks(_extras(store, read), read.validated.inputs, marking_of(store, config.near_duplicates)),
+        extras=with_marks(kept_columns(store, read), read.validated.inputs, marking_of(store, config.near_duplicates)),
         inputs=read.validated.inputs,
         rejects=read.publish(SEGMENTS, number),
     )
@@ -213,41 +211,3 @@ def _no_row(store: Store, files: list[str], read: FirstPass) -> str:
     rows, way = counted(validated.taken, "row"), "" if has_ids else f". {WITHOUT_IDS}"
     said = f"{listed(files)}: nothing is left to append: the ids of {rows} are in {store.location} already{way}"
     return f"{said}; others cannot be read: {validated.first_reasons[0]}" if validated.first_reasons else said
-
-
-def _extras(store: Store, read: FirstPass) -> dict[str, str]:
-    """Kept columns of the rows that were ``read``, with the types that the store has for them: name → type.
-
-    Raises:
-        InputError: a column has values of another type, or differs from one of the store in the case of its name.
-    """
-    held, found = store.header.kept, merge_extras(read.validated.extras)
-    spelled = {name.lower(): name for name in held}
-    where = listed(entry["path"] for entry in read.validated.inputs)
-    for name, kind in found.items():
-        twin = spelled.get(name.lower(), name)
-        if twin != name:
-            raise InputError(
-                f"{where}: the column {name!r} is {twin!r} in {store.location}; rename it, or leave it out"
-            )
-        if name in held and not _fits(kind, pa.type_for_alias(held[name])):
-            raise InputError(
-                f"{where}: the column {name!r} has values of type {kind.stored}, and {store.location} keeps it as "
-                f"{held[name]}: mend them, or rename the column or leave it out"
-            )
-    made = store.header.segments[-1].made
-    if absent := [name for name in held if name not in found and name not in made]:
-        _log.info("%s: columns of the store that are not there are null: %s", where, listed(absent))
-    if added := [name for name in found if name not in held]:
-        _log.info("%s: columns that are new are null in the rows before: %s", where, listed(added))
-    kept = {name: alias for name, alias in held.items() if name in found}
-    return kept | {name: str(found[name].stored) for name in added}
-
-
-def _fits(kind: Kind, type_: pa.DataType) -> bool:
-    """Whether values of ``kind`` can be kept as ``type_`` without a loss that a store would not have made itself."""
-    if pa.types.is_null(kind.type) or type_ in (kind.stored, pa.string()):
-        return True
-    if type_ == pa.float64():
-        return kind.stored in (pa.int64(), pa.uint64())
-    return type_ == pa.uint64() and kind.stored == pa.int64() and kind.low >= 0

@@ -241,8 +241,8 @@ def _count_labels(labels: pa.Array, counts: Counter[str]) -> None:
 
 def _refuse_unfit(block: Block, rejects: RejectsWriter, first: list[str]) -> None:
     unfit = [(row, problem) for row, problem in enumerate(block.problems) if problem is not None]
-    shown = unfit[: _SHOWN - len(first)]
-    first += [f"{block.file} row {block.first_row + row:,}: {in_detail(problem)}" for row, problem in shown]
+    for row, problem in unfit[: _SHOWN - len(first)]:
+        first.append(f"{block.file} row {block.first_row + row:,}: {in_detail(problem)}")
     rejects.add(
         files=[block.file] * len(unfit),
         rows=[block.first_row + row for row, _ in unfit],
