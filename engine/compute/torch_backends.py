@@ -100,7 +100,7 @@ class Int8Backend(FusedBackend):
 
     name = "int8"
     can_train = False
-    bounds = MappingProxyType({"int8": Bound(1.0, 0.25)})
+    bounds = MappingProxyType({"int8": Bound(1.0, 0.25, seldom=2)})
     _kept: Kept = staticmethod(quantised)
 
     def unsupported(self, module: Any, workload: Workload) -> str | None:

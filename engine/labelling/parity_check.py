@@ -68,12 +68,14 @@ def check_parity(
     compared = stored[chosen].astype(np.float32)
     again, shift = as_comparable(np.stack(exact), stored[chosen])
     difference = np.abs(compared - again)
-    bad = np.flatnonzero(~_within(difference, again, shift, encoder).all(axis=1))
+    # Of what was subtracted its rounding is left, in both logits and in both computations.
+    rounding = np.minimum(4 * _ROUNDING[encoder.dtype] * np.abs(shift), _MOST_ROUNDING)
+    bad = np.flatnonzero(encoder.bound.exceeded(compared, again, rounding=rounding))
     if bad.size:
-        first, (absolute, relative) = bad[0], encoder.bound
+        first = bad[0]
         raise LabellingError(
             f"shard {shard}: the logits of its row {chosen[first]} are {_numbers(compared[first])}, and alone in "
-            f"fp32 {_numbers(again[first])}: more than {encoder.dtype} explains ({absolute:g} + {relative:g}·|x|). "
+            f"fp32 {_numbers(again[first])}: more than {encoder.dtype} explains ({encoder.bound}). "
             "Nothing of this shard was written. Try --dtype fp32, or look at the device"
         )
     return ParityCheck(
@@ -81,20 +83,6 @@ def check_parity(
         largest_difference=round(float(difference.max()), 7),
         flips=int((compared.argmax(axis=1) != again.argmax(axis=1)).sum()),
     )
-
-
-def _within(
-    difference: npt.NDArray[np.float32],
-    exact: npt.NDArray[np.float32],
-    shift: npt.NDArray[np.float32],
-    encoder: ComputesExactly,
-) -> npt.NDArray[np.bool_]:
-    """(rows, classes): which differences the bound explains; NaN is none of them."""
-    absolute, relative = encoder.bound
-    # Of what was subtracted its rounding is left, in both logits and in both computations.
-    rounding = np.minimum(4 * _ROUNDING[encoder.dtype] * np.abs(shift), _MOST_ROUNDING)
-    within: npt.NDArray[np.bool_] = difference <= absolute + relative * np.abs(exact) + rounding
-    return within
 
 
 def chosen_rows(stored: npt.NDArray[np.float16], *, shard: int, rows: int) -> npt.NDArray[np.int64]:
