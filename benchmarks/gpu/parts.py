@@ -104,13 +104,13 @@ def correctness(setup: Setup, _done: dict[str, Any]) -> dict[str, Any]:
 
 
 def _differences(logits: npt.NDArray[np.float32], truth: npt.NDArray[np.float32], dtype: str) -> dict[str, Any]:
-    difference, (absolute, relative) = np.abs(logits - truth), BOUNDS[dtype]
+    difference, bound = np.abs(logits - truth), BOUNDS[dtype]
     flips = logits.argmax(axis=1) != truth.argmax(axis=1)
     margins = np.abs(truth[:, 0] - truth[:, 1])[flips]
     return {
         "largest_difference": float(np.nanmax(difference)),
-        "bound": f"{absolute:g} + {relative:g} * |x|",
-        "out_of_bound": int((difference > absolute + relative * np.abs(truth)).any(axis=1).sum()),
+        "bound": str(bound),
+        "out_of_bound": int(bound.exceeded(logits, truth).sum()),
         "failed": int(np.isnan(logits).any(axis=1).sum()),
         "flips": int(flips.sum()),
         "largest_margin_of_a_flip": float(margins.max(initial=0.0)),
