@@ -75,13 +75,14 @@ def train_on_soft_labels(config: DistillConfig, rows: SoftRows, *, note: dict[st
                 teachers=[_teacher(store, name) for name in labels],
                 truncated=steps.truncated,
             )
-            gold = learned_hashes(store, targets.soft)
-            say_learned(task, all_learned(gold, start=student.folder), ranks)
-            say_distilled(task, store, targets.soft, ranks)
+            gold = all_learned(learned_hashes(store, targets.soft), start=student.folder)
+            if ranks.is_first:
+                say_learned(config.out, gold, evaluation=rows.evaluation, validation=rows.validation)
+                say_distilled(config.out, store, targets.soft, rows.evaluation)
             is_new = not folder.is_done
             trained = run_training(task, config, folder, ranks, tick=tick)
             if ranks.is_first and read_gold_texts(folder.path) is None:
-                write_gold_hashes(folder.path, gold, start=student.folder)
+                write_gold_hashes(folder.path, gold)
             if ranks.is_first:
                 write_columns(folder.path, _columns(store, labels))
                 write_start(folder.path, note if is_noted else None)
