@@ -1,12 +1,12 @@
 """A store and a distillation that were looked at → the trained student."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from engine.compute.device import best_device
 from engine.evaluation.evaluate import EvalConfig
 from engine.ingest.columns_before import columns_before
-from engine.inputs.by_name.choice import ColumnsBefore
+from engine.inputs.by_name.choice import PLAIN_LABEL, ColumnsBefore
 from engine.inputs.labels.labelled import Gold
 from engine.models.classifier import Classifier
 from engine.models.gold_texts import all_learned, read_gold_texts, write_gold_hashes
@@ -110,7 +110,7 @@ def _columns(store: Store, labels: tuple[str, ...]) -> ColumnsBefore:
     for name in labels:
         card = label_card(store.label_set(name)) or LabelCard()
         columns = with_missing(columns, None if card.model is None else columns_of_model(card.model))
-    return columns
+    return replace(columns, label=tuple(name for name in columns.label if name != PLAIN_LABEL))
 
 
 def _max_length(store: Store, student: Classifier, labels: tuple[str, ...], requested: int | None) -> int:
