@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from engine.errors import InputError
-from engine.inputs.by_name.choice import EDGES, ColumnsBefore, NameChoice, may_be_id
+from engine.inputs.by_name.choice import EDGES, PLAIN_LABEL, ColumnsBefore, NameChoice, may_be_id
 from engine.inputs.labels.spelling import is_verdict, may_name_classes
 from engine.inputs.paths.hive import path_columns
 from store.format.names import stored_names
@@ -105,8 +105,11 @@ class Columns:
 
 
 def columns_of(files: Iterable[Columns], *, where: str) -> ColumnsBefore:
-    """The columns with which ``files`` were read, for others that belong to ``where``."""
-    held = [(one.text, one.id, one.label) for one in files]
+    """The columns with which ``files`` were read, for others that belong to ``where``.
+
+    A column of labels that was found by its plain name is none of them: another file may have names beside its numbers.
+    """
+    held = [(one.text, one.id, one.label if one.is_label_named or one.label != PLAIN_LABEL else None) for one in files]
     text, id_, label = (tuple(dict.fromkeys(filter(None, names))) for names in zip(*held, strict=True))
     return ColumnsBefore(where=where, text=text, id=id_, label=label)
 

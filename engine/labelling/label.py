@@ -10,17 +10,19 @@ import time
 from engine.errors import LabellingError
 from engine.ingest.known_inputs import GivenFiles
 from engine.inputs.formats import expand
+from engine.inputs.remote.mirror import name_of
 from engine.labelling.execute import execute
 from engine.labelling.pilot.limit import TimeLimit
 from engine.labelling.pilot.watch import Tell, unheard
 from engine.labelling.planning.command import command_of
 from engine.labelling.planning.config import LabelConfig
 from engine.labelling.planning.corpus import given_to
-from engine.labelling.planning.first_look import default_name, look_at_request
+from engine.labelling.planning.early_workers import workers_begun
+from engine.labelling.planning.first_look import look_at_request
 from engine.labelling.planning.nothing_left import TEACHER_FILES, summary_of_nothing, teacher_files
 from engine.labelling.runners.base import Runner
 from engine.labelling.runners.choose import choose_runner
-from engine.labelling.runners.cluster.ray_actors import RayActors, ray_actors
+from engine.labelling.runners.cluster.ray_actors import ray_actors
 from engine.labelling.summary import LabelSummary
 from engine.progress import Tick, silent
 from engine.tokens.cut_texts import cut_note
@@ -59,19 +61,21 @@ def label(
         done = summary_of_nothing(config, storage, given, folder)
         if done is not None:
             return _in_all(done, open_store(storage), config, given, started)
-    files, runner = teacher_files(folder), _begun(runner or runner_for(config, storage), config, storage, given)
-    from engine.compute.device import restored_threads
-    from engine.labelling.pilot.run import begin_watch
-    from engine.labelling.planning.plan import plan_run
+    runner = runner or runner_for(config, storage)
+    with workers_begun(runner, storage, config, given):
+        files = teacher_files(folder)
+        from engine.compute.device import restored_threads
+        from engine.labelling.pilot.run import begin_watch
+        from engine.labelling.planning.plan import plan_run
 
-    with restored_threads():
-        store, plan = plan_run(config, storage, runner, given=given, tick=tick)
-        watch = None
-        if config.pilot is not None or limit is not None:
-            watch = begin_watch(store, plan, config, runner, limit=limit, tell=tell, tick=tick)
-        job = plan.begin(store, runner)
-        noted = {TEACHER_FILES: files if files == teacher_files(folder) else None}  # those that were loaded
-        summary = execute(store, job, runner, worker=config.worker, watch=watch, noted=noted, tick=tick)
+        with restored_threads():
+            store, plan = plan_run(config, storage, runner, given=given, tick=tick)
+            watch = None
+            if config.pilot is not None or limit is not None:
+                watch = begin_watch(store, plan, config, runner, limit=limit, tell=tell, tick=tick)
+            job = plan.begin(store, runner)
+            noted = {TEACHER_FILES: files if files == teacher_files(folder) else None}  # those that were loaded
+            summary = execute(store, job, runner, worker=config.worker, watch=watch, noted=noted, tick=tick)
     if summary.rows_done and plan.job.model is not None:
         _say_cut(store, summary, config, length=job.card.max_length, longest=plan.job.model.longest)
     return _in_all(summary, store, config, given, started)
@@ -88,27 +92,12 @@ def _in_all(
     )
 
 
-def _begun(runner: Runner, config: LabelConfig, storage: Storage, given: GivenFiles | None) -> Runner:
-    """``runner``; the workers of a cluster begin at once where they are needed at once."""
-    if isinstance(runner, RayActors) and _lacks_labels_alone(config, storage, given):
-        runner.begin()
-    return runner
-
-
-def _lacks_labels_alone(config: LabelConfig, storage: Storage, given: GivenFiles | None) -> bool:
-    """Whether all texts are there and labels are missing, so that workers are needed at once."""
-    if given is None or given.new:
-        return False
-    store = open_store(storage).memoised()
-    return not store.corpus.missing() and bool(store.label_set(config.name or default_name(config.teacher)).missing())
-
-
 def _rejected_given(store: Store, config: LabelConfig, given: GivenFiles | None) -> int:
     """Refused rows of the inputs that ``config`` names; ``given`` says which the store had, None that it was made."""
     if given is None or not config.inputs:
         return store.header.rejected if config.inputs else 0
     entries = [((one.segment, at), entry) for one in store.header.segments for at, entry in enumerate(one.inputs)]
-    new = {*given.new}
+    new = {*map(name_of, given.new)}
     return sum(entry["rejected"] for place, entry in entries if place in given.known or entry["path"] in new)
 
 

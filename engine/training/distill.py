@@ -14,15 +14,18 @@ from engine.ingest.columns_before import columns_before
 from engine.inputs.columns import ColumnNames
 from engine.inputs.labels.labelled import Gold
 from engine.inputs.options import FOUND_OUT, ReadOptions
+from engine.models.gold_texts import read_gold_texts
 from engine.models.loading.first_look import look_for_start
 from engine.progress import Tick, silent
 from engine.training.data.exported_tars import is_export, store_of_tars
-from engine.training.data.store_steps import complete_label_sets
+from engine.training.data.row_weights import held_weights
+from engine.training.data.store_steps import SoftLabels, complete_label_sets
 from engine.training.data.targets import TargetsChoice, look_at_targets, store_as_begun
 from engine.training.output.run_folder import RunFolder, flat_names
 from engine.training.output.start_note import start_note
 from engine.training.tasks.config import LoopConfig, RunConfig
 from engine.training.tasks.done_already import done_already
+from engine.training.tasks.known_rows import say_distilled, say_learned
 from engine.training.tasks.known_settings import known_settings
 from engine.training.tasks.launch import quiet_others
 from engine.training.tasks.soft_loss import SoftLoss
@@ -95,6 +98,10 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> "Trained":
         begun.check(flat_names(known), partly=True)
         note = start_note(config.student, start, config.max_length)
         if (trained := done_already(begun, flat_names(known), note, evaluation)) is not None:
+            say_learned(config.out, read_gold_texts(begun.path), evaluation=evaluation, validation=validation)
+            weights = None if config.weight is None else held_weights(begun)
+            soft = SoftLabels(labels=labels, select=config.select, weights=weights)
+            say_distilled(config.out, store, soft, evaluation)
             return trained
         from engine.training.tasks.soft import SoftRows, train_on_soft_labels
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
 from engine.inputs.by_name.choice import ColumnsBefore
 from engine.inputs.labels.labelled import GoldConfig, read_gold
+from engine.models.gold_texts import read_gold_texts
 from engine.models.loading.first_look import look_for_start
 from engine.progress import Tick, silent
 from engine.training.data.stored_gold import StoredGold
@@ -16,6 +17,7 @@ from engine.training.output.run_folder import RunFolder, flat_names
 from engine.training.output.start_note import start_note
 from engine.training.tasks.config import LoopConfig, RunConfig
 from engine.training.tasks.done_already import done_already
+from engine.training.tasks.known_rows import say_learned
 from engine.training.tasks.known_settings import gold_sha256, known_settings
 from engine.training.tasks.launch import quiet_others
 
@@ -64,6 +66,7 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> "Trained":
     folder.check(known, partly=True)
     note = start_note(config.model, start, config.max_length)
     if (trained := done_already(folder, known, note, evaluation)) is not None:
+        say_learned(config.out, read_gold_texts(folder.path), evaluation=evaluation, validation=validation)
         return trained
     from engine.training.tasks.gold import train_on_gold
 

@@ -90,6 +90,29 @@ def test_a_file_without_these_columns_is_read_by_plain_names(made: Path, engine:
     assert (code, "no column looks like the text (columns: id, subjct)" in err) == (1, True)
 
 
+def test_names_beside_numbers_come_before_a_plain_label_that_a_model_learned(
+    made: Path, engine: Any, tmp_path: Path
+) -> None:
+    plain, both = tmp_path / "plain.csv", tmp_path / "both.csv"
+    names = [CLASSES[number % 3] for number in range(30)]
+    plain.write_text("text,label\n" + "".join(f"good {at},{name}\n" for at, name in enumerate(names)))
+    rows = [f"bad {at},{at % 3 + 1},{name}\n" for at, name in enumerate(names)]
+    both.write_text("text,label,label_text\n" + "".join(rows))
+    start, teacher, place = made / "start", tmp_path / "teacher", tmp_path / "s.store"
+    assert engine("finetune", plain, "--model", start, "--out", teacher, "--eval", both, *SHORT)[0] == 0
+    assert json.loads((teacher / COLUMNS).read_text()) == {"text": ["text"]}
+    read = f"{both}: the label is read from 'label_text', and not from 'label'"
+    assert engine("label", plain, "--store", place, "--teacher", teacher, "--devices", "cpu")[0] == 0
+    assert engine("train", place, "--student", start, "--out", tmp_path / "student", *SHORT)[0] == 0
+    for model in (teacher, tmp_path / "student"):
+        code, err = engine("eval", model, both)
+        assert (code, read in err) == (0, True)
+    named = tmp_path / "named"
+    assert engine("finetune", both, "--label", "label", "--model", start, "--out", named, *SHORT)[0] == 0
+    code, err = engine("eval", named, both)
+    assert (code, f"as in {named}, the label is 'label'" in err) == (0, True)
+
+
 def test_a_dry_run_reads_as_the_run(made: Path, engine: Any, tmp_path: Path) -> None:
     file = tickets(tmp_path / "pool.csv", range(300, 330))
     command = ("label", file, "--store", tmp_path / "x.store", "--teacher", made / "teacher", "--devices", "cpu")

@@ -59,7 +59,45 @@ def test_the_same_map_again_changes_nothing(label: Any, tmp_path: Path) -> None:
     assert label(file, "--label-map", "bil=Billing")[0] == 0
     assert label(file, "--append", "--label-map", "bil=billing")[0] == 0
     assert label(file, "--label-map", "bil=0")[0] == 0
-    assert label(file, "--label-map", "bil=shipping")[0] == 1
+    for other in ("shipping", "1", "²", ""):
+        code, err = label(file, "--label-map", f"bil={other}")
+        assert (code, f"without --label-map bil={other}, and its rows stay" in err) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["0", "bilng", ""])
+def test_a_map_by_which_a_label_became_no_class_may_come_again(label: Any, tmp_path: Path, name: str) -> None:
+    """Whoever was stopped gives the same command again."""
+    file = written(tmp_path / "a.csv", ["billing", "shipping", "bil"])
+    assert label(file, "--label-map", f"bil={name}")[0] == 0
+    assert gold(tmp_path / "s.store") == ["billing", "shipping", None]
+    assert label(file, "--label-map", f"bil={name}")[0] == 0
+    assert label(file, "--label-map", "bil=billing")[0] == 1
+
+
+def test_a_class_by_its_index_is_the_class_by_its_name(label: Any, tmp_path: Path) -> None:
+    file = written(tmp_path / "a.csv", ["x", "y", "x"])
+    assert label(file, "--label-map", "x=0,y=1")[0] == 0
+    assert gold(tmp_path / "s.store") == ["billing", "shipping", "billing"]
+    for same in ("x=0,y=1", "y=Shipping,x=billing", "x=0"):
+        assert label(file, "--label-map", same)[0] == 0
+    assert label(file, "--label-map", "x=1,y=0")[0] == 1
+
+
+def test_a_class_that_is_said_to_be_itself_is_no_other_map(label: Any, tmp_path: Path) -> None:
+    file = written(tmp_path / "a.csv", ["billing", "shipping", "Billing"])
+    assert label(file)[0] == 0
+    assert label(file, "--label-map", "billing=billing,Shipping=shipping")[0] == 0
+    assert label(file, "--label-map", "billing=shipping")[0] == 1
+
+
+def test_the_way_out_holds_of_labels_that_a_shell_would_part(label: Any, tmp_path: Path) -> None:
+    file = written(tmp_path / "a.csv", ["billing", "shipping", "bil. it's"])
+    assert label(file)[0] == 0
+    code, err = label(file, "--label-map", "bil. it's=billing")
+    assert code == 1
+    (way,) = re.findall(r"`(engine audit .*?)`", err)
+    assert run([file if word == "FILE" else word for word in shlex.split(way)[1:]]) == 0
+    assert gold(tmp_path / "s.store") == ["billing", "shipping", "billing"]
 
 
 def test_beside_new_files_it_is_said(label: Any, tmp_path: Path) -> None:

@@ -79,6 +79,25 @@ def test_what_is_done_is_said_without_torch(place: Path) -> None:
     assert files_of(place) == before
 
 
+def test_rows_that_a_model_knows_are_said_again(place: Path) -> None:
+    """Accuracy is printed again, too."""
+    lines = (place / "in.csv").read_text().splitlines()
+    (place / "some.csv").write_text("\n".join(lines[:21]) + "\n")
+    judged = ["--eval", str(place / "some.csv"), "--out", str(place / "judged")]
+    distill = [*train(place), "--weight", "row % 2", *judged]
+    known = [*train(place)[:-1], "2", "--gold-weight", "0.5", *judged[:2], "--out", str(place / "known")]
+    first = run_apart([distill, known])
+    again = run_apart([finetune(place), distill, known])
+    assert [one.code for one in (*first, *again)] == [OK] * 5, (first, again)
+    assert [bool(one.loaded) for one in (*first, *again)] == [True, True, False, False, False]
+    said = [[line for line in one.err.splitlines() if " evaluation rows have texts that " in line] for one in again]
+    assert said[0][0].startswith(f"warning: {ROWS} of the {ROWS} evaluation rows have texts that {place / 'tuned'} was")
+    assert said[1][0].startswith(f"warning: 10 of the 20 evaluation rows have texts that {place / 's'} has, too")
+    assert [len(some) for some in said] == [1, 1, 2]
+    for slowly, some in zip(first, said[1:], strict=True):
+        assert [line for line in slowly.err.splitlines() if line in some] == some
+
+
 def test_the_report_is_that_of_who_loads_the_model(place: Path) -> None:
     quickly = run_apart([finetune(place), train(place)])
     for note in ("tuned/start.json", "student/start.json"):

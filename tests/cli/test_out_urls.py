@@ -15,7 +15,7 @@ import store_factory
 import tiny_models
 from s3_server import BUCKET, S3Server, environment_of
 
-from cli.main import ERROR, OK, USAGE, run
+from cli.main import ERROR, OK, REJECTED, USAGE, run
 from engine.outputs.remote import remote_of
 from store.storage import LocalStorage
 from store.storage.objects.place import place_of
@@ -298,3 +298,17 @@ def test_a_folder_in_which_work_goes_on_is_not_behind_a_url(place: str, model: s
         assert code == USAGE, said
         assert f"copy it with `aws s3 cp --recursive student s3://{BUCKET}/a/student`" in said
     assert not Path("s3:").exists()
+
+
+def test_rows_that_are_rejected_of_a_file_behind_a_url_are_those_of_the_run(
+    cloud: str, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "first.csv").write_text("id,text\n1,good\n2,bad\n")
+    (tmp_path / "more.csv").write_text("id,text\n3,good\n4,\n")
+    remote_of(f"{cloud}/more.csv").put(tmp_path / "more.csv")
+    to_label = ["--store", str(tmp_path / "s"), "--teacher", model, "--devices", "cpu"]
+    assert run(["label", str(tmp_path / "first.csv"), *to_label]) == OK
+    for flags in (["--append"], []):
+        capsys.readouterr()
+        assert run(["label", f"{cloud}/more.csv", *to_label, *flags]) == REJECTED
+        assert json.loads(capsys.readouterr().out)["rejected_given"] == 1

@@ -11,10 +11,12 @@ from engine.inputs.by_name.near_columns import no_column
 from store.selections.csv_safe import STORE_ID
 
 EDGES = " \t\r\n\v\f\ufeff\u00a0"
+PLAIN_LABEL = "label"
+"""The column of labels where nobody says which: unless names stand beside its numbers."""
 _PLAIN = {
     "text": ("text", "review", "review_text", "content", "sentence", "body", "comment"),
     "id": ("id", "review_id", "doc_id", "document_id", "uuid"),
-    "label": ("label", "labels"),
+    "label": (PLAIN_LABEL, "labels"),
 }
 _WEAK = ("comment", "body", "content")
 _OFTEN_REPEATED = (*_WEAK, "labels")  # Jira has a column for each comment

@@ -22,6 +22,7 @@ from engine.labelling.pilot.run import sample_forecast
 from engine.labelling.pilot.sampling import Sample, default_rows
 from engine.labelling.planning.config import LabelConfig
 from engine.labelling.planning.corpus import given_to, ingest_request
+from engine.labelling.planning.early_workers import workers_ended
 from engine.labelling.planning.plan import flops_of, load, plan_for, plan_on
 from engine.labelling.runners.base import Runner
 from engine.labelling.token_budget import CHARACTERS_PER_TOKEN, CorpusSize
@@ -51,7 +52,7 @@ def forecast(config: LabelConfig, *, runner: Runner | None = None, tick: Tick = 
     limit = None if config.max_hours is None else TimeLimit(config.max_hours)
     storage = open_storage(config.store)
     runner = runner or runner_for(config, storage)
-    with restored_threads():
+    with restored_threads(), workers_ended(runner):
         store = _finished_store(config, storage)
         made, begun = (
             _of_inputs(config, storage, runner, tick)

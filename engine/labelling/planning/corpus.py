@@ -11,7 +11,8 @@ from engine.ingest.ingest import IngestConfig, ingest
 from engine.ingest.known_inputs import GivenFiles, refuse_new
 from engine.ingest.near_duplicates.marking import check_marking
 from engine.inputs.columns import NO_COLUMN
-from engine.inputs.labels.spelling import label_map_text
+from engine.inputs.labels.classes import indexer
+from engine.inputs.labels.spelling import label_map_text, spell
 from engine.inputs.messages import counted
 from engine.labelling.planning.config import LabelConfig
 from engine.models.notes.columns_read import as_read_for
@@ -116,8 +117,8 @@ def _check_label_map(store: Store, config: LabelConfig, concerned: Iterable[Segm
             continue
         column, ids = (unread[0]["columns"].get(what) for what in ("label", "id"))
         words = f"{unread[0]['path']} was read into {store.location} without --label-map {label}={name}"
-        flags = shlex.join(["--label-map", label_map_text(list(config.options.label_map or ()))])
-        way = _way(store, "label", column or "LABEL", ids={ids or NO_COLUMN}, more=f" {flags}")
+        flags = f" --label-map {label_map_text(list(config.options.label_map or ()))}"
+        way = _way(store, "label", column or "LABEL", ids={ids or NO_COLUMN}, more=flags)
         if not given.new:
             raise MismatchError(f"{words}, and its rows stay as they are; {way}")
         _log.warning("%s, and its rows stay as they are; %s", words, way)
@@ -125,10 +126,18 @@ def _check_label_map(store: Store, config: LabelConfig, concerned: Iterable[Segm
 
 
 def _is_mapped(entry: InputEntry, label: str, name: str, classes: Sequence[str]) -> bool:
-    """Whether a file was read with ``label`` as the class ``name``, or the class of this index."""
+    """Whether a file was read with ``label`` as the class ``name``, whichever way that class was said.
+
+    A file that was read has for each label the name of the class that it became, empty if it became none.
+    """
+    index_of, by_name = indexer(classes), {spell(one).casefold() for one in classes}
     held = dict(map(tuple, entry.get("options", {}).get("label_map", ()))).get(label)
-    is_index = name.isdigit() and int(name) < len(classes) and name not in classes
-    return held is not None and held.casefold() == (classes[int(name)] if is_index else name).casefold()
+    if held is None:
+        held = label if label.casefold() in by_name else None
+    elif not held:
+        return spell(name).casefold() not in by_name
+    before, now = (None if one is None else index_of(spell(one)) for one in (held, name))
+    return before is not None and before == now
 
 
 def _read_with(segments: Iterable[SegmentRecord], what: str) -> dict[str, list[str]]:

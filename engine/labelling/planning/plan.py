@@ -17,6 +17,7 @@ from engine.labelling.planning.command import command_of
 from engine.labelling.planning.config import LabelConfig
 from engine.labelling.planning.corpus import open_or_ingest
 from engine.labelling.planning.corpus_notes import noted
+from engine.labelling.planning.early_workers import begin_workers
 from engine.labelling.planning.first_look import check_has_teacher, default_name, revision_of, saved_card
 from engine.labelling.probe import Probe
 from engine.labelling.runners.base import Runner
@@ -128,6 +129,7 @@ def plan_run(
     teacher = load(config, storage)
     with noted(storage, tick, again=command_of(config, storage.location)) as both:
         store = open_or_ingest(storage, config, teacher.model, given, both)
+    begin_workers(runner, store, config)
     return store, plan_on(store, config, teacher, runner, tick=tick)
 
 

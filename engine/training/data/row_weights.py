@@ -26,7 +26,7 @@ def frozen_weights(
     """The weights of the run in ``folder``: those with which it was begun, or new ones from the first rank.
 
     Raises:
-        TrainingError: as `weigh`, or the file of weights is damaged.
+        TrainingError: as `weigh`, or the file of weights is damaged or not there.
         QueryError: as `weigh`.
     """
     path = folder.path / WEIGHTS
@@ -35,8 +35,22 @@ def frozen_weights(
         with replaced(path) as temporary, temporary.open("wb") as file:
             np.save(file, weights)
     ranks.meet()
+    if (held := held_weights(folder)) is None:
+        raise TrainingError(f"{path} is not there: all processes of a training need the same --out, on a shared disk")
+    return held
+
+
+def held_weights(folder: RunFolder) -> RowWeights | None:
+    """The weights with which the run in ``folder`` was begun; None if their file is not there.
+
+    Raises:
+        TrainingError: their file is damaged.
+    """
+    path = folder.path / WEIGHTS
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    except FileNotFoundError:
+        return None
     except PermissionError:
         raise
     except (OSError, ValueError, EOFError) as error:

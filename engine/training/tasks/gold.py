@@ -38,7 +38,9 @@ def train_on_gold(
         task = _task(config, gold, evaluation, validation, ranks)
         is_noted = note == start_note(config.model, task.model.folder, config.max_length)  # as it was loaded
         hashes = text_hashes(pa.array(gold.texts, pa.string()))
-        say_learned(task, all_learned(hashes, start=task.model.folder), ranks)
+        if ranks.is_first:
+            learned = all_learned(hashes, start=task.model.folder)
+            say_learned(config.out, learned, evaluation=evaluation, validation=validation)
         with locked_folder(config.out, ranks) as folder:
             is_new = not folder.is_done
             trained = run_training(task, config, folder, ranks, tick=tick)

@@ -1,12 +1,12 @@
 """A store and a distillation that were looked at → the trained student."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from engine.compute.device import best_device
 from engine.evaluation.evaluate import EvalConfig
 from engine.ingest.columns_before import columns_before
-from engine.inputs.by_name.choice import ColumnsBefore
+from engine.inputs.by_name.choice import PLAIN_LABEL, ColumnsBefore
 from engine.inputs.labels.labelled import Gold
 from engine.models.classifier import Classifier
 from engine.models.initialize import load_start
@@ -75,13 +75,14 @@ def train_on_soft_labels(config: DistillConfig, rows: SoftRows, *, note: dict[st
                 teachers=[_teacher(store, name) for name in labels],
                 truncated=steps.truncated,
             )
-            gold = learned_hashes(store, targets.soft)
-            say_learned(task, all_learned(gold, start=student.folder), ranks)
-            say_distilled(task, store, targets.soft, ranks)
+            gold = all_learned(learned_hashes(store, targets.soft), start=student.folder)
+            if ranks.is_first:
+                say_learned(config.out, gold, evaluation=rows.evaluation, validation=rows.validation)
+                say_distilled(config.out, store, targets.soft, rows.evaluation)
             is_new = not folder.is_done
             trained = run_training(task, config, folder, ranks, tick=tick)
             if ranks.is_first and read_gold_texts(folder.path) is None:
-                write_gold_hashes(folder.path, gold, start=student.folder)
+                write_gold_hashes(folder.path, gold)
             if ranks.is_first:
                 write_columns(folder.path, _columns(store, labels))
                 write_start(folder.path, note if is_noted else None)
@@ -109,7 +110,7 @@ def _columns(store: Store, labels: tuple[str, ...]) -> ColumnsBefore:
     for name in labels:
         card = label_card(store.label_set(name)) or LabelCard()
         columns = with_missing(columns, None if card.model is None else columns_of_model(card.model))
-    return columns
+    return replace(columns, label=tuple(name for name in columns.label if name != PLAIN_LABEL))
 
 
 def _max_length(store: Store, student: Classifier, labels: tuple[str, ...], requested: int | None) -> int:

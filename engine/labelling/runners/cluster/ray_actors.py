@@ -45,19 +45,24 @@ class RayActors:
         names = ["cpu" if self.device == "cpu" else f"cuda:{number}" for number in range(self.workers)]
         return tuple(names)
 
-    def begin(self) -> None:
-        """Start the workers: they import what they need, while others do what comes before labelling."""
-        self._standby().begin(self.workers)
+    def begin(self, shards: int) -> None:
+        """Start the workers that ``shards`` need: they import, while others do what comes before labelling."""
+        self._standby().begin(min(self.workers, shards))
+
+    def end(self) -> None:
+        """End the workers that were started and have no job."""
+        for standby in self._held:
+            standby.end()
 
     def call(self, task: Callable[[str], Result]) -> Result:
-        """Run ``task`` on a node, in the process of a worker; the others begin meanwhile.
+        """Run ``task`` on a node, in the process of a worker: one that was started, if there are any.
 
         Raises:
             LabellingError: no node takes it, or it fails there for a reason that is none of ours.
         """
-        self.begin()
         standby, tries = self._standby(), 0
         while True:
+            standby.begin(1)
             actor = standby.first(self._limit)
             try:
                 result: Result = pickle.loads(self._called(actor, task))
@@ -66,7 +71,6 @@ class RayActors:
                 tries += 1
                 if tries == _TRIES or "ModuleNotFoundError" in str(error):
                     raise LabellingError(f"a node could not look at the model: {error}") from None
-                self.begin()
             else:
                 return result
 

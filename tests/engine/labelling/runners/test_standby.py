@@ -1,6 +1,7 @@
 """The look at a model is taken by a worker that is there already; one that dies is replaced, and waiting has an end."""
 
 import pickle
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,9 +10,12 @@ from store_factory import add_corpus, add_labels, make_store, write_header
 
 from engine.errors import LabellingError
 from engine.labelling import label as labelling
+from engine.labelling.pilot.dry_run import forecast
 from engine.labelling.planning.config import LabelConfig
 from engine.labelling.planning.corpus import given_to
+from engine.labelling.planning.early_workers import workers_begun
 from engine.labelling.runners.cluster.ray_actors import RayActors
+from engine.models.loading.first_look import FoundModel
 from store.errors import MismatchError
 
 NEEDS = {"num_cpus": 1, "num_gpus": 0}
@@ -81,9 +85,10 @@ def actors(monkeypatch: pytest.MonkeyPatch, ray: FakeRay) -> RayActors:
     return RayActors(on="ray", device="cpu", workers=3)
 
 
-def test_workers_begin_with_the_look_at_the_model_and_are_those_that_label(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_those_that_were_begun_look_at_the_model_and_are_those_that_label(monkeypatch: pytest.MonkeyPatch) -> None:
     ray = FakeRay("seen", "seen again")
     runner = actors(monkeypatch, ray)
+    runner.begin(9)
     assert runner.call(str) == "seen"
     assert runner.call(str) == "seen again"
     assert len(ray.made) == 3
@@ -98,17 +103,33 @@ def test_workers_begin_with_the_look_at_the_model_and_are_those_that_label(monke
 def test_those_that_nobody_took_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     ray = FakeRay("seen")
     runner = actors(monkeypatch, ray)
+    runner.end()  # none was begun
+    runner.begin(3)
     runner.call(str)
     runner._standby().take()
-    runner._standby().end()
+    runner.end()
+    assert len(ray.made) == 3
     assert ray.killed == ray.made[1:]
+
+
+def test_there_are_no_more_than_have_a_shard_and_one_alone_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An autoscaler would add a node for each."""
+    ray = FakeRay("seen")
+    runner = actors(monkeypatch, ray)
+    runner.begin(0)
+    assert ray.made == []
+    runner.call(str)
+    assert len(ray.made) == 1
+    runner.begin(2)
+    runner.begin(2)
+    assert len(ray.made) == 2
 
 
 def test_one_that_dies_is_replaced_and_another_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     ray = FakeRay(RayError("the actor is dead"), RayError("the actor is dead"), "seen")
     assert actors(monkeypatch, ray).call(str) == "seen"
     assert ray.killed == ray.made[:2]
-    assert len(ray.made) == 5
+    assert len(ray.made) == 3
 
 
 @pytest.mark.parametrize(("text", "tries"), [("the actor is dead", 4), ("ModuleNotFoundError: No module 'engine'", 1)])
@@ -135,29 +156,49 @@ def test_a_cluster_that_is_full_is_said_and_its_actors_are_ended(monkeypatch: py
     assert actors(monkeypatch, ray).call(str) == "seen"
 
 
-def test_workers_begin_at_once_where_labels_alone_are_missing() -> None:
+def test_workers_begin_at_once_where_labels_alone_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A corpus that is to be read first may take hours, in which they would hold their nodes."""
+    ray = FakeRay()
 
-    def begins(made: Any, **more: Any) -> bool:
-        config = LabelConfig(store=made.storage, teacher="teacher", **more)
-        return labelling._lacks_labels_alone(config, made.storage, given_to(config, made.storage))
+    def begun(made: Any, **more: Any) -> int:
+        config, before = LabelConfig(store=made.storage, teacher="teacher", **more), len(ray.made)
+        with workers_begun(actors(monkeypatch, ray), made.storage, config, given_to(config, made.storage)):
+            count = len(ray.made) - before
+        assert ray.killed == ray.made
+        return count
 
     whole, bare = make_store(labels=["bert"]), write_header(rows=20)
-    assert begins(whole)
-    assert not begins(whole, name="bert")
-    assert not begins(bare)  # its texts are not there
+    shards = whole.layout.shards
+    assert begun(whole) == shards == 3
+    assert begun(whole, worker=(0, 2)) == 2
+    assert begun(whole, name="bert") == 0
+    assert begun(bare) == 0  # its texts are not there
     add_corpus(bare)
-    assert begins(bare)
+    assert begun(bare) == bare.layout.shards
     add_labels(bare, "teacher")
-    assert not begins(bare)
+    assert begun(bare) == 0
     config = LabelConfig(store="none", teacher="teacher")
-    assert not labelling._lacks_labels_alone(config, bare.storage, None)
+    with workers_begun(actors(monkeypatch, ray), bare.storage, config, None):
+        assert ray.killed == ray.made
 
 
-def test_a_run_on_a_cluster_starts_its_workers_before_it_looks_at_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, ray = make_store(labels=["bert"]), FakeRay(LabellingError("stop here"))
-    runner = actors(monkeypatch, ray)
-    monkeypatch.setattr(labelling, "look_at_request", lambda *_: None)
-    monkeypatch.setattr("engine.labelling.planning.plan.plan_run", lambda *_, **__: pytest.fail(str(len(ray.made))))
-    with pytest.raises(pytest.fail.Exception, match="^3$"):
+def test_a_run_on_a_cluster_starts_its_workers_first_and_an_error_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, ray = make_store(labels=["bert"]), FakeRay()
+    runner, held = actors(monkeypatch, ray), list[int]()
+
+    def stop(*_: Any, **__: Any) -> Any:
+        held.append(len(ray.made) - len(ray.killed))
+        raise LabellingError("stop here")
+
+    found = FoundModel(folder=Path("teacher"), classes=None)
+    monkeypatch.setattr(labelling, "look_at_request", lambda *_: found)
+    monkeypatch.setattr("engine.labelling.planning.plan.plan_run", stop)
+    with pytest.raises(LabellingError, match="^stop here$"):
         labelling.label(LabelConfig(store=made.storage, teacher="teacher"), runner=runner)
+    assert held == [3]
+    assert ray.killed == ray.made
+    monkeypatch.setattr("engine.labelling.pilot.dry_run._of_store", lambda *_: runner.call(str))
+    with pytest.raises(IndexError):  # of the fake, which has no answer
+        forecast(LabelConfig(store=made.storage, teacher="teacher"), runner=runner)
+    assert len(ray.made) == 4
+    assert ray.killed == ray.made
