@@ -32,7 +32,11 @@ class Bound(NamedTuple):
     seldom: float = 1.0
 
     def exceeded(
-        self, logits: npt.NDArray[np.float32], exact: npt.NDArray[np.float32], *, rounding: float | npt.NDArray[np.float32] = 0.0
+        self,
+        logits: npt.NDArray[np.float32],
+        exact: npt.NDArray[np.float32],
+        *,
+        rounding: float | npt.NDArray[np.float32] = 0.0,
     ) -> npt.NDArray[np.bool_]:
         """(rows,) which rows are further off than can be; NaN is.
 

@@ -14,8 +14,8 @@ from engine.ingest.columns_before import columns_before
 from engine.inputs.columns import ColumnNames
 from engine.inputs.labels.labelled import Gold
 from engine.inputs.options import FOUND_OUT, ReadOptions
-from engine.models.gold_texts import read_gold_texts
 from engine.models.loading.first_look import look_for_start
+from engine.models.notes.gold_texts import read_gold_texts
 from engine.progress import Tick, silent
 from engine.training.data.exported_tars import is_export, store_of_tars
 from engine.training.data.row_weights import held_weights

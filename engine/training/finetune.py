@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
 from engine.inputs.by_name.choice import ColumnsBefore
 from engine.inputs.labels.labelled import GoldConfig, read_gold
-from engine.models.gold_texts import read_gold_texts
 from engine.models.loading.first_look import look_for_start
+from engine.models.notes.gold_texts import read_gold_texts
 from engine.progress import Tick, silent
 from engine.training.data.stored_gold import StoredGold
 from engine.training.output.run_folder import RunFolder, flat_names
