@@ -16,7 +16,7 @@ from engine.ingest.columns_before import columns_before
 from engine.ingest.ids.repeated_ids import add_taken
 from engine.ingest.ingest import ROWS_PER_SHARD, FirstPass, IngestConfig, first_pass
 from engine.ingest.kept_columns import kept_columns
-from engine.ingest.known_inputs import GivenFiles, inputs_of, recognise, refuse_new
+from engine.ingest.known_inputs import GivenFiles, inputs_of, recognise, refuse_new, say_nothing_new
 from engine.ingest.near_duplicates.marking import marking_of, with_marks
 from engine.ingest.write_corpus import write_corpus
 from engine.inputs.formats import expand
@@ -138,12 +138,6 @@ def append(storage: Storage, config: IngestConfig, *, given: GivenFiles | None =
         if (grown := _append_once(store, held.new, config, tick)) is not None:
             return grown
     raise StoreError(f"{storage.location}: other writers appended {_TRIES:,} segments one after the other; try again")
-
-
-def say_nothing_new(store: Store, files: Sequence[str]) -> None:
-    """Say that ``store`` has all of the ``files`` that were to be appended."""
-    are = "is" if len(files) == 1 else "are all"
-    _log.info("nothing is appended: %s %s in %s already", listed(files), are, store.location)
 
 
 def _is_growing(store: Store) -> bool:

@@ -3,6 +3,7 @@
 A file is known by its size and its hash, whatever it is called by now. Knows no rows.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from engine.inputs.remote.sources import is_url
 from store import Store
 from store.format.segments import InputEntry, SegmentRecord
 
+_log = logging.getLogger(__name__)
 Place = tuple[int, int]
 """The number of a segment, and that of a file in it, from 0."""
 
@@ -147,6 +149,12 @@ def refuse_new(store: Store, files: Sequence[str], *, is_finished: bool) -> None
         store=store.location,
         files=list(files),
     )
+
+
+def say_nothing_new(store: Store, files: Sequence[str]) -> None:
+    """Say that ``store`` has all of the ``files`` that were to be appended."""
+    are = "is" if len(files) == 1 else "are all"
+    _log.info("nothing is appended: %s %s in %s already", listed(files), are, store.location)
 
 
 def _changed(store: Store, file: str, entry: InputEntry, size: int, sha256: str) -> str:

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.ingest.append import say_nothing_new
-from engine.ingest.known_inputs import GivenFiles
+from engine.ingest.known_inputs import GivenFiles, say_nothing_new
 from engine.inputs.formats import expand
 from engine.labelling.execute import execute
 from engine.labelling.planning.config import LabelConfig
