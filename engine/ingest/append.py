@@ -156,7 +156,7 @@ def _append_once(store: Store, files: list[str], config: IngestConfig, tick: Tic
     Raises:
         InputError: as `append`.
     """
-    columns = dataclasses.replace(config.columns, before=columns_before(store))
+    columns = dataclasses.replace(config.columns, before=columns_before(store, teacher=config.columns.before))
     as_stores = dataclasses.replace(config, columns=columns, classes=None)
     taken = functools.partial(add_taken, store)
     with first_pass(store.storage, files, as_stores, known=store.header.classes, tick=tick, taken=taken) as read:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from engine.errors import InputError
-from engine.inputs.by_name.choice import EDGES, PLAIN_LABEL, ColumnsBefore, NameChoice, may_be_id
+from engine.inputs.by_name.before import ColumnsBefore
+from engine.inputs.by_name.choice import EDGES, PLAIN_LABEL, NameChoice, may_be_id
 from engine.inputs.labels.spelling import is_verdict, may_name_classes
 from engine.inputs.paths.hive import path_columns
 from store.format.names import stored_names

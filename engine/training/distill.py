@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from engine.errors import InputError
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
-from engine.ingest.columns_before import columns_before
 from engine.inputs.columns import ColumnNames
 from engine.inputs.labels.labelled import Gold
 from engine.inputs.options import FOUND_OUT, ReadOptions
 from engine.models.loading.first_look import look_for_start
+from engine.models.notes.columns_read import columns_of_store
 from engine.models.notes.gold_texts import read_gold_texts
 from engine.progress import Tick, silent
 from engine.training.data.exported_tars import is_export, store_of_tars
@@ -91,8 +91,9 @@ def train(config: DistillConfig, *, tick: Tick = silent) -> "Trained":
         start = look_for_start(config.student, config.revision)
         if config.select is not None:
             read_selection(store, config.select)
-        evaluation = _labelled_rows(config, config.evaluation, store)
-        validation = _labelled_rows(config, config.validation.inputs, store)
+        columns = replace(config.columns, before=columns_of_store(store, labels))
+        evaluation = _labelled_rows(config, config.evaluation, store, columns)
+        validation = _labelled_rows(config, config.validation.inputs, store, columns)
         known = look_at_targets(store, choice_of(config, labels), begun)
         known |= {"loss": asdict(config.loss), **known_settings(config, store.header.classes, validation)}
         begun.check(flat_names(known), partly=True)
@@ -142,9 +143,8 @@ def _source(config: DistillConfig) -> Iterator[Store]:
         yield store
 
 
-def _labelled_rows(config: DistillConfig, inputs: tuple[str, ...], store: Store) -> Gold | None:
+def _labelled_rows(config: DistillConfig, inputs: tuple[str, ...], store: Store, columns: ColumnNames) -> Gold | None:
     if not inputs:
         return None
-    columns = replace(config.columns, before=columns_before(store))
     files = EvalConfig(model=config.out, inputs=inputs, columns=columns, options=config.options)
     return read_evaluation_rows(files, store.header.classes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
-from engine.inputs.by_name.choice import ColumnsBefore
+from engine.inputs.by_name.before import ColumnsBefore
 from engine.inputs.labels.labelled import GoldConfig, read_gold
 from engine.models.loading.first_look import look_for_start
 from engine.models.notes.gold_texts import read_gold_texts

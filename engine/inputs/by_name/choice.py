@@ -3,11 +3,12 @@
 import shlex
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from engine.errors import InputError, MissingColumnError
+from engine.inputs.by_name.before import ColumnsBefore
 from engine.inputs.by_name.joined_text import parts_of
-from engine.inputs.by_name.near_columns import no_column
+from engine.inputs.by_name.near_columns import did_you_mean, no_column
+from store.format.label_command import csv_line
 from store.selections.csv_safe import STORE_ID
 
 EDGES = " \t\r\n\v\f\ufeff\u00a0"
@@ -21,23 +22,6 @@ _PLAIN = {
 _WEAK = ("comment", "body", "content")
 _OFTEN_REPEATED = (*_WEAK, "labels")  # Jira has a column for each comment
 _NAMES_OF_LABELS = "label_text"  # beside the numbers in "label", as SetFit's data sets have them
-
-
-@dataclass(frozen=True, kw_only=True)
-class ColumnsBefore:
-    """The columns with which other files were read that the next ones belong to.
-
-    Attributes:
-        where: names what these files have become, for messages.
-        text: columns of texts; of each file one, which may be several with commas between them.
-        id: columns of ids.
-        label: columns of labels.
-    """
-
-    where: str
-    text: tuple[str, ...] = ()
-    id: tuple[str, ...] = ()
-    label: tuple[str, ...] = ()
 
 
 class NameChoice:
@@ -149,9 +133,12 @@ class NameChoice:
 
     def _found(self, what: str) -> str | None:
         """As columns before, if the file has one of these; else by its plain name."""
-        before: tuple[str, ...] = () if self._before is None else getattr(self._before, what)
-        there = [name for name in before if all(part in self._times for part in self._parts(name))]
-        if not there or self._before is None:
+        if self._before is None:
+            return self._plain(what)
+        there = self._before.here(what, self._times.keys())
+        if not there:
+            if what == "text":
+                self._refuse_half(self._before)
             return self._plain(what)
         where, chosen = self._before.where, there[0]
         if len(there) > 1:
@@ -165,6 +152,19 @@ class NameChoice:
             raise InputError(f"{self._file}: {words} the label; choose with --label")
         self._taken_over[what] = (chosen, others)
         return chosen
+
+    def _refuse_half(self, before: ColumnsBefore) -> None:
+        """Refuse to read a part of the columns that were the text before: the texts would be other ones."""
+        if (half := before.half_here(self._times.keys())) is None:
+            return
+        parts, lacking = half
+        there = csv_line(part for part in parts if part not in lacking)
+        near = did_you_mean(lacking[0], filter(None, self._times))
+        raise MissingColumnError(
+            f"{self._file}: in {before.where}, the text is {_in_words(parts)}, and there is no column {lacking[0]!r} "
+            f"here{near}; name the columns of the text with --text, as --text {shlex.quote(there)} (columns: "
+            f"{self._listed()})"
+        )
 
     def _candidates(self, what: str) -> list[str]:
         """Columns that are called as ``what`` is."""

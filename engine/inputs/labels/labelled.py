@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from engine.errors import InputError, MissingColumnError
 from engine.inputs.blocks import in_detail
-from engine.inputs.by_name.choice import ColumnsBefore
+from engine.inputs.by_name.before import ColumnsBefore
 from engine.inputs.check_rows import Block, read_blocks
 from engine.inputs.columns import ColumnNames, Columns, columns_of
 from engine.inputs.formats import expand

@@ -68,7 +68,7 @@ def look_at_request(config: LabelConfig, storage: Storage, files: Sequence[str])
     classes, columns = teacher.classes, as_read_for(config.columns, config.teacher)
     if is_store(storage):
         store = open_store(storage)
-        columns = dataclasses.replace(columns, before=columns_before(store))
+        columns = dataclasses.replace(columns, before=columns_before(store, teacher=columns.before))
         if classes is not None:
             check_classes(store, spelled_as(classes, store.header.classes), whose=config.teacher)
     elif classes is not None and config.classes is not None:

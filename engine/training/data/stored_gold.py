@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import InputError
-from engine.ingest.columns_before import columns_before
 from engine.inputs.labels.labelled import Gold, sampled
+from engine.models.notes.columns_read import columns_of_store
 from store.format.names import CORPUS
 from store.gold.held import way_to_gold
 from store.gold.reader import GoldReader
@@ -56,6 +56,6 @@ class StoredGold:
             texts=read,
             labels=np.concatenate(found),
             classes=list(store.header.classes),
-            read_from=columns_before(store),
+            read_from=columns_of_store(store, store.label_sets()),
         )
         return gold if self.limit is None else sampled(gold, self.limit, self.seed)

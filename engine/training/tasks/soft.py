@@ -5,12 +5,12 @@ from typing import Any
 
 from engine.compute.device import best_device
 from engine.evaluation.evaluate import EvalConfig
-from engine.ingest.columns_before import columns_before
-from engine.inputs.by_name.choice import PLAIN_LABEL, ColumnsBefore
+from engine.inputs.by_name.before import ColumnsBefore
+from engine.inputs.by_name.choice import PLAIN_LABEL
 from engine.inputs.labels.labelled import Gold
 from engine.models.classifier import Classifier
 from engine.models.initialize import load_start
-from engine.models.notes.columns_read import columns_of_model, with_missing, write_columns
+from engine.models.notes.columns_read import columns_of_store, write_columns
 from engine.models.notes.gold_texts import all_learned, read_gold_texts, write_gold_hashes
 from engine.progress import Tick
 from engine.training.data.soft_gold import learned_hashes
@@ -105,11 +105,8 @@ def _student(store: Store, config: DistillConfig, labels: tuple[str, ...]) -> Cl
 
 
 def _columns(store: Store, labels: tuple[str, ...]) -> ColumnsBefore:
-    """Those that the store was read with; its gold may be by people, and its teacher knows the column of labels."""
-    columns = columns_before(store)
-    for name in labels:
-        card = label_card(store.label_set(name)) or LabelCard()
-        columns = with_missing(columns, None if card.model is None else columns_of_model(card.model))
+    """Those that the store and its teachers were read with; that of labels only if its name is no plain one."""
+    columns = columns_of_store(store, labels)
     return replace(columns, label=tuple(name for name in columns.label if name != PLAIN_LABEL))
 
 
