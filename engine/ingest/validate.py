@@ -195,10 +195,8 @@ def _begin_file(
     if options := dataclasses.replace(reading.options, label_map=label_map).to_json():
         entry["options"] = options
     validated.extras.append({})
-    if reading.columns.left_out:
-        validated.notes.append(
-            f"{block.file}: columns of which there are several are left out: {', '.join(reading.columns.left_out)}"
-        )
+    if left_out := ", ".join(reading.columns.left_out):
+        validated.notes.append(f"{block.file}: columns of which there are several are left out: {left_out}")
     if renamed := {name: kept for name, kept in reading.columns.renamed.items() if name.lower() != _TOLD}:
         pairs = listed(f"{name} as {kept}" for name, kept in renamed.items())
         validated.notes.append(f"{block.file}: columns whose names a store needs itself are kept by others: {pairs}")

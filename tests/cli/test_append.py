@@ -172,6 +172,8 @@ def test_to_append_to_a_store_that_is_misspelt_makes_none(place: str, teacher: s
         f"is no store, and --append adds to one; near it there is the store {place}. Correct" in capsys.readouterr().err
     )
     assert not misspelt.exists()
+    assert label(str(misspelt), teacher) == 1
+    assert f"is no store yet; near it there is the store {place}; name the files" in capsys.readouterr().err
     assert run(["info", str(misspelt)]) == 1
     assert f"it has no store.json; near it there is the store {place}." in capsys.readouterr().err
 

@@ -40,9 +40,10 @@ def given_to(config: LabelConfig, storage: Storage) -> GivenFiles | None:
     """
     if not is_store(storage):
         check_free(storage)
+        near = near_stores(storage.location, header=HEADER) if config.append or not config.inputs else ""
         if not config.inputs:
-            raise InputError(f"{storage.location} is no store yet; name the files of text to make it from")
-        if config.append and (near := near_stores(storage.location, header=HEADER)):
+            raise InputError(f"{storage.location} is no store yet{near}; name the files of text to make it from")
+        if near:
             raise InputError(
                 f"{storage.location} is no store, and --append adds to one{near}. Correct the name, or leave --append "
                 "out to make a new store"
