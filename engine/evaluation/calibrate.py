@@ -27,6 +27,7 @@ from engine.ingest.columns_before import columns_before
 from engine.inputs.check_rows import read_blocks
 from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import expand
+from engine.inputs.options import FOUND_OUT, ReadOptions
 from store import Store
 from store.families.text_hash import text_hash
 from store.gold.calibration import Calibration, add_calibration, sources_now
@@ -54,6 +55,7 @@ class CalibrateConfig:
         rounds: of gold to use, 0 being the corpus's own; all if None.
         trained_on: files that the teacher was trained on: rows with their texts are left out.
         text: the column of texts in these; found by name if None.
+        options: how these are read.
     """
 
     store: str | Storage
@@ -61,6 +63,7 @@ class CalibrateConfig:
     rounds: tuple[int, ...] | None = None
     trained_on: tuple[str, ...] = ()
     text: str | None = None
+    options: ReadOptions = FOUND_OUT
 
 
 def calibrate(config: CalibrateConfig) -> Calibration:
@@ -123,7 +126,7 @@ def _read_gold(store: Store, config: CalibrateConfig, label_set: str) -> _GoldRo
     """All rows with gold and logits whose texts the teacher was not trained on."""
     table = store.sql(_QUERY, labels=label_set, rounds=config.rounds)
     columns = ColumnNames(text=config.text, id=NO_COLUMN, label=NO_COLUMN, before=columns_before(store))
-    named = [text_hash(text) for text in _texts(config.trained_on, columns)]
+    named = [text_hash(text) for text in _texts(config.trained_on, columns, config.options)]
     trained_on = np.array(named, np.uint64)
     if (learned := learned_texts(store, label_set)) is not None:
         trained_on = np.concatenate([trained_on, learned])
@@ -138,10 +141,10 @@ def _read_gold(store: Store, config: CalibrateConfig, label_set: str) -> _GoldRo
     )
 
 
-def _texts(files: tuple[str, ...], columns: ColumnNames) -> Iterator[str]:
+def _texts(files: tuple[str, ...], columns: ColumnNames, options: ReadOptions) -> Iterator[str]:
     """All texts of some files, those of rows with a bad label or id too."""
     for file in expand(files) if files else ():
-        for block in read_blocks(file, columns):
+        for block in read_blocks(file, columns, options):
             for note in block.reading.notes if block.first_row == 1 else ():
                 _log.info("%s", note)
             yield from (text for text in block.text.to_pylist() if text is not None)

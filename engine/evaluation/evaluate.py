@@ -10,6 +10,7 @@ from typing import Any
 from engine.errors import InputError
 from engine.evaluation.calibrate_model import look_at_calibration
 from engine.evaluation.cascade import halves
+from engine.evaluation.learned_gold import rows_not_learned
 from engine.inputs.columns import ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
@@ -19,6 +20,7 @@ from engine.models.files import refuse_read_only
 from engine.models.heads import order_of_classes
 from engine.models.loading.first_look import find_model, look_for_model
 from engine.models.notes.columns_read import as_read_for
+from engine.models.notes.gold_texts import read_gold_texts
 from engine.notebook import html_pairs, html_table
 from engine.prediction.cascade_card import CASCADE
 from engine.progress import Tick, silent
@@ -120,7 +122,10 @@ def evaluate(config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
     Raises:
         EngineError: a model or a file cannot be used, models have different classes, or no temperature fits.
     """
-    config = replace(config, columns=as_read_for(config.columns, config.model))
+    columns = as_read_for(config.columns, config.model)
+    if columns.before is not None:  # an id that comes twice is no fault of labelled rows
+        columns = replace(columns, before=replace(columns.before, id=()))
+    config = replace(config, columns=columns)
     found, gold = find_model(config.model, config.revision), None
     classes = found.classes
     for name in (*config.against, *(() if config.defer_to is None else (config.defer_to,))):
@@ -130,7 +135,8 @@ def evaluate(config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
         look_at_inputs(expand(config.inputs), config.columns, config.options)
     else:
         gold = read_evaluation_rows(config, classes)
-    _look_at(config, found.folder, None if gold is None else len(gold.texts))
+    learned = read_gold_texts(found.folder)
+    _look_at(config, found.folder, None if gold is None else len(rows_not_learned([learned], gold.texts)))
     from engine.evaluation.judge import judge
 
     return judge(config, gold, tick=tick)

@@ -2,20 +2,23 @@
 
 import dataclasses
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.evaluation.answers import ModelAnswers, answers_of
 from engine.evaluation.calibrate_model import calibrate_model
 from engine.evaluation.cascade import Judged
 from engine.evaluation.deferring import judge_cascade
 from engine.evaluation.evaluate import EvalConfig, Evaluation, read_evaluation_rows
-from engine.evaluation.learned_gold import learned_rows_note
+from engine.evaluation.learned_gold import learned_rows_note, rows_not_learned
 from engine.evaluation.metrics import accuracy, confusion, expected_calibration_error, f1_scores, log_loss
 from engine.evaluation.paired import compare_pairs
 from engine.inputs.labels.labelled import Gold
+from engine.inputs.messages import counted
 from engine.models.classifier import Classifier, load_classifier, parameters
 from engine.models.heads import order_of_classes
 from engine.models.notes.gold_texts import read_gold_texts
@@ -35,7 +38,8 @@ def judge(config: EvalConfig, gold: Gold | None, *, tick: Tick = silent) -> Eval
     against = {name: _compare(name, model, predictions, gold, config, tick) for name in config.against}
     evaluation, at = _evaluation(config.model, model, gold, predictions), 1.0
     if config.calibrate:
-        fitted, error = calibrate_model(model, predictions.logits.astype(np.float64), gold.labels)
+        rows = _rows_of_none((model,), gold, what="the temperature")
+        fitted, error = calibrate_model(model, predictions.logits[rows].astype(np.float64), gold.labels[rows])
         at, calibrated_ece = fitted.temperature, round(error, 5)
         evaluation = dataclasses.replace(evaluation, temperature=round(at, 5), calibrated_ece=calibrated_ece)
     if config.defer_to is not None:
@@ -48,6 +52,14 @@ def _say_learned(name: str, model: Classifier, gold: Gold) -> None:
     """Say so if ``model`` was trained on some of the rows that it is judged on."""
     if said := learned_rows_note(name, read_gold_texts(model.folder), gold.texts):
         _log.warning("%s", said)
+
+
+def _rows_of_none(models: Sequence[Classifier], gold: Gold, *, what: str) -> npt.NDArray[np.int64]:
+    """Places of the rows that none of ``models`` was trained on; a note says of how many ``what`` is."""
+    rows = rows_not_learned([read_gold_texts(model.folder) for model in models], gold.texts)
+    if left := len(gold.texts) - len(rows):
+        _log.info("%s: %s, and not of %s that a model was trained on", what, counted(len(rows), "row"), f"{left:,}")
+    return rows
 
 
 def evaluate_trained(model: Classifier, gold: Gold, config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
@@ -90,6 +102,8 @@ def _cascade(
         first=predictions.classes == gold.labels,
         second=theirs.classes == gold.labels,
     )
+    if config.target is not None:
+        judged = judged.some(_rows_of_none((model, second), gold, what="the threshold"))
     return judge_cascade(model, second, judged, target=config.target, temperature=at)
 
 

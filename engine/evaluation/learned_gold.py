@@ -98,6 +98,15 @@ def learned_texts(store: Store, name: str) -> npt.NDArray[np.uint64] | None:
     return texts if len(weights) == 1 and sha256_of(weights[0]) == card.weights_sha256 else None
 
 
+def rows_not_learned(learned: Sequence[npt.NDArray[np.uint64] | None], texts: Iterable[str]) -> npt.NDArray[np.int64]:
+    """Places of those of ``texts`` whose gold no model has ``learned``; of each model its hashes, or None."""
+    hashes = text_hashes(pa.array(texts, pa.string()))
+    known = np.zeros(len(hashes), np.bool_)
+    for one in learned:
+        known |= np.isin(hashes, [] if one is None else one)
+    return np.flatnonzero(~known)
+
+
 def learned_rows_note(
     model: str, learned: npt.NDArray[np.uint64] | None, texts: Iterable[str], *, which: str = "rows"
 ) -> str | None:

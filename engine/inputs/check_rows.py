@@ -176,7 +176,7 @@ def _notes_of_texts(texts: pa.Array, raw: RawBlock, file: str) -> list[str]:
     first = texts[:LOOKED_AT].to_pylist()
     for name in raw.columns.texts:
         check_literals(decoded(raw.data[name][:LOOKED_AT], name=name, file=file), name, raw.columns, file)
-    notes = (mojibake_note(first, file), escapes_note(first, raw.reading, file))
+    notes = (mojibake_note(first, file, encoding=raw.reading.options.encoding), escapes_note(first, raw.reading, file))
     return [note for note in notes if note is not None]
 
 

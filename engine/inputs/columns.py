@@ -167,7 +167,7 @@ def _chosen(known: NameChoice, wanted: ColumnNames, file: str) -> tuple[str, tup
     if isinstance(wanted, LabelColumns):
         id_of_label = known.id(wanted.id)
         is_needed = wanted.needs_label(known.unique(), file=file)
-        return "", (), id_of_label, known.required("label", wanted.label) if is_needed else None
+        return "", (), id_of_label, _of_people(known, wanted, file) if is_needed else None
     text, texts = known.texts(wanted.text)
     id_, label = known.find("id", wanted.id), known.find("label", wanted.label)
     if len(texts) > 1 and label in texts:
@@ -176,6 +176,23 @@ def _chosen(known: NameChoice, wanted: ColumnNames, file: str) -> tuple[str, tup
             "name another with --label, none for no labels"
         )
     return text, texts, id_, label
+
+
+def _of_people(known: NameChoice, wanted: ColumnNames, file: str) -> str:
+    """The column of labels of a file that may be one for annotators: what a label set said of its rows is no label.
+
+    Raises:
+        InputError: there is none.
+    """
+    is_for_annotators = {*known.unique()} >= {*PREDICTED}
+    name = known.find("label", wanted.label) if is_for_annotators else known.required("label", wanted.label)
+    if name is None or (is_for_annotators and name in PREDICTED):
+        said = ", ".join(PREDICTED)
+        raise InputError(
+            f"{file}: no column has labels by people: {said} are what a label set said when the rows were written for "
+            "annotators. Add a column called label with the class of each row"
+        )
+    return name
 
 
 def find_id(names: list[str], wanted: ColumnNames, *, file: str) -> tuple[str, tuple[str, ...]]:

@@ -463,3 +463,19 @@ def test_a_store_that_is_not_finished_takes_no_gold(tmp_path: Path) -> None:
     add_corpus(made, shards=[0])
     file = write(tmp_path / "a.csv", rows_of({"id-0": label_of(0)}))
     assert run(["audit", str(tmp_path / "b.store"), "--gold", str(file)]) == 1
+
+
+def test_what_a_label_set_said_is_no_label_by_people(audit: Any, place: Path, tmp_path: Path) -> None:
+    """Nobody has annotated the file yet: its classes are predictions."""
+    file = tmp_path / "next.csv"
+    assert run(["select", str(place), "next", "--order-by", "row", "--limit", "5", "--out", str(file)]) == 0
+    said = (
+        f"{file}: no column has labels by people: label_set, class, confidence, margin are what a label set said when"
+    )
+    for more in ([], ["--label", "class"], ["--label", "label_set"]):
+        code, _, err = audit("--gold", file, *more)
+        assert (code, said in err) == (1, True)
+    rows = list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
+    write(tmp_path / "done.csv", [{**row, "label": CLASSES[0]} for row in rows])
+    code, (found,), _ = audit("--gold", tmp_path / "done.csv")
+    assert (code, found["added"]) == (0, 5)

@@ -113,6 +113,71 @@ def test_names_beside_numbers_come_before_a_plain_label_that_a_model_learned(
     assert (code, f"as in {named}, the label is 'label'" in err) == (0, True)
 
 
+def test_columns_that_differ_in_capitals_are_the_same(made: Path, engine: Any, tmp_path: Path) -> None:
+    file = Path(tickets(tmp_path / "new.csv", range(200, 206)))
+    code, _ = engine("predict", made / "student", file, "--out", tmp_path / "a.csv")
+    file.write_text(file.read_text().replace("ticket_id,subject,body,queue", "Ticket_ID,Subject,Body,Queue"))
+    again, err = engine("predict", made / "student", file, "--out", tmp_path / "b.csv")
+    assert (code, again) == (0, 0)
+    assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "a.csv").read_bytes()
+    said = f"{file}: as in {made / 'student'}, the text is 'Subject' and 'Body', one below the other, the id is 'Ticket"
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    ("header", "near"), [("ticket_id,subjct,body,queue", " (did you mean 'subjct'?)"), ("a,b,body,c", "")]
+)
+def test_a_part_of_what_was_the_text_is_not_taken_for_all(
+    made: Path, engine: Any, tmp_path: Path, header: str, near: str
+) -> None:
+    file = Path(tickets(tmp_path / "new.csv", range(200, 206)))
+    file.write_text(file.read_text().replace("ticket_id,subject,body,queue", header))
+    said = f"{file}: in {made / 'student'}, the text is 'subject' and 'body', one below the other, and there is no "
+    code, err = engine("predict", made / "student", file, "--out", tmp_path / "a.csv")
+    assert (
+        code,
+        f"{said}column 'subject' here{near}; name the columns of the text with --text, as --text body" in err,
+    ) == (1, True)
+    assert engine("predict", made / "student", file, "--text", "body", "--out", tmp_path / "a.csv")[0] == 0
+    place = made / "s.store"
+    code, err = engine("label", file, "--store", place, "--teacher", made / "teacher", "--append", "--devices", "cpu")
+    assert (code, f"{file}: in {place}, the text is 'subject' and 'body', one below the other" in err) == (1, True)
+
+
+def test_rows_of_an_evaluation_may_have_an_id_twice(made: Path, engine: Any, tmp_path: Path) -> None:
+    file = Path(tickets(tmp_path / "test.csv", range(200, 212)))
+    file.write_text(file.read_text().replace("T201,", "T200,"))
+    code, err = engine("eval", made / "student", file)
+    assert (code, "rejected" in err) == (0, False)
+
+
+def test_labelled_rows_are_known_by_the_columns_of_the_teacher(made: Path, engine: Any, tmp_path: Path) -> None:
+    """Where the store has no labels: its files had no such column."""
+    file, test = Path(tickets(tmp_path / "pool.csv", range(300, 330))), tickets(tmp_path / "test.csv", range(400, 412))
+    rows = [line.rpartition(",")[0] for line in file.read_text().splitlines()]
+    file.write_text("\n".join(rows) + "\n")
+    place, teacher = tmp_path / "bare.store", made / "teacher"
+    assert engine("label", file, "--store", place, "--teacher", teacher, "--devices", "cpu")[0] == 0
+    code, err = engine("train", place, "--student", teacher, "--out", tmp_path / "student", *SHORT, "--eval", test)
+    assert (code, "the label is 'queue'" in err) == (0, True)
+    code, err = engine("label", test, "--store", place, "--teacher", teacher, "--append", "--devices", "cpu")
+    assert (code, "the label is 'queue'" in err) == (0, True)
+    gold = (
+        store.open(place).sql("SELECT gold_class FROM reviews WHERE row >= 30 ORDER BY row")["gold_class"].to_pylist()
+    )
+    assert gold == [CLASSES[number % 3] for number in range(400, 412)]
+
+
+def test_an_export_to_onnx_is_checked_on_them_and_keeps_them(made: Path, engine: Any, tmp_path: Path) -> None:
+    file, out = tickets(tmp_path / "test.csv", range(400, 412)), tmp_path / "onnx"
+    code, err = engine("export", made / "student", "--to", "onnx", "--out", out, "--check", file)
+    assert (code, f"{file}: as in {made / 'student'}, {BOTH}, the id is 'ticket_id', the label is 'queue'" in err) == (
+        0,
+        True,
+    )
+    assert json.loads((out / COLUMNS).read_text()) == json.loads((made / "student" / COLUMNS).read_text())
+
+
 def test_a_dry_run_reads_as_the_run(made: Path, engine: Any, tmp_path: Path) -> None:
     file = tickets(tmp_path / "pool.csv", range(300, 330))
     command = ("label", file, "--store", tmp_path / "x.store", "--teacher", made / "teacher", "--devices", "cpu")

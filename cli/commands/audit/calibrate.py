@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.options.reading import read_options
 from cli.output import note, print_summary, shows_tables
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def calibrate(ctx: click.Context, options: dict[str, Any]) -> None:  # noqa: ARG
             rounds=options["rounds"] or None,
             trained_on=options["trained_on"],
             text=options["text"],
+            options=read_options(options),
         )
     )
     summary = dataclasses.asdict(found)

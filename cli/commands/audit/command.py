@@ -107,10 +107,12 @@ def _action(ctx: click.Context, options: dict[str, Any]) -> tuple[Action, bool]:
     Raises:
         click.UsageError: they ask for several things, or one of them says how to do another thing than that.
     """
-    others = ("queries", "gold", "list_", "by", "id_", "label", "source", "against", "similarity", *READING)
+    reading = () if options["trained_on"] else READING
+    others = ("queries", "gold", "list_", "by", "id_", "label", "source", "against", "similarity", *reading)
     if options["calibrate"] and any(options[name] for name in others):
         raise click.UsageError(
-            "--calibrate asks no QUERY and adds no --gold: only --labels, --round, --trained-on go with it"
+            "--calibrate asks no QUERY and adds no --gold: only --labels, --round, --trained-on, and how to read "
+            "that, go with it"
         )
     if NEAR_DUPLICATES in options["queries"] and not options["gold"]:
         if options["trained_on"] or options["source"] or options["list_"]:

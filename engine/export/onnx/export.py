@@ -40,6 +40,7 @@ from engine.export.onnx.smooth import input_ranges
 from engine.models.classifier import Classifier, load_classifier, save_classifier
 from engine.models.files import CONFIG
 from engine.models.notes.card_head import CARD
+from engine.models.notes.columns_read import as_read_for, columns_of_model, write_columns
 from engine.outputs.folder import output_folder, place_in_words, refuse_used, whole_folder
 from engine.progress import Tick, silent
 from engine.tokens.tokens import Tokens
@@ -83,10 +84,12 @@ def export_onnx(config: OnnxConfig, *, tick: Tick = silent) -> OnnxExport:
     model = load_classifier(config.model, revision=config.revision)
     max_length = model.encoding(config.max_length).max_length
     inputs = graph_inputs(model)
-    rows = read_check_rows(config.rows, model.classes)
+    columns = as_read_for(config.rows.columns, config.model)
+    rows = read_check_rows(dataclasses.replace(config.rows, columns=columns), model.classes)
     with whole_folder(config.out, last=CONFIG) as folder:
         made = _Made(model=model, inputs=inputs, folder=folder, max_length=max_length, threads=usable_cores())
         _write_model(made, weights=config.weights)
+        write_columns(folder, columns_of_model(config.model))
         graph = _write_fp32(made, tick)
         compared, largest, why = _compared(made, rows, tick) if rows is not None else ({}, 0.0, _NO_ROWS)
         export = OnnxExport(

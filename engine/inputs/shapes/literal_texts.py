@@ -99,12 +99,26 @@ def _of_structs(texts: Sequence[str], column: str) -> tuple[str, int] | None:
     return f"import re; [print(json.dumps({made}, default=str)) for row in {{rows}}]", len(some) if keys else 0
 
 
-def mojibake_note(texts: Sequence[str | None], file: str) -> str | None:
-    """A note that texts are UTF-8 that was read as Latin-1 or Windows-1252, as in what Facebook gives out."""
+def mojibake_note(texts: Sequence[str | None], file: str, *, encoding: str | None) -> str | None:
+    """A note that texts are UTF-8 that was read as Latin-1 or Windows-1252, as in what Facebook gives out.
+
+    Args:
+        texts: the first ones.
+        file: its path.
+        encoding: that the file was read with; None if it has none.
+
+    Raises:
+        InputError: it was read so here, since the user said so.
+    """
     others = [text for text in texts[:LOOKED_AT] if text and not text.isascii()]
     found = [text for text in others if _mended(text)]
     if not found or len(found) < _NEARLY * len(others):
         return None
+    if encoding is not None and not encoding.lower().startswith("utf"):
+        raise InputError(
+            f"{file}: it is UTF-8, and not {encoding} ({_shown(found[0])}). --encoding is of all files of a command: "
+            f"convert those that are {encoding}, as with `iconv -f {encoding} -t utf-8 OTHER > NEW`, and leave it out"
+        )
     words = f"texts seem to be UTF-8 that was read as another encoding ({_shown(found[0])})"
     way = _way(file)
     return f"{file}: {words}" + (f"; to mend that: {way}" if way else "")

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -7,6 +8,7 @@ import tiny_models
 
 import engine
 from engine.errors import InputError, ModelError
+from engine.models.notes.gold_texts import write_gold_texts
 from store.families.labels import softmax
 
 
@@ -61,3 +63,17 @@ def test_too_few_rows_have_no_temperature(tmp_path, judged):
     with pytest.raises(InputError, match="20 gold rows count"):
         engine.evaluate(engine.EvalConfig(model=model, inputs=(str(tmp_path / "few.parquet"),), calibrate=True))
     assert not (tmp_path / "model" / "calibration.json").exists()
+
+
+def test_rows_that_the_model_was_trained_on_do_not_count(judged, tmp_path, caplog):
+    model, gold, texts = judged
+    learned = texts[:100]
+    new = sum(text not in learned for text in texts)
+    write_gold_texts(Path(model), learned)
+    caplog.set_level("INFO")
+    engine.evaluate(engine.EvalConfig(model=model, inputs=(gold,), calibrate=True))
+    assert json.loads((Path(model) / "calibration.json").read_text())["rows"] == new
+    assert f"the temperature: {new} rows, and not of {200 - new} that a model was trained on" in caplog.text
+    write_gold_texts(Path(model), texts[:-1])
+    with pytest.raises(InputError, match=r"\d gold rows count, and a temperature needs 50; give more labelled rows"):
+        engine.evaluate(engine.EvalConfig(model=model, inputs=(gold,), calibrate=True))

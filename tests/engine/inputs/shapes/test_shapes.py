@@ -15,6 +15,7 @@ from engine.inputs.labels.annotations import read_annotations
 from engine.inputs.labels.classes import index_labels
 from engine.inputs.labels.labelled import GoldConfig, read_gold
 from engine.inputs.labels.names.names_beside import NamesBeside
+from engine.inputs.options import ReadOptions
 
 needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq, which messages name")
 CLASSES = ("bad", "good")
@@ -164,6 +165,18 @@ def test_texts_that_were_read_as_another_encoding_are_told_with_the_command(
     subprocess.run(command.replace("python", sys.executable, 1), shell=True, check=True, cwd=tmp_path)
     (made,) = tmp_path.glob("rows*")
     assert read_gold(GoldConfig(files=(str(made),), classes=CLASSES)).texts == texts
+
+
+def test_a_file_in_utf8_is_not_read_in_the_encoding_of_another(tmp_path: Path) -> None:
+    """``--encoding`` is of all files of a command."""
+    (tmp_path / "a.csv").write_text("text,label\nsehr schön,good\ntrès bon,good\nplain,bad\n", encoding="utf-8")
+    config = GoldConfig(files=(str(tmp_path / "a.csv"),), classes=CLASSES, options=ReadOptions(encoding="cp1252"))
+    with pytest.raises(
+        InputError, match=r"a\.csv: it is UTF-8, and not cp1252 .*--encoding is of all files of a command"
+    ):
+        read_gold(config)
+    (tmp_path / "a.csv").write_text("text,label\nsehr schön,good\nplain,bad\n", encoding="cp1252")
+    assert read_gold(config).texts == ["sehr schön", "plain"]
 
 
 def test_errors_of_a_spreadsheet_are_no_texts(tmp_path: Path) -> None:
