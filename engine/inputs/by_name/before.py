@@ -35,7 +35,8 @@ class ColumnsBefore:
         """These, and of each kind that is not among them those of ``other``."""
         if other is None:
             return self
-        return dataclasses.replace(self, **{what: self.of(what) or other.of(what) for what in KINDS})
+        text, id_, label = (self.of(what) or other.of(what) for what in KINDS)
+        return dataclasses.replace(self, text=text, id=id_, label=label)
 
     def here(self, what: str, columns: Collection[str]) -> list[str]:
         """Those of ``what`` that a file with these ``columns`` has, as it calls them."""

@@ -19,6 +19,8 @@ _KINDS = {
     ".pth": "pickled weights alone, or a whole pickled model",
     ".ckpt": "a checkpoint of PyTorch Lightning",
 }
+_BEGUN = "run.json"
+"""In the folder of a training, from its beginning."""
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _TOKENIZER_FILES = ("tokenizer*.json", "special_tokens_map.json", "vocab.*", "merges.txt", "*.model")
 _OF_BYTES = ("CanineTokenizer", "PerceiverTokenizer", "ByT5Tokenizer")
@@ -45,6 +47,8 @@ def without_config(folder: Path) -> str:
     """What is in a folder that has no config.json; empty if nothing tells."""
     if (folder / HEADER).exists():
         return "; it is a store and no model: name a folder that `engine finetune` or `engine train` wrote (--out)"
+    if (folder / _BEGUN).exists():
+        return "; a training was begun there and is not finished: run its command again, which goes on with it"
     if models := models_below(folder):
         return f"; below it there {'are models' if len(models) > 1 else 'is a model'}: name {some(models)}"
     files = sorted(path for path in folder.iterdir() if path.is_file())

@@ -27,6 +27,13 @@ def refusal_of(place):
     return str(refused.value)
 
 
+def test_a_training_that_is_not_finished_is_no_model_yet(tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "checkpoints").mkdir()
+    said = "there is no config.json; a training was begun there and is not finished: run its command again, which goes"
+    assert said in refusal_of(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
