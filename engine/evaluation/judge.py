@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from engine.models.notes.gold_texts import read_gold_texts
 from engine.progress import Tick, silent
 from store.families.labels import softmax
 
+_TIMID, _FEW = 0.2, 50
+"""How much lower than accuracy mean confidence is to be spoken of, and rows that say something of both."""
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +40,9 @@ def judge(config: EvalConfig, gold: Gold | None, *, tick: Tick = silent) -> Eval
     predictions = answers_of(model, gold.texts, config, tick)
     against = {name: _compare(name, model, predictions, gold, config, tick) for name in config.against}
     evaluation, at = _evaluation(config.model, model, gold, predictions), 1.0
-    if config.calibrate:
+    if not config.calibrate:
+        _say_timid(config.model, evaluation, predictions)
+    else:
         rows = _rows_of_none((model,), gold, what="the temperature")
         fitted, error = calibrate_model(model, predictions.logits[rows].astype(np.float64), gold.labels[rows])
         at, calibrated_ece = fitted.temperature, round(error, 5)
@@ -64,7 +69,25 @@ def _rows_of_none(models: Sequence[Classifier], gold: Gold, *, what: str) -> npt
 
 def evaluate_trained(model: Classifier, gold: Gold, config: EvalConfig, *, tick: Tick = silent) -> Evaluation:
     """Evaluate a model in memory, which will be saved as ``config.model``."""
-    return _evaluation(config.model, model, gold, answers_of(model, gold.texts, config, tick))
+    predictions = answers_of(model, gold.texts, config, tick)
+    evaluation = _evaluation(config.model, model, gold, predictions)
+    _say_timid(config.model, evaluation, predictions)
+    return evaluation
+
+
+def _say_timid(name: str, evaluation: Evaluation, predictions: ModelAnswers) -> None:
+    """Say so if the model is right far more often than it thinks: thresholds of confidence mean little then."""
+    confidence = float(predictions.probabilities.max(axis=1).mean())
+    if evaluation.accuracy - confidence < _TIMID or evaluation.rows < _FEW:
+        return
+    _log.info(
+        "%s is right on %.1f%% of these rows with a confidence of %.2f on average, as after few steps of training. "
+        "With `engine eval %s FILE --calibrate` and `engine predict --calibrated`, confidence says how often it is so",
+        name,
+        100 * evaluation.accuracy,
+        confidence,
+        shlex.quote(name),
+    )
 
 
 def _compare(

@@ -2,12 +2,14 @@
 
 import dataclasses
 import logging
+import shlex
 import time
 from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
 from engine.compute.device import find_device, find_devices, worker_threads
+from engine.inputs.messages import counted
 from engine.labelling.card import Settings
 from engine.labelling.probe import probe_model
 from engine.labelling.runners.base import Runner
@@ -68,7 +70,27 @@ def predict_in(
     length, longest = stages[0].settings.max_length, first.model.longest
     if said := cut_note(tally.truncated, tally.rows, length=length, longest=longest):
         _log.info("%s", said)
+    if second is not None:
+        _say_one_sided(tally, second.threshold, first=config.model, second=stages[1].model)
     return summarise(plan, tally, stages, model=config.model, temperature=first.temperature)
+
+
+def _say_one_sided(tally: Tally, threshold: float, *, first: str, second: str) -> None:
+    """Say so if one of two models answered all rows: the threshold is no use then."""
+    if not tally.answered or 0 < tally.deferred < tally.answered:
+        return
+    what, who = ("below", second) if tally.deferred else ("above", first)
+    _log.warning(
+        "the confidence of %s in every row is %s the threshold %.4g, so that %s answered all %s. `engine eval %s "
+        "LABELLED --defer-to %s --target ACCURACY` chooses a threshold",
+        first,
+        what,
+        threshold,
+        who,
+        counted(tally.answered, "row"),
+        shlex.quote(first),
+        shlex.quote(second),
+    )
 
 
 def _run(

@@ -10,7 +10,7 @@ _FEWER = 10  # times fewer rows than the class that it is near
 _SOME = 4  # rows
 _RARE = 3  # rows
 _MORE = 20  # times as many rows as a rare class
-_LENGTHS = {1: 4, 2: 6}  # edits → characters of a name from which on these are few
+_LENGTHS = {1: 4, 2: 5}  # edits → characters of a name from which on these are few
 
 
 def near_classes(counts: Mapping[str, int]) -> dict[str, str]:

@@ -205,6 +205,17 @@ def test_unsure_rows_are_left_to_the_second_model(tmp_path, model, other):
     assert summary.cascade["share"] == round(unsure.mean(), 5)
 
 
+@pytest.mark.parametrize(
+    ("threshold", "said"),
+    [(1.0, "below the threshold 1, so that {other}"), (1e-3, "above the threshold 0.001, so that {model}")],
+)
+def test_a_threshold_that_parts_no_rows_is_said(tmp_path, model, other, caplog, threshold, said):
+    rows = written(tmp_path, [[str(number), text] for number, text in enumerate(tiny_models.texts(8))])
+    predict(model, rows, out=tmp_path / "out.csv", cascade=engine.Cascade(model=other, threshold=threshold))
+    said = said.format(model=model, other=other)
+    assert f"the confidence of {model} in every row is {said} answered all 8 rows. `engine eval {model} " in caplog.text
+
+
 def test_a_second_model_of_other_classes_is_refused(tmp_path, model):
     wrong = tiny_models.save(tmp_path / "wrong", tiny_models.bert(3), names=("a", "b", "d"))
     cascade = engine.Cascade(model=wrong, threshold=0.5)

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tiny_models
+from safetensors.torch import load_file, save_file
 
 import engine
 from engine.errors import InputError, ModelError
@@ -63,6 +64,24 @@ def test_too_few_rows_have_no_temperature(tmp_path, judged):
     with pytest.raises(InputError, match="20 gold rows count"):
         engine.evaluate(engine.EvalConfig(model=model, inputs=(str(tmp_path / "few.parquet"),), calibrate=True))
     assert not (tmp_path / "model" / "calibration.json").exists()
+
+
+def test_a_model_that_is_right_more_often_than_it_thinks_is_named(judged, caplog):
+    model, gold, texts = judged
+    weights = Path(model) / "model.safetensors"
+    tensors = load_file(weights)
+    for name in ("classifier.weight", "classifier.bias"):
+        tensors[name] = tensors[name] / 8
+    save_file(tensors, weights, metadata={"format": "pt"})
+    caplog.set_level("INFO")
+    evaluation = engine.evaluate(engine.EvalConfig(model=model, inputs=(gold,)))
+    confidence = engine.load(model).predict(texts).confidence.mean()
+    said = (
+        f"{model} is right on {100 * evaluation.accuracy:.1f}% of these rows with a confidence of {confidence:.2f} on"
+    )
+    assert said in caplog.text
+    engine.evaluate(engine.EvalConfig(model=model, inputs=(gold,), calibrate=True))
+    assert caplog.text.count("is right on") == 1
 
 
 def test_rows_that_the_model_was_trained_on_do_not_count(judged, tmp_path, caplog):

@@ -20,6 +20,7 @@ MISSPELT = {"access": "Access", "Biling": "Billing", "Hardwear": "Hardware", "Sh
 def test_names_that_are_nearly_those_of_larger_classes_are_found() -> None:
     assert near_classes({**QUEUES, **dict.fromkeys(MISSPELT, 1)}) == MISSPELT
     assert near_classes({"billing": 4, "biling": 1, "login": 3, "refund": 2}) == {"biling": "billing"}
+    assert near_classes({"billing": 50, "bilng": 1, "login": 40}) == {"bilng": "billing"}
     assert near_classes({"a b": 3, "A_B": 3, "a-b": 2}) == {"a b": "A_B", "a-b": "A_B"}
 
 
