@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from row_files import write
 from store_factory import add_corpus, add_labels, make_store, write_header
 
 from cli.main import run
@@ -170,6 +171,12 @@ def test_a_store_without_rows_has_an_overview_without_rows(tmp_path: Path, capsy
     assert all((f"{name} is left out" in shown.err) == bool(questions()[name].needs) for name in OVERVIEW)
 
 
+def annotated(file: Path) -> str:
+    """A file for annotators with a column of labels, as people who agree with the label set would fill it."""
+    rows = list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
+    return str(write(file.with_name("annotated.csv"), [{**row, "label": row["class"]} for row in rows]))
+
+
 def test_gold_that_was_chosen_for_being_hard_is_named_with_a_remedy_that_works(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,7 +184,7 @@ def test_gold_that_was_chosen_for_being_hard_is_named_with_a_remedy_that_works(
     make_store(LocalStorage(place))
     out = tmp_path / "next.csv"
     assert run(["select", place, "next", "--propose", "--limit", "6", "--out", str(out)]) == 0
-    assert run(["audit", place, "--gold", str(out), "--label", "class"]) == 0
+    assert run(["audit", place, "--gold", annotated(out)]) == 0
     assert capsys.readouterr().err.count("chosen for being hard") == 0
     for questions_ in ([], ["accuracy"], ["accuracy", "estimates", "calibration"], ["slices"]):
         assert run(["audit", place, *questions_]) == 0
@@ -194,9 +201,9 @@ def test_a_mistake_is_said_before_anything_else_and_names_near_columns(
 ) -> None:
     place = str(tmp_path / "a.store")
     make_store(LocalStorage(place))
-    out = str(tmp_path / "next.csv")
-    assert run(["select", place, "next", "--propose", "--limit", "6", "--out", out]) == 0
-    assert run(["audit", place, "--gold", out, "--label", "class"]) == 0
+    out = tmp_path / "next.csv"
+    assert run(["select", place, "next", "--propose", "--limit", "6", "--out", str(out)]) == 0
+    assert run(["audit", place, "--gold", annotated(out)]) == 0
     capsys.readouterr()
     for arguments in (["slices", "--by", "n_token"], ["estimates", "--by", "left(n_token, 3)"]):
         assert run(["audit", place, *arguments]) == 1
