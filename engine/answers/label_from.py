@@ -22,7 +22,7 @@ from engine.ingest.columns_before import columns_before
 from engine.inputs.formats import expand
 from engine.inputs.labels.refused import left_out_note
 from engine.inputs.labels.several_files import read_together
-from engine.inputs.messages import counted, merged, no_usable_row
+from engine.inputs.messages import counted, merged, no_usable_row, several
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
 from store import Store
@@ -146,7 +146,7 @@ def _read(config: AnswersConfig, store: Store, scores: ScoreTable, hard: float, 
     for note in notes:
         _log.info("%s", note)
     if gathered.refusals.total and config.on_bad_row == "fail":
-        raise InputError(f"{gathered.refusals.reasons()[0]}. Mend or drop the row, or pass --on-bad-row=reject")
+        raise InputError(f"{several(gathered.refusals.reasons())}. Mend or drop the row, or pass --on-bad-row=reject")
     _check_usable(gathered, len(answers.rows), store, index)
     return gathered, answers
 

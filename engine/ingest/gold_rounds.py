@@ -32,7 +32,7 @@ from engine.inputs.labels.names.names_beside import NamesBeside
 from engine.inputs.labels.refused import left_out_note, refused_lines, unknown_label
 from engine.inputs.labels.several_files import read_together
 from engine.inputs.labels.spelling import LEFT_OUT
-from engine.inputs.messages import SHOWN, counted, listed, merged, no_usable_row, not_labels_note
+from engine.inputs.messages import SHOWN, counted, listed, merged, no_usable_row, not_labels_note, several
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.progress import Tick, silent
 from store import Store
@@ -120,7 +120,7 @@ def add_gold(config: GoldRoundConfig, *, tick: Tick = silent) -> GoldRound:
     labelled, refused = _judge(store, given, config, beside)
     reasons = refused_lines(refused)
     if reasons and config.on_bad_row == "fail":
-        raise InputError(f"{reasons[0]}. Mend or drop the row, or pass --on-bad-row=reject")
+        raise InputError(f"{several(reasons)}. Mend or drop the row, or pass --on-bad-row=reject")
     of_ids = [(one.place, one.id) for one in given if one.problem is None and one.label is not None and one.id]
     said, example = [": ".join(one) for one in refused], partial(first_id, store)
     words = words_of_ids(of_ids, said, store=store.location, example=example)

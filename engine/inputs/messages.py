@@ -8,6 +8,7 @@ from engine.inputs.columns import Columns
 from engine.inputs.paths.no_rows import no_rows
 
 SHOWN = 20
+_REASONS = 3
 OR_TEXT = "or pass --delimiter none if a line is a text"
 REPEATED_ID = "id is that of an earlier row; if ids begin anew in each file, pass --id none"
 TAKEN_ID = "id is that of a row that is in the store already"
@@ -34,6 +35,12 @@ def listed_labels(labels: Iterable[str]) -> str:
 def counted(count: int, what: str) -> str:
     """``1 row``, ``2 rows``."""
     return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def several(reasons: Sequence[str]) -> str:
+    """The first of ``reasons``, and how many more there are, as one sentence without its end."""
+    left = len(reasons) - _REASONS
+    return "; ".join(reasons[:_REASONS]) + (f"; and {left:,} more" if left > 0 else "")
 
 
 def merged(notes: Iterable[str], files: Iterable[str]) -> list[str]:

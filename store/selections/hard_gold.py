@@ -71,7 +71,9 @@ def hard_gold_words(found: Sequence[HardGold], judged: RowNumbers, *, known: Row
     if not parts:
         return None
     hard = len(np.unique(np.concatenate([rows for _, rows in parts])))
-    names = ", ".join(f"{one.name!r} (--propose {one.method}, {len(rows):,} rows)" for one, rows in parts)
+    names = ", ".join(
+        f"{one.name!r} (--propose {one.method}, {len(rows):,} row{'s' * (len(rows) != 1)})" for one, rows in parts
+    )
     return (
         f"{hard:,} of the {len(judged):,} gold rows that count were chosen for being hard, by the "
         f"selection{'s' * (len(parts) > 1)} {names}. Labels are wrong on such rows more often than on all, so accuracy "

@@ -7,7 +7,7 @@ import click
 
 from cli.options.reading import read_columns, read_options, refuse_unread
 from cli.options.shared import is_given
-from cli.output import note, print_rows, print_summary, report_rejects, shows_tables
+from cli.output import print_rows, print_summary, report_rejects, shows_tables
 from cli.progress import progress
 
 if TYPE_CHECKING:
@@ -51,8 +51,6 @@ def export_model(ctx: click.Context, options: dict[str, Any]) -> int:
     with progress(ctx) as tick:
         exported = export_onnx(config, tick=tick)
     _print(exported, options["format"])
-    if exported.not_quantized:
-        note(f"no file in int8 was written: {exported.not_quantized}")
     report_rejects(exported.rejected, exported.reasons)
     return REJECTED if exported.rejected else OK
 

@@ -31,7 +31,7 @@ from engine.inputs.labels.near_classes import near_classes, near_warnings
 from engine.inputs.labels.refused import left_out_note, refused_lines, unknown_label
 from engine.inputs.labels.several_files import copies_notes, read_together
 from engine.inputs.labels.splits_in_column import SplitColumns
-from engine.inputs.messages import SHOWN, listed, merged, no_label_column, no_usable_row, not_labels_note
+from engine.inputs.messages import SHOWN, listed, merged, no_label_column, no_usable_row, not_labels_note, several
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
 from engine.inputs.paths.copies import FIRST_TEXTS, CopyFinder
 from engine.inputs.paths.label_lines import joined, labels_beside
@@ -125,7 +125,7 @@ def read_gold(config: GoldConfig) -> Gold:
     rows, left_out = without_left_out(rows)
     reasons = refused_lines((row.place, in_detail(row.problem)) for row in rows if row.problem is not None)
     if reasons and config.on_bad_row == "fail":
-        raise InputError(f"{reasons[0]}. Mend the row or pass --on-bad-row=reject")
+        raise InputError(f"{several(reasons)}. Mend the row or pass --on-bad-row=reject")
     doubts: list[str] = []
     if config.classes is None:
         rows_of_class = class_counts(counts, found, classes)

@@ -9,7 +9,7 @@ import pytest
 from engine.ingest.ingest import IngestConfig, ingest
 from engine.inputs.labels.labelled import GoldConfig, read_gold
 from engine.inputs.labels.spelling import parse_label_map
-from engine.inputs.messages import counted, merged
+from engine.inputs.messages import counted, merged, several
 from engine.inputs.options import ReadOptions
 from store.storage import MemoryStorage
 
@@ -71,3 +71,10 @@ def test_classes_that_nobody_has_said_are_named_with_an_option_of_theirs(
     assert caplog.text.count("if one of them is a class, name all with --classes") == 2
     named = ("bad", "good", "none")
     assert len(read_gold(GoldConfig(files=(str(file),), classes=named)).texts) == 3
+
+
+@pytest.mark.parametrize(
+    ("count", "end"), [(1, "1"), (3, "1; 2; 3"), (4, "1; 2; 3; and 1 more"), (1_004, "; and 1,001 more")]
+)
+def test_several_reasons_are_the_first_and_how_many_more(count: int, end: str) -> None:
+    assert several([str(number + 1) for number in range(count)]).endswith(end)
