@@ -72,7 +72,10 @@ def test_rows_that_cannot_be_used_are_counted_with_place_and_reason(tmp_path: Pa
         f"{file} row 4: {REPEATED_ID}",
         f"{file} row 5: unknown label 'z' (classes: x, y); if it is none: --label-map z=",
     ]
-    with pytest.raises(InputError, match=re.escape(f"{file} row 2: text is blank. Mend the row")):
+    with pytest.raises(
+        InputError,
+        match=re.escape(f"{file} row 2: text is blank; {file} row 3: label is null; ") + ".*; and 1 more. Mend the row",
+    ):
         read(file, classes=("x", "y"), on_bad_row="fail")
 
 
