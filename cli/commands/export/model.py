@@ -7,7 +7,7 @@ import click
 
 from cli.options.reading import read_columns, read_options, refuse_unread
 from cli.options.shared import is_given
-from cli.output import print_rows, print_summary, report_rejects, shows_tables
+from cli.output import note, print_rows, print_summary, report_rejects, shows_tables
 from cli.progress import progress
 
 if TYPE_CHECKING:
@@ -66,3 +66,5 @@ def _print(exported: "OnnxExport", format_: str | None) -> None:
             print_rows(ways, format_)
     else:
         print_rows([{**exported.headline(), "compared": ways}], format_)
+    if exported.not_quantized and not ways:
+        note(f"no file in int8 was written: {exported.not_quantized}")
