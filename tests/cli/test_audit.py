@@ -171,20 +171,21 @@ def test_a_store_without_rows_has_an_overview_without_rows(tmp_path: Path, capsy
     assert all((f"{name} is left out" in shown.err) == bool(questions()[name].needs) for name in OVERVIEW)
 
 
-def annotated(file: Path) -> str:
-    """A file for annotators with a column of labels, as people who agree with the label set would fill it."""
-    rows = list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
-    return str(write(file.with_name("annotated.csv"), [{**row, "label": row["class"]} for row in rows]))
+def with_hard_gold(folder: Path) -> str:
+    """A store with a round of gold that was proposed, by people who agree with the label set."""
+    place, out = str(folder / "a.store"), folder / "next.csv"
+    make_store(LocalStorage(place))
+    assert run(["select", place, "next", "--propose", "--limit", "6", "--out", str(out)]) == 0
+    rows = list(csv.DictReader(out.read_text("utf-8-sig").splitlines()))
+    annotated = write(folder / "annotated.csv", [{**row, "label": row["class"]} for row in rows])
+    assert run(["audit", place, "--gold", str(annotated)]) == 0
+    return place
 
 
 def test_gold_that_was_chosen_for_being_hard_is_named_with_a_remedy_that_works(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = str(tmp_path / "a.store")
-    make_store(LocalStorage(place))
-    out = tmp_path / "next.csv"
-    assert run(["select", place, "next", "--propose", "--limit", "6", "--out", str(out)]) == 0
-    assert run(["audit", place, "--gold", annotated(out)]) == 0
+    place = with_hard_gold(tmp_path)
     assert capsys.readouterr().err.count("chosen for being hard") == 0
     for questions_ in ([], ["accuracy"], ["accuracy", "estimates", "calibration"], ["slices"]):
         assert run(["audit", place, *questions_]) == 0
@@ -199,11 +200,7 @@ def test_gold_that_was_chosen_for_being_hard_is_named_with_a_remedy_that_works(
 def test_a_mistake_is_said_before_anything_else_and_names_near_columns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = str(tmp_path / "a.store")
-    make_store(LocalStorage(place))
-    out = tmp_path / "next.csv"
-    assert run(["select", place, "next", "--propose", "--limit", "6", "--out", str(out)]) == 0
-    assert run(["audit", place, "--gold", annotated(out)]) == 0
+    place = with_hard_gold(tmp_path)
     capsys.readouterr()
     for arguments in (["slices", "--by", "n_token"], ["estimates", "--by", "left(n_token, 3)"]):
         assert run(["audit", place, *arguments]) == 1

@@ -1,12 +1,13 @@
 """Files for a model that we trained: they are read with the columns that its rows were read with."""
 
 import csv
+import functools
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tickets import BOTH, CLASSES, tickets
+from tickets import BOTH, CLASSES, ran, tickets
 from tiny_models import save
 
 import store
@@ -36,13 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def engine(capsys: pytest.CaptureFixture[str]) -> Any:
     """A command: its exit code, and what is on stderr."""
-
-    def ran(*arguments: Any) -> tuple[int, str]:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        return code, capsys.readouterr().err
-
-    return ran
+    return functools.partial(ran, capsys)
 
 
 def test_a_store_that_a_teacher_makes_has_the_texts_and_labels_that_it_learned_from(made: Path) -> None:

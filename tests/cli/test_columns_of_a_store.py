@@ -1,13 +1,14 @@
 """Files that belong to a store: they are read with the columns that it was read with, unless others are named."""
 
 import csv
+import functools
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tickets import BOTH, CLASSES, tickets
+from tickets import BOTH, CLASSES, ran, tickets
 from tiny_models import save
 
 import store
@@ -33,13 +34,7 @@ def place(made: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def engine(capsys: pytest.CaptureFixture[str]) -> Any:
     """A command: its exit code, and what is on stderr."""
-
-    def ran(*arguments: Any) -> tuple[int, str]:
-        capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
-        return code, capsys.readouterr().err
-
-    return ran
+    return functools.partial(ran, capsys)
 
 
 def test_labels_by_id(place: Path, engine: Any, tmp_path: Path) -> None:

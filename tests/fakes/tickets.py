@@ -5,7 +5,10 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tiny_models import WORDS
+
+from cli.main import run
 
 CLASSES = ("billing", "shipping", "praise")
 BOTH = "the text is 'subject' and 'body', one below the other"
@@ -29,3 +32,10 @@ def tickets(path: Path, numbers: range, **more: Any) -> str:
         writer.writeheader()
         writer.writerows(rows)
     return str(path)
+
+
+def ran(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str]:
+    """A command: its exit code, and what is on stderr."""
+    capsys.readouterr()
+    code = run([str(argument) for argument in arguments])
+    return code, capsys.readouterr().err

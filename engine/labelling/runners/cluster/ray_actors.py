@@ -63,7 +63,8 @@ class RayActors:
         standby, tries = self._standby(), 0
         while True:
             standby.begin(1)
-            actor = standby.first(self._limit)
+            if (actor := standby.first(self._limit)) is None:
+                raise self._too_late()
             try:
                 result: Result = pickle.loads(self._called(actor, task))
             except _GoneError as error:
@@ -87,16 +88,11 @@ class RayActors:
             LabellingError: it has not begun, or is not done in time, or it fails for a reason that is none of ours.
         """
         ray = connect(self.on)
-        called = [] if actor is None else [actor.call.remote(pickle.dumps(task), self.device)]
+        called = actor.call.remote(pickle.dumps(task), self.device)
         try:
-            if not called or not ray.wait(called, timeout=self._limit)[0]:
-                self._standby().end()
-                raise LabellingError(
-                    f"no node has looked at the model within {self._limit:.0f} s: each worker needs a "
-                    f"{'GPU' if self.device == 'cuda' else 'core'}, and the cluster has {in_words(resources(ray))} in "
-                    "all, in use or not. Add nodes, or end what uses them, and run the same command again"
-                )
-            answer: bytes = ray.get(called[0])
+            if not ray.wait([called], timeout=self._limit)[0]:
+                raise self._too_late()
+            answer: bytes = ray.get(called)
         except ray.exceptions.RayTaskError as error:
             cause = getattr(error, "cause", None)
             if isinstance(cause, Exception) and is_final(cause):
@@ -106,6 +102,15 @@ class RayActors:
         except ray.exceptions.RayError as error:
             raise _GoneError(describe(error)) from None
         return answer
+
+    def _too_late(self) -> LabellingError:
+        """The error that no node has looked at the model in time; no worker waits for one any more."""
+        self.end()
+        need, found = "GPU" if self.device == "cuda" else "core", in_words(resources(connect(self.on)))
+        return LabellingError(
+            f"no node has looked at the model within {self._limit:.0f} s: each worker needs a {need}, and the cluster "
+            f"has {found} in all, in use or not. Add nodes, or end what uses them, and run the same command again"
+        )
 
     def _standby(self) -> Standby:
         """The actors that are there before their job is known."""
