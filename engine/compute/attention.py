@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from engine.compute.cpu.bf16_attention import LONGEST, Bf16Attention, Rectangle, joined, rectangles
+from engine.compute.cpu.trained_attention import Group, attend_trained, groups
 from engine.compute.layers.dropout import dropped
 from engine.compute.packing import EqualRows, PackedRows
 from engine.models.loading.transformers_parts import AttentionInterface
@@ -36,6 +37,7 @@ class DeviceRows:
         kernel: whether the kernel for rows of different lengths is used.
         rectangles: the rows for `engine.compute.cpu.bf16_attention`; none if it is not used.
         bf16_attention: how it computes them.
+        trained: the rows for `engine.compute.cpu.trained_attention`; none if it is not used.
     """
 
     bounds: Tensor
@@ -45,6 +47,7 @@ class DeviceRows:
     kernel: bool
     rectangles: tuple[Rectangle, ...] = ()
     bf16_attention: Bf16Attention | None = None
+    trained: tuple[Group, ...] = ()
 
 
 def has_kernel(device: torch.device, dtype: torch.dtype) -> bool:
@@ -71,8 +74,8 @@ def on_device(
         longest: a bound that stays the same from batch to batch, so that a compiled model does too.
         bf16_attention: how attention is computed in bf16, on a CPU; rows of more tokens than that is for are not.
     """
+    lengths = [block.length for block in packed.blocks for _ in range(block.rows)]
     halves = bf16_attention == "flash" or (bf16_attention == "products" and packed.longest <= LONGEST)
-    lengths = (block.length for block in packed.blocks for _ in range(block.rows))
     return DeviceRows(
         bounds=torch.from_numpy(packed.bounds).to(device, non_blocking=True),
         firsts=torch.from_numpy(packed.firsts).to(device, non_blocking=True),
@@ -81,7 +84,12 @@ def on_device(
         kernel=kernel,
         rectangles=rectangles(lengths) if halves else (),
         bf16_attention=bf16_attention,
+        trained=groups(lengths) if _is_trained_in_bf16(device) else (),
     )
+
+
+def _is_trained_in_bf16(device: torch.device) -> bool:
+    return device.type == "cpu" and torch.is_grad_enabled() and torch.is_autocast_enabled("cpu")
 
 
 def attend(
@@ -116,6 +124,8 @@ def attend(
         assert isinstance(packed, Tensor)
         return packed
     scale = query.shape[-1] ** -0.5 if scale is None else scale
+    if rows.trained and dropout < 1 and (window is None or rows.longest <= window):
+        return attend_trained(query, key, value, rows.trained, scale=scale, dropout=dropout)
     parts = []
     rectangles_of = (_rectangles(tensor, rows.blocks) for tensor in (query, key, value))
     for block, queries, keys, values in zip(rows.blocks, *rectangles_of, strict=True):
@@ -146,6 +156,8 @@ def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: DeviceRows, *,
         packed = varlen_attn(query, key, value, each, rows.bounds, 1, rows.longest)
         assert isinstance(packed, Tensor)
         return packed
+    if rows.trained and dropout < 1:
+        return attend_trained(query, key, value, rows.trained, scale=query.shape[-1] ** -0.5, dropout=dropout)
     parts = [
         scaled_dot_product_attention(
             query[first : first + block.rows, :, None],

@@ -108,7 +108,7 @@ class PackedForward(Forward):
         is_last_chance = len(rows) == 1 and self.fits < self.budget
         if is_last_chance:
             return tokens
-        if self._bf16_attention:
+        if self._bf16_attention or torch.is_autocast_enabled("cpu"):
             return max(tokens, min(self.fits, _one_of_few(tokens)))
         return max(tokens, self.fits) if self._is_filled else tokens
 

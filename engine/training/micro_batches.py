@@ -20,7 +20,9 @@ from engine.training.data.steps import Step
 from engine.training.loss import Loss, Targets
 from engine.training.optimizer import FlatGradients
 
-CPU_BUDGET = 2048
+CPU_BUDGETS = {"fp32": 2048, "bf16": 4096}
+"""By dtype of the products. Larger ones leave the caches (Xeon: fp32 takes 1.06 times as long at 4,096); in bf16 the
+work that each micro-batch costs, to cast weights and to add up gradients, counts for more."""
 CUDA_BUDGETS = (4096, 65_536)
 """At least and at most. On an H100, BERT-small's shape takes 43 ms for a step of 45,600 tokens in parts of 16,384, and
 23 ms in one: launching bounds the small ones."""
@@ -42,9 +44,6 @@ class MicroBatches:
         budget: tokens of a micro-batch; by device if None.
         longest: tokens of the longest row.
         dtype: of the products, ``fp32`` or ``bf16``; by device if None. Parameters and gradients are in fp32.
-
-    Attributes:
-        dtype: of the products from now on.
     """
 
     def __init__(
@@ -57,11 +56,12 @@ class MicroBatches:
         longest: int,
         dtype: str | None = None,
     ) -> None:
-        self.dtype = dtype or ("bf16" if device.type == "cuda" else "fp32")
+        self._dtype = dtype or ("bf16" if device.type == "cuda" else "fp32")
         self._loss = loss
         self._device = device
         if device.type == "cpu":
             keep_memory()
+        self._is_default = budget is None and device.type == "cpu"
         budget = budget or default_budget(module.config, device)
         workload = Workload(longest=min(longest, _PROBED), device=device, training=True)
         adopt_padding(module)
@@ -69,11 +69,24 @@ class MicroBatches:
         if backend.pads or device.type == "cuda":  # which pads, too, what its kernel does not take
             settle_length(module, longest)
         self._forward = backend.make(module.train(), budget=budget, longest=longest)
-        lacks_kernel = self.dtype == "fp32" or self._forward.has_attention_dropout
+        lacks_kernel = self._dtype == "fp32" or self._forward.has_attention_dropout
         if device.type == "cuda" and lacks_kernel:  # packed rows are slow without it
             self._forward = PADDED.make(module, budget=budget, longest=longest)
         if not self._forward.has_attention_dropout:
             _log.info("rows are packed; attention has no dropout then, since the GPU's kernel knows none")
+        self._most = self.budget
+        self.dtype = self._dtype
+
+    @property
+    def dtype(self) -> str:
+        """Of the products. It also decides the budget, if that was not given."""
+        return self._dtype
+
+    @dtype.setter
+    def dtype(self, dtype: str) -> None:
+        self._dtype = dtype
+        if self._is_default:
+            self.budget = min(self._most, CPU_BUDGETS[dtype])
 
     @property
     def budget(self) -> int:
@@ -159,7 +172,7 @@ def _seed_dropout(device: torch.device, seed: tuple[int, ...]) -> None:
 def default_budget(config: Any, device: torch.device) -> int:
     """Tokens of a micro-batch: on a GPU as many as half of its free memory holds, a power of two."""
     if device.type != "cuda":
-        return CPU_BUDGET
+        return max(CPU_BUDGETS.values())
     free, _ = torch.cuda.mem_get_info(device)
     return fitting_budget(free // 2, layers=config.num_hidden_layers, hidden=config.hidden_size)
 

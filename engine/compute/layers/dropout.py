@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _RANGE = 1 << 16
-_LEAST = -(1 << 15)
+_LEAST, _MOST = -(1 << 15), (1 << 15) - 1
 
 
 def dropped(x: Tensor, share: float) -> Tensor:
@@ -21,13 +21,31 @@ def dropped(x: Tensor, share: float) -> Tensor:
         x: any shape.
         share: from 0 to 1.
     """
-    dropped_of = round(share * _RANGE)
-    if x.device.type != "cpu" or dropped_of == _RANGE:
+    least = _least_kept(share)
+    if x.device.type != "cpu" or least > _MOST:
         return functional.dropout(x, share)
-    if dropped_of == 0 or x.numel() == 0:
+    if least == _LEAST or x.numel() == 0:
         return x
-    kept = torch.ge(_random_bits(x), _LEAST + dropped_of, out=torch.empty_like(x, requires_grad=False))
-    return x * kept.mul_(_RANGE / (_RANGE - dropped_of))
+    kept = torch.ge(_random_bits(x), least, out=torch.empty_like(x, requires_grad=False))
+    return x * kept.mul_(scale_of_kept(share))
+
+
+def kept_at_random(like: Tensor, share: float) -> Tensor:
+    """int16 of the shape of ``like``, on a CPU: 0 for a share of the values, to the nearest 65,536th, and 1 for others.
+
+    Integers of 16 bits are compared, and multiplied with the bits of bf16, in half the time that floats take.
+    """
+    bits = _random_bits(like)
+    return torch.ge(bits, _least_kept(share), out=torch.empty_like(bits))
+
+
+def scale_of_kept(share: float) -> float:
+    """What values that are kept are multiplied with, so that the mean is the same."""
+    return _RANGE / (_RANGE - round(share * _RANGE))
+
+
+def _least_kept(share: float) -> int:
+    return _LEAST + round(share * _RANGE)
 
 
 def _random_bits(like: Tensor) -> Tensor:
