@@ -83,13 +83,13 @@ def attend_trained(
     Args:
         query: (tokens, heads, width) of all tokens, or (rows, heads, width) of the first ones.
         key: (tokens, heads, width).
-        value: like ``key``.
+        value: (tokens, heads, any width).
         rows: all of them, as `groups` gives them.
         scale: of the products.
         dropout: of the weights.
 
     Returns:
-        Like ``query``, in bf16. Tokens of no row hold 0.
+        (tokens or rows, heads, width of ``value``) bf16. Tokens of no row hold 0.
     """
     attended: Tensor = _Attention.apply(query, key, value, rows, scale, dropout)  # type: ignore[no-untyped-call]
     return attended
@@ -103,7 +103,7 @@ class _Attention(torch.autograd.Function):
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, rows: tuple[Group, ...], scale: float, dropout: float
     ) -> Tensor:
         firsts_only = len(query) != len(key)
-        output = query.new_zeros(query.shape, dtype=torch.bfloat16)
+        output = query.new_zeros(*query.shape[:2], value.shape[2], dtype=torch.bfloat16)
         saved: list[Tensor | None] = []
         factor = scale_of_kept(dropout)
         with torch.autocast("cpu", enabled=False):
@@ -120,13 +120,13 @@ class _Attention(torch.autograd.Function):
                 saved += [queries, keys, values, weights, kept]
         ctx.save_for_backward(*saved)
         ctx.rows, ctx.scale, ctx.factor = rows, scale, factor
-        ctx.firsts_only, ctx.sizes = firsts_only, (query.shape, key.shape)
+        ctx.firsts_only, ctx.shapes = firsts_only, (query.shape, key.shape, value.shape)
         return output
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,), firsts_only = gradients, ctx.firsts_only
-        of_query, of_key, of_value = (gradient.new_zeros(ctx.sizes[number]) for number in (0, 1, 1))
+        of_query, of_key, of_value = (gradient.new_zeros(shape) for shape in ctx.shapes)
         for number, group in enumerate(ctx.rows):
             queries, keys, values, weights, kept = ctx.saved_tensors[5 * number : 5 * number + 5]
             outputs = _rectangle(gradient, group, firsts_only=firsts_only) * ctx.factor

@@ -62,6 +62,21 @@ def test_outputs_and_gradients_are_those_of_each_row_alone(lengths, firsts_only)
         assert is_near(mine.grad, other.grad), name
 
 
+def test_a_value_may_have_another_width_and_inputs_any_type():
+    lengths = [40, 9]
+    query, key, _ = (tensor.detach().float().requires_grad_() for tensor in made_up(lengths))
+    value = torch.randn(49, HEADS, 5, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = attend_trained(query, key, value, groups(lengths), scale=0.3, dropout=0.0)
+    right = row_by_row(query, key, value, lengths, 0.3)
+    assert is_near(found, right)
+    expected = torch.autograd.grad(right.square().sum(), (query, key, value))
+    found.float().square().sum().backward()
+    for mine, other in zip((query, key, value), expected, strict=True):
+        assert mine.grad.dtype == torch.float32
+        assert is_near(mine.grad, other)
+
+
 def test_tokens_of_no_row_get_nothing_and_give_nothing():
     lengths = [40, 20]
     own = made_up(lengths, filled=11)
