@@ -1,4 +1,7 @@
-"""Results → the tables of the README. ``python -m benchmarks.tables`` rewrites them; a test fails when they drift."""
+"""Results → the tables of the README and of ``paper.md``.
+
+``python -m benchmarks.tables`` rewrites them; a test fails when they drift.
+"""
 
 import json
 import re
@@ -13,10 +16,12 @@ from benchmarks.gpu.table import gpu
 from benchmarks.harness.conditions import RESULTS, in_words
 from benchmarks.loader.table import loader as loader_lines
 from benchmarks.startup.table import startup
-from benchmarks.store.table import near_duplicates, objects
-from benchmarks.yelp.table import audit, rounds, yelp
+from benchmarks.store.table import near_duplicates, objects, queries, scale
+from benchmarks.training.table import training
+from benchmarks.yelp.table import ablations, audit, compared, first_results, rounds
 
 README = Path(__file__).parent.parent / "README.md"
+PAPER = Path(__file__).parent / "paper.md"
 
 
 def throughput(minilm: dict[str, Any], base: dict[str, Any]) -> str:
@@ -136,56 +141,6 @@ def loader(result: dict[str, Any]) -> str:
     return "\n".join(loader_lines(result))
 
 
-def training(result: dict[str, Any]) -> str:
-    """Ours and Trainer's, with the ratio."""
-    figures = result["figures"]
-    lines = ["| how | rows/s | engine is faster by |", "|---|---:|---:|"]
-    for name in sorted(figures, key=lambda name: -figures[name]["rows_per_second"]):
-        ratio = "" if name == "engine" else f"{figures[name]['times_as_fast']:.2f} ×"
-        lines.append(f"| {name} | {figures[name]['rows_per_second']:.1f} | {ratio} |")
-    waiting = max(result["waiting"].values())
-    note = (
-        f"{result['rows']} of {result['rows_to_choose_from']:,} labelled reviews, mean {result['tokens']['mean']:.0f} "
-        f"and at most {result['tokens']['max']} tokens, {result['batch_size']} rows a step; medians of "
-        f"{len(result['seconds']['engine'])} rounds in turn, ratios within each. The next step was never waited for "
-        f"longer than {waiting:.2%} of the time. {in_words(result)}"
-    )
-    return "\n".join([*lines, "", note])
-
-
-def scale(result: dict[str, Any]) -> str:
-    """Three sentences."""
-    shards, rows, texts = result["shards"], result["rows"], result["texts"]
-    count, peer = shards["count and mean"], shards["count and mean, pyarrow's data set"]
-    questions = {name: one["answer"]["again"] for name, one in rows.items() if "data set" not in name}
-    slowest = sorted(questions, key=questions.__getitem__)[-1]
-    size, text = max(texts.items(), key=lambda item: float(item[0].split()[0]))
-    return (
-        f"A store of 100,000 sealed shards opens and connects in {count['answer']['connect']:.2f} s, and `SELECT "
-        f"count(*), avg(confidence) FROM labels` takes {count['answer']['first']:.1f} s (DuckDB over pyarrow's own "
-        f"data set: {peer['answer']['connect'] + peer['answer']['first']:.1f} s) with "
-        f"{count['peak_private_megabytes']} MB. Of {len(questions)} questions over 10 million rows and two label sets, "
-        f"{sum(seconds <= 1 for seconds in questions.values())} take at most 1 s on two cores; the slowest, {slowest}, "
-        f"{questions[slowest]:.2f} s. {size} of text were ingested with a peak RSS of {text['peak_megabytes']} MB."
-    )
-
-
-def queries(result: dict[str, Any]) -> str:
-    """One sentence a size."""
-    from store.sql.questions import questions
-
-    words = []
-    for rows, figures in result["sizes"].items():
-        seconds = {name: one["answer"]["again"] for name, one in figures.items()}
-        parts = []
-        for kind, reads in (("read no text", False), ("show texts", True)):
-            of = {name: time for name, time in seconds.items() if ("texts" in questions()[name].needs) == reads}
-            slowest = max(of, key=of.__getitem__)
-            parts.append(f"the {len(of)} that {kind} take at most {of[slowest]:.2f} s (`{slowest}`)")
-        words.append(f"Over {int(rows):,} rows, {' and '.join(parts)}.")
-    return f"{' '.join(words)} Two label sets, gold for a tenth of the rows; {result['conditions']['cores']} cores."
-
-
 def report(result: dict[str, Any]) -> str:
     """One sentence."""
     return (
@@ -197,7 +152,7 @@ def report(result: dict[str, Any]) -> str:
 
 
 TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
-    "yelp": (yelp, ("yelp",)),
+    "yelp": (first_results, ("yelp_compare",)),
     "label_throughput": (throughput, ("label_throughput_minilm", "label_throughput_bert-base")),
     "label_dtypes": (dtypes, ("label_throughput_dtypes_minilm",)),
     "label_agreement": (agreement, ("label_agreement_minilm",)),
@@ -226,22 +181,33 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "coverage": (coverage, ("coverage",)),
 }
 """By the name of the place in the README: what makes the words, and from which results."""
+OF_PAPER: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
+    "yelp_compare": (compared, ("yelp_compare",)),
+    "yelp_ablations": (ablations, ("yelp_ablations",)),
+}
+"""The same of ``paper.md``."""
+PAGES = ((README, TABLES), (PAPER, OF_PAPER))
 
 
-def fill(readme: str) -> str:
-    """``readme`` with each table between its two comments made anew from its results, where they are there."""
-    for name, (table, sources) in TABLES.items():
+def fill(page: str, tables: dict[str, tuple[Callable[..., str], tuple[str, ...]]]) -> str:
+    """``page`` with each table between its two comments made anew from its results, where they are there.
+
+    Raises:
+        ValueError: it lacks the place of a table, or has two.
+    """
+    for name, (table, sources) in tables.items():
         files = [RESULTS / f"{source}.json" for source in sources]
         if not all(file.exists() for file in files):
             continue
         words = table(*(json.loads(file.read_text()) for file in files))
         block = f"<!-- {name}: python -m benchmarks.tables -->\n{words}\n<!-- end -->"
-        places = re.findall(rf"<!-- {name}: .*?<!-- end -->", readme, flags=re.DOTALL)
+        places = re.findall(rf"<!-- {name}: .*?<!-- end -->", page, flags=re.DOTALL)
         if len(places) != 1:
-            raise ValueError(f"README.md has {len(places)} places for the table {name!r}, not one")
-        readme = readme.replace(places[0], block)
-    return readme
+            raise ValueError(f"the page has {len(places)} places for the table {name!r}, not one")
+        page = page.replace(places[0], block)
+    return page
 
 
 if __name__ == "__main__":
-    README.write_text(fill(README.read_text()))
+    for path, tables in PAGES:
+        path.write_text(fill(path.read_text(), tables))

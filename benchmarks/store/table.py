@@ -34,3 +34,36 @@ def objects(result: dict[str, Any]) -> str:
         f"epoch of a stream over it takes {epochs[0] * 1000:.0f} ms, the second one, from the cache, "
         f"{epochs[1] * 1000:.1f} ms. {in_words(result)}"
     )
+
+
+def scale(result: dict[str, Any]) -> str:
+    """Three sentences."""
+    shards, rows, texts = result["shards"], result["rows"], result["texts"]
+    count, peer = shards["count and mean"], shards["count and mean, pyarrow's data set"]
+    questions = {name: one["answer"]["again"] for name, one in rows.items() if "data set" not in name}
+    slowest = sorted(questions, key=questions.__getitem__)[-1]
+    size, text = max(texts.items(), key=lambda item: float(item[0].split()[0]))
+    return (
+        f"A store of 100,000 sealed shards opens and connects in {count['answer']['connect']:.2f} s, and `SELECT "
+        f"count(*), avg(confidence) FROM labels` takes {count['answer']['first']:.1f} s (DuckDB over pyarrow's own "
+        f"data set: {peer['answer']['connect'] + peer['answer']['first']:.1f} s) with "
+        f"{count['peak_private_megabytes']} MB. Of {len(questions)} questions over 10 million rows and two label sets, "
+        f"{sum(seconds <= 1 for seconds in questions.values())} take at most 1 s on two cores; the slowest, {slowest}, "
+        f"{questions[slowest]:.2f} s. {size} of text were ingested with a peak RSS of {text['peak_megabytes']} MB."
+    )
+
+
+def queries(result: dict[str, Any]) -> str:
+    """One sentence a size."""
+    from store.sql.questions import questions
+
+    words = []
+    for rows, figures in result["sizes"].items():
+        seconds = {name: one["answer"]["again"] for name, one in figures.items()}
+        parts = []
+        for kind, reads in (("read no text", False), ("show texts", True)):
+            of = {name: time for name, time in seconds.items() if ("texts" in questions()[name].needs) == reads}
+            slowest = max(of, key=of.__getitem__)
+            parts.append(f"the {len(of)} that {kind} take at most {of[slowest]:.2f} s (`{slowest}`)")
+        words.append(f"Over {int(rows):,} rows, {' and '.join(parts)}.")
+    return f"{' '.join(words)} Two label sets, gold for a tenth of the rows; {result['conditions']['cores']} cores."

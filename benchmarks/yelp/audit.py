@@ -2,7 +2,7 @@
 
     python -m benchmarks.yelp.audit --store STORE --gold GOLD.parquet --work FOLDER
 
-``--store`` is a labelled store without gold (`benchmarks.yelp.arms` makes one; it is copied), ``--gold`` has ``id`` and
+``--store`` is a labelled store without gold (of `engine label`; it is copied), ``--gold`` has ``id`` and
 ``label`` for all of its rows. The parts:
     calibration  a temperature from a random sample of gold; calibration error before and after on the rows beside it
     mistakes     some gold labels are turned over; how many of the 500 that confident learning ranks first are such

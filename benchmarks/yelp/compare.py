@@ -10,16 +10,21 @@ rows of the pool whose gold is known are kept out of it and go to the test. What
 """
 
 import argparse
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from benchmarks.harness.conditions import write_result
+
+RESULT = "yelp_compare"
 LABEL_SIZES, POOL_SIZES = "250,500,1000", "3000,6000"
 
 
@@ -48,6 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, type=Path)
     parser.add_argument("--start", required=True)
+    parser.add_argument("--called", help="the start's name in the result; that of its folder if not given")
     parser.add_argument("--work", required=True, type=Path)
     parser.add_argument("--small", action="store_true", help="a try of minutes, which says nothing")
     parser.add_argument("more", nargs="*", help="for engine compare")
@@ -65,7 +71,18 @@ def main() -> None:
     names = ["--label-map", "0=negative,1=positive", "--out", f"{arguments.work}/experiment"]
     command = [sys.executable, "-m", "cli", "compare", *files, *models, *names, *sizes, *arguments.more]
     sys.stderr.write(f"{' '.join(command[2:])}\n")
-    sys.exit(subprocess.run(command).returncode)
+    ended = subprocess.run([*command, "--format", "json"], stdout=subprocess.PIPE, text=True)
+    if ended.returncode == 0 and not arguments.small:
+        comparison = named(json.loads(ended.stdout), arguments.start, arguments.called or Path(arguments.start).name)
+        sys.stderr.write(f"written to {write_result(RESULT, comparison)}\n")
+    sys.exit(ended.returncode)
+
+
+def named(comparison: dict[str, Any], start: str, name: str) -> dict[str, Any]:
+    """The same with ``name`` in place of the path ``start``."""
+    for row in comparison["rows"]:
+        row["model"] = row["model"].replace(start, name)
+    return comparison
 
 
 def write_parts(data: Path, work: Path, parts: Parts) -> None:

@@ -3,31 +3,70 @@
 from typing import Any
 
 from benchmarks.harness.conditions import in_words
+from engine.comparison.statistics.arms import ArmSummary
+from engine.comparison.table import as_markdown, make_tables
+from engine.inputs.messages import counted
 
-_ARMS = {
-    "teacher": ("6 layers", "fine-tuned on gold"),
-    "distilled": ("3 layers", "**distilled from the store**"),
-    "direct": ("3 layers", "fine-tuned on gold"),
-    "direct-double": ("3 layers", "fine-tuned on twice the gold"),
-}
+_POOL = 15_188
+"""Texts of the whole pool of `benchmarks.yelp.compare`."""
 
 
-def yelp(result: dict[str, Any]) -> str:
-    """The paper's four rows."""
-    header = "| model | procedure | sample size | training time | accuracy | rows/s |"
+def compared(result: dict[str, Any]) -> str:
+    """Both tables of a comparison and what it says, without its costs."""
+    smallest, *sentences = result["sentences"]
+    tables = make_tables([ArmSummary(**row) for row in result["rows"]])
+    said = "\n".join(f"- {sentence}" for sentence in sentences)
+    return "\n\n".join([smallest, *map(as_markdown, tables), result["caption"], said, in_words(result)])
+
+
+def first_results(result: dict[str, Any]) -> str:
+    """The paper's four rows, each with its interval, and the three contrasts."""
+    header = "| model | procedure | labels | text rows | accuracy [95 %] | rows/s |"
     lines = [header, "|---|---|---:|---:|---:|---:|"]
-    for arm in result["arms"]:
-        size, procedure = _ARMS[arm["arm"]]
+    for row in result["rows"]:
+        if row["arm"] == "self-distilled" or row["labels"] not in (2000, 4000) or row["text_rows"] not in (0, _POOL):
+            continue
+        procedure = f"**{row['procedure']}**" if row["arm"] == "distilled" else row["procedure"]
+        layers = 6 if row["arm"] == "teacher" else 3
+        speed = "" if row["rows_per_second"] is None else f"{row['rows_per_second']:,.0f}"
+        texts = f"{row['text_rows']:,}" if row["text_rows"] else "–"
         lines.append(
-            f"| {size}, {arm['parameters'] / 1e6:.1f}M | {procedure} | {arm['sample_size']:,} | "
-            f"{arm['training_seconds']:,.0f} s | {arm['accuracy']:.1%} | {arm['rows_per_second']:,.0f} |"
+            f"| {layers} layers, {row['parameters'] / 1e6:.1f}M | {procedure} | {row['labels']:,} | {texts} | "
+            f"{row['accuracy']:.2%} [{row['low']:.2%}, {row['high']:.2%}] | {speed} |"
         )
-    pair, label = result["distilled_against_direct_double"], result["label"]
+    said = " ".join(contrast_words(one) for one in result["contrasts"])
+    seeds = counted(max(row["seeds"] for row in result["rows"]), "seed")
+    note = f"{result['contrasts'][0]['rows']:,} test rows, {seeds}. {said} {in_words(result)}"
+    return "\n".join([*lines, "", note])
+
+
+def contrast_words(one: dict[str, Any]) -> str:
+    """A contrast in a sentence: of what, how large, how sure."""
+    against = {
+        ("direct", 2000): "the one with the same labels",
+        ("direct+extra", 4000): "the one with twice the labels",
+        ("teacher", 2000): "its teacher",
+    }[one["second"]["arm"], one["second"]["labels"]]
+    low, high = (f"{100 * one[end]:+.2f}" for end in ("low", "high"))
+    p = "p < 0.001" if one["holm_p"] < 0.001 else f"p = {one['holm_p']:.2g}"
+    return (
+        f"The distilled student against {against}: {100 * one['difference']:+.2f} points [{low}, {high}], {p} (Holm)."
+    )
+
+
+def ablations(result: dict[str, Any]) -> str:
+    """A line for each lever."""
+    lines = ["| change | of the arm | seeds | accuracy | without it | difference, points [95 %] | p |"]
+    lines.append("|---|---|---:|---:|---:|---:|---:|")
+    lines += [
+        f"| {one['what']} | {one['base']} | {one['seeds']} | {one['accuracy']:.2%} | {one['base_accuracy']:.2%} | "
+        f"{one['difference']:+.2f} [{one['low']:+.2f}, {one['high']:+.2f}] | {one['p_value']:.2g} |"
+        for one in result["levers"]
+    ]
     note = (
-        f"{result['test_rows']:,} test rows. {in_words(result)} One seed. The distilled student against the one "
-        f"with twice the gold: {pair['only_first']} rows only it gets right, {pair['only_second']} only the other, "
-        f"p = {pair['p_value']:.2g} (McNemar, exact). "
-        f"Labelling the {label['rows']:,} unlabelled rows ran at {label['rows_per_second']:,.0f} rows/s."
+        f"{result['test_rows']:,} test rows; each run has the seed of the one that it is paired with. Intervals and p "
+        "are of one lever each, exploratory: they are not corrected for their number, and with one seed they are of "
+        f"these two models alone. {in_words(result)}"
     )
     return "\n".join([*lines, "", note])
 

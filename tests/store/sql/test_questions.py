@@ -23,7 +23,7 @@ from store_factory import (
 )
 
 from benchmarks.store.queries import time_questions
-from benchmarks.tables import queries
+from benchmarks.store.table import queries
 from engine.evaluation.metrics import confusion, expected_calibration_error, log_loss
 from store import Store
 from store.errors import QueryError, StoreMissingError

@@ -1,0 +1,22 @@
+"""The result of `benchmarks.training.throughput` → the README's table."""
+
+from typing import Any
+
+from benchmarks.harness.conditions import in_words
+
+
+def training(result: dict[str, Any]) -> str:
+    """Ours and Trainer's, with the ratio."""
+    figures = result["figures"]
+    lines = ["| how | rows/s | engine is faster by |", "|---|---:|---:|"]
+    for name in sorted(figures, key=lambda name: -figures[name]["rows_per_second"]):
+        ratio = "" if name == "engine" else f"{figures[name]['times_as_fast']:.2f} ×"
+        lines.append(f"| {name} | {figures[name]['rows_per_second']:.1f} | {ratio} |")
+    waiting = max(result["waiting"].values())
+    note = (
+        f"{result['rows']} of {result['rows_to_choose_from']:,} labelled reviews, mean {result['tokens']['mean']:.0f} "
+        f"and at most {result['tokens']['max']} tokens, {result['batch_size']} rows a step; medians of "
+        f"{len(result['seconds']['engine'])} rounds in turn, ratios within each. The next step was never waited for "
+        f"longer than {waiting:.2%} of the time. {in_words(result)}"
+    )
+    return "\n".join([*lines, "", note])
