@@ -7,8 +7,8 @@ steps, AdamW in fp32, dropout as the model's configuration says, and clipping. `
 finetune` in fp32, ``engine, bf16`` the same with products in bf16, ``engine, from a store`` that of `engine train` with
 token ids and logits that stream from a store, on rows that are spread over the file. Trainer takes the first steps of
 an epoch over the whole file, since its grouping by length sorts the rows of many batches and needs as many to choose
-from: with its default padding (each batch to its longest row), and with that grouping. It saves, reports and evaluates
-nothing. A time is from the first step to the end of the last one; making a model, an optimizer or a data set is timed
+from: with its default padding (each batch to its longest row), and with that grouping, in fp32 and in bf16. It saves, reports and
+evaluates nothing. A time is from the first step to the end of the last one; making a model, an optimizer or a data set is timed
 for nobody. Ratios are taken round by round.
 
 Trainer needs the extra ``peers``.
@@ -144,8 +144,12 @@ def measure(setup: Setup, file: Path, work: Path, *, rounds: int) -> dict[str, A
         return report.seconds
 
     contestants: dict[str, Callable[[], float]] = {name: partial(train, name) for name in ways}
-    for name, sampling in (("Trainer", "random"), ("Trainer, grouped by length", "group_by_length")):
-        contestants[name] = partial(trainer_seconds, setup, work / "trainer", sampling)
+    for name, sampling, half in (
+        ("Trainer", "random", False),
+        ("Trainer, grouped by length", "group_by_length", False),
+        ("Trainer, grouped by length, bf16", "group_by_length", True),
+    ):
+        contestants[name] = partial(trainer_seconds, setup, work / "trainer", sampling, half=half)
     seconds = run_rounds(contestants, rounds)
     lengths = setup.model().encoding(setup.max_length).encode(setup.gold.texts).lengths
     return {
@@ -178,8 +182,8 @@ def _soft(setup: Setup, place: Path, model: Classifier) -> tuple[Steps, Loss]:
     return steps, SoftLoss()
 
 
-def trainer_seconds(setup: Setup, out: Path, sampling: str) -> float:
-    """Seconds of the steps of one epoch by Trainer, whose batches are drawn by ``sampling``."""
+def trainer_seconds(setup: Setup, out: Path, sampling: str, *, half: bool = False) -> float:
+    """Seconds of the steps of one epoch by Trainer, whose batches are drawn by ``sampling``; ``half`` is its bf16."""
     model = setup.model()
     tokens = model.encoding(setup.max_length).encode(setup.whole.texts)
     rows = [
@@ -188,7 +192,7 @@ def trainer_seconds(setup: Setup, out: Path, sampling: str) -> float:
     ]
     started = time.perf_counter()
     steps = len(setup.gold.texts) // setup.batch_size
-    seconds = train_with_trainer(model, rows, out, setup.loop, sampling=sampling, steps=steps)
+    seconds = train_with_trainer(model, rows, out, setup.loop, sampling=sampling, steps=steps, half=half)
     assert seconds < time.perf_counter() - started
     return seconds
 

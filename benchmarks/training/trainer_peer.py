@@ -34,6 +34,7 @@ def train_with_trainer(
     *,
     sampling: str,
     steps: int | None = None,
+    half: bool = False,
 ) -> float:
     """Train ``model``, on a GPU if there is one, then in bfloat16; the seconds of all steps.
 
@@ -45,6 +46,7 @@ def train_with_trainer(
         sampling: ``random``, or ``group_by_length``, Trainer's own grouping: of so many batches at once as a fourth of
             ``rows`` has, and of 50 at most, the rows are sorted.
         steps: as many of the first epoch; all where None.
+        half: whether products are in bfloat16 without a GPU, too.
     """
     clock = _Clock()
     arguments = TrainingArguments(
@@ -62,7 +64,7 @@ def train_with_trainer(
         report_to="none",
         disable_tqdm=True,
         use_cpu=not torch.cuda.is_available(),
-        bf16=torch.cuda.is_available(),
+        bf16=half or torch.cuda.is_available(),
         seed=loop.seed,
     )
     collator = DataCollatorWithPadding(model.tokenizer)
