@@ -7,9 +7,9 @@ steps, AdamW in fp32, dropout as the model's configuration says, and clipping. `
 finetune` in fp32, ``engine, bf16`` the same with products in bf16, ``engine, from a store`` that of `engine train` with
 token ids and logits that stream from a store, on rows that are spread over the file. Trainer takes the first steps of
 an epoch over the whole file, since its grouping by length sorts the rows of many batches and needs as many to choose
-from: with its default padding (each batch to its longest row), and with that grouping, in fp32 and in bf16. It saves, reports and
-evaluates nothing. A time is from the first step to the end of the last one; making a model, an optimizer or a data set is timed
-for nobody. Ratios are taken round by round.
+from: with its default padding (each batch to its longest row), and with that grouping, in fp32 and in bf16. It saves,
+reports and evaluates nothing. A time is from the first step to the end of the last one; making a model, an optimizer or
+a data set is timed for nobody. Ratios are taken round by round.
 
 Trainer needs the extra ``peers``.
 """
