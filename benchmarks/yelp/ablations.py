@@ -1,17 +1,17 @@
 """Which recipe makes the student better? Each lever alone against the same student without it, seed by seed.
 
     python -m benchmarks.yelp.ablations --experiment WORK/experiment --work FOLDER --seeds 3 [--levers gold-last,mse]
+        [--other-start MODEL]
 
 ``--experiment`` is the folder of an `engine compare` that is done: its teachers, its label sets and its test rows are
 used, and its own students are what the levers are compared with. A lever changes one thing; its run of a seed has the
-seed of the student that it is paired with. What is in ``--work`` is not done again; the table is of all that is there.
+seed of the student that it is paired with. ``--other-start``, a folder of paraphrase-MiniLM-L3, is for two of them.
+What is in ``--work`` is not done again; the table is of all that is there.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,89 +19,16 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.harness.conditions import write_result
-from engine.comparison.experiment.choices import DIRECT, DISTILLED
-from engine.comparison.experiment.data.rows import TEST, Rows, read_gold_rows, read_rows
+from benchmarks.yelp.levers import LEVERS, Experiment
+from engine.comparison.experiment.data.rows import TEST, read_gold_rows, read_rows
 from engine.comparison.statistics.crossed import Estimate, difference, mean_of
 from engine.evaluation.answers import answers_of
 from engine.evaluation.evaluate import EvalConfig
-from engine.inputs.labels.labelled import GoldConfig
 from engine.models.classifier import load_classifier
 from engine.progress import silent
-from engine.training.distill import DistillConfig, train
-from engine.training.finetune import FinetuneConfig, finetune
-from engine.training.tasks.soft_loss import SoftLoss
 
 Correct = npt.NDArray[np.float64]
 """(rows,) 1 where a model is right."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Experiment:
-    """What the levers start from.
-
-    Attributes:
-        folder: of the experiment.
-        work: where the levers' models and logits go.
-        rows: of the experiment.
-        settings: with which it was begun.
-    """
-
-    folder: Path
-    work: Path
-    rows: Rows
-    settings: dict[str, Any]
-
-    @property
-    def length(self) -> int:
-        """Tokens a row."""
-        return int(self.settings["max_length"])
-
-    @property
-    def student(self) -> str:
-        """Its initial weights."""
-        return str(json.loads((self.folder / "runs" / "distilled-0.json").read_text("utf-8"))["model"])
-
-    def distil(self, seed: int, **changes: Any) -> DistillConfig:
-        """The training of the experiment's distilled student, with changes."""
-        loop = replace(DISTILLED, seed=seed, dtype=self.settings["dtype"])
-        given = {
-            "store": str(self.folder / "pool.store"),
-            "student": self.student,
-            "labels": f"seed-{seed}",
-            "max_length": self.length,
-            "loop": loop,
-        }
-        return DistillConfig(**{**given, **changes})
-
-    def direct(self, seed: int, **changes: Any) -> FinetuneConfig:
-        """The training of the experiment's student on gold alone, with changes."""
-        file = self.folder / f"seed-{seed}" / f"labelled-{self.rows.labels}.parquet"
-        given = {
-            "gold": GoldConfig(files=(str(file),), classes=tuple(self.rows.classes)),
-            "model": self.student,
-            "max_length": self.length,
-            "loop": replace(DIRECT, seed=seed, dtype=self.settings["dtype"]),
-        }
-        return FinetuneConfig(**{**given, **changes})
-
-
-Make = Callable[[Experiment, int, Path], int]
-"""Trains the model of a seed in a folder, and says how many tokens a row it takes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lever:
-    """One change.
-
-    Attributes:
-        what: it is, in words.
-        base: the arm of the experiment that it changes.
-        make: trains.
-    """
-
-    what: str
-    base: str
-    make: Make
 
 
 def main() -> None:
@@ -109,6 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--experiment", required=True, type=Path)
     parser.add_argument("--work", required=True, type=Path)
+    parser.add_argument("--other-start", help="another pretrained encoder, as large as the student")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--levers", default=",".join(LEVERS), help="those that are trained; the table has all")
     arguments = parser.parse_args()
@@ -116,7 +44,9 @@ def main() -> None:
     if rows is None:
         parser.error(f"{arguments.experiment} has no experiment")
     settings = json.loads((arguments.experiment / "comparison.json").read_text("utf-8"))
-    experiment = Experiment(folder=arguments.experiment, work=arguments.work, rows=rows, settings=settings)
+    experiment = Experiment(
+        folder=arguments.experiment, work=arguments.work, rows=rows, settings=settings, other=arguments.other_start
+    )
     for seed in range(arguments.seeds):
         for name in arguments.levers.split(","):
             judged(experiment, name, seed)
@@ -176,61 +106,6 @@ def _points(estimate: Estimate) -> dict[str, float]:
         **{name: round(100 * value, 3) for name, value in ends.items()},
         "p_value": float(f"{estimate.p_value:.3g}"),
     }
-
-
-def _distilled(what: str, change: Callable[[Experiment, DistillConfig], DistillConfig]) -> Lever:
-    def make(experiment: Experiment, seed: int, out: Path) -> int:
-        train(change(experiment, experiment.distil(seed, out=str(out))))
-        return experiment.length
-
-    return Lever(what=what, base="distilled", make=make)
-
-
-def _gold_last(experiment: Experiment, seed: int, out: Path) -> int:
-    distilled = experiment.folder / f"seed-{seed}" / f"distilled-{seed}"
-    direct = experiment.direct(seed, out=str(out), model=str(distilled))
-    finetune(replace(direct, loop=replace(direct.loop, epochs=2, learning_rate=2e-5)))
-    return experiment.length
-
-
-def _length(tokens: int) -> Lever:
-    def make(experiment: Experiment, seed: int, out: Path) -> int:
-        finetune(experiment.direct(seed, out=str(out), max_length=tokens))
-        return tokens
-
-    return Lever(what=f"at most {tokens} tokens a row, trained and judged", base="direct", make=make)
-
-
-def _mean_of_teachers(experiment: Experiment, config: DistillConfig) -> DistillConfig:
-    sets = (experiment.folder / "pool.store" / "labels").iterdir()
-    teachers = sorted(place.name for place in sets if not place.name.endswith("-self"))
-    return replace(config, labels=tuple(teachers))
-
-
-def _epochs(number: int) -> Callable[[Experiment, DistillConfig], DistillConfig]:
-    return lambda _, config: replace(config, loop=replace(config.loop, epochs=number))
-
-
-def _rate(learning_rate: float) -> Callable[[Experiment, DistillConfig], DistillConfig]:
-    return lambda _, config: replace(config, loop=replace(config.loop, learning_rate=learning_rate))
-
-
-LEVERS = {
-    "length-128": _length(128),
-    "length-512": _length(512),
-    "gold-last": Lever(what="two more epochs on the gold labels alone, at 2e-5", base="distilled", make=_gold_last),
-    "mean-of-teachers": _distilled("learns from the mean of the teachers of all seeds", _mean_of_teachers),
-    "epochs-4": _distilled("4 epochs in place of 2", _epochs(4)),
-    "epochs-8": _distilled("8 epochs in place of 2", _epochs(8)),
-    "rate-4e-4": _distilled("a learning rate of 4e-4 in place of 2e-4", _rate(4e-4)),
-    "mse": _distilled(
-        "squared differences of centred logits in place of KL",
-        lambda _, config: replace(config, loss=SoftLoss(kind="mse")),
-    ),
-    "confident": _distilled(
-        "rows weigh as much as their teacher is sure of them", lambda _, config: replace(config, weight="confidence")
-    ),
-}
 
 
 if __name__ == "__main__":
