@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import threading
+import uuid
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from azure_server import azure_server
-from s3_server import BUCKET, S3Server
+from s3_server import S3Server
 
 import store
 from engine.errors import InputError
@@ -82,6 +83,9 @@ def bucket(request, cache, monkeypatch):
     with contextlib.ExitStack() as stack:
         is_s3 = request.param == "s3"
         server = stack.enter_context(S3Server()) if is_s3 else request.getfixturevalue("azure")
+        if is_s3:  # all of moto's servers in a process have the same buckets, with what other tests left there
+            server.make_bucket(name := f"bucket-{uuid.uuid4().hex}")
+            server.root = f"s3://{name}"
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)
         client = place_of(server.root).client(is_patient=False)
@@ -239,7 +243,9 @@ def test_a_file_of_this_machine_is_read_where_it_is(tmp_path):
 
 @pytest.mark.parametrize("bucket", ["s3"], indirect=True)
 def test_other_names_of_s3(bucket):
-    assert [name_of(file) for file in expand([f"s3a://{BUCKET}/other/*"])] == [f"{bucket.root}/other/reviews.csv"]
+    assert [name_of(file) for file in expand([bucket.root.replace("s3:", "s3a:") + "/other/*"])] == [
+        f"{bucket.root}/other/reviews.csv"
+    ]
 
 
 def test_a_scheme_that_nobody_knows_or_whose_package_is_missing():
