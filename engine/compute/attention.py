@@ -13,7 +13,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from engine.compute.cpu.bf16_attention import LONGEST, Bf16Attention, Rectangle, joined, rectangles
 from engine.compute.cpu.trained_attention import Group, attend_trained, groups
-from engine.compute.layers.dropout import dropped
+from engine.compute.layers.dropout import dropped, drops_all
 from engine.compute.packing import EqualRows, PackedRows
 from engine.models.loading.transformers_parts import AttentionInterface
 
@@ -92,6 +92,15 @@ def _is_trained_in_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and torch.is_grad_enabled() and torch.is_autocast_enabled("cpu")
 
 
+def _is_trained(rows: DeviceRows, dropout: float, window: int | None = None) -> bool:
+    """Whether `attend_trained` computes ``rows``: not where a window hides tokens, or all weights are dropped.
+
+    Without dropout long rows are left to torch's attention, which keeps no weights for the gradients.
+    """
+    sees_all = window is None or rows.longest <= window
+    return bool(rows.trained) and sees_all and not drops_all(dropout) and (dropout > 0 or rows.longest <= LONGEST)
+
+
 def attend(
     query: Tensor,
     key: Tensor,
@@ -124,7 +133,7 @@ def attend(
         assert isinstance(packed, Tensor)
         return packed
     scale = query.shape[-1] ** -0.5 if scale is None else scale
-    if rows.trained and dropout < 1 and (window is None or rows.longest <= window):
+    if _is_trained(rows, dropout, window):
         return attend_trained(query, key, value, rows.trained, scale=scale, dropout=dropout)
     parts = []
     rectangles_of = (_rectangles(tensor, rows.blocks) for tensor in (query, key, value))
@@ -156,7 +165,7 @@ def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: DeviceRows, *,
         packed = varlen_attn(query, key, value, each, rows.bounds, 1, rows.longest)
         assert isinstance(packed, Tensor)
         return packed
-    if rows.trained and dropout < 1:
+    if _is_trained(rows, dropout):
         return attend_trained(query, key, value, rows.trained, scale=query.shape[-1] ** -0.5, dropout=dropout)
     parts = [
         scaled_dot_product_attention(

@@ -41,7 +41,7 @@ class MicroBatches:
         module: the model in training, on its device.
         loss: of a micro-batch.
         device: of the module.
-        budget: tokens of a micro-batch; by device if None.
+        budget: tokens of a micro-batch; by device and dtype if None.
         longest: tokens of the longest row.
         dtype: of the products, ``fp32`` or ``bf16``; by device if None. Parameters and gradients are in fp32.
     """
@@ -95,7 +95,7 @@ class MicroBatches:
 
     @budget.setter
     def budget(self, tokens: int) -> None:
-        self._forward.budget = tokens
+        self._forward.budget = self._forward.fits = tokens
 
     def __call__(self, step: Step, gradients: FlatGradients, *, seed: tuple[int, ...]) -> None:
         """The gradients of the step's rows, of the loss divided by the rows of the whole step, and the sum of losses.
@@ -135,13 +135,14 @@ class MicroBatches:
 
     def _split(self, step: Step, part: npt.NDArray[np.int64]) -> None:
         """Halve the budget, because memory ran out on some rows of ``step``."""
-        size = self._forward.computed_tokens([np.arange(len(part))], _lengths(step)[part])
+        with self._products():
+            size = self._forward.computed_tokens([np.arange(len(part))], _lengths(step)[part])
         if len(part) == 1:
             raise TrainingError(
                 f"{self._device} ran out of memory on one row of {size:,} tokens; lower --max-length, or "
                 "take a smaller model"
             )
-        self.budget = max(1, size // 2)
+        self.budget = self._most = max(1, size // 2)
         free_memory(self._device)
         _log.warning(
             "%s ran out of memory on %s rows of %s tokens; micro-batches have at most %s tokens from now on, which "
@@ -149,9 +150,13 @@ class MicroBatches:
             *(self._device, f"{len(part):,}", f"{size:,}", f"{self.budget:,}"),
         )
 
+    def _products(self) -> torch.autocast:
+        """Computes products in the dtype inside."""
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self.dtype == "bf16")
+
     def _micro_batch(self, step: Step, part: npt.NDArray[np.int64], targets: Targets) -> torch.Tensor:
         """Add the gradients of some rows; the sum of their losses."""
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.dtype == "bf16"):
+        with self._products():
             logits = self._forward(step.tokens, step.rows[part])
         summed = self._loss(logits, targets)
         torch.autograd.backward(summed / step.size)

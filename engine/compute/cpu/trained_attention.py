@@ -86,7 +86,7 @@ def attend_trained(
         value: (tokens, heads, any width).
         rows: all of them, as `groups` gives them.
         scale: of the products.
-        dropout: of the weights.
+        dropout: of the weights; not 1.
 
     Returns:
         (tokens or rows, heads, width of ``value``) bf16. Tokens of no row hold 0.

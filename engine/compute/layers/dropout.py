@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _RANGE = 1 << 16
-_LEAST, _MOST = -(1 << 15), (1 << 15) - 1
+_LEAST, _MOST = -(1 << 15), (1 << 15) - 1  # of int16
 
 
 def dropped(x: Tensor, share: float) -> Tensor:
@@ -21,26 +21,34 @@ def dropped(x: Tensor, share: float) -> Tensor:
         x: any shape.
         share: from 0 to 1.
     """
-    least = _least_kept(share)
-    if x.device.type != "cpu" or least > _MOST:
+    if x.device.type != "cpu" or drops_all(share):
         return functional.dropout(x, share)
-    if least == _LEAST or x.numel() == 0:
+    if _least_kept(share) == _LEAST or x.numel() == 0:
         return x
-    kept = torch.ge(_random_bits(x), least, out=torch.empty_like(x, requires_grad=False))
+    kept = torch.ge(_random_bits(x), _least_kept(share), out=torch.empty_like(x, requires_grad=False))
     return x * kept.mul_(scale_of_kept(share))
+
+
+def drops_all(share: float) -> bool:
+    """Whether nothing is kept, ``share`` being 1 to the nearest 65,536th."""
+    return _least_kept(share) > _MOST
 
 
 def kept_at_random(like: Tensor, share: float) -> Tensor:
     """int16 of the shape of ``like``, on a CPU: 0 for a share of the values, to the nearest 65,536th, and 1 for others.
 
     Integers of 16 bits are compared, and multiplied with the bits of bf16, in half the time that floats take.
+
+    Args:
+        like: any shape.
+        share: for which `drops_all` is false.
     """
     bits = _random_bits(like)
     return torch.ge(bits, _least_kept(share), out=torch.empty_like(bits))
 
 
 def scale_of_kept(share: float) -> float:
-    """What values that are kept are multiplied with, so that the mean is the same."""
+    """What values that are kept are multiplied with, so that the mean is the same; `drops_all` is false."""
     return _RANGE / (_RANGE - round(share * _RANGE))
 
 

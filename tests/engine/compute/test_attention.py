@@ -4,6 +4,7 @@ import torch
 from varlen import plain_attention, varlen_attn
 
 from engine.compute.attention import attend, attend_first, has_kernel, on_device
+from engine.compute.cpu.trained_attention import attend_trained
 from engine.compute.packing import fill, pack
 
 CPU = torch.device("cpu")
@@ -135,3 +136,63 @@ def test_the_kernel_needs_ampere_and_sixteen_bits(monkeypatch, capability, dtype
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert has_kernel(torch.device("cuda"), dtype) is there
     assert not has_kernel(CPU, dtype)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """How many times `attend_trained` was called."""
+    calls = []
+
+    def counted(*tensors, **options):
+        calls.append(options)
+        return attend_trained(*tensors, **options)
+
+    monkeypatch.setattr("engine.compute.attention.attend_trained", counted)
+    return calls
+
+
+def autocast_rows(packing):
+    with torch.autocast("cpu", torch.bfloat16):
+        return on_device(packing, CPU, kernel=False)
+
+
+@pytest.mark.parametrize(("window", "taken"), [(None, True), (40, True), (9, False)])
+@pytest.mark.parametrize("lengths", LENGTHS[3:5], ids=str)
+def test_in_training_in_bf16_tokens_attend_to_their_row_alone(lengths, window, taken, trained):
+    packing = batch(lengths)
+    filled = fill(packing, tokens=len(packing.ids) + 5, rows=packing.rows)
+    query, key, value = tensors(len(filled.ids))
+    ours = attend(query, key, value, autocast_rows(filled), window=window)
+    expected = torch.cat(row_by_row(query, key, value, packing, window=window))
+    assert (ours[: len(expected)].float() - expected).norm() < 0.02 * expected.norm()
+    assert not ours[len(expected) :].any()
+    assert bool(trained) is taken
+
+
+def test_in_training_in_bf16_first_tokens_attend_to_their_row_alone(trained):
+    packing = batch(LENGTHS[3])
+    query, key, value = tensors(len(packing.ids))
+    rows = autocast_rows(packing)
+    ours = attend_first(query[rows.firsts], key, value, rows)
+    expected = torch.stack([row[0] for row in row_by_row(query, key, value, packing)])
+    assert (ours.float() - expected).norm() < 0.02 * expected.norm()
+    assert len(trained) == 1
+
+
+@pytest.mark.parametrize(
+    ("length", "dropout", "taken"), [(512, 0.0, True), (513, 0.0, False), (513, 0.1, True), (9, 1.0, False)]
+)
+def test_weights_are_kept_for_the_gradients_only_where_that_pays(length, dropout, taken, trained):
+    packing = batch([length])
+    query, key, value = tensors(length)
+    ours = attend(query, key, value, autocast_rows(packing), dropout=dropout)
+    assert bool(trained) is taken
+    assert bool(ours.any()) is (dropout < 1)
+
+
+def test_nothing_is_kept_for_gradients_that_nobody_asks_for(trained):
+    packing = batch([7])
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        attend(*tensors(7), on_device(packing, CPU, kernel=False))
+    attend(*tensors(7), on_device(packing, CPU, kernel=False))
+    assert not trained

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from engine.compute.layers.dropout import dropped
+from engine.compute.layers.dropout import dropped, drops_all
 
 DTYPES = [torch.float32, torch.bfloat16]
 
@@ -50,3 +50,10 @@ def test_nothing_is_dropped_without_a_share(share):
 
 def test_all_is_dropped_where_the_share_is_one():
     assert not dropped(torch.ones(3, 4), 1.0).any()
+
+
+def test_a_share_that_rounds_to_all_drops_all():
+    assert drops_all(1.0)
+    assert drops_all(0.999995)
+    assert not drops_all(0.9999)
+    assert not dropped(torch.ones(3, 4), 0.999995).any()

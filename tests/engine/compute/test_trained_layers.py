@@ -95,6 +95,20 @@ def test_gradients_of_fused_layers_are_those_of_transformers(tokens, family, pad
     assert sum(gradient is not None and bool(gradient.abs().max() > 1e-4) for gradient in ours[1].values()) > 45
 
 
+@pytest.mark.parametrize(
+    ("family", "backend"), [("Bert", FUSED), *((family, PACKED) for family in PACKED_FAMILIES)], ids=str
+)
+def test_gradients_in_bf16_are_nearly_those_of_transformers_in_fp32(tokens, family, backend):
+    module = in_training(family)
+    with torch.autocast("cpu", torch.bfloat16):
+        ours = through(backend, module, tokens)
+    theirs = of_transformers(module, tokens)
+    assert ours[0] == pytest.approx(theirs[0], rel=0.02)
+    apart = sum(float((ours[1][name] - right).square().sum()) for name, right in theirs[1].items() if right is not None)
+    whole = sum(float(right.square().sum()) for right in theirs[1].values() if right is not None)
+    assert apart < 0.05**2 * whole
+
+
 @pytest.mark.parametrize("family", [*PACKED_FAMILIES, "DistilBert"])
 def test_gradients_of_packed_rows_are_those_of_transformers(tokens, family):
     module = in_training(family)

@@ -3,11 +3,14 @@
 import dataclasses
 import logging
 
+import numpy as np
 import pytest
 import torch
 from families import classifier, make
 from made_up_steps import MadeUpSteps, run
 
+import engine.training.dtype_choice
+import engine.training.micro_batches
 from engine.compute.device import free_memory
 from engine.errors import TrainingError
 from engine.training.distributed import Ranks
@@ -38,9 +41,11 @@ class TooManyRows:
             raise self.failure
 
 
-def training(*, most=99, failure=CUDA_FULL, ranks=ALONE, folder=None, dropout=0.0, family="Bert"):
-    module = make(family, hidden_dropout_prob=dropout, attention_probs_dropout_prob=0.0, num_labels=3)
-    config = LoopConfig(epochs=2, batch_size=6, learning_rate=1e-3, tokens_per_batch=256)
+def training(
+    *, most=99, failure=CUDA_FULL, ranks=ALONE, folder=None, dropout=0.0, family="Bert", dtype=None, budget=256
+):
+    module = make(family, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout, num_labels=3)
+    config = LoopConfig(epochs=2, batch_size=6, learning_rate=1e-3, tokens_per_batch=budget, dtype=dtype)
     steps = MadeUpSteps(rows=24, batch_size=6)
     loss = TooManyRows(module, most, failure)
     objective = Objective(model=classifier(module), steps=steps, loss=loss, config=config)
@@ -81,18 +86,40 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
     assert len(loss.sizes) == 1
 
 
-def test_a_resumed_run_cuts_its_batches_as_the_run_that_ran_out_of_memory(tmp_path):
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+def test_a_resumed_run_cuts_its_batches_as_the_run_that_ran_out_of_memory(tmp_path, dtype):
     """To the last bit, and on a machine that has enough memory, too."""
-    expected = run(training(most=2, folder=tmp_path, dropout=0.1)[0])
+    expected = run(training(most=2, folder=tmp_path, dropout=0.1, dtype=dtype)[0])
     checkpoints = Checkpoints(tmp_path / "checkpoints", keep=99)
     budgets = {checkpoints.read(step).state["budget"] for step in range(2, 9)}
     assert len(budgets) == 1
     for step in (7, 8):
         (tmp_path / f"checkpoints/0000000{step}").rename(tmp_path / f"gone{step}")
-    found = run(training(folder=tmp_path, dropout=0.1)[0])
+    found = run(training(folder=tmp_path, dropout=0.1, dtype=dtype)[0])
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
-    found = run(training(dropout=0.1)[0])
+    found = run(training(dropout=0.1, dtype=dtype)[0])
     assert not all(torch.equal(found[name], tensor) for name, tensor in expected.items()), "the budget changes bits"
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+def test_no_batch_is_filled_up_beyond_what_fits(dtype):
+    backward = training(dtype=dtype, budget=300)[0]._backward
+    backward.budget = 47
+    lengths = np.array([45, 46, 47, 60])
+    with backward._products():
+        sizes = [backward._forward.computed_tokens([np.array([row])], lengths) for row in range(4)]
+    assert sizes == ([45, 46, 47, 60] if dtype == "fp32" else [46, 46, 47, 60])
+
+
+def test_what_was_learned_when_memory_ran_out_holds_for_every_dtype_that_is_tried(caplog, monkeypatch):
+    monkeypatch.setattr(engine.training.dtype_choice, "LEAST_STEPS", 1)
+    monkeypatch.setattr(engine.training.dtype_choice, "LEAST_TRAINED", 0)
+    monkeypatch.setattr(engine.training.micro_batches, "CPU_BUDGETS", {"fp32": 128, "bf16": 256})
+    caplog.set_level(logging.WARNING)
+    made, _ = training(most=2, budget=None)
+    made.resume()
+    assert len(caplog.messages) <= 4, "each halves what the one before left"
+    assert made._backward.budget <= 128 >> len(caplog.messages) // 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
