@@ -190,16 +190,14 @@ PAGES = ((README, TABLES), (PAPER, OF_PAPER))
 
 
 def fill(page: str, tables: dict[str, tuple[Callable[..., str], tuple[str, ...]]]) -> str:
-    """``page`` with each table between its two comments made anew from its results, where they are there.
+    """``page`` with each table between its two comments made anew from its results.
 
     Raises:
-        ValueError: it lacks the place of a table, or has two.
+        OSError: a result is missing.
+        ValueError: the page lacks the place of a table, or has two.
     """
     for name, (table, sources) in tables.items():
-        files = [RESULTS / f"{source}.json" for source in sources]
-        if not all(file.exists() for file in files):
-            continue
-        words = table(*(json.loads(file.read_text()) for file in files))
+        words = table(*(json.loads((RESULTS / f"{source}.json").read_text()) for source in sources))
         block = f"<!-- {name}: python -m benchmarks.tables -->\n{words}\n<!-- end -->"
         places = re.findall(rf"<!-- {name}: .*?<!-- end -->", page, flags=re.DOTALL)
         if len(places) != 1:

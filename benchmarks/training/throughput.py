@@ -32,6 +32,7 @@ import store
 from benchmarks.harness.conditions import write_result
 from benchmarks.harness.rounds import compare, lines, run_rounds
 from benchmarks.labelling.relabelling import NAME, label_again
+from benchmarks.training.table import HALF, OURS
 from benchmarks.training.trainer_peer import train_with_trainer
 from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
 from engine.models.classifier import Classifier, save_classifier
@@ -47,7 +48,7 @@ from engine.training.state import TrainState
 from engine.training.tasks.config import LoopConfig
 from engine.training.tasks.soft_loss import SoftLoss
 
-OURS, STREAMED, HALF = "engine", "engine, from a store", "engine, bf16"
+STREAMED = "engine, from a store"
 ALONE = Ranks(rank=0, count=1, device=torch.device("cpu"))
 
 

@@ -10,6 +10,7 @@ What is in ``--work`` is not done again; the table is of all that is there.
 """
 
 import argparse
+import io
 import json
 import sys
 from pathlib import Path
@@ -22,10 +23,12 @@ from benchmarks.harness.conditions import write_result
 from benchmarks.yelp.levers import LEVERS, Experiment
 from engine.comparison.experiment.data.rows import TEST, read_gold_rows, read_rows
 from engine.comparison.statistics.crossed import Estimate, difference, mean_of
+from engine.compute.device import best_device, limited_threads, worker_threads
 from engine.evaluation.answers import answers_of
 from engine.evaluation.evaluate import EvalConfig
 from engine.models.classifier import load_classifier
 from engine.progress import silent
+from store.storage.atomic_file import write_file
 
 Correct = npt.NDArray[np.float64]
 """(rows,) 1 where a model is right."""
@@ -38,7 +41,7 @@ def main() -> None:
     parser.add_argument("--work", required=True, type=Path)
     parser.add_argument("--other-start", help="another pretrained encoder, as large as the student")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--levers", default=",".join(LEVERS), help="those that are trained; the table has all")
+    parser.add_argument("--levers", help="those that are trained, by commas; the table has all")
     arguments = parser.parse_args()
     rows = read_rows(arguments.experiment / "data")
     if rows is None:
@@ -47,8 +50,11 @@ def main() -> None:
     experiment = Experiment(
         folder=arguments.experiment, work=arguments.work, rows=rows, settings=settings, other=arguments.other_start
     )
+    levers = arguments.levers.split(",") if arguments.levers else experiment.possible_levers()
+    if problem := experiment.problem(levers, seeds=arguments.seeds):
+        parser.error(problem)
     for seed in range(arguments.seeds):
-        for name in arguments.levers.split(","):
+        for name in levers:
             judged(experiment, name, seed)
     lines = table(experiment, arguments.seeds)
     print(json.dumps(lines, indent=1))
@@ -66,8 +72,11 @@ def judged(experiment: Experiment, name: str, seed: int) -> None:
     length = LEVERS[name].make(experiment, seed, folder)
     test = read_gold_rows(experiment.folder / "data" / TEST, experiment.rows.classes)
     limits = EvalConfig(model=str(folder), inputs=(), max_length=length)
-    answers = answers_of(load_classifier(str(folder)), test.texts, limits, silent)
-    np.save(place, answers.logits.astype(np.float16))
+    with limited_threads(best_device(), worker_threads(("cpu",))):  # as the experiment's own
+        answers = answers_of(load_classifier(str(folder)), test.texts, limits, silent)
+    file = io.BytesIO()
+    np.save(file, answers.logits.astype(np.float16))
+    write_file(place, file.getvalue())
 
 
 def table(experiment: Experiment, seeds: int) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,26 @@ class Experiment:
     def student(self) -> str:
         """Its initial weights."""
         return str(json.loads((self.folder / "runs" / "distilled-0.json").read_text("utf-8"))["model"])
+
+    def possible_levers(self) -> list[str]:
+        """All that need no other start, or all."""
+        return [name for name in LEVERS if self.other is not None or name not in NEED_OTHER]
+
+    def problem(self, levers: list[str], *, seeds: int) -> str | None:
+        """Why these cannot be trained, if they cannot."""
+        if unknown := sorted({*levers} - {*LEVERS}):
+            return f"there is no lever {unknown[0]!r}; there are {', '.join(LEVERS)}"
+        if self.other is None and (lacking := NEED_OTHER.intersection(levers)):
+            return f"{min(lacking)} needs --other-start"
+        if not all((self.folder / "runs" / f"{arm}-{seeds - 1}.json").exists() for arm in ("distilled", "direct")):
+            return f"the experiment has not as many as {seeds} seeds; lower --seeds"
+        for name, loop in (("distilled", DISTILLED), ("direct", DIRECT)):
+            for key, value in asdict(loop).items():
+                if key != "seed" and self.settings.get(f"{name}.{key}") != value:
+                    return f"the experiment has another recipe: its {name}.{key} is not {value}"
+        if any(self.settings[f"loss.{key}"] != value for key, value in asdict(SoftLoss()).items()):
+            return "the experiment has another loss"
+        return None
 
     def distil(self, seed: int, **changes: Any) -> DistillConfig:
         """The training of the experiment's distilled student, with changes."""
@@ -154,3 +174,5 @@ LEVERS = {
         "rows weigh as much as their teacher is sure of them", lambda _, config: replace(config, weight="confidence")
     ),
 }
+NEED_OTHER = frozenset({"other-start", "other-start-direct"})
+"""Those that begin with `Experiment.other`."""

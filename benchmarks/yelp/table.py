@@ -7,12 +7,11 @@ from engine.comparison.statistics.arms import ArmSummary
 from engine.comparison.table import as_markdown, make_tables
 from engine.inputs.messages import counted
 
-_POOL = 15_188
-"""Texts of the whole pool of `benchmarks.yelp.compare`."""
+_ORDER = ("teacher", "distilled", "direct", "direct+extra")
 
 
 def compared(result: dict[str, Any]) -> str:
-    """Both tables of a comparison and what it says, without its costs."""
+    """Both tables of a comparison, and what it says."""
     smallest, *sentences = result["sentences"]
     tables = make_tables([ArmSummary(**row) for row in result["rows"]])
     said = "\n".join(f"- {sentence}" for sentence in sentences)
@@ -23,30 +22,34 @@ def first_results(result: dict[str, Any]) -> str:
     """The paper's four rows, each with its interval, and the three contrasts."""
     header = "| model | procedure | labels | text rows | accuracy [95 %] | rows/s |"
     lines = [header, "|---|---|---:|---:|---:|---:|"]
-    for row in result["rows"]:
-        if row["arm"] == "self-distilled" or row["labels"] not in (2000, 4000) or row["text_rows"] not in (0, _POOL):
-            continue
-        procedure = f"**{row['procedure']}**" if row["arm"] == "distilled" else row["procedure"]
-        layers = 6 if row["arm"] == "teacher" else 3
+    distilled, others = result["contrasts"][0]["first"], [one["second"] for one in result["contrasts"]]
+    for recipe in sorted([distilled, *others], key=lambda recipe: _ORDER.index(recipe["arm"])):
+        row = _row_of(result, recipe)
+        procedure = f"**{row['procedure']}**" if recipe == distilled else row["procedure"]
         speed = "" if row["rows_per_second"] is None else f"{row['rows_per_second']:,.0f}"
         texts = f"{row['text_rows']:,}" if row["text_rows"] else "–"
         lines.append(
-            f"| {layers} layers, {row['parameters'] / 1e6:.1f}M | {procedure} | {row['labels']:,} | {texts} | "
+            f"| {recipe['arm']}, {row['parameters'] / 1e6:.1f}M | {procedure} | {row['labels']:,} | {texts} | "
             f"{row['accuracy']:.2%} [{row['low']:.2%}, {row['high']:.2%}] | {speed} |"
         )
-    said = " ".join(contrast_words(one) for one in result["contrasts"])
+    said = " ".join(map(_contrast_words, result["contrasts"]))
     seeds = counted(max(row["seeds"] for row in result["rows"]), "seed")
     note = f"{result['contrasts'][0]['rows']:,} test rows, {seeds}. {said} {in_words(result)}"
     return "\n".join([*lines, "", note])
 
 
-def contrast_words(one: dict[str, Any]) -> str:
+def _row_of(result: dict[str, Any], recipe: dict[str, Any]) -> dict[str, Any]:
+    """The row of a table that is of a contrast's ``recipe``."""
+    rows: list[dict[str, Any]] = result["rows"]
+    wanted = (recipe["arm"], recipe["labels"], recipe["pool"])
+    (row,) = (row for row in rows if (row["arm"], row["labels"], row["text_rows"]) == wanted)
+    return row
+
+
+def _contrast_words(one: dict[str, Any]) -> str:
     """A contrast in a sentence: of what, how large, how sure."""
-    against = {
-        ("direct", 2000): "the one with the same labels",
-        ("direct+extra", 4000): "the one with twice the labels",
-        ("teacher", 2000): "its teacher",
-    }[one["second"]["arm"], one["second"]["labels"]]
+    arm, labels = one["second"]["arm"], one["second"]["labels"]
+    against = "its teacher" if arm == "teacher" else f"the one trained on {labels:,} labels"
     low, high = (f"{100 * one[end]:+.2f}" for end in ("low", "high"))
     p = "p < 0.001" if one["holm_p"] < 0.001 else f"p = {one['holm_p']:.2g}"
     return (
