@@ -6,7 +6,8 @@
 ``--data`` holds ``labelled``, ``labelled_extra``, ``unlabelled``, ``unlabelled_gold`` (id and label) and ``test`` as
 Parquet files; ``--start`` is a pretrained encoder of six layers, whose layers 1, 3 and 5 the students begin with. Some
 rows of the pool whose gold is known are kept out of it and go to the test. What stands behind ``--`` goes to
-`engine compare`, whose folder is ``WORK/experiment``: the same command goes on where it was stopped.
+`engine compare`, as ``--label-sizes 250,500,1000 --pool-sizes 3000,6000``. Its folder is ``WORK/experiment``: the same
+command goes on where it was stopped.
 """
 
 import argparse
@@ -25,7 +26,6 @@ import pyarrow.parquet as pq
 from benchmarks.harness.conditions import write_result
 
 RESULT = "yelp_compare"
-LABEL_SIZES, POOL_SIZES = "250,500,1000", "3000,6000"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +66,9 @@ def main() -> None:
         for name in ("labelled", "extra", "unlabelled", "test")
         for part in (f"--{name}", f"{arguments.work}/{name}.parquet")
     ]
-    sizes = [] if arguments.small else ["--label-sizes", LABEL_SIZES, "--pool-sizes", POOL_SIZES]
     models = ["--teacher", arguments.start, "--student", f"{arguments.start}#layers=1,3,5"]
     names = ["--label-map", "0=negative,1=positive", "--out", f"{arguments.work}/experiment"]
-    command = [sys.executable, "-m", "cli", "compare", *files, *models, *names, *sizes, *arguments.more]
+    command = [sys.executable, "-m", "cli", "compare", *files, *models, *names, *arguments.more]
     sys.stderr.write(f"{' '.join(command[2:])}\n")
     ended = subprocess.run([*command, "--format", "json"], stdout=subprocess.PIPE, text=True)
     if ended.returncode == 0 and not arguments.small:
