@@ -84,15 +84,16 @@ def on_device(
         kernel=kernel,
         rectangles=rectangles(lengths) if halves else (),
         bf16_attention=bf16_attention,
-        trained=groups(lengths) if _is_trained_in_bf16(device) else (),
+        trained=groups(lengths) if _trains_in_bf16(device) else (),
     )
 
 
-def _is_trained_in_bf16(device: torch.device) -> bool:
+def _trains_in_bf16(device: torch.device) -> bool:
+    """Whether gradients are asked for, of products in bf16 on a CPU."""
     return device.type == "cpu" and torch.is_grad_enabled() and torch.is_autocast_enabled("cpu")
 
 
-def _is_trained(rows: DeviceRows, dropout: float, window: int | None = None) -> bool:
+def _uses_trained(rows: DeviceRows, dropout: float, window: int | None = None) -> bool:
     """Whether `attend_trained` computes ``rows``: not where a window hides tokens, or all weights are dropped.
 
     Without dropout long rows are left to torch's attention, which keeps no weights for the gradients.
@@ -133,7 +134,7 @@ def attend(
         assert isinstance(packed, Tensor)
         return packed
     scale = query.shape[-1] ** -0.5 if scale is None else scale
-    if _is_trained(rows, dropout, window):
+    if _uses_trained(rows, dropout, window):
         return attend_trained(query, key, value, rows.trained, scale=scale, dropout=dropout)
     parts = []
     rectangles_of = (_rectangles(tensor, rows.blocks) for tensor in (query, key, value))
@@ -165,7 +166,7 @@ def attend_first(query: Tensor, key: Tensor, value: Tensor, rows: DeviceRows, *,
         packed = varlen_attn(query, key, value, each, rows.bounds, 1, rows.longest)
         assert isinstance(packed, Tensor)
         return packed
-    if _is_trained(rows, dropout):
+    if _uses_trained(rows, dropout):
         return attend_trained(query, key, value, rows.trained, scale=query.shape[-1] ** -0.5, dropout=dropout)
     parts = [
         scaled_dot_product_attention(
