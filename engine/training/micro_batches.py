@@ -21,8 +21,8 @@ from engine.training.loss import Loss, Targets
 from engine.training.optimizer import FlatGradients
 
 CPU_BUDGETS = {"fp32": 2048, "bf16": 4096}
-"""By dtype of the products. In bf16 the work that each micro-batch costs, to cast weights and to add up gradients, counts for
-more: a step takes 0.9 of its time at 4,096 there (Xeon with AMX), and in fp32 as long as at 2,048."""
+"""By dtype of the products. In bf16 the work that each micro-batch costs, to cast weights and to add up gradients,
+counts for more: a step takes 0.9 of its time at 4,096 there (Xeon with AMX), and in fp32 as long as at 2,048."""
 CUDA_BUDGETS = (4096, 65_536)
 """At least and at most. On an H100, BERT-small's shape takes 43 ms for a step of 45,600 tokens in parts of 16,384, and
 23 ms in one: launching bounds the small ones."""
