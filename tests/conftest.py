@@ -59,8 +59,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip the long runs unless ``-m`` names them; begin with the files that take long, and one that needs the demo.
 
-    Workers take whole files in this order. While one makes the demo, the others go through files that need none.
+    Workers take whole files in this order. While one makes the demo, the others go through files that need none. Workers
+    whose tests have other names stop, so that no name may have the address of an object, which each has elsewhere.
     """
+    if addressed := [item.nodeid for item in items if " at 0x" in item.nodeid]:
+        raise pytest.UsageError(f"give this test's parameters names (ids=): {addressed[0]}")
     if "slow" not in config.option.markexpr:
         for item in items:
             if item.get_closest_marker("slow"):

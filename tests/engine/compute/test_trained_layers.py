@@ -96,7 +96,11 @@ def test_gradients_of_fused_layers_are_those_of_transformers(tokens, family, pad
 
 
 @pytest.mark.parametrize(
-    ("family", "backend"), [("Bert", FUSED), *((family, PACKED) for family in PACKED_FAMILIES)], ids=str
+    ("family", "backend"),
+    [
+        pytest.param(*case, id=f"{case[0]}-{case[1].name}")
+        for case in [("Bert", FUSED), *((name, PACKED) for name in PACKED_FAMILIES)]
+    ],
 )
 def test_gradients_in_bf16_are_nearly_those_of_transformers_in_fp32(tokens, family, backend):
     module = in_training(family)
