@@ -14,12 +14,14 @@ from engine.compute.cpu.bf16_attention import Bf16Attention
 from engine.compute.layers.fused_layer import Kept
 from engine.compute.layers.linear import packed, use_products
 from engine.compute.packed_model import PackedModel
-from engine.compute.packing import fill, pack
+from engine.compute.packing import PackedRows, fill, pack
 from engine.models.batching import batching_of, own_errors, padded_logits
 from engine.models.layers import shared_copy, stack_name
 from engine.models.probe import settled
 from engine.tokens.batches import Plan, plan_packed
 from engine.tokens.tokens import Tokens
+
+_LEAST_ROWS = 8  # that a batch of few shapes is filled up to
 
 
 class PaddedForward(Forward):
@@ -89,6 +91,7 @@ class PackedForward(Forward):
         self._padded = module
         self.module: Any = self._packed.module
         self._kernel = _fits_kernel(module)
+        self._on_cpu = module.device.type == "cpu" and not self._kernel
         self._is_filled = self._kernel and not module.training  # models in training are not compiled
         self.has_attention_dropout = not self._kernel  # the kernel for rows of different lengths has none
 
@@ -105,39 +108,51 @@ class PackedForward(Forward):
 
         After memory ran out batches are filled up less, and a single row is not filled up at all: its last chance.
         """
-        is_last_chance = len(rows) == 1 and self.fits < self.budget
-        if is_last_chance:
+        if self._is_last_chance(rows):
             return tokens
-        if self._bf16_attention or torch.is_autocast_enabled("cpu"):
-            return max(tokens, min(self.fits, _one_of_few(tokens)))
+        if self._on_cpu:
+            return max(tokens, min(self.fits, _one_of_few(tokens, of=16 if self._in_half() else 32)))
         return max(tokens, self.fits) if self._is_filled else tokens
+
+    def _filled(self, batch: PackedRows, rows: npt.NDArray[np.int64]) -> PackedRows:
+        """The batch of these rows, of few shapes: for the first tokens alone the last layer has products of its own."""
+        size, count = self._size(rows, len(batch.ids)), batch.rows
+        if self._on_cpu and not self._is_last_chance(rows):
+            count = _one_of_few(count, of=4, least=_LEAST_ROWS)
+        return batch if (size, count) == (len(batch.ids), batch.rows) else fill(batch, tokens=size, rows=count)
+
+    def _in_half(self) -> bool:
+        """Whether products are in bf16 or in 8 bits on a CPU, where to prepare one takes longer than to compute it."""
+        return self._bf16_attention is not None or torch.is_autocast_enabled("cpu")
+
+    def _is_last_chance(self, rows: npt.NDArray[np.int64]) -> bool:
+        return len(rows) == 1 and self.fits < self.budget
 
     def __call__(self, tokens: Tokens, rows: npt.NDArray[np.int64]) -> Tensor:
         """(rows, classes) logits on the device, of chosen rows."""
         if (tokens.offsets[rows + 1] == tokens.offsets[rows]).any():
             return padded_logits(self._padded, tokens, rows)
-        batch = pack(tokens.ids, tokens.offsets, rows)
-        if (size := self._size(rows, len(batch.ids))) > len(batch.ids):  # few shapes for all batches
-            batch = fill(batch, tokens=size, rows=batch.rows)
+        batch = self._filled(pack(tokens.ids, tokens.offsets, rows), rows)
         longest = self._longest if self._kernel else None
         where = on_device(
             batch, self._padded.device, kernel=self._kernel, longest=longest, bf16_attention=self._bf16_attention
         )
         with own_errors(self._padded):
-            return self._packed(batch, where)
+            return self._packed(batch, where)[: len(rows)]
 
     def on_layer(self, call: Callable[[], None]) -> None:
         """Let ``call`` be called before each layer, because a batch may take long."""
         _before_layers(self.module, call)
 
 
-def _one_of_few(tokens: int) -> int:
-    """``tokens``, rounded up by at most a sixteenth: oneDNN prepares a product for each number of tokens anew.
+def _one_of_few(number: int, *, of: int, least: int = 1) -> int:
+    """``number``, rounded up to one of at most ``of`` in each octave, multiples of ``least``, both powers of 2.
 
-    Products in bf16 take no longer than that on a CPU with AMX.
+    oneDNN prepares a product for each number of tokens anew. On a CPU with AMX products of a sixteenth more tokens take
+    less time than that.
     """
-    step = 1 << max(0, (tokens // 16).bit_length() - 1)
-    return -(-tokens // step) * step
+    step = max(least, 1 << max(0, (number // of).bit_length() - 1))
+    return -(-number // step) * step
 
 
 def _before_layers(module: Any, call: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 _KEPT_BYTES = 1 << 30
 _CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
 """Environment variables with the number of prepared products that oneDNN keeps, and torch's cache in front of it."""
-_PREPARED = "64"  # of the four or five last numbers of tokens
+_PREPARED = "256"  # of some ten numbers of tokens, which is what batches are filled up to
 _log = logging.getLogger(__name__)
 
 

@@ -293,6 +293,26 @@ def test_batches_in_bf16_have_few_sizes_on_a_cpu(modules, rows, computed):
     assert forward.plan(lengths)[0].tolist() == list(range(len(rows)))
 
 
+@pytest.mark.parametrize(("bf16_attention", "sizes"), [("flash", 10), (None, 19)])
+def test_products_on_a_cpu_have_few_shapes(modules, bf16_attention, sizes):
+    """Of all tokens, and of the first ones."""
+    module = copy.deepcopy(modules["Bert"]).bfloat16() if bf16_attention else modules["Bert"]
+    forward = PackedForward(module, fused=True, bf16_attention=bf16_attention, budget=1000, longest=64)
+    shapes = []
+    forward._packed = lambda batch, _: (
+        shapes.append((len(batch.ids), len(batch.firsts))) or torch.zeros(len(batch.firsts), 2)
+    )
+    tokens = made_up(np.random.default_rng(0).integers(1, 64, 2_000))
+    batches = [batch[: max(1, len(batch) - number % 5)] for number, batch in enumerate(forward.plan(tokens.lengths))]
+    assert [len(forward(tokens, batch)) for batch in batches] == [*map(len, batches)], "what fills up has no logits"
+    assert len({len(batch) for batch in batches}) > 20
+    large = {tokens for tokens, _ in shapes if tokens > 500}
+    assert len(large) <= sizes < len({int(tokens.lengths[batch].sum()) for batch in batches})
+    fours = {step * number for step in (8, 16, 32) for number in range(4, 8)}  # of each octave
+    assert {rows for _, rows in shapes} <= {8, 16, 24, *fours}
+    assert max(large) <= 1000
+
+
 def test_what_fills_a_batch_in_bf16_up_changes_no_row(modules):
     module = copy.deepcopy(modules["Bert"])
     forward = PackedForward(module, fused=True, bf16_attention=True, budget=1000, longest=64)
