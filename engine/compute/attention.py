@@ -82,7 +82,7 @@ def on_device(
         blocks=packed.blocks,
         longest=packed.longest if longest is None else longest,
         kernel=kernel,
-        rectangles=rectangles(lengths) if halves else (),
+        rectangles=rectangles(lengths, bf16_attention) if bf16_attention and halves else (),
         bf16_attention=bf16_attention,
         trained=groups(lengths) if _trains_in_bf16(device) else (),
     )

@@ -25,7 +25,9 @@ LONGEST = 512
 """Tokens of the longest row of ``products``: the scores of a row grow with its square."""
 _TOKENS = 4096  # of a rectangle
 _SHORTEST = 0.85  # of the longest row of a rectangle
-_STEP = 8  # tokens; oneDNN prepares its products for each length anew
+_STEP: dict[Bf16Attention, int] = {"products": 8, "flash": 16}
+"""Tokens, to multiples of which rectangles are padded: oneDNN prepares its products for each length anew, and torch's
+own attention takes up to 1.7 times as long for a row of 120 tokens as for one of 128."""
 _HIDDEN = -30_000.0
 _LEAST, _MOST = 1e-20, 1e37  # sums of exponentials that bf16 holds as well as others
 
@@ -53,12 +55,12 @@ class Rectangle(NamedTuple):
     places: Tensor | None = None
 
 
-def rectangles(lengths: Iterable[int]) -> tuple[Rectangle, ...]:
-    """Rows of these lengths, one after the other, cut into rectangles."""
+def rectangles(lengths: Iterable[int], how: Bf16Attention) -> tuple[Rectangle, ...]:
+    """Rows of these lengths, one after the other, cut into rectangles for a way to compute them."""
     found, begin = [], 0
     for group in _groups(lengths):
         stop = begin + int(group.sum())
-        found.append(_rectangle(group, begin, stop))
+        found.append(_rectangle(group, begin, stop, step=_STEP[how]))
         begin = stop
     return tuple(found)
 
@@ -76,8 +78,8 @@ def _groups(lengths: Iterable[int]) -> Iterator[npt.NDArray[np.int64]]:
         yield np.array(group)
 
 
-def _rectangle(lengths: npt.NDArray[np.int64], begin: int, stop: int) -> Rectangle:
-    rows, length = len(lengths), -(-int(lengths.max()) // _STEP) * _STEP
+def _rectangle(lengths: npt.NDArray[np.int64], begin: int, stop: int, *, step: int) -> Rectangle:
+    rows, length = len(lengths), -(-int(lengths.max()) // step) * step
     if lengths.min() == length:
         return Rectangle(begin, stop, rows, length)
     firsts = np.cumsum(lengths) - lengths

@@ -39,7 +39,7 @@ def row_by_row(tensor, lengths):
 @pytest.mark.parametrize("how", WAYS)
 def test_tokens_attend_to_their_row_alone(lengths, width, how):
     tensor = mixed(sum(lengths), width=width)
-    ours = attend_in_bf16(tensor, rectangles(lengths), how)
+    ours = attend_in_bf16(tensor, rectangles(lengths, how), how)
     torch.testing.assert_close(ours, row_by_row(tensor, lengths), atol=8 * ROUNDING, rtol=8 * ROUNDING)
 
 
@@ -48,7 +48,7 @@ def test_it_is_as_exact_as_torch_in_bf16(how):
     lengths = [40, 39, 38, 37, 36, 35]
     tensor = mixed(sum(lengths), width=64)
     exact = row_by_row(tensor, lengths)
-    ours = (attend_in_bf16(tensor, rectangles(lengths), how) - exact).abs().mean()
+    ours = (attend_in_bf16(tensor, rectangles(lengths, how), how) - exact).abs().mean()
     torchs = (row_by_row(tensor.bfloat16(), lengths).float() - exact).abs().mean()
     assert 0 < float(ours) < 1.5 * float(torchs)
 
@@ -60,7 +60,7 @@ def test_what_all_keys_share_costs_no_precision():
     shifted[:, 1] += 8  # scores of some 64 more, of which bf16 would keep halves
     expected = row_by_row(tensor, lengths)
     torch.testing.assert_close(
-        attend_in_bf16(shifted, rectangles(lengths), "products"), expected, atol=16 * ROUNDING, rtol=16 * ROUNDING
+        attend_in_bf16(shifted, rectangles(lengths, "products"), "products"), expected, atol=16 * ROUNDING, rtol=16 * ROUNDING
     )
 
 
@@ -70,7 +70,7 @@ def test_sums_out_of_range_are_computed_again_by_torch(lengths, monkeypatch):
     own = bf16_attention._by_torch
     monkeypatch.setattr(bf16_attention, "_by_torch", lambda *rows: again.append(1) or own(*rows))
     tensor = mixed(sum(lengths), width=64, size=8.0)  # scores of hundreds: e to their power is infinite
-    ours = attend_in_bf16(tensor, rectangles(lengths), "products")
+    ours = attend_in_bf16(tensor, rectangles(lengths, "products"), "products")
     assert again == [1]
     torch.testing.assert_close(ours, row_by_row(tensor, lengths), atol=1e-4, rtol=1e-4)
 
@@ -81,7 +81,7 @@ def test_a_row_that_is_no_number_spoils_no_other(how):
     tensor = mixed(35)
     spoilt = tensor.clone()
     spoilt[14] = float("nan")
-    ours = attend_in_bf16(spoilt, rectangles(lengths), how)
+    ours = attend_in_bf16(spoilt, rectangles(lengths, how), how)
     assert not ours[12:24].isfinite().any()
     others = [*range(12), *range(24, 35)]
     expected = row_by_row(tensor, lengths)[others]
@@ -92,8 +92,8 @@ def test_a_row_that_is_no_number_spoils_no_other(how):
 def test_padding_has_no_weight_however_small_the_scores(how):
     tensor = mixed(19)
     tensor[:, :2] = 0  # all tokens of a row weigh the same
-    ours = attend_in_bf16(tensor, rectangles([10, 9]), how)
-    assert len(rectangles([10, 9])) == 1
+    ours = attend_in_bf16(tensor, rectangles([10, 9], how), how)
+    assert len(rectangles([10, 9], how)) == 1
     expected = tensor[10:, 2].mean(0).expand(9, 4, 8)
     torch.testing.assert_close(ours[10:], expected, atol=4 * ROUNDING, rtol=4 * ROUNDING)
 
@@ -110,17 +110,24 @@ def test_padding_has_no_weight_however_small_the_scores(how):
     ],
 )
 def test_rows_of_nearly_one_length_share_a_rectangle(lengths, groups):
-    assert [rectangle[:4] for rectangle in rectangles(lengths)] == groups
+    assert [rectangle[:4] for rectangle in rectangles(lengths, "products")] == groups
+
+
+def test_lengths_are_rounded_up_to_what_a_way_is_fast_at():
+    lengths = [40, 39, 33, 20, 9, 3]
+    found = {how: [(rows.rows, rows.length) for rows in rectangles(lengths, how)] for how in WAYS}
+    assert found["products"] == [(2, 40), (1, 40), (1, 24), (1, 16), (1, 8)]
+    assert found["flash"] == [(2, 48), (1, 48), (1, 32), (1, 16), (1, 16)]
 
 
 def test_rows_of_one_length_are_not_padded():
-    assert rectangles([16, 16]) == ((0, 32, 2, 16, None, None, None),)
+    assert rectangles([16, 16], "flash") == ((0, 32, 2, 16, None, None, None),)
 
 
 @pytest.mark.parametrize("how", WAYS)
 def test_tokens_that_fill_a_batch_up_hold_nothing_and_change_nothing(how):
     tensor = mixed(24)
-    rows = rectangles([10, 9])
+    rows = rectangles([10, 9], how)
     filled = attend_in_bf16(tensor, rows, how)
     torch.testing.assert_close(filled[:19], attend_in_bf16(tensor[:19], rows, how), atol=0, rtol=0)
     assert not filled[19:].any()
