@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.labelling.peers import BUDGET, Ids, Logits, Peer, in_our_batches, load
+from benchmarks.labelling.peers import Ids, Logits, Peer, in_our_batches, load
 from engine.tokens.encoding import Encoding
 
 PACKAGES = ("onnx", "onnxruntime")
@@ -66,15 +66,22 @@ class Bare(torch.nn.Module):
         return logits
 
 
-def onnx_peer(file: Path, encoding: Encoding, *, pad_id: int, budget: int = BUDGET) -> Peer:
-    """Batches as `engine.compute.encoder` plans them for a CPU, each padded; as many threads as torch has."""
+def onnx_peer(file: Path, encoding: Encoding, *, pad_id: int, at_once: int = 1) -> Peer:
+    """Batches as `engine.compute.encoder` plans them for a CPU, each padded; as many threads as torch has.
+
+    Args:
+        file: the model.
+        encoding: of the texts.
+        pad_id: of its tokenizer.
+        at_once: batches that are computed at the same time, which share the threads.
+    """
     runtime: Any = importlib.import_module("onnxruntime")
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = torch.get_num_threads() // at_once
     session = runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
     def compute(ids: Ids, mask: Ids) -> Logits:
         computed: Logits = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
         return computed
 
-    return in_our_batches(compute, encoding, pad_id=pad_id, budget=budget)
+    return in_our_batches(compute, encoding, pad_id=pad_id, at_once=at_once)

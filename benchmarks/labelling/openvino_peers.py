@@ -8,13 +8,14 @@ import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 import torch
 
 from benchmarks.labelling.onnx_peers import Bare
-from benchmarks.labelling.peers import BUDGET, Ids, Logits, Peer, in_our_batches, load
+from benchmarks.labelling.peers import Ids, Logits, Peer, in_our_batches, load, ways_to_share
 from engine.tokens.encoding import Encoding
 
 PACKAGES = ("openvino", "nncf")
@@ -22,30 +23,28 @@ _CALIBRATED = 64
 """Texts that NNCF finds the ranges of activations on; they are among those that are labelled, which favours it."""
 
 
-def openvino_peers(
-    model: Path, encoding: Encoding, texts: Sequence[str], *, pad_id: int, budget: int = BUDGET
-) -> dict[str, Peer]:
-    """Both, by name; as many threads as torch has.
+def openvino_peers(model: Path, encoding: Encoding, texts: Sequence[str], *, pad_id: int) -> dict[str, Peer]:
+    """Both, by name, a batch at a time and several at once; as many threads as torch has.
 
     Args:
         model: the classifier.
         encoding: its texts.
         texts: some, for the ranges.
         pad_id: of its tokenizer.
-        budget: tokens a batch.
     """
     openvino: Any = importlib.import_module("openvino")
     nncf: Any = importlib.import_module("nncf")
     nncf.set_log_level(logging.ERROR)
     plain = _converted(openvino, model)
     seen: list[list[Ids]] = []
-    in_our_batches(_note(seen), encoding, pad_id=pad_id, budget=budget)(texts[:_CALIBRATED])
+    in_our_batches(_note(seen), encoding, pad_id=pad_id)(texts[:_CALIBRATED])
     int8 = nncf.quantize(plain, nncf.Dataset(seen), model_type=nncf.ModelType.TRANSFORMER, subset_size=len(seen))
     return {
-        f"OpenVINO {name}, our batches": in_our_batches(
-            _compiled(openvino, converted), encoding, pad_id=pad_id, budget=budget
+        f"OpenVINO {name}, our batches{words}": in_our_batches(
+            _compiled(openvino, converted, at_once), encoding, pad_id=pad_id, at_once=at_once
         )
         for name, converted in (("bf16", plain), ("int8", int8))
+        for words, at_once in ways_to_share(torch.get_num_threads()).items()
     }
 
 
@@ -67,11 +66,19 @@ def _note(seen: list[list[Ids]]) -> Any:
     return compute
 
 
-def _compiled(openvino: Any, converted: Any) -> Any:
+def _compiled(openvino: Any, converted: Any, at_once: int) -> Any:
     options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    if at_once > 1:
+        options |= {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": at_once}
     compiled = openvino.Core().compile_model(converted, "CPU", options)
+    requests = SimpleQueue[Any]()
+    for _ in range(at_once):
+        requests.put(compiled.create_infer_request())
 
     def compute(ids: Ids, mask: Ids) -> Logits:
-        return np.array(compiled([ids, mask])[0], np.float32)
+        request = requests.get()
+        logits = np.array(request.infer([ids, mask])[0], np.float32)
+        requests.put(request)
+        return logits
 
     return compute

@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -120,18 +121,36 @@ def cross_encoder_peer(model: Path, *, max_length: int, size: int = 32, device: 
     return logits
 
 
-def in_our_batches(compute: Callable[[Ids, Ids], Logits], encoding: Encoding, *, pad_id: int, budget: int) -> Peer:
-    """``compute`` of ids and mask, (rows, tokens) each, on batches as `engine.compute.encoder` plans padded ones."""
+def in_our_batches(
+    compute: Callable[[Ids, Ids], Logits], encoding: Encoding, *, pad_id: int, budget: int = BUDGET, at_once: int = 1
+) -> Peer:
+    """``compute`` of ids and mask, (rows, tokens) each, on batches as `engine.compute.encoder` plans padded ones.
+
+    Args:
+        compute: called by ``at_once`` threads.
+        encoding: of the texts.
+        pad_id: of the tokenizer.
+        budget: tokens a batch.
+        at_once: batches that are computed at the same time.
+    """
 
     def logits(texts: Sequence[str]) -> Logits:
         tokens = encoding.encode(texts)
-        batches, outputs = plan(tokens.lengths, budget=budget), []
-        for rows in batches:
+        batches = plan(tokens.lengths, budget=budget)
+
+        def of_batch(rows: npt.NDArray[np.int64]) -> Logits:
             ids, real = pad(tokens.ids, tokens.offsets, rows, pad_id=pad_id)
-            outputs.append(compute(ids, real.astype(np.int64)))
-        return restore(batches, outputs)
+            return compute(ids, real.astype(np.int64))
+
+        with ThreadPoolExecutor(at_once) as threads:
+            return restore(batches, list(threads.map(of_batch, batches)))
 
     return logits
+
+
+def ways_to_share(threads: int) -> dict[str, int]:
+    """How a library may use the cores: words behind its name → batches that it computes at once."""
+    return {"": 1} | ({f", {threads} at once": threads} if threads > 1 else {})
 
 
 def check_peers(peers: dict[str, Peer], reference: Peer, texts: list[str]) -> dict[str, dict[str, float]]:

@@ -5,11 +5,12 @@
     python -m benchmarks.labelling.throughput --part workers --model TEACHER --input reviews.parquet --rows 800
     python -m benchmarks.labelling.throughput --part busy --model TEACHER --input reviews.parquet --rows 400
 
-What a time includes. ``engine``: `engine.label` from reading the store's texts through tokenising, computing,
-checking and writing to the commit of the last shard, in fp32 and in each other dtype that the machine computes the
-model in. A peer: tokenising and computing; it stores nothing. Loading a model, making the store's corpus and exporting
-to ONNX are timed for nobody. Before the rounds everybody labels a few rows, and the logits of every peer are checked
-against transformers in fp32, one row at a time. Ratios are taken round by round.
+What a time includes. ``engine``: labelling as `--devices auto` does, by a worker process for each core, from reading
+the store's texts through tokenising, computing, checking and writing to the commit of the last shard, in fp32 and in
+each other dtype that the machine computes the model in. A peer: tokenising and computing; it stores nothing. Those that
+can, use the cores in both ways: all for a batch, and one for each of several. Loading a model, starting processes,
+making the store's corpus and exporting are timed for nobody. Before the rounds everybody labels a few rows, and the
+logits of every peer are checked against transformers in fp32, one row at a time. Ratios are taken round by round.
 
 Peers need the extra ``peers``; those whose package is not there are left out, and the result names them.
 ``--part workers`` compares two workers of one thread with one of two threads (`benchmarks.labelling.two_workers`).
@@ -43,9 +44,10 @@ from benchmarks.labelling.peers import (
     pipeline_peer,
     seconds_of,
     sorted_peer,
+    ways_to_share,
 )
-from benchmarks.labelling.relabelling import label_again, stored_logits
-from benchmarks.labelling.two_workers import SIDES, measure_workers
+from benchmarks.labelling.relabelling import label_again, let_workers_import, stored_logits
+from benchmarks.labelling.two_workers import SIDES, label_in_workers, measure_workers
 from engine.compute.backend import Workload
 from engine.compute.backends import choose_backend
 from engine.compute.cpu.limits import usable_cores
@@ -67,7 +69,9 @@ def main() -> None:
     quiet_transformers()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        model = Path(arguments.model) if arguments.model else _made(work / arguments.shape, arguments)
+        model = Path(arguments.model or work / arguments.shape)
+        if arguments.shape:
+            make_teacher(model, SHAPES[arguments.shape], read_tokenizer(arguments.tokenizer))
         slug = arguments.name or default_name(str(model))
         rows = work / "rows.parquet"
         pq.write_table(_choose(pq.read_table(arguments.input, columns=["id", "text"]), arguments.rows), rows)
@@ -78,7 +82,9 @@ def main() -> None:
             result = measure_beside(model, rows, work, rounds=arguments.rounds, busy=arguments.busy)
             name, ours = f"label_busy_{slug}", OURS
         else:
-            result = measure_peers(model, rows, work, rounds=arguments.rounds, only=arguments.only)
+            result = measure_peers(
+                model, rows, work, rounds=arguments.rounds, shards=arguments.shards, only=arguments.only
+            )
             name, ours = f"label_throughput_{slug}", OURS
     path = write_result(name, result)
     print("\n".join(lines(result["figures"], ours=ours)))
@@ -99,7 +105,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="WORDS", help="peers with this in their names, of the part peers")
     parser.add_argument("--part", choices=["peers", "workers", "busy"], default="peers")
     parser.add_argument("--busy", type=int, default=usable_cores(), help="processes beside, of the part busy")
-    parser.add_argument("--shards", type=int, default=16, help="of the part workers")
+    parser.add_argument("--shards", type=int, default=16, help="of the parts peers and workers")
     parser.add_argument("--name", help="of the result; by the model's folder or shape if not given")
     arguments = parser.parse_args()
     if arguments.shape and not arguments.tokenizer:
@@ -107,17 +113,14 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-def _made(folder: Path, arguments: argparse.Namespace) -> Path:
-    return make_teacher(folder, SHAPES[arguments.shape], read_tokenizer(arguments.tokenizer))
-
-
 def _choose(table: pa.Table, rows: int) -> pa.Table:
     step = max(1, table.num_rows // rows)
     return table.take(pa.array(range(0, min(step * rows, table.num_rows), step)))
 
 
-def measure_peers(model: Path, file: Path, work: Path, *, rounds: int, only: str = "") -> dict[str, Any]:
+def measure_peers(model: Path, file: Path, work: Path, *, rounds: int, shards: int, only: str) -> dict[str, Any]:
     """The part ``peers``."""
+    let_workers_import()
     texts = pq.read_table(file).column("text").to_pylist()
     classifier = load_classifier(str(model))
     encoding = classifier.encoding()
@@ -125,7 +128,12 @@ def measure_peers(model: Path, file: Path, work: Path, *, rounds: int, only: str
     peers = {name: peer for name, peer in peers.items() if only in name}
     checks = check_peers(peers, one_by_one(model, max_length=encoding.max_length), texts[:WARM_UP_ROWS])
 
-    label = partial(_label, model, file, work)
+    workers = ("cpu",) * usable_cores()
+
+    def label(dtype: str) -> float:
+        place = work / f"store-{dtype}"
+        return label_in_workers(model, file, place, devices=workers, shards=shards, dtype=dtype)
+
     own = _own(classifier, longest=encoding.max_length)
     for dtype in own.values():
         label(dtype)
@@ -142,6 +150,8 @@ def measure_peers(model: Path, file: Path, work: Path, *, rounds: int, only: str
     return {
         "rows": len(texts),
         "tokens": {"mean": round(float(lengths.mean()), 1), "max": int(lengths.max())},
+        "shards": shards,
+        "workers": len(workers),
         "includes": INCLUDES,
         "absent": absent,
         "checks": checks,
@@ -203,7 +213,10 @@ def _peers(
         peers["CrossEncoder.predict(batch_size=32)"] = cross_encoder_peer(model, max_length=longest)
     if _has("ONNX Runtime", onnx_peers.PACKAGES, absent):
         for kind, path in zip(("fp32", "int8"), onnx_peers.export(model, work), strict=True):
-            peers[f"ONNX Runtime {kind}, our batches"] = onnx_peers.onnx_peer(path, encoding, pad_id=pad_id)
+            for words, at_once in ways_to_share(torch.get_num_threads()).items():
+                peers[f"ONNX Runtime {kind}, our batches{words}"] = onnx_peers.onnx_peer(
+                    path, encoding, pad_id=pad_id, at_once=at_once
+                )
     if _has("OpenVINO", openvino_peers.PACKAGES, absent):
         peers |= openvino_peers.openvino_peers(model, encoding, texts, pad_id=pad_id)
     for name, reason in absent.items():

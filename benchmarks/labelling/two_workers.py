@@ -93,8 +93,7 @@ def measure_workers(model: Path, file: Path, work: Path, *, rounds: int, shards:
     place = work / "store"
 
     def label(devices: tuple[str, ...]) -> float:
-        forget(place)
-        return _label(model, file, place, devices=devices, shards=shards)
+        return label_in_workers(model, file, place, devices=devices, shards=shards)
 
     for devices in SIDES.values():
         label(devices)
@@ -110,7 +109,20 @@ def measure_workers(model: Path, file: Path, work: Path, *, rounds: int, shards:
     }
 
 
-def _label(model: Path, file: Path, place: Path, *, devices: tuple[str, ...], shards: int) -> float:
+def label_in_workers(
+    model: Path, file: Path, place: Path, *, devices: tuple[str, ...], shards: int, dtype: str | None = None
+) -> float:
+    """Seconds of labelling all texts of ``file`` anew, from when all workers are ready to the last committed shard.
+
+    Args:
+        model: labels.
+        file: the texts.
+        place: of the store, whose labels and token ids of before are deleted.
+        devices: one for each worker.
+        shards: parts of the label set.
+        dtype: of products; as the machine chooses if None.
+    """
+    forget(place)
     begin = engine.LabelConfig(
         store=str(place),
         teacher=str(model),
@@ -119,6 +131,7 @@ def _label(model: Path, file: Path, place: Path, *, devices: tuple[str, ...], sh
         shards=shards,
         devices=devices,
         worker=(shards, shards + 1),
+        choices=engine.Choices(dtype=dtype),
     )
     engine.label(begin)  # makes the corpus and freezes the card, and has no shard to label
     made = store.open(place)
