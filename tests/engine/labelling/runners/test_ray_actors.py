@@ -81,6 +81,11 @@ def wait_until(condition, seconds=90):
         time.sleep(0.05)
 
 
+def assert_nearly_all_told(out):
+    """What is lost may have committed its shard before it could tell: the shard is there, and counts for nobody."""
+    assert SHARDS - 1 <= int(out) <= SHARDS
+
+
 def test_the_store_is_that_of_one_process(start, whole, tmp_path, cluster):
     process, begun = start()
     out, err = process.communicate(timeout=120)
@@ -109,7 +114,8 @@ def test_a_worker_that_dies_costs_the_shard_in_its_hand(start, whole, tmp_path, 
     wait_until(lambda: len(begun()) >= 3)
     os.kill(cluster.worker(), signal.SIGKILL)
     out, err = process.communicate(timeout=120)
-    assert (process.returncode, out) == (0, f"{SHARDS}\n")
+    assert process.returncode == 0
+    assert_nearly_all_told(out)
     assert "on cpu of node" in err
     assert "its actor died: The actor is dead because its worker process has died" in err
     assert files(tmp_path / "store") == whole
@@ -122,7 +128,8 @@ def test_a_node_that_is_lost_costs_its_shards_alone_and_a_new_one_helps(start, w
     cluster.kill_node()
     cluster.add_node()
     out, err = process.communicate(timeout=240)
-    assert (process.returncode, out) == (0, f"{SHARDS}\n")
+    assert process.returncode == 0
+    assert_nearly_all_told(out)
     assert "its node is gone, or cannot be reached; it is tried again" in err
     assert files(tmp_path / "store") == whole
     assert len(begun()) <= SHARDS + 1
