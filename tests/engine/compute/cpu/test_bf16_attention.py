@@ -60,7 +60,10 @@ def test_what_all_keys_share_costs_no_precision():
     shifted[:, 1] += 8  # scores of some 64 more, of which bf16 would keep halves
     expected = row_by_row(tensor, lengths)
     torch.testing.assert_close(
-        attend_in_bf16(shifted, rectangles(lengths, "products"), "products"), expected, atol=16 * ROUNDING, rtol=16 * ROUNDING
+        attend_in_bf16(shifted, rectangles(lengths, "products"), "products"),
+        expected,
+        atol=16 * ROUNDING,
+        rtol=16 * ROUNDING,
     )
 
 
