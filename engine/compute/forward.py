@@ -111,7 +111,7 @@ class PackedForward(Forward):
         if self._is_last_chance(rows):
             return tokens
         if self._on_cpu:
-            return max(tokens, min(self.fits, _one_of_few(tokens, of=16 if self._in_half() else 32)))
+            return max(tokens, min(self.fits, _one_of_few(tokens, of=16 if self._prepares_slowly() else 32)))
         return max(tokens, self.fits) if self._is_filled else tokens
 
     def _filled(self, batch: PackedRows, rows: npt.NDArray[np.int64]) -> PackedRows:
@@ -121,7 +121,7 @@ class PackedForward(Forward):
             count = _one_of_few(count, of=4, least=_LEAST_ROWS)
         return batch if (size, count) == (len(batch.ids), batch.rows) else fill(batch, tokens=size, rows=count)
 
-    def _in_half(self) -> bool:
+    def _prepares_slowly(self) -> bool:
         """Whether products are in bf16 or in 8 bits on a CPU, where to prepare one takes longer than to compute it."""
         return self._bf16_attention is not None or torch.is_autocast_enabled("cpu")
 
