@@ -1,11 +1,11 @@
 """A device → the speed of one large matrix product on it, measured: an upper bound for a model."""
 
 import time
-from functools import cache
+from functools import cache, partial
 
 import torch
 
-from engine.compute.cpu.int8 import quantised
+from engine.compute.cpu.int8 import Range, StaticProduct
 from engine.compute.device import DTYPES
 from engine.compute.layers.linear import product
 
@@ -23,12 +23,15 @@ def measure_ceiling(device: torch.device, dtype: str) -> float:
     """
     size = _SIZE[device.type]
     one, other = (torch.randn(size, size, device=device).to(DTYPES[dtype]) for _ in range(2))
-    weight = quantised(other) if dtype == "int8" else other
+    compute = partial(product, one, other, None)
+    if dtype == "int8":
+        static = StaticProduct(other, None, Range.over(float(one.min()), float(one.max())))
+        compute = partial(static, static.rounded(one))
     seconds = []
     with torch.inference_mode():
         for _ in range(_TIMES):
             started = time.perf_counter()
-            product(one, weight, None)
+            compute()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             seconds.append(time.perf_counter() - started)

@@ -11,9 +11,8 @@ from torch import Tensor
 from engine.compute.attention import has_kernel, on_device
 from engine.compute.backend import Forward
 from engine.compute.cpu.bf16_attention import Bf16Attention
-from engine.compute.layers.fused_layer import Kept
-from engine.compute.layers.linear import packed, use_products
-from engine.compute.packed_model import PackedModel
+from engine.compute.layers.linear import use_products
+from engine.compute.packed_model import MakeLayers, PackedModel
 from engine.compute.packing import PackedRows, fill, pack
 from engine.models.batching import batching_of, own_errors, padded_logits
 from engine.models.layers import shared_copy, stack_name
@@ -61,9 +60,7 @@ class PackedForward(Forward):
 
     Args:
         module: the classifier, on its device and in its dtype.
-        fused: whether its layers are replaced by `FusedLayer`.
-        compiled: whether these are compiled.
-        kept: how they hold the weights of their products.
+        make_layers: as in `PackedModel`.
         bf16_attention: how their attention is computed in bf16, on a CPU; None if it is not.
         budget: tokens a batch.
         longest: tokens of the longest row.
@@ -76,15 +73,13 @@ class PackedForward(Forward):
         self,
         module: Any,
         *,
-        fused: bool,
-        compiled: bool = False,
-        kept: Kept = packed,
+        make_layers: MakeLayers | None = None,
         bf16_attention: Bf16Attention | None = None,
         budget: int,
         longest: int,
     ) -> None:
         module = module if module.training else settled(module, longest)
-        self._packed = PackedModel(module, fused=fused, compiled=compiled, kept=kept)
+        self._packed = PackedModel(module, make_layers=make_layers)
         super().__init__(budget=self._packed.most_tokens(budget))
         self._longest = longest
         self._bf16_attention = bf16_attention

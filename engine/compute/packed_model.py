@@ -1,6 +1,7 @@
 """A classifier → the same classifier for packed rows, and a probe that compares the two: no list of names."""
 
 import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.compute.attention import ATTENTION, DeviceRows, on_device
-from engine.compute.layers.fused_layer import FusedLayer, Kept
-from engine.compute.layers.linear import packed as packed_weight
+from engine.compute.layers.fused_layer import fused_layers
 from engine.compute.layers.linear import use_products
 from engine.compute.packing import PackedRows, pack
 from engine.models.batching import batching_of, vocabulary_size
@@ -25,6 +25,10 @@ _ERRORS = (LookupError, AttributeError, TypeError, ValueError, RuntimeError, Ari
 _log = logging.getLogger(__name__)
 
 
+MakeLayers = Callable[[Any, Sequence[Any]], list[nn.Module]]
+"""A classifier, and the layers of its twin that computes packed rows → what takes their place."""
+
+
 class _EmbeddedError(Exception):
     """Packed tokens came as far as the first layer."""
 
@@ -34,20 +38,19 @@ class PackedModel:
 
     Args:
         module: the classifier. It is not changed; its parameters are shared, unless a fused layer stacks them.
-        fused: whether its layers are replaced by `FusedLayer`. If ``module`` is in training mode, its parameters
-            can be trained through them.
-        compiled: whether the fused layers are compiled.
-        kept: how fused layers that are not trained hold the weights of their products.
+        make_layers: makes what takes the place of its layers, the last of which gives the first token of each row
+            alone; they stay the model's own if None. If ``module`` is in training mode, its parameters can be trained
+            through `fused_layers`.
 
     Raises:
         LookupError: it has no stack of layers, or more than one.
-        AttributeError: ``fused``, and its layers lack parts of BERT's.
+        AttributeError: its layers lack parts of BERT's, which ``make_layers`` needs.
 
     Attributes:
         module: the copy, which computes packed rows only.
     """
 
-    def __init__(self, module: Any, *, fused: bool, compiled: bool = False, kept: Kept = packed_weight) -> None:
+    def __init__(self, module: Any, *, make_layers: MakeLayers | None = None) -> None:
         name = stack_name(module)
         if name is None:
             raise LookupError("no single stack of layers")
@@ -55,14 +58,11 @@ class PackedModel:
         self.module.config._attn_implementation = ATTENTION  # if its attention cannot be replaced, the probe fails
         self._padding = padding_position(module)
         layers = self._layers = self.module.get_submodule(name)
-        if fused:
-            for number, layer in enumerate(layers):
-                first_only = number == len(layers) - 1
-                layers[number] = FusedLayer(
-                    layer, first_only=first_only, compiled=compiled, trained=module.training, kept=kept
-                )
-        else:
+        if make_layers is None:
             layers[-1].register_forward_hook(_first_tokens, with_kwargs=True)
+        else:
+            for number, layer in enumerate(make_layers(module, list(layers))):
+                layers[number] = layer
         use_products(self.module)
 
     def __call__(self, packed: PackedRows, rows: DeviceRows) -> Tensor:
@@ -147,7 +147,7 @@ def packed_differs(module: Any, longest: int, *, fused: bool) -> str | None:
     Args:
         module: the classifier, in fp32 and evaluation mode.
         longest: tokens of the longest row that is tried.
-        fused: as in `PackedModel`.
+        fused: whether its layers are replaced by `fused_layers`.
     """
     module = settled(module, longest)
     if batching_of(module).resets:
@@ -159,7 +159,7 @@ def packed_differs(module: Any, longest: int, *, fused: bool) -> str | None:
     packed = pack(np.concatenate(rows), offsets, np.arange(len(rows)))
     device = next(module.parameters()).device
     try:
-        model = PackedModel(module, fused=fused)
+        model = PackedModel(module, make_layers=fused_layers if fused else None)
         with torch.inference_mode():
             alone = torch.cat([module(input_ids=torch.from_numpy(row)[None].to(device)).logits for row in rows])
             together = model(packed, on_device(packed, device, kernel=False))

@@ -1,18 +1,19 @@
 """The backends of torch: packed rows through our own layers or the model's, compiled, in 8 bits; and padded rows."""
 
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from engine.compute.attention import has_kernel
 from engine.compute.backend import BOUNDS, Backend, Bound, Forward, Workload
 from engine.compute.cpu.bf16_attention import Bf16Attention
-from engine.compute.cpu.int8 import int8_problem, quantised
+from engine.compute.cpu.int8 import int8_problem
 from engine.compute.cpu.processor import has_amx, has_bf16
 from engine.compute.device import DTYPES
 from engine.compute.forward import PackedForward, PaddedForward
-from engine.compute.layers.fused_layer import Kept, compiling_failed
-from engine.compute.layers.linear import packed
-from engine.compute.packed_model import packed_differs
+from engine.compute.layers.fused_layer import compiling_failed, fused_layers
+from engine.compute.layers.int8_layer import int8_layers
+from engine.compute.packed_model import MakeLayers, packed_differs
 from engine.models.probe import settle_length
 
 # Compiling takes tens of seconds in each worker, which only a run of minutes makes up for.
@@ -49,7 +50,7 @@ class PackedBackend(Backend):
 
     def make(self, module: Any, *, budget: int, longest: int) -> Forward:
         """See `Backend.make`."""
-        return PackedForward(module, fused=False, budget=budget, longest=longest)
+        return PackedForward(module, budget=budget, longest=longest)
 
 
 class FusedBackend(PackedBackend):
@@ -58,17 +59,14 @@ class FusedBackend(PackedBackend):
     name = "fused"
     first_only = True
     _fused = True
-    _compiled = False
-    _kept: Kept = staticmethod(packed)
+    _make_layers: MakeLayers = staticmethod(fused_layers)
     _bf16_attention: Bf16Attention | None = None
 
     def make(self, module: Any, *, budget: int, longest: int) -> Forward:
         """See `Backend.make`."""
         return PackedForward(
             module,
-            fused=True,
-            compiled=self._compiled,
-            kept=self._kept,
+            make_layers=self._make_layers,
             bf16_attention=self._bf16_attention,
             budget=budget,
             longest=longest,
@@ -84,7 +82,7 @@ class CompiledBackend(FusedBackend):
 
     name = "compiled"
     can_train = False
-    _compiled = True
+    _make_layers: MakeLayers = staticmethod(partial(fused_layers, compiled=True))
 
     def is_worthwhile(self, workload: Workload) -> bool:
         """On a GPU with the kernel for rows of different lengths, and with much to compute."""
@@ -98,15 +96,17 @@ class CompiledBackend(FusedBackend):
 class Int8Backend(FusedBackend):
     """Fused layers whose products are in 8 bits, on a CPU."""
 
-    name = "int8"
+    name = "int8-static"
     can_train = False
     bounds = MappingProxyType({"int8": Bound(1.0, 0.25, seldom=2)})
-    _kept: Kept = staticmethod(quantised)
+    _make_layers: MakeLayers = staticmethod(int8_layers)
 
     def unsupported(self, module: Any, workload: Workload) -> str | None:
-        """Why not: the device, its processor, or the layers."""
+        """Why not: the device, its processor, weights that rounding would hide, or the layers."""
         if workload.device.type != "cpu":
             return f"it computes on a CPU, and not on {workload.device}"
+        if not all(bool(parameter.isfinite().all()) for parameter in module.parameters()):
+            return "some of its weights are not finite, which no number in 8 bits says"
         return int8_problem() or super().unsupported(module, workload)
 
     def can_replace(self, other: Backend) -> bool:
@@ -145,7 +145,7 @@ class Bf16FlashBackend(Bf16Backend):
 class Int8Bf16Backend(Int8Backend):
     """Fused layers whose products are in 8 bits and whose attention is in bf16, on a CPU that has both."""
 
-    name = "int8-bf16"
+    name = "int8-static-bf16"
     _bf16_attention: Bf16Attention | None = "products"
 
     def unsupported(self, module: Any, workload: Workload) -> str | None:
@@ -156,7 +156,7 @@ class Int8Bf16Backend(Int8Backend):
 class Int8FlashBackend(Int8Bf16Backend):
     """As `Int8Bf16Backend`, with torch's own attention: the faster way on a CPU with AMX."""
 
-    name = "int8-bf16-flash"
+    name = "int8-static-flash"
     _bf16_attention = "flash"
 
     def is_worthwhile(self, workload: Workload) -> bool:  # noqa: ARG002 - by the processor alone

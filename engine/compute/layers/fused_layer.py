@@ -5,7 +5,7 @@ keys and values for the others.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -15,7 +15,6 @@ from torch.nn.functional import layer_norm
 
 from engine.compute.attention import DeviceRows, attend, attend_first
 from engine.compute.cpu.bf16_attention import attend_in_bf16
-from engine.compute.cpu.int8 import Int8Weight
 from engine.compute.layers.dropout import dropped
 from engine.compute.layers.linear import packed, product, product_gelu
 from engine.models.loading.transformers_parts import GELUActivation
@@ -23,28 +22,24 @@ from engine.models.loading.transformers_parts import GELUActivation
 _log = logging.getLogger(__name__)
 
 
-Kept = Callable[[Tensor], Tensor | Int8Weight]
-"""A weight, (outputs, inputs) → the same as a product takes it."""
-
-
 class LayerWeights(NamedTuple):
     """A layer's parameters; (outputs, inputs) and (outputs,).
 
-    Those of products may be in 8 bits. ``mixed`` gives query, key and value of all tokens; in the last layer key and
-    value alone, and ``query`` the query of the first tokens.
+    ``mixed`` gives query, key and value of all tokens; in the last layer key and value alone, and ``query`` the query
+    of the first tokens.
     """
 
-    query: Tensor | Int8Weight | None
+    query: Tensor | None
     query_bias: Tensor | None
-    mixed: Tensor | Int8Weight
+    mixed: Tensor
     mixed_bias: Tensor
-    out: Tensor | Int8Weight
+    out: Tensor
     out_bias: Tensor
     out_norm: Tensor
     out_norm_bias: Tensor
-    up: Tensor | Int8Weight
+    up: Tensor
     up_bias: Tensor
-    down: Tensor | Int8Weight
+    down: Tensor
     down_bias: Tensor
     down_norm: Tensor
     down_norm_bias: Tensor
@@ -76,27 +71,18 @@ class FusedLayer(nn.Module):
         first_only: whether its output is (rows, 1, hidden), of the first token of each row.
         compiled: whether it is compiled; for a GPU, whose batches all have the same number of tokens.
         trained: whether its parameters are trained; they are read anew at each pass then.
-        kept: how the weights of products are held, if they are not trained.
 
     Raises:
         AttributeError: it has other parts.
     """
 
-    def __init__(
-        self,
-        layer: Any,
-        *,
-        first_only: bool,
-        compiled: bool = False,
-        trained: bool = False,
-        kept: Kept = packed,
-    ) -> None:
+    def __init__(self, layer: Any, *, first_only: bool, compiled: bool = False, trained: bool = False) -> None:
         super().__init__()
         self._first_only = first_only
         self._layer = layer if trained else None
         with torch.no_grad():
-            self._weights = None if trained else _weights(layer, first_only=first_only, kept=kept)
-        self._form = _form(layer)
+            self._weights = None if trained else layer_weights(layer, first_only=first_only, kept=packed)
+        self._form = layer_form(layer)
         compute = first_tokens if first_only else all_tokens
         self._compute = _compiled(compute) if compiled and self._form.act is None else compute
 
@@ -105,7 +91,7 @@ class FusedLayer(nn.Module):
         if self._weights is not None:
             output = self._compute(hidden[0], self._weights, packed_rows, self._form)
         else:
-            weights = _weights(self._layer, first_only=self._first_only, kept=lambda parameter: parameter)
+            weights = layer_weights(self._layer, first_only=self._first_only)
             output = self._compute(hidden[0], weights, packed_rows, self._trained_form())
         return output[:, None] if self._first_only else output[None]
 
@@ -118,7 +104,11 @@ class FusedLayer(nn.Module):
         )
 
 
-def _weights(layer: Any, *, first_only: bool, kept: Kept) -> LayerWeights:
+def _as_it_is(weight: Tensor) -> Tensor:
+    return weight
+
+
+def layer_weights(layer: Any, *, first_only: bool, kept: Callable[[Tensor], Tensor] = _as_it_is) -> LayerWeights:
     """The parameters of ``layer``; ``kept`` says how those of large products are held."""
     own, out, up, down = layer.attention.self, layer.attention.output, layer.intermediate.dense, layer.output
     parts = [own.key, own.value] if first_only else [own.query, own.key, own.value]
@@ -140,7 +130,8 @@ def _weights(layer: Any, *, first_only: bool, kept: Kept) -> LayerWeights:
     )
 
 
-def _form(layer: Any) -> Form:
+def layer_form(layer: Any) -> Form:
+    """The settings of ``layer``."""
     act = layer.intermediate.intermediate_act_fn
     return Form(
         heads=int(layer.attention.self.num_attention_heads),
@@ -151,7 +142,7 @@ def _form(layer: Any) -> Form:
 
 def all_tokens(hidden: Tensor, weights: LayerWeights, rows: DeviceRows, form: Form) -> Tensor:
     """(tokens, hidden) → (tokens, hidden)."""
-    mixed = _split(product(hidden, weights.mixed, weights.mixed_bias), 3, form)
+    mixed = split_heads(product(hidden, weights.mixed, weights.mixed_bias), 3, form)
     if rows.bf16_attention and rows.rectangles:
         attended = attend_in_bf16(mixed, rows.rectangles, rows.bf16_attention)
     else:
@@ -164,13 +155,13 @@ def first_tokens(hidden: Tensor, weights: LayerWeights, rows: DeviceRows, form: 
     """(tokens, hidden) → (rows, hidden), of the first token of each row."""
     assert weights.query is not None, "the layer has a product of its own for the query"
     firsts = hidden[rows.firsts]
-    query = _split(product(firsts, weights.query, weights.query_bias), 1, form)[:, 0]
-    key, value = _split(product(hidden, weights.mixed, weights.mixed_bias), 2, form).unbind(1)
+    query = split_heads(product(firsts, weights.query, weights.query_bias), 1, form)[:, 0]
+    key, value = split_heads(product(hidden, weights.mixed, weights.mixed_bias), 2, form).unbind(1)
     attended = attend_first(query, key, value, rows, dropout=form.attention_dropout)
     return _feed_forward(attended.flatten(1), firsts, weights, form)
 
 
-def _split(mixed: Tensor, parts: int, form: Form) -> Tensor:
+def split_heads(mixed: Tensor, parts: int, form: Form) -> Tensor:
     """(tokens, parts * hidden) → (tokens, parts, heads, width)."""
     return mixed.view(mixed.shape[0], parts, form.heads, -1)
 
@@ -225,3 +216,12 @@ def _compiled(compute: Compute) -> Compute:
         return compute(hidden, weights, rows, form)
 
     return try_quick
+
+
+def fused_layers(module: Any, layers: Sequence[Any], *, compiled: bool = False) -> list[nn.Module]:
+    """What takes the place of ``layers``; an `engine.compute.packed_model.MakeLayers`."""
+    last, trained = len(layers) - 1, bool(module.training)
+    return [
+        FusedLayer(layer, first_only=number == last, compiled=compiled, trained=trained)
+        for number, layer in enumerate(layers)
+    ]

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.compute.cpu.int8 import Int8Weight, quantised_product
 from engine.compute.cpu.memory import keep_few_products
 from engine.compute.cpu.processor import has_bf16
 
@@ -42,10 +41,8 @@ def packed(weight: Tensor) -> Tensor:
     return reordered
 
 
-def product(x: Tensor, weight: Tensor | Int8Weight, bias: Tensor | None) -> Tensor:
+def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """(tokens, outputs) of ``x``, (tokens, inputs), and ``weight``, (outputs, inputs)."""
-    if isinstance(weight, Int8Weight):
-        return quantised_product(x, weight, bias)
     if not _has_onednn(x) or torch.is_autocast_enabled("cpu"):  # autocast knows torch's own products alone
         return functional.linear(x, weight, bias)
     if torch.is_grad_enabled() and weight.numel() < LEAST_TRAINED:
@@ -80,9 +77,9 @@ class _Trained(torch.autograd.Function):
         return of_x, of_weight, rows.sum(0) if ctx.has_bias else None
 
 
-def product_gelu(x: Tensor, weight: Tensor | Int8Weight, bias: Tensor | None) -> Tensor:
+def product_gelu(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """GELU, by the error function, of `product`."""
-    if isinstance(weight, Int8Weight) or not _has_onednn(x) or torch.is_grad_enabled():
+    if not _has_onednn(x) or torch.is_grad_enabled():
         return functional.gelu(product(x, weight, bias))
     result: Tensor = _pointwise.default(x, weight, bias, "gelu", [], "none")
     return result

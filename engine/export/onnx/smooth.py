@@ -1,8 +1,6 @@
 """A graph in fp32 → an equal one whose products are given inputs of more even ranges, which 8 bits hold better.
 
-The activations of a batch share one scale, so that a channel with outliers takes the bits of all the others. Each
-channel of a product's input is divided by a number, and the weights that it meets are multiplied by it: SmoothQuant
-(arXiv 2211.10438). A weight has a scale for each output, and bears a part of the range.
+By how much each channel is divided, and why, is said in `engine.compute.cpu.smoothing`.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -12,13 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.compute.cpu.smoothing import smoothing_factors
 from engine.export.onnx.packages import onnx_packages
 from engine.export.onnx.session import OnnxSession
 from engine.tokens.tokens import Tokens
 
-_SHARE = 0.7
-"""Of the range of a channel, by its logarithm, that goes over to the weights."""
-_LEAST = 1e-5
 _PROBE = "probe.onnx"
 
 Ranges = Mapping[str, npt.NDArray[np.float32]]
@@ -68,7 +64,8 @@ def smooth(graph: Any, ranges: Ranges, *, kept: Collection[str]) -> None:
         if name not in ranges or any(node.name in kept or uses.count(weight.name) > 1 for node, weight in group):
             continue
         weights = [onnx.numpy_helper.to_array(weight) for _, weight in group]
-        factors = _factors(ranges[name], weights)
+        of_weights = np.max([np.abs(one).max(axis=1) for one in weights], axis=0)
+        factors = smoothing_factors(ranges[name], of_weights)
         smoothed = f"{name}_smoothed"
         graph.initializer.append(onnx.numpy_helper.from_array(1 / factors, f"{name}_factors"))
         first = min(at for at, node in enumerate(graph.node) if any(node is one for one, _ in group))
@@ -76,11 +73,3 @@ def smooth(graph: Any, ranges: Ranges, *, kept: Collection[str]) -> None:
         for (node, weight), values in zip(group, weights, strict=True):
             weight.CopyFrom(onnx.numpy_helper.from_array(values * factors[:, None], weight.name))
             node.input[0] = smoothed
-
-
-def _factors(largest: npt.NDArray[np.float32], weights: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
-    """(inputs,) what to divide each channel by; their geometric mean is 1."""
-    of_weights = np.max([np.abs(one).max(axis=1) for one in weights], axis=0)
-    logarithms = _SHARE * np.log(np.maximum(largest, _LEAST)) - (1 - _SHARE) * np.log(np.maximum(of_weights, _LEAST))
-    factors: npt.NDArray[np.float32] = np.exp(logarithms - logarithms.mean()).astype(np.float32)
-    return factors

@@ -91,9 +91,9 @@ def label(demo, place, **choices):
 
 def test_the_backends_have_the_names_that_cards_hold():
     assert [*BACKENDS] == [
-        "int8-bf16-flash",
-        "int8-bf16",
-        "int8",
+        "int8-static-flash",
+        "int8-static-bf16",
+        "int8-static",
         "bf16-flash",
         "bf16",
         "compiled",
@@ -114,7 +114,7 @@ def test_the_backends_have_the_names_that_cards_hold():
     ]
     with pytest.raises(
         ModelError,
-        match="no backend 'onnx' in this version; it has int8-bf16-flash, int8-bf16, int8, bf16-flash, bf16, compiled, fused, packed, padded",
+        match="no backend 'onnx' in this version; it has int8-static-flash, int8-static-bf16, int8-static, bf16-flash, bf16, compiled, fused, packed, padded",
     ):
         backend_named("onnx")
 
@@ -259,4 +259,4 @@ def test_positions_of_the_worked_example():
 
     ids = np.array([5, 6, 7, 8, 1, 9])
     packed = pack(ids, np.array([0, 3, 6]), np.arange(2))
-    assert PackedModel(make("Roberta"), fused=False)._positions(packed).tolist() == [2, 3, 4, 2, 1, 3]
+    assert PackedModel(make("Roberta"))._positions(packed).tolist() == [2, 3, 4, 2, 1, 3]

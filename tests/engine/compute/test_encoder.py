@@ -14,6 +14,7 @@ import engine.compute.encoder
 from engine.compute.device import DTYPES, default_budget, default_dtype, limited_threads
 from engine.compute.encoder import Encoder, is_out_of_memory
 from engine.compute.forward import PackedForward
+from engine.compute.layers.fused_layer import fused_layers
 from engine.compute.torch_backends import FUSED, PACKED, PADDED
 from engine.errors import ModelError
 from engine.models.classifier import load_classifier
@@ -287,7 +288,7 @@ def test_computed_tokens_are_real_ones_where_rows_are_packed(modules, family, co
 )
 def test_batches_in_bf16_have_few_sizes_on_a_cpu(modules, rows, computed):
     module = copy.deepcopy(modules["Bert"]).bfloat16()
-    forward = PackedForward(module, fused=True, bf16_attention=True, budget=1000, longest=64)
+    forward = PackedForward(module, make_layers=fused_layers, bf16_attention=True, budget=1000, longest=64)
     lengths = np.array(rows)
     assert forward.computed_tokens([np.arange(len(rows))], lengths) == computed
     assert forward.plan(lengths)[0].tolist() == list(range(len(rows)))
@@ -297,7 +298,7 @@ def test_batches_in_bf16_have_few_sizes_on_a_cpu(modules, rows, computed):
 def test_products_on_a_cpu_have_few_shapes(modules, bf16_attention, sizes):
     """Of all tokens, and of the first ones."""
     module = copy.deepcopy(modules["Bert"]).bfloat16() if bf16_attention else modules["Bert"]
-    forward = PackedForward(module, fused=True, bf16_attention=bf16_attention, budget=1000, longest=64)
+    forward = PackedForward(module, make_layers=fused_layers, bf16_attention=bf16_attention, budget=1000, longest=64)
     shapes = []
     forward._packed = lambda batch, _: (
         shapes.append((len(batch.ids), len(batch.firsts))) or torch.zeros(len(batch.firsts), 2)
@@ -315,7 +316,7 @@ def test_products_on_a_cpu_have_few_shapes(modules, bf16_attention, sizes):
 
 def test_what_fills_a_batch_in_bf16_up_changes_no_row(modules):
     module = copy.deepcopy(modules["Bert"])
-    forward = PackedForward(module, fused=True, bf16_attention=True, budget=1000, longest=64)
+    forward = PackedForward(module, make_layers=fused_layers, bf16_attention=True, budget=1000, longest=64)
     tokens = made_up([40, 37, 33, 20, 3])
     rows = np.arange(5)
     assert forward.computed_tokens([rows], tokens.lengths) == 136 > tokens.lengths.sum()

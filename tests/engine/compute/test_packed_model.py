@@ -11,7 +11,7 @@ import engine.compute.attention
 import engine.compute.packed_model
 from engine.compute.attention import DeviceRows, on_device
 from engine.compute.backends import choose_backend
-from engine.compute.layers.fused_layer import FusedLayer
+from engine.compute.layers.fused_layer import FusedLayer, fused_layers
 from engine.compute.packed_model import PackedModel, packed_differs
 from engine.compute.packing import fill, pack
 from engine.compute.torch_backends import FUSED, PACKED, PADDED
@@ -234,7 +234,7 @@ def test_the_model_itself_stays_as_it_was(family, fused):
     mask = (torch.arange(20) < torch.tensor([[20], [11], [3]])).long()
     with torch.inference_mode():
         before = module(input_ids=ids, attention_mask=mask).logits
-        packed = PackedModel(module, fused=fused)
+        packed = PackedModel(module, make_layers=fused_layers if fused else None)
         batch = pack(np.arange(5, 65), np.array([0, 20, 40, 60]), np.arange(3))
         packed(batch, on_device(batch, CPU, kernel=False))
         after = module(input_ids=ids, attention_mask=mask).logits
@@ -249,7 +249,7 @@ def test_the_model_itself_stays_as_it_was(family, fused):
 @pytest.mark.parametrize("fused", [False, True])
 def test_parameters_are_the_models_own(fused):
     module = make("Bert")
-    packed = dict(PackedModel(module, fused=fused).module.named_parameters())
+    packed = dict(PackedModel(module, make_layers=fused_layers if fused else None).module.named_parameters())
     own = dict(module.named_parameters())
     assert {"classifier.weight", "bert.embeddings.word_embeddings.weight"} <= packed.keys() <= own.keys()
     assert all(packed[name] is own[name] for name in packed)
@@ -279,9 +279,9 @@ def test_fused_layers_follow_the_configuration(tokens, family, changes):
 
 def test_layers_of_another_kind_are_not_fused(modules):
     with pytest.raises(AttributeError):
-        PackedModel(modules["ModernBert"], fused=True)
+        PackedModel(modules["ModernBert"], make_layers=fused_layers)
     with pytest.raises(LookupError, match="no single stack"):
-        PackedModel(modules["Albert"], fused=False)
+        PackedModel(modules["Albert"])
 
 
 @pytest.mark.parametrize("first_only", [False, True])
@@ -327,7 +327,9 @@ def test_what_the_kernel_leaves_undefined_reaches_no_row(modules, tokens, kernel
     assert torch.isfinite(ours).all()
     packing = fill(pack(tokens.ids, tokens.offsets, np.arange(3)), tokens=64, rows=9)
     with torch.inference_mode():
-        whole = PackedModel(modules["Bert"], fused=True)(packing, on_device(packing, CPU, kernel=True, longest=64))
+        whole = PackedModel(modules["Bert"], make_layers=fused_layers)(
+            packing, on_device(packing, CPU, kernel=True, longest=64)
+        )
     assert not torch.isfinite(whole[3:]).any()
     torch.testing.assert_close(whole[:3], ours)
 

@@ -80,9 +80,9 @@ def test_runs_that_begin_together_may_differ_in_compiling_alone(demo, labelled):
     with pytest.raises(MismatchError, match="begun with tokens_per_batch 1024 .* has 9"):
         freeze_card(labels, replace(card, tokens_per_batch=9), Choices(tokens_per_batch=9))
     assert set(BACKENDS) == {
-        "int8-bf16-flash",
-        "int8-bf16",
-        "int8",
+        "int8-static-flash",
+        "int8-static-bf16",
+        "int8-static",
         "bf16-flash",
         "bf16",
         "compiled",

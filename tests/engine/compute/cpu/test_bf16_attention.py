@@ -149,9 +149,9 @@ def test_products_of_longer_rows_are_left_to_torch():
 @pytest.mark.parametrize(
     ("has_bf16", "has_amx", "path"),
     [
-        (True, True, {"bf16": "bf16-flash", "int8": "int8-bf16-flash"}),
-        (True, False, {"bf16": "bf16", "int8": "int8-bf16"}),
-        (False, False, {"bf16": "fused", "int8": "int8"}),
+        (True, True, {"bf16": "bf16-flash", "int8": "int8-static-flash"}),
+        (True, False, {"bf16": "bf16", "int8": "int8-static-bf16"}),
+        (False, False, {"bf16": "fused", "int8": "int8-static"}),
     ],
 )
 @pytest.mark.parametrize("dtype", ["bf16", "int8"])
@@ -161,8 +161,9 @@ def test_backends_of_their_own_use_it_where_the_processor_has_bf16(has_bf16, has
     monkeypatch.setattr("engine.compute.torch_backends.has_bf16", lambda: has_bf16)
     monkeypatch.setattr("engine.compute.torch_backends.has_amx", lambda: has_amx)
     used = []
+    layer = {"bf16": "fused_layer", "int8": "int8_layer"}[dtype]
     monkeypatch.setattr(
-        "engine.compute.layers.fused_layer.attend_in_bf16",
+        f"engine.compute.layers.{layer}.attend_in_bf16",
         lambda *given: used.append(given[-1]) or attend_in_bf16(*given),
     )
     module, tokens = make("Bert"), made_up([LONGEST, 30, 30, 7])
