@@ -19,7 +19,7 @@ from store.format.names import CARD
 
 CHECK_ROWS = 8
 _USE = ("_name_or_path", "transformers_version", "id2label", "label2id", "dtype", "torch_dtype", "architectures")
-_VERSIONS = "back the versions of torch and transformers, or the machine"
+_VERSIONS = "back the version of this engine, torch or transformers, or the machine"
 _IDENTITY = {
     "weights_sha256": OF_THE_TEACHER,
     "config_sha256": OF_THE_TEACHER,

@@ -48,10 +48,11 @@ def other_setting(
         label_set: its name.
     """
     return MismatchError(
-        f"the label set {label_set!r} was begun with {name} {_short(before)} ({models[0]}), "
-        f"and this run has {_short(now)} ({models[1]}). Change {option}, or give the new labels another --name"
+        f"the label set {label_set!r} was begun with {name} {_short(name, before)} ({models[0]}), "
+        f"and this run has {_short(name, now)} ({models[1]}). Change {option}, or give the new labels another --name"
     )
 
 
-def _short(value: Any) -> str:
-    return value[:16] if isinstance(value, str) else str(value)
+def _short(name: str, value: Any) -> str:
+    """``value`` in words; of a hash the beginning."""
+    return value[:16] if name.endswith("sha256") and isinstance(value, str) else str(value)

@@ -92,6 +92,18 @@ def test_runs_that_begin_together_may_differ_in_compiling_alone(demo, labelled):
     }
 
 
+def test_a_label_set_of_an_arithmetic_that_is_no_more_is_not_continued(demo, labelled):
+    """As products in int8 had a range for each token of every input once."""
+    old_label_set(labelled, "old", dtype="int8", path="int8-bf16-flash")
+    labels = store.open(labelled).label_set("old")
+    card = replace(label_card(labels), path="int8-static-flash")
+    with pytest.raises(
+        MismatchError,
+        match=r"begun with path int8-bf16-flash \(.*, and this run has int8-static-flash \(.*version of this engine.*--name",
+    ):
+        freeze_card(labels, card, Choices(dtype="int8"))
+
+
 def test_runs_that_begin_together_take_the_dtype_of_the_first(demo, labelled):
     labels = store.open(labelled).label_set("teacher")
     other = replace(label_card(labels), dtype="bf16", path="packed")
