@@ -138,6 +138,11 @@ def _other_start_on_gold(experiment: Experiment, seed: int, out: Path) -> int:
     return experiment.length
 
 
+def _from_teacher(experiment: Experiment, config: DistillConfig) -> DistillConfig:
+    seed, (_, sign, layers) = config.loop.seed, experiment.student.partition("#")
+    return replace(config, student=f"{experiment.folder / f'seed-{seed}' / f'teacher-{seed}'}{sign}{layers}")
+
+
 def _mean_of_teachers(experiment: Experiment, config: DistillConfig) -> DistillConfig:
     sets = (experiment.folder / "pool.store" / "labels").iterdir()
     teachers = sorted(place.name for place in sets if not place.name.endswith("-self"))
@@ -162,6 +167,7 @@ LEVERS = {
         make=_other_start,
     ),
     "other-start-direct": Lever(what="the same, on gold labels", base="direct", make=_other_start_on_gold),
+    "from-teacher": _distilled("begins with the same layers of its own teacher, as that was trained", _from_teacher),
     "mean-of-teachers": _distilled("learns from the mean of the teachers of all seeds", _mean_of_teachers),
     "epochs-4": _distilled("4 epochs in place of 2", _epochs(4)),
     "epochs-8": _distilled("8 epochs in place of 2", _epochs(8)),

@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 @click.option(
     "--student",
     metavar="MODEL",
-    required=True,
     help="The student's initial weights; MODEL#layers=1,3,5 keeps some layers.",
+)
+@click.option(
+    "--layers",
+    metavar="LIST",
+    help="In place of --student: these layers of the teacher, from 0, such as 1,3,5. A student that is distilled "
+    "begins with those of its own teacher, as it was trained.",
 )
 @click.option(
     "--out",
@@ -64,19 +69,23 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     \b
     Example:
       engine compare --labelled gold.csv --extra more.csv --unlabelled reviews.txt --test test.csv \\
-        --teacher MODEL --student MODEL#layers=1,3,5 --out comparison
+        --teacher MODEL --layers 1,3,5 --out comparison
       engine compare --labelled gold.csv --unlabelled reviews.txt --teacher MODEL --student MODEL --out comparison
     """
     from engine import CompareConfig
+    from engine.comparison.experiment.choices import LAYERS
     from engine.comparison.experiment.first_look import look_first
 
-    names = ("labelled", "extra", "unlabelled", "test", "teacher", "student", "out", "seeds", "label_sizes")
+    if (options["student"] is None) == (options["layers"] is None):
+        raise click.UsageError("give --student MODEL, or --layers 1,3,5 for layers of --teacher; one of the two")
+    names = ("labelled", "extra", "unlabelled", "test", "teacher", "out", "seeds", "label_sizes")
     chosen = {
         name: options[name] for name in (*names, "pool_sizes", "keep_split", "classes", "on_bad_row", "max_hours")
     }
     config = CompareConfig(
         **{name: value for name, value in chosen.items() if value is not None},
         **read_recipes(options),
+        student=options["student"] or f"{LAYERS}{options['layers']}",
         labels=options["label_count"],
         near=options["near_duplicates"],
         columns=read_columns(options),

@@ -116,7 +116,7 @@ def _steps(config: CompareConfig, rows: Rows) -> list[Step]:
         label_sizes=config.label_sizes,
         pool_sizes=config.pool_sizes,
     )
-    return plan(sizes, seeds=config.seeds)
+    return plan(sizes, seeds=config.seeds, as_teacher=config.begins_as_teacher)
 
 
 def results_of(doing: Doing, steps: Sequence[Step]) -> Results:
@@ -179,5 +179,5 @@ def _in_words(step: Step, rows: Rows) -> str:
         texts = f" and {step.pool:,} texts" if step.pool else ""
         return f"seed {step.seed}: {step.arm} on {step.labels:,} labels{texts}"
     if isinstance(step, Labelling):
-        return f"seed {step.seed}: labelling {rows.pool:,} texts with {step.teacher}"
+        return f"seed {step.seed}: labelling {rows.pool:,} texts with {step.teacher.name}"
     return "measuring how fast the models are" if step.name == SPEED_STEP else f"making a store of {rows.pool:,} texts"

@@ -56,6 +56,19 @@ def done(own, tmp_path_factory):
     return out
 
 
+def test_the_student_is_a_model_or_layers_of_the_teacher(own, tmp_path, capsys):
+    without = [part for part in command(own, tmp_path / "out") if part not in ("--student", str(own / "student"))]
+    for more in ([], ["--layers", "0", "--student", str(own / "student")]):
+        assert run([*without, *more]) == 2
+        assert "give --student MODEL, or --layers 1,3,5" in capsys.readouterr().err
+    for layers, problem in (("7", "#layers=7 asks for others"), ("a", "#layers=a")):
+        assert run([*without, "--layers", layers]) == 1
+        assert problem in capsys.readouterr().err
+    assert run([*without, "--layers", "0", "--format", "jsonl"]) == 0
+    models = {row["arm"]: row["model"] for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert models["distilled"] == "teacher#layers=0"
+
+
 def test_a_table_of_two_columns_and_a_text_file_get_the_table(own, done, capsys):
     assert run(command(own, done, "--format", "table")) == 0
     printed = capsys.readouterr()

@@ -11,6 +11,7 @@ from engine.training.tasks.config import DTYPES, LoopConfig
 from engine.training.tasks.soft_loss import SoftLoss
 
 MAX_LENGTH = 256
+LAYERS = "#layers="
 TEST_SHARE = 3
 """Without test files one labelled row in so many is a test row."""
 TEACHER = LoopConfig(epochs=5, batch_size=32, learning_rate=5e-5)
@@ -29,7 +30,8 @@ class CompareConfig:
         unlabelled: files of texts for the teacher to label.
         test: files of labelled rows to judge on; if empty, a third of ``labelled``.
         teacher: hub id or path of the teacher's initial weights.
-        student: the same of the student's; ``MODEL#layers=1,3,5`` keeps some layers.
+        student: the same of the student's; ``MODEL#layers=1,3,5`` keeps some layers. ``#layers=1,3,5`` are those of
+            ``teacher``; a student that is distilled then begins with those of its own teacher, as it was trained.
         out: folder of the experiment: new, or one to go on with.
         seeds: how many draws of all that is random.
         labels: rows that the arms without the extra ones learn from; if None, as many as ``labelled`` has, or half of
@@ -84,6 +86,11 @@ class CompareConfig:
 
     def __post_init__(self) -> None:
         check_on_bad_row(self.on_bad_row)
+        if self.begins_as_teacher and "#" in self.teacher:
+            raise InputError(
+                f"the student is to have layers {self.student.removeprefix(LAYERS)} of --teacher, and that is some "
+                f"layers itself ({self.teacher}): name the student's weights with --student"
+            )
         if self.near:
             check_threshold(self.near)
         sizes = {"--label-count": (self.labels,), "--label-sizes": self.label_sizes, "--pool-sizes": self.pool_sizes}
@@ -94,3 +101,13 @@ class CompareConfig:
             raise InputError(f"--max-hours is {self.max_hours:g}; it must be more than 0")
         if self.dtype not in (None, *DTYPES):
             raise TrainingError(f"--dtype is {self.dtype!r}; it is one of {', '.join(DTYPES)}")
+
+    @property
+    def begins_as_teacher(self) -> bool:
+        """Whether a student that is distilled begins with layers of its teacher."""
+        return self.student.startswith(LAYERS)
+
+    @property
+    def student_start(self) -> str:
+        """The initial weights of a student that learns from gold alone."""
+        return f"{self.teacher}{self.student}" if self.begins_as_teacher else self.student

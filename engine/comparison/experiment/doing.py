@@ -137,7 +137,7 @@ class Doing:
             labels=step.labels,
             pool=step.pool,
             seed=step.seed or 0,
-            model=trained.start,
+            model=trained.start if step.begins_as is None else f"{step.begins_as.arm}{self._layers(step)}",
             parameters=parameters(model.module),
             bytes=sum(file.stat().st_size for file in model.folder.glob("*.safetensors")),
             logits=answers.logits.astype(np.float16),
@@ -160,7 +160,7 @@ class Doing:
         recipe = recipes.recipe_teacher if is_teacher else recipes.recipe_direct
         config = FinetuneConfig(
             gold=GoldConfig(files=(str(gold),), columns=columns, classes=tuple(self.rows.classes)),
-            model=self.config.teacher if is_teacher else self.config.student,
+            model=self.config.teacher if is_teacher else self.config.student_start,
             out=str(self._place(step.name, seed)),
             max_length=self.settled.max_length,
             loop=self.settled.loop(recipe, seed),
@@ -181,7 +181,7 @@ class Doing:
         )
         config = DistillConfig(
             store=str(self.folder.store),
-            student=self.config.student,
+            student=self._start(step),
             out=str(self._place(step.name, seed)),
             labels=label_set,
             select=select,
@@ -191,13 +191,23 @@ class Doing:
         )
         return train(config, tick=self.tick)
 
+    def _start(self, step: Training) -> str:
+        """The initial weights of a student that is distilled."""
+        if step.begins_as is None:
+            return self.config.student
+        return f"{self._place(step.begins_as.name, step.seed)}{self._layers(step)}"
+
+    def _layers(self, step: Training) -> str:
+        """Which layers of its teacher a student begins with: of one of its own size all."""
+        return self.config.student if step.arm == DISTILLED else ""
+
     def _label(self, step: Labelling) -> None:
         choices = Choices(
             max_length=self.settled.max_length,
             dtype=self.settled.label_dtype,
             tokens_per_batch=self.settled.label_tokens,
         )
-        teacher = str(self._place(step.teacher, step.seed))
+        teacher = str(self._place(step.teacher.name, step.seed))
         summary = label(
             LabelConfig(store=str(self.folder.store), teacher=teacher, name=step.name, choices=choices), tick=self.tick
         )

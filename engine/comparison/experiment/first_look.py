@@ -12,7 +12,7 @@ def look_first(config: CompareConfig) -> None:
     Raises:
         EngineError: as `engine.comparison.compare.compare`.
     """
-    for model in (config.teacher, config.student):
+    for model in (config.teacher, config.student_start):
         look_for_start(model)
     expand(config.unlabelled)  # whose columns may be called otherwise than those of the others
     for files in (config.labelled, config.extra, config.test):

@@ -4,6 +4,7 @@ A step is the training of one model, with its logits of the test rows; or a teac
 speed. Steps of a seed come before those of the next one: a table can be made after each.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -68,12 +69,14 @@ class Training(Step):
         labels: gold rows that it, or its teacher, learns from.
         pool: unlabelled rows; 0 for an arm of gold alone.
         label_set: that it learns from, and the step that makes it; None for an arm of gold alone.
+        begins_as: the training of its teacher, if it begins with layers of that.
     """
 
     arm: str
     labels: int
     pool: int = 0
     label_set: str | None = None
+    begins_as: "Training | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,35 +84,36 @@ class Labelling(Step):
     """The labels of one model for the pool; the step is called as the label set.
 
     Attributes:
-        teacher: name of the step that trains the model.
+        teacher: the training of the model.
     """
 
-    teacher: str
+    teacher: Training
 
 
-def plan(sizes: Sizes, *, seeds: int) -> list[Step]:
-    """All steps of an experiment."""
+def plan(sizes: Sizes, *, seeds: int, as_teacher: bool = False) -> list[Step]:
+    """All steps of an experiment; ``as_teacher`` if students that are distilled begin with layers of their teachers."""
     steps: list[Step] = [Step(name=CORPUS_STEP)]
     for seed in range(seeds):
-        steps += _of_seed(sizes, seed)
+        steps += _of_seed(sizes, seed, as_teacher=as_teacher)
         if seed == 0:
             models = (f"{TEACHER}-0", f"{DISTILLED}-0")
             steps.append(Step(name=SPEED_STEP, seed=seed, needs=models))
     return steps
 
 
-def _of_seed(sizes: Sizes, seed: int) -> Iterator[Step]:
+def _of_seed(sizes: Sizes, seed: int, *, as_teacher: bool) -> Iterator[Step]:
+    on_pool = functools.partial(_on_pool, sizes=sizes, as_teacher=as_teacher)
     teacher = _on_gold(TEACHER, sizes.labels, seed)
     direct = _on_gold(DIRECT, sizes.labels, seed)
     labels, own_labels = _labels(f"seed-{seed}", teacher), _labels(f"seed-{seed}-self", direct)
-    yield from (teacher, labels, _on_pool(DISTILLED, sizes, seed, labels), direct)
+    yield from (teacher, labels, on_pool(DISTILLED, labels), direct)
     if sizes.extra:
         yield _on_gold(DIRECT_EXTRA, sizes.labels + sizes.extra, seed)
-    yield from (own_labels, _on_pool(SELF_DISTILLED, sizes, seed, own_labels))
+    yield from (own_labels, on_pool(SELF_DISTILLED, own_labels))
     for size in sorted({*sizes.label_sizes} - {sizes.labels, sizes.labels + sizes.extra}):
         yield _on_gold(DIRECT, size, seed, suffix=f"-{size}")
     for size in sorted({*sizes.pool_sizes} - {sizes.pool}):
-        yield _on_pool(DISTILLED, sizes, seed, labels, pool=size, suffix=f"-{size}")
+        yield on_pool(DISTILLED, labels, pool=size, suffix=f"-{size}")
 
 
 def _on_gold(arm: str, labels: int, seed: int, *, suffix: str = "") -> Training:
@@ -117,16 +121,18 @@ def _on_gold(arm: str, labels: int, seed: int, *, suffix: str = "") -> Training:
 
 
 def _labels(name: str, teacher: Training) -> Labelling:
-    return Labelling(name=name, seed=teacher.seed, needs=(CORPUS_STEP, teacher.name), teacher=teacher.name)
+    return Labelling(name=name, seed=teacher.seed, needs=(CORPUS_STEP, teacher.name), teacher=teacher)
 
 
 def _on_pool(
-    arm: str, sizes: Sizes, seed: int, labels: Labelling, *, pool: int | None = None, suffix: str = ""
+    arm: str, labels: Labelling, *, sizes: Sizes, as_teacher: bool, pool: int | None = None, suffix: str = ""
 ) -> Training:
+    begins_as = labels.teacher if as_teacher else None
     return Training(
-        name=f"{arm}{suffix}-{seed}",
-        seed=seed,
-        needs=(labels.name,),
+        name=f"{arm}{suffix}-{labels.seed}",
+        seed=labels.seed,
+        needs=(labels.name,) if begins_as is None else (labels.name, begins_as.name),
+        begins_as=begins_as,
         arm=arm,
         labels=sizes.labels,
         pool=sizes.pool if pool is None else pool,

@@ -58,7 +58,7 @@ def settle(config: CompareConfig, begun: dict[str, Any]) -> Settled:
     Raises:
         ModelError: a model cannot be loaded, or takes fewer tokens than it is to have.
     """
-    longest = min(_longest(config.teacher, config.max_length), _longest(config.student, config.max_length))
+    longest = min(_longest(config.teacher, config.max_length), _longest(config.student_start, config.max_length))
     device = best_device()
     is_cuda = device.type == "cuda"
     half = "bf16" if is_cuda or has_bf16() else "fp32"
@@ -103,7 +103,7 @@ def settings_of(config: CompareConfig, settled: Settled) -> dict[str, Any]:
         "labels": config.labels,
         "keep_split": config.keep_split,
         "teacher_sha256": _start_sha256(config.teacher),
-        "student_sha256": _start_sha256(config.student),
+        "student_sha256": config.student if config.begins_as_teacher else _start_sha256(config.student),
         **{name: {**asdict(loop), "seed": None, "dtype": None} for name, loop in loops.items()},
         "loss": asdict(config.loss),
         **asdict(settled),

@@ -10,9 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 import tiny_models
 from row_files import write
+from safetensors.torch import load_file
 
 import store
 from engine.comparison.compare import compare
+from engine.comparison.experiment import doing
 from engine.comparison.experiment.choices import CompareConfig
 from engine.errors import InputError, ModelError, TrainingError
 from engine.training.loop import LoopConfig
@@ -307,3 +309,55 @@ def test_models_that_cannot_be_used_are_refused_before_anything_is_written(files
     (tmp_path / "full" / "mine.txt").write_text("mine")
     with pytest.raises(TrainingError, match="is not empty, and no experiment was begun in it"):
         compare(config(files, tmp_path / "full"))
+
+
+def first_layer(folder: Path, of: int) -> np.ndarray:
+    """A weight of the layer ``of`` of a model."""
+    weights = load_file(next(folder.glob("*.safetensors")))
+    return weights[f"bert.encoder.layer.{of}.attention.self.query.weight"].numpy()
+
+
+def test_students_may_begin_with_layers_of_their_own_teachers(files, tmp_path, monkeypatch):
+    """Those that learn from gold alone begin with the same layers of what the teacher began with."""
+    started = {}
+    train = doing.train
+    monkeypatch.setattr(
+        doing,
+        "train",
+        lambda chosen, **more: started.update({Path(chosen.out).name: chosen.student}) or train(chosen, **more),
+    )
+    still = LoopConfig(epochs=1, batch_size=16, learning_rate=1e-9)  # so that weights stay as they begin
+    out = tmp_path / "out"
+    chosen = config(files, out, student="#layers=1", recipe_direct=still, recipe_distilled=still)
+    comparison = compare(chosen)
+    models = {row.arm: row.model for row in comparison.rows}
+    assert (models["distilled"], models["self-distilled"]) == ("teacher#layers=1", "direct")
+    assert models["direct"].endswith("/teacher#layers=1")
+    of_seed = out / "seed-0"
+    assert started == {
+        "distilled-0": f"{of_seed / 'teacher-0'}#layers=1",
+        "self-distilled-0": str(of_seed / "direct-0"),
+    }
+    same = {"rtol": 0, "atol": 1e-6}
+    np.testing.assert_allclose(first_layer(of_seed / "distilled-0", 0), first_layer(of_seed / "teacher-0", 1), **same)
+    np.testing.assert_allclose(first_layer(of_seed / "direct-0", 0), first_layer(files / "teacher", 1), **same)
+    assert not np.allclose(first_layer(of_seed / "teacher-0", 1), first_layer(files / "teacher", 1), **same)
+    with pytest.raises(TrainingError, match="student_sha256"):
+        compare(dataclasses.replace(chosen, student=f"{files / 'teacher'}#layers=1"))
+
+
+def test_a_teacher_that_was_removed_is_trained_again_for_a_student_that_begins_as_it(files, tmp_path):
+    out = tmp_path / "out"
+    chosen = config(files, out, student="#layers=0")
+    compare(chosen)
+    before = kept(out)
+    (out / "runs" / "distilled-0.json").unlink()
+    shutil.rmtree(out / "seed-0" / "distilled-0")
+    shutil.rmtree(out / "seed-0" / "teacher-0")
+    compare(chosen)
+    assert kept(out) == before
+
+
+def test_layers_of_a_teacher_that_is_some_layers_are_refused(files, tmp_path):
+    with pytest.raises(InputError, match="layers 0 of --teacher, and that is some layers itself .*--student"):
+        config(files, tmp_path / "out", teacher=f"{files / 'teacher'}#layers=0,1", student="#layers=0")

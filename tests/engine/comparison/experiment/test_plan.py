@@ -54,9 +54,25 @@ def test_the_arms_of_a_seed():
     ]
 
 
+def test_students_that_begin_as_their_teachers_need_them():
+    steps = {step.name: step for step in plan(SIZES, seeds=2, as_teacher=True)}
+    begun = {name: step.begins_as.name for name, step in steps.items() if getattr(step, "begins_as", None)}
+    assert begun == {
+        "distilled-0": "teacher-0",
+        "distilled-300-0": "teacher-0",
+        "self-distilled-0": "direct-0",
+        "distilled-1": "teacher-1",
+        "distilled-300-1": "teacher-1",
+        "self-distilled-1": "direct-1",
+    }
+    assert steps["distilled-1"].needs == ("seed-1", "teacher-1")
+    assert [*steps] == [step.name for step in plan(SIZES, seeds=2)]
+    assert not any(getattr(step, "begins_as", None) for step in plan(SIZES, seeds=2))
+
+
 def test_the_students_of_self_distilling_learn_from_the_direct_model():
     labelled = [step for step in plan(SIZES, seeds=2) if isinstance(step, Labelling)]
-    assert [(step.name, step.teacher) for step in labelled] == [
+    assert [(step.name, step.teacher.name) for step in labelled] == [
         ("seed-0", "teacher-0"),
         ("seed-0-self", "direct-0"),
         ("seed-1", "teacher-1"),
