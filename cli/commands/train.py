@@ -83,8 +83,8 @@ def command(
 
     \b
     Example:
-      engine train reviews.store --student bert-base-uncased#layers=2,5,8,11 --out student --eval test.parquet
-      engine train reviews.store --student bert-base-uncased#layers=2,5,8,11 --select sure --out sure
+      engine train reviews.store --student teacher#layers=2,5,8,11 --out student --eval test.parquet
+      engine train reviews.store --student teacher#layers=2,5,8,11 --select sure --out sure
       torchrun --nproc-per-node 8 -m cli train reviews.store --student bert-base-uncased --out student
     """
     from engine import DistillConfig, SoftLoss, train
