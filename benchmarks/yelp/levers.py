@@ -50,6 +50,8 @@ class Experiment:
         """Why these cannot be trained, if they cannot."""
         if unknown := sorted({*levers} - {*LEVERS}):
             return f"there is no lever {unknown[0]!r}; there are {', '.join(LEVERS)}"
+        if "from-teacher" in levers and "#" not in self.student:
+            return f"from-teacher needs an experiment whose student is some layers; that is {self.student}"
         if self.other is None and (lacking := NEED_OTHER.intersection(levers)):
             return f"{min(lacking)} needs --other-start"
         if not all((self.folder / "runs" / f"{arm}-{seeds - 1}.json").exists() for arm in ("distilled", "direct")):

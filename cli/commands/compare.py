@@ -61,6 +61,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     Trains, with each seed, a teacher on few labels; a student on the teacher's labels of the unlabelled texts; the same
     student on the few labels alone, and on those and the extra ones; and a student on the labels of a teacher of its
     own size. Judges all on the same test rows, and prints a table with intervals, and what may be said of it.
+    With --layers, what is distilled begins with layers of its own teacher; else all students begin alike.
 
     Rows that the test has, too, are left out first. Every step is kept in DIR: the same command goes on where it was
     stopped, with more --seeds it adds some, and started twice it shares the work. Rows are drawn anew from --labelled
@@ -85,7 +86,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     config = CompareConfig(
         **{name: value for name, value in chosen.items() if value is not None},
         **read_recipes(options),
-        student=options["student"] or f"{LAYERS}{options['layers']}",
+        student=options["student"] if options["layers"] is None else f"{LAYERS}{options['layers']}",
         labels=options["label_count"],
         near=options["near_duplicates"],
         columns=read_columns(options),

@@ -140,6 +140,7 @@ def results_of(doing: Doing, steps: Sequence[Step]) -> Results:
         pool=doing.rows.pool,
         seeds=doing.config.seeds,
         redrawn=not doing.config.keep_split,
+        begins_as_teacher=doing.config.begins_as_teacher,
         max_length=doing.settled.max_length,
         device=device_kind(device) if device.type == "cuda" else processor_name(),
         shared=is_shared(doing.folder.spans),

@@ -118,6 +118,7 @@ class Results:
         pool: unlabelled rows of ``distilled`` and ``self-distilled``, the largest of several pools.
         seeds: that were asked for.
         redrawn: whether each seed draws its own labelled rows; False if all share them.
+        begins_as_teacher: whether what is distilled begins with layers of its own teacher.
         max_length: tokens a row; by the models if None.
         device: what trained, in words.
         shared: whether several processes worked on one machine at once, so that seconds are more than one alone needs.
@@ -136,6 +137,7 @@ class Results:
     pool: int
     seeds: int
     redrawn: bool = True
+    begins_as_teacher: bool = False
     max_length: int | None = None
     device: str = ""
     shared: bool = False

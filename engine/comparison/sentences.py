@@ -65,7 +65,7 @@ def contrast_sentence(contrast: Contrast) -> str:
 def exploratory_sentence(contrast: Contrast) -> str:
     """The same of a contrast that was not planned: nothing follows from it."""
     words = {
-        (SELF_DISTILLED, DIRECT): "What more text alone gives (self-distilled against direct training)",
+        (SELF_DISTILLED, DIRECT): "What more text gives (self-distilled against direct training)",
         (DISTILLED, SELF_DISTILLED): "What the larger teacher gives (distilled against self-distilled)",
     }
     name = words.get((contrast.first.arm, contrast.second.arm), f"{contrast.first} against {contrast.second}")
@@ -96,6 +96,11 @@ def caption_of(results: Results, prices: Prices) -> str:
     ]
     if most < results.seeds:
         parts.append(f"So far {most} of {seeds_in_words(results.seeds)}.")
+    if results.begins_as_teacher:
+        parts.append(
+            "What is distilled begins with layers of its own teacher, as that was trained (self-distilled with all of "
+            "the direct model): what distilling gives has that in it."
+        )
     if results.max_length is not None:
         parts.append(f"At most {results.max_length} tokens a row.")
     removed = [f"{rows:,} of {name}" for name, rows in results.removed.items() if rows]

@@ -15,6 +15,7 @@ from engine.compute.layers.linear import use_products
 from engine.compute.packing import PackedRows, pack
 from engine.models.batching import batching_of, vocabulary_size
 from engine.models.layers import shared_copy, stack_name
+from engine.models.padding import padding_position
 from engine.models.probe import settled
 
 _TOLERANCE = 1e-5
@@ -119,13 +120,6 @@ class PackedModel:
         before = (counted - real)[firsts]
         positions: npt.NDArray[np.int64] = self._padding + real * (counted - before)
         return positions
-
-
-def padding_position(module: Any) -> int | None:
-    """The position of padding, behind which others begin; None if they begin at 0."""
-    table = getattr(getattr(module.base_model, "embeddings", None), "position_embeddings", None)
-    padding = getattr(table, "padding_idx", None)
-    return None if padding is None else int(padding)
 
 
 def _stop(*_: Any) -> None:

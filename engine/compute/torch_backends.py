@@ -43,24 +43,12 @@ class PackedBackend(Backend):
     name = "packed"
     can_train = True
     _fused = False
+    _make_layers: MakeLayers | None = None
+    _bf16_attention: Bf16Attention | None = None
 
     def unsupported(self, module: Any, workload: Workload) -> str | None:
         """How packed rows differ from rows alone, computed in fp32 where the module is."""
         return packed_differs(module, workload.longest, fused=self._fused)
-
-    def make(self, module: Any, *, budget: int, longest: int) -> Forward:
-        """See `Backend.make`."""
-        return PackedForward(module, budget=budget, longest=longest)
-
-
-class FusedBackend(PackedBackend):
-    """Packed rows through `engine.compute.layers.fused_layer`, for models whose layers have the parts of BERT's."""
-
-    name = "fused"
-    first_only = True
-    _fused = True
-    _make_layers: MakeLayers = staticmethod(fused_layers)
-    _bf16_attention: Bf16Attention | None = None
 
     def make(self, module: Any, *, budget: int, longest: int) -> Forward:
         """See `Backend.make`."""
@@ -72,6 +60,15 @@ class FusedBackend(PackedBackend):
             longest=longest,
         )
 
+
+class FusedBackend(PackedBackend):
+    """Packed rows through `engine.compute.layers.fused_layer`, for models whose layers have the parts of BERT's."""
+
+    name = "fused"
+    first_only = True
+    _fused = True
+    _make_layers: MakeLayers | None = staticmethod(fused_layers)
+
     def can_replace(self, other: Backend) -> bool:
         """Compiled layers compute the same products: runs that begin together may differ in this alone."""
         return isinstance(other, FusedBackend) and other.bounds == self.bounds
@@ -82,7 +79,7 @@ class CompiledBackend(FusedBackend):
 
     name = "compiled"
     can_train = False
-    _make_layers: MakeLayers = staticmethod(partial(fused_layers, compiled=True))
+    _make_layers: MakeLayers | None = staticmethod(partial(fused_layers, compiled=True))
 
     def is_worthwhile(self, workload: Workload) -> bool:
         """On a GPU with the kernel for rows of different lengths, and with much to compute."""
@@ -99,7 +96,7 @@ class Int8Backend(FusedBackend):
     name = "int8-static"
     can_train = False
     bounds = MappingProxyType({"int8": Bound(1.0, 0.25, seldom=2)})
-    _make_layers: MakeLayers = staticmethod(int8_layers)
+    _make_layers: MakeLayers | None = staticmethod(int8_layers)
 
     def unsupported(self, module: Any, workload: Workload) -> str | None:
         """Why not: the device, its processor, weights that rounding would hide, or the layers."""

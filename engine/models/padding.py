@@ -41,6 +41,13 @@ def adopt_padding(module: Any) -> None:
     module.batching = dataclasses.replace(batching, knows_padding=batching.pad_id is not None)
 
 
+def padding_position(module: Any) -> int | None:
+    """The position of padding, behind which others begin; None if they begin at 0."""
+    table = getattr(getattr(module.base_model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return None if padding is None else int(padding)
+
+
 def _candidates(tokenizer: Any, frame: Frame) -> Iterator[int]:
     """Tokens that may fill rows up, the best one first: at the end of every text, one would hide it."""
     around = {*frame.before, *frame.after}

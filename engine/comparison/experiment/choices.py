@@ -7,6 +7,7 @@ from engine.errors import InputError, TrainingError
 from engine.ingest.near_duplicates.index import check_threshold
 from engine.inputs.columns import ColumnNames
 from engine.inputs.options import FOUND_OUT, ReadOptions, check_on_bad_row
+from engine.models.loading.chosen_layers import split_layers
 from engine.training.tasks.config import DTYPES, LoopConfig
 from engine.training.tasks.soft_loss import SoftLoss
 
@@ -86,10 +87,11 @@ class CompareConfig:
 
     def __post_init__(self) -> None:
         check_on_bad_row(self.on_bad_row)
-        if self.begins_as_teacher and "#" in self.teacher:
+        if self.begins_as_teacher and (self.teacher.endswith(".json") or split_layers(self.teacher)[1] is not None):
+            what = "a configuration without weights" if self.teacher.endswith(".json") else "some layers itself"
             raise InputError(
-                f"the student is to have layers {self.student.removeprefix(LAYERS)} of --teacher, and that is some "
-                f"layers itself ({self.teacher}): name the student's weights with --student"
+                f"--layers {self.student.removeprefix(LAYERS)} are of --teacher, and that is {what} ({self.teacher}): "
+                "name the student's weights with --student"
             )
         if self.near:
             check_threshold(self.near)

@@ -121,6 +121,6 @@ def int8_layers(module: Any, layers: Sequence[Any]) -> list[nn.Module]:
         for part in (layer.attention.self.key, layer.attention.output.dense, layer.intermediate.dense)
     ]
     seen = input_ranges(module, inputs)
-    ranges = [LayerRanges(*seen[3 * number : 3 * number + 3]) for number in range(len(layers))]
+    ranges = [LayerRanges(*part) for part in zip(seen[::3], seen[1::3], seen[2::3], strict=True)]
     last = len(layers) - 1
     return [Int8Layer(layer, ranges[number], first_only=number == last) for number, layer in enumerate(layers)]

@@ -330,6 +330,7 @@ def test_students_may_begin_with_layers_of_their_own_teachers(files, tmp_path, m
     out = tmp_path / "out"
     chosen = config(files, out, student="#layers=1", recipe_direct=still, recipe_distilled=still)
     comparison = compare(chosen)
+    assert "begins with layers of its own teacher" in comparison.caption
     models = {row.arm: row.model for row in comparison.rows}
     assert (models["distilled"], models["self-distilled"]) == ("teacher#layers=1", "direct")
     assert models["direct"].endswith("/teacher#layers=1")
@@ -359,5 +360,10 @@ def test_a_teacher_that_was_removed_is_trained_again_for_a_student_that_begins_a
 
 
 def test_layers_of_a_teacher_that_is_some_layers_are_refused(files, tmp_path):
-    with pytest.raises(InputError, match="layers 0 of --teacher, and that is some layers itself .*--student"):
+    with pytest.raises(InputError, match="--layers 0 are of --teacher, and that is some layers itself .*--student"):
         config(files, tmp_path / "out", teacher=f"{files / 'teacher'}#layers=0,1", student="#layers=0")
+    with pytest.raises(InputError, match="that is a configuration without weights .*--student"):
+        config(files, tmp_path / "out", teacher="config.json", student="#layers=0")
+    odd = tmp_path / "my#model"
+    shutil.copytree(files / "teacher", odd)
+    assert config(files, tmp_path / "out", teacher=str(odd), student="#layers=0").student_start == f"{odd}#layers=0"

@@ -8,7 +8,9 @@ from families import make
 from engine.compute.cpu import input_ranges as under_test
 from engine.compute.cpu.input_ranges import ChannelRange, input_ranges
 from engine.compute.cpu.smoothing import smoothing_factors
-from engine.models.batching import batching_of, padded_logits
+from engine.models.batching import Batching, padded_logits
+from engine.models.layers import shared_copy
+from engine.tokens.frame import Frame
 
 
 def products_of(module):
@@ -20,32 +22,40 @@ def test_they_are_of_what_the_products_are_given():
     module = make("Bert")
     key, up = products_of(module)
     given = []
-    hook = up.register_forward_pre_hook(lambda _, values: given.append(values[0]))
+    hook = up.register_forward_pre_hook(lambda _, values: given.append((values[0], torch.get_num_threads())))
     first, second = input_ranges(module, [key, up])
     hook.remove()
-    [values] = given
-    assert values.shape[:2] == (under_test.ROWS, under_test.LENGTH)
-    assert torch.equal(second.least, values.flatten(0, 1).amin(0))
-    assert torch.equal(second.largest, values.flatten(0, 1).amax(0))
+    assert sorted(tuple(values.shape[:2]) for values, _ in given) == sorted(
+        (rows, length) for length, rows in under_test.LENGTHS.items()
+    )
+    assert {threads for _, threads in given} == {1}
+    values = torch.cat([values.flatten(0, 1) for values, _ in given])
+    assert torch.equal(second.least, values.amin(0))
+    assert torch.equal(second.largest, values.amax(0))
     assert first.least.shape == (module.config.hidden_size,)
     assert bool((first.least < first.largest).all())
     assert not key._forward_pre_hooks
     assert not up._forward_pre_hooks
 
 
-def test_they_are_the_same_with_other_threads_and_at_another_time():
-    module = make("Bert")
-    before = torch.get_num_threads()
-    found = []
-    try:
-        for threads in (1, 3):
-            torch.set_num_threads(threads)
-            torch.rand(7)
-            found.append(input_ranges(module, products_of(module)))
-            assert torch.get_num_threads() == threads
-    finally:
-        torch.set_num_threads(before)
-    for one, other in zip(*found, strict=True):
+def test_they_are_found_once_for_all_copies_until_the_parameters_change(monkeypatch):
+    module, calls = make("Bert"), []
+    compute = under_test.padded_logits
+    monkeypatch.setattr(under_test, "padded_logits", lambda *given: calls.append(given) or compute(*given))
+    before = input_ranges(module, products_of(module))
+    once = len(calls)
+    assert once == len(under_test.LENGTHS)
+    copy = shared_copy(module)
+    again = input_ranges(copy, products_of(copy))
+    assert len(calls) == once
+    assert all(torch.equal(one.least, other.least) for one, other in zip(before, again, strict=True))
+    with torch.no_grad():
+        module.bert.embeddings.LayerNorm.weight.mul_(2)
+    changed = input_ranges(module, products_of(module))
+    assert len(calls) == 2 * once
+    assert not torch.equal(changed[0].largest, before[0].largest)
+    same = make("Bert")  # another process
+    for one, other in zip(before, input_ranges(same, products_of(same)), strict=True):
         assert torch.equal(one.least, other.least)
         assert torch.equal(one.largest, other.largest)
 
@@ -60,20 +70,36 @@ def test_rows_computed_one_by_one_count_together(monkeypatch):
             padded_logits(module, tokens, np.array([row]))
 
     monkeypatch.setattr(under_test, "padded_logits", one_by_one)
-    alone = input_ranges(module, products_of(module))
+    twin = make("Bert")
+    alone = input_ranges(twin, products_of(twin))
     for one, other in zip(whole, alone, strict=True):
         torch.testing.assert_close(one.largest, other.largest)
         torch.testing.assert_close(one.least, other.least)
 
 
-@pytest.mark.parametrize("positions", [16, 40])
-def test_rows_are_no_longer_than_the_model_takes_and_have_no_padding(positions):
-    module = make("Roberta", max_position_embeddings=positions)
+@pytest.mark.parametrize(
+    ("family", "changes", "longest"),
+    [
+        ("Roberta", {"max_position_embeddings": 16}, 14),
+        ("Roberta", {"max_position_embeddings": 40, "pad_token_id": 3}, 36),
+        ("Bert", {"max_position_embeddings": 100, "pad_token_id": 0}, 100),
+        ("Bert", {"max_position_embeddings": 2000}, 512),
+    ],
+)
+def test_rows_are_no_longer_than_the_model_takes_and_have_no_padding(family, changes, longest):
+    module = make(family, **changes)
     tokens = under_test._made_up(module)
-    assert set(tokens.lengths.tolist()) == {positions - 2}
+    assert tokens.lengths.max() == longest
     assert module.config.pad_token_id not in tokens.ids.tolist()
-    frame = batching_of(module).frame
-    assert tokens.row(0).tolist()[: len(frame.before)] == list(frame.before)
+    input_ranges(module, [module.classifier if family == "Bert" else module.classifier.dense])  # it computes them
+
+
+def test_rows_begin_and_end_as_the_tokenizers_do():
+    module = make("Bert")
+    module.batching = Batching(pad_id=0, frame=Frame(before=(7,), after=(8, 9)))
+    tokens = under_test._made_up(module)
+    rows = [tokens.row(row).tolist() for row in range(len(tokens.lengths))]
+    assert {(row[0], *row[-2:]) for row in rows} == {(7, 8, 9)}
 
 
 def test_a_whole_range_is_wider_than_what_was_seen():

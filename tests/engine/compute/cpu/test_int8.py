@@ -111,6 +111,7 @@ def test_logits_are_within_the_bound_and_do_not_depend_on_the_batch(family):
     whole = logits(in_int8(module), tokens)
     exact = alone(module, tokens)
     assert not INT8.bounds["int8"]._replace(seldom=1).exceeded(whole, exact).any()
+    np.testing.assert_allclose(whole, exact, atol=0.1)
     assert not np.array_equal(whole, exact)
     np.testing.assert_allclose(logits(in_int8(module, budget=64), tokens), whole, rtol=1e-4, atol=1e-4)
 
@@ -119,7 +120,7 @@ def test_logits_are_within_the_bound_and_do_not_depend_on_the_batch(family):
 def test_other_activations_are_the_models_own():
     module = make("Bert", hidden_act="relu")
     tokens = made_up([12, 40, 7])
-    assert not INT8.bounds["int8"].exceeded(logits(in_int8(module), tokens), alone(module, tokens)).any()
+    np.testing.assert_allclose(logits(in_int8(module), tokens), alone(module, tokens), atol=0.05)
 
 
 @needs_int8
