@@ -203,7 +203,7 @@ def test_another_way_to_compute_is_refused_with_both(demo, whole, monkeypatch, t
     shutil.copytree(whole, tmp_path / "s")
     shutil.rmtree(tmp_path / "s/runs")  # of runs that say that the teacher fits, and that nothing is left to compute
     monkeypatch.setattr(PackedBackend, "unsupported", lambda *_: "the probe finds a difference")
-    with pytest.raises(MismatchError, match="path fused .*and this run has padded .*versions of torch"):
+    with pytest.raises(MismatchError, match="path fused .*and this run has padded .*version of this engine, torch"):
         label(demo, tmp_path / "s", inputs=(), shards=None)
 
 
