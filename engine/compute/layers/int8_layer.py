@@ -1,7 +1,7 @@
 """A layer of a BERT-like encoder → the same layer for packed rows with products in 8 bits, on a CPU.
 
-The ranges of three inputs are known before, see `engine.compute.cpu.input_ranges`: oneDNN rounds nothing then, and its
-result needs no more passes. Two of them, behind a norm, have channels with outliers, and are made even
+The ranges of three inputs are known before, see `engine.compute.cpu.input_ranges`: oneDNN's result needs no
+more passes then. Two of them, behind a norm, have channels with outliers, and are made even
 (`engine.compute.cpu.smoothing`). The input of the last product, behind GELU, has outliers in single tokens: each of
 them gets a range of its own. Sums and norms are in fp32, attention is in bf16 where the processor has that.
 """
@@ -123,4 +123,5 @@ def int8_layers(module: Any, layers: Sequence[Any]) -> list[nn.Module]:
     seen = input_ranges(module, inputs)
     ranges = [LayerRanges(*part) for part in zip(seen[::3], seen[1::3], seen[2::3], strict=True)]
     last = len(layers) - 1
-    return [Int8Layer(layer, ranges[number], first_only=number == last) for number, layer in enumerate(layers)]
+    pairs = zip(layers, ranges, strict=True)
+    return [Int8Layer(layer, found, first_only=number == last) for number, (layer, found) in enumerate(pairs)]
