@@ -125,16 +125,19 @@ def _accepted_columns(
     """The columns of the rows of ``block`` whose numbers are not in ``refused``, which is ascending."""
     if not extras.keys() <= block.extras.keys():
         raise _changed(block.file)
-    begin, end = np.searchsorted(refused, [block.first_row, block.first_row + block.rows])
-    kept = pa.array(np.delete(np.arange(block.rows), refused[begin:end] - block.first_row))
-    labels = block.label.take(kept).dictionary_encode()
+    labels = block.label.dictionary_encode()
     indices = pa.array(map(index_of, labels.dictionary.to_pylist()), pa.int16())
-    return {
-        "id": block.id.take(kept),
-        "text": block.text.take(kept),
+    columns = {
+        "id": block.id,
+        "text": block.text,
         "label": indices.take(labels.indices),
-        **{name: _stored(block, name, type_).take(kept) for name, type_ in extras.items()},
+        **{name: _stored(block, name, type_) for name, type_ in extras.items()},
     }
+    begin, end = np.searchsorted(refused, [block.first_row, block.first_row + block.rows])
+    if begin == end:
+        return columns
+    kept = pa.array(np.delete(np.arange(block.rows), refused[begin:end] - block.first_row))
+    return {name: array.take(kept) for name, array in columns.items()}
 
 
 def _stored(block: Block, name: str, type_: pa.DataType) -> pa.Array:

@@ -23,6 +23,7 @@ _SCORED = (
     r"^([^:=|;,()\[\]]*\pL[^:=|;,()\[\]]*?)\s*(?:[(\[]\s*(?:0?\.\d+|[01]\.\d+|\d{1,3}(?:\.\d+)?\s?%)\s*[)\]]"
     r"|[:=|;,]\s*(?:0?\.\d+|[01]\.\d+))$"
 )
+_FRACTION = "[.%]"  # which each score has
 _EQUALS = r"\="
 _PAIR = re.compile(r"((?:\\=|[^=])*)(=)(.*)", re.DOTALL)
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
@@ -56,6 +57,8 @@ def without_scores(labels: pa.Array, *, names: Collection[str]) -> pa.Array:
 
     A score is a fraction from 0 to 1, or a percentage in brackets.
     """
+    if not pc.any(pc.match_substring_regex(labels, _FRACTION)).as_py():
+        return labels  # which is most of the time, and the pattern of scores takes long to prepare
     plain = pc.replace_substring_regex(labels, _SCORED, r"\1")
     return pc.if_else(pc.is_in(labels, pa.array(list(names), pa.string())), labels, plain) if names else plain
 
