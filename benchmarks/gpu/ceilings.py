@@ -3,13 +3,16 @@
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 
 from benchmarks.harness.made_models import Shape
 from engine.compute.device import DTYPES
+from engine.compute.layers.fp8_product import fp8_problem, fp8_rounded, fp8_weight, multiplied
 
+_FLOATS = ("fp32", "fp16", "bf16")
 _TIMES = 5
 
 
@@ -50,29 +53,46 @@ def measure_ceilings(shape: Shape, device: torch.device, *, tokens: int, square:
         "square": (square, square, square),
     }
     return {
-        **{name: _products(products, dtype, device) for name, dtype in DTYPES.items()},
+        **{name: _products(products, partial(_product, DTYPES[name], device), device) for name in _FLOATS},
+        **({} if fp8_problem(device) else {"fp8": _products(products, partial(_fp8_product, device), device)}),
         "copies_gb_per_second": _copies(device, megabytes),
         "tokens": tokens,
         "square": square,
     }
 
 
-def _products(products: dict[str, tuple[int, int, int]], dtype: torch.dtype, device: torch.device) -> dict[str, float]:
-    """TFLOP/s of each, and of those of the model together: all their operations in all their time."""
+def _products(
+    products: dict[str, tuple[int, int, int]], make: Callable[[int, int, int], Callable[[], Any]], device: torch.device
+) -> dict[str, float]:
+    """TFLOP/s of each, and of those of the model together: all their operations in all their time.
+
+    Args:
+        products: rows, inner numbers and columns of each.
+        make: the work of one, which is timed.
+        device: that does it.
+    """
     tflops, operations, seconds = {}, 0.0, 0.0
     for name, (rows, inner, columns) in products.items():
-        left = torch.randn(rows, inner, device=device).to(dtype)
-        right = torch.randn(inner, columns, device=device).to(dtype)
-        out = torch.empty(rows, columns, device=device, dtype=dtype)
-
-        def multiply(left: Any = left, right: Any = right, out: Any = out) -> None:
-            torch.mm(left, right, out=out)
-
-        took, count = seconds_of(multiply, device, inside=10), 2.0 * rows * inner * columns
+        took = seconds_of(make(rows, inner, columns), device, inside=10)
+        count = 2.0 * rows * inner * columns
         tflops[name] = round(count / took / 1e12, 4)
         if name != "square":
             operations, seconds = operations + count, seconds + took
     return {**tflops, "the model's together": round(operations / seconds / 1e12, 4)}
+
+
+def _product(dtype: torch.dtype, device: torch.device, rows: int, inner: int, columns: int) -> Callable[[], Any]:
+    left = torch.randn(rows, inner, device=device).to(dtype)
+    right = torch.randn(inner, columns, device=device).to(dtype)
+    out = torch.empty(rows, columns, device=device, dtype=dtype)
+    return lambda: torch.mm(left, right, out=out)
+
+
+def _fp8_product(device: torch.device, rows: int, inner: int, columns: int) -> Callable[[], Any]:
+    left, right = torch.randn(rows, inner, device=device).half(), torch.randn(columns, inner, device=device)
+    weight = fp8_weight(right, float(left.abs().max()))
+    rounded = fp8_rounded(left, weight)
+    return lambda: multiplied(rounded, weight, None, dtype=torch.float16)
 
 
 def _copies(device: torch.device, megabytes: int) -> dict[str, float]:

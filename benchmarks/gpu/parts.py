@@ -19,6 +19,8 @@ from benchmarks.harness.rounds import compare, run_rounds
 from benchmarks.labelling import peers
 from benchmarks.labelling.relabelling import label_again, stored_lengths, stored_logits
 from engine.compute.backend import BOUNDS
+from engine.compute.layers.fp8_product import fp8_problem
+from engine.compute.torch_backends import FP8
 from engine.labelling.summary import LabelSummary
 
 OURS = "engine"
@@ -91,12 +93,12 @@ class Setup:
 
 
 def correctness(setup: Setup, _done: dict[str, Any]) -> dict[str, Any]:
-    """The stored logits in fp16 and fp32, and transformers' own in fp16, against transformers in fp32, row by row."""
+    """The stored logits in each dtype, and transformers' own in fp16, against transformers in fp32, row by row."""
     texts = pq.read_table(setup.texts(setup.exact)).column("text").to_pylist()
     alone = partial(peers.one_by_one, setup.teacher, max_length=LONGEST, device=setup.device)
     truth = alone()(texts)
     figures: dict[str, Any] = {"rows": len(texts), "spread_of_logits": float(truth.std(axis=0).mean())}
-    for dtype in ("fp32", "fp16"):
+    for dtype in ("fp32", "fp16", *(() if _lacks_fp8(setup) else ("fp8",))):
         _, place = setup.label(setup.exact, dtype=dtype)
         figures[dtype] = _differences(stored_logits(place), truth, dtype)
     figures["transformers, fp16"] = _differences(alone(dtype=torch.float16)(texts), truth, "fp16")
@@ -104,7 +106,7 @@ def correctness(setup: Setup, _done: dict[str, Any]) -> dict[str, Any]:
 
 
 def _differences(logits: npt.NDArray[np.float32], truth: npt.NDArray[np.float32], dtype: str) -> dict[str, Any]:
-    difference, bound = np.abs(logits - truth), BOUNDS[dtype]
+    difference, bound = np.abs(logits - truth), {**BOUNDS, **FP8.bounds}[dtype]
     flips = logits.argmax(axis=1) != truth.argmax(axis=1)
     margins = np.abs(truth[:, 0] - truth[:, 1])[flips]
     return {
@@ -123,10 +125,10 @@ def ceilings(setup: Setup, _done: dict[str, Any]) -> dict[str, Any]:
     return measure_ceilings(setup.sizes, torch.device(setup.device), tokens=tokens, square=square, megabytes=megabytes)
 
 
-def label(setup: Setup, done: dict[str, Any], *, workers: int = 1) -> dict[str, Any]:
+def label(setup: Setup, done: dict[str, Any], *, workers: int = 1, dtype: str | None = None) -> dict[str, Any]:
     """All rows, with so many workers on the one device."""
     started = time.perf_counter()
-    summary, place = setup.label(setup.rows, workers=workers)
+    summary, place = setup.label(setup.rows, workers=workers, dtype=dtype)
     wall = time.perf_counter() - started
     lengths = stored_lengths(place)
     operations = setup.sizes.flops(float(lengths.mean()), float((lengths.astype(float) ** 2).mean())) * len(lengths)
@@ -171,6 +173,21 @@ def two(setup: Setup, done: dict[str, Any]) -> dict[str, Any]:
     if alone:
         figures["against_one_worker"] = round(figures["rows_per_second"] / alone, 3)
     return figures
+
+
+def in_fp8(setup: Setup, done: dict[str, Any]) -> dict[str, Any]:
+    """The same in 8 bits of floating point, with the corpus that `label` has made."""
+    if problem := _lacks_fp8(setup):
+        return {"lacking": problem}
+    figures = label(setup, done, dtype="fp8")
+    usual = done.get("label", {})
+    if "rows_per_second" in usual:
+        figures["against"] = {usual["dtype"]: round(figures["rows_per_second"] / usual["rows_per_second"], 3)}
+    return figures
+
+
+def _lacks_fp8(setup: Setup) -> str | None:
+    return fp8_problem(torch.device(setup.device))
 
 
 def against_peers(setup: Setup, _done: dict[str, Any]) -> dict[str, Any]:
@@ -227,6 +244,7 @@ PARTS: dict[str, Callable[[Setup, dict[str, Any]], dict[str, Any]]] = {
     "ceilings": ceilings,
     "label": label,
     "two": two,
+    "fp8": in_fp8,
     "peers": against_peers,
 }
 """By name, in the order in which they run; each is given the figures of those that have run, now or earlier."""

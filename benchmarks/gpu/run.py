@@ -9,10 +9,11 @@ the texts are made here (`made_models` and `made_texts` of `benchmarks.harness`)
 are kept, so that each part can run in a call of its own. The figures of a part replace those of its last run.
 
 The parts:
-    correctness  the stored logits in fp32 and fp16 against transformers in fp32, one row at a time
+    correctness  the stored logits in fp32, fp16 and fp8 against transformers in fp32, one row at a time
     ceilings     matrix products of the model's shapes and a large square one, and copies
     label        all rows: rows and tokens a second, padding, waiting, and model FLOP/s against the square product (mfu)
     two          the same with two worker processes on the one GPU
+    fp8          the same in 8 bits of floating point, with one, where the GPU has that
     peers        the pipeline, and sorted batches of the best of three sizes, on a sample, in turn with `engine.label`
     train        one epoch of `engine.train` over what `label` has made (BERT-small's shape), and Trainer on a sample
 """
@@ -98,19 +99,23 @@ def _conditions(commit: str | None) -> dict[str, Any]:
 def table(result: dict[str, Any]) -> list[str]:
     """What there is, in a few lines."""
     rows = []
-    for name in ("fp32", "fp16", "transformers, fp16") if "correctness" in result else ():
-        one = result["correctness"][name]
+    for name in ("fp32", "fp16", "fp8", "transformers, fp16"):
+        if (one := result.get("correctness", {}).get(name)) is None:
+            continue
         rows.append(
             f"{name}, against transformers in fp32 on {result['correctness']['rows']} rows: "
             f"{one['largest_difference']:.1e} at most, {one['out_of_bound']} out of {one['bound']}, "
             f"{one['flips']} flips"
         )
     if "ceilings" in result:
-        best = result["ceilings"]["fp16"]
-        shapes = best["the model's together"]
-        rows.append(f"fp16 products: {best['square']} TFLOP/s square, {shapes} in the model's shapes")
+        for dtype, best in result["ceilings"].items():
+            if dtype in ("fp16", "fp8"):
+                shapes = best["the model's together"]
+                rows.append(f"{dtype} products: {best['square']} TFLOP/s square, {shapes} in the model's shapes")
         rows.append(f"copies, GB/s: {result['ceilings']['copies_gb_per_second']}")
     rows += [_speed(name, result[name]) for name in ("label", "two") if name in result]
+    if "fp8" in result:
+        rows.append(_fp8(result["fp8"]))
     if "train" in result:
         rows += _training(result["train"])
     if "peers" in result:
@@ -127,6 +132,13 @@ def _speed(name: str, figures: dict[str, Any]) -> str:
         f"{figures['tokens_per_second']:,.0f} tokens/s, padding {figures['padding']:.3f}, "
         f"{figures['model_tflops']:.3g} TFLOP/s{mfu}, waiting {figures['waiting']:.1%}{against}"
     )
+
+
+def _fp8(figures: dict[str, Any]) -> str:
+    if "lacking" in figures:
+        return f"fp8: {figures['lacking']}"
+    against = (f", {times:.2f} × {dtype}" for dtype, times in figures.get("against", {}).items())
+    return _speed("fp8", figures) + "".join(against)
 
 
 def _training(figures: dict[str, Any]) -> list[str]:

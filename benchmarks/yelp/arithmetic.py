@@ -3,7 +3,7 @@
     python -m benchmarks.yelp.arithmetic --teacher TEACHER --test test.parquet --pool unlabelled.parquet --student S
         --work FOLDER
 
-``--test`` has id, text and label; ``--pool`` has texts. Both are labelled in fp32, bf16 and int8 by the same teacher. A
+``--test`` has id, text and label; ``--pool`` has texts. Both are labelled in each arithmetic by the same teacher. A
 student of the pool's labels is trained for each arithmetic and seed, and judged on the test rows: students of one seed
 differ in nothing else. A step whose result is in ``--work`` is not done again.
 """
@@ -22,7 +22,7 @@ import store
 from benchmarks.harness.conditions import write_result
 from benchmarks.harness.steps import Steps
 
-DTYPES = ("fp32", "bf16", "int8")
+DTYPES = ("fp32", "bf16", "int8", "fp8")
 STUDENT = ("--epochs", "2", "--batch-size", "32", "--learning-rate", "2e-4", "--dtype", "fp32")
 
 

@@ -66,11 +66,11 @@ def computing_options(function: F) -> F:
         ),
         click.option(
             "--dtype",
-            type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]),
+            type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8", "fp8"]),
             default="auto",
             show_default=True,
             help="Of the computation; auto is fp16 on CUDA, and on a CPU what is fastest and near fp32, measured if "
-            "that pays.",
+            "that pays. int8 is for CPUs, and fp8 for GPUs since Ada.",
         ),
         click.option(
             "--max-length",

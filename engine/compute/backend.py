@@ -72,7 +72,7 @@ class Workload:
     Attributes:
         longest: tokens of the longest row.
         device: that computes.
-        dtype: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
+        dtype: ``fp32``, ``fp16``, ``bf16``, ``int8`` or ``fp8``.
         tokens: how many are to be computed, as far as is known.
         training: whether gradients are needed.
     """
@@ -187,7 +187,7 @@ class ComputesExactly(Protocol):
     """Computes single rows in fp32, to compare others with.
 
     Attributes:
-        dtype: of its batches: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
+        dtype: of its batches: ``fp32``, ``fp16``, ``bf16``, ``int8`` or ``fp8``.
         bound: how far the logits of its batches may be off.
     """
 

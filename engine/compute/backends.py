@@ -8,6 +8,8 @@ from engine.compute.torch_backends import (
     BF16,
     BF16_FLASH,
     COMPILED,
+    FP8,
+    FP8_COMPILED,
     FUSED,
     INT8,
     INT8_BF16,
@@ -19,7 +21,19 @@ from engine.errors import ModelError
 
 BACKENDS: dict[str, Backend] = {
     backend.name: backend
-    for backend in (INT8_FLASH, INT8_BF16, INT8, BF16_FLASH, BF16, COMPILED, FUSED, PACKED, PADDED)
+    for backend in (
+        INT8_FLASH,
+        INT8_BF16,
+        INT8,
+        FP8_COMPILED,
+        FP8,
+        BF16_FLASH,
+        BF16,
+        COMPILED,
+        FUSED,
+        PACKED,
+        PADDED,
+    )
 }
 """The fastest first. `PADDED`, which supports every model, is the last one."""
 

@@ -7,6 +7,7 @@ import torch
 
 from engine.compute.cpu.int8 import Range, StaticProduct
 from engine.compute.device import DTYPES
+from engine.compute.layers.fp8_product import fp8_rounded, fp8_weight, multiplied
 from engine.compute.layers.linear import product
 
 _SIZE = {"cpu": 1024, "cuda": 8192}
@@ -19,7 +20,7 @@ def measure_ceiling(device: torch.device, dtype: str) -> float:
 
     Args:
         device: the device; a CPU computes with the threads that torch has now.
-        dtype: of the product: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
+        dtype: of the product: ``fp32``, ``fp16``, ``bf16``, ``int8`` or ``fp8``.
     """
     size = _SIZE[device.type]
     one, other = (torch.randn(size, size, device=device).to(DTYPES[dtype]) for _ in range(2))
@@ -27,6 +28,9 @@ def measure_ceiling(device: torch.device, dtype: str) -> float:
     if dtype == "int8":
         static = StaticProduct(other, None, Range.over(float(one.min()), float(one.max())))
         compute = partial(static, static.rounded(one))
+    elif dtype == "fp8":
+        weight = fp8_weight(other, float(one.abs().max()))
+        compute = partial(multiplied, fp8_rounded(one, weight), weight, None, dtype=one.dtype)
     seconds = []
     with torch.inference_mode():
         for _ in range(_TIMES):

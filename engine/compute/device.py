@@ -12,8 +12,14 @@ from engine.compute.cpu.memory import return_memory
 from engine.errors import LabellingError, ModelError
 
 _log = logging.getLogger("engine.labelling")
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16, "int8": torch.float32}
-"""Types of a model's parameters by dtype of the computation; in int8, of all that is not a product of its layers."""
+DTYPES = {
+    "fp32": torch.float32,
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+    "int8": torch.float32,
+    "fp8": torch.float16,
+}
+"""Types of a model's parameters by dtype of the computation; in 8 bits, of all that is not a product of its layers."""
 CPU_BUDGET = 1024
 CUDA_BUDGET = 65_536
 

@@ -40,7 +40,7 @@ class Encoder:
     Args:
         model: the classifier; its module is moved and cast.
         device: where it computes.
-        dtype: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
+        dtype: ``fp32``, ``fp16``, ``bf16``, ``int8`` or ``fp8``.
         budget: tokens a batch, including those of padding.
         backend: computes batches; chosen here if None.
         longest: tokens of the longest row; as many as the model's encoding gives if None.

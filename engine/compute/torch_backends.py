@@ -11,6 +11,8 @@ from engine.compute.cpu.int8 import int8_problem
 from engine.compute.cpu.processor import has_amx, has_bf16
 from engine.compute.device import DTYPES
 from engine.compute.forward import PackedForward, PaddedForward
+from engine.compute.layers.fp8_layers import fp8_layers, odd_product
+from engine.compute.layers.fp8_product import fp8_problem
 from engine.compute.layers.fused_layer import compiling_failed, fused_layers
 from engine.compute.layers.int8_layer import int8_layers
 from engine.compute.packed_model import MakeLayers, packed_differs
@@ -90,6 +92,31 @@ class CompiledBackend(FusedBackend):
         return FUSED if compiling_failed() else self
 
 
+class Fp8Backend(FusedBackend):
+    """Fused layers whose products are in 8 bits of floating point; what is between them is in fp16."""
+
+    name = "fp8"
+    can_train = False
+    bounds = MappingProxyType({"fp8": Bound(1.0, 0.25, seldom=2)})
+    _make_layers: MakeLayers | None = staticmethod(fp8_layers)
+
+    def unsupported(self, module: Any, workload: Workload) -> str | None:
+        """Why not: weights that rounding would hide, the device, the layers, or their sizes."""
+        problem = _not_finite(module) or fp8_problem(workload.device)
+        return problem or super().unsupported(module, workload) or odd_product(module)
+
+
+class Fp8CompiledBackend(Fp8Backend, CompiledBackend):
+    """The same, compiled by torch."""
+
+    name = "fp8-compiled"
+    _make_layers: MakeLayers | None = staticmethod(partial(fp8_layers, compiled=True))
+
+    def in_effect(self) -> Backend:
+        """Layers run uncompiled in this process if compiling has failed."""
+        return FP8 if compiling_failed() else self
+
+
 class Int8Backend(FusedBackend):
     """Fused layers whose products are in 8 bits, on a CPU."""
 
@@ -102,9 +129,7 @@ class Int8Backend(FusedBackend):
         """Why not: the device, its processor, weights that rounding would hide, or the layers."""
         if workload.device.type != "cpu":
             return f"it computes on a CPU, and not on {workload.device}"
-        if not all(bool(parameter.isfinite().all()) for parameter in module.parameters()):
-            return "some of its weights are not finite, which no number in 8 bits says"
-        return int8_problem() or super().unsupported(module, workload)
+        return _not_finite(module) or int8_problem() or super().unsupported(module, workload)
 
     def can_replace(self, other: Backend) -> bool:
         """No other one rounds as it does."""
@@ -161,6 +186,12 @@ class Int8FlashBackend(Int8Bf16Backend):
         return has_amx()
 
 
+def _not_finite(module: Any) -> str | None:
+    if all(bool(parameter.isfinite().all()) for parameter in module.parameters()):
+        return None
+    return "some of its weights are not finite, which no number in 8 bits says"
+
+
 def _no_bf16(workload: Workload) -> str | None:
     if workload.device.type != "cpu":
         return f"it computes on a CPU, and not on {workload.device}"
@@ -170,3 +201,4 @@ def _no_bf16(workload: Workload) -> str | None:
 PADDED, PACKED, FUSED, COMPILED = PaddedBackend(), PackedBackend(), FusedBackend(), CompiledBackend()
 INT8, INT8_BF16, INT8_FLASH = Int8Backend(), Int8Bf16Backend(), Int8FlashBackend()
 BF16, BF16_FLASH = Bf16Backend(), Bf16FlashBackend()
+FP8, FP8_COMPILED = Fp8Backend(), Fp8CompiledBackend()

@@ -41,7 +41,7 @@ class Settings:
 
     Attributes:
         max_length: tokens a row.
-        dtype: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
+        dtype: ``fp32``, ``fp16``, ``bf16``, ``int8`` or ``fp8``.
         tokens_per_batch: the token budget.
         check_rows: rows of each shard that are computed again in fp32; 0 for none.
         backend: name of the backend.

@@ -15,8 +15,8 @@ from engine.labelling.stored_logits import as_comparable
 from engine.progress import Tick, silent
 from engine.tokens.tokens import Tokens
 
-_ROUNDING = {"fp32": 2**-23, "fp16": 2**-10, "bf16": 2**-7, "int8": 2**-23}
-"""Of a number of size 1, by dtype of the computation, whose last product is never in int8."""
+_ROUNDING = {"fp32": 2**-23, "fp16": 2**-10, "bf16": 2**-7, "int8": 2**-23, "fp8": 2**-10}
+"""Of a number of size 1, by dtype of the computation, whose last product is never in 8 bits."""
 _MOST_ROUNDING = 0.25  # a probability may be off by so much of its distance to 0 and 1
 _ROWS_PER_CHECK = 256  # a row alone costs several in a batch; no shard spends more than a percent or so
 

@@ -44,7 +44,7 @@ class LoadedModel:
         model: hub id or path of a fine-tuned classifier.
         revision: of the hub id.
         device: ``cpu``, ``cuda`` or ``cuda:N``; the first GPU, or else the CPU, if None.
-        dtype: ``fp32``, ``fp16``, ``bf16`` or ``int8``; that of labelling on the device if None.
+        dtype: ``fp32``, ``fp16``, ``bf16``, ``int8`` or ``fp8``; that of labelling on the device if None.
         max_length: tokens a text; as of labelling if None.
         calibrated: whether its temperature is used.
         threads: on a CPU; as many as torch has now if None.

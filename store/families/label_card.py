@@ -73,7 +73,7 @@ class LabelCard:
         encoding: name of the token family that its tokens belong to.
         encoding_sha256: fingerprint of that encoding.
         max_length: tokens a row.
-        dtype: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
+        dtype: ``fp32``, ``fp16``, ``bf16``, ``int8`` or ``fp8``.
         tokens_per_batch: the token budget.
         path: name of the backend that computes the logits.
         check_rows: rows of each shard that are computed again in fp32; 0 for none.

@@ -66,6 +66,8 @@ def test_the_logits_are_those_of_transformers(result: dict[str, Any]) -> None:
     assert exact["fp32"]["out_of_bound"] == 0
     assert exact["fp32"]["failed"] == exact["fp16"]["failed"] == 0
     assert exact["fp16"]["out_of_bound"] == 0
+    assert exact["fp8"]["out_of_bound"] == exact["fp8"]["failed"] == 0
+    assert exact["fp8"]["largest_difference"] > 2 * exact["fp16"]["largest_difference"]
     assert exact["spread_of_logits"] > 0.05
 
 
@@ -76,6 +78,14 @@ def test_every_row_is_labelled_by_one_worker_and_by_two(result: dict[str, Any]) 
     assert result["two"]["devices"] == ["cpu", "cpu"]
     assert result["two"]["against_one_worker"] > 0
     assert 0 <= result["label"]["waiting"] <= 1
+
+
+@pytest.mark.slow
+def test_every_row_is_labelled_in_fp8(result: dict[str, Any]) -> None:
+    assert result["fp8"]["rows"] == ROWS
+    assert result["fp8"]["dtype"] == "fp8"
+    assert result["fp8"]["against"]["fp32"] > 0
+    assert result["fp8"]["mfu"] > 0
 
 
 @pytest.mark.slow
@@ -108,6 +118,7 @@ def test_the_table_tells_every_part(result: dict[str, Any]) -> None:
         "TFLOP/s square",
         "label: 48 rows",
         "two: 48 rows",
+        "fp8: 48 rows",
         "pipeline",
         "train: 48 rows",
     ):

@@ -7,7 +7,7 @@ keys and values for the others.
 import logging
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,30 +16,33 @@ from torch.nn.functional import layer_norm
 from engine.compute.attention import DeviceRows, attend, attend_first
 from engine.compute.cpu.bf16_attention import attend_in_bf16
 from engine.compute.layers.dropout import dropped
-from engine.compute.layers.linear import packed, product, product_gelu
+from engine.compute.layers.linear import Weight, packed, product, product_gelu
 from engine.models.loading.transformers_parts import GELUActivation
 
 _log = logging.getLogger(__name__)
 
 
-class LayerWeights(NamedTuple):
+Held = TypeVar("Held", bound=Weight, covariant=True)
+
+
+class LayerWeights(NamedTuple, Generic[Held]):
     """A layer's parameters; (outputs, inputs) and (outputs,).
 
     ``mixed`` gives query, key and value of all tokens; in the last layer key and value alone, and ``query`` the query
-    of the first tokens.
+    of the first tokens. How the parameters of large products are held depends on the arithmetic.
     """
 
-    query: Tensor | None
+    query: Held | None
     query_bias: Tensor | None
-    mixed: Tensor
+    mixed: Held
     mixed_bias: Tensor
-    out: Tensor
+    out: Held
     out_bias: Tensor
     out_norm: Tensor
     out_norm_bias: Tensor
-    up: Tensor
+    up: Held
     up_bias: Tensor
-    down: Tensor
+    down: Held
     down_bias: Tensor
     down_norm: Tensor
     down_norm_bias: Tensor
@@ -71,17 +74,28 @@ class FusedLayer(nn.Module):
         first_only: whether its output is (rows, 1, hidden), of the first token of each row.
         compiled: whether it is compiled; for a GPU, whose batches all have the same number of tokens.
         trained: whether its parameters are trained; they are read anew at each pass then.
+        weights: its parameters as they are held, if they are not trained; those of ``layer`` if None.
 
     Raises:
         AttributeError: it has other parts.
     """
 
-    def __init__(self, layer: Any, *, first_only: bool, compiled: bool = False, trained: bool = False) -> None:
+    def __init__(
+        self,
+        layer: Any,
+        *,
+        first_only: bool,
+        compiled: bool = False,
+        trained: bool = False,
+        weights: LayerWeights[Weight] | None = None,
+    ) -> None:
         super().__init__()
         self._first_only = first_only
         self._layer = layer if trained else None
-        with torch.no_grad():
-            self._weights = None if trained else layer_weights(layer, first_only=first_only, kept=packed)
+        if weights is None and not trained:
+            with torch.no_grad():
+                weights = layer_weights(layer, first_only=first_only, kept=packed)
+        self._weights = weights
         self._form = layer_form(layer)
         compute = first_tokens if first_only else all_tokens
         self._compute = _compiled(compute) if compiled and self._form.act is None else compute
@@ -108,7 +122,9 @@ def _as_it_is(weight: Tensor) -> Tensor:
     return weight
 
 
-def layer_weights(layer: Any, *, first_only: bool, kept: Callable[[Tensor], Tensor] = _as_it_is) -> LayerWeights:
+def layer_weights(
+    layer: Any, *, first_only: bool, kept: Callable[[Tensor], Tensor] = _as_it_is
+) -> LayerWeights[Tensor]:
     """The parameters of ``layer``; ``kept`` says how those of large products are held."""
     own, out, up, down = layer.attention.self, layer.attention.output, layer.intermediate.dense, layer.output
     parts = [own.key, own.value] if first_only else [own.query, own.key, own.value]
@@ -140,7 +156,7 @@ def layer_form(layer: Any) -> Form:
     )
 
 
-def all_tokens(hidden: Tensor, weights: LayerWeights, rows: DeviceRows, form: Form) -> Tensor:
+def all_tokens(hidden: Tensor, weights: LayerWeights[Weight], rows: DeviceRows, form: Form) -> Tensor:
     """(tokens, hidden) → (tokens, hidden)."""
     mixed = split_heads(product(hidden, weights.mixed, weights.mixed_bias), 3, form)
     if rows.bf16_attention and rows.rectangles:
@@ -151,7 +167,7 @@ def all_tokens(hidden: Tensor, weights: LayerWeights, rows: DeviceRows, form: Fo
     return _feed_forward(attended.flatten(1), hidden, weights, form)
 
 
-def first_tokens(hidden: Tensor, weights: LayerWeights, rows: DeviceRows, form: Form) -> Tensor:
+def first_tokens(hidden: Tensor, weights: LayerWeights[Weight], rows: DeviceRows, form: Form) -> Tensor:
     """(tokens, hidden) → (rows, hidden), of the first token of each row."""
     assert weights.query is not None, "the layer has a product of its own for the query"
     firsts = hidden[rows.firsts]
@@ -166,7 +182,7 @@ def split_heads(mixed: Tensor, parts: int, form: Form) -> Tensor:
     return mixed.view(mixed.shape[0], parts, form.heads, -1)
 
 
-def _feed_forward(attended: Tensor, hidden: Tensor, weights: LayerWeights, form: Form) -> Tensor:
+def _feed_forward(attended: Tensor, hidden: Tensor, weights: LayerWeights[Weight], form: Form) -> Tensor:
     mixed = _added(product(attended, weights.out, weights.out_bias), hidden, form)
     hidden = layer_norm(mixed, mixed.shape[1:], weights.out_norm, weights.out_norm_bias, form.eps)
     if form.act is None:
@@ -192,7 +208,7 @@ def compiling_failed() -> bool:
     return bool(_failed)
 
 
-Compute = Callable[[Tensor, LayerWeights, DeviceRows, Form], Tensor]
+Compute = Callable[[Tensor, LayerWeights[Weight], DeviceRows, Form], Tensor]
 
 
 @cache
@@ -204,7 +220,7 @@ def _compiled(compute: Compute) -> Compute:
     """
     quick: Compute | None = torch.compile(compute)
 
-    def try_quick(hidden: Tensor, weights: LayerWeights, rows: DeviceRows, form: Form) -> Tensor:
+    def try_quick(hidden: Tensor, weights: LayerWeights[Weight], rows: DeviceRows, form: Form) -> Tensor:
         nonlocal quick
         if quick is not None:
             try:

@@ -1,6 +1,6 @@
 """A layer of a BERT-like encoder → the same layer for packed rows with products in 8 bits, on a CPU.
 
-The ranges of three inputs are known before, see `engine.compute.cpu.input_ranges`: oneDNN's result needs no
+The ranges of three inputs are known before, see `engine.compute.input_ranges`: oneDNN's result needs no
 more passes then. Two of them, behind a norm, have channels with outliers, and are made even
 (`engine.compute.cpu.smoothing`). The input of the last product, behind GELU, has outliers in single tokens: each of
 them gets a range of its own. Sums and norms are in fp32, attention is in bf16 where the processor has that.
@@ -15,9 +15,9 @@ from torch.nn.functional import layer_norm
 
 from engine.compute.attention import DeviceRows, attend, attend_first
 from engine.compute.cpu.bf16_attention import attend_in_bf16
-from engine.compute.cpu.input_ranges import ChannelRange, input_ranges
 from engine.compute.cpu.int8 import StaticProduct, quantised, quantised_product
 from engine.compute.cpu.smoothing import smoothing_factors
+from engine.compute.input_ranges import ChannelRange, input_ranges
 from engine.compute.layers.fused_layer import LayerWeights, layer_form, layer_weights, split_heads
 from engine.models.layers import stack_name
 
@@ -55,7 +55,7 @@ class Int8Layer(nn.Module):
         with torch.no_grad():
             self._prepare(layer_weights(layer, first_only=first_only), ranges)
 
-    def _prepare(self, weights: LayerWeights, ranges: LayerRanges) -> None:
+    def _prepare(self, weights: LayerWeights[Tensor], ranges: LayerRanges) -> None:
         seen = weights.mixed if weights.query is None else torch.cat([weights.query, weights.mixed])
         even, between = _factors(ranges.hidden, seen), _factors(ranges.between, weights.up)
         hidden = ranges.hidden.divided(even).whole()

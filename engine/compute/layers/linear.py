@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from engine.compute.cpu.memory import keep_few_products
 from engine.compute.cpu.processor import has_bf16
+from engine.compute.layers.fp8_product import Fp8Weight, fp8_product
 
 
 def _find_pointwise() -> Any:
@@ -32,6 +33,9 @@ LEAST_TRAINED = 65_536
 forward and a backward pass of 64 → 256 takes 5.4 ms of changing numbers so, and 1.8 ms by torch's choice."""
 
 
+Weight = Tensor | Fp8Weight
+
+
 def packed(weight: Tensor) -> Tensor:
     """``weight``, (outputs, inputs), as the products of this module take it fastest: a copy, or itself."""
     weight = weight.detach()
@@ -41,8 +45,10 @@ def packed(weight: Tensor) -> Tensor:
     return reordered
 
 
-def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def product(x: Tensor, weight: Weight, bias: Tensor | None) -> Tensor:
     """(tokens, outputs) of ``x``, (tokens, inputs), and ``weight``, (outputs, inputs)."""
+    if isinstance(weight, Fp8Weight):
+        return fp8_product(x, weight, bias)
     if not _has_onednn(x) or torch.is_autocast_enabled("cpu"):  # autocast knows torch's own products alone
         return functional.linear(x, weight, bias)
     if torch.is_grad_enabled() and weight.numel() < LEAST_TRAINED:
@@ -77,9 +83,9 @@ class _Trained(torch.autograd.Function):
         return of_x, of_weight, rows.sum(0) if ctx.has_bias else None
 
 
-def product_gelu(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def product_gelu(x: Tensor, weight: Weight, bias: Tensor | None) -> Tensor:
     """GELU, by the error function, of `product`."""
-    if not _has_onednn(x) or torch.is_grad_enabled():
+    if isinstance(weight, Fp8Weight) or not _has_onednn(x) or torch.is_grad_enabled():
         return functional.gelu(product(x, weight, bias))
     result: Tensor = _pointwise.default(x, weight, bias, "gelu", [], "none")
     return result

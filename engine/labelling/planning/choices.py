@@ -9,7 +9,7 @@ class Choices:
 
     Attributes:
         max_length: tokens a row.
-        dtype: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
+        dtype: ``fp32``, ``fp16``, ``bf16``, ``int8`` or ``fp8``.
         tokens_per_batch: the token budget.
         check_rows: rows of each shard that are computed again in fp32; 0 for none.
         backend: name of the backend, as in `engine.compute.backends.BACKENDS`.

@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,8 @@ from engine.compute.torch_backends import (
     BF16,
     BF16_FLASH,
     COMPILED,
+    FP8,
+    FP8_COMPILED,
     FUSED,
     INT8,
     INT8_BF16,
@@ -94,6 +98,8 @@ def test_the_backends_have_the_names_that_cards_hold():
         "int8-static-flash",
         "int8-static-bf16",
         "int8-static",
+        "fp8-compiled",
+        "fp8",
         "bf16-flash",
         "bf16",
         "compiled",
@@ -105,6 +111,8 @@ def test_the_backends_have_the_names_that_cards_hold():
         INT8_FLASH,
         INT8_BF16,
         INT8,
+        FP8_COMPILED,
+        FP8,
         BF16_FLASH,
         BF16,
         COMPILED,
@@ -114,7 +122,7 @@ def test_the_backends_have_the_names_that_cards_hold():
     ]
     with pytest.raises(
         ModelError,
-        match="no backend 'onnx' in this version; it has int8-static-flash, int8-static-bf16, int8-static, bf16-flash, bf16, compiled, fused, packed, padded",
+        match="no backend 'onnx' in this version; it has int8-static-flash, int8-static-bf16, int8-static, fp8-compiled, fp8, bf16-flash, bf16, compiled, fused, packed, padded",
     ):
         backend_named("onnx")
 
@@ -143,10 +151,10 @@ def test_training_has_backends_that_give_gradients(register):
     assert [backend.name for backend in BACKENDS.values() if backend.can_train] == ["fused", "packed", "padded"]
 
 
-def test_only_compiled_and_fused_may_replace_each_other():
+def test_only_what_is_compiled_and_its_twin_may_replace_each_other():
     pairs = {(one.name, other.name) for one in BACKENDS.values() for other in BACKENDS.values()
              if one is not other and one.can_replace(other)}  # fmt: skip
-    assert pairs == {("compiled", "fused"), ("fused", "compiled")}
+    assert pairs == {*permutations(["compiled", "fused"]), *permutations(["fp8-compiled", "fp8"])}
 
 
 def test_a_preferred_backend_that_is_unknown_or_does_not_fit_is_passed_over(register):

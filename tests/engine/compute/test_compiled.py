@@ -12,7 +12,7 @@ import engine.compute.attention
 import engine.compute.forward
 import engine.compute.layers.fused_layer
 import engine.compute.layers.linear
-from engine.compute.torch_backends import COMPILED, FUSED
+from engine.compute.torch_backends import COMPILED, FP8, FP8_COMPILED, FUSED
 
 
 @torch.library.custom_op("engine_tests::attention", mutates_args=())
@@ -53,11 +53,12 @@ def logits_of(module, backend):
         return np.concatenate([forward(tokens, batch).numpy() for batch in batches])
 
 
-def test_twelve_layers_and_many_batches_compile_a_few_times(kernel, monkeypatch):
+@pytest.mark.parametrize(("compiled", "plain"), [(COMPILED, FUSED), (FP8_COMPILED, FP8)])
+def test_twelve_layers_and_many_batches_compile_a_few_times(compiled, plain, kernel, monkeypatch):
     counter = CompileCounter()
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=counter))
     module = make("Bert", num_hidden_layers=12)
-    np.testing.assert_array_equal(logits_of(module, COMPILED), logits_of(module, FUSED))
+    np.testing.assert_array_equal(logits_of(module, compiled), logits_of(module, plain))
     assert counter.frame_count == 4  # all tokens and first tokens: for one number of rows, then for any
 
 

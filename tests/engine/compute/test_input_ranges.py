@@ -5,9 +5,9 @@ import pytest
 import torch
 from families import make
 
-from engine.compute.cpu import input_ranges as under_test
-from engine.compute.cpu.input_ranges import ChannelRange, input_ranges
+from engine.compute import input_ranges as under_test
 from engine.compute.cpu.smoothing import smoothing_factors
+from engine.compute.input_ranges import ChannelRange, input_ranges
 from engine.models.batching import Batching, padded_logits
 from engine.models.layers import shared_copy
 from engine.tokens.frame import Frame
