@@ -83,6 +83,8 @@ def test_runs_that_begin_together_may_differ_in_compiling_alone(demo, labelled):
         "int8-static-flash",
         "int8-static-bf16",
         "int8-static",
+        "fp8-compiled",
+        "fp8",
         "bf16-flash",
         "bf16",
         "compiled",
