@@ -122,7 +122,10 @@ def _accepted_columns(
     extras: dict[str, pa.DataType],
     index_of: Callable[[str], int | None],
 ) -> dict[str, pa.Array]:
-    """The columns of the rows of ``block`` whose numbers are not in ``refused``, which is ascending."""
+    """The columns of the rows of ``block`` whose numbers are not in ``refused``, which is ascending.
+
+    To take rows also clears what Parquet leaves under nulls, which would be written.
+    """
     if not extras.keys() <= block.extras.keys():
         raise _changed(block.file)
     labels = block.label.dictionary_encode()
@@ -134,10 +137,8 @@ def _accepted_columns(
         **{name: _stored(block, name, type_) for name, type_ in extras.items()},
     }
     begin, end = np.searchsorted(refused, [block.first_row, block.first_row + block.rows])
-    if begin == end:
-        return columns
     kept = pa.array(np.delete(np.arange(block.rows), refused[begin:end] - block.first_row))
-    return {name: array.take(kept) for name, array in columns.items()}
+    return {name: array.take(kept) if begin < end or array.null_count else array for name, array in columns.items()}
 
 
 def _stored(block: Block, name: str, type_: pa.DataType) -> pa.Array:

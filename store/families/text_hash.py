@@ -36,7 +36,7 @@ def text_hashes(texts: pa.Array) -> npt.NDArray[np.uint64]:
     """`text_hash` of each of ``texts``, (rows,) string without nulls."""
     if not len(texts):
         return np.empty(0, np.uint64)
-    data, offsets = _utf8(pc.ascii_lower(texts))
+    data, offsets = _lower_utf8(texts)
     odd = _fold_others(data, offsets)
     text, places = _narrowed(data, offsets)
     new = hashlib.blake2b
@@ -47,11 +47,15 @@ def text_hashes(texts: pa.Array) -> npt.NDArray[np.uint64]:
     return hashes
 
 
-def _utf8(texts: pa.Array) -> tuple[_Bytes, _Places]:
-    """A copy of the bytes of all ``texts``, with a space behind each; where each begins, and the end of the last."""
-    joined = pc.binary_join_element_wise(texts, "", " ")
-    _, offsets, data = joined.buffers()
-    places = np.frombuffer(offsets, np.int32, len(joined) + 1, offset=4 * joined.offset).astype(np.int64)
+def _lower_utf8(texts: pa.Array) -> tuple[_Bytes, _Places]:
+    """The bytes of all ``texts``, ASCII in lower case, a space behind each; where each begins, and the end of the last.
+
+    They are joined first: of texts whose first byte is not the first of their buffer, as the cast of a slice has them,
+    `ascii_lower` gives others (pyarrow 26.0.1).
+    """
+    lower = pc.ascii_lower(pc.binary_join_element_wise(texts, "", " "))
+    _, offsets, data = lower.buffers()
+    places = np.frombuffer(offsets, np.int32, len(lower) + 1, offset=4 * lower.offset).astype(np.int64)
     return np.frombuffer(data, np.uint8)[places[0] : places[-1]].copy(), places - places[0]
 
 

@@ -110,3 +110,19 @@ def test_lists_are_kept_as_json(tmp_path: Path) -> None:
     made = make(parquet(tmp_path / "a.parquet", pa.array([["a", "b"], None])))
     assert kept(made) == ("string", ['["a", "b"]', None])
     assert made.sql("SELECT x::JSON->>1 AS second FROM corpus ORDER BY row").column("second").to_pylist() == ["b", None]
+
+
+def test_truths_with_gaps_are_the_same_bytes_from_every_format(tmp_path: Path) -> None:
+    """Parquet leaves anything under a null, which no store has."""
+    rows = range(3 * BLOCK_ROWS)
+    truths = [None if row % 3 == 0 else row % 2 == 0 for row in rows]
+    table = pa.table({"id": [str(row) for row in rows], "text": [f"t{row}" for row in rows], "x": truths})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    with pa.ipc.new_file(tmp_path / "rows.arrow", table.schema) as file:
+        file.write_table(table)
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    made = [make(tmp_path / f"rows.{ending}") for ending in ("parquet", "arrow", "jsonl")]
+    assert [kept(one) for one in made] == [("bool", truths)] * 3
+    records = [one.corpus.record(0) for one in made]
+    assert len({record.sha256 for record in records if record is not None}) == 1
+    assert None not in records
