@@ -66,7 +66,7 @@ def _machine() -> Iterator[Fact]:
 
     yield Fact(about="machine", name="system", value=platform.platform())
     yield Fact(about="machine", name="processor", value=processor_name())
-    yield Fact(about="machine", name="products in 8 bits", value=int8_problem() or "yes")
+    yield Fact(about="machine", name="products in int8", value=int8_problem() or "yes")
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     yield Fact(
         about="machine",
@@ -84,6 +84,8 @@ def _machine() -> Iterator[Fact]:
 def _devices() -> Iterator[Fact]:
     import torch
 
+    from engine.compute.layers.fp8_product import fp8_problem
+
     if not torch.cuda.is_available():
         built = torch.version.cuda
         why = (
@@ -95,7 +97,8 @@ def _devices() -> Iterator[Fact]:
         free, total = torch.cuda.mem_get_info(number)
         capability = ".".join(map(str, torch.cuda.get_device_capability(number)))
         value = f"{torch.cuda.get_device_name(number)}, capability {capability}, CUDA {torch.version.cuda}, "
-        value += f"{free / _GIB:.1f} of {total / _GIB:.1f} GiB free"
+        value += f"{free / _GIB:.1f} of {total / _GIB:.1f} GiB free, "
+        value += f"products in fp8: {fp8_problem(torch.device('cuda', number)) or 'yes'}"
         yield Fact(about="device", name=f"cuda:{number}", value=value)
 
 

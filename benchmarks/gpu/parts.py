@@ -17,7 +17,7 @@ from benchmarks.harness.made_models import SHAPES, Shape, make_teacher, make_tok
 from benchmarks.harness.made_texts import LENGTHS, LONGEST, made_words, write_made_texts
 from benchmarks.harness.rounds import compare, run_rounds
 from benchmarks.labelling import peers
-from benchmarks.labelling.relabelling import label_again, stored_lengths, stored_logits
+from benchmarks.labelling.relabelling import label_again, stored_lengths, stored_logits, stored_path
 from engine.compute.backend import BOUNDS
 from engine.compute.layers.fp8_product import fp8_problem
 from engine.compute.torch_backends import FP8
@@ -85,9 +85,9 @@ class Setup:
 
     def label(self, rows: int, *, workers: int = 1, dtype: str | None = None) -> tuple[LabelSummary, Path]:
         """Label as many texts; the summary, and where the store is."""
-        place = self.work / f"{self.shape}-{rows}.store"
-        devices, shards = (self.device,) * workers, None if rows > 10_000 else 4
         dtype = dtype or self.dtype
+        place = self.work / f"{self.shape}-{rows}{'-fp8' if dtype == 'fp8' else ''}.store"
+        devices, shards = (self.device,) * workers, None if rows > 10_000 else 4
         summary = label_again(place, self.teacher, inputs=self.texts(rows), devices=devices, shards=shards, dtype=dtype)
         return summary, place
 
@@ -139,6 +139,7 @@ def label(setup: Setup, done: dict[str, Any], *, workers: int = 1, dtype: str | 
         "shards": summary.shards,
         "tokens": {"mean": round(float(lengths.mean()), 1), "p95": float(np.percentile(lengths, 95)), **LENGTHS},
         "dtype": summary.dtype,
+        "path": stored_path(place),
         "devices": summary.devices,
         "seconds": summary.seconds,
         "wall_seconds": round(wall, 1),
@@ -176,7 +177,7 @@ def two(setup: Setup, done: dict[str, Any]) -> dict[str, Any]:
 
 
 def in_fp8(setup: Setup, done: dict[str, Any]) -> dict[str, Any]:
-    """The same in 8 bits of floating point, with the corpus that `label` has made."""
+    """The same in 8 bits of floating point, into a store of its own: `train` learns from what `label` has made."""
     if problem := _lacks_fp8(setup):
         return {"lacking": problem}
     figures = label(setup, done, dtype="fp8")

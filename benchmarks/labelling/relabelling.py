@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 import engine
 import store
+from store.families.label_card import label_card
 
 NAME = "teacher"
 _ROOT = Path(__file__).parent.parent.parent
@@ -54,6 +55,12 @@ def stored_logits(place: Path) -> npt.NDArray[np.float32]:
     logits = values.reshape(len(column), -1).astype(np.float32)
     logits[column.is_null().to_numpy(zero_copy_only=False)] = np.nan
     return logits
+
+
+def stored_path(place: Path) -> str | None:
+    """The name of the backend that computed the labels."""
+    card = label_card(store.open(place).label_set(NAME))
+    return None if card is None else card.path
 
 
 def stored_lengths(place: Path) -> npt.NDArray[np.int64]:

@@ -61,7 +61,7 @@ def computing_options(function: F) -> F:
             type=Devices(),
             default="auto",
             show_default=True,
-            help="A worker for each: cuda:0,cuda:1 or cpu,cpu or one twice, as cuda:0,cuda:0; auto is every CUDA "
+            help="A worker for each: cuda:0,cuda:1 or cpu,cpu; auto is every CUDA "
             "device, or cpu: a process of one thread for each core that affinity and quota give.",
         ),
         click.option(

@@ -141,15 +141,20 @@ def limited_threads(device: torch.device, threads: int) -> Iterator[None]:
                 torch.cuda.empty_cache()
 
 
-def warn_if_crowded(devices: Sequence[str], threads: int) -> None:
-    """Warn if workers share a GPU, or the threads that a label set was begun with are too many for so many workers."""
-    for name in sorted({name for name in devices if name != "cpu" and devices.count(name) > 1}):
+def warn_if_shared(devices: Sequence[str]) -> None:
+    """Warn if several workers of ``devices`` share a GPU."""
+    numbers = [torch.device(name).index or 0 for name in devices if name != "cpu"]
+    for number in sorted({number for number in numbers if numbers.count(number) > 1}):
         _log.warning(
-            "%s is named %d times in --devices, and its workers wait for each other: on an H100 two were 0.94 times as "
+            "--devices has cuda:%d %d times, and its workers wait for each other: on an H100 two were 0.94 times as "
             "fast as one (BERT-base's shape). Name it once, unless `waiting` in a run's summary says that it waited",
-            name,
-            devices.count(name),
+            number,
+            numbers.count(number),
         )
+
+
+def warn_if_crowded(devices: Sequence[str], threads: int) -> None:
+    """Warn if the threads that a label set was begun with are too many for so many workers."""
     on_cpu, cores = sum(name == "cpu" for name in devices), usable_cores()
     if threads > 1 and on_cpu > 1 and threads * on_cpu > cores:
         _log.warning(

@@ -1,8 +1,8 @@
 """What the inputs of a model's products look like, channel by channel, found from made-up tokens.
 
 The rows are of tokens from the whole vocabulary, with what the tokenizer puts around a text. So the ranges depend on
-the model alone: on one kind of processor, each process and each later run rounds alike. `benchmarks/LOG.md` has what
-they cost beside those of real texts.
+the model alone: on one kind of processor, each process and each later run rounds alike; a GPU may find other last bits.
+`benchmarks/LOG.md` has what they cost beside those of real texts.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ _known: Any = WeakTensorKeyDictionary()  # by a model's first parameter: the ver
 
 
 def input_ranges(module: Any, products: Sequence[nn.Module]) -> list[ChannelRange]:
-    """Those of the inputs of ``products``, parts of ``module``, a classifier in fp32 on a CPU.
+    """Those of the inputs of ``products``, parts of ``module``, a classifier on its device and in its dtype.
 
     They are found once, for all copies that share the model's parameters, until those change.
     """
@@ -66,7 +66,7 @@ def input_ranges(module: Any, products: Sequence[nn.Module]) -> list[ChannelRang
 
 
 def _found(module: Any, products: Sequence[nn.Module]) -> list[ChannelRange]:
-    """The ranges, by one thread: with more, sums would differ in their last bits."""
+    """The ranges, on a CPU by one thread: with more, sums would differ in their last bits."""
     seen: list[ChannelRange | None] = [None] * len(products)
 
     def see(number: int, values: Tensor) -> None:

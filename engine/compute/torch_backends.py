@@ -4,6 +4,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+import torch
+
 from engine.compute.attention import has_kernel
 from engine.compute.backend import BOUNDS, Backend, Bound, Forward, Workload
 from engine.compute.cpu.bf16_attention import Bf16Attention
@@ -102,7 +104,7 @@ class Fp8Backend(FusedBackend):
 
     def unsupported(self, module: Any, workload: Workload) -> str | None:
         """Why not: weights that rounding would hide, the device, the layers, or their sizes."""
-        problem = _not_finite(module) or fp8_problem(workload.device)
+        problem = _not_finite(module, DTYPES["fp8"]) or fp8_problem(workload.device)
         return problem or super().unsupported(module, workload) or odd_product(module)
 
 
@@ -186,8 +188,9 @@ class Int8FlashBackend(Int8Bf16Backend):
         return has_amx()
 
 
-def _not_finite(module: Any) -> str | None:
-    if all(bool(parameter.isfinite().all()) for parameter in module.parameters()):
+def _not_finite(module: Any, dtype: torch.dtype = torch.float32) -> str | None:
+    """What is wrong with weights of ``module`` that are not finite in ``dtype``; None if all are."""
+    if all(bool(parameter.to(dtype).isfinite().all()) for parameter in module.parameters()):
         return None
     return "some of its weights are not finite, which no number in 8 bits says"
 

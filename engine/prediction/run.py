@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
-from engine.compute.device import find_device, find_devices, worker_threads
+from engine.compute.device import find_device, find_devices, warn_if_shared, worker_threads
 from engine.inputs.messages import counted
 from engine.labelling.card import Settings
 from engine.labelling.probe import probe_model
@@ -50,6 +50,7 @@ def predict_in(
         tick: called with rows done.
     """
     runner = runner or choose_runner(find_devices(config.devices), shared_store=True)
+    warn_if_shared(runner.devices)
     first = StageModel.load(MODEL, config.model, config.revision, config)
     second = second_model(config, first)
     plan = planned(folder, source, config, [first, *([second] if second else [])], runner, tick)

@@ -83,7 +83,8 @@ def test_every_row_is_labelled_by_one_worker_and_by_two(result: dict[str, Any]) 
 @pytest.mark.slow
 def test_every_row_is_labelled_in_fp8(result: dict[str, Any]) -> None:
     assert result["fp8"]["rows"] == ROWS
-    assert result["fp8"]["dtype"] == "fp8"
+    assert (result["fp8"]["dtype"], result["fp8"]["path"]) == ("fp8", "fp8")
+    assert result["label"]["path"] == result["two"]["path"] == "fused"
     assert result["fp8"]["against"]["fp32"] > 0
     assert result["fp8"]["mfu"] > 0
 

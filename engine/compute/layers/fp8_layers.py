@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.compute.input_ranges import ChannelRange, input_ranges
+from engine.compute.input_ranges import input_ranges
 from engine.compute.layers.fp8_product import MULTIPLE, fp8_weight
 from engine.compute.layers.fused_layer import FusedLayer, LayerWeights, layer_weights
 from engine.compute.layers.linear import Weight
@@ -28,9 +28,14 @@ def fp8_layers(module: Any, layers: Sequence[Any], *, compiled: bool = False) ->
     seen = iter(input_ranges(module, [product for products in own for product in products]))
     made: list[nn.Module] = []
     for number, (layer, products) in enumerate(zip(layers, own, strict=True)):
-        first_only = number == len(layers) - 1
+        first_only, largest = number == len(layers) - 1, [float(next(seen).size().max()) for _ in products]
+        if not all(map(math.isfinite, largest)):
+            raise ModelError(
+                f"{type(module).__name__}: numbers between its layers are too large for fp16, which --dtype fp8 has "
+                "there; name another"
+            )
         with torch.no_grad():
-            weights = _rounded(layer_weights(layer, first_only=first_only), [next(seen) for _ in products])
+            weights = _rounded(layer_weights(layer, first_only=first_only), largest)
         made.append(FusedLayer(layer, first_only=first_only, compiled=compiled, weights=weights))
     return made
 
@@ -56,10 +61,9 @@ def odd_product(module: Any) -> str | None:
     return None
 
 
-def _rounded(weights: LayerWeights[Tensor], seen: Sequence[ChannelRange]) -> LayerWeights[Weight]:
-    hidden, attended, between, raised = sizes = [float(each.size().max()) for each in seen]
-    if not all(map(math.isfinite, sizes)):
-        raise ModelError("numbers between its layers are too large for fp16, which --dtype fp8 has there; name another")
+def _rounded(weights: LayerWeights[Tensor], largest: Sequence[float]) -> LayerWeights[Weight]:
+    """``weights`` in 8 bits, by the ``largest`` inputs of `products_of`."""
+    hidden, attended, between, raised = largest
     products = {
         "query": None if weights.query is None else fp8_weight(weights.query, hidden),
         "mixed": fp8_weight(weights.mixed, hidden),

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.compute.backends import backend_named
-from engine.compute.device import warn_if_crowded
+from engine.compute.device import warn_if_crowded, warn_if_shared
 from engine.ingest.known_inputs import GivenFiles
 from engine.labelling.card import freeze_card, held_card, make_card
 from engine.labelling.dtype_choice import pilot_texts
@@ -89,6 +89,7 @@ class LabelPlan:
         if card.dtype != self.job.card.dtype:  # a run that began at the same time chose it: this machine may lack it
             runner.call(dataclasses.replace(self.probe, held=card))
         warn_if_crowded(runner.devices, card.threads or self.threads)
+        warn_if_shared(runner.devices)
         return dataclasses.replace(self.job, card=card)
 
 

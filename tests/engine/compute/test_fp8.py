@@ -15,7 +15,17 @@ import store
 from engine.compute.backend import Workload
 from engine.compute.backends import choose_backend, require_backend
 from engine.compute.encoder import Encoder
-from engine.compute.layers.fp8_product import E4M3, fp8_problem, fp8_product, fp8_rounded, fp8_weight, multiplied
+from engine.compute.input_ranges import input_ranges
+from engine.compute.layers.fp8_layers import fp8_layers, products_of
+from engine.compute.layers.fp8_product import (
+    E4M3,
+    fp8_problem,
+    fp8_product,
+    fp8_rounded,
+    fp8_weight,
+    multiplied,
+    multiplied_in_fp8,
+)
 from engine.compute.torch_backends import FP8, FP8_COMPILED, FUSED, TOKENS_TO_COMPILE
 from engine.errors import ModelError
 from engine.labelling.planning.choices import Choices
@@ -59,15 +69,13 @@ def test_rounding_costs_about_a_fiftieth(factors):
     assert 2e-3 < float(off.max()) < 2e-2
 
 
-def test_the_product_of_torch_gives_the_same(factors, monkeypatch):
-    """What a GPU runs, with its arguments, on this processor."""
+def test_the_product_of_torch_gives_the_same(factors):
+    """What a GPU computes with, on this processor."""
     x, weight, bias = factors
     held = fp8_weight(weight, 4.0)
     rounded = fp8_rounded(x, held)
     ours = multiplied(rounded, held, bias, dtype=torch.float16)
-    elsewhere = type("Elsewhere", (), {"type": "cuda"})()
-    monkeypatch.setattr(engine.compute.layers.fp8_product, "_place", lambda _: elsewhere)
-    torch.testing.assert_close(multiplied(rounded, held, bias, dtype=torch.float16), ours, rtol=2e-3, atol=2e-3)
+    torch.testing.assert_close(multiplied_in_fp8(rounded, held, bias, dtype=torch.float16), ours, rtol=2e-3, atol=2e-3)
 
 
 @pytest.mark.parametrize("largest", [1e-40, 0.0, 1e-6, 0.9, 1.0, 7.3, 111.9, 112.1, 1e4])
@@ -75,7 +83,8 @@ def test_the_scale_of_an_input_is_a_power_of_two_that_holds_four_times_what_was_
     step = float(fp8_weight(torch.ones(16, 16), largest).taken)
     assert math.frexp(step)[0] == 0.5
     assert 448 * step >= 4 * largest
-    assert 448 * step <= max(8 * largest, 1e-29)
+    assert 448 * step <= max(8 * largest, 448 * 2**-24)
+    assert float(torch.tensor(step).half()) == step, "a GPU divides by it in fp16"
 
 
 def test_what_is_too_large_is_cut_off_and_what_is_no_number_stays_none():
@@ -107,6 +116,25 @@ def test_logits_are_within_the_bound_and_do_not_depend_on_the_batch(family):
     np.testing.assert_allclose(logits(in_fp8(make(family), budget=64), tokens), whole, atol=0.1)
 
 
+def test_each_product_takes_what_its_own_inputs_need():
+    """Inputs of very different sizes: with the scale of another product they would be cut off, or vanish."""
+    module = make("Bert")
+    with torch.no_grad():
+        for layer in module.bert.encoder.layer:
+            layer.attention.self.value.weight.mul_(1e-3)
+            layer.attention.output.LayerNorm.weight.mul_(30)
+            layer.intermediate.dense.weight.mul_(3)
+    own = list(module.bert.encoder.layer)
+    inputs = [product for layer in own for product in products_of(layer)]
+    seen = [float(each.size().max()) for each in input_ranges(module, inputs)]
+    made = fp8_layers(module, own)
+    takes = [(one._weights.mixed, one._weights.out, one._weights.up, one._weights.down) for one in made]
+    steps = [float(weight.taken) for weights in takes for weight in weights]
+    assert all(4 * largest <= 448 * step < 8 * largest for step, largest in zip(steps, seen, strict=True))
+    assert len({*steps[4:8]}) == 4
+    assert float(made[-1]._weights.query.taken) == steps[-4]
+
+
 def test_other_activations_are_the_models_own():
     tokens = made_up([12, 40, 7])
     exact = alone(make("Bert", hidden_act="relu"), tokens)
@@ -125,8 +153,13 @@ def test_a_weight_that_is_not_finite_is_not_rounded_away(bad):
 def test_numbers_that_are_too_large_for_fp16_are_told():
     module = make("Bert")
     with torch.no_grad():
-        module.bert.encoder.layer[1].output.LayerNorm.weight.fill_(1e5)
-    with pytest.raises(ModelError, match="too large for fp16, which --dtype fp8 has there; name another"):
+        module.bert.encoder.layer[2].output.dense.weight[0, 0] = 1e5
+    with pytest.raises(ModelError, match="fp8: some of its weights are not finite"):
+        choose_backend(module, FP8_WORK)
+    with torch.no_grad():
+        module.bert.encoder.layer[2].output.dense.weight[0, 0] = 0
+        module.bert.encoder.layer[1].output.LayerNorm.weight.fill_(6e4)
+    with pytest.raises(ModelError, match="Bert.*: numbers between its layers are too large for fp16.*; name another"):
         in_fp8(module)
 
 
@@ -168,6 +201,17 @@ def test_a_device_without_the_product_is_told(monkeypatch, anew):
     monkeypatch.setattr(engine.compute.layers.fp8_product, "multiplied", missing)
     with pytest.raises(ModelError, match=r"no product in 8 bits of floating point for cpu \(it takes .* 8.9\)"):
         choose_backend(make("Bert"), FP8_WORK)
+
+
+def test_a_device_that_is_full_for_a_moment_is_not_taken_for_one_without_it(monkeypatch, anew):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(engine.compute.layers.fp8_product, "multiplied", full)
+        with pytest.raises(torch.OutOfMemoryError):
+            fp8_problem(CPU)
+    assert fp8_problem(CPU) is None
 
 
 def test_a_product_that_comes_out_wrong_is_found_out(monkeypatch, anew):

@@ -21,7 +21,14 @@ from store_factory import add_corpus, write_header
 import engine
 import engine.compute.device
 import store
-from engine.compute.device import find_devices, restored_threads, warn_if_crowded, worker_processes, worker_threads
+from engine.compute.device import (
+    find_devices,
+    restored_threads,
+    warn_if_crowded,
+    warn_if_shared,
+    worker_processes,
+    worker_threads,
+)
 from engine.errors import LabellingError
 from engine.labelling.runners.failures import Attempt
 from engine.labelling.runners.local_processes import LocalProcesses
@@ -422,13 +429,18 @@ def test_workers_share_the_cores(workers, threads, monkeypatch):
         (("cuda:0", "cuda:1"), 8, None),
         (("cpu", "cpu"), 1, None),
         (("cpu", "cpu"), 4, None),
-        (("cuda:0", "cuda:1", "cuda:0"), 8, "cuda:0 is named 2 times .* 0.94 times as fast .* Name it once, unless"),
+        (
+            ("cuda:1", "cuda:0", "cuda"),
+            8,
+            "--devices has cuda:0 2 times, .* 0.94 times as fast .* Name it once, unless",
+        ),
         (("cpu", "cpu", "cpu"), 4, "4 threads a worker, and 3 workers share 8 cores: .* Name 2 in --devices"),
     ],
 )
 def test_workers_that_wait_for_each_other_are_told(devices, threads, said, monkeypatch, caplog):
     monkeypatch.setattr(engine.compute.device, "usable_cores", lambda: 8)
     warn_if_crowded(devices, threads)
+    warn_if_shared(devices)
     if said is None:
         assert not caplog.records
     else:
