@@ -11,19 +11,16 @@ command goes on where it was stopped.
 """
 
 import argparse
-import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.harness.conditions import write_result
+from benchmarks.comparison.kept import run_compare
 
 RESULT = "yelp_compare"
 
@@ -68,20 +65,9 @@ def main() -> None:
     ]
     models = ["--teacher", arguments.start, "--student", f"{arguments.start}#layers=1,3,5"]
     names = ["--label-map", "0=negative,1=positive", "--out", f"{arguments.work}/experiment"]
-    command = [sys.executable, "-m", "cli", "compare", *files, *models, *names, *arguments.more]
-    sys.stderr.write(f"{' '.join(command[2:])}\n")
-    ended = subprocess.run([*command, "--format", "json"], stdout=subprocess.PIPE, text=True)
-    if ended.returncode == 0 and not arguments.small:
-        comparison = named(json.loads(ended.stdout), arguments.start, arguments.called or Path(arguments.start).name)
-        sys.stderr.write(f"written to {write_result(RESULT, comparison)}\n")
-    sys.exit(ended.returncode)
-
-
-def named(comparison: dict[str, Any], start: str, name: str) -> dict[str, Any]:
-    """The same with ``name`` in place of the path ``start``."""
-    for row in comparison["rows"]:
-        row["model"] = row["model"].replace(start, name)
-    return comparison
+    command = [*files, *models, *names, *arguments.more]
+    result, name = None if arguments.small else RESULT, arguments.called or Path(arguments.start).name
+    sys.exit(run_compare(command, result=result, start=arguments.start, name=name))
 
 
 def write_parts(data: Path, work: Path, parts: Parts) -> None:
