@@ -1,10 +1,8 @@
 """The parts of `benchmarks.gpu.run`, each of which can run alone: a setup → figures."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,84 +10,15 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 import torch
 
+from benchmarks.gpu.against_peers import against_peers
 from benchmarks.gpu.ceilings import measure_ceilings
-from benchmarks.harness.made_models import SHAPES, Shape, make_teacher, make_tokenizer
-from benchmarks.harness.made_texts import LENGTHS, LONGEST, made_words, write_made_texts
-from benchmarks.harness.rounds import compare, run_rounds
+from benchmarks.gpu.setup import Setup
+from benchmarks.harness.made_texts import LENGTHS, LONGEST
 from benchmarks.labelling import peers
-from benchmarks.labelling.relabelling import label_again, stored_lengths, stored_logits, stored_path
+from benchmarks.labelling.relabelling import stored_lengths, stored_logits, stored_path
 from engine.compute.backend import BOUNDS
 from engine.compute.layers.fp8_product import fp8_problem
 from engine.compute.torch_backends import FP8
-from engine.labelling.summary import LabelSummary
-
-OURS = "engine"
-_WORDS = 30_000
-_SORTED_SIZES = (64, 128, 256)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setup:
-    """The setup of a measurement.
-
-    Attributes:
-        work: a folder; what is there already is used again.
-        shape: of the teacher, a name in `benchmarks.harness.made_models.SHAPES`.
-        device: ``cuda:0`` or ``cpu``.
-        rows: to label.
-        sample: rows that the peers label.
-        exact: rows that are compared one at a time.
-        rounds: of the peers.
-    """
-
-    work: Path
-    shape: str
-    device: str
-    rows: int
-    sample: int
-    exact: int
-    rounds: int
-
-    @property
-    def sizes(self) -> Shape:
-        """Of the teacher."""
-        return SHAPES[self.shape]
-
-    @property
-    def on_gpu(self) -> bool:
-        """Whether the device is one."""
-        return self.device != "cpu"
-
-    @property
-    def dtype(self) -> str:
-        """In which the device labels."""
-        return "fp16" if self.on_gpu else "fp32"
-
-    @property
-    def teacher(self) -> Path:
-        """The made classifier; made where it is not there."""
-        folder = self.work / self.shape
-        if not (folder / "tokenizer.json").exists():
-            make_teacher(folder, self.sizes, make_tokenizer(made_words(_WORDS)))
-        return folder
-
-    def texts(self, rows: int) -> Path:
-        """A file of as many texts; made where it is not there."""
-        file = self.work / f"texts-{rows}.parquet"
-        if not file.exists():
-            self.work.mkdir(parents=True, exist_ok=True)
-            unfinished = file.with_suffix(".part")
-            write_made_texts(unfinished, rows=rows, words=made_words(_WORDS))
-            unfinished.rename(file)
-        return file
-
-    def label(self, rows: int, *, workers: int = 1, dtype: str | None = None) -> tuple[LabelSummary, Path]:
-        """Label as many texts; the summary, and where the store is."""
-        dtype = dtype or self.dtype
-        place = self.work / f"{self.shape}-{rows}{'-fp8' if dtype == 'fp8' else ''}.store"
-        devices, shards = (self.device,) * workers, None if rows > 10_000 else 4
-        summary = label_again(place, self.teacher, inputs=self.texts(rows), devices=devices, shards=shards, dtype=dtype)
-        return summary, place
 
 
 def correctness(setup: Setup, _done: dict[str, Any]) -> dict[str, Any]:
@@ -189,55 +118,6 @@ def in_fp8(setup: Setup, done: dict[str, Any]) -> dict[str, Any]:
 
 def _lacks_fp8(setup: Setup) -> str | None:
     return fp8_problem(torch.device(setup.device))
-
-
-def against_peers(setup: Setup, _done: dict[str, Any]) -> dict[str, Any]:
-    """`engine.label` and each peer on the same sample, in turn."""
-    texts = pq.read_table(setup.texts(setup.sample)).column("text").to_pylist()
-    size, trials = _best_size(setup, texts)
-    contenders = _contenders(setup, size)
-    for contender in contenders.values():
-        contender(texts[:256])
-    contestants: dict[str, Callable[[], float]] = {OURS: lambda: setup.label(setup.sample)[0].seconds}
-    for name, contender in contenders.items():
-        contestants[name] = partial(peers.seconds_of, contender, texts)
-    contestants[OURS]()
-    seconds = run_rounds(contestants, setup.rounds)
-    return {
-        "rows": len(texts),
-        "includes": {
-            OURS: "reading, tokenising, computing, checking, writing, committing",
-            "peers": "tokenising, computing",
-        },
-        "sorted_batch_size": {"best": size, "seconds": trials},
-        "seconds": seconds,
-        "figures": compare(seconds, rows=len(texts), ours=OURS),
-    }
-
-
-def _contenders(setup: Setup, size: int) -> dict[str, peers.Peer]:
-    dtype = torch.float16 if setup.on_gpu else torch.float32
-    made = {
-        "pipeline(batch_size=32), fp32": peers.pipeline_peer(setup.teacher, max_length=LONGEST, device=setup.device),
-        f"transformers, sorted, batches of {size}, {setup.dtype}": peers.sorted_peer(
-            setup.teacher, max_length=LONGEST, size=size, device=setup.device, dtype=dtype
-        ),
-    }
-    if setup.on_gpu:
-        made["pipeline(batch_size=32), fp16"] = peers.pipeline_peer(
-            setup.teacher, max_length=LONGEST, device=setup.device, dtype=dtype
-        )
-    return made
-
-
-def _best_size(setup: Setup, texts: Sequence[str]) -> tuple[int, dict[int, float]]:
-    """The batch size with which sorted batches are fastest, and the seconds of each: the second of two times."""
-    seconds = {}
-    for size in _SORTED_SIZES:
-        dtype = torch.float16 if setup.on_gpu else torch.float32
-        peer = peers.sorted_peer(setup.teacher, max_length=LONGEST, size=size, device=setup.device, dtype=dtype)
-        seconds[size] = round([peers.seconds_of(peer, texts) for _ in range(2)][-1], 3)
-    return min(seconds, key=lambda size: seconds[size]), seconds
 
 
 PARTS: dict[str, Callable[[Setup, dict[str, Any]], dict[str, Any]]] = {

@@ -26,8 +26,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu.parts import OURS, Setup
+from benchmarks.gpu.against_peers import OURS
 from benchmarks.gpu.parts import PARTS as LABEL_PARTS
+from benchmarks.gpu.setup import Setup
 from benchmarks.gpu.training import train
 from benchmarks.harness.conditions import RESULTS, conditions
 from benchmarks.harness.made_models import SHAPES

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.gpu.parts import OURS
+from benchmarks.gpu.against_peers import OURS
 
 
 def gpu(result: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 import engine
 import store
-from benchmarks.gpu.parts import Setup
+from benchmarks.gpu.setup import Setup
 from benchmarks.harness.made_models import SHAPES, make_teacher, read_tokenizer
 from benchmarks.labelling.peers import is_installed
 from benchmarks.labelling.relabelling import NAME, stored_lengths

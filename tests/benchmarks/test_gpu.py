@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.gpu.parts import Setup
 from benchmarks.gpu.run import PARTS, run_parts, table
+from benchmarks.gpu.setup import Setup
 from benchmarks.harness.made_models import SHAPES
 
 ROOT = Path(__file__).parents[2]
