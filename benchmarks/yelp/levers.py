@@ -50,8 +50,9 @@ class Experiment:
         """Why these cannot be trained, if they cannot."""
         if unknown := sorted({*levers} - {*LEVERS}):
             return f"there is no lever {unknown[0]!r}; there are {', '.join(LEVERS)}"
-        if "from-teacher" in levers and "#" not in self.student:
-            return f"from-teacher needs an experiment whose student is some layers; that is {self.student}"
+        from_teacher = next((lever for lever in levers if lever.startswith("from-teacher")), None)
+        if from_teacher and "#" not in self.student:
+            return f"{from_teacher} needs an experiment whose student is some layers; that is {self.student}"
         if self.other is None and (lacking := NEED_OTHER.intersection(levers)):
             return f"{min(lacking)} needs --other-start"
         if not all((self.folder / "runs" / f"{arm}-{seeds - 1}.json").exists() for arm in ("distilled", "direct")):
@@ -170,6 +171,10 @@ LEVERS = {
     ),
     "other-start-direct": Lever(what="the same, on gold labels", base="direct", make=_other_start_on_gold),
     "from-teacher": _distilled("begins with the same layers of its own teacher, as that was trained", _from_teacher),
+    "from-teacher-epochs-4": _distilled(
+        "the same, and 4 epochs in place of 2",
+        lambda experiment, config: _epochs(4)(experiment, _from_teacher(experiment, config)),
+    ),
     "mean-of-teachers": _distilled("learns from the mean of the teachers of all seeds", _mean_of_teachers),
     "epochs-4": _distilled("4 epochs in place of 2", _epochs(4)),
     "epochs-8": _distilled("8 epochs in place of 2", _epochs(8)),
