@@ -213,6 +213,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
 OF_PAPER: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "yelp_compare": (compared, ("yelp_compare",)),
     "yelp_ablations": (ablations, ("yelp_ablations",)),
+    "imdb_compare": (compared, ("imdb_compare",)),
 }
 """The same of ``paper.md``."""
 PAGES = ((README, TABLES), (PAPER, OF_PAPER))
