@@ -142,8 +142,8 @@ def limited_threads(device: torch.device, threads: int) -> Iterator[None]:
 
 
 def warn_if_shared(devices: Sequence[str]) -> None:
-    """Warn if several workers of ``devices`` share a GPU."""
-    numbers = [torch.device(name).index or 0 for name in devices if name != "cpu"]
+    """Warn if several workers of ``devices`` share a GPU. A cluster may call its devices as it likes."""
+    numbers = [torch.device(name).index or 0 for name in devices if name == "cuda" or name.startswith("cuda:")]
     for number in sorted({number for number in numbers if numbers.count(number) > 1}):
         _log.warning(
             "--devices has cuda:%d %d times, and its workers wait for each other: on an H100 two were 0.94 times as "

@@ -429,6 +429,7 @@ def test_workers_share_the_cores(workers, threads, monkeypatch):
         (("cuda:0", "cuda:1"), 8, None),
         (("cpu", "cpu"), 1, None),
         (("cpu", "cpu"), 4, None),
+        (("", "a machine", "a machine"), 1, None),
         (
             ("cuda:1", "cuda:0", "cuda"),
             8,
