@@ -84,26 +84,35 @@ def dtypes_with_amx(minilm: dict[str, Any], base: dict[str, Any]) -> str:
 
 
 def agreement(result: dict[str, Any]) -> str:
-    """Predictions, accuracy and students, by arithmetic."""
-    last = "its students' accuracy, less that of fp32's"
-    lines = [f"| arithmetic | accuracy | other predictions than fp32 | largest difference of a logit | {last} |"]
-    lines.append("|---|---:|---:|---:|---:|")
-    rows = result["rows"]
+    """Predictions, accuracy and, if there are some, students, by arithmetic."""
+    names = ["arithmetic", "accuracy", "other predictions than fp32", "largest difference of a logit"]
+    rows, students = result["rows"], result.get("students", {})
+    table = []
     for dtype, one in result["figures"].items():
-        student = result["students"][dtype]
-        mean = sum(student["accuracies"]) / len(student["accuracies"])
-        gain = "" if dtype == "fp32" else f" ({student['mean_gain']:+.2%} ± {student['deviation_of_gains']:.2%})"
-        lines.append(
-            f"| {dtype} | {one['accuracy']:.2%} | {one['flips']} ({one['flips'] / rows:.2%}) | "
-            f"{one['largest_difference']:.3f} | {mean:.2%}{gain} |"
+        flips = f"{one['flips']} ({one['flips'] / rows:.2%})"
+        table.append([dtype, f"{one['accuracy']:.2%}", flips, f"{one['largest_difference']:.3f}"])
+    tokens = result["max_length"]
+    said = f"MiniLM-L6, fine-tuned on real labels, on {rows:,} real reviews with gold, at most {tokens} tokens"
+    if students:
+        names.append("its students' accuracy, less that of fp32's")
+        for line in table:
+            line.append(_student_words(line[0], students[line[0]]))
+        said += (
+            f"; students of three of its layers, from {result['pool_rows']:,} labelled reviews each, mean of "
+            f"{len(students['fp32']['accuracies'])} seeds (± standard deviation of the difference)"
         )
-    seeds = len(result["students"]["fp32"]["accuracies"])
-    note = (
-        f"MiniLM-L6, fine-tuned on real labels, on {rows:,} real reviews with gold, at most {result['max_length']} "
-        f"tokens; students of three of its layers, from {result['pool_rows']:,} labelled reviews each, mean of {seeds} "
-        f"seeds (± standard deviation of the difference). {in_words(result)}"
-    )
-    return "\n".join([*lines, "", note])
+    lines = [
+        f"| {' | '.join(names)} |",
+        f"|---|{'---:|' * (len(names) - 1)}",
+        *(f"| {' | '.join(line)} |" for line in table),
+    ]
+    return "\n".join([*lines, "", f"{said}. {in_words(result)}"])
+
+
+def _student_words(dtype: str, student: dict[str, Any]) -> str:
+    mean = sum(student["accuracies"]) / len(student["accuracies"])
+    gain = "" if dtype == "fp32" else f" ({student['mean_gain']:+.2%} ± {student['deviation_of_gains']:.2%})"
+    return f"{mean:.2%}{gain}"
 
 
 def workers(result: dict[str, Any]) -> str:
@@ -185,6 +194,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
         ("label_throughput_dtypes_amx_minilm", "label_throughput_dtypes_amx_bert-base"),
     ),
     "label_agreement": (agreement, ("label_agreement_minilm",)),
+    "label_agreement_amx": (agreement, ("label_agreement_amx_minilm",)),
     "gpu": (gpu, ("gpu",)),
     "label_workers": (workers, ("label_workers_minilm",)),
     "forecast": (forecast, ("forecast",)),

@@ -5,7 +5,8 @@
 
 ``--test`` has id, text and label; ``--pool`` has texts. Both are labelled in each arithmetic by the same teacher. A
 student of the pool's labels is trained for each arithmetic and seed, and judged on the test rows: students of one seed
-differ in nothing else. A step whose result is in ``--work`` is not done again.
+differ in nothing else. With ``--seeds 0`` there are none, and only the test is labelled. A step whose result is in
+``--work`` is not done again.
 """
 
 import argparse
@@ -31,29 +32,32 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--teacher", required=True)
     parser.add_argument("--test", required=True)
-    parser.add_argument("--pool", required=True)
-    parser.add_argument("--student", required=True)
+    parser.add_argument("--pool")
+    parser.add_argument("--student")
     parser.add_argument("--work", required=True, type=Path)
     parser.add_argument("--max-length", default="128")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--name", default="label_agreement_minilm", help="of the file of results")
     arguments = parser.parse_args()
+    if arguments.seeds and not (arguments.pool and arguments.student):
+        parser.error("students need --pool and --student; with --seeds 0 there are none")
     run, length = Steps(arguments.work), ("--max-length", arguments.max_length)
-    for inputs in ("test", "pool"):
+    for inputs in ("test", "pool") if arguments.seeds else ("test",):
         for dtype in DTYPES:
             place, teacher = run.place(f"{inputs}.store"), arguments.teacher
             chosen = ("--store", place, "--teacher", teacher, "--name", dtype, "--dtype", dtype, *length)
             run(f"{inputs}-{dtype}", "label", getattr(arguments, inputs), *chosen)
     figures = _figures(Path(run.place("test.store")))
-    students = _students(run, arguments, length)
     result = {
         "rows": pq.read_metadata(arguments.test).num_rows,
-        "pool_rows": pq.read_metadata(arguments.pool).num_rows,
         "max_length": int(arguments.max_length),
         "figures": figures,
-        "students": students,
     }
-    path = write_result("label_agreement_minilm", result)
-    print(json.dumps({"figures": figures, "students": students}, indent=1))
+    if arguments.seeds:
+        result["pool_rows"] = pq.read_metadata(arguments.pool).num_rows
+        result["students"] = _students(run, arguments, length)
+    path = write_result(arguments.name, result)
+    print(json.dumps(result, indent=1))
     print(f"written to {path}")
 
 
