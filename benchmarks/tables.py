@@ -86,8 +86,7 @@ def dtypes_with_amx(minilm: dict[str, Any], base: dict[str, Any]) -> str:
 def agreement(result: dict[str, Any]) -> str:
     """Predictions, accuracy and, if there are some, students, by arithmetic."""
     names = ["arithmetic", "accuracy", "other predictions than fp32", "largest difference of a logit"]
-    rows, students = result["rows"], result.get("students", {})
-    table = []
+    rows, students, table = result["rows"], result.get("students", {}), list[list[str]]()
     for dtype, one in result["figures"].items():
         flips = f"{one['flips']} ({one['flips'] / rows:.2%})"
         table.append([dtype, f"{one['accuracy']:.2%}", flips, f"{one['largest_difference']:.3f}"])
