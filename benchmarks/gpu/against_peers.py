@@ -10,7 +10,7 @@ import torch
 from benchmarks.gpu.setup import Setup
 from benchmarks.harness.made_texts import LONGEST
 from benchmarks.harness.rounds import compare, run_rounds
-from benchmarks.labelling import peers
+from benchmarks.labelling.peers import peer as peers
 
 OURS = "engine"
 _SORTED_SIZES = (64, 128, 256)

@@ -14,7 +14,7 @@ from benchmarks.gpu.against_peers import against_peers
 from benchmarks.gpu.ceilings import measure_ceilings
 from benchmarks.gpu.setup import Setup
 from benchmarks.harness.made_texts import LENGTHS, LONGEST
-from benchmarks.labelling import peers
+from benchmarks.labelling.peers import peer as peers
 from benchmarks.labelling.relabelling import stored_lengths, stored_logits, stored_path
 from engine.compute.backend import BOUNDS
 from engine.compute.layers.fp8_product import fp8_problem

@@ -13,7 +13,7 @@ import engine
 import store
 from benchmarks.gpu.setup import Setup
 from benchmarks.harness.made_models import SHAPES, make_teacher, read_tokenizer
-from benchmarks.labelling.peers import is_installed
+from benchmarks.labelling.peers.peer import is_installed
 from benchmarks.labelling.relabelling import NAME, stored_lengths
 from engine.models.initialize import load_start
 

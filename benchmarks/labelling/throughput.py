@@ -32,9 +32,9 @@ import torch
 from benchmarks.harness.conditions import write_result
 from benchmarks.harness.made_models import SHAPES, make_teacher, read_tokenizer
 from benchmarks.harness.rounds import compare, lines, run_rounds
-from benchmarks.labelling import onnx_peers, openvino_peers
 from benchmarks.labelling.busy import measure_busy
-from benchmarks.labelling.peers import (
+from benchmarks.labelling.peers import onnx, openvino
+from benchmarks.labelling.peers.peer import (
     Peer,
     check_peers,
     cross_encoder_peer,
@@ -211,14 +211,14 @@ def _peers(
     absent: dict[str, str] = {}
     if _has("CrossEncoder.predict(batch_size=32)", ["sentence_transformers"], absent):
         peers["CrossEncoder.predict(batch_size=32)"] = cross_encoder_peer(model, max_length=longest)
-    if _has("ONNX Runtime", onnx_peers.PACKAGES, absent):
-        for kind, path in zip(("fp32", "int8"), onnx_peers.export(model, work), strict=True):
+    if _has("ONNX Runtime", onnx.PACKAGES, absent):
+        for kind, path in zip(("fp32", "int8"), onnx.export(model, work), strict=True):
             for words, at_once in ways_to_share(torch.get_num_threads()).items():
-                peers[f"ONNX Runtime {kind}, our batches{words}"] = onnx_peers.onnx_peer(
+                peers[f"ONNX Runtime {kind}, our batches{words}"] = onnx.onnx_peer(
                     path, encoding, pad_id=pad_id, at_once=at_once
                 )
-    if _has("OpenVINO", openvino_peers.PACKAGES, absent):
-        peers |= openvino_peers.openvino_peers(model, encoding, texts, pad_id=pad_id)
+    if _has("OpenVINO", openvino.PACKAGES, absent):
+        peers |= openvino.openvino_peers(model, encoding, texts, pad_id=pad_id)
     for name, reason in absent.items():
         sys.stderr.write(f"{name} is left out: {reason} (pip install -e '.[peers]')\n")
     return peers, absent

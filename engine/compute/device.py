@@ -9,6 +9,7 @@ import torch
 from engine.compute.cpu.forked import can_fork
 from engine.compute.cpu.limits import usable_cores
 from engine.compute.cpu.memory import return_memory
+from engine.compute.cpu.processor import lacks
 from engine.errors import LabellingError, ModelError
 
 _log = logging.getLogger("engine.labelling")
@@ -139,6 +140,16 @@ def limited_threads(device: torch.device, threads: int) -> Iterator[None]:
         finally:
             if device.type == "cuda":
                 torch.cuda.empty_cache()
+
+
+def warn_if_emulated(dtype: str, device: torch.device, *, remedy: str) -> None:
+    """Warn if a CPU has no products in ``dtype``; those that torch makes of others are slower than in fp32."""
+    if device.type == "cpu" and lacks(dtype):
+        _log.warning(
+            "this processor has no products in %s, and takes several times as long for them as in fp32: %s",
+            dtype,
+            remedy,
+        )
 
 
 def warn_if_shared(devices: Sequence[str]) -> None:

@@ -32,6 +32,9 @@ MOST_FLIPS = 0.005
 """The share of predictions that another dtype may change and still be chosen unasked."""
 _CANDIDATES = ("int8", "bf16")
 _GAIN = 1.1  # a dtype that is hardly faster is not worth its rounding
+_LOOK_ROWS = 16
+"""Rows of a first look at each dtype."""
+_HOPELESS = 3.0  # times as slow at first sight as fp32: without instructions of its own a dtype is six times as slow
 _PARTS = 4
 _log = logging.getLogger("engine.labelling")
 
@@ -104,6 +107,8 @@ def try_dtypes(
 ) -> dict[str, Trial]:
     """Compute ``tokens`` in fp32 and in each other dtype that a backend has for the model, taking turns.
 
+    A dtype that is much slower than fp32 for a few rows is given up, and has no trial.
+
     Args:
         model: the teacher; it is left as it is.
         device: that will label.
@@ -112,11 +117,11 @@ def try_dtypes(
         processes: as in `engine.compute.encoder.Encoder`.
         tick: told of progress.
     """
-    encoders = _encoders(model, device, longest=longest, processes=processes)
     rows = np.arange(len(tokens.lengths))
     parts = [tokens.some(rows[part::_PARTS]) for part in range(_PARTS)]
-    for encoder in encoders.values():  # the first products are prepared
-        encoder.logits(parts[0].some(rows[:2]), encoder.plan(parts[0].some(rows[:2])))
+    encoders = _promising(
+        _encoders(model, device, longest=longest, processes=processes), tokens.some(rows[:_LOOK_ROWS])
+    )
     seconds = dict.fromkeys(encoders, 0.0)
     logits: dict[str, list[npt.NDArray[np.float32]]] = {dtype: [] for dtype in encoders}
     for part in parts:
@@ -151,6 +156,23 @@ def _encoders(model: Classifier, device: torch.device, *, longest: int, processe
             processes=processes,
         )
     return encoders
+
+
+def _promising(encoders: dict[str, Encoder], few: Tokens) -> dict[str, Encoder]:
+    """Those that compute a few rows in less than `_HOPELESS` times the seconds of fp32; all prepare their products."""
+    seconds = {}
+    for dtype, encoder in encoders.items():
+        encoder.logits(few, encoder.plan(few))
+        started = time.perf_counter()
+        encoder.logits(few, encoder.plan(few))
+        seconds[dtype] = time.perf_counter() - started
+    hopeless = {dtype for dtype in encoders if seconds[dtype] > _HOPELESS * seconds["fp32"]}
+    for dtype in sorted(hopeless):
+        _log.info(
+            "%s is given up: %d rows take %.2g s, and %.2g s in fp32",
+            *(dtype, len(few.lengths), seconds[dtype], seconds["fp32"]),
+        )
+    return {dtype: encoder for dtype, encoder in encoders.items() if dtype not in hopeless}
 
 
 def _trial(logits: npt.NDArray[np.float32], exact: npt.NDArray[np.float32], encoder: Encoder, seconds: float) -> Trial:

@@ -11,7 +11,14 @@ import torch
 
 from engine.compute.backend import Workload
 from engine.compute.backends import choose_backend
-from engine.compute.device import best_device, default_budget, default_dtype, find_device, limited_threads
+from engine.compute.device import (
+    best_device,
+    default_budget,
+    default_dtype,
+    find_device,
+    limited_threads,
+    warn_if_emulated,
+)
 from engine.compute.encoder import Encoder
 from engine.errors import InputError, ModelError
 from engine.models.classifier import load_classifier
@@ -73,6 +80,8 @@ class LoadedModel:
         self._encoding = loaded.encoding(max_length)
         self._device = best_device() if device is None else find_device(device)
         self._threads = threads or torch.get_num_threads()
+        if dtype is not None:
+            warn_if_emulated(dtype, self._device, remedy="leave dtype out")
         dtype, longest = dtype or default_dtype(self._device), self._encoding.max_length
         workload = Workload(longest=longest, device=self._device, dtype=dtype)
         self._encoder = Encoder(

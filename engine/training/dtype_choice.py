@@ -4,6 +4,7 @@ Weights, gradients and the optimizer stay in fp32. Products in bf16 are twice as
 fast on another. The state of the training keeps the choice, because the other one gives other bits.
 """
 
+import dataclasses
 import itertools
 import logging
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from engine.compute.cpu.processor import has_bf16
 from engine.compute.layers.linear import LEAST_TRAINED
 from engine.training.data.steps import Step, Steps
 from engine.training.distributed import Ranks
@@ -22,6 +24,9 @@ from engine.training.tasks.config import DTYPES
 LEAST_STEPS = 200
 """Steps of the shortest training that it is measured for: as long as eight of them it takes."""
 _TRIED = 4
+_LOOK_ROWS = 8
+"""Rows of a first look at bf16."""
+_HOPELESS = 3.0  # times as slow at first sight as fp32: without instructions of its own it is six times as slow
 _GAIN = 1.1  # bf16 that is hardly faster is not worth its rounding
 _log = logging.getLogger(__name__)
 
@@ -57,11 +62,30 @@ def choose_dtype(
         return "fp32"
     if total < LEAST_STEPS or not _has_large_products(module):
         return "fp32"
-    seconds = _seconds(backward, gradients, _first_steps(steps))
-    is_faster = seconds["fp32"] > _GAIN * seconds["bf16"]  # not so where a rank has no rows
+    is_faster = _is_bf16_faster(backward, gradients, _first_steps(steps))
     chosen = "bf16" if all(ranks.gather(int(is_faster))) else "fp32"
-    _log.info("%d steps take %.2f s in fp32 and %.2f s in bf16; %s is taken", _TRIED - 1, *seconds.values(), chosen)
+    _log.info("%s is taken", chosen)
     return chosen
+
+
+def _is_bf16_faster(backward: MicroBatches, gradients: FlatGradients, steps: list[Step]) -> bool:
+    """Whether ``steps`` are; of a processor without it, a few rows of the first one may tell already."""
+    few = _some(steps[0], _LOOK_ROWS)
+    if not has_bf16():
+        seconds = _seconds(backward, gradients, [few, few])
+        if seconds["bf16"] > _HOPELESS * seconds["fp32"]:
+            both = seconds["bf16"], seconds["fp32"]
+            _log.info("bf16 is given up: %d rows take %.2g s, and %.2g s in fp32", len(few.rows), *both)
+            return False
+    seconds = _seconds(backward, gradients, steps)
+    _log.info("%d steps take %.2f s in fp32 and %.2f s in bf16", len(steps) - 1, seconds["fp32"], seconds["bf16"])
+    return seconds["fp32"] > _GAIN * seconds["bf16"]  # not so where a rank has no rows
+
+
+def _some(step: Step, rows: int) -> Step:
+    """The first ``rows`` of a step."""
+    targets = {name: values[:rows] for name, values in step.targets.items()}
+    return dataclasses.replace(step, rows=step.rows[:rows], targets=targets)
 
 
 def _first_steps(steps: Steps) -> list[Step]:

@@ -3,12 +3,14 @@
 import platform
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
 _CPUINFO = Path("/proc/cpuinfo")
 _ARITHMETIC = {"AMX": "_is_amx_tile_supported", "bf16": "_is_avx512_bf16_supported", "VNNI": "_is_vnni_supported"}
 """What torch says of a processor, by name; torch has no public way to ask."""
+_X86 = ("x86_64", "AMD64")
 
 
 @cache
@@ -28,6 +30,23 @@ def has_amx() -> bool:
 def has_bf16() -> bool:
     """Whether products in bf16 are instructions of this processor."""
     return any(getattr(torch.cpu, _ARITHMETIC[name], bool)() for name in ("AMX", "bf16"))
+
+
+@cache
+def lacks(dtype: str) -> bool:
+    """Whether this processor is known to have no products in ``dtype``, so that torch converts each number.
+
+    Args:
+        dtype: of the computation; of those in 8 bits their backends know.
+    """
+    if platform.machine() not in _X86:  # of others torch says nothing
+        return False
+    return (dtype == "bf16" and not has_bf16()) or (dtype == "fp16" and not _has_fp16())
+
+
+def _has_fp16() -> bool:
+    has: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return not has or any(has.get(name, False) for name in ("avx512_fp16", "amx_fp16"))
 
 
 def _model() -> str:

@@ -83,7 +83,8 @@ def remedies(*, begun: bool) -> str:
     Args:
         begun: whether the label set has shards already, so that its settings cannot be changed.
     """
-    others = "a smaller --max-length, or --dtype int8 (fp8 on a GPU)" + (" under another --name" if begun else "")
+    others = "a smaller --max-length, or --dtype int8 on a CPU that has VNNI, fp8 on a GPU since Ada"
+    others += ", under another --name" if begun else ""
     return (
         f"Allow more, or make it shorter: more --devices, or several machines with --worker 0/N to N-1/N; {others}; a "
         "smaller teacher; or fewer rows, in a store of their own"

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 import engine
+import engine.compute.device
 import engine.labelling.dtype_choice as dtype_choice
 import store
 from engine.compute.cpu.int8 import int8_problem
+from engine.compute.encoder import Encoder
 from engine.labelling.dtype_choice import Trial, best_dtype, choose_dtype, pilot_texts, try_dtypes
 from engine.models.classifier import load_classifier
 from store.families.label_card import label_card
@@ -38,7 +40,8 @@ def test_the_fastest_is_taken_whose_logits_are_nearly_those_of_fp32(others, expe
     assert best_dtype({"fp32": trial(100), **others}, rows=1000) == expected
 
 
-def test_each_dtype_is_tried_on_the_same_rows(demo):
+def test_each_dtype_is_tried_on_the_same_rows(demo, monkeypatch):
+    monkeypatch.setattr(dtype_choice, "_HOPELESS", float("inf"))
     model = load_classifier(demo.path("teacher"))
     texts = pq.read_table(demo.path("gold.parquet")).column("text").to_pylist()[:40]
     before = {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
@@ -50,6 +53,32 @@ def test_each_dtype_is_tried_on_the_same_rows(demo):
             assert 0 < trials[dtype].largest_difference < 1
             assert trials[dtype].is_within
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.module.state_dict().items())
+
+
+def test_a_dtype_that_is_hopeless_is_given_up_after_a_few_rows(demo, monkeypatch, caplog):
+    """As bf16 where it is not an instruction of the processor."""
+    caplog.set_level("INFO", logger="engine.labelling")
+    now, computed = [0.0], []
+    logits = Encoder.logits
+
+    class Clock:
+        perf_counter = staticmethod(lambda: now[0])
+
+    def counting(self, tokens, plan, **others):
+        now[0] += len(tokens.lengths) * (4.0 if self.dtype == "bf16" else 1.0)
+        computed.append((self.dtype, len(tokens.lengths)))
+        return logits(self, tokens, plan, **others)
+
+    monkeypatch.setattr(dtype_choice, "time", Clock)
+    monkeypatch.setattr(Encoder, "logits", counting)
+    model = load_classifier(demo.path("teacher"))
+    texts = pq.read_table(demo.path("gold.parquet")).column("text").to_pylist()[:40]
+    trials = try_dtypes(model, CPU, model.encoding(64).encode(texts), longest=64)
+    assert [*trials] == ["fp32", *(["int8"] if int8_problem() is None else [])]
+    assert trials["fp32"].rows_per_second == 1
+    assert [rows for dtype, rows in computed if dtype == "bf16"] == [16, 16]
+    assert sum(rows for dtype, rows in computed if dtype == "fp32") == 16 + 16 + 40
+    assert "bf16 is given up: 16 rows take 64 s, and 16 s in fp32" in caplog.text
 
 
 def test_nothing_is_tried_without_texts_or_on_a_gpu(demo, monkeypatch):
@@ -92,6 +121,27 @@ def test_a_run_freezes_the_dtype_that_was_best_and_later_runs_keep_it(demo, tmp_
     assert label_card(store.open(place).label_set("teacher")).dtype == "bf16"
     assert "dtypes, tried on 32 rows: fp32 1 rows/s, bf16 2 rows/s (0 flips, off by 0.1 at most); bf16 is taken" in (
         caplog.text
+    )
+
+
+@pytest.mark.parametrize("lacking", [True, False])
+def test_a_dtype_that_the_processor_has_to_convert_is_warned_of_with_what_helps(
+    demo, tmp_path, monkeypatch, caplog, lacking
+):
+    monkeypatch.setattr(engine.compute.device, "lacks", lambda dtype: lacking and dtype == "bf16")
+    place, inputs = str(tmp_path / "store"), (demo.path("gold.parquet"),)
+    config = engine.LabelConfig(
+        store=place, teacher=demo.path("teacher"), inputs=inputs, shards=2, choices=engine.Choices(dtype="bf16")
+    )
+    engine.label(dataclasses.replace(config, worker=(0, 2)))
+    said = "this processor has no products in bf16, and takes several times as long for them as in fp32: "
+    assert [record.message for record in caplog.records if "no products" in record.message] == (
+        [f"{said}leave --dtype out"] if lacking else []
+    )
+    caplog.clear()
+    engine.label(dataclasses.replace(config, inputs=(), shards=None, choices=engine.Choices()))
+    assert [record.message for record in caplog.records if "no products" in record.message] == (
+        [f"{said}this label set is in it; --dtype fp32 needs another --name"] if lacking else []
     )
 
 

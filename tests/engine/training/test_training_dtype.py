@@ -8,6 +8,7 @@ import torch
 from families import classifier, make
 from made_up_steps import MadeUpSteps, run
 
+import engine.compute.device
 import engine.training.dtype_choice
 from engine.compute.layers.linear import product
 from engine.errors import TrainingError
@@ -34,14 +35,14 @@ def training(folder=None, *, ranks=ALONE, size=LARGE, **changes):
     return Training(objective, ranks=ranks, saving=saving, validation=None, tick=lambda *_: None)
 
 
-@pytest.fixture
-def quick_half(monkeypatch):
-    """bf16 takes a fourth of the time, by a clock that counts micro-batches."""
-    now = [0.0]
+def by_counting(monkeypatch, *, seconds):
+    """A clock that counts micro-batches, of which one in fp32 takes 1; the dtypes of all that are computed."""
+    now, dtypes = [0.0], []
     computed = MicroBatches._micro_batch
 
     def micro_batch(self, step, part, targets):
-        now[0] += 0.25 if self.dtype == "bf16" else 1.0
+        now[0] += seconds if self.dtype == "bf16" else 1.0
+        dtypes.append(self.dtype)
         return computed(self, step, part, targets)
 
     class Clock:
@@ -50,6 +51,13 @@ def quick_half(monkeypatch):
     monkeypatch.setattr(MicroBatches, "_micro_batch", micro_batch)
     monkeypatch.setattr(engine.training.dtype_choice, "time", Clock)
     monkeypatch.setattr(engine.training.dtype_choice, "LEAST_STEPS", 6)
+    return dtypes
+
+
+@pytest.fixture
+def quick_half(monkeypatch):
+    """bf16 takes a fourth of the time, by a clock that counts micro-batches."""
+    by_counting(monkeypatch, seconds=0.25)
 
 
 def slow_half(monkeypatch):
@@ -99,6 +107,27 @@ def test_the_trial_changes_nothing_of_the_training():
     ours, theirs = run(tried), run(told)
     assert tried.state.dtype == told.state.dtype == "bf16"
     assert all(torch.equal(ours[name], tensor) for name, tensor in theirs.items())
+
+
+@pytest.mark.parametrize(
+    ("is_there", "seconds", "expected", "tried"),
+    [
+        (False, 6.0, "fp32", 2),  # emulated: a few rows, prepared and timed, are enough to see it
+        (True, 6.0, "fp32", 4),  # nobody looks before where it should be fast
+        (False, 2.0, "fp32", 2 + 4),
+        (False, 0.5, "bf16", 2 + 4),
+    ],
+)
+def test_bf16_that_the_processor_lacks_is_given_up_after_a_few_rows(
+    monkeypatch, caplog, is_there, seconds, expected, tried
+):
+    caplog.set_level("INFO", logger="engine.training.dtype_choice")
+    monkeypatch.setattr(engine.training.dtype_choice, "has_bf16", lambda: is_there)
+    dtypes = by_counting(monkeypatch, seconds=seconds)
+    made = training()
+    made.resume()
+    assert (made.state.dtype, dtypes.count("bf16"), dtypes.count("fp32")) == (expected, tried, tried)
+    assert ("bf16 is given up: 4 rows take 6 s, and 1 s in fp32" in caplog.text) == (tried == 2)
 
 
 @pytest.mark.usefixtures("quick_half")
@@ -170,6 +199,18 @@ def test_all_ranks_choose_the_same():
     made = training(ranks=BesideSlow(rank=0, count=2, device=CPU))
     made.resume()
     assert made.state.dtype == "fp32"
+
+
+def test_bf16_that_the_processor_has_to_convert_is_warned_of(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(engine.compute.device, "lacks", lambda dtype: dtype == "bf16")
+    training().resume()
+    assert "no products" not in caplog.text
+    run(training(tmp_path, dtype="bf16"))
+    assert "this processor has no products in bf16, and takes several times as long" in caplog.text
+    assert "fp32: leave --dtype out" in caplog.text
+    (tmp_path / "checkpoints/00000006").rename(tmp_path / "gone")
+    run(training(tmp_path))
+    assert "fp32: this training was begun in it, and goes on in it" in caplog.text
 
 
 def test_another_dtype_is_refused():

@@ -8,18 +8,36 @@ import engine.compute.cpu.memory
 import engine.compute.cpu.processor
 import engine.compute.layers.linear
 from engine.compute.cpu.memory import keep_few_products, keep_memory
-from engine.compute.cpu.processor import has_amx, has_bf16, processor_name
+from engine.compute.cpu.processor import has_amx, has_bf16, lacks, processor_name
 
 CPUINFO = "processor\t: 0\nmodel name\t: Some Processor 9\nflags\t: fpu\n\nprocessor\t: 1\nmodel name\t: Other\n"
 
 
 @pytest.fixture(autouse=True)
 def anew():
-    for cached in (processor_name, has_amx, has_bf16, keep_memory):
+    for cached in (processor_name, has_amx, has_bf16, lacks, keep_memory):
         cached.cache_clear()
     yield
-    for cached in (processor_name, has_amx, has_bf16, keep_memory):
+    for cached in (processor_name, has_amx, has_bf16, lacks, keep_memory):
         cached.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("machine", "checks", "capabilities", "expected"),
+    [
+        ("x86_64", (), {"avx2": True, "avx512_fp16": False}, {"bf16", "fp16"}),
+        ("AMD64", ("_is_avx512_bf16_supported",), {"avx512_fp16": False}, {"fp16"}),
+        ("x86_64", ("_is_amx_tile_supported",), {"avx512_fp16": True, "amx_fp16": False}, set()),
+        ("x86_64", ("_is_avx512_bf16_supported",), {}, set()),  # torch says nothing of fp16
+        ("aarch64", (), {"avx2": False}, set()),
+    ],
+)
+def test_what_a_processor_lacks_is_said_only_if_it_is_known(monkeypatch, machine, checks, capabilities, expected):
+    monkeypatch.setattr(engine.compute.cpu.processor.platform, "machine", lambda: machine)
+    for check in engine.compute.cpu.processor._ARITHMETIC.values():
+        monkeypatch.setattr(torch.cpu, check, lambda check=check: check in checks)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert {dtype for dtype in ("fp32", "fp16", "bf16", "int8", "fp8") if lacks(dtype)} == expected
 
 
 @pytest.mark.parametrize(

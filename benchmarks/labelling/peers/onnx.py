@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.labelling.peers import Ids, Logits, Peer, in_our_batches, load
+from benchmarks.labelling.peers.peer import Ids, Logits, Peer, in_our_batches, load
 from engine.tokens.encoding import Encoding
 
 PACKAGES = ("onnx", "onnxruntime")

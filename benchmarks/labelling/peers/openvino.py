@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.labelling.onnx_peers import Bare
-from benchmarks.labelling.peers import Ids, Logits, Peer, in_our_batches, load, ways_to_share
+from benchmarks.labelling.peers.onnx import Bare
+from benchmarks.labelling.peers.peer import Ids, Logits, Peer, in_our_batches, load, ways_to_share
 from engine.tokens.encoding import Encoding
 
 PACKAGES = ("openvino", "nncf")

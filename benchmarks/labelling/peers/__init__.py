@@ -1,0 +1,1 @@
+"""What people label with today."""
