@@ -5,21 +5,25 @@ that plans the run has none.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 
 from engine.compute.backend import Backend, Workload
 from engine.compute.backends import choose_backend, require_backend
-from engine.compute.device import device_kind, find_device, warn_if_emulated, worker_threads
+from engine.compute.device import default_dtype, device_kind, find_device, warn_if_emulated, worker_threads
 from engine.labelling.card import CHECK_ROWS, Settings
 from engine.labelling.dtype_choice import choose_dtype
 from engine.labelling.planning.choices import Choices
+from engine.labelling.runners.base import Runner
 from engine.labelling.token_budget import Conditions, CorpusSize, choose_budget
 from engine.models.classifier import Classifier
 from engine.models.teacher import TeacherSource, load_teacher
 from engine.progress import Tick, silent
 from store.families.label_card import LabelCard
+
+_NARROW = ("int8", "fp8")  # dtypes that not every model and device has
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +114,27 @@ def probe_model(
         backend=backend.name,
         device=device_kind(device),
     )
+
+
+def check_choices(model: Classifier, choices: Choices, runner: Runner) -> None:
+    """Refuse arithmetic that ``model`` cannot be computed in, before any text is read.
+
+    Args:
+        model: a teacher that is loaded, in fp32 on the CPU.
+        choices: of the user.
+        runner: that will compute.
+
+    Raises:
+        ModelError: no backend computes it so, or not the one that is named.
+    """
+    if choices.backend is not None or choices.dtype in _NARROW:
+        runner.call(partial(_check_on, model, choices))
+
+
+def _check_on(model: Classifier, choices: Choices, device: str) -> None:
+    found, longest = find_device(device), model.encoding(choices.max_length).max_length
+    workload = Workload(longest=longest, device=found, dtype=choices.dtype or default_dtype(found))
+    find_backend(model, choices, workload, held=LabelCard())
 
 
 def find_backend(model: Classifier, choices: Choices, workload: Workload, *, held: LabelCard) -> Backend:

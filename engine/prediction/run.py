@@ -11,7 +11,7 @@ import pyarrow as pa
 from engine.compute.device import find_device, find_devices, warn_if_shared, worker_threads
 from engine.inputs.messages import counted
 from engine.labelling.card import Settings
-from engine.labelling.probe import probe_model
+from engine.labelling.probe import check_choices, probe_model
 from engine.labelling.runners.base import Runner
 from engine.labelling.runners.choose import choose_runner
 from engine.labelling.token_budget import CHARACTERS_PER_TOKEN, CorpusSize
@@ -53,6 +53,8 @@ def predict_in(
     warn_if_shared(runner.devices)
     first = StageModel.load(MODEL, config.model, config.revision, config)
     second = second_model(config, first)
+    for one in [first, *([second] if second else [])]:
+        check_choices(one.model, config.choices, runner)
     plan = planned(folder, source, config, [first, *([second] if second else [])], runner, tick)
     stages = [_run(folder, plan, first, config, runner, tick)]
     if second is not None:

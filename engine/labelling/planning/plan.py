@@ -19,7 +19,7 @@ from engine.labelling.planning.corpus import open_or_ingest
 from engine.labelling.planning.corpus_notes import noted
 from engine.labelling.planning.early_workers import begin_workers
 from engine.labelling.planning.first_look import check_has_teacher, default_name, revision_of, saved_card
-from engine.labelling.probe import Probe
+from engine.labelling.probe import Probe, check_choices
 from engine.labelling.runners.base import Runner
 from engine.labelling.token_budget import CorpusSize, corpus_size
 from engine.models.classifier import Classifier, named, respelled
@@ -128,6 +128,8 @@ def plan_run(
         EngineError, StoreError: as `engine.labelling.label.label`.
     """
     teacher = load(config, storage)
+    if config.on is None:
+        check_choices(teacher.model, config.choices, runner)
     with noted(storage, tick, again=command_of(config, storage.location)) as both:
         store = open_or_ingest(storage, config, teacher.model, given, both)
     begin_workers(runner, store, config)

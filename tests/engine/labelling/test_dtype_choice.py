@@ -9,10 +9,12 @@ import torch
 
 import engine
 import engine.compute.device
+import engine.compute.torch_backends
 import engine.labelling.dtype_choice as dtype_choice
 import store
 from engine.compute.cpu.int8 import int8_problem
 from engine.compute.encoder import Encoder
+from engine.errors import ModelError
 from engine.labelling.dtype_choice import Trial, best_dtype, choose_dtype, pilot_texts, try_dtypes
 from engine.models.classifier import load_classifier
 from store.families.label_card import label_card
@@ -143,6 +145,31 @@ def test_a_dtype_that_the_processor_has_to_convert_is_warned_of_with_what_helps(
     assert [record.message for record in caplog.records if "no products" in record.message] == (
         [f"{said}this label set is in it; --dtype fp32 needs another --name"] if lacking else []
     )
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        (engine.Choices(dtype="int8"), "no VNNI here.*Name another --dtype"),
+        (engine.Choices(backend="int8-static"), "does not compute in fp32"),
+        (engine.Choices(backend="none"), "there is no backend 'none'"),
+    ],
+)
+def test_arithmetic_that_cannot_be_had_is_refused_before_a_text_is_read(demo, tmp_path, monkeypatch, choices, words):
+    monkeypatch.setattr(engine.compute.torch_backends, "int8_problem", lambda: "no VNNI here")
+    monkeypatch.setattr(engine.compute.torch_backends, "has_bf16", lambda: False)
+    place, inputs = tmp_path / "store", (demo.path("gold.parquet"),)
+    with pytest.raises(ModelError, match=words):
+        engine.label(
+            engine.LabelConfig(store=str(place), teacher=demo.path("teacher"), inputs=inputs, shards=2, choices=choices)
+        )
+    answers = tmp_path / "answers.csv"
+    with pytest.raises(ModelError, match=words):
+        engine.predict(
+            engine.PredictConfig(model=demo.path("teacher"), inputs=inputs, out=str(answers), choices=choices)
+        )
+    assert not place.exists()
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".arrow", ".parquet")]
 
 
 @pytest.mark.skipif(int8_problem() is not None, reason=str(int8_problem()))
