@@ -10,7 +10,7 @@ import torch
 from benchmarks.gpu.setup import Setup
 from benchmarks.harness.made_texts import LONGEST
 from benchmarks.harness.rounds import compare, run_rounds
-from benchmarks.labelling.peers import peer as peers
+from benchmarks.labelling.peers.peer import Peer, pipeline_peer, seconds_of, sorted_peer
 
 OURS = "engine"
 _SORTED_SIZES = (64, 128, 256)
@@ -25,7 +25,7 @@ def against_peers(setup: Setup, _done: dict[str, Any]) -> dict[str, Any]:
         contender(texts[:256])
     contestants: dict[str, Callable[[], float]] = {OURS: lambda: setup.label(setup.sample)[0].seconds}
     for name, contender in contenders.items():
-        contestants[name] = partial(peers.seconds_of, contender, texts)
+        contestants[name] = partial(seconds_of, contender, texts)
     contestants[OURS]()
     seconds = run_rounds(contestants, setup.rounds)
     return {
@@ -40,16 +40,16 @@ def against_peers(setup: Setup, _done: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _contenders(setup: Setup, size: int) -> dict[str, peers.Peer]:
+def _contenders(setup: Setup, size: int) -> dict[str, Peer]:
     dtype = torch.float16 if setup.on_gpu else torch.float32
     made = {
-        "pipeline(batch_size=32), fp32": peers.pipeline_peer(setup.teacher, max_length=LONGEST, device=setup.device),
-        f"transformers, sorted, batches of {size}, {setup.dtype}": peers.sorted_peer(
+        "pipeline(batch_size=32), fp32": pipeline_peer(setup.teacher, max_length=LONGEST, device=setup.device),
+        f"transformers, sorted, batches of {size}, {setup.dtype}": sorted_peer(
             setup.teacher, max_length=LONGEST, size=size, device=setup.device, dtype=dtype
         ),
     }
     if setup.on_gpu:
-        made["pipeline(batch_size=32), fp16"] = peers.pipeline_peer(
+        made["pipeline(batch_size=32), fp16"] = pipeline_peer(
             setup.teacher, max_length=LONGEST, device=setup.device, dtype=dtype
         )
     return made
@@ -60,6 +60,6 @@ def _best_size(setup: Setup, texts: Sequence[str]) -> tuple[int, dict[int, float
     seconds = {}
     for size in _SORTED_SIZES:
         dtype = torch.float16 if setup.on_gpu else torch.float32
-        peer = peers.sorted_peer(setup.teacher, max_length=LONGEST, size=size, device=setup.device, dtype=dtype)
-        seconds[size] = round([peers.seconds_of(peer, texts) for _ in range(2)][-1], 3)
+        peer = sorted_peer(setup.teacher, max_length=LONGEST, size=size, device=setup.device, dtype=dtype)
+        seconds[size] = round([seconds_of(peer, texts) for _ in range(2)][-1], 3)
     return min(seconds, key=lambda size: seconds[size]), seconds

@@ -14,7 +14,7 @@ from benchmarks.gpu.against_peers import against_peers
 from benchmarks.gpu.ceilings import measure_ceilings
 from benchmarks.gpu.setup import Setup
 from benchmarks.harness.made_texts import LENGTHS, LONGEST
-from benchmarks.labelling.peers import peer as peers
+from benchmarks.labelling.peers.peer import one_by_one
 from benchmarks.labelling.relabelling import stored_lengths, stored_logits, stored_path
 from engine.compute.backend import BOUNDS
 from engine.compute.layers.fp8_product import fp8_problem
@@ -24,7 +24,7 @@ from engine.compute.torch_backends import FP8
 def correctness(setup: Setup, _done: dict[str, Any]) -> dict[str, Any]:
     """The stored logits in each dtype, and transformers' own in fp16, against transformers in fp32, row by row."""
     texts = pq.read_table(setup.texts(setup.exact)).column("text").to_pylist()
-    alone = partial(peers.one_by_one, setup.teacher, max_length=LONGEST, device=setup.device)
+    alone = partial(one_by_one, setup.teacher, max_length=LONGEST, device=setup.device)
     truth = alone()(texts)
     figures: dict[str, Any] = {"rows": len(texts), "spread_of_logits": float(truth.std(axis=0).mean())}
     for dtype in ("fp32", "fp16", *(() if _lacks_fp8(setup) else ("fp8",))):

@@ -167,8 +167,10 @@ def in_fp32_alone(minilm: dict[str, Any], base: dict[str, Any]) -> str:
         lines.append(f"| {label} | {small} | {same} | {large} |")
     rounds, tokens = len(minilm["seconds"][ours]), minilm["tokens"]
     note = (
-        f"{minilm['rows']} and {base['rows']} reviews, mean {tokens['mean']:.0f} and at most {tokens['max']} tokens; "
-        f"medians of {rounds} rounds in turn, ratios within each. The large model's weights are random. "
+        f"{minilm['rows']} and {base['rows']} reviews, mean {tokens['mean']:.0f} and {base['tokens']['mean']:.0f} and "
+        f"at most {tokens['max']} tokens; medians of {rounds} rounds in turn, ratios within each. Of a peer's two ways "
+        "to use the cores, the faster. Ours includes reading, checking, writing and committing; the others only "
+        "tokenise and compute. The large model's weights are random, and it was compared with peers in int8 alone. "
         f"{in_words(minilm)}"
     )
     return "\n".join([*lines, "", note])

@@ -16,6 +16,7 @@ import torch
 
 from engine.compute.backend import Workload
 from engine.compute.backends import choose_backend
+from engine.compute.cpu.processor import lacks
 from engine.compute.device import CPU_BUDGET, default_dtype, limited_threads, worker_processes
 from engine.compute.encoder import Encoder
 from engine.errors import ModelError
@@ -33,8 +34,8 @@ MOST_FLIPS = 0.005
 _CANDIDATES = ("int8", "bf16")
 _GAIN = 1.1  # a dtype that is hardly faster is not worth its rounding
 _LOOK_ROWS = 16
-"""Rows of a first look at each dtype."""
-_HOPELESS = 3.0  # times as slow at first sight as fp32: without instructions of its own a dtype is six times as slow
+"""Rows of a first look at a dtype that the processor lacks."""
+_GIVEN_UP = 3.0  # times the seconds of fp32, for these rows; it takes six times as long on a processor with AVX2 alone
 _PARTS = 4
 _log = logging.getLogger("engine.labelling")
 
@@ -107,7 +108,7 @@ def try_dtypes(
 ) -> dict[str, Trial]:
     """Compute ``tokens`` in fp32 and in each other dtype that a backend has for the model, taking turns.
 
-    A dtype that is much slower than fp32 for a few rows is given up, and has no trial.
+    A dtype that the processor lacks, and that is much slower than fp32 for a few rows, is given up: it has no trial.
 
     Args:
         model: the teacher; it is left as it is.
@@ -119,9 +120,10 @@ def try_dtypes(
     """
     rows = np.arange(len(tokens.lengths))
     parts = [tokens.some(rows[part::_PARTS]) for part in range(_PARTS)]
-    encoders = _promising(
-        _encoders(model, device, longest=longest, processes=processes), tokens.some(rows[:_LOOK_ROWS])
-    )
+    encoders = _encoders(model, device, longest=longest, processes=processes)
+    for encoder in encoders.values():  # the first products are prepared
+        encoder.logits(parts[0].some(rows[:2]), encoder.plan(parts[0].some(rows[:2])))
+    encoders = _promising(encoders, tokens.some(rows[:_LOOK_ROWS]), tick)
     seconds = dict.fromkeys(encoders, 0.0)
     logits: dict[str, list[npt.NDArray[np.float32]]] = {dtype: [] for dtype in encoders}
     for part in parts:
@@ -158,21 +160,21 @@ def _encoders(model: Classifier, device: torch.device, *, longest: int, processe
     return encoders
 
 
-def _promising(encoders: dict[str, Encoder], few: Tokens) -> dict[str, Encoder]:
-    """Those that compute a few rows in less than `_HOPELESS` times the seconds of fp32; all prepare their products."""
+def _promising(encoders: dict[str, Encoder], few: Tokens, tick: Tick) -> dict[str, Encoder]:
+    """Those that are left, if what the processor lacks takes `_GIVEN_UP` times as long as fp32 for a few rows."""
+    lacking = [dtype for dtype in encoders if lacks(dtype)]
     seconds = {}
-    for dtype, encoder in encoders.items():
-        encoder.logits(few, encoder.plan(few))
+    for dtype in ("fp32", *lacking) if lacking else ():
         started = time.perf_counter()
-        encoder.logits(few, encoder.plan(few))
+        encoders[dtype].logits(few, encoders[dtype].plan(few), tick=tick)
         seconds[dtype] = time.perf_counter() - started
-    hopeless = {dtype for dtype in encoders if seconds[dtype] > _HOPELESS * seconds["fp32"]}
-    for dtype in sorted(hopeless):
+    given_up = [dtype for dtype in lacking if seconds[dtype] > _GIVEN_UP * seconds["fp32"]]
+    for dtype in given_up:
         _log.info(
             "%s is given up: %d rows take %.2g s, and %.2g s in fp32",
             *(dtype, len(few.lengths), seconds[dtype], seconds["fp32"]),
         )
-    return {dtype: encoder for dtype, encoder in encoders.items() if dtype not in hopeless}
+    return {dtype: encoder for dtype, encoder in encoders.items() if dtype not in given_up}
 
 
 def _trial(logits: npt.NDArray[np.float32], exact: npt.NDArray[np.float32], encoder: Encoder, seconds: float) -> Trial:

@@ -12,7 +12,7 @@ import torch
 
 from engine.compute.backend import Backend, Workload
 from engine.compute.backends import choose_backend, require_backend
-from engine.compute.device import default_dtype, device_kind, find_device, warn_if_emulated, worker_threads
+from engine.compute.device import default_dtype, device_kind, find_device, worker_threads
 from engine.labelling.card import CHECK_ROWS, Settings
 from engine.labelling.dtype_choice import choose_dtype
 from engine.labelling.planning.choices import Choices
@@ -94,9 +94,6 @@ def probe_model(
     max_length = model.encoding(choices.max_length or held.max_length).max_length
     texts = corpus.pilot if choices.backend is None else ()
     dtype = choices.dtype or held.dtype
-    if dtype is not None:
-        begun = "this label set is in it; --dtype fp32 needs another --name"
-        warn_if_emulated(dtype, device, remedy="leave --dtype out" if held.dtype is None else begun)
     dtype = dtype or choose_dtype(model, device, texts, max_length=max_length, threads=threads, tick=tick)
     workload = Workload(longest=max_length, device=device, dtype=dtype, tokens=corpus.tokens)
     backend = find_backend(model, choices, workload, held=held)

@@ -80,9 +80,8 @@ class LoadedModel:
         self._encoding = loaded.encoding(max_length)
         self._device = best_device() if device is None else find_device(device)
         self._threads = threads or torch.get_num_threads()
-        if dtype is not None:
-            warn_if_emulated(dtype, self._device, remedy="leave dtype out")
         dtype, longest = dtype or default_dtype(self._device), self._encoding.max_length
+        warn_if_emulated(dtype, self._device, remedy="Leave dtype out")
         workload = Workload(longest=longest, device=self._device, dtype=dtype)
         self._encoder = Encoder(
             loaded,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
-from engine.compute.device import find_device, find_devices, warn_if_shared, worker_threads
+from engine.compute.device import find_device, find_devices, warn_if_emulated, warn_if_shared, worker_threads
 from engine.inputs.messages import counted
 from engine.labelling.card import Settings
 from engine.labelling.probe import check_choices, probe_model
@@ -114,6 +114,7 @@ def _run(
     else:
         size = CorpusSize(tokens=plan.characters / CHARACTERS_PER_TOKEN, pilot=pilot_of(folder, plan))
         settings = probe_model(one.model, config.choices, device, size, threads=threads, tick=tick)
+        warn_if_emulated(settings.dtype, device, remedy="Leave --dtype out")
         plan.settings[one.stage] = dataclasses.asdict(settings)
         folder.write_plan(plan)
     job = PredictJob(

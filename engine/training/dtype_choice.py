@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from engine.compute.cpu.processor import has_bf16
+from engine.compute.cpu.processor import lacks
 from engine.compute.layers.linear import LEAST_TRAINED
 from engine.training.data.steps import Step, Steps
 from engine.training.distributed import Ranks
@@ -25,8 +25,8 @@ LEAST_STEPS = 200
 """Steps of the shortest training that it is measured for: as long as eight of them it takes."""
 _TRIED = 4
 _LOOK_ROWS = 8
-"""Rows of a first look at bf16."""
-_HOPELESS = 3.0  # times as slow at first sight as fp32: without instructions of its own it is six times as slow
+"""Rows of a first look at bf16 where the processor lacks it."""
+_GIVEN_UP = 3.0  # times the seconds of fp32, for these rows; it takes 13 times as long on a processor with AVX2 alone
 _GAIN = 1.1  # bf16 that is hardly faster is not worth its rounding
 _log = logging.getLogger(__name__)
 
@@ -62,24 +62,25 @@ def choose_dtype(
         return "fp32"
     if total < LEAST_STEPS or not _has_large_products(module):
         return "fp32"
-    is_faster = _is_bf16_faster(backward, gradients, _first_steps(steps))
+    first = _first_steps(steps)
+    if any(ranks.gather(int(_is_hopeless(backward, gradients, _some(first[0], _LOOK_ROWS))))):
+        return "fp32"
+    seconds = _seconds(backward, gradients, first)
+    is_faster = seconds["fp32"] > _GAIN * seconds["bf16"]  # not so where a rank has no rows
     chosen = "bf16" if all(ranks.gather(int(is_faster))) else "fp32"
-    _log.info("%s is taken", chosen)
+    _log.info("%d steps take %.2f s in fp32 and %.2f s in bf16; %s is taken", _TRIED - 1, *seconds.values(), chosen)
     return chosen
 
 
-def _is_bf16_faster(backward: MicroBatches, gradients: FlatGradients, steps: list[Step]) -> bool:
-    """Whether ``steps`` are; of a processor without it, a few rows of the first one may tell already."""
-    few = _some(steps[0], _LOOK_ROWS)
-    if not has_bf16():
-        seconds = _seconds(backward, gradients, [few, few])
-        if seconds["bf16"] > _HOPELESS * seconds["fp32"]:
-            both = seconds["bf16"], seconds["fp32"]
-            _log.info("bf16 is given up: %d rows take %.2g s, and %.2g s in fp32", len(few.rows), *both)
-            return False
-    seconds = _seconds(backward, gradients, steps)
-    _log.info("%d steps take %.2f s in fp32 and %.2f s in bf16", len(steps) - 1, seconds["fp32"], seconds["bf16"])
-    return seconds["fp32"] > _GAIN * seconds["bf16"]  # not so where a rank has no rows
+def _is_hopeless(backward: MicroBatches, gradients: FlatGradients, few: Step) -> bool:
+    """Whether bf16, which this processor lacks, takes `_GIVEN_UP` times as long as fp32 for a few rows."""
+    if not lacks("bf16") or not len(few.rows):
+        return False
+    seconds = _seconds(backward, gradients, [few, few])
+    if is_hopeless := seconds["bf16"] > _GIVEN_UP * seconds["fp32"]:
+        both = seconds["bf16"], seconds["fp32"]
+        _log.info("bf16 is given up: %d rows take %.2g s, and %.2g s in fp32", len(few.rows), *both)
+    return is_hopeless
 
 
 def _some(step: Step, rows: int) -> Step:

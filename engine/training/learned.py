@@ -19,23 +19,36 @@ from engine.training.tasks.soft_loss import MSE, SoftLoss
 from store import Store
 
 _ROWS = 65_536
+_SAME = 1e-4  # nats, or squared logits: less than fp16 tells apart
 _log = logging.getLogger(__name__)
 
 
 def warn_if_nothing_learned(trained: Trained, constant_loss: float | None) -> None:
     """Warn if the mean loss of the last epoch is not below ``constant_loss``; None if that is not known.
 
+    Where the constant is right everywhere, it is the labels that say nothing.
+
     The loss of few steps says little: a model that is right about evaluation rows more often than their most frequent
     class would be has learned.
     """
-    if constant_loss is None or trained.rank or not trained.epochs or trained.epochs[-1].loss < constant_loss:
+    if constant_loss is None or trained.rank or not trained.epochs:
+        return
+    if constant_loss < _SAME:
+        _log.warning(
+            "the labels that %s learned from are the same for every row, and nothing can be learned from them. Look at "
+            "what made them: a teacher that answers so has learned nothing itself",
+            trained.out,
+        )
+        return
+    if trained.epochs[-1].loss < constant_loss:
         return
     if trained.evaluation is not None and _is_better_than_constant(trained.evaluation):
         return
     _log.warning(
         "%s seems to have learned nothing: its mean loss in the last epoch is %.4f, and the same answer for every row, "
         "the mean of the labels, has %.4f. Begin with other weights (a pretrained model, or more of its layers), or "
-        "give more --epochs or another --learning-rate; and another --out, for this one holds what was trained",
+        "give more --epochs or another --learning-rate (`engine compare` has them for each arm, as --teacher-epochs); "
+        "and another --out, for this one holds what was trained",
         trained.out,
         trained.epochs[-1].loss,
         constant_loss,

@@ -133,9 +133,9 @@ class Training:
         self._backward.dtype = self.state.dtype = self._config.dtype or choose_dtype(
             self._backward, self._module, self._gradients, self._steps, self._ranks, total=self._total, state=self.state
         )
-        begun = "this training was begun in it, and goes on in it"
-        remedy = begun if self.state.done else "leave --dtype out"
-        warn_if_emulated(self.state.dtype, self._ranks.device, remedy=remedy)
+        if self._config.dtype is not None or self.state.done:  # else it was measured
+            remedy = "The training keeps it; --dtype auto takes what is faster, with another --out"
+            warn_if_emulated(self.state.dtype, self._ranks.device, remedy=remedy)
         self._take_budget(min(self._ranks.gather(self.state.budget or self._backward.budget)))
         if self._saving is not None:
             self._saving.begin(self.state.done, first=self._ranks.is_first)

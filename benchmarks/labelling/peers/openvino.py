@@ -1,4 +1,6 @@
-"""The same model in OpenVINO, in bf16 where the CPU has it and in static int8 by NNCF, on this project's own batches.
+"""The same model in OpenVINO, on this project's own batches: in bf16, or fp32 on a CPU without it, and in static int8.
+
+The int8 is NNCF's.
 
 Needs the packages openvino and nncf.
 """
@@ -16,6 +18,7 @@ import torch
 
 from benchmarks.labelling.peers.onnx import Bare
 from benchmarks.labelling.peers.peer import Ids, Logits, Peer, in_our_batches, load, ways_to_share
+from engine.compute.cpu.processor import has_bf16
 from engine.tokens.encoding import Encoding
 
 PACKAGES = ("openvino", "nncf")
@@ -43,7 +46,7 @@ def openvino_peers(model: Path, encoding: Encoding, texts: Sequence[str], *, pad
         f"OpenVINO {name}, our batches{words}": in_our_batches(
             _compiled(openvino, converted, at_once), encoding, pad_id=pad_id, at_once=at_once
         )
-        for name, converted in (("bf16", plain), ("int8", int8))
+        for name, converted in (("bf16" if has_bf16() else "fp32", plain), ("int8", int8))
         for words, at_once in ways_to_share(torch.get_num_threads()).items()
     }
 

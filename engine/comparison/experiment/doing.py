@@ -102,11 +102,19 @@ class Doing:
         return read_run(self.folder.runs, step.name, identity=self.identity)
 
     def speeds(self) -> dict[str, Speed]:
-        """The measured speeds by arm; empty if they are not measured yet."""
-        if not self._speed_file.exists():
+        """The measured speeds by arm; empty if they are not measured yet.
+
+        Raises:
+            TrainingError: their file is damaged.
+        """
+        file = self._speed_file
+        if not file.exists():
             return {}
-        held = json.loads(self._speed_file.read_text("utf-8"))
-        return {arm: Speed(**{name: tuple(values) for name, values in speed.items()}) for arm, speed in held.items()}
+        try:
+            held = json.loads(file.read_text("utf-8"))
+            return {arm: Speed(**{name: tuple(values) for name, values in one.items()}) for arm, one in held.items()}
+        except (ValueError, TypeError, AttributeError) as error:
+            raise TrainingError(f"{file} is damaged ({error}); remove it, and run the same command again") from None
 
     @property
     def _speed_file(self) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.comparison.experiment.choices import MAX_LENGTH, CompareConfig
 from engine.compute.cpu.processor import has_bf16
-from engine.compute.device import best_device, default_budget
+from engine.compute.device import best_device, default_budget, warn_if_emulated
 from engine.errors import ModelError
 from engine.ingest.near_duplicates.index import THRESHOLD
 from engine.inputs.formats import expand
@@ -73,6 +73,8 @@ def settle(config: CompareConfig, begun: dict[str, Any]) -> Settled:
     decided: dict[str, Any] = {
         name: said.get(name) if said.get(name) is not None else begun.get(name, value) for name, value in open_.items()
     }
+    remedy = "The experiment keeps it; --dtype auto takes what the processor has, with another --out"
+    warn_if_emulated(decided["dtype"], device, remedy=remedy)
     return Settled(**decided)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.errors import TrainingError
 from store.storage.atomic_file import write_file
 from store.storage.file_lock import THIS_MACHINE
 
@@ -22,9 +23,20 @@ def noted(folder: Path, name: str) -> Iterator[None]:
 
 
 def is_shared(folder: Path) -> bool:
-    """Whether two of the steps that `noted` has in ``folder`` were worked on at once, on one machine."""
-    notes = [json.loads(file.read_text("utf-8")) for file in folder.glob("*.json")]
-    spans = sorted((str(note["machine"]), float(note["began"]), float(note["ended"])) for note in notes)
+    """Whether two of the steps that `noted` has in ``folder`` were worked on at once, on one machine.
+
+    Raises:
+        TrainingError: a note is damaged.
+    """
+    spans = sorted(map(_span, folder.glob("*.json")))
     return any(
         machine == other and began < ended for (machine, _, ended), (other, began, _) in itertools.pairwise(spans)
     )
+
+
+def _span(file: Path) -> tuple[str, float, float]:
+    try:
+        note = json.loads(file.read_text("utf-8"))
+        return str(note["machine"]), float(note["began"]), float(note["ended"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{file} is damaged ({error}); remove it, and run the same command again") from None

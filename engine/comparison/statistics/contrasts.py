@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.comparison.results import DIRECT, DIRECT_EXTRA, DISTILLED, TEACHER, Recipe, Results
 from engine.comparison.statistics import student_t
-from engine.comparison.statistics.crossed import difference
+from engine.comparison.statistics.crossed import Estimate, difference
 from engine.evaluation.paired import compare_pairs
 from engine.intervals import SHARE
 
@@ -108,7 +108,7 @@ def contrast(results: Results, first: Recipe, second: Recipe) -> Contrast | None
         seeds=seeds,
         rows=estimate.rows,
         disagreement=float(np.mean(mine != other)),
-        visible=_visible(estimate.variance, estimate.df),
+        visible=_visible(estimate),
     )
 
 
@@ -136,5 +136,7 @@ def holm(p_values: list[float]) -> list[float]:
     return corrected
 
 
-def _visible(variance: float, df: float) -> float:
-    return (student_t.quantile(SHARE, df) + student_t.quantile(POWER, df)) * math.sqrt(variance)
+def _visible(estimate: Estimate) -> float:
+    """What `Contrast.visible` is; where no row differs from another, by the interval, which has a width then, too."""
+    power, share = (student_t.quantile(one, estimate.df) for one in (POWER, SHARE))
+    return (estimate.high - estimate.mean) * (1 + power / share)

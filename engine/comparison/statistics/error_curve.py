@@ -16,6 +16,8 @@ from engine.comparison.statistics.crossed import MeanSquares, mean_squares
 from engine.intervals import SHARE
 
 LEAST_SIZES = 2
+_ROUNDING = 1e-9
+"""Of log errors: one row of a million tests is more, and what rounding leaves of equal errors is far less."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,8 +42,9 @@ class ErrorCurve:
 
     @property
     def slope(self) -> float:
-        """The b of log error = a − b log labels."""
-        return -float(self._weights_of_slope() @ np.log(self.errors))
+        """The b of log error = a − b log labels; exactly 0 where the errors are equal."""
+        slope = -float(self._weights_of_slope() @ np.log(self.errors))
+        return slope if abs(slope) > _ROUNDING else 0.0
 
     def log_error(self, labels: float) -> float:
         """What the line says at ``labels``."""
@@ -67,8 +70,10 @@ class ErrorCurve:
         distance = self.log_error(labels) - math.log(self.distilled)
         weights = np.append(self._weights(labels) / self.errors, -1 / self.distilled)
         variance, df = self.squares.variance(weights)
-        if variance == 0:
-            return 1.0 if distance == 0 else 0.0
+        if abs(distance) <= _ROUNDING:
+            return 1.0
+        if math.sqrt(variance) <= _ROUNDING:
+            return 0.0
         return student_t.two_sided_p(distance / math.sqrt(variance), df)
 
     def interpolated(self) -> float | None:

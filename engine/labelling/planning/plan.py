@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.compute.backends import backend_named
-from engine.compute.device import warn_if_crowded, warn_if_shared
+from engine.compute.device import find_device, warn_if_crowded, warn_if_emulated, warn_if_shared
 from engine.ingest.known_inputs import GivenFiles
 from engine.labelling.card import freeze_card, held_card, make_card
 from engine.labelling.dtype_choice import pilot_texts
@@ -21,6 +21,7 @@ from engine.labelling.planning.early_workers import begin_workers
 from engine.labelling.planning.first_look import check_has_teacher, default_name, revision_of, saved_card
 from engine.labelling.probe import Probe, check_choices
 from engine.labelling.runners.base import Runner
+from engine.labelling.runners.cluster.ray_actors import RayActors
 from engine.labelling.token_budget import CorpusSize, corpus_size
 from engine.models.classifier import Classifier, named, respelled
 from engine.models.flops import model_flops
@@ -90,6 +91,9 @@ class LabelPlan:
             runner.call(dataclasses.replace(self.probe, held=card))
         warn_if_crowded(runner.devices, card.threads or self.threads)
         warn_if_shared(runner.devices)
+        if card.dtype is not None and not isinstance(runner, RayActors):  # whose processors are others
+            remedy = "The label set keeps it; --dtype auto takes what is fastest, under another --name"
+            warn_if_emulated(card.dtype, find_device(runner.devices[0]), remedy=remedy)
         return dataclasses.replace(self.job, card=card)
 
 

@@ -1,5 +1,6 @@
 """What a label is worth: the line, N*, its interval by test inversion, and what is said of them."""
 
+import dataclasses
 import json
 import math
 
@@ -232,3 +233,28 @@ def test_without_a_common_seed_there_is_no_line():
     halves = tuple(run for run in whole.runs if (run.seed == 0) == (run.arm == DISTILLED))
     apart = Results(classes=whole.classes, gold=whole.gold, runs=halves, labels=N, extra=N, pool=whole.pool, seeds=2)
     assert "no seed has" in fit_errors(apart)
+
+
+@pytest.mark.parametrize("sizes", [(160, 240), (100, 300, 900), (1_000, 1_001), (7, 11, 13, 17)])
+@pytest.mark.parametrize(("wrong", "distilled"), [(300, 300), (300, 100), (71, 70), (333, 334)])
+def test_equal_errors_are_no_line_and_not_what_rounding_leaves_of_one(sizes, wrong, distilled):
+    results = exact(dict.fromkeys(sizes, wrong), distilled, labels=sizes[0], seeds=2)
+    curve = curve_of(results)
+    worth = label_worth(results, curve, Prices(device_hour=1.0))
+    assert curve.slope == 0
+    assert (worth.equal, worth.low, worth.high, worth.break_even) == (None, None, None, None)
+    assert "does not fall" in worth_sentences(worth, UNKNOWN)[0]
+
+
+def test_the_same_models_at_all_sizes_are_no_line_either():
+    """All arms have the same rows wrong: nothing is left of any variance."""
+    results = exact({160: 300, 240: 300}, 300, labels=160)
+    same = dataclasses.replace(
+        results, runs=tuple(dataclasses.replace(run, logits=results.runs[0].logits) for run in results.runs)
+    )
+    curve = curve_of(same)
+    assert (curve.slope, curve.p_equal(200.0), curve.p_equal(2_000.0)) == (0, 1, 1)
+    comparison = summarise(same, UNKNOWN)
+    assert comparison.worth is None or comparison.worth.equal is None
+    assert all(one.visible > 0.004 for one in comparison.contrasts)
+    assert "0.00 points" not in comparison.sentences[0]

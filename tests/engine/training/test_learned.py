@@ -78,8 +78,18 @@ def test_the_warning_has_both_figures(caplog, loss, constant, rank, warned):
         assert f"its mean loss in the last epoch is {loss:.4f}" in said
         assert f"has {constant:.4f}" in said
         assert said.endswith(
-            "more --epochs or another --learning-rate; and another --out, for this one holds what was trained"
+            "more --epochs or another --learning-rate (`engine compare` has them for each arm, as --teacher-epochs); "
+            "and another --out, for this one holds what was trained"
         )
+
+
+def test_labels_that_are_the_same_everywhere_are_said_not_the_student(caplog):
+    """It may have reproduced a teacher that learned nothing itself."""
+    warn_if_nothing_learned(trained(0.0001), -1e-9)
+    said = caplog.records[0].getMessage()
+    assert "are the same for every row" in said
+    assert "learned nothing itself" in said
+    assert "--epochs" not in said
 
 
 @pytest.mark.parametrize(("right", "warned"), [(50, True), (60, True), (61, False), (100, False)])

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 
+import numpy as np
 import pytest
 import torch
 from families import classifier, make
@@ -109,25 +110,61 @@ def test_the_trial_changes_nothing_of_the_training():
     assert all(torch.equal(ours[name], tensor) for name, tensor in theirs.items())
 
 
+@pytest.fixture
+def without_bf16(monkeypatch):
+    """A processor that lacks it, of which nothing was said yet."""
+    for module in (engine.compute.device, engine.training.dtype_choice):
+        monkeypatch.setattr(module, "lacks", lambda dtype: dtype == "bf16")
+    monkeypatch.setattr(engine.compute.device, "_warned_of", set())
+
+
+@pytest.mark.usefixtures("without_bf16")
 @pytest.mark.parametrize(
-    ("is_there", "seconds", "expected", "tried"),
-    [
-        (False, 6.0, "fp32", 2),  # emulated: a few rows, prepared and timed, are enough to see it
-        (True, 6.0, "fp32", 4),  # nobody looks before where it should be fast
-        (False, 2.0, "fp32", 2 + 4),
-        (False, 0.5, "bf16", 2 + 4),
-    ],
+    ("seconds", "expected", "tried"),
+    [(6.0, "fp32", 2), (2.0, "fp32", 2 + 4), (0.5, "bf16", 2 + 4)],  # a few rows are prepared and timed before
 )
-def test_bf16_that_the_processor_lacks_is_given_up_after_a_few_rows(
-    monkeypatch, caplog, is_there, seconds, expected, tried
-):
+def test_bf16_that_the_processor_lacks_is_given_up_after_a_few_rows(monkeypatch, caplog, seconds, expected, tried):
     caplog.set_level("INFO", logger="engine.training.dtype_choice")
-    monkeypatch.setattr(engine.training.dtype_choice, "has_bf16", lambda: is_there)
     dtypes = by_counting(monkeypatch, seconds=seconds)
     made = training()
     made.resume()
     assert (made.state.dtype, dtypes.count("bf16"), dtypes.count("fp32")) == (expected, tried, tried)
     assert ("bf16 is given up: 4 rows take 6 s, and 1 s in fp32" in caplog.text) == (tried == 2)
+    assert "no products" not in caplog.text
+
+
+def test_nobody_looks_before_where_the_processor_has_it(monkeypatch):
+    monkeypatch.setattr(engine.training.dtype_choice, "lacks", lambda _: False)
+    dtypes = by_counting(monkeypatch, seconds=6.0)
+    made = training()
+    made.resume()
+    assert (made.state.dtype, dtypes.count("bf16")) == ("fp32", 4)
+
+
+@pytest.mark.usefixtures("without_bf16")
+def test_a_rank_that_gives_it_up_does_so_for_all(monkeypatch):
+    """Before the others compute steps whose answer is known."""
+    dtypes = by_counting(monkeypatch, seconds=2.0)
+    made = training()
+    chosen = engine.training.dtype_choice.choose_dtype(
+        made._backward,
+        made._module,
+        made._gradients,
+        made._steps,
+        BesideHopeless(rank=0, count=2, device=CPU),
+        total=made._total,
+        state=made.state,
+    )
+    assert (chosen, dtypes.count("bf16")) == ("fp32", 2)
+
+
+@pytest.mark.usefixtures("without_bf16")
+def test_a_rank_without_rows_has_no_opinion(monkeypatch):
+    dtypes = by_counting(monkeypatch, seconds=6.0)
+    made = training()
+    none = dataclasses.replace(next(made._steps.epoch(0, 0)), rows=np.arange(0), targets={"label": np.arange(0)})
+    assert not engine.training.dtype_choice._is_hopeless(made._backward, made._gradients, none)
+    assert dtypes == []
 
 
 @pytest.mark.usefixtures("quick_half")
@@ -194,6 +231,14 @@ class BesideSlow(Ranks):
             tensor[1] = tensor[0]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BesideHopeless(Ranks):
+    """The first of two ranks; the other one gives bf16 up."""
+
+    def sum(self, tensor, *, doing, patient=False):
+        tensor[1] = 1
+
+
 @pytest.mark.usefixtures("quick_half")
 def test_all_ranks_choose_the_same():
     made = training(ranks=BesideSlow(rank=0, count=2, device=CPU))
@@ -201,16 +246,19 @@ def test_all_ranks_choose_the_same():
     assert made.state.dtype == "fp32"
 
 
-def test_bf16_that_the_processor_has_to_convert_is_warned_of(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(engine.compute.device, "lacks", lambda dtype: dtype == "bf16")
+@pytest.mark.usefixtures("without_bf16")
+def test_bf16_that_the_processor_lacks_is_warned_of_once_if_nobody_measured_it(tmp_path, monkeypatch, caplog):
+    said = "takes 5 to 13 times as long). The training keeps it; --dtype auto takes what is faster, with another --out"
     training().resume()
     assert "no products" not in caplog.text
     run(training(tmp_path, dtype="bf16"))
-    assert "this processor has no products in bf16, and takes several times as long" in caplog.text
-    assert "fp32: leave --dtype out" in caplog.text
+    run(training(dtype="bf16"))
+    assert caplog.text.count(said) == 1
+    caplog.clear()
+    monkeypatch.setattr(engine.compute.device, "_warned_of", set())
     (tmp_path / "checkpoints/00000006").rename(tmp_path / "gone")
     run(training(tmp_path))
-    assert "fp32: this training was begun in it, and goes on in it" in caplog.text
+    assert caplog.text.count(said) == 1
 
 
 def test_another_dtype_is_refused():

@@ -29,6 +29,7 @@ from engine.inputs.labels.labelled import Gold
 from engine.inputs.messages import SHOWN, counted
 from engine.progress import Tick, silent
 from store.storage.atomic_file import replaced, write_file
+from store.storage.file_hash import sha256_of
 
 GOLD, POOL, TEST, REMOVED, ROWS = "gold.parquet", "pool.parquet", "test.parquet", "removed.jsonl", "rows.json"
 _COMPARED = 1_024  # rows at once
@@ -49,6 +50,7 @@ class Rows:
         removed: rows that were taken away, by what they were for and how they are like a test row.
         rejected: rows that were refused when the files were read.
         reasons: of the first of them.
+        sha256: of the files that hold the rows, by name; empty in an experiment that an earlier state began.
     """
 
     classes: list[str]
@@ -60,6 +62,7 @@ class Rows:
     removed: dict[str, dict[str, int]]
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
+    sha256: dict[str, str] = field(default_factory=dict)
 
     def removed_by_set(self) -> dict[str, int]:
         """Rows that were taken away, by what they were for."""
@@ -70,14 +73,19 @@ def read_rows(folder: Path) -> Rows | None:
     """What `prepare_rows` wrote; None if it has not come to its end.
 
     Raises:
-        TrainingError: the file is damaged.
+        TrainingError: the file, or one of those that hold the rows, is damaged.
     """
+    again = f"remove the folder {folder}, and run the same command again: what was trained stays"
     try:
-        return Rows(**json.loads((folder / ROWS).read_text("utf-8")))
+        rows = Rows(**json.loads((folder / ROWS).read_text("utf-8")))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as error:
-        raise TrainingError(f"{folder / ROWS} is damaged ({error}); name a new folder with --out") from None
+        raise TrainingError(f"{folder / ROWS} is damaged ({error}); {again}") from None
+    for name, sha256 in rows.sha256.items():
+        if not (folder / name).exists() or sha256_of(folder / name) != sha256:
+            raise TrainingError(f"{folder / name} is damaged (it has other bytes than were written); {again}")
+    return rows
 
 
 def prepare_rows(config: CompareConfig, folder: Path, *, near: float, tick: Tick = silent) -> Rows:
@@ -115,6 +123,7 @@ def prepare_rows(config: CompareConfig, folder: Path, *, near: float, tick: Tick
         removed=removed.counts(),
         rejected=sets.rejected + pool.rejected,
         reasons=[*sets.reasons, *pool.reasons][:SHOWN],
+        sha256={name: sha256_of(folder / name) for name in (GOLD, POOL, TEST)},
     )
     write_file(folder / ROWS, json.dumps(asdict(rows), ensure_ascii=False, indent=1) + "\n")
     return rows
@@ -182,6 +191,8 @@ def _labels(config: CompareConfig, labelled: int, extra: int) -> int:
         InputError: there are too few.
     """
     labels = config.labels or (labelled if config.extra else labelled // 2)
+    if not labelled:
+        raise InputError("every row of --labelled is a test row, too; give others, or other rows with --test")
     if not 1 <= labels <= labelled + extra:
         asked = f"--label-count is {labels:,}, and " if config.labels else ""
         raise InputError(

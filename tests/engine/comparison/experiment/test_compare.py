@@ -279,6 +279,33 @@ def test_a_damaged_run_is_named_with_the_way_out(whole, files, tmp_path):
     assert kept(tmp_path / "out") == kept(whole[0])
 
 
+@pytest.mark.parametrize("name", ["runs/speed.json", "spans/direct-0.json"])
+def test_a_damaged_note_is_named_and_made_again_or_done_without(whole, files, tmp_path, name):
+    out = tmp_path / "out"
+    shutil.copytree(whole[0], out)
+    (out / name).write_text((out / name).read_text()[:5])
+    with pytest.raises(TrainingError, match=rf"{name} is damaged .*; remove it, and run the same command again$"):
+        compare(config(files, out))
+    (out / name).unlink()
+    compare(config(files, out))
+    assert kept(out) == kept(whole[0])
+
+
+@pytest.mark.parametrize("name", ["gold.parquet", "pool.parquet", "test.parquet", "rows.json"])
+def test_damaged_rows_are_written_again_and_nothing_is_trained_again(whole, files, tmp_path, name):
+    out, said = tmp_path / "out", []
+    shutil.copytree(whole[0], out)
+    data = bytearray((out / "data" / name).read_bytes())
+    data[len(data) // 2] ^= 1 if name != "rows.json" else 0x80
+    (out / "data" / name).write_bytes(bytes(data))
+    with pytest.raises(TrainingError, match=rf"{name} is damaged .*; remove the folder .*data, and run the same"):
+        compare(config(files, out))
+    shutil.rmtree(out / "data")
+    compare(config(files, out), say=said.append)
+    assert said == []
+    assert kept(out) == kept(whole[0])
+
+
 def test_what_was_refused_at_the_beginning_may_be_mended_in_the_same_folder(files, tmp_path):
     with pytest.raises(InputError, match="--label-count is 99, and 40 labelled rows are left beside the test"):
         compare(config(files, tmp_path / "out", labels=99))

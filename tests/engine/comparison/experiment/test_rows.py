@@ -155,6 +155,12 @@ def test_what_cannot_be_is_refused(tmp_path, given, says):
         prepare_rows(config(tmp_path, **given), tmp_path / "data", near=0)
 
 
+def test_labelled_rows_that_are_all_in_the_test_are_refused(tmp_path):
+    labelled = write(tmp_path / "all.csv", gold("The test text", "other test"))
+    with pytest.raises(InputError, match="every row of --labelled is a test row, too; give others"):
+        prepare_rows(config(tmp_path, labelled=(str(labelled),)), tmp_path / "data", near=0)
+
+
 def test_a_pool_that_is_all_in_the_test_is_refused(tmp_path):
     pool = write(tmp_path / "all.csv", [{"id": "a", "text": "The test text"}])
     with pytest.raises(InputError, match="no row is left that is not also a test row"):
