@@ -91,7 +91,8 @@ class LabelPlan:
             runner.call(dataclasses.replace(self.probe, held=card))
         warn_if_crowded(runner.devices, card.threads or self.threads)
         warn_if_shared(runner.devices)
-        if card.dtype is not None and not isinstance(runner, RayActors):  # whose processors are others
+        on_cpu = runner.devices[0] == "cpu" and not isinstance(runner, RayActors)  # whose processors are others
+        if on_cpu and card.dtype is not None:
             remedy = "The label set keeps it; --dtype auto takes what is fastest, under another --name"
             warn_if_emulated(card.dtype, find_device(runner.devices[0]), remedy=remedy)
         return dataclasses.replace(self.job, card=card)
