@@ -23,6 +23,8 @@ DTYPES = {
 """Types of a model's parameters by dtype of the computation; in 8 bits, of all that is not a product of its layers."""
 CPU_BUDGET = 1024
 CUDA_BUDGET = 65_536
+_warned_of = set[str]()
+"""Dtypes of which `warn_if_emulated` has warned in this process."""
 
 
 def default_dtype(device: torch.device) -> str:
@@ -158,9 +160,6 @@ def warn_if_emulated(dtype: str, device: torch.device, *, remedy: str) -> None:
             dtype,
             remedy,
         )
-
-
-_warned_of: set[str] = set()
 
 
 def warn_if_shared(devices: Sequence[str]) -> None:
