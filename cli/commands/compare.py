@@ -71,6 +71,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     Example:
       engine compare --labelled gold.csv --extra more.csv --unlabelled reviews.txt --test test.csv \\
         --teacher MODEL --layers 1,3,5 --out comparison
+      engine compare --labelled gold.csv --extra more.csv --unlabelled reviews.txt --test test.csv \\
+        --teacher MODEL --layers 1,3,5 --out comparison --seeds 5 --arms teacher,direct,direct+extra
       engine compare --labelled gold.csv --unlabelled reviews.txt --teacher MODEL --student MODEL --out comparison
     """
     from engine import CompareConfig
@@ -81,7 +83,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         raise click.UsageError("give --student MODEL, or --layers 1,3,5 for layers of --teacher; one of the two")
     names = ("labelled", "extra", "unlabelled", "test", "teacher", "out", "seeds", "label_sizes")
     chosen = {
-        name: options[name] for name in (*names, "pool_sizes", "keep_split", "classes", "on_bad_row", "max_hours")
+        name: options[name]
+        for name in (*names, "pool_sizes", "keep_split", "classes", "on_bad_row", "max_hours", "arms")
     }
     config = CompareConfig(
         **{name: value for name, value in chosen.items() if value is not None},

@@ -81,6 +81,12 @@ def size_options(function: F) -> F:
                 "--seeds", type=click.IntRange(min=1), default=3, help="Draws of everything random; more add to a DIR."
             ),
             click.option(
+                "--arms",
+                type=CommaSeparated(),
+                help="Train these alone, with what they need; the table has all that are there, so that some may have "
+                "more seeds than others. [default: all]",
+            ),
+            click.option(
                 "--label-count",
                 type=click.IntRange(min=1),
                 metavar="N",

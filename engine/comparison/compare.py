@@ -17,7 +17,7 @@ from engine.comparison.experiment.data.leaks import EQUAL
 from engine.comparison.experiment.data.rows import TEST, Rows, prepare_rows, read_gold_rows, read_rows
 from engine.comparison.experiment.doing import Doing
 from engine.comparison.experiment.folder import ExperimentFolder
-from engine.comparison.experiment.plan import SPEED_STEP, Labelling, Sizes, Step, Training, plan
+from engine.comparison.experiment.plan import SPEED_STEP, Labelling, Sizes, Step, Training, of_arms, plan
 from engine.comparison.experiment.schedule import Work, carry_out
 from engine.comparison.experiment.settled import settings_of, settle
 from engine.comparison.experiment.spans import is_shared
@@ -63,7 +63,8 @@ def compare(
     if isinstance(plots, Remote):
         plots.is_folder()  # what is wrong with it is told at once
     doing = _begin(config, tick)
-    steps = _steps(config, doing.rows)
+    every = _steps(config, doing.rows)
+    steps = of_arms(every, config.arms) if config.arms else every
     is_done = functools.partial(_is_done, doing, steps)
 
     if not all(map(is_done, steps)):
@@ -77,14 +78,14 @@ def compare(
     def after(step: Step) -> None:
         left = {one.seed for one in steps if not is_done(one)}
         if left and step.seed is not None and step.seed not in left:
-            after_seed(summarise(results_of(doing, steps), config.prices))
+            after_seed(summarise(results_of(doing, every), config.prices))
 
     limit = math.inf if config.max_hours is None else config.max_hours * _HOUR
     work = Work(is_done=is_done, claimed=doing.folder.claimed, do=do)
     if not carry_out(steps, work, may_begin=lambda: time.monotonic() - started < limit, after=after):
         left = counted(sum(not is_done(step) for step in steps), "step")
         _log.warning("--max-hours is over with %s to do; run the same command again to go on", left)
-    results = results_of(doing, steps)
+    results = results_of(doing, every)
     comparison = summarise(results, config.prices)
     write_comparison_page(results, comparison, doing.folder.page)
     _log.info("%s shows the comparison with its plots", doing.folder.page)

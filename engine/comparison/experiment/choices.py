@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from engine.comparison.prices import UNKNOWN, Prices
+from engine.comparison.results import ARMS
 from engine.errors import InputError, TrainingError
 from engine.ingest.near_duplicates.index import check_threshold
 from engine.inputs.columns import ColumnNames
@@ -35,6 +36,8 @@ class CompareConfig:
             ``teacher``; a student that is distilled then begins with those of its own teacher, as it was trained.
         out: folder of the experiment: new, or one to go on with.
         seeds: how many draws of all that is random.
+        arms: those that are trained, with what they need, such as a teacher; all if empty. The comparison has all that
+            are there: an arm may have more seeds than another.
         labels: rows that the arms without the extra ones learn from; if None, as many as ``labelled`` has, or half of
             them if there are no files of extra ones.
         label_sizes: further numbers of labels for the direct arm, nested in one another.
@@ -66,6 +69,7 @@ class CompareConfig:
     student: str
     out: str
     seeds: int = 3
+    arms: tuple[str, ...] = ()
     labels: int | None = None
     label_sizes: tuple[int, ...] = ()
     pool_sizes: tuple[int, ...] = ()
@@ -99,6 +103,8 @@ class CompareConfig:
         for flag, given in {"--seeds": (self.seeds,), **sizes}.items():
             if any(size is not None and size < 1 for size in given):
                 raise InputError(f"{flag} is {','.join(map(str, given))}; each number must be at least 1")
+        if unknown := [arm for arm in self.arms if arm not in ARMS]:
+            raise InputError(f"--arms has {unknown[0]!r}; the arms are {', '.join(ARMS)}")
         if self.max_hours is not None and not self.max_hours > 0:
             raise InputError(f"--max-hours is {self.max_hours:g}; it must be more than 0")
         if self.dtype not in (None, *DTYPES):

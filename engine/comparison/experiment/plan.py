@@ -5,7 +5,7 @@ speed. Steps of a seed come before those of the next one: a table can be made af
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.comparison.results import DIRECT, DIRECT_EXTRA, DISTILLED, SELF_DISTILLED, TEACHER
@@ -99,6 +99,26 @@ def plan(sizes: Sizes, *, seeds: int, as_teacher: bool = False) -> list[Step]:
             models = (f"{TEACHER}-0", f"{DISTILLED}-0")
             steps.append(Step(name=SPEED_STEP, seed=seed, needs=models))
     return steps
+
+
+def of_arms(steps: Sequence[Step], arms: Collection[str]) -> list[Step]:
+    """Those of ``steps`` that train some arms, what they need, and the speed of models that are among them.
+
+    Args:
+        steps: of `plan`; each comes behind those that it needs.
+        arms: as in `engine.comparison.results.ArmRun`.
+
+    Raises:
+        InputError: an arm has no step.
+    """
+    lacking = [arm for arm in arms if not any(isinstance(step, Training) and step.arm == arm for step in steps)]
+    if lacking:
+        raise InputError(f"--arms has {lacking[0]}, and there are no extra labelled rows to train it on")
+    needed: set[str] = set()
+    for step in reversed(steps):
+        if step.name in needed or (isinstance(step, Training) and step.arm in arms):
+            needed |= {step.name, *step.needs}
+    return [step for step in steps if step.name in needed or (step.name == SPEED_STEP and {*step.needs} <= needed)]
 
 
 def _of_seed(sizes: Sizes, seed: int, *, as_teacher: bool) -> Iterator[Step]:

@@ -279,6 +279,35 @@ def test_a_damaged_run_is_named_with_the_way_out(whole, files, tmp_path):
     assert kept(tmp_path / "out") == kept(whole[0])
 
 
+def test_an_arm_may_have_more_seeds_than_others(whole, files, tmp_path):
+    out, said = tmp_path / "out", []
+    shutil.copytree(whole[0], out)
+    comparison = compare(config(files, out, seeds=2, arms=("direct",), label_sizes=(8,)), say=said.append)
+    assert said == ["seed 1: direct on 24 labels (step 3 of 4)", "seed 1: direct on 8 labels (step 4 of 4)"]
+    assert {(row.arm, row.labels): row.seeds for row in comparison.rows if not row.text_rows} == {
+        ("teacher", 24): 1, ("direct", 24): 2, ("direct", 8): 2, ("direct+extra", 40): 1,
+    }  # fmt: skip
+    assert {one.seeds for one in comparison.contrasts} == {(0,)}  # those that both arms have
+    before = kept(whole[0])
+    assert {name: run for name, run in kept(out).items() if name in before} == before
+
+
+def test_some_arms_first_and_the_others_later_are_the_whole(whole, files, tmp_path):
+    out, said = tmp_path / "out", []
+    sizes = {"label_sizes": (8,), "pool_sizes": (20,)}
+    compare(config(files, out, arms=("teacher", "direct+extra"), **sizes), say=said.append)
+    assert [one.partition(" on ")[0] for one in said] == ["seed 0: teacher", "seed 0: direct+extra"]
+    assert not (out / "pool.store").exists()
+    compare(config(files, out, **sizes))
+    assert kept(out) == kept(whole[0])
+
+
+def test_an_arm_that_there_is_not_is_refused(files, tmp_path):
+    words = "--arms has 'student'; the arms are teacher, distilled, self-distilled, direct, direct.extra"
+    with pytest.raises(InputError, match=words):
+        config(files, tmp_path / "out", arms=("student",))
+
+
 @pytest.mark.parametrize("name", ["runs/speed.json", "spans/direct-0.json"])
 def test_a_damaged_note_is_named_and_made_again_or_done_without(whole, files, tmp_path, name):
     out = tmp_path / "out"

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.comparison.experiment.draws import gold_order, pool_rows
-from engine.comparison.experiment.plan import CORPUS_STEP, SPEED_STEP, Labelling, Sizes, Training, plan
+from engine.comparison.experiment.plan import CORPUS_STEP, SPEED_STEP, Labelling, Sizes, Training, of_arms, plan
+from engine.comparison.results import ARMS
 from engine.errors import InputError
 
 SIZES = Sizes(labels=200, extra=100, pool=900, label_sizes=(50, 200, 300, 250), pool_sizes=(900, 300))
@@ -91,6 +92,41 @@ def test_whatever_a_step_needs_comes_before_it_and_later_seeds_only_add():
     assert plan(SIZES, seeds=2) == steps[: len(plan(SIZES, seeds=2))]
     seeds = [step.seed for step in steps if step.seed is not None]
     assert seeds == sorted(seeds)
+
+
+@pytest.mark.parametrize(
+    ("arms", "as_teacher", "expected"),
+    [
+        (("direct",), False, {"direct-0", "direct-50-0", "direct-250-0"}),
+        (("direct+extra",), True, {"direct+extra-0"}),
+        (("teacher", "direct+extra"), False, {"teacher-0", "direct+extra-0"}),
+        (
+            ("distilled",),
+            False,
+            {CORPUS_STEP, "teacher-0", "seed-0", "distilled-0", "distilled-300-0", SPEED_STEP},
+        ),
+        (("self-distilled",), True, {CORPUS_STEP, "direct-0", "seed-0-self", "self-distilled-0"}),
+    ],
+)
+def test_some_arms_take_what_they_need_and_no_more(arms, as_teacher, expected):
+    every = plan(SIZES, seeds=2, as_teacher=as_teacher)
+    chosen = of_arms(every, arms)
+    assert {step.name for step in chosen if step.seed != 1} == expected
+    assert chosen == [step for step in every if step in chosen]
+    assert {step.name for step in chosen if step.seed == 1} == {
+        name[:-1] + "1" if name[-1] == "0" else name.replace("seed-0", "seed-1")
+        for name in expected - {CORPUS_STEP, SPEED_STEP}
+    }
+
+
+def test_all_arms_take_everything():
+    every = plan(SIZES, seeds=2)
+    assert of_arms(every, ARMS) == every
+
+
+def test_an_arm_that_has_no_rows_is_refused():
+    with pytest.raises(InputError, match=r"--arms has direct\+extra, and there are no extra labelled rows"):
+        of_arms(plan(Sizes(labels=10, extra=0, pool=5), seeds=1), ("direct", "direct+extra"))
 
 
 def test_without_extra_labels_there_is_no_arm_that_has_them():
