@@ -17,6 +17,7 @@ from engine.comparison.experiment.data.leaks import EQUAL
 from engine.comparison.experiment.data.rows import TEST, Rows, prepare_rows, read_gold_rows, read_rows
 from engine.comparison.experiment.doing import Doing
 from engine.comparison.experiment.folder import ExperimentFolder
+from engine.comparison.experiment.kept_runs import seeds_with_runs
 from engine.comparison.experiment.plan import SPEED_STEP, Labelling, Sizes, Step, Training, of_arms, plan
 from engine.comparison.experiment.schedule import Work, carry_out
 from engine.comparison.experiment.settled import settings_of, settle
@@ -63,8 +64,10 @@ def compare(
     if isinstance(plots, Remote):
         plots.is_folder()  # what is wrong with it is told at once
     doing = _begin(config, tick)
-    every = _steps(config, doing.rows)
-    steps = of_arms(every, config.arms) if config.arms else every
+    steps = _steps(config, doing.rows, seeds=config.seeds)
+    every = _steps(config, doing.rows, seeds=max(config.seeds, seeds_with_runs(doing.folder.runs)))
+    if config.arms:
+        steps = of_arms(steps, config.arms)
     is_done = functools.partial(_is_done, doing, steps)
 
     if not all(map(is_done, steps)):
@@ -109,7 +112,7 @@ def _is_done(doing: Doing, steps: Sequence[Step], step: Step) -> bool:
     return doing.is_done(step) or not is_needed
 
 
-def _steps(config: CompareConfig, rows: Rows) -> list[Step]:
+def _steps(config: CompareConfig, rows: Rows, *, seeds: int) -> list[Step]:
     sizes = Sizes(
         labels=rows.labels,
         extra=rows.extra,
@@ -117,7 +120,7 @@ def _steps(config: CompareConfig, rows: Rows) -> list[Step]:
         label_sizes=config.label_sizes,
         pool_sizes=config.pool_sizes,
     )
-    return plan(sizes, seeds=config.seeds, as_teacher=config.begins_as_teacher)
+    return plan(sizes, seeds=seeds, as_teacher=config.begins_as_teacher)
 
 
 def results_of(doing: Doing, steps: Sequence[Step]) -> Results:

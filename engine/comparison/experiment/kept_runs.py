@@ -42,6 +42,12 @@ def has_run(folder: Path, name: str) -> bool:
     return (folder / f"{name}.json").exists()
 
 
+def seeds_with_runs(folder: Path) -> int:
+    """The number of seeds up to the last one that has a run; names end with a hyphen and the seed."""
+    ends = [file.stem.rpartition("-")[2] for file in folder.glob("*-*.json")]
+    return max((int(end) + 1 for end in ends if end.isdecimal()), default=0)
+
+
 def read_run(folder: Path, name: str, *, identity: str) -> ArmRun:
     """The inverse of `write_run`.
 

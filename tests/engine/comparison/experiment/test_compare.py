@@ -288,6 +288,8 @@ def test_an_arm_may_have_more_seeds_than_others(whole, files, tmp_path):
         ("teacher", 24): 1, ("direct", 24): 2, ("direct", 8): 2, ("direct+extra", 40): 1,
     }  # fmt: skip
     assert {one.seeds for one in comparison.contrasts} == {(0,)}  # those that both arms have
+    again = compare(config(files, out, label_sizes=(8,)))  # fewer seeds are asked for than are there
+    assert [row.seeds for row in again.rows if row.arm == "direct"] == [2, 2]
     before = kept(whole[0])
     assert {name: run for name, run in kept(out).items() if name in before} == before
 
