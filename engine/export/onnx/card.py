@@ -91,12 +91,16 @@ def _speed(one: Compared) -> str:
     return "" if one.rows_per_second is None else f"{one.rows_per_second:,.0f}"
 
 
+_WIDE = "On processors without VNNI it may be further off: compare it there, or export it there, which gives weights 7 bits."
+_NARROW = "Its weights have 7 bits, because it was written on a processor without VNNI; it is as near on those with it."
+
+
 def _int8(export: OnnxExport) -> list[str]:
     if not export.quantized:
         return [f"There is no file in int8: {export.not_quantized}."]
     return [
         (
             "The file in int8 rounds activations by the range of each batch, so that its logits of a row depend a "
-            "little on the rows beside it. On processors without VNNI it may be further off: compare it there."
+            f"little on the rows beside it. {_NARROW if has_narrow_weights() else _WIDE}"
         ),
     ]

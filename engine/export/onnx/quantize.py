@@ -1,11 +1,13 @@
 """An ONNX file in fp32 → one in int8: weights in 8 bits, activations in 8 bits by the range that each batch has.
 
-Before, the ranges of the activations' channels are made more even, see `engine.export.onnx.smooth`.
+Before, the ranges of the activations' channels are made more even, see `engine.export.onnx.smooth`. On a processor
+without VNNI, whose sums of two products are cut off at 16 bits, weights have 7 bits: then no such sum is too large.
 """
 
 from pathlib import Path
 from typing import Any
 
+from engine.compute.cpu.int8 import int8_problem
 from engine.errors import ModelError
 from engine.export.onnx.packages import onnx_packages, quiet
 from engine.export.onnx.smooth import Ranges, products, smooth
@@ -18,6 +20,11 @@ ALL, BUT_NARROWING = "all products", "all products but those with more inputs th
 _EVEN = "even.onnx"
 RECIPES = (ALL, BUT_NARROWING)
 """What is computed in int8, the fastest first. Inputs of narrowing products, behind an activation, have outliers."""
+
+
+def has_narrow_weights() -> bool:
+    """Whether weights get 7 bits here, so that the file is right on processors without VNNI, as this one is."""
+    return int8_problem() is not None
 
 
 def quantize(fp32: Path, int8: Path, recipe: str, ranges: Ranges) -> None:
@@ -36,7 +43,11 @@ def quantize(fp32: Path, int8: Path, recipe: str, ranges: Ranges) -> None:
     model = packages.onnx.load(str(fp32))
     kept = _narrowing(model.graph) if recipe == BUT_NARROWING else []
     smooth(model.graph, ranges, kept=kept)
-    more: dict[str, Any] = {"weight_type": packages.quantization.QuantType.QInt8, "per_channel": True}
+    more: dict[str, Any] = {
+        "weight_type": packages.quantization.QuantType.QInt8,
+        "per_channel": True,
+        "reduce_range": has_narrow_weights(),
+    }
     even = int8.with_name(_EVEN)
     try:
         packages.onnx.save(model, str(even))

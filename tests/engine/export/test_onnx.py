@@ -12,6 +12,7 @@ import transformers
 from huggingface_hub import metadata_load
 
 import engine
+import engine.export.onnx.quantize
 from engine.errors import InputError, ModelError
 from engine.export.onnx import export, graph
 from engine.export.onnx.check import check_graph, made_up_rows, own_rows
@@ -99,6 +100,28 @@ def test_the_folder_has_what_servers_read(exported):
     assert json.loads((out / "special_tokens_map.json").read_text())["pad_token"] == "[PAD]"
     assert all(path.stat().st_mode & 0o044 == 0o044 for path in out.rglob("*")), "a server is another user"
     assert [path.name for path in out.parent.iterdir()] == [out.name], "nothing is left beside it"
+
+
+@pytest.mark.parametrize("has_vnni", [True, False])
+def test_weights_have_7_bits_where_the_processor_cuts_sums_off(tmp_path, monkeypatch, model, rows, has_vnni):
+    """Two products of 8 and 7 bits have a sum that 16 bits hold."""
+    monkeypatch.setattr(engine.export.onnx.quantize, "int8_problem", lambda: None if has_vnni else "no VNNI")
+    fp32, int8 = tmp_path / "model.onnx", tmp_path / "int8.onnx"
+    loaded = load_classifier(model)
+    write_graph(loaded, graph_inputs(loaded), fp32)
+    quantize(fp32, int8, ALL, {})
+    made = onnx.load(str(int8)).graph
+    products = {node.input[1] for node in made.node if node.op_type == "MatMulInteger"}
+    weights = [onnx.numpy_helper.to_array(one) for one in made.initializer if one.name in products]
+    assert weights
+    assert {one.dtype for one in weights} == {np.dtype(np.int8)}
+    largest = max(int(np.abs(one.astype(np.int64)).max()) for one in weights)
+    assert largest == 127 if has_vnni else largest <= 64
+    assert 2 * 255 * 64 < 2**15
+    config = engine.OnnxConfig(model=model, out=str(tmp_path / "out"), rows=engine.RowsConfig(files=(rows,)))
+    summary, card = engine.export_onnx(config), (tmp_path / "out" / "README.md").read_text()
+    assert summary.quantized or has_vnni, "what is cut off here may change too many classes"
+    assert ("Its weights have 7 bits" in card) == (not has_vnni)
 
 
 def test_the_graph_has_free_rows_and_tokens(exported):
