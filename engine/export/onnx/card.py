@@ -5,6 +5,7 @@ from typing import Any
 
 from engine.export.onnx.compare import TIMED_ROWS, Compared
 from engine.export.onnx.config import OnnxExport
+from engine.export.onnx.quantize import has_narrow_weights
 from engine.models.classifier import Classifier
 from engine.models.notes.card_head import base_model, card_body, card_head, licence_of, with_head
 
@@ -91,8 +92,8 @@ def _speed(one: Compared) -> str:
     return "" if one.rows_per_second is None else f"{one.rows_per_second:,.0f}"
 
 
-_WIDE = "On processors without VNNI it may be further off: compare it there, or export it there, which gives weights 7 bits."
-_NARROW = "Its weights have 7 bits, because it was written on a processor without VNNI; it is as near on those with it."
+_WIDE = "On processors without VNNI it may be further off: compare it there, or export it there."
+_NARROW = "Its weights have 7 bits, because it was written on a processor without VNNI: no sum is cut off on any."
 
 
 def _int8(export: OnnxExport) -> list[str]:
