@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmarks.harness.conditions import in_words
 
-AT_ONCE = ", 2 at once"
+_AT_ONCE = ", 2 at once"
 """Ends the name of a peer that computes two batches at a time."""
 
 
@@ -50,12 +50,10 @@ def dtypes_with_amx(minilm: dict[str, Any], base: dict[str, Any]) -> str:
     lines.append("|---|---:|---:|---:|---:|---:|")
     for name in sorted(minilm["figures"], key=lambda name: -minilm["figures"][name]["rows_per_second"]):
         small, large = (result["figures"][name] for result in (minilm, base))
-        check = minilm["checks"].get(name)
-        same = "" if check is None else f"{check['equal_predictions']:.1%} of {check['rows']:,}"
+        same = _same_predictions(minilm, name)
         ratios = ["" if name == "engine" else f"{1 / one['times_as_fast']:.2f} ×" for one in (small, large)]
-        label = "`engine`, fp32" if name == "engine" else name.replace("engine", "`engine`")
         speeds = [f"{one['rows_per_second']:.1f}" for one in (small, large)]
-        lines.append(f"| {label} | {speeds[0]} | {ratios[0]} | {same} | {speeds[1]} | {ratios[1]} |")
+        lines.append(f"| {_as_code(name)} | {speeds[0]} | {ratios[0]} | {same} | {speeds[1]} | {ratios[1]} |")
     rounds, tokens = len(minilm["seconds"]["engine"]), minilm["tokens"]
     note = (
         f"{minilm['rows']:,} and {base['rows']} reviews, mean {tokens['mean']:.0f} and at most {tokens['max']} tokens; "
@@ -160,11 +158,9 @@ def in_fp32_alone(minilm: dict[str, Any], base: dict[str, Any]) -> str:
     lines = [f"| how | {' | '.join(heads)} | {heads[1]} |", "|---|---:|---:|---:|---:|---:|"]
     best, best_base = _faster_ways(minilm), _faster_ways(base)
     for name in sorted(best, key=lambda name: -best[name]["rows_per_second"]):
-        check = minilm["checks"].get(name)
-        same = "" if check is None else f"{check['equal_predictions']:.1%} of {check['rows']:,}"
-        label = "`engine`, fp32" if name == ours else name.replace("engine", "`engine`")
+        same = _same_predictions(minilm, name)
         small, large = (_speed(ways.get(name), name != ours) for ways in (best, best_base))
-        lines.append(f"| {label} | {small} | {same} | {large} |")
+        lines.append(f"| {_as_code(name)} | {small} | {same} | {large} |")
     rounds, tokens = len(minilm["seconds"][ours]), minilm["tokens"]
     note = (
         f"{minilm['rows']} and {base['rows']} reviews, mean {tokens['mean']:.0f} and {base['tokens']['mean']:.0f} and "
@@ -176,11 +172,20 @@ def in_fp32_alone(minilm: dict[str, Any], base: dict[str, Any]) -> str:
     return "\n".join([*lines, "", note])
 
 
+def _as_code(name: str) -> str:
+    return "`engine`, fp32" if name == "engine" else name.replace("engine", "`engine`")
+
+
+def _same_predictions(result: dict[str, Any], name: str) -> str:
+    check = result["checks"].get(name)
+    return "" if check is None else f"{check['equal_predictions']:.1%} of {check['rows']:,}"
+
+
 def _faster_ways(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Figures by name, of each peer those of the faster of its ways to use the cores."""
     best: dict[str, dict[str, Any]] = {}
     for name, figure in result["figures"].items():
-        peer = name.removesuffix(AT_ONCE)
+        peer = name.removesuffix(_AT_ONCE)
         if peer not in best or figure["rows_per_second"] > best[peer]["rows_per_second"]:
             best[peer] = figure
     return best

@@ -15,10 +15,11 @@ from engine.comparison.experiment.data.rows import GOLD, TEST, Rows, read_gold_r
 from engine.comparison.experiment.draws import gold_order
 from engine.comparison.experiment.folder import ExperimentFolder
 from engine.comparison.experiment.kept_runs import has_run, read_run, write_run
+from engine.comparison.experiment.notes import read_note
 from engine.comparison.experiment.plan import CORPUS_STEP, Labelling, Step, Training
 from engine.comparison.experiment.settled import Settled
 from engine.comparison.experiment.spans import noted
-from engine.comparison.experiment.speed import measure_speeds
+from engine.comparison.experiment.speed import measure_speeds, read_speeds
 from engine.comparison.results import DISTILLED, TEACHER, ArmRun, Speed
 from engine.compute.device import best_device, limited_threads, worker_threads
 from engine.errors import TrainingError
@@ -107,14 +108,7 @@ class Doing:
         Raises:
             TrainingError: their file is damaged.
         """
-        file = self._speed_file
-        if not file.exists():
-            return {}
-        try:
-            held = json.loads(file.read_text("utf-8"))
-            return {arm: Speed(**{name: tuple(values) for name, values in one.items()}) for arm, one in held.items()}
-        except (ValueError, TypeError, AttributeError) as error:
-            raise TrainingError(f"{file} is damaged ({error}); remove it, and run the same command again") from None
+        return read_note(self._speed_file, read_speeds) if self._speed_file.exists() else {}
 
     @property
     def _speed_file(self) -> Path:
@@ -229,9 +223,8 @@ class Doing:
         """Those of the rows that a student learned from."""
         if step.label_set is None:
             return 0.0
-        labelled = json.loads(self._labelled_file(step.label_set).read_text("utf-8"))
-        share = step.pool / self.rows.pool
-        return round(float(labelled["seconds"]) * share, 3)
+        seconds = read_note(self._labelled_file(step.label_set), lambda labelled: float(labelled["seconds"]))
+        return round(seconds * step.pool / self.rows.pool, 3)
 
     def _measure_speeds(self) -> None:
         models = {arm: str(self._place(f"{arm}-0", 0)) for arm in (TEACHER, DISTILLED)}

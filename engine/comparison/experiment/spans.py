@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from engine.errors import TrainingError
+from engine.comparison.experiment.notes import read_note
 from store.storage.atomic_file import write_file
 from store.storage.file_lock import THIS_MACHINE
 
@@ -28,15 +29,11 @@ def is_shared(folder: Path) -> bool:
     Raises:
         TrainingError: a note is damaged.
     """
-    spans = sorted(map(_span, folder.glob("*.json")))
+    spans = sorted(read_note(file, _span) for file in folder.glob("*.json"))
     return any(
         machine == other and began < ended for (machine, _, ended), (other, began, _) in itertools.pairwise(spans)
     )
 
 
-def _span(file: Path) -> tuple[str, float, float]:
-    try:
-        note = json.loads(file.read_text("utf-8"))
-        return str(note["machine"]), float(note["began"]), float(note["ended"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{file} is damaged ({error}); remove it, and run the same command again") from None
+def _span(note: Any) -> tuple[str, float, float]:
+    return str(note["machine"]), float(note["began"]), float(note["ended"])

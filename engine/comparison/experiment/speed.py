@@ -38,3 +38,8 @@ def measure_speeds(models: Mapping[str, str], texts: Sequence[str], *, tick: Tic
             latencies[arm].append(round((ended - between) / len(alone) * 1e3, 4))
         tick("measuring how fast the models are", number + 1, ROUNDS)
     return {arm: Speed(rounds=tuple(rounds[arm]), latencies=tuple(latencies[arm])) for arm in loaded}
+
+
+def read_speeds(held: dict[str, dict[str, list[float]]]) -> dict[str, Speed]:
+    """Speeds by arm, from JSON."""
+    return {arm: Speed(**{name: tuple(values) for name, values in one.items()}) for arm, one in held.items()}

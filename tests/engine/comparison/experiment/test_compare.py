@@ -322,6 +322,19 @@ def test_a_damaged_note_is_named_and_made_again_or_done_without(whole, files, tm
     assert kept(out) == kept(whole[0])
 
 
+def test_damaged_seconds_of_a_labelling_are_named_and_counted_again(whole, files, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(whole[0], out)
+    (out / "runs" / "distilled-0.json").unlink()
+    note = out / "runs" / "labelled-seed-0.json"
+    note.write_text("{")
+    with pytest.raises(TrainingError, match=r"labelled-seed-0.json is damaged .*; remove it, and run the same"):
+        compare(config(files, out))
+    note.unlink()
+    compare(config(files, out))
+    assert kept(out) == kept(whole[0])
+
+
 @pytest.mark.parametrize("name", ["gold.parquet", "pool.parquet", "test.parquet", "rows.json"])
 def test_damaged_rows_are_written_again_and_nothing_is_trained_again(whole, files, tmp_path, name):
     out, said = tmp_path / "out", []
