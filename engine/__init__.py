@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from engine.training.data.stored_gold import StoredGold
     from engine.training.distill import DistillConfig, train
     from engine.training.finetune import FinetuneConfig, finetune
+    from engine.training.mlm.config import MlmConfig
     from engine.training.output.trained import Trained
     from engine.training.tasks.config import LoopConfig, SavingConfig, ValidationConfig
     from engine.training.tasks.soft_loss import SoftLoss
@@ -90,6 +91,7 @@ _HOME = {
     "LabelConfig": "engine.labelling.planning.config",
     "LabelSummary": "engine.labelling.summary",
     "LoadedModel": "engine.prediction.loaded",
+    "MlmConfig": "engine.training.mlm.config",
     "LoopConfig": "engine.training.tasks.config",
     "NearDuplicateRows": "engine.evaluation.near_duplicates",
     "NearDuplicatesConfig": "engine.evaluation.near_duplicates",
@@ -153,6 +155,7 @@ __all__ = [
     "LabelSummary",
     "LoadedModel",
     "LoopConfig",
+    "MlmConfig",
     "NearDuplicateRows",
     "NearDuplicatesConfig",
     "OnnxConfig",

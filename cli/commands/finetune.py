@@ -6,10 +6,12 @@ import click
 
 from cli.options.reading import column_options, read_columns, read_options, refuse_unread
 from cli.options.rounds import gold_rounds_option
-from cli.options.shared import CommaSeparated, format_option, named_place
+from cli.options.shared import CommaSeparated, format_option, is_given, named_place
 from cli.options.training import training_options, training_settings
 from cli.output import print_summary, report_rejects
 from cli.progress import progress
+
+_OF_MLM = ("mlm_epochs", "mlm_batch_size", "mlm_learning_rate")
 
 
 @click.command("finetune", context_settings={"show_default": True})
@@ -33,6 +35,15 @@ from cli.progress import progress
 @column_options
 @click.option("--classes", type=CommaSeparated(), help="Class names in order. [default: the labels, sorted]")
 @click.option("--limit", type=click.IntRange(min=1), help="Use this many rows, chosen at random by --seed.")
+@click.option(
+    "--mlm",
+    metavar="INPUT",
+    multiple=True,
+    help="Texts without labels, or a store: first train MODEL to find masked words out in them.",
+)
+@click.option("--mlm-epochs", type=click.IntRange(min=1), default=3, help="Of --mlm: passes over the texts.")
+@click.option("--mlm-batch-size", type=click.IntRange(min=1), default=64, help="The same: texts a step, of all ranks.")
+@click.option("--mlm-learning-rate", type=float, default=1e-4, help="The same: its peak.")
 @training_options(epochs=5, batch_size=16, learning_rate=2e-5)
 @format_option
 @click.pass_context
@@ -47,6 +58,10 @@ def command(
     on_bad_row: str,
     classes: tuple[str, ...] | None,
     limit: int | None,
+    mlm: tuple[str, ...],
+    mlm_epochs: int,
+    mlm_batch_size: int,
+    mlm_learning_rate: float,
     format: str | None,  # noqa: A002
     **options: Any,
 ) -> int:
@@ -57,13 +72,16 @@ def command(
     \b
     Example:
       engine finetune gold.parquet --model bert-base-uncased --out teacher --eval test.parquet
+      engine finetune gold.parquet --model bert-base-uncased --mlm reviews.store --out teacher
       engine finetune --from-store reviews.store --round 0..1 --model bert-base-uncased --out teacher2
     """
-    from engine import FinetuneConfig, GoldConfig, StoredGold, finetune
+    from engine import FinetuneConfig, GoldConfig, MlmConfig, StoredGold, finetune
 
     _check_source(inputs, from_store, rounds, classes)
-    if from_store is not None and not (options["eval"] or options["validation"]):
-        refuse_unread(ctx, files="--eval or --validation")
+    if not mlm and (given := [name for name in _OF_MLM if is_given(ctx, name)]):
+        raise click.UsageError(f"--{given[0].replace('_', '-')} needs --mlm INPUT")
+    if from_store is not None and not (options["eval"] or options["validation"] or mlm):
+        refuse_unread(ctx, files="--eval, --validation or --mlm")
     gold = GoldConfig(
         files=inputs,
         columns=read_columns(options),
@@ -77,7 +95,12 @@ def command(
     stored = None
     if from_store is not None:
         stored = StoredGold(store=from_store, rounds=rounds or None, limit=limit, seed=options["seed"])
-    config = FinetuneConfig(gold=gold, stored=stored, model=model, revision=revision, **training_settings(**options))
+    texts = None
+    if mlm:
+        texts = MlmConfig(inputs=mlm, epochs=mlm_epochs, batch_size=mlm_batch_size, learning_rate=mlm_learning_rate)
+    config = FinetuneConfig(
+        gold=gold, stored=stored, model=model, revision=revision, mlm=texts, **training_settings(**options)
+    )
     with progress(ctx) as tick:
         trained = finetune(config, tick=tick)
     return print_trained(trained, format)
@@ -118,6 +141,13 @@ def print_trained(trained: Any, format_: str | None) -> int:
         "rows_per_second": round(trained.rows_per_second, 1),
         "waiting": round(trained.waiting, 4),
     }
+    if trained.mlm is not None:
+        summary |= {
+            "mlm_texts": trained.mlm.rows,
+            "mlm_steps": trained.mlm.steps,
+            "mlm_loss": round(trained.mlm.loss, 5),
+            "mlm_seconds": round(trained.mlm.seconds, 1),
+        }
     if trained.best is not None:
         summary["best_step"] = trained.best.step
         summary |= {f"best_{name}": round(value, 5) for name, value in trained.best.figures.items()}

@@ -20,7 +20,7 @@ from engine.models.probe import settled
 
 _TOLERANCE = 1e-5
 _PROBED_LENGTHS = (61, 7, 7, 3)
-_ERRORS = (LookupError, AttributeError, TypeError, ValueError, RuntimeError, ArithmeticError, AssertionError)
+PACKING_ERRORS = (LookupError, AttributeError, TypeError, ValueError, RuntimeError, ArithmeticError, AssertionError)
 """What a model's own code may raise on packed rows."""
 
 _log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class PackedModel:
         self._padding = padding_position(module)
         layers = self._layers = self.module.get_submodule(name)
         if make_layers is None:
-            layers[-1].register_forward_hook(_first_tokens, with_kwargs=True)
+            layers[-1].register_forward_hook(first_tokens_alone, with_kwargs=True)
         else:
             for number, layer in enumerate(make_layers(module, list(layers))):
                 layers[number] = layer
@@ -94,7 +94,7 @@ class PackedModel:
                 self(packed, on_device(packed, self.module.device, kernel=False))
         except _EmbeddedError:
             return tokens
-        except _ERRORS:
+        except PACKING_ERRORS:
             return int(table)
         finally:
             hook.remove()
@@ -126,7 +126,7 @@ def _stop(*_: Any) -> None:
     raise _EmbeddedError
 
 
-def _first_tokens(_layer: nn.Module, _arguments: Any, keywords: dict[str, Any], output: Any) -> Any:
+def first_tokens_alone(_layer: nn.Module, _arguments: Any, keywords: dict[str, Any], output: Any) -> Any:
     """The part of the last layer's output that the head reads: (1, tokens, hidden) → (rows, 1, hidden)."""
     hidden = output if isinstance(output, Tensor) else output[0]
     firsts = hidden[0, keywords["packed_rows"].firsts][:, None]
@@ -148,7 +148,7 @@ def packed_differs(module: Any, longest: int, *, fused: bool) -> str | None:
         return "short rows change how it computes longer ones"
     if batching_of(module).passes_types:
         return "its tokenizer gives token types"
-    rows = _probe(module, longest)
+    rows = trial_rows(module, longest)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(row) for row in rows])])
     packed = pack(np.concatenate(rows), offsets, np.arange(len(rows)))
     device = next(module.parameters()).device
@@ -157,18 +157,23 @@ def packed_differs(module: Any, longest: int, *, fused: bool) -> str | None:
         with torch.inference_mode():
             alone = torch.cat([module(input_ids=torch.from_numpy(row)[None].to(device)).logits for row in rows])
             together = model(packed, on_device(packed, device, kernel=False))
-    except _ERRORS as error:
+    except PACKING_ERRORS as error:
         return f"its layers do not take packed rows ({error})"
+    problem = logits_differ(alone, together)
+    _log.debug("%s: %s", type(module).__name__, problem or "packed rows have the logits of rows alone")
+    return problem
+
+
+def logits_differ(alone: Tensor, together: Tensor) -> str | None:
+    """How logits of packed rows, (rows, outputs), differ from those of rows alone; None if they do not."""
     difference = float((alone - together).abs().max())
     spread = float((alone.max(0).values - alone.min(0).values).max())
-    name = type(module).__name__
-    _log.debug("%s: packed rows differ by %.1e, rows from each other by %.1e", name, difference, spread)
     if difference <= min(_TOLERANCE * max(1.0, float(alone.abs().max())), 1e-3 * spread):
         return None
     return f"logits of packed rows differ from those of rows alone by {difference:.1e}"
 
 
-def _probe(module: Any, longest: int) -> list[npt.NDArray[np.int64]]:
+def trial_rows(module: Any, longest: int) -> list[npt.NDArray[np.int64]]:
     """Rows of made-up tokens: the longest one and short ones, two of them equally long.
 
     A text may name special tokens: one row has padding in its middle, another all that the configuration knows. ESM,

@@ -5,7 +5,9 @@ maximum length, the padding token and its side, and which inputs the model gets.
 """
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from engine.models.batching import batching_of, text_config
@@ -14,7 +16,9 @@ from engine.models.files import quiet_transformers
 _TYPES = "token_type_ids"
 
 
-def save_module(module: Any, tokenizer: Any, folder: Path, *, max_length: int) -> None:
+def save_module(
+    module: Any, tokenizer: Any, folder: Path, *, max_length: int, beside: Mapping[str, Any] = MappingProxyType({})
+) -> None:
     """Write both into ``folder``, weights as safetensors; ``tokenizer`` is left as it is.
 
     Args:
@@ -22,13 +26,14 @@ def save_module(module: Any, tokenizer: Any, folder: Path, *, max_length: int) -
         tokenizer: the transformers tokenizer.
         folder: where to.
         max_length: tokens a row.
+        beside: tensors by name that are written with those of ``module``.
     """
     quiet_transformers()
     saved = copy.deepcopy(tokenizer)
     saved.model_max_length = max_length
     _pad_as_computed(saved, module)
     _set(saved, "model_input_names", input_names(module, saved))
-    module.save_pretrained(folder, safe_serialization=True)
+    module.save_pretrained(folder, state_dict={**module.state_dict(), **beside}, safe_serialization=True)
     saved.save_pretrained(folder)
 
 

@@ -4,15 +4,17 @@ torch is imported when the request has been looked at and the rows are read: a m
 """
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
 from engine.inputs.by_name.before import ColumnsBefore
-from engine.inputs.labels.labelled import GoldConfig, read_gold
+from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
 from engine.models.loading.first_look import look_for_start
 from engine.models.notes.gold_texts import read_gold_texts
 from engine.progress import Tick, silent
 from engine.training.data.stored_gold import StoredGold
+from engine.training.mlm.config import MlmConfig
+from engine.training.mlm.texts import Pretraining, look_for_texts
 from engine.training.output.run_folder import RunFolder, flat_names
 from engine.training.output.start_note import start_note
 from engine.training.tasks.config import LoopConfig, RunConfig
@@ -35,6 +37,7 @@ class FinetuneConfig(RunConfig):
         model: hub id or path of the initial weights; ``MODEL#layers=1,3,5`` keeps some layers, and a ``config.json``
             means random weights.
         revision: of the hub id.
+        mlm: texts on which masked language modelling makes ``model`` a better start before; None for none.
         max_length: tokens a row; those of a training of ours that made ``model``, or 512, or as many as the model
             takes, if None.
         loop: hyperparameters.
@@ -44,6 +47,7 @@ class FinetuneConfig(RunConfig):
     stored: StoredGold | None = None
     model: str
     revision: str | None = None
+    mlm: MlmConfig | None = None
     max_length: int | None = None
     loop: LoopConfig = field(default_factory=LoopConfig)
 
@@ -62,7 +66,10 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> "Trained":
         read_evaluation_rows(judged_by(config, inputs, before=gold.read_from), gold.classes) if inputs else None
         for inputs in (config.evaluation, config.validation.inputs)
     )
-    known = flat_names({"gold_sha256": gold_sha256(gold), **known_settings(config, gold.classes, validation)})
+    asked = None
+    if config.mlm is not None:
+        asked = look_for_texts(config.mlm, config.gold, classes=gold.classes, before=gold.read_from)
+    known = flat_names({**gold_settings(gold, asked), **known_settings(config, gold.classes, validation)})
     folder.check(known, partly=True)
     note = start_note(config.model, start, config.max_length)
     if (trained := done_already(folder, known, note, evaluation)) is not None:
@@ -70,7 +77,12 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> "Trained":
         return trained
     from engine.training.tasks.gold import train_on_gold
 
-    return train_on_gold(config, gold, evaluation, validation, note=note, tick=tick)
+    return train_on_gold(config, gold, evaluation, validation, asked=asked, note=note, tick=tick)
+
+
+def gold_settings(gold: Gold, asked: Pretraining | None) -> dict[str, Any]:
+    """The settings of a run that are the fine-tuning's own."""
+    return {"gold_sha256": gold_sha256(gold), **({} if asked is None else {"mlm": asked.settings()})}
 
 
 def judged_by(

@@ -22,7 +22,7 @@ from engine.training.distributed import Ranks
 from engine.training.dtype_choice import choose_dtype
 from engine.training.due import due_after
 from engine.training.loss import Loss
-from engine.training.micro_batches import MicroBatches
+from engine.training.micro_batches import MakeForward, MicroBatches, classifier_forward
 from engine.training.optimizer import FlatGradients, Optimizer, linear_decay
 from engine.training.output.checkpoint import Checkpoint, load_tensors, model_tensors
 from engine.training.output.saving import Saving
@@ -42,12 +42,14 @@ class Objective:
         steps: the data.
         loss: of a micro-batch.
         config: hyperparameters.
+        make: what computes batches of the model.
     """
 
     model: Classifier
     steps: Steps
     loss: Loss
     config: LoopConfig
+    make: MakeForward = classifier_forward
 
 
 def fit(
@@ -104,6 +106,7 @@ class Training:
             budget=config.tokens_per_batch,
             longest=objective.steps.longest,
             dtype=config.dtype,
+            make=objective.make,
         )
         self._optimizer = Optimizer(
             self._module,

@@ -1,16 +1,18 @@
 """Logits and targets → a sum of losses over rows.
 
 Targets are tensors by name, with a row each: ``label`` (rows,) int64, the gold class or -1; ``logits`` (rows, label
-sets, classes), the teachers'; ``weight`` (rows,) float32.
+sets, classes), the teachers'; ``weight`` (rows,) float32. Of `MaskedLoss` ``label`` is (rows, most hidden in one).
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.tokens.masking import IGNORED
 from engine.training.tasks.soft_loss import MSE, SoftLoss
 
 Targets = Mapping[str, Tensor]
@@ -21,6 +23,26 @@ Loss = Callable[[Tensor, Targets], Tensor]
 def cross_entropy(logits: Tensor, targets: Targets) -> Tensor:
     """Sum over rows of the negative log-likelihood of ``label``, every one of which is a class."""
     return functional.cross_entropy(logits.float(), targets["label"], reduction="sum")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskedLoss:
+    """The loss of a masked language model: of each hidden token the negative log-likelihood; a `Loss`.
+
+    Divided by a number of tokens that is the same in each step, so that all tokens count alike, whatever text they are
+    in and whichever process computes it.
+
+    Attributes:
+        hidden_per_row: tokens that are hidden in a text, on average.
+    """
+
+    hidden_per_row: float
+
+    def __call__(self, logits: Tensor, targets: Targets) -> Tensor:
+        """Of (hidden, vocabulary) ``logits``, in the order of the labels that are not `IGNORED`."""
+        labels = targets["label"]
+        summed = functional.cross_entropy(logits.float(), labels[labels != IGNORED], reduction="sum")
+        return summed / self.hidden_per_row
 
 
 def soft_loss(chosen: SoftLoss, logits: Tensor, targets: Targets) -> Tensor:

@@ -1,13 +1,13 @@
 """The rows of a step → their gradients and losses, micro-batch by micro-batch."""
 
 import logging
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from engine.compute.backend import Workload
+from engine.compute.backend import Forward, Workload
 from engine.compute.backends import choose_backend
 from engine.compute.cpu.memory import keep_memory
 from engine.compute.device import free_memory
@@ -32,6 +32,27 @@ _PROBED = 512
 _log = logging.getLogger(__name__)
 
 
+class MakeForward(Protocol):
+    """A module in training → what computes its batches."""
+
+    def __call__(  # noqa: D102
+        self, module: Any, device: torch.device, *, dtype: str, budget: int, longest: int
+    ) -> Forward: ...
+
+
+def classifier_forward(module: Any, device: torch.device, *, dtype: str, budget: int, longest: int) -> Forward:
+    """What computes batches of a classifier; a `MakeForward`."""
+    workload = Workload(longest=min(longest, _PROBED), device=device, training=True)
+    adopt_padding(module)
+    backend = choose_backend(module.eval(), workload)
+    if backend.pads or device.type == "cuda":  # which pads, too, what its kernel does not take
+        settle_length(module, longest)
+    forward = backend.make(module.train(), budget=budget, longest=longest)
+    if device.type == "cuda" and (dtype == "fp32" or forward.has_attention_dropout):  # packed rows are slow without it
+        return PADDED.make(module, budget=budget, longest=longest)
+    return forward
+
+
 class MicroBatches:
     """Micro-batches of packed rows if that gives the model's own logits; on a GPU only if it has the kernel for them.
 
@@ -44,6 +65,7 @@ class MicroBatches:
         budget: tokens of a micro-batch; by device and dtype if None.
         longest: tokens of the longest row.
         dtype: of the products, ``fp32`` or ``bf16``; by device if None. Parameters and gradients are in fp32.
+        make: what computes batches.
     """
 
     def __init__(
@@ -55,6 +77,7 @@ class MicroBatches:
         budget: int | None,
         longest: int,
         dtype: str | None = None,
+        make: MakeForward = classifier_forward,
     ) -> None:
         self._dtype = dtype or ("bf16" if device.type == "cuda" else "fp32")
         self._loss = loss
@@ -63,15 +86,7 @@ class MicroBatches:
             keep_memory()
         self._is_default = budget is None and device.type == "cpu"
         budget = budget or default_budget(module.config, device)
-        workload = Workload(longest=min(longest, _PROBED), device=device, training=True)
-        adopt_padding(module)
-        backend = choose_backend(module.eval(), workload)
-        if backend.pads or device.type == "cuda":  # which pads, too, what its kernel does not take
-            settle_length(module, longest)
-        self._forward = backend.make(module.train(), budget=budget, longest=longest)
-        lacks_kernel = self._dtype == "fp32" or self._forward.has_attention_dropout
-        if device.type == "cuda" and lacks_kernel:  # packed rows are slow without it
-            self._forward = PADDED.make(module, budget=budget, longest=longest)
+        self._forward = make(module, device, dtype=self._dtype, budget=budget, longest=longest)
         if not self._forward.has_attention_dropout:
             _log.info("rows are packed; attention has no dropout then, since the GPU's kernel knows none")
         self._most = self.budget

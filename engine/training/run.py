@@ -5,7 +5,6 @@ trains from the latest checkpoint on, evaluates, and saves.
 """
 
 import dataclasses
-import hashlib
 import json
 import logging
 from collections.abc import Iterator
@@ -23,8 +22,9 @@ from engine.training.data.steps import Steps
 from engine.training.distributed import Ranks
 from engine.training.loop import Objective, fit
 from engine.training.loss import Loss
-from engine.training.output.checkpoint import Checkpoints, model_tensors
+from engine.training.output.checkpoint import Checkpoints, tensors_sha256
 from engine.training.output.metrics_log import tensorboard_writer
+from engine.training.output.mlm_report import MlmReport
 from engine.training.output.run_folder import CHECKPOINTS, RunFolder, flat_names
 from engine.training.output.saved_model import save_evaluation, save_trained
 from engine.training.output.saving import Saving
@@ -56,6 +56,7 @@ class TrainingTask:
         rejected: number of labelled rows that were refused.
         reasons: of the first of these.
         truncated: rows of whose texts the model sees a part; None if that is not known.
+        mlm: of the masked language modelling before it, or None.
     """
 
     model: Classifier
@@ -72,6 +73,7 @@ class TrainingTask:
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
     truncated: int | None = None
+    mlm: MlmReport | None = None
 
 
 @contextmanager
@@ -111,7 +113,7 @@ def run_training(task: TrainingTask, config: RunConfig, folder: RunFolder, ranks
 def _settings(task: TrainingTask, config: RunConfig) -> dict[str, Any]:
     """The settings that decide the result of any training, with hashes of its model and rows."""
     return {
-        "start_sha256": _tensors_sha256(task.model),
+        "start_sha256": tensors_sha256(task.model.module),
         "rows": task.steps.rows,
         "encoding_sha256": task.model.encoding(task.steps.longest).fingerprint,
         "max_length": task.steps.longest,
@@ -177,6 +179,7 @@ def _trained(task: TrainingTask, config: RunConfig, state: TrainState, ranks: Ra
         evaluation_files=[] if gold is None else [*task.evaluation.inputs],
         teachers=task.teachers,
         truncated=task.truncated,
+        mlm=task.mlm,
     )
 
 
@@ -185,12 +188,3 @@ def _say_cut(task: TrainingTask) -> None:
     cut, rows, length = task.truncated or 0, task.steps.rows, task.steps.longest
     if said := cut_note(cut, rows, length=length, longest=task.model.longest):
         log.info("%s", said)
-
-
-def _tensors_sha256(model: Classifier) -> str:
-    """Hash of all initial parameters and buffers, a new head included."""
-    digest = hashlib.sha256()
-    for name, tensor in model_tensors(model.module).items():
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

@@ -64,15 +64,16 @@ def read_config(source: str, folder: Path, **changes: Any) -> Any:
     return config
 
 
-def load_module(source: str, folder: Path, config: Any) -> Loaded:
-    """The model in fp32 on the CPU.
+def load_module(source: str, folder: Path, config: Any, *, auto: Any = AutoModelForSequenceClassification) -> Loaded:
+    """The model in fp32 on the CPU; ``auto`` is the class of transformers that finds its own.
 
     Raises:
         ModelError: its files do not make such a model, or weights are not finite.
     """
     _refuse_parts(source, folder, config)
-    with refused(f"{source} cannot be loaded as a sequence classifier"):
-        loaded = _load(AutoModelForSequenceClassification, folder, config)
+    kind = "sequence classifier" if auto is AutoModelForSequenceClassification else "masked language model"
+    with refused(f"{source} cannot be loaded as a {kind}"):
+        loaded = _load(auto, folder, config)
         if loaded.missing and (prefix := shared_prefix(folder)):
             loaded = _without_prefix(source, folder, loaded, prefix)
     refuse_non_finite(source, loaded.module)

@@ -1,6 +1,6 @@
 """A store and the targets of a distillation → hashes of the texts that the student learns: with gold, or at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +36,21 @@ def distilled_texts(store: Store, soft: SoftLabels, hashes: npt.NDArray[np.uint6
     Raises:
         StoreError: as `learned_hashes`.
     """
+    return _among(store, _rows_learned(store, soft), hashes)
+
+
+def has_texts(store: Store, hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Whether each of ``hashes`` is that of a text of the store."""
+    layout = store.layout
+    return _among(store, (np.arange(*layout.range_of(shard)) for shard in range(layout.shards)), hashes)
+
+
+def _among(
+    store: Store, parts: Iterable[npt.NDArray[np.int64]], hashes: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.bool_]:
+    """Whether each of ``hashes`` is that of the text of a row; the rows come in ``parts``, by number."""
     texts, found = FamilyReader(store, CORPUS, ["text_hash"]), np.zeros(len(hashes), np.bool_)
-    for rows in _rows_learned(store, soft):
+    for rows in parts:
         for piece in texts.read(rows):
             found |= np.isin(hashes, piece["text_hash"].to_numpy())
     return found

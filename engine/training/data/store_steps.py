@@ -65,7 +65,11 @@ class SoftSteps:
         self, store: Store, soft: SoftLabels, encoding: Encoding, *, batch_size: int, seed: int, ranks: "Ranks"
     ) -> None:
         self._soft, self._encoding, self._batch_size = soft, encoding, batch_size
-        self._is_stored = _has_tokens(store, encoding)
+        self._is_stored = has_tokens(store, encoding)
+        if self._is_stored:
+            log.info("the tokens of %s are read from the store", encoding.name)
+        else:
+            log.info("texts are tokenised on the fly: the store keeps no complete tokens of %s", encoding.name)
         text = () if self._is_stored else ("text",)
         gold = () if soft.rounds is None else ("gold",)
         self._stream = store.stream(
@@ -93,13 +97,8 @@ class SoftSteps:
         for number, batch in enumerate(stream, start=first):
             size = min(self._batch_size, self.rows - number * self._batch_size)
             rows = np.arange(len(batch["row"]))
-            yield Step(tokens=self._tokens(batch), rows=rows, targets=self._targets(batch), size=size)
-
-    def _tokens(self, batch: dict[str, Any]) -> Tokens:
-        if not self._is_stored:
-            return self._encoding.encode(batch["text"].tolist())
-        truncated = np.zeros(len(batch["row"]), np.bool_)
-        return Tokens(ids=batch["input_ids"], offsets=batch["offsets"], truncated=truncated)
+            tokens = tokens_of_batch(batch, None if self._is_stored else self._encoding)
+            yield Step(tokens=tokens, rows=rows, targets=self._targets(batch), size=size)
 
     def _targets(self, batch: dict[str, Any]) -> dict[str, npt.NDArray[Any]]:
         logits = batch["logits"].astype(np.float32)
@@ -111,6 +110,14 @@ class SoftSteps:
         if self._soft.weights is not None:
             targets["weight"] = np.asarray(self._soft.weights[batch["row"]])
         return targets
+
+
+def tokens_of_batch(batch: dict[str, Any], encoding: Encoding | None) -> Tokens:
+    """Those of a stream's batch: as it has them, or of its texts by ``encoding``."""
+    if encoding is not None:
+        return encoding.encode(batch["text"].tolist())
+    truncated = np.zeros(len(batch["row"]), np.bool_)
+    return Tokens(ids=batch["input_ids"], offsets=batch["offsets"], truncated=truncated)
 
 
 def _say_left_out(store: Store, soft: SoftLabels, rows: int) -> None:
@@ -127,14 +134,16 @@ def _say_left_out(store: Store, soft: SoftLabels, rows: int) -> None:
         )
 
 
-def _has_tokens(store: Store, encoding: Encoding) -> bool:
-    """Whether the store has all token ids of ``encoding``; the answer is logged."""
+def has_tokens(store: Store, encoding: Encoding) -> bool:
+    """Whether the store has all token ids of ``encoding``.
+
+    Raises:
+        ModelError: it has, and they were made in another way.
+    """
     family = store.tokens(encoding.name)
     if family.missing():
-        log.info("texts are tokenised on the fly: the store keeps no complete tokens of %s", encoding.name)
         return False
     check_tokens(family, encoding)
-    log.info("the tokens of %s are read from the store", encoding.name)
     return True
 
 

@@ -8,6 +8,7 @@ A checkpoint is written beside its place, synced, and renamed. The last one that
 points to it. Random numbers need no state: each step seeds its own from the seed, the step and the rank.
 """
 
+import hashlib
 import logging
 import re
 import shutil
@@ -141,6 +142,15 @@ def model_tensors(module: Any) -> Tensors:
     kept = module.state_dict()
     named = [*module.named_parameters(), *module.named_buffers()]
     return {name: tensor for name, tensor in named if name in kept}
+
+
+def tensors_sha256(module: Any) -> str:
+    """Hash of all parameters and buffers, a new head included."""
+    digest = hashlib.sha256()
+    for name, tensor in model_tensors(module).items():
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_tensors(module: Any, tensors: Tensors) -> None:

@@ -11,6 +11,7 @@ from engine.models.classifier import Classifier, parameters
 from engine.models.notes.card_head import base_model, licence_of, with_head
 
 if TYPE_CHECKING:
+    from engine.training.output.mlm_report import MlmReport
     from engine.training.output.trained import Trained
 
 _TAGS = ("softlabel-engine", "text-classification")
@@ -36,7 +37,8 @@ def model_card(model: Classifier, trained: "Trained", *, sources: list[str], set
         "| | |",
         "|---|---|",
         f"| classes | {', '.join(trained.classes)} |",
-        f"| trained on | {trained.rows:,} rows of {', '.join(f'`{source}`' for source in sources)} |",
+        f"| trained on | {trained.rows:,} rows of {_listed(sources)} |",
+        *_mlm(trained),
         *[f"| teacher | {teacher} |" for teacher in trained.teachers],
         f"| parameters | {parameters(model.module):,} |",
         f"| maximum length | {trained.max_length} tokens |",
@@ -50,6 +52,41 @@ def model_card(model: Classifier, trained: "Trained", *, sources: list[str], set
         *_limits(model, trained),
     ]
     return with_head(_head(model, trained, name), "\n".join(lines))
+
+
+def mlm_card(start: Classifier, report: "MlmReport") -> str:
+    """The card of a masked language model that is a start for classifiers, in Markdown."""
+    what = (
+        f"masked language modelling on {report.rows:,} texts of {_listed(report.inputs)}, {len(report.epochs)} epochs"
+    )
+    lines = [
+        "# A start for classifiers",
+        "",
+        f"`{start.source}`, after {what}. The last one's loss of a hidden token: {report.loss:.4f}.",
+        "",
+        "It has no head for classes: `engine finetune --model` begins with it.",
+    ]
+    head = {
+        "library_name": "transformers",
+        "pipeline_tag": "fill-mask",
+        "base_model": base_model(start.source, start.folder),
+        **licence_of(start.folder),
+        "tags": [_TAGS[0]],
+    }
+    return with_head(head, "\n".join(lines))
+
+
+def _listed(sources: list[str]) -> str:
+    return ", ".join(f"`{source}`" for source in sources)
+
+
+def _mlm(trained: "Trained") -> list[str]:
+    """The row about the masked language modelling before the training, if there was one."""
+    mlm = trained.mlm
+    if mlm is None:
+        return []
+    what = f"masked language modelling on {mlm.rows:,} texts of {_listed(mlm.inputs)}"
+    return [f"| before that | {what}, {len(mlm.epochs)} epochs, loss {mlm.loss:.4f}, {mlm.seconds:,.1f} s |"]
 
 
 def _head(model: Classifier, trained: "Trained", name: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ OUT/checkpoints/          see `engine.training.output.checkpoint`
 OUT/metrics.jsonl         see `engine.training.output.metrics_log`
 OUT/model.safetensors …   the model, when it is done; training.json comes last
 OUT/start.json            see `engine.training.output.start_note`
+OUT/texts.store           the texts of --mlm, until they are learned
+OUT/mlm/                  the folder of that training, which has the same files
 """
 
 import fcntl
@@ -24,7 +26,9 @@ WEIGHTS = "weights.npy"
 MODEL_BEFORE = ".model-"  # of a folder in which the model is written before it is put in its place
 _LOCK = ".lock"
 _WORDS = {"gold_sha256": "the labelled rows", "start_sha256": "the start's weights"}
-_BEFORE_RUN = {_LOCK, WEIGHTS, f".{RUN}", "weights.unfinished.npy"}  # the last two are what earlier versions left
+MLM, TEXTS, TEXTS_LOCK = "mlm", "texts.store", ".texts.lock"
+_BEFORE_RUN = {_LOCK, WEIGHTS, MLM, TEXTS, TEXTS_LOCK, f".{RUN}", "weights.unfinished.npy"}
+"""Names that a folder may have before its run begins; the last two are what earlier versions left."""
 
 
 def different_settings(old: dict[str, Any], new: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.errors import TrainingError
 from engine.evaluation.evaluate import Evaluation
 from engine.notebook import html_pairs
+from engine.training.output.mlm_report import MlmReport, mlm_report_of
 from engine.training.output.run_folder import DONE
 from engine.training.state import Best, EpochReport
 from engine.training.tasks.config import LoopConfig
@@ -37,6 +38,7 @@ class Trained:
         rejected: number of labelled rows that were refused.
         reasons: of the first of these.
         truncated: rows of whose texts the model saw a part; None if that is not known.
+        mlm: of the masked language modelling before it, or None.
     """
 
     out: str
@@ -59,6 +61,7 @@ class Trained:
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
     truncated: int | None = None
+    mlm: MlmReport | None = None
 
     @property
     def seconds(self) -> float:
@@ -97,6 +100,8 @@ def read_trained(folder: Path, *, rank: int) -> Trained:
         report["epochs"] = [EpochReport(**epoch) for epoch in report["epochs"]]
         for name, kind in (("best", Best), ("evaluation", Evaluation)):
             report[name] = kind(**report[name]) if report[name] is not None else None
+        if (mlm := report.get("mlm")) is not None:
+            report["mlm"] = mlm_report_of(mlm)
         return Trained(**{**report, "out": str(folder), "rank": rank})
     except PermissionError:
         raise

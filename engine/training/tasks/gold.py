@@ -1,5 +1,6 @@
 """A fine-tuning whose rows are read → the trained model."""
 
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -12,14 +13,15 @@ from engine.models.notes.gold_texts import all_learned, read_gold_texts, write_g
 from engine.progress import Tick
 from engine.training.data.gold_steps import GoldSteps
 from engine.training.distributed import Ranks, joined_ranks
-from engine.training.finetune import FinetuneConfig, judged_by
+from engine.training.finetune import FinetuneConfig, gold_settings, judged_by
 from engine.training.learned import constant_gold_loss, warn_if_nothing_learned
 from engine.training.loss import cross_entropy
+from engine.training.mlm.pretrain import pretrain
+from engine.training.mlm.texts import Pretraining
 from engine.training.output.start_note import start_note, write_start
 from engine.training.output.trained import Trained
 from engine.training.run import TrainingTask, locked_folder, run_training
 from engine.training.tasks.known_rows import say_learned
-from engine.training.tasks.known_settings import gold_sha256
 from store.families.text_hash import text_hashes
 from store.store import open_store
 
@@ -30,12 +32,13 @@ def train_on_gold(
     evaluation: Gold | None,
     validation: Gold | None,
     *,
+    asked: Pretraining | None,
     note: dict[str, Any] | None,
     tick: Tick,
 ) -> Trained:
-    """As `engine.training.finetune.finetune`, with the rows that ``config`` names and the note of its start."""
+    """As `engine.training.finetune.finetune`, with rows and texts that were looked at, and a note of its start."""
     with joined_ranks(best_device(), lost_seconds=config.lost_seconds) as ranks:
-        task = _task(config, gold, evaluation, validation, ranks)
+        task = _task(config, gold, evaluation, validation, asked=asked, ranks=ranks, tick=tick)
         is_noted = note == start_note(config.model, task.model.folder, config.max_length)  # as it was loaded
         hashes = text_hashes(pa.array(gold.texts, pa.string()))
         if ranks.is_first:
@@ -55,11 +58,24 @@ def train_on_gold(
 
 
 def _task(
-    config: FinetuneConfig, gold: Gold, evaluation: Gold | None, validation: Gold | None, ranks: Ranks
+    config: FinetuneConfig,
+    gold: Gold,
+    evaluation: Gold | None,
+    validation: Gold | None,
+    *,
+    asked: Pretraining | None,
+    ranks: Ranks,
+    tick: Tick,
 ) -> TrainingTask:
-    """Read the model."""
+    """Read the model; if texts come before the labels, learn them."""
     model = load_start(config.model, classes=gold.classes, revision=config.revision, seed=config.loop.seed)
     encoding = model.encoding(config.max_length)
+    mlm = None
+    if asked is not None:
+        length = encoding.max_length
+        mlm, place = pretrain(model, asked, config, max_length=length, judged=evaluation, ranks=ranks, tick=tick)
+        better = load_start(str(place), classes=gold.classes, seed=config.loop.seed)
+        model = replace(better, source=model.source, revision=model.revision, folder=model.folder)
     steps = GoldSteps(gold, encoding, batch_size=config.loop.batch_size, seed=config.loop.seed, ranks=ranks)
     return TrainingTask(
         model=model,
@@ -67,12 +83,13 @@ def _task(
         steps=steps,
         loss=cross_entropy,
         procedure="fine-tuned on gold labels",
-        settings={"gold_sha256": gold_sha256(gold)},
+        settings=gold_settings(gold, asked),
         sources=list(config.gold.files) if config.stored is None else [open_store(config.stored.store).location],
         evaluation=judged_by(config, config.evaluation, encoding.max_length),
         evaluation_rows=evaluation,
         validation_rows=validation,
-        rejected=gold.rejected,
-        reasons=gold.reasons,
+        rejected=gold.rejected + (mlm.rejected if mlm is not None else 0),
+        reasons=[*gold.reasons, *(mlm.reasons if mlm is not None else ())],
         truncated=steps.truncated,
+        mlm=mlm,
     )

@@ -1,0 +1,33 @@
+"""What a pretraining on texts without labels is asked to do. No torch."""
+
+from dataclasses import dataclass
+
+from engine.errors import TrainingError
+
+
+@dataclass(frozen=True, kw_only=True)
+class MlmConfig:
+    """Masked language modelling (Devlin et al. 2019) on texts like those to classify (Gururangan et al. 2020).
+
+    Its seed, tokens a row, micro-batches and dtype are those of the fine-tuning behind it.
+
+    Attributes:
+        inputs: files, globs, folders or URLs of texts, or one store; labels are not read.
+        epochs: passes over the texts, with other tokens masked in each.
+        batch_size: texts a step, of all ranks together.
+        learning_rate: its peak.
+    """
+
+    inputs: tuple[str, ...]
+    epochs: int = 3
+    batch_size: int = 64
+    learning_rate: float = 1e-4
+
+    def __post_init__(self) -> None:
+        if not self.inputs:
+            raise TrainingError("--mlm names no texts")
+        if self.epochs < 1 or self.batch_size < 1 or not 0 < self.learning_rate < float("inf"):
+            raise TrainingError(
+                f"of --mlm the epochs ({self.epochs}), the batch size ({self.batch_size}) and the learning rate "
+                f"({self.learning_rate}) must all be positive"
+            )
