@@ -30,7 +30,8 @@ class MaskedLoss:
     """The loss of a masked language model: of each hidden token the negative log-likelihood; a `Loss`.
 
     Divided by a number of tokens that is the same in each step, so that all tokens count alike, whatever text they are
-    in and whichever process computes it.
+    in and whichever process computes it. So the loss of a step is the higher the longer its texts are; an epoch's is
+    the mean over its hidden tokens.
 
     Attributes:
         hidden_per_row: tokens that are hidden in a text, on average.

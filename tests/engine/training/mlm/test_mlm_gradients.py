@@ -6,12 +6,12 @@ import tiny_models
 import torch
 import transformers
 
+from engine.compute.masked_forward import masked_forward
 from engine.models.initialize import load_start
 from engine.training.data.steps import Step
 from engine.training.loss import MaskedLoss
 from engine.training.micro_batches import MicroBatches
 from engine.training.mlm.model import load_masked, masking_of
-from engine.compute.masked_forward import masked_forward
 from engine.training.optimizer import FlatGradients
 
 SIZES = {"vocab_size": len(tiny_models.VOCABULARY), "max_position_embeddings": 66, **tiny_models.SIZES}
