@@ -1,19 +1,25 @@
 """The losses and gradients of hidden tokens are those that transformers gives for each text alone."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tiny_models
 import torch
 import transformers
+from varlen import varlen_attn
 
-from engine.compute.masked_forward import masked_forward
+from engine.compute.masked_forward import PackedMasked, PaddedMasked, masked_forward
+from engine.errors import ModelError
 from engine.models.initialize import load_start
+from engine.tokens.masking import IGNORED
 from engine.training.data.steps import Step
 from engine.training.loss import MaskedLoss
 from engine.training.micro_batches import MicroBatches
 from engine.training.mlm.model import load_masked, masking_of
 from engine.training.optimizer import FlatGradients
 
+CPU = torch.device("cpu")
 SIZES = {"vocab_size": len(tiny_models.VOCABULARY), "max_position_embeddings": 66, **tiny_models.SIZES}
 
 
@@ -47,48 +53,120 @@ def deberta():
 
 
 MODELS = {
-    "bert": (bert, "PackedMasked"),
-    "roberta": (roberta, "PackedMasked"),
-    "distilbert": (distilbert, "PackedMasked"),
-    "modernbert": (modernbert, "PackedMasked"),
-    "mpnet": (mpnet, "PaddedMasked"),
-    "deberta": (deberta, "PaddedMasked"),
+    "bert": (bert, PackedMasked),
+    "roberta": (roberta, PackedMasked),
+    "distilbert": (distilbert, PackedMasked),
+    "modernbert": (modernbert, PackedMasked),
+    "mpnet": (mpnet, PaddedMasked),
+    "deberta": (deberta, PaddedMasked),
 }
+
+
+@pytest.fixture
+def kernel(monkeypatch):
+    """A GPU's kernel on the CPU; how often it is asked."""
+    asked = []
+
+    def seen(*arguments, **options):
+        asked.append(options)
+        return varlen_attn(*arguments, **options)
+
+    monkeypatch.setattr("engine.compute.forward.has_kernel", lambda device, dtype: dtype == torch.bfloat16)
+    monkeypatch.setattr("engine.compute.attention.varlen_attn", seen)
+    return asked
+
+
+@dataclasses.dataclass
+class Case:
+    """A masked language model, twenty texts, and what transformers gives for each of them alone."""
+
+    model: object
+    start: object
+    module: object
+    step: Step
+
+    def gradients(self, *, budget=60, **more):
+        """Ours: the sum of losses, and the module whose parameters have gradients; how they were computed."""
+        loss = MaskedLoss(hidden_per_row=2.0)
+        made = MicroBatches(self.module, loss, CPU, budget=budget, longest=64, make=masked_forward, **more)
+        gradients = FlatGradients([one for one in self.module.parameters() if one.requires_grad], sums=2)
+        made(self.step, gradients, seed=(0,))
+        return gradients.sums[0].item(), type(made._forward)
+
+    def check(self, loss):
+        """Compare the gradients, and the sum of losses, with those of each text alone."""
+        theirs, own = without_dropout(type(self.model).from_pretrained(self.start.source)), 0.0
+        masked, labels = self.step.tokens, self.step.targets["label"]
+        for row in self.step.rows.tolist():
+            places = masked.hidden(np.array([row]), np.zeros(1, np.int64))
+            wanted = torch.full((1, int(masked.lengths[row])), -100)
+            wanted[0, places] = torch.from_numpy(labels[row][labels[row] != IGNORED])
+            out = theirs(input_ids=torch.from_numpy(masked.row(row).astype(np.int64))[None], labels=wanted)
+            (out.loss * len(places) / 2.0 / self.step.size).backward()
+            own += out.loss.item() * len(places) / 2.0
+        assert loss == pytest.approx(own, rel=1e-5)
+        for (said, one), (_, other) in zip(self.module.named_parameters(), theirs.named_parameters(), strict=True):
+            other = torch.zeros_like(one) if other.grad is None else other.grad
+            torch.testing.assert_close(one.grad, other, rtol=1e-4, atol=1e-6, msg=said)
+
+
+def case(folder, name):
+    model = tiny_models.spread(MODELS[name][0]())
+    model.config.architectures = [type(model).__name__]
+    model.save_pretrained(folder)
+    tiny_models.tokenizer().save_pretrained(folder)
+    start = load_start(str(folder), classes=["bad", "good"])
+    module = without_dropout(load_masked(start, longest=64, seed=0))
+    tokens = start.encoding(64).encode(tiny_models.texts(20))
+    masked, labels = masking_of(start, seed=5)(tokens, np.arange(20), epoch=0)
+    return Case(model, start, module, Step(tokens=masked, rows=np.arange(20), targets={"label": labels}, size=20))
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_gradients_are_those_of_each_text_alone(tmp_path, name):
-    make, way = MODELS[name]
-    model = tiny_models.spread(make())
-    model.config.architectures = [type(model).__name__]
-    model.save_pretrained(tmp_path)
-    tiny_models.tokenizer().save_pretrained(tmp_path)
-    start = load_start(str(tmp_path), classes=["bad", "good"])
-    module = without_dropout(load_masked(start, longest=64, seed=0))
+    one = case(tmp_path, name)
+    loss, way = one.gradients()
+    assert way is MODELS[name][1]
+    one.check(loss)
 
-    texts = tiny_models.texts(20)
-    tokens = start.encoding(64).encode(texts)
-    masked, labels = masking_of(start, seed=5)(tokens, np.arange(20), epoch=0)
-    step = Step(tokens=masked, rows=np.arange(20), targets={"label": labels}, size=20)
-    loss = MaskedLoss(hidden_per_row=2.0)
-    batches = MicroBatches(module, loss, torch.device("cpu"), budget=60, longest=64, make=masked_forward)
-    assert type(batches._forward).__name__ == way
-    gradients = FlatGradients([one for one in module.parameters() if one.requires_grad], sums=2)
-    batches(step, gradients, seed=(0,))
 
-    theirs, own = without_dropout(type(model).from_pretrained(tmp_path)), 0.0
-    for row in range(20):
-        places = masked.hidden(np.array([row]), np.zeros(1, np.int64))
-        wanted = torch.full((1, int(tokens.lengths[row])), -100)
-        wanted[0, places] = torch.from_numpy(tokens.row(row).astype(np.int64)[places])
-        ids = torch.from_numpy(masked.row(row).astype(np.int64))[None]
-        out = theirs(input_ids=ids, labels=wanted)
-        (out.loss * len(places) / 2.0 / 20).backward()
-        own += out.loss.item() * len(places) / 2.0
-    assert gradients.sums[0].item() == pytest.approx(own, rel=1e-5)
-    for (said, one), (_, other) in zip(module.named_parameters(), theirs.named_parameters(), strict=True):
-        other = torch.zeros_like(one) if other.grad is None else other.grad
-        torch.testing.assert_close(one.grad, other, rtol=1e-4, atol=1e-6, msg=said)
+@pytest.mark.parametrize("name", ["bert", "roberta", "modernbert"])
+def test_gradients_by_a_gpus_kernel_are_the_same(tmp_path, name, kernel):
+    one = case(tmp_path, name)
+    loss, way = one.gradients()
+    assert way is PackedMasked
+    assert len(kernel) >= 2
+    one.check(loss)
+
+
+@pytest.mark.parametrize(("dtype", "way"), [("fp32", PaddedMasked), ("bf16", PackedMasked)])
+def test_a_gpu_packs_only_what_its_kernel_takes(tmp_path, kernel, dtype, way):
+    module = case(tmp_path, "bert").module
+    made = masked_forward(module, torch.device("cuda"), dtype=dtype, budget=60, longest=64)
+    assert type(made) is way
+
+
+def test_memory_that_runs_out_changes_no_gradient(tmp_path, monkeypatch):
+    one = case(tmp_path, "bert")
+    compute, sizes = PackedMasked.__call__, []
+
+    def full(self, tokens, rows):
+        sizes.append(len(rows))
+        if len(rows) > 3 and one.module.training:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return compute(self, tokens, rows)
+
+    monkeypatch.setattr(PackedMasked, "__call__", full)
+    loss, _ = one.gradients(budget=1000)
+    assert max(sizes) > 3
+    one.check(loss)
+
+
+def test_a_model_that_no_way_reproduces_is_refused(tmp_path, monkeypatch):
+    module = case(tmp_path, "bert").module
+    monkeypatch.setattr("engine.compute.masked_forward.logits_differ", lambda *_: "they differ by 1.0")
+    with pytest.raises(ModelError, match=r"cannot be trained .*fused: they differ by 1.0; packed: .*padded: .*--mlm"):
+        masked_forward(module, CPU, dtype="fp32", budget=60, longest=64)
 
 
 def without_dropout(module):
