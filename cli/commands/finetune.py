@@ -4,14 +4,13 @@ from typing import Any
 
 import click
 
+from cli.options.mlm import mlm_options, mlm_settings
 from cli.options.reading import column_options, read_columns, read_options, refuse_unread
 from cli.options.rounds import gold_rounds_option
-from cli.options.shared import CommaSeparated, format_option, is_given, named_place
+from cli.options.shared import CommaSeparated, format_option, named_place
 from cli.options.training import training_options, training_settings
 from cli.output import print_summary, report_rejects
 from cli.progress import progress
-
-_OF_MLM = ("mlm_epochs", "mlm_batch_size", "mlm_learning_rate")
 
 
 @click.command("finetune", context_settings={"show_default": True})
@@ -35,15 +34,7 @@ _OF_MLM = ("mlm_epochs", "mlm_batch_size", "mlm_learning_rate")
 @column_options
 @click.option("--classes", type=CommaSeparated(), help="Class names in order. [default: the labels, sorted]")
 @click.option("--limit", type=click.IntRange(min=1), help="Use this many rows, chosen at random by --seed.")
-@click.option(
-    "--mlm",
-    metavar="INPUT",
-    multiple=True,
-    help="Texts without labels, or a store: first train MODEL to find masked words out in them.",
-)
-@click.option("--mlm-epochs", type=click.IntRange(min=1), default=3, help="Of --mlm: passes over the texts.")
-@click.option("--mlm-batch-size", type=click.IntRange(min=1), default=64, help="The same: texts a step, of all ranks.")
-@click.option("--mlm-learning-rate", type=float, default=1e-4, help="The same: its peak.")
+@mlm_options
 @training_options(epochs=5, batch_size=16, learning_rate=2e-5)
 @format_option
 @click.pass_context
@@ -58,10 +49,6 @@ def command(
     on_bad_row: str,
     classes: tuple[str, ...] | None,
     limit: int | None,
-    mlm: tuple[str, ...],
-    mlm_epochs: int,
-    mlm_batch_size: int,
-    mlm_learning_rate: float,
     format: str | None,  # noqa: A002
     **options: Any,
 ) -> int:
@@ -75,11 +62,10 @@ def command(
       engine finetune gold.parquet --model bert-base-uncased --mlm reviews.store --out teacher
       engine finetune --from-store reviews.store --round 0..1 --model bert-base-uncased --out teacher2
     """
-    from engine import FinetuneConfig, GoldConfig, MlmConfig, StoredGold, finetune
+    from engine import FinetuneConfig, GoldConfig, StoredGold, finetune
 
     _check_source(inputs, from_store, rounds, classes)
-    if not mlm and (given := [name for name in _OF_MLM if is_given(ctx, name)]):
-        raise click.UsageError(f"--{given[0].replace('_', '-')} needs --mlm INPUT")
+    mlm = mlm_settings(ctx, options)
     if from_store is not None and not (options["eval"] or options["validation"] or mlm):
         refuse_unread(ctx, files="--eval, --validation or --mlm")
     gold = GoldConfig(
@@ -95,11 +81,8 @@ def command(
     stored = None
     if from_store is not None:
         stored = StoredGold(store=from_store, rounds=rounds or None, limit=limit, seed=options["seed"])
-    texts = None
-    if mlm:
-        texts = MlmConfig(inputs=mlm, epochs=mlm_epochs, batch_size=mlm_batch_size, learning_rate=mlm_learning_rate)
     config = FinetuneConfig(
-        gold=gold, stored=stored, model=model, revision=revision, mlm=texts, **training_settings(**options)
+        gold=gold, stored=stored, model=model, revision=revision, mlm=mlm, **training_settings(**options)
     )
     with progress(ctx) as tick:
         trained = finetune(config, tick=tick)

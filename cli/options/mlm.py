@@ -1,0 +1,47 @@
+"""The options of masked language modelling before a fine-tuning, and the settings that they become."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from cli.options.shared import is_given
+
+F = TypeVar("F", bound=Callable[..., Any])
+_MORE = ("mlm_epochs", "mlm_batch_size", "mlm_learning_rate")
+
+
+def mlm_options(function: F) -> F:
+    """The options; `mlm_settings` takes their values."""
+    options = (
+        click.option(
+            "--mlm",
+            metavar="INPUT",
+            multiple=True,
+            help="Texts without labels, or a store: first train MODEL to find masked words out in them.",
+        ),
+        click.option("--mlm-epochs", type=click.IntRange(min=1), default=3, help="Of --mlm: passes over the texts."),
+        click.option(
+            "--mlm-batch-size", type=click.IntRange(min=1), default=64, help="The same: texts a step, of all ranks."
+        ),
+        click.option("--mlm-learning-rate", type=float, default=1e-4, help="The same: its peak."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def mlm_settings(ctx: click.Context, options: dict[str, Any]) -> Any:
+    """The `engine.MlmConfig` of the options of `mlm_options`, which are taken out of ``options``; None without texts.
+
+    Raises:
+        click.UsageError: others of them are given without --mlm.
+    """
+    from engine import MlmConfig
+
+    inputs, more = options.pop("mlm"), {name: options.pop(name) for name in _MORE}
+    if inputs:
+        return MlmConfig(inputs=inputs, **{name.removeprefix("mlm_"): value for name, value in more.items()})
+    if given := [name for name in _MORE if is_given(ctx, name)]:
+        raise click.UsageError(f"--{given[0].replace('_', '-')} needs --mlm INPUT")
+    return None
