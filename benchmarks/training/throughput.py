@@ -104,7 +104,7 @@ def main() -> None:
 def read_setup(arguments: argparse.Namespace, file: Path) -> Setup:
     """What the options of a benchmark ask for; the rows that are trained on are written into ``file``."""
     table = pq.read_table(arguments.input, columns=["id", "text", "label"])
-    pq.write_table(_spread(table, arguments.steps * arguments.batch_size), file)
+    pq.write_table(spread(table, arguments.steps * arguments.batch_size), file)
     return Setup(
         start=arguments.start,
         gold=read_gold(GoldConfig(files=(str(file),))),
@@ -114,7 +114,7 @@ def read_setup(arguments: argparse.Namespace, file: Path) -> Setup:
     )
 
 
-def _spread(table: pa.Table, rows: int) -> pa.Table:
+def spread(table: pa.Table, rows: int) -> pa.Table:
     """As many rows, spread over the table.
 
     Raises:
@@ -193,7 +193,8 @@ def trainer_seconds(setup: Setup, out: Path, sampling: str, *, half: bool = Fals
     ]
     started = time.perf_counter()
     steps = len(setup.gold.texts) // setup.batch_size
-    seconds = train_with_trainer(model, rows, out, setup.loop, sampling=sampling, steps=steps, half=half)
+    loop = dataclasses.replace(setup.loop, dtype="bf16" if half else "fp32")
+    seconds = train_with_trainer(model, rows, out, loop, sampling=sampling, steps=steps)
     assert seconds < time.perf_counter() - started
     return seconds
 

@@ -1,4 +1,4 @@
-"""transformers.Trainer, as its documentation uses it to classify texts: rows of token ids → seconds of training."""
+"""transformers.Trainer, as its documentation uses it: rows of token ids → seconds of training."""
 
 import time
 from pathlib import Path
@@ -34,7 +34,7 @@ def train_with_trainer(
     *,
     sampling: str,
     steps: int | None = None,
-    half: bool = False,
+    collator: Any = None,
 ) -> float:
     """Train ``model``, on a GPU if there is one, then in bfloat16; the seconds of all steps.
 
@@ -42,11 +42,11 @@ def train_with_trainer(
         model: what is trained.
         rows: ``input_ids`` and ``label``.
         out: a folder that it wants to have.
-        loop: rows a step, learning rate, decay and clipping.
+        loop: rows a step, learning rate, decay and clipping; and ``bf16`` for products in that without a GPU, too.
         sampling: ``random``, or ``group_by_length``, Trainer's own grouping: of so many batches at once as a fourth of
             ``rows`` has, and of 50 at most, the rows are sorted.
         steps: as many of the first epoch; all where None.
-        half: whether products are in bfloat16 without a GPU, too.
+        collator: makes batches of rows; one that pads them, for classifiers, if None.
     """
     clock = _Clock()
     arguments = TrainingArguments(
@@ -64,10 +64,10 @@ def train_with_trainer(
         report_to="none",
         disable_tqdm=True,
         use_cpu=not torch.cuda.is_available(),
-        bf16=half or torch.cuda.is_available(),
+        bf16=loop.dtype == "bf16" or torch.cuda.is_available(),
         seed=loop.seed,
     )
-    collator = DataCollatorWithPadding(model.tokenizer)
+    collator = collator or DataCollatorWithPadding(model.tokenizer)
     Trainer(model.module, arguments, data_collator=collator, train_dataset=rows, callbacks=[clock]).train()
     assert clock.steps == (steps or -(-len(rows) // loop.batch_size)), "every step was taken"
     return clock.seconds
