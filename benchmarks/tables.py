@@ -29,8 +29,8 @@ from benchmarks.labelling.table import (
 from benchmarks.loader.table import loader as loader_lines
 from benchmarks.startup.table import startup
 from benchmarks.store.table import near_duplicates, objects, queries, scale
-from benchmarks.training.table import training
-from benchmarks.yelp.table import ablations, audit, compared, first_results, rounds
+from benchmarks.training.table import mlm, training
+from benchmarks.yelp.table import ablations, audit, compared, first_results, masked, rounds
 
 README = Path(__file__).parent.parent / "README.md"
 PAPER = Path(__file__).parent / "paper.md"
@@ -74,6 +74,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "objects": (objects, ("objects",)),
     "append_kills": (append_kills, ("kills_append_train",)),
     "training": (training, ("training_throughput",)),
+    "mlm": (mlm, ("mlm_throughput",)),
     "training_kills": (training_kills, ("training_kills", "training_kills_2")),
     "loader": (loader, ("loader",)),
     "troubles": (troubles, ("troubles",)),
@@ -90,6 +91,7 @@ TABLES: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
 OF_PAPER: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
     "yelp_compare": (compared, ("yelp_compare",)),
     "yelp_ablations": (ablations, ("yelp_ablations",)),
+    "yelp_mlm": (masked, ("yelp_mlm",)),
     "imdb_compare": (compared, ("imdb_compare",)),
 }
 """The same of ``paper.md``."""

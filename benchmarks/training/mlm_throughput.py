@@ -34,7 +34,7 @@ from engine.models.files import quiet_transformers
 from engine.models.initialize import load_start
 from engine.tokens.masking import SHARE
 from engine.training.loop import Objective, fit
-from engine.training.loss import MaskedLoss
+from engine.training.loss import masked_cross_entropy
 from engine.training.mlm.model import load_masked, masking_of
 from engine.training.mlm.steps import MaskedSteps
 from engine.training.tasks.config import LoopConfig
@@ -103,7 +103,7 @@ def ours(start: Classifier, store: Store, loop: LoopConfig, max_length: int) -> 
     objective = Objective(
         model=_with_head(start, max_length),
         steps=steps,
-        loss=MaskedLoss(hidden_per_row=steps.hidden_per_row),
+        loss=masked_cross_entropy,
         config=loop,
         make=masked_forward,
     )

@@ -8,6 +8,23 @@ from benchmarks.harness.conditions import in_words
 OURS, HALF = "engine", "engine, bf16"
 
 
+def mlm(result: dict[str, Any]) -> str:
+    """Masked language modelling, ours and Trainer's."""
+    figures, rounds = result["figures"], len(result["seconds"][OURS])
+    peers = ", ".join(
+        f"{name} {figure['rows_per_second']:.1f} ({figure['times_as_fast']:.2f} ×)"
+        for name, figure in sorted(figures.items(), key=lambda each: each[1]["times_as_fast"])
+        if name != OURS
+    )
+    shape = f"{result['layers']} layers, {result['hidden']} wide, {result['vocabulary']:,} tokens"
+    return (
+        f"Masked language modelling learns {figures[OURS]['rows_per_second']:.1f} texts a second; {peers}. {shape}; "
+        f"{result['texts']:,} of {result['texts_to_choose_from']:,} reviews, mean {result['tokens']['mean']:.0f} and "
+        f"at most {result['tokens']['max']} tokens, {result['batch_size']} a step; medians of {rounds} rounds in turn, "
+        f"ratios within each. {in_words(result)}"
+    )
+
+
 def training(result: dict[str, Any]) -> str:
     """Ours and Trainer's; each is compared with ours in the same dtype, round by round."""
     figures, seconds = result["figures"], result["seconds"]

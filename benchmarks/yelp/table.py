@@ -74,6 +74,26 @@ def ablations(result: dict[str, Any]) -> str:
     return "\n".join([*lines, "", note])
 
 
+def masked(result: dict[str, Any]) -> str:
+    """What masked language modelling before the labels is worth."""
+    points, accuracy, epochs = result["points"], result["accuracy"], result["epochs"]
+    lines = ["| a small BERT, fine-tuned on {labels:,} labels | accuracy |".format(**result), "|---|---:|"]
+    lines.append(f"| as it is | {accuracy['direct']:.2%} |")
+    lines.append(
+        f"| after masked language modelling on {result['texts']:,} unlabelled texts of the same kind, "
+        f"{epochs['mlm']} epochs | {accuracy['mlm']:.2%} |"
+    )
+    p = "p < 0.001" if result["p_value"] < 0.001 else f"p = {result['p_value']:.2g}"
+    said = (
+        f"{points['mean']:+.2f} points [{points['low']:+.2f}, {points['high']:+.2f}], {p}; {result['seeds']} seeds, "
+        f"{result['test_rows']:,} test rows, at most {result['max_length']} tokens. The loss of a text was "
+        f"{result['loss']['start']:.2f} at the end of the start's own pretraining ({result['other_texts']:,} texts of "
+        f"another kind, {epochs['start']} epochs), and is {result['loss']['mlm']:.2f} at the end of this one. "
+        f"{in_words(result)}"
+    )
+    return "\n".join([*lines, "", said])
+
+
 def audit(result: dict[str, Any]) -> str:
     """A few sentences and a table of intervals."""
     calibration, mistakes, inference = result["calibration"], result["mistakes"], result["inference"]

@@ -18,13 +18,14 @@ def mlm_options(function: F) -> F:
             "--mlm",
             metavar="INPUT",
             multiple=True,
-            help="Texts without labels, or a store: first train MODEL to find masked words out in them.",
+            help="Texts without labels, or a store: before, MODEL learns to find hidden words out in them, into "
+            "DIR/mlm. It needs the head of its pretraining.",
         ),
-        click.option("--mlm-epochs", type=click.IntRange(min=1), default=3, help="Of --mlm: passes over the texts."),
+        click.option("--mlm-epochs", type=click.IntRange(min=1), default=3, help="Passes over the texts of --mlm."),
         click.option(
-            "--mlm-batch-size", type=click.IntRange(min=1), default=64, help="The same: texts a step, of all ranks."
+            "--mlm-batch-size", type=click.IntRange(min=1), default=64, help="Of --mlm: texts a step, of all ranks."
         ),
-        click.option("--mlm-learning-rate", type=float, default=1e-4, help="The same: its peak."),
+        click.option("--mlm-learning-rate", type=float, default=1e-4, help="Of --mlm: its peak."),
     )
     for option in reversed(options):
         function = option(function)

@@ -22,7 +22,7 @@ from engine.compute.layers.fused_layer import FusedLayer
 from engine.compute.packed_model import PACKING_ERRORS, first_tokens_alone, logits_differ, trial_rows
 from engine.compute.packing import pack
 from engine.errors import ModelError
-from engine.models.batching import batching_of, own_errors, padded_logits
+from engine.models.batching import own_errors, padded_logits
 from engine.tokens.masking import MaskedTokens
 from engine.tokens.tokens import Tokens, tokens_of
 
@@ -115,11 +115,13 @@ def masked_forward(module: Any, device: torch.device, *, dtype: str, budget: int
 def _problem(module: Any, make: "MakeMasked", longest: int) -> str | None:
     """How its logits differ from those of rows alone, in fp32 and evaluation mode; None if they are the same."""
     rows = trial_rows(module, min(longest, _TRIED))
-    tokens = _every_third(tokens_of([row.tolist() for row in rows]))
+    tokens, every = _every_third(tokens_of([row.tolist() for row in rows])), np.arange(len(rows))
     try:
         with torch.inference_mode():
-            together = make(module, budget=len(tokens.ids), longest=longest)(tokens, np.arange(len(rows)))
-            alone = torch.cat([_alone(module, tokens, row) for row in range(len(rows))])
+            forward = make(module, budget=len(tokens.ids), longest=longest)
+            parts = [every[part] for part in forward.plan_rows(tokens, every)]
+            together = torch.cat([forward(tokens, part) for part in parts])
+            alone = torch.cat([_alone(module, tokens, row) for part in parts for row in part.tolist()])
     except (*PACKING_ERRORS, ModelError) as error:
         return f"its layers do not take such rows ({error})"
     return logits_differ(alone, together)
@@ -140,19 +142,8 @@ def _every_third(tokens: Tokens) -> MaskedTokens:
 
 def _alone(module: Any, tokens: MaskedTokens, row: int) -> Tensor:
     """(hidden, vocabulary) logits of one row, by transformers."""
-    ids = torch.from_numpy(tokens.row(row).astype(np.int64))[None].to(module.device)
-    places = tokens.hidden(np.array([row]), np.zeros(1, np.int64))
-    logits: Tensor = module(input_ids=ids, **_types(module, tokens.lengths[row])).logits[0]
-    return logits[torch.from_numpy(places).to(module.device)]
-
-
-def _types(module: Any, length: int) -> dict[str, Tensor]:
-    """The token types of one row, if the model is given any."""
-    batching = batching_of(module)
-    if not batching.passes_types:
-        return {}
-    types = batching.frame.types(np.array([length]))
-    return {"token_type_ids": torch.from_numpy(types)[None].to(module.device)}
+    places = torch.from_numpy(tokens.hidden(np.array([row]), np.zeros(1, np.int64)))
+    return padded_logits(module, tokens, np.array([row]))[0, places.to(module.device)]
 
 
 def _fused_layers(module: Any, layers: Sequence[Any]) -> list[nn.Module]:

@@ -165,12 +165,12 @@ def packed_differs(module: Any, longest: int, *, fused: bool) -> str | None:
 
 
 def logits_differ(alone: Tensor, together: Tensor) -> str | None:
-    """How logits of packed rows, (rows, outputs), differ from those of rows alone; None if they do not."""
+    """How logits of rows together, (rows, outputs), differ from those of rows alone; None if they do not."""
     difference = float((alone - together).abs().max())
     spread = float((alone.max(0).values - alone.min(0).values).max())
     if difference <= min(_TOLERANCE * max(1.0, float(alone.abs().max())), 1e-3 * spread):
         return None
-    return f"logits of packed rows differ from those of rows alone by {difference:.1e}"
+    return f"logits of rows together differ from those of rows alone by {difference:.1e}"
 
 
 def trial_rows(module: Any, longest: int) -> list[npt.NDArray[np.int64]]:

@@ -32,21 +32,9 @@ class ColumnNames:
     label: str | None = None
     before: ColumnsBefore | None = None
 
-    def keeps(self, name: str) -> bool:  # noqa: ARG002 - others look at it
-        """Whether a column beside the text, the id and the label is read."""
-        return True
-
     def to_json(self) -> dict[str, str | None]:
         """The names, as they are kept in a header."""
         return {"text": self.text, "id": self.id, "label": self.label}
-
-
-class TextColumns(ColumnNames):
-    """The same for a file whose texts alone are read."""
-
-    def keeps(self, name: str) -> bool:  # noqa: ARG002 - none is
-        """Whether a column beside the text is read."""
-        return False
 
 
 class LabelColumns(ColumnNames):
@@ -146,9 +134,9 @@ def find_columns(names: list[str], wanted: ColumnNames, *, file: str) -> Columns
     text, texts, id_, label = _chosen(known, wanted, file)
     chosen = [name for name in (*texts, id_, label) if name]
     rest = [name for name in known.unique() if name not in chosen]
-    if isinstance(wanted, LabelColumns) and {*rest} >= {*PREDICTED}:  # by a label set, in a file for annotators
-        rest = [name for name in rest if name not in PREDICTED]
-    rest = [name for name in rest if wanted.keeps(name)]
+    if isinstance(wanted, LabelColumns):
+        said = {*PREDICTED} if {*rest} >= {*PREDICTED} else set()  # by a label set, in a file for annotators
+        rest = [name for name in rest if wanted.keeps(name) and name not in said]
     stored = stored_names(rest)
     places = {name: clean.index(name) for name in chosen if name not in constants}
     places |= {stored[name]: clean.index(name) for name in rest if name not in constants}

@@ -33,7 +33,8 @@ def save_module(
     saved.model_max_length = max_length
     _pad_as_computed(saved, module)
     _set(saved, "model_input_names", input_names(module, saved))
-    module.save_pretrained(folder, state_dict={**module.state_dict(), **beside}, safe_serialization=True)
+    state = {**module.state_dict(), **beside} if beside else None
+    module.save_pretrained(folder, state_dict=state, safe_serialization=True)
     saved.save_pretrained(folder)
 
 

@@ -5,6 +5,7 @@ token, 10 % by another one and 10 % stay. Other tokens are hidden in every epoch
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -68,31 +69,33 @@ class Masking:
             A row of special tokens alone has none.
         """
         ids, usual = tokens.ids.copy(), ~np.isin(tokens.ids, self.special)
-        others = np.setdiff1d(np.arange(self.vocabulary), self.special)
         places = []
         for row, number in enumerate(numbers.tolist()):
             begin, end = tokens.offsets[row], tokens.offsets[row + 1]
             chance = np.random.default_rng((self.seed, epoch, number))
             chosen = _chosen(np.flatnonzero(usual[begin:end]), chance)
-            ids[begin + chosen] = self._hidden(ids[begin + chosen], others, chance)
+            ids[begin + chosen] = self._hidden(ids[begin + chosen], chance)
             places.append(chosen)
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(each) for each in places], dtype=np.int64)])
         joined = np.concatenate([np.empty(0, np.int64), *places])
         masked = MaskedTokens(ids=ids, offsets=tokens.offsets, truncated=tokens.truncated, places=joined, starts=starts)
         return masked, _labels(tokens, masked)
 
-    def _hidden(
-        self, ids: npt.NDArray[Any], others: npt.NDArray[np.int64], chance: np.random.Generator
-    ) -> npt.NDArray[Any]:
+    @cached_property
+    def _others(self) -> npt.NDArray[np.int64]:
+        """Ids that may take the place of one that is hidden."""
+        return np.setdiff1d(np.arange(self.vocabulary), self.special)
+
+    def _hidden(self, ids: npt.NDArray[Any], chance: np.random.Generator) -> npt.NDArray[Any]:
         """What takes the place of ``ids``."""
-        drawn, other = chance.random(len(ids)), chance.choice(others, len(ids))
+        drawn, other = chance.random(len(ids)), self._others[chance.integers(len(self._others), size=len(ids))]
         return np.where(drawn < _MASKED, self.mask_id, np.where(drawn < _REPLACED, other, ids)).astype(ids.dtype)
 
 
 def _chosen(usual: npt.NDArray[np.int64], chance: np.random.Generator) -> npt.NDArray[np.int64]:
     """Those of ``usual`` that are hidden, ascending: `SHARE` of them, one at least if there are any."""
     count = max(1, round(SHARE * len(usual))) if len(usual) else 0
-    return np.sort(chance.choice(usual, count, replace=False)) if count else usual
+    return np.sort(usual[chance.random(len(usual)).argsort()[:count]])
 
 
 def _labels(tokens: Tokens, masked: MaskedTokens) -> npt.NDArray[np.int64]:

@@ -6,6 +6,7 @@ torch is imported when the request has been looked at and the rows are read: a m
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from engine.errors import TrainingError
 from engine.evaluation.evaluate import EvalConfig, read_evaluation_rows
 from engine.inputs.by_name.before import ColumnsBefore
 from engine.inputs.labels.labelled import Gold, GoldConfig, read_gold
@@ -14,8 +15,8 @@ from engine.models.notes.gold_texts import read_gold_texts
 from engine.progress import Tick, silent
 from engine.training.data.stored_gold import StoredGold
 from engine.training.mlm.config import MlmConfig
-from engine.training.mlm.texts import Pretraining, look_for_texts
-from engine.training.output.run_folder import RunFolder, flat_names
+from engine.training.mlm.texts import MlmRequest, look_for_texts
+from engine.training.output.run_folder import MLM, RunFolder, flat_names
 from engine.training.output.start_note import start_note
 from engine.training.tasks.config import LoopConfig, RunConfig
 from engine.training.tasks.done_already import done_already
@@ -68,7 +69,12 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> "Trained":
     )
     asked = None
     if config.mlm is not None:
-        asked = look_for_texts(config.mlm, config.gold, classes=gold.classes, before=gold.read_from)
+        asked = look_for_texts(config.mlm, config.gold, classes=gold.classes, before=gold.read_from, out=folder.path)
+    elif (folder.path / MLM).exists() and not folder.has_begun:
+        raise TrainingError(
+            f"{folder.path / MLM} holds a masked language modelling that was begun; give --mlm as then, or name a new "
+            "folder with --out"
+        )
     known = flat_names({**gold_settings(gold, asked), **known_settings(config, gold.classes, validation)})
     folder.check(known, partly=True)
     note = start_note(config.model, start, config.max_length)
@@ -80,7 +86,7 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> "Trained":
     return train_on_gold(config, gold, evaluation, validation, asked=asked, note=note, tick=tick)
 
 
-def gold_settings(gold: Gold, asked: Pretraining | None) -> dict[str, Any]:
+def gold_settings(gold: Gold, asked: MlmRequest | None) -> dict[str, Any]:
     """The settings of a run that are the fine-tuning's own."""
     return {"gold_sha256": gold_sha256(gold), **({} if asked is None else {"mlm": asked.settings()})}
 

@@ -43,6 +43,8 @@ class Objective:
         loss: of a micro-batch.
         config: hyperparameters.
         make: what computes batches of the model.
+        doing: what the training is, for progress.
+        rate: the option that is its learning rate, for messages.
     """
 
     model: Classifier
@@ -50,6 +52,8 @@ class Objective:
     loss: Loss
     config: LoopConfig
     make: MakeForward = classifier_forward
+    doing: str = "training"
+    rate: str = "--learning-rate"
 
 
 def fit(
@@ -97,6 +101,7 @@ class Training:
         self.state = TrainState()
         self._model, self._steps, self._config = objective.model, objective.steps, config
         self._ranks, self._saving, self._validation, self._tick = ranks, saving, validation, tick
+        self._doing, self._rate = objective.doing, objective.rate
         self._total = config.epochs * objective.steps.per_epoch
         self._module: Any = objective.model.module.to(ranks.device)
         self._backward = MicroBatches(
@@ -164,7 +169,7 @@ class Training:
             now = time.perf_counter()
             state.add(loss=loss, norm=norm, rows=step.size, seconds=now - before, waited=waited)
             before = now
-            self._tick(f"training, epoch {state.epoch + 1}, loss {state.mean_loss:.4f}", state.done, self._total)
+            self._tick(f"{self._doing}, epoch {state.epoch + 1}, loss {state.mean_loss:.4f}", state.done, self._total)
             self._follow_up(state.done)
             if state.stopped:
                 return
@@ -182,7 +187,7 @@ class Training:
         norm = gradients.clip(self._config.clip)
         for name, figure in (("loss", loss), ("gradient", norm)):
             if not math.isfinite(figure):
-                raise TrainingError(f"the {name} is {figure} at step {done + 1:,}; lower --learning-rate")
+                raise TrainingError(f"the {name} is {figure} at step {done + 1:,}; lower {self._rate}")
         self._optimizer.step(done)
         return loss, norm
 

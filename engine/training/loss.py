@@ -1,11 +1,10 @@
 """Logits and targets → a sum of losses over rows.
 
 Targets are tensors by name, with a row each: ``label`` (rows,) int64, the gold class or -1; ``logits`` (rows, label
-sets, classes), the teachers'; ``weight`` (rows,) float32. Of `MaskedLoss` ``label`` is (rows, most hidden in one).
+sets, classes), the teachers'; ``weight`` (rows,) float32. Where tokens are hidden, ``label`` is (rows, most hidden).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -25,25 +24,20 @@ def cross_entropy(logits: Tensor, targets: Targets) -> Tensor:
     return functional.cross_entropy(logits.float(), targets["label"], reduction="sum")
 
 
-@dataclass(frozen=True, kw_only=True)
-class MaskedLoss:
-    """The loss of a masked language model: of each hidden token the negative log-likelihood; a `Loss`.
+def masked_cross_entropy(logits: Tensor, targets: Targets) -> Tensor:
+    """Sum over rows of the mean over a row's hidden tokens of their negative log-likelihood, in nats.
 
-    Divided by a number of tokens that is the same in each step, so that all tokens count alike, whatever text they are
-    in and whichever process computes it. So the loss of a step is the higher the longer its texts are; an epoch's is
-    the mean over its hidden tokens.
+    So a text counts as any other, however long it is, as where classes are learned.
 
-    Attributes:
-        hidden_per_row: tokens that are hidden in a text, on average.
+    Args:
+        logits: (hidden, vocabulary), in the order of the labels that are not `IGNORED`.
+        targets: ``label`` is (rows, most hidden in one); each row has a hidden token.
     """
-
-    hidden_per_row: float
-
-    def __call__(self, logits: Tensor, targets: Targets) -> Tensor:
-        """Of (hidden, vocabulary) ``logits``, in the order of the labels that are not `IGNORED`."""
-        labels = targets["label"]
-        summed = functional.cross_entropy(logits.float(), labels[labels != IGNORED], reduction="sum")
-        return summed / self.hidden_per_row
+    labels = targets["label"]
+    is_hidden = labels != IGNORED
+    each = functional.cross_entropy(logits.float(), labels[is_hidden], reduction="none")
+    counts = is_hidden.sum(dim=1)
+    return (each / counts.repeat_interleave(counts)).sum()
 
 
 def soft_loss(chosen: SoftLoss, logits: Tensor, targets: Targets) -> Tensor:

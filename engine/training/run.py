@@ -53,7 +53,7 @@ class TrainingTask:
         evaluation_rows: for the final evaluation, or None.
         validation_rows: or None.
         teachers: for each label set that is learned from, what made it, in words.
-        rejected: number of labelled rows that were refused.
+        rejected: number of input rows that were refused.
         reasons: of the first of these.
         truncated: rows of whose texts the model sees a part; None if that is not known.
         mlm: of the masked language modelling before it, or None.

@@ -1,6 +1,7 @@
 """What a pretraining on texts without labels is asked to do. No torch."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from engine.errors import TrainingError
 
@@ -9,7 +10,7 @@ from engine.errors import TrainingError
 class MlmConfig:
     """Masked language modelling (Devlin et al. 2019) on texts like those to classify (Gururangan et al. 2020).
 
-    Its seed, tokens a row, micro-batches and dtype are those of the fine-tuning behind it.
+    Everything else, such as the seed, the tokens a row and the dtype, is that of the fine-tuning behind it.
 
     Attributes:
         inputs: files, globs, folders or URLs of texts, or one store; labels are not read.
@@ -22,6 +23,10 @@ class MlmConfig:
     epochs: int = 3
     batch_size: int = 64
     learning_rate: float = 1e-4
+
+    def loop(self) -> dict[str, Any]:
+        """The hyperparameters by their names in `engine.training.tasks.config.LoopConfig`."""
+        return {name: getattr(self, name) for name in ("epochs", "batch_size", "learning_rate")}
 
     def __post_init__(self) -> None:
         if not self.inputs:

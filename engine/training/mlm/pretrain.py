@@ -6,31 +6,35 @@ it makes is a model folder with which any training can begin.
 
 import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from engine.compute.device import free_memory
 from engine.compute.masked_forward import masked_forward
 from engine.inputs.labels.labelled import Gold
+from engine.inputs.texts_alone import TextCounts
 from engine.models.classifier import Classifier
 from engine.models.notes.card_head import CARD
 from engine.progress import Tick, silent
+from engine.tokens.masking import SHARE
 from engine.training.data.soft_gold import has_texts
 from engine.training.distributed import Ranks
 from engine.training.loop import Objective, fit
-from engine.training.loss import MaskedLoss
+from engine.training.loss import masked_cross_entropy
 from engine.training.mlm.model import load_masked, masking_of, save_masked
 from engine.training.mlm.steps import MaskedSteps
-from engine.training.mlm.texts import Pretraining, first_rejected, read_texts, remove_texts
+from engine.training.mlm.texts import MlmRequest, read_texts, remove_texts
 from engine.training.output.checkpoint import Checkpoints, tensors_sha256
+from engine.training.output.metrics_log import tensorboard_writer
 from engine.training.output.mlm_report import MlmReport, read_mlm_report, write_mlm_report
 from engine.training.output.model_card import mlm_card
 from engine.training.output.run_folder import CHECKPOINTS, MLM, RunFolder, flat_names
 from engine.training.output.saved_model import put_in_place
 from engine.training.output.saving import Saving
-from engine.training.tasks.config import RunConfig
+from engine.training.tasks.config import LoopConfig, RunConfig
 from store import Store
 from store.families.text_hash import text_hashes
 
@@ -43,38 +47,43 @@ class MlmTask:
 
     Attributes:
         asked: what is to be learned, and how.
-        run: the fine-tuning behind it, whose folder, seed, micro-batches, dtype and checkpoints it has.
+        finetuning: that comes behind it, whose folder, seed, micro-batches, dtype and checkpoints it has.
         start: of both.
         module: the masked language model of ``start``.
         max_length: tokens a text.
     """
 
-    asked: Pretraining
-    run: RunConfig
+    asked: MlmRequest
+    finetuning: RunConfig
     start: Classifier
     module: Any
     max_length: int
 
+    @property
+    def loop(self) -> LoopConfig:
+        """All hyperparameters."""
+        return replace(self.finetuning.loop, **self.asked.config.loop())
+
     def settings(self) -> dict[str, Any]:
         """Those that decide the result."""
-        loop = self.run.loop
         return flat_names(
             {
-                **self.asked.settings(),
+                "texts_sha256": self.asked.sha256,
+                "share": SHARE,
                 "start_sha256": tensors_sha256(self.module),
                 "encoding_sha256": self.start.encoding(self.max_length).fingerprint,
-                "loop": {"seed": loop.seed, "tokens_per_batch": loop.tokens_per_batch, "dtype": loop.dtype},
+                "loop": asdict(self.loop),
             }
         )
 
 
 def pretrain(
     start: Classifier,
-    asked: Pretraining,
-    run: RunConfig,
+    asked: MlmRequest,
+    finetuning: RunConfig,
     *,
     max_length: int,
-    judged: Gold | None,
+    judged: dict[str, Gold | None],
     ranks: Ranks,
     tick: Tick,
 ) -> tuple[MlmReport, Path]:
@@ -83,9 +92,9 @@ def pretrain(
     Args:
         start: of the fine-tuning.
         asked: what is to be learned.
-        run: the fine-tuning.
+        finetuning: that comes behind it.
         max_length: tokens a text.
-        judged: rows that the classifier will be judged on, or None.
+        judged: rows that the classifier will be judged on, by what they are called.
         ranks: the processes that train together.
         tick: told how far it is.
 
@@ -97,78 +106,87 @@ def pretrain(
         InputError: the texts cannot be read.
         TrainingError: the folder has another run, or the training fails.
     """
-    out = Path(run.out)
-    module = load_masked(start, longest=max_length, seed=run.loop.seed)
-    task = MlmTask(asked=asked, run=run, start=start, module=module, max_length=max_length)
+    tensorboard_writer(finetuning.saving.report_to)  # fails before texts are read, if its package is missing
+    out = Path(finetuning.out)
+    module = load_masked(start, longest=max_length, seed=finetuning.loop.seed)
+    task = MlmTask(asked=asked, finetuning=finetuning, start=start, module=module, max_length=max_length)
     folder = RunFolder(str(out / MLM))
     settings = task.settings()
     folder.check(settings)
     if folder.is_done:
-        return read_mlm_report(folder.path), folder.path
-    store = read_texts(asked, out, tick=tick if ranks.is_first else silent)
-    ranks.agree(json.dumps([settings, store.layout.rows]), name="settings, models or texts")
-    if ranks.is_first:
+        report = read_mlm_report(folder.path)
+    elif ranks.is_first:
+        store, counts = read_texts(asked, out, tick=tick)
         _say_known(store, judged)
         with folder.locked():
+            _agree(ranks, settings, store)
             folder.begin(settings)
-            report = _fit(task, store, folder, ranks, tick)
-            _save(task, report, folder)
-        remove_texts(out)
+            report = _fit(task, store, counts, ranks, tick)
+            _save(task, report, folder.path)
     else:
-        report = _fit(task, store, folder, ranks, silent)
+        store, counts = read_texts(asked, out)
+        _agree(ranks, settings, store)
+        report = _fit(task, store, counts, ranks, silent)
     ranks.meet()
+    if ranks.is_first:
+        remove_texts(out)
     return report, folder.path
 
 
-def _fit(task: MlmTask, store: Store, folder: RunFolder, ranks: Ranks, tick: Tick) -> MlmReport:
+def _agree(ranks: Ranks, settings: dict[str, Any], store: Store) -> None:
+    ranks.agree(json.dumps([settings, store.layout.rows]), name="settings, models or texts")
+
+
+def _fit(task: MlmTask, store: Store, counts: TextCounts, ranks: Ranks, tick: Tick) -> MlmReport:
     """Train the module of ``task`` in place."""
-    config, run = task.asked.config, task.run
-    masking = masking_of(task.start, seed=run.loop.seed)
-    steps = MaskedSteps(store, task.start.encoding(task.max_length), masking, batch_size=config.batch_size, ranks=ranks)
-    loop = replace(run.loop, epochs=config.epochs, batch_size=config.batch_size, learning_rate=config.learning_rate)
+    loop, saving_config, folder = task.loop, task.finetuning.saving, Path(task.finetuning.out) / MLM
+    masking, encoding = masking_of(task.start, seed=loop.seed), task.start.encoding(task.max_length)
+    steps = MaskedSteps(store, encoding, masking, batch_size=loop.batch_size, ranks=ranks)
     objective = Objective(
         model=replace(task.start, module=task.module),
         steps=steps,
-        loss=MaskedLoss(hidden_per_row=steps.hidden_per_row),
+        loss=masked_cross_entropy,
         config=loop,
         make=masked_forward,
+        doing="masked texts",
+        rate="--mlm-learning-rate",
     )
-    saving = Saving(folder.path, run.saving, Checkpoints(folder.path / CHECKPOINTS, keep=run.saving.keep))
+    saving = Saving(folder, saving_config, Checkpoints(folder / CHECKPOINTS, keep=saving_config.keep))
     _log.info("%s texts come before the labels: the model finds hidden words out in them", f"{steps.rows:,}")
     try:
         state = fit(objective, ranks=ranks, saving=saving, tick=tick)
     finally:
         saving.end()
-    rejected = 0 if task.asked.stored is not None else store.header.rejected
+        free_memory(ranks.device)
     return MlmReport(
         inputs=[*task.asked.config.inputs],
         rows=steps.rows,
-        rejected=rejected,
-        reasons=first_rejected(store) if rejected else [],
+        rejected=counts.rejected,
+        reasons=counts.reasons,
         steps=state.done,
         dtype=state.dtype,
         epochs=state.reports,
     )
 
 
-def _save(task: MlmTask, report: MlmReport, folder: RunFolder) -> None:
+def _save(task: MlmTask, report: MlmReport, folder: Path) -> None:
     def write(made: Path) -> None:
         save_masked(task.start, task.module, made)
         (made / CARD).write_text(mlm_card(task.start, report), encoding="utf-8")
         write_mlm_report(report, made)
 
-    put_in_place(folder.path, write)
+    put_in_place(folder, write)
 
 
-def _say_known(store: Store, judged: Gold | None) -> None:
+def _say_known(store: Store, judged: dict[str, Gold | None]) -> None:
     """Say so if texts of rows that the classifier is judged on are among those that it learns."""
-    if judged is None:
-        return
-    hashes = text_hashes(pa.array(judged.texts, pa.string()))
-    if found := int(has_texts(store, hashes).sum()):
-        _log.warning(
-            "%s of the %s evaluation rows have texts that --mlm has, too: the model has read them, without their "
-            "labels. Leave those out of --mlm if that is to say how good it is on new texts",
-            f"{found:,}",
-            f"{len(hashes):,}",
-        )
+    for name, rows in judged.items():
+        hashes = text_hashes(pa.array([] if rows is None else rows.texts, pa.string()))
+        if found := int(has_texts(store, hashes).sum()) if len(hashes) else 0:
+            _log.warning(
+                "%s of the %s %s have texts that --mlm has, too: the model has read them, without their labels. Leave "
+                "those out of --mlm if that is to say how good it is on new texts",
+                f"{found:,}",
+                f"{len(hashes):,}",
+                name,
+            )

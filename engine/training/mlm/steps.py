@@ -6,22 +6,17 @@ import numpy as np
 
 from engine.tokens.encoding import Encoding
 from engine.tokens.masking import Masking
-from engine.tokens.tokens import Tokens
 from engine.training.data.steps import Step
 from engine.training.data.store_steps import has_tokens, tokens_of_batch
 from engine.training.distributed import Ranks
 from store import Store
-from store.format.names import CORPUS
-from store.rows.family_reader import FamilyReader
-
-_SAMPLE = 4096
 
 
 class MaskedSteps:
     """Steps of texts, some tokens of which are hidden; implements `engine.training.data.steps.Steps`.
 
-    The target is ``label``, (rows, most hidden in one) int64, as `engine.training.loss.MaskedLoss` takes it. Texts
-    that have no token to hide are left out.
+    The target is ``label``, (rows, most hidden in one) int64, as `engine.training.loss.masked_cross_entropy` takes it.
+    Texts that have no token to hide are left out.
 
     Args:
         store: the texts.
@@ -31,7 +26,6 @@ class MaskedSteps:
         ranks: this process takes its part of each step.
 
     Attributes:
-        hidden_per_row: tokens that are hidden in a text, on average over some of them.
         truncated: texts of which the model sees a part; None: that is not counted.
     """
 
@@ -49,7 +43,6 @@ class MaskedSteps:
             ranks=ranks.count,
         )
         self.rows, self.per_epoch, self.longest = self._stream.rows, self._stream.steps, encoding.max_length
-        self.hidden_per_row = _hidden_per_row(store, encoding, masking)
 
     def epoch(self, epoch: int, first: int) -> Iterator[Step]:
         """The steps of one epoch, from step ``first`` on."""
@@ -59,12 +52,3 @@ class MaskedSteps:
             masked, labels = self._masking(tokens, batch["row"], epoch=epoch)
             rows = np.flatnonzero(np.diff(masked.starts))
             yield Step(tokens=masked, rows=rows, targets={"label": labels[rows]}, size=size)
-
-
-def _hidden_per_row(store: Store, encoding: Encoding, masking: Masking) -> float:
-    """The mean over `_SAMPLE` texts, evenly spread; at least one token."""
-    rows = np.unique(np.linspace(0, store.layout.rows - 1, _SAMPLE).astype(np.int64))
-    pieces = FamilyReader(store, CORPUS, ["text"]).read(rows)
-    tokens: Tokens = encoding.encode([text for piece in pieces for text in piece["text"].to_pylist()])
-    masked, _ = masking(tokens, rows, epoch=0)
-    return max(1.0, len(masked.places) / max(1, len(rows)))

@@ -21,7 +21,7 @@ class MlmReport:
         reasons: of the first of these.
         steps: number of steps taken.
         dtype: of the products.
-        epochs: the result of each epoch; the loss is that of a hidden token, in nats.
+        epochs: the result of each epoch; the loss is that of a text: the mean of its hidden tokens, in nats.
     """
 
     inputs: list[str]
@@ -34,7 +34,7 @@ class MlmReport:
 
     @property
     def loss(self) -> float:
-        """Of a hidden token in the last epoch, in nats."""
+        """Of the last epoch: the mean over texts of that over their hidden tokens, in nats."""
         return self.epochs[-1].loss
 
     @property

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import EvalResult
 
+from engine.inputs.messages import counted
 from engine.models.classifier import Classifier, parameters
 from engine.models.notes.card_head import base_model, licence_of, with_head
 
@@ -56,13 +57,10 @@ def model_card(model: Classifier, trained: "Trained", *, sources: list[str], set
 
 def mlm_card(start: Classifier, report: "MlmReport") -> str:
     """The card of a masked language model that is a start for classifiers, in Markdown."""
-    what = (
-        f"masked language modelling on {report.rows:,} texts of {_listed(report.inputs)}, {len(report.epochs)} epochs"
-    )
     lines = [
         "# A start for classifiers",
         "",
-        f"`{start.source}`, after {what}. The last one's loss of a hidden token: {report.loss:.4f}.",
+        f"`{start.source}`, after {_masked(report)}. Loss of the last one: {report.loss:.4f}.",
         "",
         "It has no head for classes: `engine finetune --model` begins with it.",
     ]
@@ -85,8 +83,12 @@ def _mlm(trained: "Trained") -> list[str]:
     mlm = trained.mlm
     if mlm is None:
         return []
-    what = f"masked language modelling on {mlm.rows:,} texts of {_listed(mlm.inputs)}"
-    return [f"| before that | {what}, {len(mlm.epochs)} epochs, loss {mlm.loss:.4f}, {mlm.seconds:,.1f} s |"]
+    return [f"| before that | {_masked(mlm)}, loss {mlm.loss:.4f}, {mlm.seconds:,.1f} s |"]
+
+
+def _masked(report: "MlmReport") -> str:
+    epochs = counted(len(report.epochs), "epoch")
+    return f"masked language modelling on {report.rows:,} texts of {_listed(report.inputs)}, {epochs}"
 
 
 def _head(model: Classifier, trained: "Trained", name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ OUT/checkpoints/          see `engine.training.output.checkpoint`
 OUT/metrics.jsonl         see `engine.training.output.metrics_log`
 OUT/model.safetensors …   the model, when it is done; training.json comes last
 OUT/start.json            see `engine.training.output.start_note`
-OUT/texts.store           the texts of --mlm, until they are learned
+OUT/texts/                the texts of --mlm, until they are learned
 OUT/mlm/                  the folder of that training, which has the same files
 """
 
@@ -25,9 +25,14 @@ RUN, DONE, CHECKPOINTS = "run.json", "training.json", "checkpoints"
 WEIGHTS = "weights.npy"
 MODEL_BEFORE = ".model-"  # of a folder in which the model is written before it is put in its place
 _LOCK = ".lock"
-_WORDS = {"gold_sha256": "the labelled rows", "start_sha256": "the start's weights"}
-MLM, TEXTS, TEXTS_LOCK = "mlm", "texts.store", ".texts.lock"
-_BEFORE_RUN = {_LOCK, WEIGHTS, MLM, TEXTS, TEXTS_LOCK, f".{RUN}", "weights.unfinished.npy"}
+_WORDS = {
+    "gold_sha256": "the labelled rows",
+    "start_sha256": "the start's weights",
+    "texts_sha256": "the texts of --mlm",
+    "mlm.texts_sha256": "the texts of --mlm",
+}
+MLM, TEXTS = "mlm", "texts"
+_BEFORE_RUN = {_LOCK, WEIGHTS, MLM, TEXTS, f".{RUN}", "weights.unfinished.npy"}
 """Names that a folder may have before its run begins; the last two are what earlier versions left."""
 
 

@@ -35,7 +35,7 @@ class Trained:
         steps: number of steps taken.
         ranks: number of processes that trained together.
         rank: of this process.
-        rejected: number of labelled rows that were refused.
+        rejected: number of input rows that were refused.
         reasons: of the first of these.
         truncated: rows of whose texts the model saw a part; None if that is not known.
         mlm: of the masked language modelling before it, or None.

@@ -17,7 +17,7 @@ from engine.training.finetune import FinetuneConfig, gold_settings, judged_by
 from engine.training.learned import constant_gold_loss, warn_if_nothing_learned
 from engine.training.loss import cross_entropy
 from engine.training.mlm.pretrain import pretrain
-from engine.training.mlm.texts import Pretraining
+from engine.training.mlm.texts import MlmRequest
 from engine.training.output.start_note import start_note, write_start
 from engine.training.output.trained import Trained
 from engine.training.run import TrainingTask, locked_folder, run_training
@@ -32,7 +32,7 @@ def train_on_gold(
     evaluation: Gold | None,
     validation: Gold | None,
     *,
-    asked: Pretraining | None,
+    asked: MlmRequest | None,
     note: dict[str, Any] | None,
     tick: Tick,
 ) -> Trained:
@@ -63,7 +63,7 @@ def _task(
     evaluation: Gold | None,
     validation: Gold | None,
     *,
-    asked: Pretraining | None,
+    asked: MlmRequest | None,
     ranks: Ranks,
     tick: Tick,
 ) -> TrainingTask:
@@ -72,8 +72,8 @@ def _task(
     encoding = model.encoding(config.max_length)
     mlm = None
     if asked is not None:
-        length = encoding.max_length
-        mlm, place = pretrain(model, asked, config, max_length=length, judged=evaluation, ranks=ranks, tick=tick)
+        length, judged = encoding.max_length, {"evaluation rows": evaluation, "validation rows": validation}
+        mlm, place = pretrain(model, asked, config, max_length=length, judged=judged, ranks=ranks, tick=tick)
         better = load_start(str(place), classes=gold.classes, seed=config.loop.seed)
         model = replace(better, source=model.source, revision=model.revision, folder=model.folder)
     steps = GoldSteps(gold, encoding, batch_size=config.loop.batch_size, seed=config.loop.seed, ranks=ranks)

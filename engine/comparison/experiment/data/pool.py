@@ -1,6 +1,5 @@
 """The user's unlabelled files → one file of texts for the teacher to label, none of them the same as a test row."""
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +12,10 @@ from engine.comparison.experiment.data.leaks import Leak, TestTexts
 from engine.errors import InputError
 from engine.inputs.blocks import in_detail
 from engine.inputs.check_rows import Block, read_blocks
-from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.inputs.formats import expand
 from engine.inputs.labels.several_files import read_together
 from engine.inputs.messages import REPEATED_ID, SHOWN, no_usable_row
-from engine.inputs.options import ReadOptions
-from engine.inputs.paths.file_kinds import TEXT, kind_of_file
+from engine.inputs.texts_alone import reading_of_texts
 from engine.progress import Tick, silent
 from store.storage.atomic_file import replaced
 
@@ -67,7 +64,7 @@ def write_pool(
     files = expand(config.unlabelled)
     with replaced(out) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer, read_together(files):
         for file in files:
-            columns, options = _reading(config, file)
+            columns, options = reading_of_texts(file, config.columns, config.options)
             for block in read_blocks(file, columns, options):
                 fit = _fit_rows(block, counts, seen, on_bad_row=config.on_bad_row)
                 kept = list(_without_leaks(fit, test, removed))
@@ -81,15 +78,6 @@ def write_pool(
             raise InputError(no_usable_row(files, counts.rejected, counts.reasons))
         raise InputError(f"{', '.join(files[:3])}: no row is left that is not also a test row; give other texts")
     return counts
-
-
-def _reading(config: CompareConfig, file: str) -> tuple[ColumnNames, ReadOptions]:
-    """How ``file`` is read: its labels are not, and what is said of columns is not said of a file of plain text."""
-    options = dataclasses.replace(config.options, label_map=None)
-    if kind_of_file(file) == TEXT:
-        plain = ReadOptions(encoding=options.encoding, whole_files=options.whole_files)
-        return ColumnNames(label=NO_COLUMN), plain
-    return dataclasses.replace(config.columns, label=NO_COLUMN), dataclasses.replace(options, whole_files=False)
 
 
 def _fit_rows(block: Block, counts: PoolCounts, seen: set[str], *, on_bad_row: str) -> list[tuple[str, str]]:

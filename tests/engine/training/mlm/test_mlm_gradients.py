@@ -14,7 +14,7 @@ from engine.errors import ModelError
 from engine.models.initialize import load_start
 from engine.tokens.masking import IGNORED
 from engine.training.data.steps import Step
-from engine.training.loss import MaskedLoss
+from engine.training.loss import masked_cross_entropy
 from engine.training.micro_batches import MicroBatches
 from engine.training.mlm.model import load_masked, masking_of
 from engine.training.optimizer import FlatGradients
@@ -52,6 +52,15 @@ def deberta():
     return transformers.DebertaV2ForMaskedLM(transformers.DebertaV2Config(relative_attention=True, **SIZES))
 
 
+def bigbird():
+    return transformers.BigBirdForMaskedLM(transformers.BigBirdConfig(attention_type="original_full", **SIZES))
+
+
+def fnet():
+    sizes = {name: SIZES[name] for name in SIZES if name != "num_attention_heads"}
+    return transformers.FNetForMaskedLM(transformers.FNetConfig(**sizes))
+
+
 MODELS = {
     "bert": (bert, PackedMasked),
     "roberta": (roberta, PackedMasked),
@@ -59,6 +68,8 @@ MODELS = {
     "modernbert": (modernbert, PackedMasked),
     "mpnet": (mpnet, PaddedMasked),
     "deberta": (deberta, PaddedMasked),
+    "bigbird": (bigbird, PackedMasked),
+    "fnet": (fnet, PaddedMasked),
 }
 
 
@@ -87,8 +98,9 @@ class Case:
 
     def gradients(self, *, budget=60, **more):
         """Ours: the sum of losses, and the module whose parameters have gradients; how they were computed."""
-        loss = MaskedLoss(hidden_per_row=2.0)
-        made = MicroBatches(self.module, loss, CPU, budget=budget, longest=64, make=masked_forward, **more)
+        made = MicroBatches(
+            self.module, masked_cross_entropy, CPU, budget=budget, longest=64, make=masked_forward, **more
+        )
         gradients = FlatGradients([one for one in self.module.parameters() if one.requires_grad], sums=2)
         made(self.step, gradients, seed=(0,))
         return gradients.sums[0].item(), type(made._forward)
@@ -102,8 +114,8 @@ class Case:
             wanted = torch.full((1, int(masked.lengths[row])), -100)
             wanted[0, places] = torch.from_numpy(labels[row][labels[row] != IGNORED])
             out = theirs(input_ids=torch.from_numpy(masked.row(row).astype(np.int64))[None], labels=wanted)
-            (out.loss * len(places) / 2.0 / self.step.size).backward()
-            own += out.loss.item() * len(places) / 2.0
+            (out.loss / self.step.size).backward()
+            own += out.loss.item()
         assert loss == pytest.approx(own, rel=1e-5)
         for (said, one), (_, other) in zip(self.module.named_parameters(), theirs.named_parameters(), strict=True):
             other = torch.zeros_like(one) if other.grad is None else other.grad

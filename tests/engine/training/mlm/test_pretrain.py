@@ -17,6 +17,7 @@ from engine.errors import InputError, ModelError, TrainingError
 from engine.ingest import ingest
 from engine.training import loop
 from engine.training.mlm import pretrain as pretraining
+from engine.training.mlm import texts as texts_of_mlm
 
 SIZES = {"vocab_size": len(tiny_models.VOCABULARY), "max_position_embeddings": 64, **tiny_models.SIZES}
 
@@ -131,7 +132,7 @@ def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_bits(files, start,
         patched.setattr(loop.Training, "_step", stop)
         with pytest.raises(Stopped):
             finetune(files, start, tmp_path / "out", saving=saving)
-    assert (tmp_path / "out/texts.store").is_dir()
+    assert (tmp_path / "out/texts").is_dir()
     trained = finetune(files, start, tmp_path / "out", saving=saving)
     assert trained.mlm.steps == 20
     assert losses(tmp_path / "out") == losses(tmp_path / "whole")
@@ -141,8 +142,7 @@ def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_bits(files, start,
 
 def test_what_is_done_is_not_done_again(files, start, tmp_path, monkeypatch):
     done = finetune(files, start, tmp_path / "out")
-    assert not (tmp_path / "out/texts.store").exists()
-    assert not (tmp_path / "out/.texts.lock").exists()
+    assert not (tmp_path / "out/texts").exists()
     monkeypatch.setattr(pretraining, "_fit", lambda *_: pytest.fail("trained again"))
     again = finetune(files, start, tmp_path / "out")
     assert again.mlm == done.mlm
@@ -152,16 +152,17 @@ def test_what_is_done_is_not_done_again(files, start, tmp_path, monkeypatch):
     assert same_files(tmp_path / "killed", tmp_path / "out")
 
 
-def test_texts_of_which_half_were_read_are_read_again(files, start, tmp_path, monkeypatch):
+@pytest.mark.parametrize("part", ["write_corpus", "create_header"])
+def test_texts_of_which_half_were_read_are_read_again(files, start, tmp_path, monkeypatch, part):
     def stop(*_, **__):
         raise Stopped
 
     finetune(files, start, tmp_path / "whole")
     with monkeypatch.context() as patched:
-        patched.setattr(ingest, "write_corpus", stop)
+        patched.setattr(ingest, part, stop)
         with pytest.raises(Stopped):
             finetune(files, start, tmp_path / "out")
-    assert (tmp_path / "out/texts.store/store.json").exists()
+    assert [*(tmp_path / "out/texts").glob("*/texts.store")]
     finetune(files, start, tmp_path / "out")
     assert same_files(tmp_path / "out", tmp_path / "whole")
 
@@ -175,7 +176,7 @@ def test_a_store_is_read_where_it_is_with_its_tokens(files, start, tmp_path):
     stored = finetune(files, start, tmp_path / "stored", texts=(str(place),), max_length=64)
     assert stored.mlm.epochs[-1].loss == files_run.mlm.epochs[-1].loss
     assert same_files(tmp_path / "stored", tmp_path / "files")
-    assert not (tmp_path / "stored/texts.store").exists()
+    assert not (tmp_path / "stored/texts").exists()
     assert sorted(path.name for path in place.rglob("*")) == before
     with pytest.raises(InputError, match="a store, beside other inputs"):
         finetune(files, start, tmp_path / "both", texts=(str(place), str(files / "texts.txt")))
@@ -194,8 +195,111 @@ def test_another_pretraining_is_refused(files, start, tmp_path, changes, said):
         finetune(files, start, tmp_path / "out", **changes)
     other = tmp_path / "other.txt"
     other.write_text("the food was good\n")
-    with pytest.raises(TrainingError, match=r"mlm\.texts_sha256 was"):
+    with pytest.raises(TrainingError, match="the texts of --mlm are others"):
         finetune(files, start, tmp_path / "out", texts=(str(other),))
+
+
+def test_a_pretraining_that_was_begun_is_not_passed_over_nor_goes_on_otherwise(files, start, tmp_path, monkeypatch):
+    step = loop.Training._step
+
+    def stop(self, one):
+        if self.state.done == 5:
+            raise Stopped
+        return step(self, one)
+
+    saving = engine.SavingConfig(every_steps=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(loop.Training, "_step", stop)
+        with pytest.raises(Stopped):
+            finetune(files, start, tmp_path / "out", saving=saving)
+    plain = engine.GoldConfig(files=(str(files / "gold.jsonl"),))
+    with pytest.raises(TrainingError, match="holds a masked language modelling that was begun; give --mlm as then"):
+        engine.finetune(engine.FinetuneConfig(gold=plain, model=str(start), out=str(tmp_path / "out")))
+    config = engine.FinetuneConfig(
+        gold=plain,
+        model=str(start),
+        out=str(tmp_path / "out"),
+        mlm=engine.MlmConfig(inputs=(str(files / "texts.txt"),), epochs=2, batch_size=32, learning_rate=1e-3),
+        loop=engine.LoopConfig(epochs=1, warmup=0.5),
+    )
+    with pytest.raises(TrainingError, match=r"loop\.warmup was 0\.1 and is 0\.5"):
+        engine.finetune(config)
+
+
+def test_other_texts_after_a_kill_are_read_and_learned(files, start, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise Stopped
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pretraining, "_fit", stop)
+        with pytest.raises(Stopped):
+            finetune(files, start, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out/mlm")
+    other = tmp_path / "other.txt"
+    other.write_text("the food was good\n" * 7)
+    trained = finetune(files, start, tmp_path / "out", texts=(str(other),))
+    assert trained.mlm.rows == 7
+    assert not (tmp_path / "out/texts").exists()
+
+
+def test_texts_that_a_kill_left_behind_are_removed(files, start, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(pretraining, "remove_texts", lambda _: None)
+        finetune(files, start, tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole/mlm", tmp_path / "out/mlm")
+    shutil.copytree(tmp_path / "whole/texts", tmp_path / "out/texts")
+    finetune(files, start, tmp_path / "out")
+    assert not (tmp_path / "out/texts").exists()
+
+
+def test_a_run_goes_on_with_the_rows_that_its_store_had(files, start, tmp_path, monkeypatch):
+    teacher, place, more = tiny_models.save(tmp_path / "teacher"), tmp_path / "texts.store", tmp_path / "more.txt"
+    engine.label(engine.LabelConfig(store=str(place), teacher=teacher, inputs=(str(files / "texts.txt"),)))
+    whole = finetune(files, start, tmp_path / "whole", texts=(str(place),))
+
+    def stop(*_, **__):
+        raise Stopped
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pretraining, "_fit", stop)
+        with pytest.raises(Stopped):
+            finetune(files, start, tmp_path / "out", texts=(str(place),))
+    more.write_text("the staff was slow\n" * 9)
+    engine.label(engine.LabelConfig(store=str(place), teacher=teacher, inputs=(str(more),), append=True))
+    assert finetune(files, start, tmp_path / "out", texts=(str(place),)).mlm.rows == whole.mlm.rows == 300
+    assert same_files(tmp_path / "out", tmp_path / "whole")
+    again = finetune(files, start, tmp_path / "new", texts=(str(place),))
+    assert again.mlm.rows == 309
+
+
+def test_plain_text_is_read_beside_labelled_columns(files, start, tmp_path):
+    gold = tmp_path / "gold.csv"
+    gold.write_text("review;mark\n" + "the food was good;good\nthe room was bad;bad\n" * 20)
+    table = tmp_path / "texts.jsonl"
+    table.write_text('{"review": "the staff was slow"}\n' * 5)
+    config = engine.FinetuneConfig(
+        gold=engine.GoldConfig(
+            files=(str(gold),),
+            columns=engine.ColumnNames(text="review", label="mark"),
+            options=engine.ReadOptions(delimiter=";", label_map=(("good", "positive"), ("bad", "negative"))),
+        ),
+        model=str(start),
+        out=str(tmp_path / "out"),
+        mlm=engine.MlmConfig(inputs=(str(files / "texts.txt"), str(table)), epochs=1),
+        loop=engine.LoopConfig(epochs=1),
+    )
+    assert engine.finetune(config).mlm.rows == 305
+
+
+@pytest.mark.parametrize("url", ["https://example.invalid/texts.csv", "hf://datasets/me/mine", "s3://bucket/texts.csv"])
+def test_urls_are_files_of_texts(files, start, tmp_path, monkeypatch, url):
+    monkeypatch.setattr(texts_of_mlm, "expand", lambda _: [str(files / "texts.txt")])
+    assert finetune(files, start, tmp_path / "out", texts=(url,), mlm={"epochs": 1}).mlm.rows == 300
+
+
+def test_a_rate_that_is_too_large_is_named(files, start, tmp_path):
+    with pytest.raises(TrainingError, match="lower --mlm-learning-rate"):
+        finetune(files, start, tmp_path / "out", mlm={"learning_rate": 1e38})
 
 
 def test_a_run_is_not_one_without_it(files, start, tmp_path):
@@ -216,7 +320,7 @@ def test_rows_that_are_refused_are_counted_with_their_places(files, start, tmp_p
     trained = finetune(files, start, tmp_path / "out", texts=(str(texts),))
     assert trained.mlm.rows == 2  # ids and labels of texts are not read
     assert trained.rejected == trained.mlm.rejected == 1
-    assert any("texts.csv:2" in reason for reason in trained.reasons)
+    assert any("texts.csv row 2" in reason for reason in trained.reasons)
 
 
 def test_texts_of_the_evaluation_are_told(files, start, tmp_path, caplog):
@@ -234,7 +338,7 @@ def test_a_start_without_the_head_is_refused_before_texts_are_read(files, tmp_pa
     plain = tiny_models.save(tmp_path / "plain")
     with pytest.raises(ModelError, match="has no head that finds masked words out .* leave --mlm out"):
         finetune(files, plain, tmp_path / "out")
-    assert not (tmp_path / "out/texts.store").exists()
+    assert not (tmp_path / "out/texts").exists()
 
 
 def test_a_model_that_reads_to_the_right_alone_is_refused(files, tmp_path):
@@ -285,4 +389,4 @@ def test_two_ranks_learn_what_one_does(files, start, tmp_path):
         assert [process.returncode for process in processes] == [0] * ranks, said
         assert json.loads(said[0][0])["mlm_texts"] == 300
     assert losses(outs[1]) == pytest.approx(losses(outs[2]), abs=1e-5)
-    assert not (outs[2] / "texts.store").exists()
+    assert not (outs[2] / "texts").exists()
