@@ -32,6 +32,7 @@ from engine.inputs.columns import NO_COLUMN, ColumnNames
 from engine.models.classifier import Classifier
 from engine.models.files import quiet_transformers
 from engine.models.initialize import load_start
+from engine.progress import silent
 from engine.tokens.masking import SHARE
 from engine.training.loop import Objective, fit
 from engine.training.loss import masked_cross_entropy
@@ -97,9 +98,8 @@ def measure(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
 
 def ours(start: Classifier, store: Store, loop: LoopConfig, max_length: int) -> float:
     """Seconds of the steps of one epoch, as `engine.training.mlm.pretrain` takes them."""
-    steps = MaskedSteps(
-        store, start.encoding(max_length), masking_of(start, seed=0), batch_size=loop.batch_size, ranks=ALONE
-    )
+    encoding, masking = start.encoding(max_length), masking_of(start, seed=0)
+    steps = MaskedSteps(store, encoding, masking, batch_size=loop.batch_size, ranks=ALONE, tick=silent)
     objective = Objective(
         model=_with_head(start, max_length),
         steps=steps,

@@ -27,7 +27,7 @@ from benchmarks.yelp.compare import Parts, write_parts
 from engine.comparison.statistics.crossed import difference, mean_of
 
 LABELS = 2_000
-MAX_LENGTH = 128
+MAX_LENGTH = 64
 START = engine.MlmConfig(inputs=("",), epochs=2, batch_size=32, learning_rate=5e-4)
 IN_DOMAIN = engine.MlmConfig(inputs=("",), epochs=3, batch_size=32, learning_rate=5e-4)
 CLASSIFIER = engine.LoopConfig(epochs=5, batch_size=32, learning_rate=3e-4)

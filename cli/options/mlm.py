@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 import click
 
 from cli.options.shared import is_given
+from cli.options.training import MOST_ROWS
 
 F = TypeVar("F", bound=Callable[..., Any])
-_MORE = ("mlm_epochs", "mlm_batch_size", "mlm_learning_rate")
+_MORE = ("mlm_text", "mlm_epochs", "mlm_batch_size", "mlm_learning_rate")
 
 
 def mlm_options(function: F) -> F:
@@ -21,9 +22,17 @@ def mlm_options(function: F) -> F:
             help="Texts without labels, or a store: before, MODEL learns to find hidden words out in them, into "
             "DIR/mlm. It needs the head of its pretraining.",
         ),
+        click.option(
+            "--mlm-text",
+            metavar="COLUMN[,COLUMN...]",
+            help="Of --mlm: column of texts. [default: that of the labelled rows, or found]",
+        ),
         click.option("--mlm-epochs", type=click.IntRange(min=1), default=3, help="Passes over the texts of --mlm."),
         click.option(
-            "--mlm-batch-size", type=click.IntRange(min=1), default=64, help="Of --mlm: texts a step, of all ranks."
+            "--mlm-batch-size",
+            type=click.IntRange(1, MOST_ROWS),
+            default=64,
+            help="Of --mlm: texts a step.",
         ),
         click.option("--mlm-learning-rate", type=float, default=1e-4, help="Of --mlm: its peak."),
     )

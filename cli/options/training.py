@@ -10,6 +10,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _INTERVAL = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _EVERY_SECONDS = 600.0
+MOST_ROWS, MOST_SEED = 2**31 - 1, 2**63 - 1
 
 
 class Interval(click.ParamType[tuple[int | None, float]]):
@@ -49,10 +50,12 @@ def training_options(*, epochs: int, batch_size: int, learning_rate: float) -> C
 def _loop_options(*, epochs: int, batch_size: int, learning_rate: float) -> tuple[Callable[[F], F], ...]:
     return (
         click.option("--epochs", type=click.IntRange(min=1), default=epochs, help="Passes over the rows."),
-        click.option("--batch-size", type=click.IntRange(min=1), default=batch_size, help="Rows a step, of all ranks."),
+        click.option(
+            "--batch-size", type=click.IntRange(1, MOST_ROWS), default=batch_size, help="Rows a step, of all ranks."
+        ),
         click.option("--learning-rate", type=float, default=learning_rate, help="Its peak."),
         click.option("--max-length", type=click.IntRange(min=4, max=65_535), help="Tokens a row."),
-        click.option("--seed", type=click.IntRange(min=0), default=0, help="Of everything random."),
+        click.option("--seed", type=click.IntRange(0, MOST_SEED), default=0, help="Of everything random."),
         click.option("--tokens-per-batch", type=click.IntRange(min=1), help="Tokens of a micro-batch."),
         click.option(
             "--dtype",

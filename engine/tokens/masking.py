@@ -81,6 +81,11 @@ class Masking:
         masked = MaskedTokens(ids=ids, offsets=tokens.offsets, truncated=tokens.truncated, places=joined, starts=starts)
         return masked, _labels(tokens, masked)
 
+    def can_hide(self, tokens: Tokens) -> npt.NDArray[np.bool_]:
+        """(rows,) whether a row has a token that may be hidden."""
+        usual = np.concatenate([np.zeros(1, np.int64), np.cumsum(~np.isin(tokens.ids, self.special))])
+        return usual[tokens.offsets[1:]] > usual[tokens.offsets[:-1]]
+
     @cached_property
     def _others(self) -> npt.NDArray[np.int64]:
         """Ids that may take the place of one that is hidden."""

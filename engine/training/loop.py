@@ -187,7 +187,8 @@ class Training:
         norm = gradients.clip(self._config.clip)
         for name, figure in (("loss", loss), ("gradient", norm)):
             if not math.isfinite(figure):
-                raise TrainingError(f"the {name} is {figure} at step {done + 1:,}; lower {self._rate}")
+                lower = f"lower {self._rate}, and name another folder with --out"
+                raise TrainingError(f"the {name} is {figure} at step {done + 1:,}; {lower}")
         self._optimizer.step(done)
         return loss, norm
 

@@ -24,7 +24,7 @@ def cross_entropy(logits: Tensor, targets: Targets) -> Tensor:
     return functional.cross_entropy(logits.float(), targets["label"], reduction="sum")
 
 
-def masked_cross_entropy(logits: Tensor, targets: Targets) -> Tensor:
+def masked_cross_entropy(logits: Tensor, targets: Targets, *, share: float = 1.0) -> Tensor:
     """Sum over rows of the mean over a row's hidden tokens of their negative log-likelihood, in nats.
 
     So a text counts as any other, however long it is, as where classes are learned.
@@ -32,12 +32,13 @@ def masked_cross_entropy(logits: Tensor, targets: Targets) -> Tensor:
     Args:
         logits: (hidden, vocabulary), in the order of the labels that are not `IGNORED`.
         targets: ``label`` is (rows, most hidden in one); each row has a hidden token.
+        share: of such rows among all that a step counts.
     """
     labels = targets["label"]
     is_hidden = labels != IGNORED
     each = functional.cross_entropy(logits.float(), labels[is_hidden], reduction="none")
     counts = is_hidden.sum(dim=1)
-    return (each / counts.repeat_interleave(counts)).sum()
+    return (each / counts.repeat_interleave(counts)).sum() / share
 
 
 def soft_loss(chosen: SoftLoss, logits: Tensor, targets: Targets) -> Tensor:

@@ -25,6 +25,8 @@ BUCKETS = ("s3", "gs", "az")
 WEB = ("http", "https")
 _LOCAL = re.compile(r"(file|local)://(localhost(?=/))?", re.IGNORECASE)
 _OTHER_NAMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
+_HTTP_PACKAGES = ("httpx", "httpcore", "aiohttp", "requests", "urllib3")
+"""By which packages of other schemes fetch, and whose errors are none of Python's own."""
 _OWN_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://\S*: (?=\S)")
 """The place with which an error begins, which is named before it."""
 _VERSIONS = ("etag", "ETag", "blob_id", "sha256", "md5", "mtime", "LastModified", "last_modified", "created")
@@ -113,7 +115,10 @@ def explained_as(url: str, what: str) -> Iterator[None]:
     except HTTPError as error:
         error.close()
         raise InputError(f"{shown(url)}: its server answers {error.code} {error.reason}") from None
-    except (URLError, StoreError, OSError, ValueError) as error:
+    except Exception as error:
+        is_known = isinstance(error, URLError | StoreError | OSError | ValueError)
+        if not is_known and not type(error).__module__.startswith(_HTTP_PACKAGES):
+            raise
         reason = _OWN_URL.sub("", without_credentials(str(getattr(error, "reason", error))))
         raise InputError(f"{shown(url)} cannot be {what}: {reason}") from None
 

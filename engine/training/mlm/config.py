@@ -14,12 +14,14 @@ class MlmConfig:
 
     Attributes:
         inputs: files, globs, folders or URLs of texts, or one store; labels are not read.
+        text: their column of texts; that of the labelled rows, or one that is found, if None.
         epochs: passes over the texts, with other tokens masked in each.
         batch_size: texts a step, of all ranks together.
         learning_rate: its peak.
     """
 
     inputs: tuple[str, ...]
+    text: str | None = None
     epochs: int = 3
     batch_size: int = 64
     learning_rate: float = 1e-4
@@ -29,8 +31,8 @@ class MlmConfig:
         return {name: getattr(self, name) for name in ("epochs", "batch_size", "learning_rate")}
 
     def __post_init__(self) -> None:
-        if not self.inputs:
-            raise TrainingError("--mlm names no texts")
+        if not self.inputs or isinstance(self.inputs, str):
+            raise TrainingError(f"the inputs of --mlm are {self.inputs!r}; they are a tuple of at least one place")
         if self.epochs < 1 or self.batch_size < 1 or not 0 < self.learning_rate < float("inf"):
             raise TrainingError(
                 f"of --mlm the epochs ({self.epochs}), the batch size ({self.batch_size}) and the learning rate "

@@ -7,6 +7,7 @@ it makes is a model folder with which any training can begin.
 import json
 import logging
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import pyarrow as pa
 from engine.compute.device import free_memory
 from engine.compute.masked_forward import masked_forward
 from engine.inputs.labels.labelled import Gold
+from engine.inputs.messages import counted
 from engine.inputs.texts_alone import TextCounts
 from engine.models.classifier import Classifier
+from engine.models.files import weights_sha256
 from engine.models.notes.card_head import CARD
 from engine.progress import Tick, silent
 from engine.tokens.masking import SHARE
@@ -31,7 +34,7 @@ from engine.training.output.checkpoint import Checkpoints, tensors_sha256
 from engine.training.output.metrics_log import tensorboard_writer
 from engine.training.output.mlm_report import MlmReport, read_mlm_report, write_mlm_report
 from engine.training.output.model_card import mlm_card
-from engine.training.output.run_folder import CHECKPOINTS, MLM, RunFolder, flat_names
+from engine.training.output.run_folder import CHECKPOINTS, DONE, MLM, RunFolder, flat_names
 from engine.training.output.saved_model import put_in_place
 from engine.training.output.saving import Saving
 from engine.training.tasks.config import LoopConfig, RunConfig
@@ -72,6 +75,7 @@ class MlmTask:
                 "share": SHARE,
                 "start_sha256": tensors_sha256(self.module),
                 "encoding_sha256": self.start.encoding(self.max_length).fingerprint,
+                "max_length": self.max_length,
                 "loop": asdict(self.loop),
             }
         )
@@ -113,16 +117,17 @@ def pretrain(
     folder = RunFolder(str(out / MLM))
     settings = task.settings()
     folder.check(settings)
-    if folder.is_done:
-        report = read_mlm_report(folder.path)
+    report = _done(folder.path) if folder.is_done else None
+    if report is not None:
+        _log.debug("%s is done already", folder.path)
     elif ranks.is_first:
         store, counts = read_texts(asked, out, tick=tick)
         _say_known(store, judged)
         with folder.locked():
+            (folder.path / DONE).unlink(missing_ok=True)  # of a model that was found damaged
             _agree(ranks, settings, store)
             folder.begin(settings)
-            report = _fit(task, store, counts, ranks, tick)
-            _save(task, report, folder.path)
+            report = _save(task, _fit(task, store, counts, ranks, tick), folder.path)
     else:
         store, counts = read_texts(asked, out)
         _agree(ranks, settings, store)
@@ -141,18 +146,18 @@ def _fit(task: MlmTask, store: Store, counts: TextCounts, ranks: Ranks, tick: Ti
     """Train the module of ``task`` in place."""
     loop, saving_config, folder = task.loop, task.finetuning.saving, Path(task.finetuning.out) / MLM
     masking, encoding = masking_of(task.start, seed=loop.seed), task.start.encoding(task.max_length)
-    steps = MaskedSteps(store, encoding, masking, batch_size=loop.batch_size, ranks=ranks)
+    steps = MaskedSteps(store, encoding, masking, batch_size=loop.batch_size, ranks=ranks, tick=tick)
     objective = Objective(
         model=replace(task.start, module=task.module),
         steps=steps,
-        loss=masked_cross_entropy,
+        loss=partial(masked_cross_entropy, share=steps.share),
         config=loop,
         make=masked_forward,
         doing="masked texts",
         rate="--mlm-learning-rate",
     )
     saving = Saving(folder, saving_config, Checkpoints(folder / CHECKPOINTS, keep=saving_config.keep))
-    _log.info("%s texts come before the labels: the model finds hidden words out in them", f"{steps.rows:,}")
+    _log.info("before the labels, the model finds hidden words out in %s", counted(steps.learned, "text"))
     try:
         state = fit(objective, ranks=ranks, saving=saving, tick=tick)
     finally:
@@ -160,7 +165,7 @@ def _fit(task: MlmTask, store: Store, counts: TextCounts, ranks: Ranks, tick: Ti
         free_memory(ranks.device)
     return MlmReport(
         inputs=[*task.asked.config.inputs],
-        rows=steps.rows,
+        rows=steps.learned,
         rejected=counts.rejected,
         reasons=counts.reasons,
         steps=state.done,
@@ -169,13 +174,25 @@ def _fit(task: MlmTask, store: Store, counts: TextCounts, ranks: Ranks, tick: Ti
     )
 
 
-def _save(task: MlmTask, report: MlmReport, folder: Path) -> None:
+def _save(task: MlmTask, report: MlmReport, folder: Path) -> MlmReport:
+    """Put model, card and report into the folder; the report as it is there."""
+
     def write(made: Path) -> None:
         save_masked(task.start, task.module, made)
         (made / CARD).write_text(mlm_card(task.start, report), encoding="utf-8")
-        write_mlm_report(report, made)
+        write_mlm_report(replace(report, weights_sha256=weights_sha256(made)), made)
 
     put_in_place(folder, write)
+    return read_mlm_report(folder)
+
+
+def _done(folder: Path) -> MlmReport | None:
+    """The report of a run that is done; None, with a word, if its model is damaged: a checkpoint makes it anew."""
+    report = read_mlm_report(folder)
+    if weights_sha256(folder) == report.weights_sha256:
+        return report
+    _log.warning("the weights in %s are damaged or others; they are made anew from the last checkpoint there", folder)
+    return None
 
 
 def _say_known(store: Store, judged: dict[str, Gold | None]) -> None:

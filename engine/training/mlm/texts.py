@@ -45,7 +45,7 @@ class MlmRequest:
     Attributes:
         config: the texts, as the user named them, and the hyperparameters.
         gold: how labelled files are read; those of texts are read alike.
-        columns: names of columns that the user gave, or that those files have.
+        columns: which are the texts: as the user named it for these files, or as the labelled ones have it.
         classes: of the labelled rows.
         sha256: of what decides the texts.
         stored: the store, if they are in one already; else None.
@@ -79,7 +79,8 @@ def look_for_texts(
         InputError: there are no such files, or a store is named beside others.
         StoreError: the store lacks texts.
     """
-    columns = ColumnNames(text=gold.columns.text, before=None if before is None else replace(before, id=(), label=()))
+    alike = None if before is None else replace(before, id=(), label=())
+    columns = ColumnNames(text=config.text, before=alike)
     stores = [place for place in config.inputs if _may_be_store(place) and is_store(open_storage(place))]
     if stores and len(config.inputs) > 1:
         raise InputError(f"--mlm names {stores[0]}, a store, beside other inputs; name one store, or files alone")
@@ -163,7 +164,14 @@ def _write_texts(asked: MlmRequest, file: Path, tick: Tick) -> TextCounts:
 
 def _texts(asked: MlmRequest, counts: TextCounts) -> Iterator[list[str]]:
     files, gold = expand(asked.config.inputs), asked.gold
-    yield from good_texts(files, asked.columns, gold.options, counts, on_bad_row=gold.on_bad_row)
+    try:
+        yield from good_texts(files, asked.columns, gold.options, counts, on_bad_row=gold.on_bad_row)
+    except InputError as error:
+        said = str(error).replace("--text", "--mlm-text")
+        raise InputError(
+            f"{said}. (It is a file of --mlm. How files are read is said of all of a command; where labelled ones are "
+            "read otherwise, write these texts as Parquet, JSON Lines or plain text)"
+        ) from None
 
 
 def _remove_others(place: Path) -> None:

@@ -21,6 +21,7 @@ class MlmReport:
         reasons: of the first of these.
         steps: number of steps taken.
         dtype: of the products.
+        weights_sha256: of the files of the model.
         epochs: the result of each epoch; the loss is that of a text: the mean of its hidden tokens, in nats.
     """
 
@@ -31,6 +32,7 @@ class MlmReport:
     rejected: int = 0
     reasons: list[str] = field(default_factory=list)
     dtype: str | None = None
+    weights_sha256: str | None = None
 
     @property
     def loss(self) -> float:

@@ -6,7 +6,7 @@ OUT/checkpoints/          see `engine.training.output.checkpoint`
 OUT/metrics.jsonl         see `engine.training.output.metrics_log`
 OUT/model.safetensors …   the model, when it is done; training.json comes last
 OUT/start.json            see `engine.training.output.start_note`
-OUT/texts/                the texts of --mlm, until they are learned
+OUT/.mlm-texts/           the texts of --mlm, until they are learned
 OUT/mlm/                  the folder of that training, which has the same files
 """
 
@@ -30,8 +30,9 @@ _WORDS = {
     "start_sha256": "the start's weights",
     "texts_sha256": "the texts of --mlm",
     "mlm.texts_sha256": "the texts of --mlm",
+    "encoding_sha256": "the tokens of a text",
 }
-MLM, TEXTS = "mlm", "texts"
+MLM, TEXTS = "mlm", ".mlm-texts"
 _BEFORE_RUN = {_LOCK, WEIGHTS, MLM, TEXTS, f".{RUN}", "weights.unfinished.npy"}
 """Names that a folder may have before its run begins; the last two are what earlier versions left."""
 

@@ -86,14 +86,23 @@ class Trained:
         return html_pairs(self.out, trained) + judged
 
 
+def _no_classifier(folder: Path) -> TrainingError:
+    return TrainingError(
+        f"{folder} holds a masked language model, which engine finetune --mlm made before it learned labels; name the "
+        f"folder of the classifier, {folder.parent}"
+    )
+
+
 def read_trained(folder: Path, *, rank: int) -> Trained:
     """The inverse of `engine.training.output.saved_model.save_trained`, for ``rank``.
 
     Raises:
-        TrainingError: the file is damaged.
+        TrainingError: the file is damaged, or that of a masked language modelling.
     """
     try:
         report = json.loads((folder / DONE).read_text("utf-8"))
+        if "start" not in report and "inputs" in report:
+            raise _no_classifier(folder)
         for name in ("sources", "seconds"):
             report.pop(name)
         report["loop"] = LoopConfig(**report["loop"])

@@ -66,6 +66,7 @@ def test_a_short_text_has_one_hidden_token_and_one_of_special_tokens_none():
     assert np.diff(masked.starts).tolist() == [1, 0, 0, 1]
     assert (labels != IGNORED).sum(axis=1).tolist() == [1, 0, 0, 1]
     assert masked.row(1).tolist() == [2, 3]
+    assert MASKING.can_hide(tokens_of([[2, 9, 3], [2, 3], [], [2, 8, 9, 3]])).tolist() == [True, False, False, True]
 
 
 def test_of_chosen_rows_the_places_count_from_where_these_begin():

@@ -18,6 +18,7 @@ from engine.ingest import ingest
 from engine.training import loop
 from engine.training.mlm import pretrain as pretraining
 from engine.training.mlm import texts as texts_of_mlm
+from engine.training.output.trained import read_trained
 
 SIZES = {"vocab_size": len(tiny_models.VOCABULARY), "max_position_embeddings": 64, **tiny_models.SIZES}
 
@@ -132,7 +133,7 @@ def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_bits(files, start,
         patched.setattr(loop.Training, "_step", stop)
         with pytest.raises(Stopped):
             finetune(files, start, tmp_path / "out", saving=saving)
-    assert (tmp_path / "out/texts").is_dir()
+    assert (tmp_path / "out/.mlm-texts").is_dir()
     trained = finetune(files, start, tmp_path / "out", saving=saving)
     assert trained.mlm.steps == 20
     assert losses(tmp_path / "out") == losses(tmp_path / "whole")
@@ -142,7 +143,7 @@ def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_bits(files, start,
 
 def test_what_is_done_is_not_done_again(files, start, tmp_path, monkeypatch):
     done = finetune(files, start, tmp_path / "out")
-    assert not (tmp_path / "out/texts").exists()
+    assert not (tmp_path / "out/.mlm-texts").exists()
     monkeypatch.setattr(pretraining, "_fit", lambda *_: pytest.fail("trained again"))
     again = finetune(files, start, tmp_path / "out")
     assert again.mlm == done.mlm
@@ -162,7 +163,7 @@ def test_texts_of_which_half_were_read_are_read_again(files, start, tmp_path, mo
         patched.setattr(ingest, part, stop)
         with pytest.raises(Stopped):
             finetune(files, start, tmp_path / "out")
-    assert [*(tmp_path / "out/texts").glob("*/texts.store")]
+    assert [*(tmp_path / "out/.mlm-texts").glob("*/texts.store")]
     finetune(files, start, tmp_path / "out")
     assert same_files(tmp_path / "out", tmp_path / "whole")
 
@@ -176,7 +177,7 @@ def test_a_store_is_read_where_it_is_with_its_tokens(files, start, tmp_path):
     stored = finetune(files, start, tmp_path / "stored", texts=(str(place),), max_length=64)
     assert stored.mlm.epochs[-1].loss == files_run.mlm.epochs[-1].loss
     assert same_files(tmp_path / "stored", tmp_path / "files")
-    assert not (tmp_path / "stored/texts").exists()
+    assert not (tmp_path / "stored/.mlm-texts").exists()
     assert sorted(path.name for path in place.rglob("*")) == before
     with pytest.raises(InputError, match="a store, beside other inputs"):
         finetune(files, start, tmp_path / "both", texts=(str(place), str(files / "texts.txt")))
@@ -239,7 +240,7 @@ def test_other_texts_after_a_kill_are_read_and_learned(files, start, tmp_path, m
     other.write_text("the food was good\n" * 7)
     trained = finetune(files, start, tmp_path / "out", texts=(str(other),))
     assert trained.mlm.rows == 7
-    assert not (tmp_path / "out/texts").exists()
+    assert not (tmp_path / "out/.mlm-texts").exists()
 
 
 def test_texts_that_a_kill_left_behind_are_removed(files, start, tmp_path, monkeypatch):
@@ -247,9 +248,9 @@ def test_texts_that_a_kill_left_behind_are_removed(files, start, tmp_path, monke
         patched.setattr(pretraining, "remove_texts", lambda _: None)
         finetune(files, start, tmp_path / "whole")
     shutil.copytree(tmp_path / "whole/mlm", tmp_path / "out/mlm")
-    shutil.copytree(tmp_path / "whole/texts", tmp_path / "out/texts")
+    shutil.copytree(tmp_path / "whole/.mlm-texts", tmp_path / "out/.mlm-texts")
     finetune(files, start, tmp_path / "out")
-    assert not (tmp_path / "out/texts").exists()
+    assert not (tmp_path / "out/.mlm-texts").exists()
 
 
 def test_a_run_goes_on_with_the_rows_that_its_store_had(files, start, tmp_path, monkeypatch):
@@ -297,6 +298,74 @@ def test_urls_are_files_of_texts(files, start, tmp_path, monkeypatch, url):
     assert finetune(files, start, tmp_path / "out", texts=(url,), mlm={"epochs": 1}).mlm.rows == 300
 
 
+def test_what_a_user_has_there_stays(files, start, tmp_path):
+    (tmp_path / "out/texts").mkdir(parents=True)
+    mine = shutil.copy(files / "texts.txt", tmp_path / "out/texts/mine.txt")
+    with pytest.raises(TrainingError, match="is not empty"):
+        finetune(files, start, tmp_path / "out", texts=(str(mine),))
+    finetune(files, start, tmp_path / "new")
+    shutil.move(tmp_path / "out/texts", tmp_path / "new/texts")
+    finetune(files, start, tmp_path / "new")
+    assert (tmp_path / "new/texts/mine.txt").exists()
+
+
+def test_texts_without_a_known_word_are_left_out_and_alone_refused(files, start, tmp_path, caplog):
+    unknown = tmp_path / "unknown.txt"
+    unknown.write_text("[CLS] [SEP]\nxyzzy plugh\n" * 150)
+    with pytest.raises(InputError, match="none of 300 texts of --mlm has a word that the model's tokenizer knows"):
+        finetune(files, start, tmp_path / "none", texts=(str(unknown),))
+    both = (str(files / "texts.txt"), str(unknown))
+    half = finetune(files, start, tmp_path / "half", texts=both, mlm={"batch_size": 600, "epochs": 1})
+    assert half.mlm.rows == 300
+    assert "300 of 600 texts of --mlm have no word that the model's tokenizer knows" in caplog.text
+    whole = finetune(files, start, tmp_path / "whole", mlm={"batch_size": 300, "epochs": 1})
+    assert half.mlm.epochs[0].loss == pytest.approx(whole.mlm.epochs[0].loss, rel=0.05)
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "others"])
+def test_damaged_weights_are_made_anew_from_the_last_checkpoint(files, start, tmp_path, caplog, damage):
+    finetune(files, start, tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole/mlm", tmp_path / "out/mlm")
+    weights = tmp_path / "out/mlm/model.safetensors"
+    if damage == "cut":
+        weights.write_bytes(weights.read_bytes()[:3000])
+    elif damage == "gone":
+        weights.unlink()
+    else:
+        shutil.copy(start / "model.safetensors", weights)
+    finetune(files, start, tmp_path / "out")
+    assert "are made anew from the last checkpoint" in caplog.text
+    assert same_files(tmp_path / "out/mlm", tmp_path / "whole/mlm")
+    assert same_files(tmp_path / "out", tmp_path / "whole")
+
+
+def test_the_column_of_texts_may_be_another(files, start, tmp_path):
+    table = tmp_path / "texts.csv"
+    table.write_text("review_body,note\nthe food was good,a\nthe room was bad,b\n")
+    with pytest.raises(InputError, match=r"--mlm-text.*It is a file of --mlm"):
+        finetune(files, start, tmp_path / "out", texts=(str(table),))
+    trained = finetune(files, start, tmp_path / "out", texts=(str(table),), mlm={"text": "review_body"})
+    assert trained.mlm.rows == 2
+
+
+def test_a_report_names_the_classifier_above(files, start, tmp_path):
+    finetune(files, start, tmp_path / "out")
+    with pytest.raises(TrainingError, match="holds a masked language model, which engine finetune --mlm made"):
+        read_trained(tmp_path / "out/mlm", rank=0)
+
+
+def test_another_length_is_named(files, start, tmp_path):
+    finetune(files, start, tmp_path / "out")
+    with pytest.raises(TrainingError, match="the tokens of a text are others; .*max_length was 64 and is 8"):
+        finetune(files, start, tmp_path / "out", max_length=8)
+
+
+@pytest.mark.parametrize("inputs", [(), "texts.txt"])
+def test_inputs_are_a_tuple(inputs):
+    with pytest.raises(TrainingError, match="they are a tuple of at least one place"):
+        engine.MlmConfig(inputs=inputs)
+
+
 def test_a_rate_that_is_too_large_is_named(files, start, tmp_path):
     with pytest.raises(TrainingError, match="lower --mlm-learning-rate"):
         finetune(files, start, tmp_path / "out", mlm={"learning_rate": 1e38})
@@ -338,7 +407,7 @@ def test_a_start_without_the_head_is_refused_before_texts_are_read(files, tmp_pa
     plain = tiny_models.save(tmp_path / "plain")
     with pytest.raises(ModelError, match="has no head that finds masked words out .* leave --mlm out"):
         finetune(files, plain, tmp_path / "out")
-    assert not (tmp_path / "out/texts").exists()
+    assert not (tmp_path / "out/.mlm-texts").exists()
 
 
 def test_a_model_that_reads_to_the_right_alone_is_refused(files, tmp_path):
@@ -389,4 +458,4 @@ def test_two_ranks_learn_what_one_does(files, start, tmp_path):
         assert [process.returncode for process in processes] == [0] * ranks, said
         assert json.loads(said[0][0])["mlm_texts"] == 300
     assert losses(outs[1]) == pytest.approx(losses(outs[2]), abs=1e-5)
-    assert not (outs[2] / "texts").exists()
+    assert not (outs[2] / ".mlm-texts").exists()
