@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cli.options.mlm import mlm_options, mlm_settings
+from cli.options.mlm import OF_TEXTS, mlm_options, mlm_settings
 from cli.options.reading import column_options, read_columns, read_options, refuse_unread
 from cli.options.rounds import gold_rounds_option
 from cli.options.shared import CommaSeparated, format_option, named_place
@@ -66,8 +66,8 @@ def command(
 
     _check_source(inputs, from_store, rounds, classes)
     mlm = mlm_settings(ctx, options)
-    if from_store is not None and not (options["eval"] or options["validation"] or mlm):
-        refuse_unread(ctx, files="--eval, --validation or --mlm")
+    if from_store is not None and not (options["eval"] or options["validation"]):
+        refuse_unread(ctx, files="--eval or --validation", but=() if mlm is None else OF_TEXTS)
     gold = GoldConfig(
         files=inputs,
         columns=read_columns(options),

@@ -10,6 +10,8 @@ from cli.options.training import MOST_ROWS
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MORE = ("mlm_text", "mlm_epochs", "mlm_batch_size", "mlm_learning_rate")
+OF_TEXTS = ("delimiter", "quote", "columns", "encoding", "whole_files", "on_bad_row")
+"""Names of options that say how files of texts are read, too."""
 
 
 def mlm_options(function: F) -> F:

@@ -1,6 +1,6 @@
 """Options that say how input files are read, the same for every command that reads some."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 import click
@@ -106,18 +106,19 @@ class LabelMap(click.ParamType[tuple[tuple[str, str], ...]]):
             self.fail(str(error), param, ctx)
 
 
-def refuse_unread(ctx: click.Context, *, files: str) -> None:
+def refuse_unread(ctx: click.Context, *, files: str, but: Collection[str] = ()) -> None:
     """Refuse options that say how input files are read, of a command line that names none.
 
     Args:
         ctx: of the command.
         files: the options that would name some.
+        but: names of options that say how others are read, which are.
 
     Raises:
         click.UsageError: there is one.
     """
     names = (*READING, "text", "id", "label", "no_label", "on_bad_row")
-    if given := [name for name in names if name in ctx.params and is_given(ctx, name)]:
+    if given := [name for name in names if name not in but and name in ctx.params and is_given(ctx, name)]:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         says = "says" if len(given) == 1 else "say"
         raise click.UsageError(

@@ -35,6 +35,9 @@ def test_how_files_are_read_needs_files(capsys, command, way, flags, named):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        ([*FINETUNE, "--mlm", "t.txt", "--text", "body"], "--text says how input files are read"),
+        (["finetune", "g.csv", "--model", "m", "--out", "o", "--mlm-text", "body"], "--mlm-text needs --mlm INPUT"),
+        (["finetune", "g.csv", "--model", "m", "--out", "o", "--mlm-epochs", "2"], "--mlm-epochs needs --mlm INPUT"),
         ([*FINETUNE, "--no-label"], "--no-label says how input files are read"),
         ([*FINETUNE, "--on-bad-row", "fail"], "--on-bad-row says how input files are read"),
         ([*EXPORT, "--limit", "9"], "--limit is of the rows of --check"),
