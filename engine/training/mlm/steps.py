@@ -75,13 +75,13 @@ class MaskedSteps:
 
     def _count_learned(self, ranks: Ranks, tick: Tick) -> int:
         """How many texts have a token to hide, with a word on the others. Each rank looks at its part of them."""
-        count = torch.zeros(1, dtype=torch.int64, device=ranks.device)
-        done = 0
+        found = done = 0
         for batch in self._stream.at(epoch=0):
             tokens = tokens_of_batch(batch, None if self._is_stored else self._encoding)
-            count += int(self._masking.can_hide(tokens).sum())
+            found += int(self._masking.can_hide(tokens).sum())
             done += len(batch["row"])
             tick("looking at the texts of --mlm", done * ranks.count, self.rows)
+        count = torch.tensor([found], device=ranks.device)
         ranks.sum(count, doing="while it looked at the texts of --mlm", patient=True)
         learned = int(count)
         if not learned:

@@ -10,6 +10,7 @@ from engine.comparison.experiment.choices import CompareConfig
 from engine.comparison.experiment.data.rows import prepare_rows, read_gold_rows, read_rows
 from engine.errors import InputError
 from engine.inputs.columns import ColumnNames
+from engine.inputs.options import ReadOptions
 
 LONG = "the room was clean and quiet but the staff at the desk never had a good word for us all week long"
 
@@ -92,6 +93,22 @@ def test_one_table_and_one_text_file_are_enough(tmp_path):
         pq.read_table(tmp_path / "data" / name).column("text").to_pylist() for name in ("gold.parquet", "test.parquet")
     ]
     assert sorted(held[0] + held[1]) == sorted(f"message {place}" for place in range(30))
+
+
+def test_a_delimiter_of_labelled_files_is_none_of_unlabelled_parquet(tmp_path):
+    table = tmp_path / "own.csv"
+    table.write_text("message;queue\n" + "".join(f"message {n};{'ab'[n % 2]}\n" for n in range(30)))
+    pool = write(tmp_path / "own.parquet", [{"message": f"an unlabelled message, number {n}"} for n in range(7)])
+    chosen = config(
+        tmp_path,
+        labelled=(str(table),),
+        extra=(),
+        test=(),
+        unlabelled=(str(pool),),
+        columns=ColumnNames(text="message", label="queue"),
+        options=ReadOptions(delimiter=";"),
+    )
+    assert prepare_rows(chosen, tmp_path / "data", near=0.8).pool == 7
 
 
 def test_without_files_of_extra_rows_the_user_says_how_many_are_not(tmp_path):

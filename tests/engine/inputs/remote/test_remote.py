@@ -236,6 +236,21 @@ def test_any_scheme_that_fsspec_knows():
         system.rm("/sets", recursive=True)
 
 
+def test_what_another_schemes_package_raises_is_explained(monkeypatch):
+    class ConnectError(Exception):
+        __module__ = "httpx"
+
+    def fail(*_, **__):
+        raise ConnectError("no route to host")
+
+    monkeypatch.setattr("engine.inputs.remote.sources._of_fsspec", fail)
+    with pytest.raises(InputError, match="hf://datasets/a/b.csv cannot be fetched: no route to host"):
+        list_files("hf://datasets/a/b.csv")
+    ConnectError.__module__ = "engine"
+    with pytest.raises(ConnectError):
+        list_files("hf://datasets/a/b.csv")
+
+
 def test_a_file_of_this_machine_is_read_where_it_is(tmp_path):
     (tmp_path / "reviews.csv").write_text(CSV)
     assert expand([f"file://{tmp_path}/reviews.csv"]) == [str(tmp_path / "reviews.csv")]
