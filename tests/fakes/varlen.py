@@ -27,3 +27,16 @@ def varlen_attn(query, key, value, bounds, key_bounds, longest, longest_key, *, 
         if keys.start < keys.stop:
             output[own] = plain_attention(query[own], key[keys], value[keys], scale=scale, window=window)
     return output
+
+
+def counted_kernel(monkeypatch):
+    """Put the twin in the place of a GPU's kernel for training in bf16; a list of how it is asked."""
+    asked = []
+
+    def seen(*arguments, **options):
+        asked.append(options)
+        return varlen_attn(*arguments, **options)
+
+    monkeypatch.setattr("engine.compute.forward.has_kernel", lambda device, dtype: dtype == torch.bfloat16)
+    monkeypatch.setattr("engine.compute.attention.varlen_attn", seen)
+    return asked

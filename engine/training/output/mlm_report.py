@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.errors import TrainingError
-from engine.training.output.run_folder import DONE
+from engine.training.output.run_folder import DONE, read_report
 from engine.training.state import EpochReport
 
 
@@ -66,11 +65,4 @@ def read_mlm_report(folder: Path) -> MlmReport:
     Raises:
         TrainingError: the file is damaged.
     """
-    try:
-        return mlm_report_of(json.loads((folder / DONE).read_text("utf-8")))
-    except PermissionError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(
-            f"{folder / DONE} is damaged ({error}); remove it, and run the same command again"
-        ) from None
+    return read_report(folder, mlm_report_of)

@@ -13,14 +13,16 @@ OUT/mlm/                  the folder of that training, which has the same files
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from engine.errors import TrainingError
 from engine.outputs.places import folder_on_this_machine
 from store.storage.atomic_file import is_unfinished, remove_unfinished, write_file
 
+Report = TypeVar("Report")
 RUN, DONE, CHECKPOINTS = "run.json", "training.json", "checkpoints"
 WEIGHTS = "weights.npy"
 MODEL_BEFORE = ".model-"  # of a folder in which the model is written before it is put in its place
@@ -53,6 +55,22 @@ def flat_names(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in values.items():
         flat |= flat_names(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return flat
+
+
+def read_report(folder: Path, make: Callable[[dict[str, Any]], Report]) -> Report:
+    """What ``make`` makes of the report in ``folder``, that of a run which is done.
+
+    Raises:
+        TrainingError: the file is damaged.
+    """
+    try:
+        return make(json.loads((folder / DONE).read_text("utf-8")))
+    except PermissionError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{folder / DONE} is damaged ({error}); remove it, and run the same command again"
+        ) from None
 
 
 class RunFolder:

@@ -1,14 +1,14 @@
 """The report of a training, and how it is read from the ``training.json`` of a folder that is done. No torch."""
 
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from engine.errors import TrainingError
 from engine.evaluation.evaluate import Evaluation
 from engine.notebook import html_pairs
 from engine.training.output.mlm_report import MlmReport, mlm_report_of
-from engine.training.output.run_folder import DONE
+from engine.training.output.run_folder import read_report
 from engine.training.state import Best, EpochReport
 from engine.training.tasks.config import LoopConfig
 
@@ -86,35 +86,30 @@ class Trained:
         return html_pairs(self.out, trained) + judged
 
 
-def _no_classifier(folder: Path) -> TrainingError:
-    return TrainingError(
-        f"{folder} holds a masked language model, which engine finetune --mlm made before it learned labels; name the "
-        f"folder of the classifier, {folder.parent}"
-    )
-
-
 def read_trained(folder: Path, *, rank: int) -> Trained:
     """The inverse of `engine.training.output.saved_model.save_trained`, for ``rank``.
 
     Raises:
         TrainingError: the file is damaged, or that of a masked language modelling.
     """
-    try:
-        report = json.loads((folder / DONE).read_text("utf-8"))
-        if "start" not in report and "inputs" in report:
-            raise _no_classifier(folder)
-        for name in ("sources", "seconds"):
-            report.pop(name)
-        report["loop"] = LoopConfig(**report["loop"])
-        report["epochs"] = [EpochReport(**epoch) for epoch in report["epochs"]]
-        for name, kind in (("best", Best), ("evaluation", Evaluation)):
-            report[name] = kind(**report[name]) if report[name] is not None else None
-        if (mlm := report.get("mlm")) is not None:
-            report["mlm"] = mlm_report_of(mlm)
-        return Trained(**{**report, "out": str(folder), "rank": rank})
-    except PermissionError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    trained = read_report(folder, _trained_of)
+    if trained is None:
         raise TrainingError(
-            f"{folder / DONE} is damaged ({error}); remove it, and run the same command again"
-        ) from None
+            f"{folder} holds a masked language model, which engine finetune --mlm made before it learned labels; name "
+            f"the folder of the classifier, {folder.parent}"
+        )
+    return replace(trained, out=str(folder), rank=rank)
+
+
+def _trained_of(report: dict[str, Any]) -> Trained | None:
+    """The report of a classifier; None if it is that of a masked language modelling."""
+    if "start" not in report and "inputs" in report:
+        return None
+    for name in ("sources", "seconds"):
+        report.pop(name)
+    report["loop"] = LoopConfig(**report["loop"])
+    report["epochs"] = [EpochReport(**epoch) for epoch in report["epochs"]]
+    kinds = (("best", Best), ("evaluation", Evaluation))
+    made = {name: kind(**report[name]) if report[name] is not None else None for name, kind in kinds}
+    mlm = report.get("mlm")
+    return Trained(**{**report, **made, "mlm": None if mlm is None else mlm_report_of(mlm)})

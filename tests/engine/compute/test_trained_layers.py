@@ -8,7 +8,7 @@ import pytest
 import torch
 from families import FAMILIES, PACKED_FAMILIES, chosen, made_up, make, workload
 from torch.nn.functional import cross_entropy
-from varlen import varlen_attn
+from varlen import counted_kernel
 
 import engine.compute.layers.linear
 from engine.compute.attention import attend, attend_first, on_device
@@ -235,15 +235,7 @@ def test_a_product_takes_what_does_not_lie_side_by_side(made_so):
 @pytest.fixture
 def kernel(monkeypatch):
     """A GPU's kernel on the CPU; how often it is asked."""
-    asked = []
-
-    def seen(*arguments, **options):
-        asked.append(options)
-        return varlen_attn(*arguments, **options)
-
-    monkeypatch.setattr("engine.compute.forward.has_kernel", lambda device, dtype: dtype == torch.bfloat16)
-    monkeypatch.setattr("engine.compute.attention.varlen_attn", seen)
-    return asked
+    return counted_kernel(monkeypatch)
 
 
 @pytest.mark.parametrize("budget", [20, 4096])

@@ -7,7 +7,7 @@ import pytest
 import tiny_models
 import torch
 import transformers
-from varlen import varlen_attn
+from varlen import counted_kernel
 
 from engine.compute.masked_forward import PackedMasked, PaddedMasked, masked_forward
 from engine.errors import ModelError
@@ -76,15 +76,7 @@ MODELS = {
 @pytest.fixture
 def kernel(monkeypatch):
     """A GPU's kernel on the CPU; how often it is asked."""
-    asked = []
-
-    def seen(*arguments, **options):
-        asked.append(options)
-        return varlen_attn(*arguments, **options)
-
-    monkeypatch.setattr("engine.compute.forward.has_kernel", lambda device, dtype: dtype == torch.bfloat16)
-    monkeypatch.setattr("engine.compute.attention.varlen_attn", seen)
-    return asked
+    return counted_kernel(monkeypatch)
 
 
 @dataclasses.dataclass

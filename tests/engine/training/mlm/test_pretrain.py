@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -118,21 +119,28 @@ class Stopped(BaseException):
     pass
 
 
-@pytest.mark.parametrize("after", [3, 13, 19])
-def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_bits(files, start, tmp_path, monkeypatch, after):
-    finetune(files, start, tmp_path / "whole")
+@contextmanager
+def stopped_after(steps, monkeypatch):
+    """What is done inside is a training that is stopped after so many steps."""
     step = loop.Training._step
 
     def stop(self, one):
-        if self.state.done == after:
+        if self.state.done == steps:
             raise Stopped
         return step(self, one)
 
-    saving = engine.SavingConfig(every_steps=2)
     with monkeypatch.context() as patched:
         patched.setattr(loop.Training, "_step", stop)
         with pytest.raises(Stopped):
-            finetune(files, start, tmp_path / "out", saving=saving)
+            yield
+
+
+@pytest.mark.parametrize("after", [3, 13, 19])
+def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_bits(files, start, tmp_path, monkeypatch, after):
+    finetune(files, start, tmp_path / "whole")
+    saving = engine.SavingConfig(every_steps=2)
+    with stopped_after(after, monkeypatch):
+        finetune(files, start, tmp_path / "out", saving=saving)
     assert (tmp_path / "out/.mlm-texts").is_dir()
     trained = finetune(files, start, tmp_path / "out", saving=saving)
     assert trained.mlm.steps == 20
@@ -201,18 +209,9 @@ def test_another_pretraining_is_refused(files, start, tmp_path, changes, said):
 
 
 def test_a_pretraining_that_was_begun_is_not_passed_over_nor_goes_on_otherwise(files, start, tmp_path, monkeypatch):
-    step = loop.Training._step
-
-    def stop(self, one):
-        if self.state.done == 5:
-            raise Stopped
-        return step(self, one)
-
     saving = engine.SavingConfig(every_steps=1)
-    with monkeypatch.context() as patched:
-        patched.setattr(loop.Training, "_step", stop)
-        with pytest.raises(Stopped):
-            finetune(files, start, tmp_path / "out", saving=saving)
+    with stopped_after(5, monkeypatch):
+        finetune(files, start, tmp_path / "out", saving=saving)
     plain = engine.GoldConfig(files=(str(files / "gold.jsonl"),))
     with pytest.raises(TrainingError, match="holds a masked language modelling that was begun; give --mlm as then"):
         engine.finetune(engine.FinetuneConfig(gold=plain, model=str(start), out=str(tmp_path / "out")))
