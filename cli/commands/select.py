@@ -10,6 +10,7 @@ import click
 
 from cli.notes import say
 from cli.options.shared import CommaSeparated, format_option, named_place
+from cli.options.training import MOST_SEED
 from cli.output import note, note_appended, print_rows, print_summary, shows_tables
 from store.selections.export import ENDINGS
 from store.selections.methods import DEFAULT_METHOD, METHODS
@@ -46,7 +47,7 @@ _WAYS = "; ".join(f"{name}: {words}" for name, words in METHODS.items())
     flag_value=DEFAULT_METHOD,
     help=f"Which rows come first, for annotators, in place of --order-by. {_WAYS}. Without a METHOD, {DEFAULT_METHOD}.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of --propose random. [default: 0]")
+@click.option("--seed", type=click.IntRange(0, MOST_SEED), help="Of --propose random. [default: 0]")
 @click.option("--and", "and_", metavar="NAME", multiple=True, help="Only rows that are in this selection too.")
 @click.option("--or", "or_", metavar="NAME", multiple=True, help="And all rows of this selection.")
 @click.option("--not", "not_", metavar="NAME", multiple=True, help="But no row of this selection.")

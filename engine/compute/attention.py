@@ -31,7 +31,7 @@ class DeviceRows:
 
     Attributes:
         bounds: (rows + 1,) int32, as in `PackedRows`.
-        firsts: (rows,) int64, as in `PackedRows`.
+        firsts: (rows,) int64, as in `PackedRows`; of a masked language model (hidden,), its hidden tokens.
         blocks: rows of equal length that lie side by side.
         longest: tokens of the longest row.
         kernel: whether the kernel for rows of different lengths is used.

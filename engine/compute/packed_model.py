@@ -127,7 +127,10 @@ def _stop(*_: Any) -> None:
 
 
 def first_tokens_alone(_layer: nn.Module, _arguments: Any, keywords: dict[str, Any], output: Any) -> Any:
-    """The part of the last layer's output that the head reads: (1, tokens, hidden) → (rows, 1, hidden)."""
+    """The part of the last layer's output that the head reads: (1, tokens, hidden) → (rows, 1, hidden).
+
+    Of a masked language model the rows of the result are its hidden tokens, as `DeviceRows.firsts` says.
+    """
     hidden = output if isinstance(output, Tensor) else output[0]
     firsts = hidden[0, keywords["packed_rows"].firsts][:, None]
     return firsts if isinstance(output, Tensor) else (firsts, *output[1:])

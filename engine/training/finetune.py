@@ -16,7 +16,7 @@ from engine.progress import Tick, silent
 from engine.training.data.stored_gold import StoredGold
 from engine.training.mlm.config import MlmConfig
 from engine.training.mlm.texts import MlmRequest, look_for_texts
-from engine.training.output.run_folder import MLM, RunFolder, flat_names
+from engine.training.output.run_folder import MLM, TEXTS, RunFolder, flat_names
 from engine.training.output.start_note import start_note
 from engine.training.tasks.config import LoopConfig, RunConfig
 from engine.training.tasks.done_already import done_already
@@ -70,10 +70,10 @@ def finetune(config: FinetuneConfig, *, tick: Tick = silent) -> "Trained":
     asked = None
     if config.mlm is not None:
         asked = look_for_texts(config.mlm, config.gold, classes=gold.classes, before=gold.read_from, out=folder.path)
-    elif (folder.path / MLM).exists() and not folder.has_begun:
+    elif not folder.has_begun and any((folder.path / name).exists() for name in (MLM, TEXTS)):
         raise TrainingError(
-            f"{folder.path / MLM} holds a masked language modelling that was begun; give --mlm as then, or name a new "
-            "folder with --out"
+            f"{folder.path} holds a masked language modelling that was begun; give --mlm as then, or name a new folder "
+            "with --out"
         )
     known = flat_names({**gold_settings(gold, asked), **known_settings(config, gold.classes, validation)})
     folder.check(known, partly=True)

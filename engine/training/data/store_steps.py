@@ -138,7 +138,7 @@ def has_tokens(store: Store, encoding: Encoding) -> bool:
     """Whether the store has all token ids of ``encoding``.
 
     Raises:
-        ModelError: it has, and they were made in another way.
+        MismatchError: it has, and they were made in another way.
     """
     family = store.tokens(encoding.name)
     if family.missing():

@@ -235,6 +235,9 @@ def test_other_texts_after_a_kill_are_read_and_learned(files, start, tmp_path, m
         with pytest.raises(Stopped):
             finetune(files, start, tmp_path / "out")
     shutil.rmtree(tmp_path / "out/mlm")
+    plain = engine.GoldConfig(files=(str(files / "gold.jsonl"),))
+    with pytest.raises(TrainingError, match="holds a masked language modelling that was begun"):
+        engine.finetune(engine.FinetuneConfig(gold=plain, model=str(start), out=str(tmp_path / "out")))
     other = tmp_path / "other.txt"
     other.write_text("the food was good\n" * 7)
     trained = finetune(files, start, tmp_path / "out", texts=(str(other),))
